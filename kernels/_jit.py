@@ -1,0 +1,72 @@
+"""The only place that names numba options and argument types.
+
+Every kernel is compiled eagerly from an explicit signature, so that importing a kernel module either
+loads machine code from the cache or compiles it once: no order ever pays for compilation. The cache
+folder is named by a digest of all kernel sources, because numba by itself does not notice that a
+helper in another file has changed, and by the bounds-check switch, which numba leaves out of its key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_HERE = pathlib.Path(__file__).parent
+
+
+def _source_digest() -> str:
+    """Digest of every kernel source, so that an edit in one file recompiles its callers."""
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sorted(_HERE.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    digest.update(os.environ.get("NUMBA_BOUNDSCHECK", "0").encode())
+    return digest.hexdigest()
+
+
+def cache_folder() -> pathlib.Path:
+    """Folder of compiled kernels; ``ORDER_ROUTER_CACHE`` moves its parent elsewhere."""
+    base = os.environ.get("ORDER_ROUTER_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "order-router"
+    )
+    return pathlib.Path(base) / f"kernels-{_source_digest()}"
+
+
+os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
+from numba import njit, types  # noqa: E402  (numba reads its environment at import)
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _array(dtype: types.Type, ndim: int, readonly: bool) -> types.Array:
+    return types.Array(dtype, ndim, "C", readonly=readonly)
+
+
+# IN_*: read-only contiguous input (accepts mutable arrays too); OUT_*: contiguous array written in place.
+IN_U8, IN_U16, IN_U32, IN_U64 = (_array(t, 1, True) for t in (types.uint8, types.uint16, types.uint32, types.uint64))
+IN_I8, IN_I16, IN_I32, IN_I64 = (_array(t, 1, True) for t in (types.int8, types.int16, types.int32, types.int64))
+OUT_U8, OUT_U16, OUT_U32, OUT_U64 = (
+    _array(t, 1, False) for t in (types.uint8, types.uint16, types.uint32, types.uint64)
+)
+OUT_I8, OUT_I16, OUT_I32, OUT_I64 = (_array(t, 1, False) for t in (types.int8, types.int16, types.int32, types.int64))
+IN_U8_2D, IN_I32_2D, IN_I64_2D = (_array(t, 2, True) for t in (types.uint8, types.int32, types.int64))
+OUT_U8_2D, OUT_I32_2D, OUT_I64_2D = (_array(t, 2, False) for t in (types.uint8, types.int32, types.int64))
+I8, I16, I32, I64 = types.int8, types.int16, types.int32, types.int64
+U8, U16, U32, U64 = types.uint8, types.uint16, types.uint32, types.uint64
+VOID = types.void
+
+
+def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
+    """Compile a loop over rows for exactly one signature, without the GIL, cached on disk."""
+    compiled: Callable[[_F], _F] = njit(result(*arguments), nogil=True, cache=True, error_model="numpy")
+    return compiled
+
+
+def rule(function: _F) -> _F:
+    """A row rule called from kernels: inlined by LLVM into its caller, never called from Python."""
+    compiled: _F = njit(nogil=True, error_model="numpy", inline="never")(function)
+    return compiled

@@ -1,0 +1,109 @@
+"""Configuration: frozen, unknown keys refused, each default in one place, presets that tests run through."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SLOTS = 4096  # order id -> slot -> shard; fixed for ever, so that data folders can be moved between layouts
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Bounds of one order and one request. Raising one costs memory and weakens the overflow asserts."""
+
+    lines_max: int = 10_000
+    qty_max: int = 100_000
+    unit_price_minor_max: int = 1_000_000_000
+    order_value_minor_max: int = 900_000_000_000_000
+    id_bytes_max: int = 128
+    text_bytes_max: int = 4_096
+    line_bytes_max: int = 4 << 20  # one NDJSON line; longer ones are refused in their place
+    body_bytes_max: int = 64 << 20  # bodies that are not streams
+    batch_rows_max: int = 8_192  # larger: better throughput, worse latency
+    batch_bytes_max: int = 3 << 20
+    in_flight_batches_max: int = 8  # per shard and gateway; more hides the disk, costs memory and latency
+    streams_max: int = 64  # concurrent order streams a gateway serves
+    connections_max: int = 4_096
+    requests_per_second_max: int = 0  # per key, 0 = no limit
+    header_timeout_ms: int = 10_000
+    body_idle_timeout_ms: int = 30_000  # no byte for this long ends a request body
+
+    def __post_init__(self) -> None:
+        assert self.order_value_minor_max * 10_000 < 2**63, "a rate in basis points would overflow int64"
+        assert self.unit_price_minor_max * self.qty_max <= self.order_value_minor_max, "one line must fit an order"
+        assert self.batch_rows_max <= 1 << 16, "a row number must fit the 16 bits of an order reference"
+        assert self.qty_max < 2**31 and self.lines_max * self.qty_max < 2**63
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to do where more than one answer is right."""
+
+    price_mismatch: Literal["reject", "hold", "accept"] = "reject"
+    price_tolerance_bp: int = 100  # of the catalogue price
+    duplicate_lines: Literal["keep", "merge", "reject"] = "keep"
+    short_stock: Literal["partial", "backorder", "reject"] = "partial"
+    plan: Literal["cheapest", "fewest", "fastest"] = "cheapest"
+    parcels_max: int = 4
+    split_penalty_minor: int = 0  # added for every parcel after the first when plans are compared
+    late_penalty_minor_per_day: int = 0  # for every day after promise_by
+    duplicate_basket_window_ms: int = 10 * 60_000  # 0 switches the check off
+    velocity_window_ms: int = 60 * 60_000
+    velocity_orders_max: int = 20
+    risk_value_factor: int = 20  # times the channel's usual order value
+    risk_value_orders_min: int = 100  # orders of a channel before "usual" means anything
+    risk_qty_max: int = 10_000  # units of one line that look like a typing error
+    risk_points_value: int = 40
+    risk_points_address: int = 20
+    risk_points_qty: int = 30
+    risk_points_velocity: int = 40
+    risk_hold_at: int = 60
+    risk_reject_at: int = 1_000
+    placed_at_future_ms_max: int = 24 * 3_600_000
+    totals_tolerance_minor: int = 0
+
+
+class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    log_bytes_max: int = 256 << 30  # address space reserved per log; writing stops in words when it is full
+    checkpoint_bytes: int = 512 << 20  # log written between checkpoints; more = rarer work, longer recovery
+    disk_free_bytes_min: int = 256 << 20
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    shards: int = 1  # fixed at the first start of a data folder
+    gateways: int = 1
+    linger_ms: int = 2  # how long a single POST waits for company while a batch is in flight
+    object_store_bytes: int = 1 << 30
+    gateway_stream_batches: int = 4  # batches one stream keeps in flight before it stops reading
+    limits: Limits = Limits()
+    policy: Policy = Policy()
+    log: LogConfig = LogConfig()
+
+    def __post_init__(self) -> None:
+        assert 1 <= self.shards <= 256 and 1 <= self.gateways <= 64
+        assert self.gateway_stream_batches <= self.limits.in_flight_batches_max
+
+
+PRESETS: dict[str, Config] = {
+    "laptop": Config(),
+    "latency": Config(linger_ms=0, limits=Limits(batch_rows_max=1_024, batch_bytes_max=512 << 10)),
+    "throughput": Config(
+        shards=2,
+        gateway_stream_batches=8,
+        limits=Limits(batch_rows_max=16_384, batch_bytes_max=6 << 20, in_flight_batches_max=16),
+    ),
+}
+
+
+def load_config(raw: bytes, preset: str = "laptop") -> Config:
+    """Overlay a JSON or TOML document on a preset; unknown keys and wrong types are refused by name."""
+    base = msgspec.to_builtins(PRESETS[preset])
+    text = raw.lstrip()
+    given = msgspec.json.decode(raw) if text[:1] == b"{" else msgspec.toml.decode(raw)
+    return msgspec.convert(_merge(base, given), Config)
+
+
+def _merge(base: object, given: object) -> object:
+    if isinstance(base, dict) and isinstance(given, dict):
+        return {key: _merge(base.get(key), given.get(key, base.get(key))) for key in {**base, **given}}
+    return given

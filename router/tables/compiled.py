@@ -1,0 +1,136 @@
+"""The compiled form of the reference tables: dense arrays that kernels take as arguments.
+
+One ``Tables`` is one version of everything; it never changes after it was built. SKU and node numbers
+are append-only over versions (``Dictionary`` rows are never removed or moved), so an index in a log
+record or a ledger cell means the same SKU for ever. A row that a later table leaves out becomes inactive.
+
+S SKUs, N nodes, C currencies, H channels named in tables (+1 column: every other channel), Z zones,
+A tax areas (0 = no tax), K tax classes, G goods classes, P promotions, B freight bands, L lanes, D days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from router.string_table import StringTable
+
+U8 = npt.NDArray[np.uint8]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+NO_LIMIT = 1 << 62
+
+
+@dataclass(frozen=True)
+class SkuTable:
+    """SKUs; bundles are exploded to their last components when compiled (a bundle holds no stock)."""
+
+    ids: StringTable
+    active: U8  # (S) 1 = may be ordered
+    weight_g: I64  # (S) of one unit; a bundle's is the sum of its components unless given
+    tax_class: I32  # (S) index < K
+    goods_class: I32  # (S) index < G: 0 ordinary, 1 dangerous goods (attributes.dangerous_goods)
+    price_minor: I64  # (S, C) catalogue price, -1 none
+    bundle_offset: I64  # (S+1) into the two below; empty = not a bundle
+    bundle_sku: I32
+    bundle_qty: I32
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class NodeTable:
+    ids: StringTable
+    active: U8  # (N)
+    serves_channel: U8  # (N, H+1) 1 = ships orders of the channel
+    serves_zone: U8  # (N, Z) 1 = may ship there (optional ``ship_to`` list of zones on the node row)
+    accepts_goods: U8  # (N, G)
+    handling_minor: I64  # (N) per parcel
+    safety_units: I64  # (N) units of every SKU that are never promised
+    capacity: I64  # (N) parcels a ship day, -1 = no limit
+    cutoff_min: I32  # (N) minutes after local midnight; an order at or after it ships the next open day
+    day0: int  # first day of the calendars below, days since epoch
+    ship_day: I32  # (N, D) the next open day on or after day0 + column
+    utc_offset_min: I32  # (N, D) local time minus UTC
+
+
+@dataclass(frozen=True)
+class RateTable:
+    """Freight: lane (node, zone) -> its bands. Zone 0 is "matches no rate"."""
+
+    zones: StringTable
+    loaded: bool  # False: no rates at all, every lane is free and takes ``default_days``
+    default_days: int
+    lane: I32  # (N, Z) row of lane_offset, -1 = no rate leads there
+    lane_offset: I64  # (L+1) into the band arrays
+    band_min_g: I64  # (B) inclusive
+    band_max_g: I64  # (B) inclusive, NO_LIMIT = open
+    band_price_minor: I64  # (B)
+    band_per_kg_minor: I64  # (B) per started kilogram of the parcel
+    band_days: I32  # (B) transit, in open days of the node
+    band_service: I16  # (B) index into services
+    band_carrier: I16  # (B) index into carriers
+    services: StringTable
+    carriers: StringTable
+    fee_lane: I32  # (Z) lane list used for the customer's fee: cheapest over all nodes, -1 none
+    fee_lane_offset: I64  # like lane_offset, into fee_band (rows of the band arrays)
+    fee_band: I32
+
+
+@dataclass(frozen=True)
+class TaxTable:
+    area_ids: StringTable  # "GB", "US-CA"; row 0 = "" (no tax)
+    class_ids: StringTable
+    rate_bp: I32  # (A, K) basis points
+    inclusive: U8  # (A, K) 1 = the price contains the tax
+
+
+class PromotionKind:
+    PERCENT = 0  # value = basis points off the matching lines
+    FIXED = 1  # value = minor units off the matching lines together
+    FIXED_PRICE = 2  # value = unit price of matching lines, in minor units
+    FREE_SHIPPING = 3
+    BUY_X_GET_Y = 4  # of every buy_qty + get_qty matching units the cheapest get_qty are value bp off
+
+
+@dataclass(frozen=True)
+class PromotionTable:
+    """Row order is precedence: highest ``priority`` first, then code."""
+
+    ids: StringTable
+    kind: I32  # (P) PromotionKind
+    value: I64  # (P)
+    buy_qty: I32  # (P)
+    get_qty: I32  # (P)
+    priority: I32  # (P)
+    starts_ms: I64  # (P) inclusive, by placed_at
+    ends_ms: I64  # (P) exclusive
+    limit: I64  # (P) orders in all, -1 = no limit
+    per_customer: I64  # (P) orders a customer, -1 = no limit; a guest never passes a limit
+    stackable: U8  # (P) 1 = may be combined with other stackable ones
+    first_order: U8  # (P)
+    needs_coupon: U8  # (P) 1 = only with its code among the order's coupons
+    currency: I16  # (P) minimum and value are in this currency, -1 = percent only, any currency
+    min_subtotal_minor: I64  # (P) over matching lines
+    min_qty: I64  # (P) over matching lines
+    sku_set: U8  # (P, S) 1 = the line matches; all ones where no set is named
+    channel_set: U8  # (P, H+1)
+    area_set: U8  # (P, R) by promotion area of the place (0 = any other place)
+    area_ids: StringTable  # countries and regions named by promotions; row 0 = ""
+
+
+@dataclass(frozen=True)
+class Tables:
+    version: int
+    skus: SkuTable
+    nodes: NodeTable
+    rates: RateTable
+    taxes: TaxTable
+    promotions: PromotionTable
+    currencies: StringTable  # every ISO 4217 code the router knows
+    currency_exponent: I32  # (C) 0, 2 or 3 (four where ISO says so)
+    channels: StringTable  # channels named by any table
+    countries: StringTable  # ISO 3166-1 alpha-2
