@@ -14,6 +14,8 @@ import pathlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 _HERE = pathlib.Path(__file__).parent
 
 
@@ -37,7 +39,7 @@ def cache_folder() -> pathlib.Path:
 os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
-from numba import njit, types  # noqa: E402  (numba reads its environment at import)
+from numba import from_dtype, njit, types  # noqa: E402  (numba reads its environment at import)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -58,6 +60,11 @@ OUT_U8_2D, OUT_I32_2D, OUT_I64_2D = (_array(t, 2, False) for t in (types.uint8, 
 I8, I16, I32, I64 = types.int8, types.int16, types.int32, types.int64
 U8, U16, U32, U64 = types.uint8, types.uint16, types.uint32, types.uint64
 VOID = types.void
+
+
+def records(dtype: np.dtype[np.void], ndim: int = 1, readonly: bool = False) -> types.Array:
+    """Array of structured rows; one row is handed on as a single pointer, so it serves as scratch with named parts."""
+    return types.Array(from_dtype(dtype), ndim, "C", readonly=readonly)
 
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:

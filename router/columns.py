@@ -252,6 +252,38 @@ OUTCOME = _schema(
     ("tax_minor", pa.int64()),
     ("shipping_minor", pa.int64()),  # what the customer pays for shipping
     ("money_lines", _MONEY_LINES),
+    ("version", pa.int32()),  # of the order after this record: 1, or more where a rejected id was judged anew
+    ("previous", pa.int64()),  # the order's record before this one: sequence << 16 | row, -1 none
+)
+
+
+class EventResult:
+    """What became of an event; only APPLIED ones change the order and raise its version."""
+
+    APPLIED = 0
+    REPEATED = 1  # known event_id, or a report that changes nothing
+    REFUSED = 2  # the order's state does not accept it
+    UNKNOWN_ORDER = 3
+
+
+# Part 0 and part 1 of an event batch, row for row; what changed is found from the newest record backwards.
+EVENTS = _schema(
+    ("event_id", pa.string()),
+    ("order_id", pa.string()),
+    ("hash_hi", pa.uint64()),
+    ("hash_lo", pa.uint64()),
+    ("event", pa.int8()),  # router/lifecycle.py OrderEvent
+    ("occurred_at_ms", pa.int64()),
+    ("source", pa.string()),
+)
+EVENT_OUTCOME = _schema(
+    ("result", pa.int8()),  # EventResult
+    ("reasons", pa.uint64()),
+    ("before", pa.uint8()),  # state byte, see router/lifecycle.py pack_state
+    ("after", pa.uint8()),
+    ("version", pa.int32()),  # of the order afterwards
+    ("order", pa.int64()),  # the order's ORDERS record: sequence << 16 | row, -1 unknown order
+    ("previous", pa.int64()),  # the order's newest record before this one, ORDERS or EVENTS, -1 unknown order
 )
 
 # One row per row sent. The gateway adds order_id, line_id, sku and currency from what it was sent.

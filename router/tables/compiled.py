@@ -1,8 +1,9 @@
 """The compiled form of the reference tables: dense arrays that kernels take as arguments.
 
-One ``Tables`` is one version of everything; it never changes after it was built. SKU and node numbers
-are append-only over versions (``Dictionary`` rows are never removed or moved), so an index in a log
-record or a ledger cell means the same SKU for ever. A row that a later table leaves out becomes inactive.
+One ``Tables`` is one version of everything; it never changes after it was built. Numbers of SKUs,
+nodes, channels, currencies, zones, tax areas, tax classes, services and carriers are append-only over
+versions, so an index in a log record or a ledger cell means the same SKU for ever. A row that a later
+table leaves out becomes inactive. Promotions, promotion areas, bands and lanes are numbered per version.
 
 S SKUs, N nodes, C currencies, H channels named in tables (+1 column: every other channel), Z zones,
 A tax areas (0 = no tax), K tax classes, G goods classes, P promotions, B freight bands, L lanes, D days.
@@ -51,10 +52,10 @@ class NodeTable:
     handling_minor: I64  # (N) per parcel
     safety_units: I64  # (N) units of every SKU that are never promised
     capacity: I64  # (N) parcels a ship day, -1 = no limit
-    cutoff_min: I32  # (N) minutes after local midnight; an order at or after it ships the next open day
+    cutoff_min: I32  # (N) minutes after local midnight; an order at or after it ships the next open day; 1440 = none
     day0: int  # first day of the calendars below, days since epoch
     ship_day: I32  # (N, D) the next open day on or after day0 + column
-    utc_offset_min: I32  # (N, D) local time minus UTC
+    utc_offset_min: I32  # (N, D) local time minus UTC, as it is at the day's cut-off
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,19 @@ class PromotionTable:
 
 
 @dataclass(frozen=True)
+class PlaceTable:
+    """What turns an address into a zone and judges its postcode; read by ``router/tables/places.py`` only."""
+
+    postcode_patterns: list[str]  # per country, for postcodes without spaces and hyphens; "" = any form
+    zone_texts: list[str]  # texts of from_zone, to_zone and ship_to in canonical spelling
+    cover_offset: I64  # (texts+1) into cover
+    cover: I32  # what a text offers: numbers of (carrier, service, from_zone), and one for each ship_to text
+
+
+NO_PLACES = PlaceTable([], [], np.zeros(1, np.int64), np.zeros(0, np.int32))
+
+
+@dataclass(frozen=True)
 class Tables:
     version: int
     skus: SkuTable
@@ -130,7 +144,8 @@ class Tables:
     rates: RateTable
     taxes: TaxTable
     promotions: PromotionTable
-    currencies: StringTable  # every ISO 4217 code the router knows
+    currencies: StringTable  # ISO 4217 codes named by any table; orders in another are refused
     currency_exponent: I32  # (C) 0, 2 or 3 (four where ISO says so)
     channels: StringTable  # channels named by any table
-    countries: StringTable  # ISO 3166-1 alpha-2
+    countries: StringTable  # ISO 3166-1 alpha-2, and XK
+    places: PlaceTable = NO_PLACES

@@ -1,0 +1,43 @@
+# Every target sets up .venv by itself; a second run does nothing that is already done.
+.POSIX:
+VENV = .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+DATA = var/data
+PORT = 8080
+
+.PHONY: setup demo test lint bench serve clean
+
+setup: $(READY)
+
+# The stamp lies inside .venv, so that removing .venv also forgets that it was ready.
+$(READY): requirements-dev.lock pyproject.toml
+	@sh .ci/make_venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python -m examples.demo
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The kernels' tests run twice: once as in production, once with every array index checked.
+test: lint
+	$(BIN)/pytest
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m kernel
+
+bench: $(READY)
+	$(BIN)/order-router bench stream --format arrow
+	$(BIN)/order-router bench stream --format ndjson
+	$(BIN)/order-router bench single
+	$(BIN)/pytest bench/kernels --benchmark-enable --benchmark-only
+
+serve: $(READY)
+	$(BIN)/order-router serve --data $(DATA) --port $(PORT)
+
+clean:
+	rm -rf var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .benchmarks

@@ -1,0 +1,65 @@
+"""``order-router keys``: make, list and revoke the API keys of a data folder."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import pathlib
+import time
+from typing import Any
+
+from actors.cli.output import add_json_flag, fail, print_result
+
+ROLES = ("admin", "ops", "channel", "service", "viewer")
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "keys",
+        help="make, list and revoke API keys",
+        description="Works on the data folder, whether the router runs or not; a running one follows within a second.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="make a key and print it once; only its hash is stored")
+    add.add_argument("name")
+    add.add_argument("role", choices=ROLES)
+    revoke = actions.add_parser("revoke", help="refuse a key from now on")
+    revoke.add_argument("name")
+    for action in (add, revoke, actions.add_parser("list", help="names, roles and dates; never a key")):
+        action.add_argument("--data", required=True, type=pathlib.Path, metavar="DIR", help="data folder of the router")
+        add_json_flag(action)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from actors import keys
+
+    if not arguments.data.is_dir():
+        return fail(f"{arguments.data} is no folder; --data names the folder that `serve` uses.", exit_code=1)
+    try:
+        if arguments.action == "add":
+            secret = keys.add_key(arguments.data, arguments.name, arguments.role, time.time_ns() // 1_000_000)
+            print_result(arguments.json, {"name": arguments.name, "role": arguments.role, "key": secret}, secret)
+        elif arguments.action == "revoke":
+            keys.revoke_key(arguments.data, arguments.name)
+            print_result(arguments.json, {"revoked": arguments.name}, f"{arguments.name} is revoked.")
+        else:
+            _list(arguments)
+    except keys.KeysRefused as fault:
+        return fail(str(fault), exit_code=1)
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from actors import keys
+
+    found: list[dict[str, object]] = [
+        {"name": key.name, "role": key.role, "created_at": _rfc3339(key.created_at_ms)}
+        for key in keys.load_keys(arguments.data)
+    ]
+    text = "\n".join(f"{key['name']:<24}{key['role']:<10}{key['created_at']}" for key in found)
+    print_result(arguments.json, {"keys": found}, text or "There are no keys.")
+
+
+def _rfc3339(moment_ms: int) -> str:
+    return dt.datetime.fromtimestamp(moment_ms / 1000, dt.UTC).isoformat(timespec="seconds")

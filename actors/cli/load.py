@@ -1,0 +1,132 @@
+"""``order-router load``: put reference tables into a running router."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from actors.cli.output import Progress, UsageError, add_json_flag, add_server_flags, print_result, read_key
+
+if TYPE_CHECKING:
+    import aiohttp
+
+# In the order in which they refer to each other.
+TABLES = ("skus", "nodes", "rates", "taxes", "promotions", "carriers", "rules", "templates", "stock")
+BODY_BYTES_MAX = 32 << 20  # half of what the router takes by default
+ERRORS_SHOWN_MAX = 20
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "load",
+        help="put reference tables into a router",
+        description="Replaces a table by the rows of the files (JSON lines, or CSV with a header row; plain, .gz or "
+        ".zst). `load all FOLDER` loads every table that the folder has a file of, skus.ndjson or nodes.csv say. "
+        "Nothing of a table is applied when one row is bad.",
+    )
+    add_server_flags(parser)
+    parser.add_argument("table", choices=("all", *TABLES))
+    parser.add_argument("files", nargs="+", metavar="FILE", type=pathlib.Path)
+    add_json_flag(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.table == "all":
+        bodies = _of_folder(arguments.files)
+    else:
+        bodies = [(arguments.table, arguments.files)]
+    results = asyncio.run(_put_all(arguments.url.rstrip("/"), read_key(arguments.key), bodies))
+    failed = [result for result in results if "errors" in result]
+    print_result(arguments.json, {"tables": results}, "\n".join(_as_text(result) for result in results))
+    return 1 if failed else 0
+
+
+def _of_folder(folders: list[pathlib.Path]) -> list[tuple[str, list[pathlib.Path]]]:
+    if len(folders) != 1 or not folders[0].is_dir():
+        raise UsageError("`load all` takes one folder that holds files such as skus.ndjson.")
+    found = []
+    for table in TABLES:
+        files = sorted(path for path in folders[0].iterdir() if path.name.split(".")[0] == table)
+        if files:
+            found.append((table, files))
+    if not found:
+        raise UsageError(f"{folders[0]} holds no table; a table's file is called skus.ndjson, nodes.csv and so on.")
+    return found
+
+
+async def _put_all(url: str, key: str, bodies: list[tuple[str, list[pathlib.Path]]]) -> list[dict[str, Any]]:
+    import aiohttp
+
+    results, progress = [], Progress()
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=600)) as session:
+        for table, files in bodies:
+            merged: dict[str, Any] = {"table": table, "rows": 0}
+            for media_type, body in _bodies(table, files):
+                progress.show(f"loading {table}")
+                answer = await _put(session, f"{url}/v1/tables/{table}", media_type, body)
+                merged |= {**answer, "rows": merged["rows"] + int(answer.get("rows", 0))}
+            results.append(merged)
+            if "errors" in merged:
+                break  # later tables refer to this one
+    progress.done()
+    return results
+
+
+def _bodies(table: str, files: list[pathlib.Path]) -> Iterator[tuple[str, bytes]]:
+    """One request body per table, since a PUT replaces it; ``stock`` sets cells, so it may come in pieces."""
+    from actors.client.sources import open_bytes
+
+    kinds = {_media_type(path) for path in files}
+    if len(kinds) > 1 or (kinds == {"text/csv"} and len(files) > 1):
+        raise UsageError(f"{table}: several files make one table only when all of them are JSON lines.")
+    media_type = kinds.pop()
+    pieces: list[bytes] = []
+    for path in files:
+        with open_bytes(str(path)) as file:
+            while chunk := file.read(BODY_BYTES_MAX):
+                whole = chunk + file.readline() if media_type != "text/csv" else chunk
+                pieces.append(whole if whole.endswith(b"\n") or media_type == "text/csv" else whole + b"\n")
+                if table == "stock" and media_type != "text/csv" and sum(map(len, pieces)) >= BODY_BYTES_MAX:
+                    yield media_type, b"".join(pieces)
+                    pieces = []
+    if pieces:
+        yield media_type, b"".join(pieces)
+
+
+def _media_type(path: pathlib.Path) -> str:
+    return "text/csv" if ".csv" in path.suffixes else "application/x-ndjson"
+
+
+async def _put(session: aiohttp.ClientSession, url: str, media_type: str, body: bytes) -> dict[str, Any]:
+    """The router's answer; a refused table has ``errors``, every other fault is raised in words."""
+    import aiohttp
+    import msgspec
+
+    from router.errors import Refused, Retryable
+
+    try:
+        async with session.put(url, data=body, headers={"Content-Type": media_type}) as response:
+            status, raw = response.status, await response.read()
+    except (aiohttp.ClientConnectionError, TimeoutError) as fault:
+        raise Retryable(f"No router answers at {url} ({fault}); is `order-router serve` running?", 1000) from None
+    try:
+        answer: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.DecodeError:
+        answer = {"detail": raw[:200].decode(errors="replace")}
+    if status == 200 or "errors" in answer:
+        return answer
+    raise Refused(f"The router answered {status}: {answer.get('detail') or answer.get('title')}")
+
+
+def _as_text(result: dict[str, Any]) -> str:
+    if "errors" not in result:
+        return f"{result['table']}: {result['rows']:,} rows, version {result.get('version')}"
+    errors = result["errors"]
+    lines = [f"{result['table']}: refused, nothing applied; {result.get('detail', '')}"]
+    lines += [f"  row {error.get('row')}, {error.get('field')}: {error.get('detail')}" for error in errors[:ERRORS_SHOWN_MAX]]
+    return "\n".join(lines)

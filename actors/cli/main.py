@@ -1,0 +1,58 @@
+"""``order-router``: one subcommand per file of this folder.
+
+A command file has ``add_parser(subparsers)`` and ``run(arguments) -> exit code``, and imports what is heavy inside
+``run``, so that ``--help`` answers at once. Exit codes: 0 ok, 1 failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+import actors.cli
+from actors.cli.output import UsageError, fail
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="order-router", description="Routes orders: stream them in, get durable decisions back."
+    )
+    parser.add_argument("--version", action="version", version=importlib.metadata.version("order-router"))
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in sorted(module.name for module in pkgutil.iter_modules(actors.cli.__path__)):
+        command = importlib.import_module(f"actors.cli.{name}")
+        if hasattr(command, "add_parser"):
+            command.add_parser(subparsers).set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except UsageError as fault:
+        return fail(str(fault), exit_code=2)
+    except KeyboardInterrupt:
+        return fail("Interrupted.", exit_code=1)
+    except BrokenPipeError:  # the reader of our output has gone, `order-router … | head` say
+        sys.stderr.close()
+        return 1
+    except Exception as fault:
+        return _explain(fault)
+
+
+def _explain(fault: Exception) -> int:
+    """A fault of the outside world is a sentence; anything else is a bug and keeps its traceback."""
+    from router.errors import RouterError
+
+    if isinstance(fault, RouterError | OSError):
+        return fail(str(fault), exit_code=1)
+    raise fault
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,64 @@
+"""What commands print: results on stdout (as text or one JSON object), progress and faults on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+PROGRESS_EVERY_S = 1.0
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be; answered with exit code 2."""
+
+
+def add_json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def add_server_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", default="http://127.0.0.1:8080", help="address of the router (default %(default)s)")
+    parser.add_argument("--key", required=True, help="API key, or @FILE to read it from a file (DIR/admin.key say)")
+
+
+def read_key(given: str) -> str:
+    if not given.startswith("@"):
+        return given
+    try:
+        with open(given[1:], encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as fault:
+        raise UsageError(f"--key {given}: {fault.strerror}; name a file that holds the key.") from None
+
+
+def print_result(as_json: bool, result: dict[str, object], text: str) -> None:
+    print(json.dumps(result, ensure_ascii=False) if as_json else text, flush=True)
+
+
+def fail(sentence: str, exit_code: int) -> int:
+    print(f"order-router: {sentence}", file=sys.stderr)
+    return exit_code
+
+
+class Progress:
+    """A line on stderr, at most once a second; overwritten in place on a terminal."""
+
+    def __init__(self) -> None:
+        self._due_s = time.monotonic() + PROGRESS_EVERY_S
+        self._in_place = sys.stderr.isatty()
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + PROGRESS_EVERY_S
+        self._shown = True
+        print(f"\r\x1b[K{text}" if self._in_place else text, end="" if self._in_place else "\n", file=sys.stderr)
+        sys.stderr.flush()
+
+    def done(self) -> None:
+        if self._shown and self._in_place:
+            print(file=sys.stderr)

@@ -1,0 +1,49 @@
+"""The seam between the gateway and the core: what the gateway asks of shards, ledger and tables.
+
+Batches travel as uint8 arrays (zero-copy through Ray's object store): Arrow IPC messages with the schemas of
+``router/columns.py``. Every call that changes something carries a batch id; a call repeated with the same id
+is answered from the log and changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from router.errors import Retryable
+
+U8 = npt.NDArray[np.uint8]
+U64 = npt.NDArray[np.uint64]
+BatchId = tuple[int, int]  # (gateway incarnation u64, number of the batch u32)
+
+
+class ShardUnavailable(Retryable):
+    """A shard or the ledger cannot answer now (restarting, recovering); the same batch may be sent again."""
+
+
+class Backend(Protocol):
+    shards: int
+    key: U64  # keyed hash of ids, 2 words; the data folder's own
+
+    async def submit_orders(
+        self, shard: int, batch_id: BatchId, orders: U8, skus: U8, documents: U8, now_ms: int
+    ) -> U8:
+        """``orders``: one IPC message of WIRE, ``skus``: one of WIRE_SKUS, ``documents``: an IPC stream with a
+        row per order. Returns one IPC message of ACK, row by row; raises ShardUnavailable."""
+
+    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
+        """``events``: NDJSON, all of this shard's orders. Returns a JSON array, one result object a line."""
+
+    async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
+        """Stock movements as NDJSON, idempotent by movement_id. Returns a JSON array, one result object a line."""
+
+    async def put_table(self, name: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
+        """Replace a reference table: ``{"table", "version", "rows"}``; raises router.errors.TableRejected."""
+
+    async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
+        """Decide without taking anything: like ``submit_orders``, answers one IPC message of ACK."""
+
+    async def ready(self) -> tuple[bool, str]:
+        """Whether shards and ledger accept work, and why not, in words."""

@@ -1,0 +1,69 @@
+"""What all endpoints share: the configuration, the way to the shards, the tables, metrics and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from actors.gateway.backend import Backend
+from actors.gateway.decide import Decider, Worker
+from actors.gateway.lanes import Lane
+from actors.gateway.logs import JsonLog
+from actors.gateway.metrics import Metrics
+from actors.gateway.reference import Reference
+from router.config import Config
+
+if TYPE_CHECKING:
+    from actors.gateway.ingest import OrderStream
+
+T = TypeVar("T")
+
+
+class Core:
+    def __init__(
+        self,
+        backend: Backend,
+        reference: Reference,
+        config: Config,
+        version: str,
+        log: JsonLog,
+        spool_folder: str | None = None,
+    ) -> None:
+        self.backend = backend
+        self.reference = reference
+        self.config = config
+        self.version = version
+        self.log = log
+        self.spool_folder = spool_folder
+        self.metrics = Metrics(version)
+        self.worker = Worker()
+        incarnation = secrets.randbits(63)  # batch ids of another life of this gateway must never be met again
+        window = config.limits.in_flight_batches_max
+        retries = self.metrics.retries.inc
+        self.lanes = [Lane(f"Shard {shard}", incarnation, window, retries) for shard in range(backend.shards)]
+        self.ledger_lane = Lane("The ledger", incarnation, window, retries)
+        self.decider = Decider(backend, self.lanes, self.metrics)
+        self.streams: set[OrderStream] = set()
+        self.draining = asyncio.Event()
+        self._background: set[asyncio.Task[Any]] = set()
+        self.metrics.gauge("router_open_streams", "Order streams open", lambda: len(self.streams))
+        self.metrics.gauge(
+            "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in self.lanes)
+        )
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run something to its end, whatever becomes of the request that asked for it."""
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait for what is in flight."""
+        if self._background:
+            await asyncio.wait(list(self._background), timeout=timeout_s)
+
+    def close(self) -> None:
+        self.worker.close()

@@ -1,0 +1,133 @@
+"""A gateway process: ``python -m actors.gateway.main --data DIR --port N --ray-address ADDR``.
+
+Started and restarted by ``serve``; it never outlives its supervisor and holds nothing that must survive.
+SIGTERM drains: no new connection, streams may end by themselves for a while, then are ended with a problem.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import gc
+import os
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+import uvloop
+from aiohttp import web
+
+from actors.gateway.app import Gateway
+from actors.gateway.auth import KeyRing
+from actors.gateway.backend import Backend
+from actors.gateway.core import Core
+from actors.gateway.endpoints import routes_of
+from actors.gateway.logs import JsonLog
+from actors.gateway.problems import Problem
+from actors.gateway.reference import Reference
+from router.config import Config, load_config
+
+DRAIN_S = 10.0  # streams that have not ended by then are ended
+FINISH_S = 15.0  # then their last answers have this long
+SWITCH_INTERVAL_S = 0.0005  # the event loop gets the interpreter back from a decoding thread after this
+PR_SET_PDEATHSIG = 1
+VERSION = "0.1.0"
+
+
+def build(backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog) -> tuple[Gateway, Core]:
+    """The gateway of a data folder, ready to serve; call inside the running loop."""
+    core = Core(backend, Reference(folder, log), config, VERSION, log)
+    keys = KeyRing(
+        folder,
+        config.limits.requests_per_second_max,
+        time.monotonic,
+        lambda fault: log.write("error", "keys_unreadable", detail=fault),
+    )
+    return Gateway(core, keys, routes_of(core, folder)), core
+
+
+class Service:
+    """A listening gateway."""
+
+    def __init__(self, gateway: Gateway, core: Core) -> None:
+        self._core = core
+        self._runner = web.ServerRunner(gateway.server())
+        self.port = 0
+
+    async def listen(self, host: str, port: int, reuse_port: bool = False) -> None:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, reuse_port=reuse_port, backlog=1024)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def drain(self, patience_s: float = DRAIN_S) -> None:
+        """Stop accepting, let streams end, end the others, finish what is in flight."""
+        self._core.draining.set()
+        for site in self._runner.sites:
+            await site.stop()
+        deadline = time.monotonic() + patience_s
+        while self._core.streams and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for stream in list(self._core.streams):
+            stream.stop(Problem("shutting_down", "The router is shutting down. Send the orders without an answer again."))
+        deadline = time.monotonic() + FINISH_S
+        while self._core.streams and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        await self._core.finish(FINISH_S)
+        await self._runner.cleanup()
+        self._core.close()
+
+
+async def serve(arguments: argparse.Namespace, backend: Backend, config: Config) -> None:
+    log = JsonLog()
+    gateway, core = build(backend, arguments.data, config, log)
+    service = Service(gateway, core)
+    await service.listen(arguments.host, arguments.port, reuse_port=config.gateways > 1)
+    log.write("info", "listening", host=arguments.host, port=service.port, pid=os.getpid())
+    gc.freeze()  # what was made at the start stays; later collections need not look at it
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    log.write("info", "draining", pid=os.getpid())
+    await service.drain()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the supervisor dies, also when it is killed."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(0)  # it died before we asked
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m actors.gateway.main", description="One HTTP gateway of a router.")
+    made.add_argument("--data", type=pathlib.Path, required=True, help="data folder")
+    made.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    made.add_argument("--port", type=int, required=True, help="port to listen on")
+    made.add_argument("--ray-address", required=True, help="address of the Ray cluster that runs shards and ledger")
+    made.add_argument("--config", type=pathlib.Path, help="JSON configuration, complete, as serve writes it")
+    made.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="event loop")
+    return made
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(given)
+    die_with_parent()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    config = load_config(arguments.config.read_bytes()) if arguments.config else Config()
+    from actors.gateway.ray_backend import connect  # Ray starts threads: only the process itself pays for it
+
+    backend = connect(arguments.data, arguments.ray_address, config)
+    runner = uvloop.run if arguments.loop == "uvloop" else asyncio.run
+    runner(serve(arguments, backend, config))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What writer and readers of a log share: its sub-databases, its keys and how records are read back.
+
+Values are copied out of the map before they are used: a view into it is only good until its transaction
+ends, and a transaction that stays open keeps the writer from using freed pages again.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import struct
+from collections.abc import Iterator, Sequence
+
+import lmdb
+
+from router.log_tail import FIRST_SEQUENCE, LogTail
+from router.records import Record, chain_of, parse
+
+_LOG_KEY = struct.Struct(">QB")
+_DOCUMENTS_KEY = struct.Struct(">Q")
+_BATCH_KEY = struct.Struct(">HQ")
+EPOCH_KEY = b"epoch"
+_ITERATE_CHUNK = 16  # records copied out per read transaction
+
+READERS_MAX = 512  # slots in the lock file: gateways times their threads, with room for dead ones
+
+
+def log_key(sequence: int, part: int) -> bytes:
+    return _LOG_KEY.pack(sequence, part)
+
+
+def documents_key(sequence: int) -> bytes:
+    return _DOCUMENTS_KEY.pack(sequence)
+
+
+def batch_key(shard: int, sequence: int) -> bytes:
+    return _BATCH_KEY.pack(shard, sequence)
+
+
+class LogStore:
+    """The reading half of a log, over an environment that somebody else opens and closes."""
+
+    def __init__(self, environment: lmdb.Environment, part_count: int, where: str, create: bool) -> None:
+        self.environment = environment
+        self.part_count = part_count
+        self.where = where
+        self.log = environment.open_db(b"log", create=create)
+        self.documents = environment.open_db(b"documents", create=create)
+        self.by_batch = environment.open_db(b"by_batch", create=create)
+        self.meta = environment.open_db(b"meta", create=create)
+
+    def read(self, sequence: int, part: int) -> Record | None:
+        with self.environment.begin(db=self.log) as reading:
+            raw = reading.get(log_key(sequence, part))
+        if raw is None:
+            return None
+        return parse(raw, f"{self.where}, record {sequence} part {part}", place=(sequence, part))
+
+    def read_documents(self, sequence: int) -> Record | None:
+        with self.environment.begin(db=self.documents) as reading:
+            raw = reading.get(documents_key(sequence))
+        if raw is None:
+            return None
+        return parse(raw, f"{self.where}, documents {sequence}", place=(sequence, 0))
+
+    def find_batch(self, shard: int, sequence: int) -> int | None:
+        with self.environment.begin(db=self.by_batch) as reading:
+            found = reading.get(batch_key(shard, sequence))
+        return None if found is None else int.from_bytes(found, "little")
+
+    def last_sequence(self, part: int) -> int:
+        return self.tail().last[part]
+
+    def first_sequence(self) -> int:
+        with self.environment.begin(db=self.log) as reading, reading.cursor() as cursor:
+            return int(_LOG_KEY.unpack(cursor.key())[0]) if cursor.first() else FIRST_SEQUENCE - 1
+
+    def tail(self, at: int | None = None) -> LogTail:
+        """Last sequence and chain of every part, counting records up to sequence ``at`` (None: all).
+
+        Part 1 trails part 0 by the batches in flight, so the walk back from the end is short.
+        """
+        tail = LogTail.empty(self.part_count)
+        wanted = set(range(self.part_count))
+        with self.environment.begin(db=self.log, buffers=True) as reading, reading.cursor() as cursor:
+            past = at is not None and cursor.set_range(log_key(at + 1, 0))
+            there = cursor.prev() if past else cursor.last()
+            while there and wanted:
+                sequence, part = _LOG_KEY.unpack(cursor.key())
+                if part in wanted:
+                    tail.last[part], tail.chains[part] = sequence, chain_of(cursor.value())
+                    wanted.remove(part)
+                there = cursor.prev()
+        return tail
+
+    def chains_at(self, sequence: int) -> list[int]:
+        return self.tail(sequence).chains
+
+    def iterate(self, from_sequence: int, chains: Sequence[int] | None = None) -> Iterator[tuple[int, int, Record]]:
+        last = [from_sequence - 1] * self.part_count
+        tail = LogTail(last, self.chains_at(from_sequence - 1) if chains is None else chains)
+        key = log_key(from_sequence, 0)
+        while chunk := self._chunk(key):
+            for found, raw in chunk:
+                sequence, part = _LOG_KEY.unpack(found)
+                yield sequence, part, tail.follow(sequence, part, raw, self.where)
+            key = chunk[-1][0] + b"\0"  # the least key after the last one
+
+    def _chunk(self, key: bytes) -> list[tuple[bytes, bytes]]:
+        chunk: list[tuple[bytes, bytes]] = []
+        with self.environment.begin(db=self.log) as reading, reading.cursor() as cursor:
+            there = cursor.set_range(key)
+            while there and len(chunk) < _ITERATE_CHUNK:
+                chunk.append(cursor.item())
+                there = cursor.next()
+        return chunk
+
+
+def log_folder(folder: pathlib.Path) -> pathlib.Path:
+    """Where the environment of the owner of ``folder`` lies."""
+    return folder / "log"

@@ -1,0 +1,195 @@
+"""The order shard's process: a thin shell around ``router.pipeline.ShardPath`` that keeps several batches under way.
+
+Ray calls the methods from a pool of threads. Engine steps run one at a time under ``_turn``; waiting for the disk
+and for the ledger happens outside it. Commits keep the order of sequences. A fault that is not of the
+outside world ends the process at once: Ray starts it again and it recovers from its log, which is the only state.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from actors.checkpoints import Checkpointer
+from actors.data_folder import DataFolder
+from actors.lmdb_log import LmdbLog
+from actors.mapped import SharedArena
+from actors.remote_ledger import RemoteLedger
+from actors.table_store import TableStore
+from router.config import Config
+from router.order_events import EventDesk, read_events
+from router.order_index import OrderIndex
+from router.pipeline import OrderBatch, Pending, ShardPath
+from router.ports import PrefixedArena
+from router.records import OUTCOME_PART
+from router.shard import ShardEngine
+
+Message = npt.NDArray[np.uint8]
+T = TypeVar("T")
+SWITCH_INTERVAL_S = 0.0005  # the commit thread needs the interpreter back quickly
+
+
+class OrderShard:
+    """One shard of the orders of a data folder."""
+
+    def __init__(self, folder: str, number: int, config: bytes) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        data = DataFolder(folder)
+        self._config = msgspec.json.decode(config, type=Config)
+        self._tables = TableStore(data.tables)
+        self._log = LmdbLog(data.shard(number), self._config.log, part_count=2)
+        key = data.key()
+        arena = SharedArena(data.shared / f"shard-{number:03d}")
+        engine = ShardEngine(number, key, self._config, arena)
+        desk = EventDesk(key, engine.index, OrderIndex(PrefixedArena(arena, "events-")))
+        ledger = RemoteLedger(data.namespace)
+        self._path = ShardPath(engine, desk, self._log, ledger, key)
+        self._checkpointer = Checkpointer(data.shard(number), self._config.log.checkpoint_bytes)
+        self._turn = threading.Condition()
+        self._under_way = 0
+        self._closed = False
+        engine.use_tables(self._tables.load(self._tables.current()))
+        started = time.monotonic()
+        batches = self._recover()
+        self.recovery_ms = int((time.monotonic() - started) * 1000)
+        self.recovered_batches = batches
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def submit(
+        self, batch_id: tuple[int, int], orders: Message, skus: Message, documents: Message, now_ms: int
+    ) -> Message:
+        """ACK rows of a batch, durable."""
+        return _or_die(lambda: self._submit(OrderBatch(batch_id, orders, skus, documents, now_ms)))
+
+    def _submit(self, batch: OrderBatch) -> Message:
+        with self._turn:
+            self._turn.wait_for(lambda: not self._closed)
+            pending = self._path.begin(batch)
+            self._under_way += 1
+        self._path.decide(pending)
+        with self._turn:
+            self._turn.wait_for(lambda: self._may_finish(pending))
+            acknowledgement, ticket = self._path.finish(pending)
+            self._under_way -= 1
+            self._turn.notify_all()
+        if ticket is not None:
+            self._log.wait(ticket)
+            with self._turn:
+                self._path.published(pending.admitted.sequence)
+                self._checkpoint_when_due()
+        return acknowledgement
+
+    def _may_finish(self, pending: Pending) -> bool:
+        if pending.ticket is None:
+            return self._path.committed >= pending.waits_for
+        return self._path.committed == pending.admitted.sequence - 1
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def submit_events(self, batch_id: tuple[int, int], events: bytes, now_ms: int) -> bytes:
+        """One result object a line sent, as a JSON array."""
+        return _or_die(lambda: self._submit_events(batch_id, events, now_ms))
+
+    def _submit_events(self, batch_id: tuple[int, int], events: bytes, now_ms: int) -> bytes:
+        rows, refused, places = read_events(events)
+        results: list[Any] = [None] * (len(rows) + len(refused))
+        with self._alone():
+            answers = self._path.submit_events(batch_id, rows, now_ms) if rows else []
+            self._checkpoint_when_due()
+        for place, answer in zip(places, answers, strict=True):
+            results[place] = answer
+        for refusal in refused:
+            results[refusal.pop("place")] = refusal
+        return msgspec.json.encode(results)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No batch is under way inside, and none begins."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._closed)
+            self._closed = True
+            self._turn.wait_for(lambda: self._under_way == 0)
+            try:
+                yield
+            finally:
+                self._closed = False
+                self._turn.notify_all()
+
+    # --- tables, state, end ----------------------------------------------------------------------
+
+    def use_tables(self, version: int) -> None:
+        """Judge every later batch with this version; batches under way keep theirs."""
+        tables = self._tables.load(version)
+        with self._turn:
+            if version > self._path.engine.tables_version:
+                self._path.engine.use_tables(tables)
+
+    def status(self) -> dict[str, Any]:
+        """Figures for ``/readyz`` and the benches."""
+        return {
+            "shard": self._path.engine.number,
+            "orders": self._path.engine.index.count,
+            "sequence": self._path.committed,
+            "tables_version": self._path.engine.tables_version,
+            "epoch": self._log.epoch,
+            "index_bytes": self._path.engine.index.nbytes,
+            "log_bytes": self._log.bytes_used,
+            "recovery_ms": self.recovery_ms,
+            "recovered_batches": self.recovered_batches,
+            "pid": os.getpid(),
+        }
+
+    def state_hash(self) -> str:
+        with self._alone():
+            return f"{self._path.engine.state_hash():016x}"
+
+    def drain(self) -> None:
+        """Finish what is under way, keep the state in a checkpoint and give the folder free."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._closed)
+            self._closed = True
+            self._turn.wait_for(lambda: self._under_way == 0)
+            self._checkpoint()
+            self._checkpointer.join()
+            self._log.close()
+
+    def _recover(self) -> int:
+        kept = self._checkpointer.read_latest()
+        start, chains = 1, None
+        if kept is not None:
+            half = len(kept.arrays) // 2
+            self._path.engine.index.restore(kept.arrays[:half])
+            self._path.desk.seen.restore(kept.arrays[half:])
+            start, chains = kept.sequence + 1, kept.chains
+        return self._path.recover(start, self._tables.load, chains)
+
+    def _checkpoint_when_due(self) -> None:
+        """Only between batches: a checkpoint describes the state after a sequence, with none open."""
+        if self._under_way == 0 and self._checkpointer.due(self._log.bytes_used):
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        sequence = self._log.last_sequence(OUTCOME_PART)
+        arrays = [*self._path.engine.index.dump(), *self._path.desk.seen.dump()]
+        self._checkpointer.write(sequence, self._log.chains_at(sequence), arrays, self._log.bytes_used)
+
+
+def _or_die(work: Callable[[], T]) -> T:
+    """A bug or a fenced log must not leave a half-finished batch in memory: stop, restart, recover."""
+    try:
+        return work()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(70)

@@ -1,0 +1,56 @@
+"""The ledger as an order shard reaches it: an actor call, asked again until it answers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+from ray.exceptions import GetTimeoutError, RayError, TaskCancelledError
+
+from router.errors import Misconfigured
+from router.order_events import Moves
+
+Message = npt.NDArray[np.uint8]
+LEDGER = "ledger"
+ANSWER_TIMEOUT_S = 30.0
+PAUSE_S = 0.05
+
+
+class RemoteLedger:
+    """Satisfies ``router.pipeline.LedgerPort``; safe to ask twice because the ledger answers by (shard, sequence)."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._handle: Any = None
+
+    def decide(
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
+    ) -> Message:
+        answer: Message = self._ask("decide", shard, sequence, epoch, tables_version, claims, now_ms)
+        return answer
+
+    def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
+        self._ask("move", shard, sequence, epoch, moves, now_ms)
+
+    def stock(self, movements: Message, now_ms: int) -> Message:
+        """Stock movements; each is idempotent by its own id."""
+        answer: Message = self._ask("stock", movements, now_ms)
+        return answer
+
+    def _ask(self, method: str, *arguments: object) -> Any:
+        """Ray may report an error although the call was carried out; the ledger's idempotence covers that."""
+        while True:
+            try:
+                if self._handle is None:
+                    self._handle = ray.get_actor(LEDGER, namespace=self._namespace)
+                return ray.get(getattr(self._handle, method).remote(*arguments), timeout=ANSWER_TIMEOUT_S)
+            except (GetTimeoutError, TaskCancelledError, ValueError):
+                self._handle = None
+            except RayError as fault:
+                if isinstance(getattr(fault, "cause", None), Misconfigured):
+                    raise
+                self._handle = None
+            time.sleep(PAUSE_S)

@@ -1,0 +1,111 @@
+"""The processes and who talks to whom.
+
+                       ┌───────────────── serve (supervisor) ─────────────────┐
+                       │ starts Ray or joins one, starts and restarts all      │
+                       ▼                                                       ▼
+    client ──HTTP──▶ gateway ──batches (object references)──▶ shard-0 … shard-n ──claims──▶ ledger
+                       │  ▲                                        │ LMDB                     │ LMDB
+                       │  └── reads: mapped index, cells, log ◀────┴──────────────────────────┘
+                       └── PUT tables, POST stock ──▶ tables ──new version──▶ ledger, then shards
+
+Shards, ledger and tables are named, detached Ray actors, restarted without limit; each recovers from its log
+before it answers. Gateways are plain processes that join Ray as clients. No fact lives in Ray.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+import ray
+
+from actors.data_folder import DataFolder
+from actors.ledger_actor import Ledger
+from actors.order_shard import OrderShard
+from actors.remote_ledger import LEDGER
+from actors.tables_actor import TablesOwner
+from router.config import Config
+
+TABLES = "tables"
+READY_TIMEOUT_S = 600.0
+# One thread of arithmetic a process: parallelism is by shard.
+QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "ARROW_NUM_THREADS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+_ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
+
+
+def shard_name(number: int) -> str:
+    return f"shard-{number:03d}"
+
+
+def start_ray(config: Config, namespace: str, address: str | None) -> None:
+    """Start a Ray of our own on loopback, or join the one at ``address``."""
+    os.environ.update(QUIET)
+    common: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": "warning"}
+    if address:
+        ray.init(address=address, runtime_env={"env_vars": QUIET}, **common)
+        return
+    ray.init(
+        include_dashboard=False,
+        object_store_memory=config.object_store_bytes,
+        _node_ip_address="127.0.0.1",
+        **common,
+    )
+
+
+def start_actors(data: DataFolder, config: Config) -> None:
+    """Create tables, ledger and shards where they are not there yet, and wait until each has recovered."""
+    raw = msgspec.json.encode(config)
+    # As many threads as batches may be under way, and some for questions about state.
+    threads = config.limits.in_flight_batches_max * config.gateways + 8
+    placement = "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
+    ledger_threads = threads * config.shards
+    _create(Ledger, LEDGER, data, ledger_threads, placement).remote(str(data.path), raw)
+    for number in range(config.shards):
+        _create(OrderShard, shard_name(number), data, threads, placement).remote(str(data.path), number, raw)
+    statuses(data, config, READY_TIMEOUT_S)
+    _create(TablesOwner, TABLES, data, 1, placement).remote(str(data.path), raw)
+    ray.get(actor(data, TABLES).ready.remote(), timeout=READY_TIMEOUT_S)
+
+
+def _create(role: type, name: str, data: DataFolder, threads: int, placement: str) -> Any:
+    return ray.remote(role).options(
+        name=name,
+        namespace=data.namespace,
+        get_if_exists=True,
+        max_concurrency=threads,
+        scheduling_strategy=placement,
+        **_ALWAYS,
+    )
+
+
+def actor(data: DataFolder, name: str) -> Any:
+    """Handle of a running actor; ValueError while it does not exist."""
+    return ray.get_actor(name, namespace=data.namespace)
+
+
+def engine_names(config: Config) -> list[str]:
+    return [LEDGER, *(shard_name(number) for number in range(config.shards))]
+
+
+def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, dict[str, Any]]:
+    """``status()`` of ledger and shards; raises while one of them does not answer."""
+    names = engine_names(config)
+    answers = ray.get([actor(data, name).status.remote() for name in names], timeout=timeout_s)
+    return dict(zip(names, answers, strict=True))
+
+
+def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
+    """Drain shards, then the ledger they depend on, then end all actor processes."""
+    names = engine_names(config)
+    ray.get([actor(data, name).drain.remote() for name in names[1:]], timeout=timeout_s)
+    ray.get(actor(data, LEDGER).drain.remote(), timeout=timeout_s)
+    for name in [*names, TABLES]:
+        ray.kill(actor(data, name), no_restart=True)

@@ -1,0 +1,62 @@
+"""Gather pieces of one text into string columns, field after field.
+
+    offsets[f, 0] = 0;  offsets[f, r + 1] = offsets[f, r] + length[f, r]
+    out[base[f] + offsets[f, r] : + length[f, r]] = text[start[f, r] : + length[f, r]]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels._jit import IN_I32_2D, IN_I64, IN_U8, OUT_I32_2D, OUT_U8, VOID, kernel, rule
+from kernels.read_words import word_at
+
+Array = npt.NDArray[Any]
+U = np.uint64
+
+
+@rule
+def put_word(out: Array, position: int, word: np.uint64) -> None:
+    """Eight bytes, little endian; written so that LLVM makes one store of it."""
+    at = U(position)
+    out[at] = word & U(0xFF)
+    out[at + U(1)] = word >> U(8) & U(0xFF)
+    out[at + U(2)] = word >> U(16) & U(0xFF)
+    out[at + U(3)] = word >> U(24) & U(0xFF)
+    out[at + U(4)] = word >> U(32) & U(0xFF)
+    out[at + U(5)] = word >> U(40) & U(0xFF)
+    out[at + U(6)] = word >> U(48) & U(0xFF)
+    out[at + U(7)] = word >> U(56)
+
+
+@rule
+def copy_text(text: Array, start: int, length: int, out: Array, at: int) -> None:
+    """Copy in whole words; up to seven bytes behind the copy are overwritten with anything."""
+    for place in range(0, length, 8):
+        put_word(out, at + place, word_at(text, U(start + place)))
+
+
+@kernel(VOID, IN_U8, IN_I32_2D, IN_I32_2D, IN_I64, OUT_I32_2D, OUT_U8)
+def gather_text(text: Array, start: Array, length: Array, base: Array, offsets: Array, out: Array) -> None:
+    """Copy every piece behind the one before it; the formula is the module's.
+
+    text    (any)       uint8 UTF-8; 8 readable bytes behind the last piece                          IN
+    start   (F, >= n)   int32 first byte of each piece                                               IN
+    length  (F, >= n)   int32 its bytes                                                              IN
+    base    (F)         int64 place of each field's column in ``out``, ascending, no two overlap      IN
+    offsets (F, n + 1)  int32 offsets of each field's column                                          OUT
+    out     (any)       uint8 all columns; 8 bytes of room behind the last                            OUT
+
+    Invariant: offsets ascend from 0; ``out`` between two columns is undefined. Cost: about 3 ns a short piece.
+    """
+    for field in range(offsets.shape[0]):
+        at = 0
+        offsets[field, 0] = 0
+        for row in range(offsets.shape[1] - 1):
+            size = np.int64(length[field, row])
+            copy_text(text, np.int64(start[field, row]), size, out, base[field] + at)
+            at += size
+            offsets[field, row + 1] = at

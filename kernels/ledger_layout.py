@@ -1,0 +1,126 @@
+"""Rows of the ledger's tables, state and scratch, as structured types.
+
+One array of rows instead of many columns keeps what is read together in one cache line, and keeps the
+argument lists of the rules short: a rule that is not inlined pays for every array it is handed.
+
+Node sets are bit words: node ``n`` is bit ``n & 31`` of word ``n >> 5``. Keys are 64-bit hashes, seen as int64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernels._jit import records
+
+NODES_EXACT = 64  # candidate nodes an exact plan may choose from
+SKUS_EXACT = 8  # distinct SKUs of an order that is planned exactly
+PARCELS_MAX = 8  # parcels of one order, at most
+SETS_MAX = 50_000  # node sets the split search compares before the best one so far stands
+CAPACITY_DAYS = 512  # ship days whose parcels are counted at a time, by day modulo this
+ROLLS_MAX = 5  # open days a node may be postponed because it is full
+NO_PLAN = 1 << 62  # cost of what cannot be shipped; more than any plan costs
+NO_DAY = 1 << 40  # later than any day
+
+PLAN_CHEAPEST, PLAN_FEWEST, PLAN_FASTEST = 0, 1, 2
+SHORT_PARTIAL, SHORT_BACKORDER, SHORT_REJECT = 0, 1, 2
+
+
+def _row(**fields: type) -> np.dtype[np.void]:
+    return np.dtype(list(fields.items()), align=True)
+
+
+_I = np.int64
+_H = np.int32
+
+# --- reference tables of one version -----------------------------------------------------------
+SKU = _row(weight_g=_I, goods_class=_I, first=_I, last=_I)  # components[first:last]; empty = not a bundle
+COMPONENT = _row(sku=_H, qty=_H)
+NODE = _row(handling_minor=_I, safety_units=_I, capacity=_I, cutoff_min=_I)
+LANE = _row(first=_H, last=_H)  # bands[first:last]; empty = no rate leads there
+BAND = _row(min_g=_I, max_g=_I, price_minor=_I, per_kg_minor=_I, days=_I, service=_I)
+CALENDAR_DAY = _row(open_day=_H, utc_offset_min=_H)
+TERMS = _row(
+    rates_loaded=_I, default_days=_I, day0=_I,
+    plan=_I, short_stock=_I, parcels_max=_I, split_penalty_minor=_I, late_penalty_minor=_I,
+    velocity_orders_max=_I, value_factor=_I, value_orders_min=_I,
+    points_value=_I, points_velocity=_I, hold_at=_I, reject_at=_I,
+)  # fmt: skip
+
+# --- the ledger's state ------------------------------------------------------------------------
+NODE_DAY = _row(day=_H, parcels=_H)
+CUSTOMER = _row(key=_I, orders=_I)  # key 0 = free
+COUPON_USE = _row(key=_I, promotion=_I, orders=_I)  # by customer and promotion code hash; key 0 = free
+CHANNEL = _row(key=_I, orders=_I, level=_I)  # level = 64 x the usual order value; key 0 = free
+MOVEMENT = _row(key=_I, key_hi=_I)
+VELOCITY = _row(key=_I, generation=_I, orders=_I)
+BASKET = _row(key=_I, generation=_I, placed_at_ms=_I, reference=_I)
+WINDOW = _row(window_ms=_I, generation=_I, started_ms=_I, entries=_I, entries_max=_I)  # window_ms 0 = switched off
+COUNTS = _row(customers=_I, coupon_uses=_I, channels=_I)
+
+# --- scratch of one order ----------------------------------------------------------------------
+DEMAND = _row(sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I)
+CANDIDATE = np.dtype(
+    [
+        ("node", _I),
+        ("ship_day", _I),
+        ("floor_minor", _I),  # no parcel of this order can cost less from here
+        ("whole", _I),  # bit d: has all units of demand d
+        ("band_first", _I),
+        ("band_last", _I),
+        ("picked", _I),
+        ("atp", _I, (SKUS_EXACT,)),  # capped at the need
+    ],
+    align=True,
+)
+PARCEL = _row(candidate=_I, node=_I, band=_I, ship_day=_I, promise_day=_I, cost_minor=_I)
+STATE = _row(cost=_I, day=_I, nodes=_I, sets=_I)  # of parcels so far: candidates and demand sets, a byte each
+PLAN = np.dtype(
+    [
+        ("demands", _I),
+        ("candidates", _I),
+        ("parcels", _I),
+        ("unshippable", _I),  # a node with stock has no band for this service, or for a parcel's weight
+        ("full", _I),  # a node with stock was left out because its days are full
+        ("service", _I),
+        ("promise_by_day", _I),
+        ("day_cap", _I),  # no parcel may arrive later than this
+        ("cost_minor", _I),
+        ("day", _I),
+        ("nodes", _I),
+        ("sets", _I),
+        ("runner_up_minor", _I),
+        ("visited", _I),
+        ("subset_weight_g", _I, (1 << SKUS_EXACT,)),
+        ("subset_cost", _I, (1 << SKUS_EXACT,)),
+        ("subset_day", _I, (1 << SKUS_EXACT,)),
+        ("order", _I, (NODES_EXACT,)),
+        ("chosen", _I, (PARCELS_MAX + 1,)),
+        ("spent", _I, (PARCELS_MAX + 1,)),
+        ("residual", _I, (PARCELS_MAX + 1, SKUS_EXACT)),
+        ("most", _I, (NODES_EXACT + 1, SKUS_EXACT)),  # largest atp of the candidates from here on, in order
+    ],
+    align=True,
+)
+STATES = (PARCELS_MAX + 1) * (1 << SKUS_EXACT) * 2
+
+# --- results of a batch ------------------------------------------------------------------------
+PARCEL_OUT = _row(node=np.int16, band=_H, ship_day=_H, promise_day=_H, cost_minor=_I)
+ALLOCATION_OUT = _row(sku=_H, node=np.int16, qty=_H)
+ORDER_OUT = _row(
+    status=np.int8, risk=_H, promise_day=_H, reasons=np.uint64, cost_minor=_I, runner_up_minor=_I, twin=_I,
+    granted=_H, parcels=_H,
+)  # fmt: skip
+
+IN_SKUS, IN_COMPONENTS, IN_NODES = (records(t, readonly=True) for t in (SKU, COMPONENT, NODE))
+IN_LANES, IN_CALENDAR = records(LANE, 2, readonly=True), records(CALENDAR_DAY, 2, readonly=True)
+IN_BANDS, IN_TERMS = records(BAND, readonly=True), records(TERMS, readonly=True)
+IO_CAPACITY = records(NODE_DAY, 2)
+IO_CUSTOMERS, IO_COUPON_USES, IO_CHANNELS, IO_MOVEMENTS = (
+    records(t) for t in (CUSTOMER, COUPON_USE, CHANNEL, MOVEMENT)
+)
+IO_VELOCITY, IO_BASKETS = records(VELOCITY, 2), records(BASKET, 2)
+IO_WINDOWS, IO_COUNTS = records(WINDOW), records(COUNTS)
+IO_DEMAND, IO_CANDIDATES, IO_PARCELS, IO_STATES, IO_PLAN = (
+    records(t) for t in (DEMAND, CANDIDATE, PARCEL, STATE, PLAN)
+)
+OUT_ORDERS, OUT_PARCELS, OUT_ALLOCATIONS = (records(t) for t in (ORDER_OUT, PARCEL_OUT, ALLOCATION_OUT))

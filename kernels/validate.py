@@ -1,0 +1,214 @@
+"""Validate orders: which reasons speak against each, and the price that counts on every line.
+
+    order reasons = OR of its field rules and of its line rules
+    line price    = the channel's where given, else the catalogue's
+
+Rules read compiled tables only; what needs text (countries, postcodes, coupons) comes in as flags.
+"""
+
+from __future__ import annotations
+
+from kernels._jit import (
+    I64,
+    IN_I16,
+    IN_I32,
+    IN_I64,
+    IN_I64_2D,
+    IN_U8,
+    IN_U32,
+    OUT_I32,
+    OUT_I64,
+    OUT_U64,
+    U64,
+    VOID,
+    kernel,
+    rule,
+)
+from kernels.reasons import (
+    COUNTRY_UNKNOWN,
+    COUPON_UNKNOWN,
+    CURRENCY_UNKNOWN,
+    FIELD_MISSING,
+    LINE_DUPLICATE,
+    LINES_LIMIT,
+    ORDER_VALUE_LIMIT,
+    PAYMENT_STATUS,
+    PLACED_AT_RANGE,
+    POSTCODE_FORMAT,
+    PRICE_MISMATCH,
+    PRICE_MISSING,
+    PRICE_RANGE,
+    QTY_RANGE,
+    SERVICE_UNKNOWN,
+    SKU_INACTIVE,
+    SKU_UNKNOWN,
+)
+
+# Rows of the `limits` argument.
+LINES_MAX, QTY_MAX, UNIT_PRICE_MAX, ORDER_VALUE_MAX, PLACED_AT_MAX_MS, PRICE_TOLERANCE_BP, LINES_MODE = range(7)
+KEEP, MERGE, REFUSE = 0, 1, 2  # limits[LINES_MODE]
+
+# Bits of the `flags` argument.
+FLAG_COUNTRY_UNKNOWN, FLAG_POSTCODE_BAD, FLAG_COUPON_UNKNOWN, FLAG_SERVICE_UNKNOWN, FLAG_PAYMENT_FAILED = range(5)
+
+
+@rule
+def _bit(number):  # type: ignore[no-untyped-def]
+    return U64(1) << U64(number)
+
+
+@rule
+def _order_rules(flags, missing, currency, placed_at_ms, lines, limits):  # type: ignore[no-untyped-def]
+    """Reasons of the order's own fields."""
+    found = U64(0)
+    if missing != 0:
+        found |= _bit(FIELD_MISSING)
+    if flags >> FLAG_COUNTRY_UNKNOWN & 1:
+        found |= _bit(COUNTRY_UNKNOWN)
+    if flags >> FLAG_POSTCODE_BAD & 1:
+        found |= _bit(POSTCODE_FORMAT)
+    if flags >> FLAG_COUPON_UNKNOWN & 1:
+        found |= _bit(COUPON_UNKNOWN)
+    if flags >> FLAG_SERVICE_UNKNOWN & 1:
+        found |= _bit(SERVICE_UNKNOWN)
+    if flags >> FLAG_PAYMENT_FAILED & 1:
+        found |= _bit(PAYMENT_STATUS)
+    if currency < 0:
+        found |= _bit(CURRENCY_UNKNOWN)
+    if placed_at_ms > limits[PLACED_AT_MAX_MS]:
+        found |= _bit(PLACED_AT_RANGE)
+    if lines < 1 or lines > limits[LINES_MAX]:
+        found |= _bit(LINES_LIMIT)
+    return found
+
+
+@rule
+def _price_rules(given, listed, limits):  # type: ignore[no-untyped-def]
+    """Reasons of a line's price; ``given`` and ``listed`` are -1 where there is none."""
+    if given < -1 or given > limits[UNIT_PRICE_MAX]:
+        return _bit(PRICE_RANGE)
+    if given < 0:
+        return U64(0) if listed >= 0 else _bit(PRICE_MISSING)
+    if listed >= 0 and abs(given - listed) * 10_000 > listed * limits[PRICE_TOLERANCE_BP]:
+        return _bit(PRICE_MISMATCH)
+    return U64(0)
+
+
+@rule
+def _counting_price(given, listed, limits):  # type: ignore[no-untyped-def]
+    """The price that counts: the channel's where it gave a possible one, else the catalogue's; -1 = none."""
+    if given > limits[UNIT_PRICE_MAX]:
+        return I64(-1)
+    return given if given >= 0 else listed
+
+
+@kernel(
+    VOID,
+    IN_I64,
+    IN_I32,
+    IN_I64,
+    IN_I64,
+    IN_I16,
+    IN_I64,
+    IN_U8,
+    IN_U32,
+    IN_U8,
+    IN_I64_2D,
+    IN_I64,
+    I64,
+    OUT_I64,
+    OUT_I64,
+    OUT_U64,
+    OUT_I32,
+    OUT_I32,
+    OUT_I64,
+    OUT_I64,
+)
+def validate(  # type: ignore[no-untyped-def]
+    line_offset,
+    sku,
+    qty,
+    unit_price_minor,
+    currency,
+    placed_at_ms,
+    flags,
+    missing,
+    sku_active,
+    price_minor,
+    limits,
+    stamp_base,
+    seen_stamp,
+    seen_line,
+    reasons,
+    reason_line,
+    qty_out,
+    price_out,
+    list_price_out,
+):
+    """Set every order's reasons and every line's quantity and price that count.
+
+    line_offset (n+1) i64 first line of each order IN
+    sku (m) i32 SKU number, -1 unknown IN
+    qty (m) i64 units as sent IN
+    unit_price_minor (m) i64 as sent, -1 not given IN
+    currency (n) i16 currency number, -1 unknown IN
+    placed_at_ms (n) i64 IN
+    flags (n) u8 FLAG_* bits found by text look-ups IN
+    missing (n) u32 required fields that are absent IN
+    sku_active (S) u8 IN
+    price_minor (S, C) i64 catalogue price, -1 none IN
+    limits (7) i64 see LINES_MAX.. IN
+    stamp_base scalar: a number no earlier call with this scratch has reached; orders use stamp_base + row IN
+    seen_stamp, seen_line (S) i64 scratch: last order that named the SKU, and on which line INOUT
+    reasons (n) u64, reason_line (n) i32 line (0-based within the order) of the first line reason, -1 none OUT
+    qty_out (m) i32 units that count: 0 on a line merged into an earlier one and on a line out of range OUT
+    price_out, list_price_out (m) i64 price that counts, catalogue price; -1 none OUT
+
+    Invariant: an order without reasons has qty_out >= 1 on every unmerged line, price_out >= 0 on every line,
+    and sum(qty_out x price_out) <= ORDER_VALUE_MAX. Cost: one pass over lines.
+    """
+    for order in range(line_offset.shape[0] - 1):
+        first = line_offset[order]
+        last = line_offset[order + 1]
+        found = _order_rules(flags[order], missing[order], currency[order], placed_at_ms[order], last - first, limits)
+        first_bad = -1
+        value = I64(0)
+        for line in range(first, last):
+            units = qty[line]
+            item = sku[line]
+            listed = I64(-1)
+            wrong = U64(0)
+            if units < 1 or units > limits[QTY_MAX]:
+                wrong |= _bit(QTY_RANGE)
+                units = I64(0)
+            if item < 0:
+                wrong |= _bit(SKU_UNKNOWN)
+            else:
+                if sku_active[item] == 0:
+                    wrong |= _bit(SKU_INACTIVE)
+                if currency[order] >= 0:
+                    listed = price_minor[item, currency[order]]
+                if seen_stamp[item] == stamp_base + order and limits[LINES_MODE] != KEEP:
+                    if limits[LINES_MODE] == REFUSE:
+                        wrong |= _bit(LINE_DUPLICATE)
+                    elif price_out[seen_line[item]] == _counting_price(unit_price_minor[line], listed, limits):
+                        if qty_out[seen_line[item]] + units <= limits[QTY_MAX]:
+                            qty_out[seen_line[item]] += units
+                            value += units * max(price_out[seen_line[item]], 0)
+                            units = I64(0)
+                else:
+                    seen_stamp[item] = stamp_base + order
+                    seen_line[item] = line
+            wrong |= _price_rules(unit_price_minor[line], listed, limits)
+            price = _counting_price(unit_price_minor[line], listed, limits)
+            qty_out[line] = units
+            price_out[line] = price
+            list_price_out[line] = listed
+            value = min(value + units * max(price, 0), limits[ORDER_VALUE_MAX] + 1)
+            if wrong != 0 and first_bad < 0:
+                first_bad = line - first
+            found |= wrong
+        if value > limits[ORDER_VALUE_MAX]:
+            found |= _bit(ORDER_VALUE_LIMIT)
+        reasons[order] = found
+        reason_line[order] = first_bad

@@ -1,0 +1,79 @@
+"""Arrow columns seen as numpy arrays and back, without copies where the layout allows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+
+def numbers(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
+    """A fixed-width column without nulls as a read-only numpy view."""
+    return np.asarray(batch.column(name).to_numpy(zero_copy_only=True))
+
+
+def list_parts(column: pa.ListArray) -> tuple[I32, pa.Array]:
+    """Offsets (int32, first is 0) and values of a list column; right for slices too."""
+    offsets = column.offsets.to_numpy(zero_copy_only=True)
+    first = int(offsets[0]) if len(offsets) else 0
+    last = int(offsets[-1]) if len(offsets) else 0
+    values = column.values
+    if first == 0 and last == len(values):
+        return offsets, values
+    return offsets - np.int32(first), values.slice(first, last - first)
+
+
+def struct_numbers(values: pa.StructArray, name: str) -> npt.NDArray[Any]:
+    """One fixed-width child of a struct array without nulls, as a numpy view."""
+    child = values.field(name)  # not sliced by Arrow when the struct is
+    if len(child) != len(values):
+        child = child.slice(values.offset, len(values))
+    return np.asarray(child.to_numpy(zero_copy_only=True))
+
+
+def ragged(offsets: npt.NDArray[np.integer[Any]], values: pa.Array, dtype: pa.ListType) -> pa.ListArray:
+    """A list column of the given type from offsets (n+1) and its flat values."""
+    return pa.ListArray.from_arrays(pa.array(np.ascontiguousarray(offsets, np.int32)), values, type=dtype)
+
+
+def structs(dtype: pa.StructType, columns: dict[str, npt.NDArray[Any] | pa.Array]) -> pa.StructArray:
+    """A struct array of the given type from its children."""
+    children = [
+        column if isinstance(column, pa.Array) else pa.array(column, type=dtype.field(name).type)
+        for name, column in ((dtype.field(i).name, columns[dtype.field(i).name]) for i in range(dtype.num_fields))
+    ]
+    return pa.StructArray.from_arrays(children, fields=list(dtype))
+
+
+def record_batch(schema: pa.Schema, columns: dict[str, npt.NDArray[Any] | pa.Array]) -> pa.RecordBatch:
+    """A batch of the schema; every column named exactly once, numpy arrays taken without a copy."""
+    assert set(columns) == set(schema.names), set(columns) ^ set(schema.names)
+    arrays = [
+        columns[field.name]
+        if isinstance(columns[field.name], pa.Array)
+        else pa.array(columns[field.name], type=field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def select(batch: pa.RecordBatch, rows: npt.NDArray[np.integer[Any]]) -> pa.RecordBatch:
+    """Rows of a batch in the order given; the batch itself where that is all of it."""
+    if len(rows) == batch.num_rows and bool(np.all(rows == np.arange(len(rows)))):
+        return batch
+    return batch.take(pa.array(rows))
+
+
+def to_message(batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
+    """The batch as one Arrow IPC message, without its schema."""
+    return np.frombuffer(batch.serialize(), np.uint8)
+
+
+def from_message(message: Any, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch of one IPC message made by :func:`to_message`; zero-copy over its buffer."""
+    return pa.ipc.read_record_batch(pa.py_buffer(message), schema)

@@ -1,0 +1,38 @@
+"""The document of an order: everything its channel sent, for people and partners, apart from the log.
+
+NDJSON orders keep their own line in a column ``json``; Arrow orders keep their columns, whose flattened
+names (``ship_to_city``) are folded back into the objects of the JSON form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+_OBJECTS = ("customer", "ship_to", "bill_to", "payment", "shipping")
+
+
+def document_of(documents: pa.RecordBatch, row: int) -> dict[str, Any] | None:
+    """The document in one row, in the JSON form of an order; None where it was erased."""
+    given = {
+        name: value
+        for name, value in documents.slice(row, 1).to_pylist()[0].items()
+        if value is not None
+    }
+    if not given:
+        return None
+    line = given.pop("json", None)
+    document: dict[str, Any] = msgspec.json.decode(line) if line else {}
+    for name, value in given.items():
+        _place(document, name, value)
+    return document
+
+
+def _place(document: dict[str, Any], name: str, value: Any) -> None:
+    for owner in _OBJECTS:
+        if name.startswith(owner + "_"):
+            document.setdefault(owner, {})[name[len(owner) + 1 :]] = value
+            return
+    document[name] = value

@@ -1,0 +1,65 @@
+"""Faults of the outside world, as types. A bug is an assert, a refusal of an order is a reason code.
+
+RouterError
+├── Refused            what was sent cannot be taken; sending it again unchanged cannot help
+│   ├── TableRejected      rows of a reference table, each with row, field and remedy
+│   └── Unsupported        a media type, table or feature this router does not have
+├── Retryable          may work later, after ``retry_after_ms``
+├── Misconfigured      a person has to change a setting, a file or the machine
+└── Damaged            stored bytes are not what was written
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class RouterError(Exception):
+    """Base of every fault that is neither a bug nor a refused order; its text is written for people."""
+
+
+class Refused(RouterError):
+    """What was sent cannot be taken; sending it again unchanged cannot help."""
+
+
+class Unsupported(Refused):
+    """A media type, table or feature this router does not have."""
+
+
+class Retryable(RouterError):
+    """May work later."""
+
+    def __init__(self, detail: str, retry_after_ms: int) -> None:
+        super().__init__(detail)
+        self.retry_after_ms = retry_after_ms
+
+
+class Misconfigured(RouterError):
+    """A person has to change a setting, a file or the machine."""
+
+
+class Damaged(RouterError):
+    """Stored bytes are not what was written."""
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One reason why a row is refused."""
+
+    row: int  # as an editor shows it: first line = 1, so the first row below a CSV header is 2
+    field: str  # dotted path, "" = the row as a whole
+    code: str  # stable, for programs
+    detail: str  # a sentence with the remedy, for people
+
+
+class TableRejected(Refused):
+    """Bad rows in a table; nothing of the table was applied."""
+
+    def __init__(self, table: str, errors: list[RowError], count: int) -> None:
+        assert 0 < len(errors) <= count
+        first = errors[0]
+        where = f"row {first.row}" + (f", field {first.field}" if first.field else "")
+        super().__init__(f"{table}: {count} bad row entries, nothing applied; {where}: {first.detail}")
+        self.table = table
+        self.errors = errors  # the first ones; ``count`` has all
+        self.count = count

@@ -1,0 +1,135 @@
+"""Hashes of string columns: keyed 128-bit ids, keyed 64-bit keys, and the content hash of whole rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels import fingerprint as _fingerprint
+from kernels.hash_ids import hash_ids
+
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+_NO_TEXT = np.zeros(0, np.uint8)
+_NO_OFFSETS = np.zeros(1, np.int32)
+
+
+def hash_key(secret: bytes) -> U64:
+    """The data folder's 16 secret bytes in the form the kernels take."""
+    assert len(secret) == 16, "a hash key has 16 bytes"
+    return np.frombuffer(secret, "<u8").astype(np.uint64)
+
+
+def string_parts(array: pa.StringArray) -> tuple[I32, U8]:
+    """Offsets (n+1) and text of a string or binary array, as views: sliced arrays too, without a copy.
+
+    The offsets are absolute places in the whole text, so they need not start at 0.
+    """
+    assert pa.types.is_string(array.type) or pa.types.is_binary(array.type), f"want strings, got {array.type}"
+    assert array.null_count == 0, "a column of the order model holds no nulls"
+    offsets = _offsets_of(array)
+    text = array.buffers()[2]
+    return offsets, _NO_TEXT if text is None else np.frombuffer(text, np.uint8)
+
+
+def list_parts(array: pa.ListArray) -> tuple[I32, pa.Array]:
+    """Row offsets (n+1) of a list array and the values they point into, as views, slices included."""
+    assert pa.types.is_list(array.type), f"want lists, got {array.type}"
+    assert array.null_count == 0, "a column of the order model holds no nulls"
+    return _offsets_of(array), array.values
+
+
+def _offsets_of(array: pa.Array) -> I32:
+    """A view of the offsets; only a buffer off its 4-byte boundary (foreign IPC) is copied."""
+    if len(array) == 0:
+        return _NO_OFFSETS
+    offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
+    return offsets if offsets.flags.aligned else offsets.copy()
+
+
+def hash_strings(key: U64, array: pa.StringArray) -> tuple[U64, U64]:
+    """(hi, lo) of every string, keyed."""
+    assert key.shape == (2,), "a hash key is two words; see hash_key"
+    offsets, text = string_parts(array)
+    hi, lo = np.empty(len(array), np.uint64), np.empty(len(array), np.uint64)
+    assert 0 <= offsets[0] and offsets[-1] <= text.size, "string offsets lie outside their text"
+    hash_ids(key, offsets, text, hi, lo)
+    return hi, lo
+
+
+def hash_text(key: U64, text: str) -> tuple[int, int]:
+    """(hi, lo) of one string, equal to what :func:`hash_strings` gives."""
+    hi, lo = hash_strings(key, pa.array([text], pa.string()))
+    return int(hi[0]), int(lo[0])
+
+
+def key64(key: U64, array: pa.StringArray) -> U64:
+    """Keyed 64-bit hash of every string: the lower half of its 128."""
+    return hash_strings(key, array)[1]
+
+
+def fingerprint_strings(state: U64, offsets: I32, text: U8) -> None:
+    """Mix a string column (see :func:`string_parts`) into every row's state."""
+    assert offsets.size == state.size + 1, "one string a row"
+    assert 0 <= offsets[0] and offsets[-1] <= text.size, "string offsets lie outside their text"
+    _fingerprint.fingerprint_strings(state, offsets, text)
+
+
+def fingerprint_ints(state: U64, values: I64) -> None:
+    """Mix an int64 column into every row's state."""
+    assert values.size == state.size, "one number a row"
+    _fingerprint.fingerprint_ints(state, values)
+
+
+def fingerprint_ragged_ints(state: U64, row_offsets: I32, values: I64) -> None:
+    """Mix a column of int64 lists into every row's state."""
+    assert row_offsets.size == state.size + 1, "one list a row"
+    assert 0 <= row_offsets[0] and row_offsets[-1] <= values.size, "list offsets lie outside their values"
+    _fingerprint.fingerprint_ragged_ints(state, row_offsets, values)
+
+
+def fingerprint_ragged_strings(state: U64, row_offsets: I32, offsets: I32, text: U8) -> None:
+    """Mix a column of string lists into every row's state."""
+    assert row_offsets.size == state.size + 1, "one list a row"
+    assert 0 <= row_offsets[0] and row_offsets[-1] <= offsets.size - 1, "list offsets lie outside their values"
+    assert 0 <= offsets[0] and offsets[-1] <= text.size, "string offsets lie outside their text"
+    _fingerprint.fingerprint_ragged_strings(state, row_offsets, offsets, text)
+
+
+def fingerprint(columns: Iterable[pa.Array], rows: int) -> U64:
+    """Content hash of every row over columns of strings, integers, lists of these and structs of these."""
+    state = np.zeros(rows, np.uint64)
+    for column in columns:
+        assert len(column) == rows, "columns of one batch have equal lengths"
+        _mix_column(state, column)
+    return state
+
+
+def _mix_column(state: U64, column: pa.Array) -> None:
+    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+        fingerprint_strings(state, *string_parts(column))
+    elif pa.types.is_list(column.type):
+        _mix_lists(state, *list_parts(column))
+    else:
+        fingerprint_ints(state, _as_int64(column))
+
+
+def _mix_lists(state: U64, row_offsets: I32, values: pa.Array) -> None:
+    if pa.types.is_struct(values.type):
+        for field in values.flatten():
+            _mix_lists(state, row_offsets, field)
+    elif pa.types.is_string(values.type):
+        fingerprint_ragged_strings(state, row_offsets, *string_parts(values))
+    else:
+        fingerprint_ragged_ints(state, row_offsets, _as_int64(values))
+
+
+def _as_int64(column: pa.Array) -> I64:
+    assert pa.types.is_integer(column.type) and column.null_count == 0, f"want whole numbers, got {column.type}"
+    return np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).astype(np.int64, copy=False)

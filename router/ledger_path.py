@@ -1,0 +1,164 @@
+"""The ledger's half of the path: decide or move once per (shard, sequence), log it, show it to readers.
+
+    decide ─▶ known? ── yes ─▶ the answer of the log
+                │ no
+                ▼
+            engine.decide ─▶ log (claims + decision, by_batch) ─(durable)─▶ publish
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from router.arrays import from_message, to_message
+from router.columns import CLAIMS, DECISION
+from router.ledger import LedgerEngine, MOVEMENT_RESULTS, MOVES
+from router.order_events import Moves
+from router.ports import Log
+from router.records import INPUT, Kind, frame, read_batch, serialize
+from router.tables.stock_rows import MOVEMENTS
+
+Message = npt.NDArray[np.uint8]
+NOTHING = np.zeros(0, np.uint8)
+
+
+class StaleOwner(Exception):
+    """A shard process that was replaced is still asking; it must end."""
+
+
+@dataclass
+class Answer:
+    """What a caller gets once ``ticket`` is durable; None = it was durable before."""
+
+    message: Message
+    ticket: int | None
+    touched: Any = None  # cells to publish
+
+
+class LedgerPath:
+    """The ledger's engine and log. Not thread-safe: the owner calls one method at a time."""
+
+    def __init__(self, engine: LedgerEngine, log: Log) -> None:
+        self.engine = engine
+        self._log = log
+        self.sequence = log.last_sequence(INPUT)
+        self._epochs: dict[int, int] = {}
+        self._unsettled: OrderedDict[tuple[int, int], Answer] = OrderedDict()
+        self.last_ticket: int | None = None
+
+    @property
+    def all_settled(self) -> bool:
+        return not self._unsettled
+
+    def decide(
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
+    ) -> Answer:
+        """DECISION of CLAIMS; a repeated question gets the first answer."""
+        known = self._known(shard, sequence, epoch, 1)
+        if known is not None:
+            return known
+        asked = from_message(claims, CLAIMS)
+        decision = self.engine.decide(shard, sequence, tables_version, asked, now_ms)
+        message = to_message(decision)
+        messages = [pa.py_buffer(claims), pa.py_buffer(message)]
+        return self._log_answer(Kind.DECISION, messages, message, (shard, sequence), tables_version, now_ms)
+
+    def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> Answer:
+        """Stock moves of an event batch; a repeat changes nothing."""
+        known = self._known(shard, sequence, epoch, None)
+        if known is not None:
+            return known
+        batch = pa.RecordBatch.from_pylist(
+            [{"kind": kind, "sku": sku, "node": node, "qty": qty} for kind, sku, node, qty in moves], schema=MOVES
+        )
+        self.engine.move(batch, now_ms)
+        return self._log_answer(Kind.MOVES, [serialize(batch)], NOTHING, (shard, sequence), 0, now_ms)
+
+    def stock(self, movements: Message, now_ms: int) -> Answer:
+        """Stock movements; each is idempotent by its own id, so a repeat is answered row by row."""
+        batch = from_message(movements, MOVEMENTS)
+        results = to_message(self.engine.stock(batch, now_ms))
+        return self._log_answer(Kind.STOCK, [serialize(batch)], results, None, 0, now_ms)
+
+    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+        return to_message(self.engine.quote(tables_version, from_message(claims, CLAIMS), now_ms))
+
+    def publish(self, answer: Answer) -> None:
+        """Show readers the cells of a durable record."""
+        self.engine.publish(answer.touched, self.sequence)
+        for key in [key for key, waiting in self._unsettled.items() if waiting is answer]:
+            del self._unsettled[key]
+
+    def recover(self, from_sequence: int, chains: list[int] | None = None) -> int:
+        """Replay the log from a sequence on; returns the records replayed."""
+        replayed = replay_ledger(self.engine, self._log, from_sequence, chains)
+        self.engine.publish(None, self.sequence)
+        return replayed
+
+    def _known(self, shard: int, sequence: int, epoch: int, message: int | None) -> Answer | None:
+        newest = self._epochs.get(shard, 0)
+        if epoch < newest:
+            raise StaleOwner(f"shard {shard} with epoch {epoch} was replaced by epoch {newest}")
+        self._epochs[shard] = epoch
+        if (shard, sequence) in self._unsettled:
+            return self._unsettled[shard, sequence]
+        at = self._log.find_batch(shard, sequence)
+        if at is None:
+            return None
+        record = self._log.read(at, INPUT)
+        assert record is not None
+        return Answer(NOTHING if message is None else np.frombuffer(record.messages[message], np.uint8), None)
+
+    def _log_answer(
+        self,
+        kind: Kind,
+        messages: list[pa.Buffer],
+        answer: Message,
+        by_batch: tuple[int, int] | None,
+        tables_version: int,
+        now_ms: int,
+    ) -> Answer:
+        self.sequence += 1
+        shard, shard_sequence = by_batch or (0, 0)
+        record = frame(
+            kind,
+            INPUT,
+            self.sequence,
+            messages,
+            tables_version=tables_version,
+            now_ms=now_ms,
+            batch_id=shard_sequence,
+            batch_number=shard,
+        )
+        self.last_ticket = self._log.append(self.sequence, INPUT, record, by_batch=by_batch)
+        waiting = Answer(answer, self.last_ticket, self.engine.take_touched())
+        if by_batch is not None:
+            self._unsettled[by_batch] = waiting
+        return waiting
+
+
+def replay_ledger(engine: LedgerEngine, log: Log, from_sequence: int, chains: list[int] | None = None) -> int:
+    """Apply the records of a ledger's log: what was decided, never deciding again."""
+    apply: dict[Kind, Callable[..., object]] = {
+        Kind.DECISION: lambda r: engine.apply_decision(
+            r.batch_number, r.batch_id, read_batch(r, 0, CLAIMS), read_batch(r, 1, DECISION)
+        ),
+        Kind.MOVES: lambda r: engine.move(read_batch(r, 0, MOVES), r.now_ms),
+        Kind.STOCK: lambda r: engine.stock(read_batch(r, 0, MOVEMENTS), r.now_ms),
+    }
+    records = 0
+    for _, _, record in log.iterate(from_sequence, chains):
+        apply[record.kind](record)
+        records += 1
+    engine.take_touched()
+    return records
+
+
+__all__ = ["MOVEMENT_RESULTS", "Answer", "LedgerPath", "StaleOwner", "replay_ledger"]

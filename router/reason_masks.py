@@ -1,0 +1,65 @@
+"""Which reasons refuse, hold or merely flag an order, by policy. Every reason is in exactly one class."""
+
+from __future__ import annotations
+
+from kernels import reasons as code
+from router.config import Policy
+
+
+def _mask(*numbers: int) -> int:
+    return sum(1 << number for number in numbers)
+
+
+_ALWAYS_REJECT = _mask(
+    code.MALFORMED,
+    code.ID_CONFLICT,
+    code.FIELD_MISSING,
+    code.FIELD_TOO_LONG,
+    code.COUNTRY_UNKNOWN,
+    code.POSTCODE_FORMAT,
+    code.CURRENCY_UNKNOWN,
+    code.LINES_LIMIT,
+    code.SKU_UNKNOWN,
+    code.SKU_INACTIVE,
+    code.QTY_RANGE,
+    code.PRICE_RANGE,
+    code.PRICE_MISSING,
+    code.ORDER_VALUE_LIMIT,
+    code.PLACED_AT_RANGE,
+    code.LINE_DUPLICATE,
+    code.SERVICE_UNKNOWN,
+    code.PAYMENT_STATUS,
+    code.NO_ELIGIBLE_NODE,
+    code.UNREACHABLE,
+)
+_BY_LEDGER = _mask(  # the ledger decides with these; as admission reasons they only inform
+    code.RISK_SCORE,
+    code.DUPLICATE_BASKET,
+    code.OUT_OF_STOCK,
+    code.PARTIAL_STOCK,
+    code.NODE_CAPACITY,
+    code.SPLIT_LIMIT,
+)
+FLAG_MASK = _mask(
+    code.COUPON_UNKNOWN,
+    code.TOTAL_MISMATCH,
+    code.RISK_VALUE,
+    code.RISK_ADDRESS,
+    code.RISK_QTY,
+    code.RISK_VELOCITY,
+    code.PROMISE_LATE,
+    code.COUPON_USED_UP,
+    code.FIRST_ORDER_ONLY,
+)
+BY_POLICY = _mask(code.PRICE_MISMATCH)
+CLASSES = (_ALWAYS_REJECT, _BY_LEDGER, FLAG_MASK, BY_POLICY)
+
+
+def reject_mask(policy: Policy) -> int:
+    """Admission reasons that refuse an order."""
+    return _ALWAYS_REJECT | (BY_POLICY if policy.price_mismatch == "reject" else 0)
+
+
+def hold_mask(policy: Policy) -> int:
+    """Admission reasons that hold an order for review."""
+    return BY_POLICY if policy.price_mismatch == "hold" else 0

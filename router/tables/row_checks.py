@@ -1,0 +1,186 @@
+"""What is wrong with rows that read well: single rows, rows among each other, rows against other tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from router.errors import RowError
+from router.money import EXPONENTS
+from router.tables import calendars
+from router.tables.bundles import bundle_errors
+from router.tables.countries import is_country
+from router.tables.promotion_terms import promotion_errors
+from router.tables.row_types import (
+    CarrierRow,
+    NodeRow,
+    PromotionRow,
+    RateRow,
+    Row,
+    RuleRow,
+    SkuRow,
+    StockRow,
+    TaxRow,
+    TemplateRow,
+)
+from router.tables.zones import read_zone
+
+Found = tuple[str, str, str]  # field, code, detail
+
+
+def check_row(row: Row) -> Iterator[Found]:
+    """Faults of one row by itself."""
+    check = _ROW_CHECKS.get(type(row))
+    if check is not None:
+        yield from check(row)
+
+
+def check_table(table: str, rows: Sequence[Any], places: Sequence[int]) -> Iterator[RowError]:
+    """Faults of rows among each other; ``places`` are their row numbers."""
+    yield from _duplicates(rows, places)
+    if table == "skus":
+        yield from _price_list(rows, places)
+        yield from bundle_errors(rows, places)
+    if table == "rates":
+        yield from _overlaps(rows, places)
+
+
+def check_promoted_skus(rows: Sequence[PromotionRow], places: Sequence[int], known: set[str]) -> Iterator[RowError]:
+    """Promotions whose ``when.skus`` name a SKU that was never loaded."""
+    for row, place in zip(rows, places, strict=True):
+        for sku in row.when.skus or ():
+            if sku not in known:
+                detail = f"No SKU {sku!r} was ever loaded; load the table skus first or correct the list."
+                yield RowError(place, "when.skus", "unknown_sku", detail)
+
+
+def _country(field: str, country: str) -> Iterator[Found]:
+    if not is_country(country):
+        yield field, "country", f"{country!r} is no ISO 3166-1 two-letter code in upper case; write for example GB."
+
+
+def _zone(field: str, text: str) -> Iterator[Found]:
+    try:
+        read_zone(text)
+    except ValueError as fault:
+        yield field, "zone", f"{fault}."
+
+
+def _sku(row: SkuRow) -> Iterator[Found]:
+    if row.currency not in EXPONENTS:
+        detail = f"{row.currency!r} is no ISO 4217 currency code in upper case; write for example EUR."
+        yield "currency", "currency", detail
+    if row.weight_g is None and not row.bundle:
+        yield "weight_g", "missing", "weight_g is missing; only a bundle may leave it out."
+    flag = row.attributes.get("dangerous_goods", False)
+    if not isinstance(flag, bool):
+        yield "attributes.dangerous_goods", "value", "dangerous_goods must be true or false."
+
+
+def _node(row: NodeRow) -> Iterator[Found]:
+    yield from _country("country", row.country)
+    try:
+        calendars.cutoff_minute(row.cutoff)
+    except ValueError:
+        yield "cutoff", "time", f"{row.cutoff!r} is no time of day; write HH:MM, for example 14:30."
+    try:
+        calendars.time_zone(row.timezone)
+    except ValueError:
+        yield "timezone", "timezone", f"{row.timezone!r} is no IANA time zone; write for example Europe/Berlin."
+    wrong = [name for name in row.weekdays if name not in calendars.WEEKDAYS]
+    if wrong or not row.weekdays:
+        yield "weekdays", "value", f"weekdays must list some of {', '.join(calendars.WEEKDAYS)}; correct {wrong}."
+    if row.holidays and not calendars.has_holidays(row.country):
+        yield "holidays", "country", f"No holiday calendar for {row.country!r} is known; set holidays to false."
+    for text in row.ship_to or ():
+        yield from _zone("ship_to", text)
+
+
+def _rate(row: RateRow) -> Iterator[Found]:
+    yield from _zone("from_zone", row.from_zone)
+    yield from _zone("to_zone", row.to_zone)
+    if row.max_g is not None and row.min_g > row.max_g:
+        yield "min_g", "range", f"min_g {row.min_g} is above max_g {row.max_g}; exchange or correct them."
+
+
+def _tax(row: TaxRow) -> Iterator[Found]:
+    yield from _country("country", row.country)
+    if row.region is not None and not row.region.strip():
+        yield "region", "value", "region is empty; leave it out for the whole country."
+
+
+_ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[Found]]] = {
+    SkuRow: _sku,
+    NodeRow: _node,
+    RateRow: _rate,
+    TaxRow: _tax,
+    PromotionRow: promotion_errors,
+}
+
+# What may stand once in a table. Rates are compared by their weight bands instead.
+_KEYS: Mapping[type[Any], tuple[str, ...]] = {
+    SkuRow: ("sku", "currency"),
+    NodeRow: ("node",),
+    StockRow: ("sku", "node", "lot"),
+    PromotionRow: ("code",),
+    TaxRow: ("country", "region", "tax_class"),
+    CarrierRow: ("carrier",),
+    RuleRow: ("rule",),
+    TemplateRow: ("template", "language"),
+}
+
+
+def _duplicates(rows: Sequence[Any], places: Sequence[int]) -> Iterator[RowError]:
+    first: dict[tuple[Any, ...], int] = {}
+    for row, place in zip(rows, places, strict=True):
+        names = _KEYS.get(type(row))
+        if names is None:
+            return
+        key = tuple(getattr(row, name) for name in names)
+        earlier = first.setdefault(key, place)
+        if earlier != place:
+            said = ", ".join(f"{name} {value!r}" for name, value in zip(names, key, strict=True) if value is not None)
+            yield RowError(place, names[0], "duplicate", f"Row {earlier} already has {said}; keep one of the two.")
+
+
+_SHARED = ("weight_g", "tax_class", "bundle")
+
+
+def _price_list(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowError]:
+    """Rows of one SKU differ in currency and price only."""
+    first: dict[str, tuple[SkuRow, int]] = {}
+    for row, place in zip(rows, places, strict=True):
+        other, other_place = first.setdefault(row.sku, (row, place))
+        for name in _SHARED:
+            if getattr(row, name) != getattr(other, name):
+                detail = f"{name} of {row.sku!r} differs from row {other_place}; rows of one SKU differ in price only."
+                yield RowError(place, name, "conflict", detail)
+
+
+def _overlaps(rows: Sequence[RateRow], places: Sequence[int]) -> Iterator[RowError]:
+    bands: dict[tuple[str, ...], list[tuple[int, float, int]]] = {}
+    for row, place in zip(rows, places, strict=True):
+        key = _lane_key(row)
+        bands.setdefault(key, []).append((row.min_g, float("inf") if row.max_g is None else row.max_g, place))
+    for key, found in bands.items():
+        found.sort()
+        reach, reach_place = -1.0, 0
+        for low, high, place in found:
+            if low <= reach:
+                detail = (
+                    f"The weight band overlaps row {reach_place} ({' '.join(key)}); let bands start above the last."
+                )
+                yield RowError(place, "min_g", "overlap", detail)
+            if high > reach:
+                reach, reach_place = high, place
+
+
+def _lane_key(row: RateRow) -> tuple[str, ...]:
+    return row.carrier, row.service, _canonical(row.from_zone), _canonical(row.to_zone)
+
+
+def _canonical(zone: str) -> str:
+    try:
+        return read_zone(zone)[0]
+    except ValueError:  # reported with the row
+        return zone

@@ -1,0 +1,113 @@
+"""Every known field of an order, in one place: its name in JSON, in Arrow, and its number in the columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import scan_orders as scan
+
+ADDRESS = ("name", "line1", "line2", "city", "region", "postcode", "country")
+
+# Objects of an order whose fields are all text, and their level in the scanner.
+OBJECTS: dict[str, tuple[str, ...]] = {
+    "customer": ("id", "name", "email", "phone"),
+    "ship_to": ADDRESS,
+    "bill_to": ADDRESS,
+    "payment": ("method", "status", "reference"),
+    "shipping": ("service", "promise_by"),
+}
+TIME_FIELDS = ("placed_at", "shipping.promise_by")
+NUMBER_FIELDS = (*TIME_FIELDS, "priority", "total")
+TEXT_FIELDS = (
+    "order_id",
+    "channel",
+    "seller",
+    "currency",
+    *(f"{name}.{field}" for name, fields in OBJECTS.items() for field in fields if f"{name}.{field}" not in TIME_FIELDS),
+)
+LINE_FIELDS = ("sku", "qty", "unit_price", "line_id")
+
+TEXT = {name: number for number, name in enumerate(TEXT_FIELDS)}
+PLACED_AT, PROMISE_BY, PRIORITY, TOTAL = range(4)
+
+# Text of a person's own making; every other text is a code or an id and has the shorter limit.
+LONG_TEXTS = frozenset(
+    name
+    for name in TEXT_FIELDS
+    if name.rsplit(".", 1)[-1] in ("name", "line1", "line2", "city", "email", "phone", "reference")
+)
+
+
+def arrow_name(name: str) -> str:
+    """``ship_to.country`` is the column ``ship_to_country``."""
+    return name.replace(".", "_")
+
+
+def _keys() -> list[tuple[int, str, int]]:
+    """(level, key, action) of every key the scanner knows."""
+    bits = iter(range(60))
+    keys = []
+    for name in (*TEXT_FIELDS, *NUMBER_FIELDS, "coupons", "lines", *OBJECTS):
+        owner, _, key = name.rpartition(".")
+        level = 1 + list(OBJECTS).index(owner) if owner else scan.ORDER_LEVEL
+        kind, field = _kind(name)
+        keys.append((level, key, next(bits) | kind << 8 | field << 16 | level << 24))
+    for bit, (key, kind, field) in enumerate(
+        (
+            ("sku", scan.LINE_TEXT, scan.SKU_START),
+            ("line_id", scan.LINE_TEXT, scan.LINE_ID_START),
+            ("qty", scan.LINE_NUMBER, scan.QTY),
+            ("unit_price", scan.LINE_NUMBER, scan.UNIT_PRICE),
+        )
+    ):
+        keys.append((scan.LINE_LEVEL, key, 60 + bit | kind << 8 | field << 16 | scan.LINE_LEVEL << 24))
+    return keys
+
+
+def _kind(name: str) -> tuple[int, int]:
+    if name in TEXT:
+        return scan.TEXT, TEXT[name]
+    if name in NUMBER_FIELDS:
+        return (scan.TIME if name in TIME_FIELDS else scan.NUMBER), NUMBER_FIELDS.index(name)
+    if name in OBJECTS:
+        return scan.OBJECT, 1 + list(OBJECTS).index(name)
+    return (scan.COUPONS if name == "coupons" else scan.LINES), 0
+
+
+class KeyTable:
+    """The known keys as a perfect hash: every key alone in its slot, so that one comparison decides."""
+
+    def __init__(self) -> None:
+        self.low = np.zeros(scan.KEY_SLOTS, np.uint64)
+        self.high = np.zeros(scan.KEY_SLOTS, np.uint64)
+        self.action = np.zeros(scan.KEY_SLOTS, np.int32)
+        words = [(level, *_words(key), action) for level, key, action in _keys()]
+        self.mixer = next(mixer for mixer in map(_mixer, range(1, 10_000)) if _is_perfect(words, mixer))
+        for level, low, high, action in words:
+            slot = _slot(level, low, high, self.mixer)
+            self.low[slot], self.high[slot], self.action[slot] = low, high, action
+
+
+def _words(key: str) -> tuple[int, int]:
+    raw = key.encode()
+    assert 0 < len(raw) <= 16, "a key is compared as two words"
+    return int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")
+
+
+def _mixer(seed: int) -> npt.NDArray[np.uint64]:
+    """Two odd multipliers that differ from seed to seed."""
+    return np.array([(seed * 0xD6E8FEB86659FD93) % 2**64 | 1, (seed * 0xA0761D6478BD642F) % 2**64 | 1], np.uint64)
+
+
+def _slot(level: int, low: int, high: int, mixer: npt.NDArray[np.uint64]) -> int:
+    """The scanner's ``key_slot`` in Python's integers."""
+    mixed = (low ^ level * int(scan.LEVEL_MIX) % 2**64) * int(mixer[0]) + high * int(mixer[1])
+    return mixed % 2**64 >> 56
+
+
+def _is_perfect(words: list[tuple[int, int, int, int]], mixer: npt.NDArray[np.uint64]) -> bool:
+    return len({_slot(level, low, high, mixer) for level, low, high, _ in words}) == len(words)
+
+
+KEYS = KeyTable()

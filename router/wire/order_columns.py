@@ -1,0 +1,198 @@
+"""The last step of decoding, the same for JSON lines and Arrow: what is missing, what is too long, the
+fingerprint, and the WIRE columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels.reasons import FIELD_MISSING, FIELD_TOO_LONG, MALFORMED
+from kernels.scan_orders import ABSENT
+from router.arrays import ragged, record_batch, structs
+from router.columns import REQUIRED_FIELDS, WIRE
+from router.config import Limits
+from router.ids import string_parts
+from router.wire.batch import Refusal, WireBatch
+from router.wire.fields import LONG_TEXTS, OBJECTS, PLACED_AT, PRIORITY, PROMISE_BY, TEXT, TEXT_FIELDS, TOTAL
+from router.wire.fingerprints import fingerprint_orders
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
+Bools = npt.NDArray[np.bool_]
+
+_TEXT_OF_WIRE = {
+    **{name: name for name in ("order_id", "channel", "seller", "currency")},
+    "customer_id": "customer.id",
+    "country": "ship_to.country",
+    "region": "ship_to.region",
+    "postcode": "ship_to.postcode",
+    "bill_country": "bill_to.country",
+    "bill_postcode": "bill_to.postcode",
+    "payment_method": "payment.method",
+    "payment_status": "payment.status",
+    "service": "shipping.service",
+}
+_MISSING_BIT = {name: np.uint32(1 << number) for number, name in enumerate(REQUIRED_FIELDS)}
+_PRIORITY_MAX = 2**31 - 1
+
+
+@dataclass
+class OrderColumns:
+    """Orders as columns of their known fields; strings without nulls, ABSENT in numbers that were not given."""
+
+    unit: str  # what people count in this body: "line" or "row"
+    numbers_of_rows: I64  # number of each order in the body, from 1
+    positions: I64
+    text: list[pa.StringArray]  # by TEXT_FIELDS
+    number: list[I64]  # by NUMBER_FIELDS
+    coupon_offsets: I32
+    coupons: pa.StringArray
+    line_offsets: I32
+    sku_code: I32
+    skus: pa.StringArray
+    qty: I64
+    unit_price: I64
+    line_ids: pa.StringArray
+    documents: pa.RecordBatch
+    refused: list[Refusal] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return len(self.positions)
+
+    def rows_of_lines(self, lines: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """The orders that order lines belong to."""
+        return np.searchsorted(self.line_offsets, lines, side="right") - 1
+
+
+def to_wire(columns: OrderColumns, limits: Limits) -> WireBatch:
+    """Refuse rows that cannot be orders, fingerprint the others and put them into WIRE columns."""
+    sizes = [_sizes(column) for column in columns.text]
+    sku_sizes = _sizes(columns.skus)
+    missing = missing_bits(columns, sizes, sku_sizes)
+    refused = row_faults(columns, sizes, sku_sizes, limits)
+    orders = wire_columns(columns, missing, fingerprint_orders(columns))
+    batch = WireBatch(orders, columns.skus, columns.documents, columns.line_ids, columns.positions, columns.refused)
+    return without_rows(batch, refused, columns.line_offsets) if refused else batch
+
+
+def missing_bits(columns: OrderColumns, sizes: list[I32], sku_sizes: I32) -> U32:
+    """WIRE.missing: an absent object is named alone, not with each of its fields."""
+    missing = np.zeros(columns.rows, np.uint32)
+    for name in ("order_id", "channel", "currency"):
+        missing[sizes[TEXT[name]] == 0] |= _MISSING_BIT[name]
+    missing[columns.number[PLACED_AT] == ABSENT] |= _MISSING_BIT["placed_at"]
+    for owner in ("customer", "ship_to"):
+        _mark_object(missing, owner, sizes)
+    missing[np.diff(columns.line_offsets) == 0] |= _MISSING_BIT["lines"]
+    if not sku_sizes.all():
+        _mark_lines(missing, columns, sku_sizes[columns.sku_code] == 0, "lines.sku")
+    if (columns.qty == ABSENT).any():
+        _mark_lines(missing, columns, columns.qty == ABSENT, "lines.qty")
+    return missing
+
+
+def _mark_object(missing: U32, owner: str, sizes: list[I32]) -> None:
+    required = [name for name in REQUIRED_FIELDS if name.startswith(f"{owner}.")]
+    if all(bool(sizes[TEXT[name]].all()) for name in required):
+        return
+    absent = ~np.any([sizes[TEXT[f"{owner}.{key}"]] > 0 for key in OBJECTS[owner]], axis=0)
+    missing[absent] |= _MISSING_BIT[owner]
+    for name in required:
+        missing[~absent & (sizes[TEXT[name]] == 0)] |= _MISSING_BIT[name]
+
+
+def _mark_lines(missing: U32, columns: OrderColumns, faulty: Bools, name: str) -> None:
+    missing[columns.rows_of_lines(np.flatnonzero(faulty))] |= _MISSING_BIT[name]
+
+
+def row_faults(columns: OrderColumns, sizes: list[I32], sku_sizes: I32, limits: Limits) -> dict[int, tuple[int, str]]:
+    """Row -> (reason, sentence) of rows that cannot be orders; the first fault found speaks."""
+    faults: dict[int, tuple[int, str]] = {}
+    for row in np.flatnonzero(sizes[TEXT["order_id"]] == 0):
+        faults[int(row)] = (FIELD_MISSING, "order_id is missing or empty; give every order an id of its own")
+    for number, name in enumerate(TEXT_FIELDS):
+        limit = limits.text_bytes_max if name in LONG_TEXTS else limits.id_bytes_max
+        _mark_long(faults, np.arange(columns.rows), sizes[number], name, limit)
+    lines_of = np.arange(len(columns.sku_code))
+    long_skus = sku_sizes.max(initial=0) > limits.id_bytes_max
+    for name, found in (
+        ("lines.sku", sku_sizes[columns.sku_code] if long_skus else sku_sizes[:0]),
+        ("lines.line_id", _sizes(columns.line_ids)),
+    ):
+        over = np.flatnonzero(found > limits.id_bytes_max)
+        _mark_long(faults, columns.rows_of_lines(lines_of[over]), found[over], name, limits.id_bytes_max)
+    coupon_sizes = _sizes(columns.coupons)
+    over = np.flatnonzero(coupon_sizes > limits.id_bytes_max)
+    owners = np.searchsorted(columns.coupon_offsets, over, side="right") - 1
+    _mark_long(faults, owners, coupon_sizes[over], "coupons", limits.id_bytes_max)
+    priority = columns.number[PRIORITY]
+    for row in np.flatnonzero((np.abs(priority) > _PRIORITY_MAX) & (priority != ABSENT)):
+        faults.setdefault(int(row), (MALFORMED, f"priority must lie between -{_PRIORITY_MAX} and {_PRIORITY_MAX}"))
+    return faults
+
+
+def _mark_long(
+    faults: dict[int, tuple[int, str]], rows: npt.NDArray[np.intp], sizes: I32, name: str, limit: int
+) -> None:
+    if sizes.max(initial=0) <= limit:
+        return
+    for place in np.flatnonzero(sizes > limit):
+        sentence = f"{name} has {sizes[place]} bytes, at most {limit} are taken; shorten it"
+        faults.setdefault(int(rows[place]), (FIELD_TOO_LONG, sentence))
+
+
+def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[np.uint64]) -> pa.RecordBatch:
+    """The WIRE batch of all rows."""
+    lines_type = WIRE.field("lines").type
+    lines = structs(
+        lines_type.value_type,
+        {
+            "sku_code": columns.sku_code,
+            "qty": np.where(columns.qty == ABSENT, 0, columns.qty),
+            "unit_price_minor": _or_none(columns.unit_price),
+        },
+    )
+    return record_batch(
+        WIRE,
+        {
+            **{name: columns.text[TEXT[field]] for name, field in _TEXT_OF_WIRE.items()},
+            "placed_at_ms": np.where(columns.number[PLACED_AT] == ABSENT, 0, columns.number[PLACED_AT]),
+            "promise_by_ms": _or_none(columns.number[PROMISE_BY]),
+            "priority": np.where(columns.number[PRIORITY] == ABSENT, 0, columns.number[PRIORITY]).astype(np.int32),
+            "total_declared_minor": _or_none(columns.number[TOTAL]),
+            "coupons": ragged(columns.coupon_offsets, columns.coupons, WIRE.field("coupons").type),
+            "missing": missing,
+            "fingerprint": fingerprint,
+            "lines": ragged(columns.line_offsets, lines, lines_type),
+        },
+    )
+
+
+def _or_none(values: I64) -> I64:
+    """-1 where absent. A -1 that was sent becomes -2: just as wrong, and not taken for "not given"."""
+    return np.where(values == ABSENT, -1, np.where(values == -1, -2, values))
+
+
+def without_rows(batch: WireBatch, faults: dict[int, tuple[int, str]], line_offsets: I32) -> WireBatch:
+    """The batch without its faulty rows, which become refusals in their places."""
+    keep = np.ones(batch.orders.num_rows, np.bool_)
+    keep[list(faults)] = False
+    rows = pa.array(np.flatnonzero(keep))
+    lines = pa.array(np.flatnonzero(np.repeat(keep, np.diff(line_offsets))))
+    return WireBatch(
+        orders=batch.orders.take(rows),
+        skus=batch.skus,
+        documents=batch.documents.take(rows),
+        line_ids=batch.line_ids.take(lines),
+        positions=batch.positions[keep],
+        refused=batch.refused,
+    )
+
+
+def _sizes(column: pa.StringArray) -> I32:
+    return np.diff(string_parts(column)[0])
