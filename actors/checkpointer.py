@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -38,7 +39,11 @@ class Checkpointer:
             self._thread.join()
 
     def read_latest(self) -> Checkpoint | None:
-        return read_latest(self._folder)
+        """The newest whole checkpoint; older ones and the log make up for damaged ones, said on stderr."""
+        kept, passed_over = read_latest(self._folder)
+        for sentence in passed_over:
+            print(sentence, file=sys.stderr)
+        return kept
 
     def _writing(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

@@ -72,7 +72,7 @@ def write_checkpoint(folder: pathlib.Path, sequence: int, chains: Sequence[int],
 
 def read_latest(folder: pathlib.Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest whole checkpoint, or None; and a sentence for each newer one that had to be passed over."""
-    passed_over = []
+    passed_over: list[str] = []
     for path in _newest_first(folder):
         try:
             return _read(path), passed_over
@@ -121,7 +121,7 @@ def _read_array(file: BinaryIO, base: int, stored: _Stored) -> npt.NDArray[Any]:
 
 
 def _bytes_of(array: npt.NDArray[Any]) -> memoryview:
-    return memoryview(array.reshape(math.prod(array.shape)).view(np.uint8))
+    return memoryview(array.reshape(math.prod(array.shape)).view(np.uint8))  # type: ignore[arg-type]
 
 
 def _rounded_up(size: int) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from actors.data_folder import write_durably
+from actors.data_folder import now_ms, write_durably
 
 ROLES = ("admin", "ops", "channel", "service", "viewer")
 KEYS_FILE = "keys.json"
@@ -52,14 +52,18 @@ def load_keys(folder: pathlib.Path) -> list[StoredKey]:
     except FileNotFoundError:
         return []
     except msgspec.DecodeError as fault:
-        raise KeysRefused(f"{path} cannot be read ({fault}); restore it from a copy or remove it and add keys") from None
+        raise KeysRefused(
+            f"{path} cannot be read ({fault}); restore it from a copy or remove it and add keys"
+        ) from None
     for key in file.keys:
         if key.role not in ROLES:
-            raise KeysRefused(f"{path}: key {key.name!r} has the unknown role {key.role!r}; use one of {', '.join(ROLES)}")
+            raise KeysRefused(
+                f"{path}: key {key.name!r} has the unknown role {key.role!r}; use one of {', '.join(ROLES)}"
+            )
     return file.keys
 
 
-def add_key(folder: pathlib.Path, name: str, role: str, now_ms: int) -> str:
+def add_key(folder: pathlib.Path, name: str, role: str, created_at_ms: int) -> str:
     """Make a key, store its hash and return the key itself: the only time it is ever visible."""
     if role not in ROLES:
         raise KeysRefused(f"role {role!r} is unknown; use one of {', '.join(ROLES)}")
@@ -70,7 +74,7 @@ def add_key(folder: pathlib.Path, name: str, role: str, now_ms: int) -> str:
         if any(key.name == name for key in keys):
             raise KeysRefused(f"a key named {name!r} exists; revoke it first or choose another name")
         secret = secrets.token_urlsafe(32)
-        stored = StoredKey(name=name, role=role, hash=digest_of(secret.encode()).hex(), created_at_ms=now_ms)
+        stored = StoredKey(name=name, role=role, hash=digest_of(secret.encode()).hex(), created_at_ms=created_at_ms)
         _store(folder, [*keys, stored])
     return secret
 
@@ -85,11 +89,11 @@ def revoke_key(folder: pathlib.Path, name: str) -> None:
         _store(folder, kept)
 
 
-def ensure_admin_key(folder: pathlib.Path, now_ms: int) -> pathlib.Path:
+def create_admin_key(folder: pathlib.Path) -> pathlib.Path:
     """On a first start: make the admin key and write it to ``DIR/admin.key`` (mode 0600)."""
     path = folder / ADMIN_KEY_FILE
     if not load_keys(folder):
-        write_durably(path, add_key(folder, "admin", "admin", now_ms).encode() + b"\n", 0o600)
+        write_durably(path, add_key(folder, "admin", "admin", now_ms()).encode() + b"\n", 0o600)
     return path
 
 

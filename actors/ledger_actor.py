@@ -12,17 +12,16 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from actors.checkpoints import Checkpointer
+from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
+from actors.fatal import SWITCH_INTERVAL_S, or_die
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
-from actors.order_shard import SWITCH_INTERVAL_S, _or_die
 from actors.table_store import TableStore
 from router.config import Config
 from router.ledger import LedgerEngine
 from router.ledger_path import Answer, LedgerPath
 from router.order_events import Moves
-from router.records import INPUT
 from router.shard import UnknownTables
 
 Message = npt.NDArray[np.uint8]
@@ -39,7 +38,7 @@ class Ledger:
         self._log = LmdbLog(data.ledger, self._config.log, part_count=1)
         engine = LedgerEngine(self._config.policy, SharedArena(data.shared / "ledger"))
         self._path = LedgerPath(engine, self._log)
-        self._checkpointer = Checkpointer(data.ledger, self._config.log.checkpoint_bytes)
+        self._checkpointer = Checkpointer(data.ledger, self._config.log.checkpoint_bytes, self._log.bytes_used)
         self._turn = threading.Lock()
         engine.use_tables(self._tables.load(self._tables.current()))
         started = time.monotonic()
@@ -50,7 +49,7 @@ class Ledger:
         self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
     ) -> Message:
         """DECISION of CLAIMS, durable."""
-        return _or_die(lambda: self._decide(shard, sequence, epoch, tables_version, claims, now_ms))
+        return or_die(lambda: self._decide(shard, sequence, epoch, tables_version, claims, now_ms))
 
     def _decide(
         self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
@@ -66,11 +65,11 @@ class Ledger:
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         """Stock moves of an event batch, durable."""
-        _or_die(lambda: self._settle(self._locked(lambda: self._path.move(shard, sequence, epoch, moves, now_ms))))
+        or_die(lambda: self._settle(self._locked(lambda: self._path.move(shard, sequence, epoch, moves, now_ms))))
 
     def stock(self, movements: Message, now_ms: int) -> Message:
         """Stock movements (receipts, counts, damage, transfers, on-hand settings), durable."""
-        return _or_die(lambda: self._stock(movements, now_ms))
+        return or_die(lambda: self._stock(movements, now_ms))
 
     def _stock(self, movements: Message, now_ms: int) -> Message:
         answer = self._locked(lambda: self._path.stock(movements, now_ms))
@@ -104,7 +103,6 @@ class Ledger:
     def drain(self) -> None:
         """Keep the state in a checkpoint and give the folder free; the caller has stopped the shards."""
         with self._turn:
-            self._log.wait_all()
             self._checkpoint()
             self._checkpointer.join()
             self._log.close()
@@ -127,12 +125,13 @@ class Ledger:
         kept = self._checkpointer.read_latest()
         start, chains = 1, None
         if kept is not None:
-            self._path.engine.restore(kept.named)
+            self._path.engine.restore(kept.arrays)
             start, chains = kept.sequence + 1, kept.chains
         return self._path.recover(start, chains)
 
     def _checkpoint(self) -> None:
-        sequence = self._log.last_sequence(INPUT)
-        self._checkpointer.write(
+        self._log.wait(self._path.last_ticket)  # a checkpoint never runs ahead of the log
+        sequence = self._path.sequence
+        self._checkpointer.start(
             sequence, self._log.chains_at(sequence), self._path.engine.dump(), self._log.bytes_used
         )

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 
 import lmdb
 
+from actors.heap import keep_freed_memory
 from actors.locks import FolderLock
 from actors.log_reader import LogReader
 from actors.log_store import EPOCH_KEY, READERS_MAX, LogStore, batch_key, documents_key, log_folder, log_key
@@ -36,6 +37,7 @@ class LmdbLog:
     """Satisfies ``ports.Log`` on disk, below ``folder/log``; one owner a folder, on this machine or none."""
 
     def __init__(self, folder: pathlib.Path, config: LogConfig, part_count: int) -> None:
+        keep_freed_memory()
         self.folder = folder
         self._config = config
         log_folder(folder).mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ U8 = npt.NDArray[np.uint8]
 
 _DIRECTORY = "directory"
 _READ_TRIES = 100
+_ROOM = 1 << 30  # of address space for a block that grows
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -79,7 +80,9 @@ class SharedArena:
             (self._folder / file).unlink()
             raise
         replaced = self._blocks.get(name)
-        self._blocks[name] = _Block(file, descriptor, _map(descriptor, nbytes, mmap.PROT_READ | mmap.PROT_WRITE), nbytes)
+        self._blocks[name] = _Block(
+            file, descriptor, _map(descriptor, nbytes, mmap.PROT_READ | mmap.PROT_WRITE), nbytes
+        )
         self._publish()
         if replaced is not None:
             os.close(replaced.descriptor)
@@ -91,9 +94,10 @@ class SharedArena:
         assert nbytes >= block.used, "a block only grows"
         self._fill(block.descriptor, block.used, nbytes)
         block.used = nbytes
-        if nbytes > block.memory.size:  # address space is free, so take twice as much and map again half as often
-            os.ftruncate(block.descriptor, 2 * nbytes)
-            block.memory = _map(block.descriptor, 2 * nbytes, mmap.PROT_READ | mmap.PROT_WRITE)
+        if nbytes > block.memory.size:  # address space is free; mapping again makes every page fault once more
+            mapped = max(2 * nbytes, _ROOM)
+            os.ftruncate(block.descriptor, mapped)
+            block.memory = _map(block.descriptor, mapped, mmap.PROT_READ | mmap.PROT_WRITE)
             self._publish()
         return block.memory[:nbytes]
 

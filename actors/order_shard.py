@@ -11,32 +11,30 @@ import os
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from actors.checkpoints import Checkpointer
+from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
+from actors.fatal import SWITCH_INTERVAL_S, or_die
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
+from actors.names import shard_name
 from actors.remote_ledger import RemoteLedger
 from actors.table_store import TableStore
+from router.arena import PrivateArena
 from router.config import Config
 from router.order_events import EventDesk, read_events
 from router.order_index import OrderIndex
 from router.pipeline import OrderBatch, Pending, ShardPath
-from router.ports import PrefixedArena
-from router.records import OUTCOME_PART
 from router.shard import ShardEngine
 
 Message = npt.NDArray[np.uint8]
-T = TypeVar("T")
-SWITCH_INTERVAL_S = 0.0005  # the commit thread needs the interpreter back quickly
 
 
 class OrderShard:
@@ -49,12 +47,14 @@ class OrderShard:
         self._tables = TableStore(data.tables)
         self._log = LmdbLog(data.shard(number), self._config.log, part_count=2)
         key = data.key()
-        arena = SharedArena(data.shared / f"shard-{number:03d}")
-        engine = ShardEngine(number, key, self._config, arena)
-        desk = EventDesk(key, engine.index, OrderIndex(PrefixedArena(arena, "events-")))
+        engine = ShardEngine(number, key, self._config, SharedArena(data.shared / shard_name(number)))
+        desk = EventDesk(key, engine.index, OrderIndex(PrivateArena()))
         ledger = RemoteLedger(data.namespace)
         self._path = ShardPath(engine, desk, self._log, ledger, key)
-        self._checkpointer = Checkpointer(data.shard(number), self._config.log.checkpoint_bytes)
+        self._checkpointer = Checkpointer(
+            data.shard(number), self._config.log.checkpoint_bytes, self._log.bytes_used
+        )
+        self._last_ticket = 0
         self._turn = threading.Condition()
         self._under_way = 0
         self._closed = False
@@ -70,7 +70,7 @@ class OrderShard:
         self, batch_id: tuple[int, int], orders: Message, skus: Message, documents: Message, now_ms: int
     ) -> Message:
         """ACK rows of a batch, durable."""
-        return _or_die(lambda: self._submit(OrderBatch(batch_id, orders, skus, documents, now_ms)))
+        return or_die(lambda: self._submit(OrderBatch(batch_id, orders, skus, documents, now_ms)))
 
     def _submit(self, batch: OrderBatch) -> Message:
         with self._turn:
@@ -82,6 +82,7 @@ class OrderShard:
             self._turn.wait_for(lambda: self._may_finish(pending))
             acknowledgement, ticket = self._path.finish(pending)
             self._under_way -= 1
+            self._last_ticket = ticket or self._last_ticket
             self._turn.notify_all()
         if ticket is not None:
             self._log.wait(ticket)
@@ -99,7 +100,7 @@ class OrderShard:
 
     def submit_events(self, batch_id: tuple[int, int], events: bytes, now_ms: int) -> bytes:
         """One result object a line sent, as a JSON array."""
-        return _or_die(lambda: self._submit_events(batch_id, events, now_ms))
+        return or_die(lambda: self._submit_events(batch_id, events, now_ms))
 
     def _submit_events(self, batch_id: tuple[int, int], events: bytes, now_ms: int) -> bytes:
         rows, refused, places = read_events(events)
@@ -168,9 +169,8 @@ class OrderShard:
         kept = self._checkpointer.read_latest()
         start, chains = 1, None
         if kept is not None:
-            half = len(kept.arrays) // 2
-            self._path.engine.index.restore(kept.arrays[:half])
-            self._path.desk.seen.restore(kept.arrays[half:])
+            for prefix, index in self._indexes():
+                index.restore([kept.arrays[name] for name in sorted(kept.arrays) if name.startswith(prefix)])
             start, chains = kept.sequence + 1, kept.chains
         return self._path.recover(start, self._tables.load, chains)
 
@@ -180,16 +180,14 @@ class OrderShard:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        sequence = self._log.last_sequence(OUTCOME_PART)
-        arrays = [*self._path.engine.index.dump(), *self._path.desk.seen.dump()]
-        self._checkpointer.write(sequence, self._log.chains_at(sequence), arrays, self._log.bytes_used)
+        self._log.wait(self._last_ticket)  # a checkpoint never runs ahead of the log
+        sequence = self._path.committed
+        arrays = {
+            f"{prefix}{number}": array
+            for prefix, index in self._indexes()
+            for number, array in enumerate(index.dump())
+        }
+        self._checkpointer.start(sequence, self._log.chains_at(sequence), arrays, self._log.bytes_used)
 
-
-def _or_die(work: Callable[[], T]) -> T:
-    """A bug or a fenced log must not leave a half-finished batch in memory: stop, restart, recover."""
-    try:
-        return work()
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(70)
+    def _indexes(self) -> tuple[tuple[str, OrderIndex], ...]:
+        return ("orders-", self._path.engine.index), ("events-", self._path.desk.seen)

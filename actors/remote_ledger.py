@@ -10,11 +10,11 @@ import numpy.typing as npt
 import ray
 from ray.exceptions import GetTimeoutError, RayError, TaskCancelledError
 
+from actors.names import LEDGER
 from router.errors import Misconfigured
 from router.order_events import Moves
 
 Message = npt.NDArray[np.uint8]
-LEDGER = "ledger"
 ANSWER_TIMEOUT_S = 30.0
 PAUSE_S = 0.05
 

@@ -16,7 +16,8 @@ import ray
 from ray.exceptions import RayError
 
 from actors.data_folder import DataFolder
-from actors.remote_ledger import LEDGER, RemoteLedger
+from actors.names import engine_names
+from actors.remote_ledger import RemoteLedger
 from actors.table_store import TableStore
 from router.arrays import from_message, to_message
 from router.config import Config
@@ -67,8 +68,7 @@ class TablesOwner:
         return msgspec.json.encode(movement_results(parsed, results))
 
     def _spread(self, version: int) -> None:
-        names = [LEDGER, *(f"shard-{number:03d}" for number in range(self._shards))]
-        for name in names:
+        for name in engine_names(self._shards):
             self._tell(name, version)
 
     def _tell(self, name: str, version: int) -> None:

@@ -23,11 +23,10 @@ import ray
 from actors.data_folder import DataFolder
 from actors.ledger_actor import Ledger
 from actors.order_shard import OrderShard
-from actors.remote_ledger import LEDGER
+from actors.names import LEDGER, TABLES, engine_names, shard_name
 from actors.tables_actor import TablesOwner
 from router.config import Config
 
-TABLES = "tables"
 READY_TIMEOUT_S = 600.0
 # One thread of arithmetic a process: parallelism is by shard.
 QUIET = {
@@ -39,10 +38,6 @@ QUIET = {
     "RAY_DEDUP_LOGS": "0",
 }
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
-
-
-def shard_name(number: int) -> str:
-    return f"shard-{number:03d}"
 
 
 def start_ray(config: Config, namespace: str, address: str | None) -> None:
@@ -91,20 +86,16 @@ def actor(data: DataFolder, name: str) -> Any:
     return ray.get_actor(name, namespace=data.namespace)
 
 
-def engine_names(config: Config) -> list[str]:
-    return [LEDGER, *(shard_name(number) for number in range(config.shards))]
-
-
 def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, dict[str, Any]]:
     """``status()`` of ledger and shards; raises while one of them does not answer."""
-    names = engine_names(config)
+    names = engine_names(config.shards)
     answers = ray.get([actor(data, name).status.remote() for name in names], timeout=timeout_s)
     return dict(zip(names, answers, strict=True))
 
 
 def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
     """Drain shards, then the ledger they depend on, then end all actor processes."""
-    names = engine_names(config)
+    names = engine_names(config.shards)
     ray.get([actor(data, name).drain.remote() for name in names[1:]], timeout=timeout_s)
     ray.get(actor(data, LEDGER).drain.remote(), timeout=timeout_s)
     for name in [*names, TABLES]:

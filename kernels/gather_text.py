@@ -1,7 +1,7 @@
 """Gather pieces of one text into string columns, field after field.
 
-    offsets[f, 0] = 0;  offsets[f, r + 1] = offsets[f, r] + length[f, r]
-    out[base[f] + offsets[f, r] : + length[f, r]] = text[start[f, r] : + length[f, r]]
+offsets[f, 0] = 0;  offsets[f, r + 1] = offsets[f, r] + length[f, r]
+out[base[f] + offsets[f, r] : + length[f, r]] = text[start[f, r] : + length[f, r]]
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from kernels._jit import IN_I32_2D, IN_I64, IN_U8, OUT_I32_2D, OUT_U8, VOID, ker
 from kernels.read_words import word_at
 
 Array = npt.NDArray[Any]
+Int = Any  # int64, see kernels/json_text.py
 U = np.uint64
 
 
 @rule
-def put_word(out: Array, position: int, word: np.uint64) -> None:
+def put_word(out: Array, position: Int, word: np.uint64) -> None:
     """Eight bytes, little endian; written so that LLVM makes one store of it."""
     at = U(position)
     out[at] = word & U(0xFF)
@@ -33,7 +34,7 @@ def put_word(out: Array, position: int, word: np.uint64) -> None:
 
 
 @rule
-def copy_text(text: Array, start: int, length: int, out: Array, at: int) -> None:
+def copy_text(text: Array, start: Int, length: Int, out: Array, at: Int) -> None:
     """Copy in whole words; up to seven bytes behind the copy are overwritten with anything."""
     for place in range(0, length, 8):
         put_word(out, at + place, word_at(text, U(start + place)))

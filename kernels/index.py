@@ -188,17 +188,19 @@ def split_segment(segments: int, slots: U64Array, scratch: U64Array) -> None:
     added = np.uint64(segments)
     mask = _segment_mask(added + ONE)
     source = (added & mask >> ONE) * _SLOTS
-    for place in range(_SLOTS):
-        scratch[place] = slots[source + place]
-        slots[source + place] = ZERO
-    for place in range(_SLOTS):
+    taken = ZERO
+    for at in range(source, source + _SLOTS):  # without a branch: whether a slot is free cannot be predicted
+        slot = slots[at]
+        slots[at] = ZERO
+        scratch[taken & _IN_SEGMENT] = slot
+        taken += np.uint64(slot != ZERO)
+    for place in range(taken):
         slot = scratch[place]
-        if slot != ZERO:
-            first = added * _SLOTS if slot >> _TO_TAG & mask == added else source
-            home = slot >> _TO_HOME
-            while slots[first + home] != ZERO:
-                home = (home + ONE) & _IN_SEGMENT
-            slots[first + home] = slot
+        first = added * _SLOTS if slot >> _TO_TAG & mask == added else source
+        home = slot >> _TO_HOME
+        while slots[first + home] != ZERO:
+            home = (home + ONE) & _IN_SEGMENT
+        slots[first + home] = slot
 
 
 @kernel(U64, IN_U64, IN_U64, IN_U64, IN_U8, IN_U16)

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import rule
+from kernels._jit import inlined_rule, rule
 from kernels.read_words import word_at
 
 Array = npt.NDArray[Any]
+Int = Any  # int64: numpy's stubs want a cast to int, which numba would read as uint64
 
 U = np.uint64
 ONES = U(0x0101010101010101)
@@ -32,15 +33,15 @@ NESTING_MAX = 60  # of values nobody reads; one bit of a uint64 each
 INT64_MAX = U(0x7FFFFFFFFFFFFFFF)
 
 
-@rule
-def first_byte(marks: np.uint64) -> int:
+@inlined_rule
+def first_byte(marks: np.uint64) -> Int:
     """Number of the lowest byte whose top bit is set; marks has no other bits and is not 0."""
     lowest = marks & (~marks + U(1))
     return np.int64(((lowest >> U(7)) * PLACES) >> U(56))
 
 
-@rule
-def past_space(text: Array, position: int) -> int:
+@inlined_rule
+def past_space(text: Array, position: Int) -> Int:
     byte = text[position]
     while byte == 0x20 or byte == 0x09 or byte == 0x0D:
         position += 1
@@ -48,8 +49,8 @@ def past_space(text: Array, position: int) -> int:
     return position
 
 
-@rule
-def find_stop(text: Array, position: int) -> tuple[int, bool]:
+@inlined_rule
+def find_stop(text: Array, position: Int) -> tuple[Int, bool]:
     """The first quote, backslash or control byte at or behind the position; was a byte before it not ASCII?"""
     beyond_ascii = U(0)
     while True:
@@ -65,7 +66,7 @@ def find_stop(text: Array, position: int) -> tuple[int, bool]:
 
 
 @rule
-def is_utf8(text: Array, position: int, stop: int) -> bool:
+def is_utf8(text: Array, position: Int, stop: Int) -> bool:
     """Well-formed UTF-8: shortest form, no surrogates, at most U+10FFFF."""
     while position < stop:
         byte = np.int64(text[position])
@@ -90,7 +91,7 @@ def is_utf8(text: Array, position: int, stop: int) -> bool:
 
 
 @rule
-def hex4(text: Array, position: int) -> int:
+def hex4(text: Array, position: Int) -> Int:
     """Value of four hexadecimal digits, -1 where they are none."""
     value = 0
     for place in range(4):
@@ -106,7 +107,7 @@ def hex4(text: Array, position: int) -> int:
 
 
 @rule
-def code_point(text: Array, position: int) -> tuple[int, int]:
+def code_point(text: Array, position: Int) -> tuple[Int, Int]:
     """What backslash-u at the position stands for and where it ends; -1 for half a surrogate pair or no number."""
     value = hex4(text, position + 2)
     if value < 0 or 0xDC00 <= value <= 0xDFFF:
@@ -124,7 +125,7 @@ def code_point(text: Array, position: int) -> tuple[int, int]:
 
 
 @rule
-def put_utf8(out: Array, at: int, value: int) -> int:
+def put_utf8(out: Array, at: Int, value: Int) -> Int:
     """Write one code point; returns the place behind it."""
     if value < 0x80:
         out[at] = value
@@ -146,9 +147,9 @@ def put_utf8(out: Array, at: int, value: int) -> int:
 
 
 @rule
-def plain_escape(byte: int) -> int:
+def plain_escape(byte: Int) -> Int:
     """What a backslash and this byte stand for, -1 for none."""
-    if byte == QUOTE or byte == BACKSLASH or byte == 0x2F:
+    if byte in (QUOTE, BACKSLASH, 0x2F):
         return byte
     if byte == 0x6E:
         return 0x0A
@@ -162,7 +163,7 @@ def plain_escape(byte: int) -> int:
 
 
 @rule
-def unescape(text: Array, position: int, out: Array, at: int) -> tuple[int, int]:
+def unescape(text: Array, position: Int, out: Array, at: Int) -> tuple[Int, Int]:
     """Copy a string up to its closing quote with escapes replaced: (place of the quote or -1, end in out)."""
     while True:
         stop, beyond_ascii = find_stop(text, position)
@@ -185,7 +186,7 @@ def unescape(text: Array, position: int, out: Array, at: int) -> tuple[int, int]
 
 
 @rule
-def skip_string(text: Array, position: int) -> int:
+def skip_string(text: Array, position: Int) -> Int:
     """Past a string whose opening quote is at the position; -1 when it has escapes or is not sound."""
     stop, beyond_ascii = find_stop(text, position + 1)
     if text[stop] != QUOTE or (beyond_ascii and not is_utf8(text, position + 1, stop)):
@@ -193,13 +194,13 @@ def skip_string(text: Array, position: int) -> int:
     return stop + 1
 
 
-@rule
-def is_digit(byte: int) -> bool:
+@inlined_rule
+def is_digit(byte: Int) -> bool:
     return 0x30 <= byte <= 0x39
 
 
-@rule
-def read_int(text: Array, position: int) -> tuple[int, int]:
+@inlined_rule
+def read_int(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind, value) of a whole number above -2**63; -1 for anything else, 1.0 and 1e3 included."""
     negative = text[position] == MINUS
     if negative:
@@ -217,7 +218,7 @@ def read_int(text: Array, position: int) -> tuple[int, int]:
 
 
 @rule
-def skip_digits(text: Array, position: int) -> int:
+def skip_digits(text: Array, position: Int) -> Int:
     """Past one or more digits, -1 where there is none."""
     first = position
     while is_digit(text[position]):
@@ -226,7 +227,7 @@ def skip_digits(text: Array, position: int) -> int:
 
 
 @rule
-def skip_number(text: Array, position: int) -> int:
+def skip_number(text: Array, position: Int) -> Int:
     if text[position] == MINUS:
         position += 1
     first = position
@@ -242,7 +243,7 @@ def skip_number(text: Array, position: int) -> int:
 
 
 @rule
-def skip_word(text: Array, position: int) -> int:
+def skip_word(text: Array, position: Int) -> Int:
     """Past null, true or false; -1 where there is none of them."""
     word = word_at(text, U(position))
     if word & U(0xFFFFFFFF) == U(0x6C6C756E) or word & U(0xFFFFFFFF) == U(0x65757274):
@@ -251,7 +252,7 @@ def skip_word(text: Array, position: int) -> int:
 
 
 @rule
-def skip_scalar(text: Array, position: int) -> int:
+def skip_scalar(text: Array, position: Int) -> Int:
     byte = text[position]
     if byte == QUOTE:
         return skip_string(text, position)
@@ -261,7 +262,7 @@ def skip_scalar(text: Array, position: int) -> int:
 
 
 @rule
-def skip_key(text: Array, position: int) -> int:
+def skip_key(text: Array, position: Int) -> Int:
     """Past a key, its colon and the space around; -1 where there is none."""
     if text[position] != QUOTE:
         return -1
@@ -273,12 +274,12 @@ def skip_key(text: Array, position: int) -> int:
 
 
 @rule
-def skip_value(text: Array, position: int) -> int:
+def skip_value(text: Array, position: Int) -> Int:
     """Past any sound value without escapes, nested up to NESTING_MAX; -1 otherwise. Nothing recurses."""
     depth, objects = 0, U(0)  # objects: one bit a level, lowest = innermost, 1 = object
     while True:
         byte = text[position]
-        if byte == OPEN_OBJECT or byte == OPEN_LIST:
+        if byte in (OPEN_OBJECT, OPEN_LIST):
             is_object = byte == OPEN_OBJECT
             depth, objects = depth + 1, objects << U(1) | U(is_object)
             position = past_space(text, position + 1)
@@ -301,7 +302,7 @@ def skip_value(text: Array, position: int) -> int:
 
 
 @rule
-def close_levels(text: Array, position: int, depth: int, objects: np.uint64) -> tuple[int, int, np.uint64]:
+def close_levels(text: Array, position: Int, depth: Int, objects: np.uint64) -> tuple[Int, Int, np.uint64]:
     """Behind a value: close what closes here and step over a comma (and key) to the next value.
 
     Answers depth 0 when the outermost value is complete, position -1 with depth 0 when it is not sound.

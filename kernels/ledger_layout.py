@@ -48,14 +48,23 @@ TERMS = _row(
 
 # --- the ledger's state ------------------------------------------------------------------------
 NODE_DAY = _row(day=_H, parcels=_H)
-CUSTOMER = _row(key=_I, orders=_I)  # key 0 = free
-COUPON_USE = _row(key=_I, promotion=_I, orders=_I)  # by customer and promotion code hash; key 0 = free
-CHANNEL = _row(key=_I, orders=_I, level=_I)  # level = 64 x the usual order value; key 0 = free
-MOVEMENT = _row(key=_I, key_hi=_I)
-VELOCITY = _row(key=_I, generation=_I, orders=_I)
-BASKET = _row(key=_I, generation=_I, placed_at_ms=_I, reference=_I)
+# Every hash table has entries of one form; key 0 = free, or a tag of a generation that has passed:
+#     customers     key customer,  tag 0,                  count orders
+#     coupon uses   key customer,  tag promotion code,     count orders
+#     channels      key channel,   tag 0,                  count orders,        value 64 x the usual order value
+#     movements     key id (low),  tag id (high)
+#     velocity      key customer,  tag generation,         count orders
+#     baskets       key basket,    tag generation,         count placed_at_ms,  value reference of the order
+ENTRY = _row(key=_I, tag=_I, count=_I, value=_I)
 WINDOW = _row(window_ms=_I, generation=_I, started_ms=_I, entries=_I, entries_max=_I)  # window_ms 0 = switched off
-COUNTS = _row(customers=_I, coupon_uses=_I, channels=_I)
+COUNTS = _row(customers=_I, coupon_uses=_I, channels=_I, movements=_I)
+
+# --- what an order asks for --------------------------------------------------------------------
+CLAIM = _row(
+    customer=_I, basket=_I, channel_key=_I, placed_at_ms=_I, promise_by_ms=_I, value_minor=_I,
+    channel_index=_I, zone=_I, service=_I, admission=_I, risk=_I,
+    line_first=_I, line_last=_I, promotion_first=_I, promotion_last=_I,
+)  # fmt: skip
 
 # --- scratch of one order ----------------------------------------------------------------------
 DEMAND = _row(sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I)
@@ -79,6 +88,7 @@ PLAN = np.dtype(
         ("demands", _I),
         ("candidates", _I),
         ("parcels", _I),
+        ("reached", _I),  # parcels the greedy plan filled, whether or not the policy takes them
         ("unshippable", _I),  # a node with stock has no band for this service, or for a parcel's weight
         ("full", _I),  # a node with stock was left out because its days are full
         ("service", _I),
@@ -107,20 +117,19 @@ STATES = (PARCELS_MAX + 1) * (1 << SKUS_EXACT) * 2
 PARCEL_OUT = _row(node=np.int16, band=_H, ship_day=_H, promise_day=_H, cost_minor=_I)
 ALLOCATION_OUT = _row(sku=_H, node=np.int16, qty=_H)
 ORDER_OUT = _row(
-    status=np.int8, risk=_H, promise_day=_H, reasons=np.uint64, cost_minor=_I, runner_up_minor=_I, twin=_I,
-    granted=_H, parcels=_H,
+    status=np.int8, risk=_H, promise_day=_H, reasons=_I, cost_minor=_I, runner_up_minor=_I, twin=_I,
+    granted=_H, parcels=_H,  # promotions and parcels of all orders up to and with this one
 )  # fmt: skip
 
 IN_SKUS, IN_COMPONENTS, IN_NODES = (records(t, readonly=True) for t in (SKU, COMPONENT, NODE))
 IN_LANES, IN_CALENDAR = records(LANE, 2, readonly=True), records(CALENDAR_DAY, 2, readonly=True)
+IN_CLAIMS = records(CLAIM, readonly=True)
 IN_BANDS, IN_TERMS = records(BAND, readonly=True), records(TERMS, readonly=True)
 IO_CAPACITY = records(NODE_DAY, 2)
-IO_CUSTOMERS, IO_COUPON_USES, IO_CHANNELS, IO_MOVEMENTS = (
-    records(t) for t in (CUSTOMER, COUPON_USE, CHANNEL, MOVEMENT)
-)
-IO_VELOCITY, IO_BASKETS = records(VELOCITY, 2), records(BASKET, 2)
+IO_ENTRIES, IO_GENERATIONS = records(ENTRY), records(ENTRY, 2)
 IO_WINDOWS, IO_COUNTS = records(WINDOW), records(COUNTS)
 IO_DEMAND, IO_CANDIDATES, IO_PARCELS, IO_STATES, IO_PLAN = (
     records(t) for t in (DEMAND, CANDIDATE, PARCEL, STATE, PLAN)
 )
+IN_PARCELS, IN_ALLOCATIONS = records(PARCEL_OUT, readonly=True), records(ALLOCATION_OUT, readonly=True)
 OUT_ORDERS, OUT_PARCELS, OUT_ALLOCATIONS = (records(t) for t in (ORDER_OUT, PARCEL_OUT, ALLOCATION_OUT))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I32, IN_U8, IN_U64, OUT_I32, OUT_U64, VOID, kernel, rule
+from kernels._jit import IN_I32, IN_U8, IN_U64, OUT_I32, OUT_U64, VOID, kernel, rule
 from kernels.fingerprint import absorb_text, scatter
 from kernels.read_words import EIGHT, ONE, ZERO, tail_of, word_at
 
@@ -33,7 +33,7 @@ def _same_text(text: U8Array, first: np.uint64, last: np.uint64, known: U8Array,
             return False
         at += EIGHT
         other += EIGHT
-    return tail_of(text, first, last) == tail_of(known, start, start + (last - first))
+    return bool(tail_of(text, first, last) == tail_of(known, start, start + (last - first)))
 
 
 @rule
@@ -41,19 +41,18 @@ def _hash_of(text: U8Array, first: np.uint64, last: np.uint64) -> np.uint64:
     return scatter(absorb_text(ZERO, text, first, last))
 
 
-@kernel(VOID, IN_I32, IN_U8, I64, OUT_U64)
-def fill_slots(offsets: I32Array, text: U8Array, first_number: int, slots: U64Array) -> None:
-    """Enter strings, known to be distinct, from ``first_number`` on.
+@kernel(VOID, IN_I32, IN_U8, OUT_U64)
+def fill_slots(offsets: I32Array, text: U8Array, slots: U64Array) -> None:
+    """Enter strings, known to be distinct, into an empty table.
 
     offsets (n+1) int32 byte where each string of the table starts IN
     text (any) uint8 UTF-8 IN
-    first_number int64 the strings before it are in the slots already IN
-    slots (power of two >= 2n) uint64 tag and number + 1, 0 = free INOUT
+    slots (power of two >= 2n) uint64 tag and number + 1, 0 = free; all 0 before INOUT
 
     Invariant: every number stands in one slot, with no free slot between its home and it. Cost: about 20 ns a string.
     """
     mask = np.uint64(slots.size) - ONE
-    for number in range(first_number, offsets.size - 1):
+    for number in range(offsets.size - 1):
         hashed = _hash_of(text, np.uint64(offsets[number]), np.uint64(offsets[number + 1]))
         at = hashed & mask
         while slots[at] != ZERO:

@@ -136,6 +136,7 @@ def plan_greedy(
     available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Fill parcels and take; True when everything is covered. demands[].left is what is not."""
+    by_day = 1 if terms.plan == PLAN_FASTEST else 0
     plan.parcels = 0
     plan.runner_up_minor = NO_PLAN
     want_all(plan, demands)
@@ -148,9 +149,7 @@ def plan_greedy(
         candidates[best].picked = 1
         at = plan.parcels
         weight = load(at, candidates[best].node, plan.demands, demands, take, available, nodes, goods_nodes)
-        cost, _, _ = parcel(
-            weight, terms.plan == PLAN_FASTEST, candidates[best], plan, terms, nodes, bands, calendar
-        )
+        cost, _, _ = parcel(weight, by_day, candidates[best], plan, terms, nodes, bands, calendar)
         if cost >= NO_PLAN:
             plan.unshippable = 1
             continue

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I16, IN_I32, IN_I32_2D, IN_I64, IN_U8_2D, OUT_I64, VOID, kernel, rule
+from kernels._jit import I64, IN_I16, IN_I32, IN_I32_2D, IN_I64, IN_U8_2D, OUT_I64, VOID, inlined_rule, kernel, rule
 from kernels.prorate import spread, units_part
 from kernels.weigh import VALUE_MAX, order_value
 
@@ -37,7 +37,7 @@ PERCENT, FIXED, FIXED_PRICE, FREE_SHIPPING, BUY_X_GET_Y = range(5)
 WHOLE_BP = 10_000
 
 
-@rule
+@inlined_rule
 def _set_gross(
     first: int, last: int, sku: Array, qty: Array, unit_price_minor: Array, line_gross: Array, line_total: Array
 ) -> bool:
@@ -49,7 +49,7 @@ def _set_gross(
     return priced
 
 
-@rule
+@inlined_rule
 def _tax_lines(
     area: int, first: int, last: int, sku: Array, tax_class: Array, rate_bp: Array, inclusive: Array,
     line_gross: Array, line_discount: Array, line_tax: Array, line_total: Array,
@@ -87,7 +87,7 @@ def taxed_amount(net: int, rate_bp: int, inclusive: int) -> tuple[int, int]:
     return tax, net + tax
 
 
-@rule
+@inlined_rule
 def _weigh_lines(
     promotion: int,
     first: int,
@@ -178,7 +178,7 @@ def _price_bar(left: int, first: int, last: int, unit_price_minor: Array, weight
     return low
 
 
-@rule
+@inlined_rule
 def _take_off(
     kind: int, value: int, first: int, last: int, remaining: Array, weight: Array, part: Array, remainder: Array
 ) -> int:

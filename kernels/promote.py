@@ -14,32 +14,29 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I16, IN_I32, IN_I64, IN_U8_2D, OUT_I16, OUT_I32, kernel, rule
+from kernels._jit import I64, IN_I16, IN_I32, IN_I64, IN_U8_2D, OUT_I16, OUT_I32, inlined_rule, kernel
 from kernels.price import BUY_X_GET_Y
-from kernels.weigh import VALUE_MAX, line_value
+from kernels.weigh import NO_VALUE, order_value
 
 Array = npt.NDArray[Any]
 
 _END = 1 << 15  # above every promotion number
 
 
-@rule
+@inlined_rule
 def _lines_reach(
     promotion: int, first: int, last: int, sku: Array, qty: Array, unit_price_minor: Array,
     kind: Array, buy_qty: Array, get_qty: Array, min_subtotal_minor: Array, min_qty: Array, sku_set: Array,
 ) -> bool:  # fmt: skip
-    """Whether the matching lines together hold enough units and are worth enough; never where one has no value."""
+    """Whether the matching lines together hold enough units and are worth enough."""
     least = max(min_qty[promotion], 1)
     if kind[promotion] == BUY_X_GET_Y:
         least = max(least, buy_qty[promotion] + get_qty[promotion])
     units, subtotal = 0, 0
     for line in range(first, last):
-        value = line_value(sku[line], qty[line], unit_price_minor[line])
-        if value < 0:
-            return False
         if sku_set[promotion, sku[line]]:
             units += qty[line]
-            subtotal = min(subtotal + value, VALUE_MAX)
+            subtotal += qty[line] * unit_price_minor[line]
             if units >= least and subtotal >= min_subtotal_minor[promotion]:
                 return True
     return False
@@ -86,14 +83,15 @@ def promote(
     candidate_offset   (n+1)   i32  first candidate of each order                                  OUT
     candidate          (>= n * a + c) i16  ascending, without repetition, in an order              OUT
 
-    Cost: a few steps an automatic promotion and a coupon; lines only for those open to the order, and only
-    until the minimum is reached.
+    An order that has no value (``weigh``) was refused and has no candidates. Cost: a few steps an automatic
+    promotion and a coupon; lines only for those open to the order, and only until the minimum is reached.
     """
     count = 0
     candidate_offset[0] = 0
     for order in range(line_offset.size - 1):
         first, last = line_offset[order], line_offset[order + 1]
         next_automatic, next_coupon = 0, coupon_offset[order]
+        looked, value = False, 0
         while True:
             promotion = _END
             if next_automatic < automatic.size:
@@ -106,14 +104,19 @@ def promote(
                 next_automatic += 1
             while next_coupon < coupon_offset[order + 1] and coupon[next_coupon] == promotion:
                 next_coupon += 1
-            is_open = (
-                promotion >= 0
-                and starts_ms[promotion] <= placed_at_ms[order] < ends_ms[promotion]
-                and channel_set[promotion, channel_index[order]] != 0
-                and area_set[promotion, area[order]] != 0
-                and (promotion_currency[promotion] < 0 or promotion_currency[promotion] == currency[order])
-            )
-            if is_open and _lines_reach(
+            if (
+                promotion < 0
+                or not starts_ms[promotion] <= placed_at_ms[order] < ends_ms[promotion]
+                or not channel_set[promotion, channel_index[order]]
+                or not area_set[promotion, area[order]]
+                or (promotion_currency[promotion] >= 0 and promotion_currency[promotion] != currency[order])
+            ):
+                continue
+            if not looked:
+                looked, value = True, order_value(first, last, sku, qty, unit_price_minor)
+            if value == NO_VALUE:
+                break
+            if _lines_reach(
                 promotion, first, last, sku, qty, unit_price_minor, kind, buy_qty, get_qty, min_subtotal_minor,
                 min_qty, sku_set,
             ):  # fmt: skip

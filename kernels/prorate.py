@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import IN_I64, OUT_I64, VOID, kernel, rule
+from kernels._jit import IN_I64, OUT_I64, VOID, inlined_rule, kernel, rule
 
 Array = npt.NDArray[Any]
 
@@ -20,7 +20,7 @@ DIGIT_BITS = 12  # 2**12 * SPREAD_MAX still fits int64: one digit of the long mu
 SPREAD_MAX = 1 << 50  # largest amount and largest sum of weights; above the largest order value
 
 
-@rule
+@inlined_rule
 def spread(amount: int, weight: Array, first: int, last: int, part: Array, remainder: Array) -> None:
     """Spread one amount over the rows first:last."""
     total = 0
@@ -34,7 +34,7 @@ def spread(amount: int, weight: Array, first: int, last: int, part: Array, remai
         _give_one_each(left, first, last, part, remainder)
 
 
-@rule
+@inlined_rule
 def share(amount: int, weight: int, total: int) -> tuple[int, int]:
     """Quotient and remainder of amount * weight / total without overflow; (0, 0) where total is 0.
 
@@ -44,8 +44,8 @@ def share(amount: int, weight: int, total: int) -> tuple[int, int]:
     if amount == 0 or weight == 0:
         return 0, 0
     if (amount | weight) >> 31 == 0:
-        product = amount * weight
-        return product // total, product % total
+        quotient = amount * weight // total
+        return quotient, amount * weight - quotient * total
     whole, rest = amount // total, amount % total
     quotient, remainder, shift = 0, 0, 0
     while weight >> (shift + DIGIT_BITS):
@@ -62,6 +62,13 @@ def share(amount: int, weight: int, total: int) -> tuple[int, int]:
 @rule
 def _give_one_each(left: int, first: int, last: int, part: Array, remainder: Array) -> None:
     """Add 1 to the ``left`` rows with the largest remainder, the earlier of equal ones first."""
+    if left == 1:  # always so with two rows
+        best = first
+        for row in range(first, last):
+            if remainder[row] > remainder[best]:
+                best = row
+        part[best] += 1
+        return
     bar = _remainder_bar(left, first, last, remainder)
     equals = left
     for row in range(first, last):

@@ -15,10 +15,11 @@ import numpy.typing as npt
 from kernels._jit import rule
 
 Array = npt.NDArray[Any]
+Int = Any  # int64, see kernels/json_text.py
 
 
 @rule
-def two_digits(text: Array, position: int) -> int:
+def two_digits(text: Array, position: Int) -> Int:
     """Value of two digits; far outside every range of a time where they are none."""
     tens, ones = np.int64(text[position]) - 0x30, np.int64(text[position + 1]) - 0x30
     if tens < 0 or tens > 9 or ones < 0 or ones > 9:
@@ -27,14 +28,14 @@ def two_digits(text: Array, position: int) -> int:
 
 
 @rule
-def month_days(year: int, month: int) -> int:
+def month_days(year: Int, month: Int) -> Int:
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
 
 
 @rule
-def days_since_epoch(year: int, month: int, day: int) -> int:
+def days_since_epoch(year: Int, month: Int, day: Int) -> Int:
     """Days from 1970-01-01 in the Gregorian calendar; the year is counted from March, so leap days come last."""
     if month <= 2:
         year, month = year - 1, month + 12
@@ -42,7 +43,7 @@ def days_since_epoch(year: int, month: int, day: int) -> int:
 
 
 @rule
-def read_fraction(text: Array, position: int) -> tuple[int, int]:
+def read_fraction(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind, milliseconds) of an optional fraction; place -1 for a point without digits."""
     if text[position] != 0x2E:
         return position, 0
@@ -56,7 +57,7 @@ def read_fraction(text: Array, position: int) -> tuple[int, int]:
 
 
 @rule
-def read_offset(text: Array, position: int) -> tuple[int, int]:
+def read_offset(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind, minutes east of UTC) of Z or a signed offset; place -1 for anything else."""
     sign = text[position]
     if sign == 0x5A:
@@ -71,7 +72,7 @@ def read_offset(text: Array, position: int) -> tuple[int, int]:
 
 
 @rule
-def has_separators(text: Array, position: int) -> bool:
+def has_separators(text: Array, position: Int) -> bool:
     """Quote, dashes, T and colons in their places; what stands between is checked as digits."""
     return (
         text[position] == 0x22
@@ -84,7 +85,7 @@ def has_separators(text: Array, position: int) -> bool:
 
 
 @rule
-def read_time(text: Array, position: int) -> tuple[int, int]:
+def read_time(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind the closing quote, milliseconds) or place -1; the opening quote is at the position."""
     if not has_separators(text, position):
         return -1, 0

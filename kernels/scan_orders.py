@@ -17,7 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I32, IN_I64, IN_U8, IN_U64, OUT_I32_2D, OUT_I64, OUT_I64_2D, OUT_U8, kernel, rule
+from kernels._jit import (
+    I64,
+    IN_I32,
+    IN_U8,
+    IN_U64,
+    OUT_I32_2D,
+    OUT_I64,
+    OUT_I64_2D,
+    OUT_U8,
+    inlined_rule,
+    kernel,
+    rule,
+)
 from kernels.json_text import (
     BACKSLASH,
     CLOSE_LIST,
@@ -31,6 +43,7 @@ from kernels.json_text import (
     OPEN_OBJECT,
     QUOTE,
     QUOTES,
+    Int,
     find_stop,
     first_byte,
     is_utf8,
@@ -68,13 +81,13 @@ QTY, UNIT_PRICE = 0, 1
 LINES_USED, COUPONS_USED, SPILL_USED, TEXT_BASE, SPILL_BASE = 0, 1, 2, 3, 4
 
 
-@rule
-def key_slot(low: np.uint64, high: np.uint64, level: int, mixer: Array) -> int:
+@inlined_rule
+def key_slot(low: np.uint64, high: np.uint64, level: Int, mixer: Array) -> Int:
     return np.int64(((low ^ U(level) * LEVEL_MIX) * mixer[0] + high * mixer[1]) >> U(56))
 
 
-@rule
-def short_key(text: Array, position: int) -> tuple[int, np.uint64, np.uint64]:
+@inlined_rule
+def short_key(text: Array, position: Int) -> tuple[Int, np.uint64, np.uint64]:
     """(length, first 8 bytes, next 8) of a key of at most 16 bytes behind its quote; length -1 for a longer one."""
     low = word_at(text, U(position))
     quote = low ^ QUOTES
@@ -91,10 +104,10 @@ def short_key(text: Array, position: int) -> tuple[int, np.uint64, np.uint64]:
     return 8 + first_byte(marks), low, high & ((lowest >> U(7)) - U(1))
 
 
-@rule
+@inlined_rule
 def read_key(
-    text: Array, position: int, level: int, key_low: Array, key_high: Array, key_action: Array, mixer: Array
-) -> tuple[int, int]:
+    text: Array, position: Int, level: Int, key_low: Array, key_high: Array, key_action: Array, mixer: Array
+) -> tuple[Int, Int]:
     """(place of the value, action) of the key whose quote is at the position; place -1 when it is not sound."""
     length, low, high = short_key(text, position + 1)
     action = UNKNOWN
@@ -114,13 +127,13 @@ def read_key(
     return past_space(text, position + 1), action
 
 
-@rule
-def is_null(text: Array, position: int) -> bool:
+@inlined_rule
+def is_null(text: Array, position: Int) -> bool:
     return word_at(text, U(position)) & U(0xFFFFFFFF) == U(0x6C6C756E)
 
 
-@rule
-def read_text(text: Array, position: int, spill: Array, cursor: Array) -> tuple[int, int, int]:
+@inlined_rule
+def read_text(text: Array, position: Int, spill: Array, cursor: Array) -> tuple[Int, Int, Int]:
     """(place behind, start, length) of a string or null; place -1 when it is neither or not sound."""
     if text[position] != QUOTE:
         return (position + 4 if is_null(text, position) else -1), 0, 0
@@ -140,8 +153,8 @@ def read_text(text: Array, position: int, spill: Array, cursor: Array) -> tuple[
     return stop + 1, cursor[SPILL_BASE] + at, after - at
 
 
-@rule
-def read_number(text: Array, position: int) -> tuple[int, int]:
+@inlined_rule
+def read_number(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind, value) of a whole number or null."""
     if is_null(text, position):
         return position + 4, ABSENT
@@ -149,7 +162,7 @@ def read_number(text: Array, position: int) -> tuple[int, int]:
 
 
 @rule
-def read_moment(text: Array, position: int) -> tuple[int, int]:
+def read_moment(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind, milliseconds) of a time in quotes or null."""
     if is_null(text, position):
         return position + 4, ABSENT
@@ -157,7 +170,7 @@ def read_moment(text: Array, position: int) -> tuple[int, int]:
 
 
 @rule
-def read_coupons(text: Array, position: int, coupon: Array, spill: Array, cursor: Array) -> int:
+def read_coupons(text: Array, position: Int, coupon: Array, spill: Array, cursor: Array) -> Int:
     """Append the strings of a list to ``coupon``; FULL when it has no room."""
     if is_null(text, position):
         return position + 4
@@ -184,7 +197,7 @@ def read_coupons(text: Array, position: int, coupon: Array, spill: Array, cursor
 
 
 @rule
-def open_line(position: int, line_text: Array, line_number: Array, cursor: Array) -> int:
+def open_line(position: Int, line_text: Array, line_number: Array, cursor: Array) -> Int:
     """Take the next line item, all fields absent; FULL when there is no room."""
     line = cursor[LINES_USED]
     if line == line_text.shape[1]:
@@ -198,7 +211,7 @@ def open_line(position: int, line_text: Array, line_number: Array, cursor: Array
 
 
 @rule
-def next_line(text: Array, position: int, line_text: Array, line_number: Array, cursor: Array) -> tuple[int, int]:
+def next_line(text: Array, position: Int, line_text: Array, line_number: Array, cursor: Array) -> tuple[Int, Int]:
     """Behind a line's closing brace: (place, level) in the next line, or behind the end of the list."""
     position = past_space(text, position)
     if text[position] == CLOSE_LIST:
@@ -213,8 +226,8 @@ def next_line(text: Array, position: int, line_text: Array, line_number: Array, 
 
 @rule
 def open_level(
-    text: Array, position: int, action: int, line_text: Array, line_number: Array, cursor: Array
-) -> tuple[int, int]:
+    text: Array, position: Int, action: Int, line_text: Array, line_number: Array, cursor: Array
+) -> tuple[Int, Int]:
     """(place, level) behind the opening of an object or of the first line; null and [] stay at the order's level."""
     if is_null(text, position):
         return position + 4, ORDER_LEVEL
@@ -230,10 +243,10 @@ def open_level(
     return open_line(position, line_text, line_number, cursor), LINE_LEVEL
 
 
-@rule
+@inlined_rule
 def scan_line(
-    row: int,
-    position: int,
+    row: Int,
+    position: Int,
     text: Array,
     key_low: Array,
     key_high: Array,
@@ -248,7 +261,7 @@ def scan_line(
     coupon: Array,
     spill: Array,
     cursor: Array,
-) -> int:
+) -> Int:
     """One order: place behind its closing brace, -1 when not understood, FULL. One loop serves every level."""
     level, seen, opened = ORDER_LEVEL, U(0), True
     if text[position] != OPEN_OBJECT:
@@ -308,7 +321,7 @@ def scan_line(
 
 
 @rule
-def clear_row(row: int, text_length: Array, number: Array, runs: Array, cursor: Array) -> None:
+def clear_row(row: Int, text_length: Array, number: Array, runs: Array, cursor: Array) -> None:
     """Every field absent, every list empty."""
     for field in range(text_length.shape[0]):
         text_length[field, row] = 0
@@ -319,7 +332,7 @@ def clear_row(row: int, text_length: Array, number: Array, runs: Array, cursor: 
 
 
 @rule
-def line_end(text: Array, position: int) -> int:
+def line_end(text: Array, position: Int) -> Int:
     """Place of the next newline."""
     while text[position] != NEWLINE:
         position += 1
@@ -335,9 +348,9 @@ def line_end(text: Array, position: int) -> int:
 )
 def scan_orders(
     text: Array,
-    begin: int,
-    end: int,
-    first_line: int,
+    begin: Int,
+    end: Int,
+    first_line: Int,
     key_low: Array,
     key_high: Array,
     key_action: Array,
@@ -352,7 +365,7 @@ def scan_orders(
     coupon: Array,
     spill: Array,
     cursor: Array,
-) -> int:
+) -> Int:
     """Read every line of ``text[begin:end]``; the formula is the module's.
 
     text        (any)      uint8  lines, the last one ended too; 32 readable bytes behind ``end``           IN

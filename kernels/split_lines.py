@@ -1,7 +1,7 @@
 """Split lines: how far does a batch of whole lines reach?
 
-    cut   = behind the newline number ``lines_max``, or behind the last newline where there are fewer
-    lines = newlines before the cut
+cut   = behind the newline number ``lines_max``, or behind the last newline where there are fewer
+lines = newlines before the cut
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ import numpy.typing as npt
 from kernels._jit import I64, IN_U8, OUT_I64, VOID, kernel, rule
 
 Array = npt.NDArray[Any]
+Int = Any  # int64, see kernels/json_text.py
 
 NEWLINE = 0x0A
 STRIDE = 64
 CUT, LINES = 0, 1
 
 
+@rule
+def newlines(text: Array, begin: Int, end: Int) -> Int:
+    count = 0
+    for place in range(begin, end):
+        count += np.int64(text[np.uint64(place)] == NEWLINE)
+    return count
+
+
 @kernel(I64, IN_U8, I64, I64)
-def count_lines(text: Array, begin: int, end: int) -> int:
+def count_lines(text: Array, begin: Int, end: Int) -> Int:
     """Newlines in ``text[begin:end]``.
 
     text       (any) uint8 any bytes                              IN
@@ -32,16 +41,8 @@ def count_lines(text: Array, begin: int, end: int) -> int:
     return newlines(text, begin, end)
 
 
-@rule
-def newlines(text: Array, begin: int, end: int) -> int:
-    count = 0
-    for place in range(begin, end):
-        count += np.int64(text[np.uint64(place)] == NEWLINE)
-    return count
-
-
 @kernel(VOID, IN_U8, I64, I64, I64, OUT_I64)
-def split_lines(text: Array, begin: int, end: int, lines_max: int, split: Array) -> None:
+def split_lines(text: Array, begin: Int, end: Int, lines_max: Int, split: Array) -> None:
     """Find the end of at most ``lines_max`` whole lines from ``begin``.
 
     text       (any) uint8 any bytes                                                        IN

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import IN_I32, IN_I64, OUT_I64, VOID, kernel, rule
+from kernels._jit import IN_I32, IN_I64, OUT_I64, VOID, inlined_rule, kernel
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +23,7 @@ VALUE_MAX = (2**63 - 1) // 10_000  # of an order: a rate in basis points of it s
 NO_VALUE = -1
 
 
-@rule
+@inlined_rule
 def order_value(first: int, last: int, sku: Array, qty: Array, unit_price_minor: Array) -> int:
     """Sum of the lines, or NO_VALUE where a line has no value or the sum is above VALUE_MAX."""
     subtotal = 0
@@ -35,7 +35,7 @@ def order_value(first: int, last: int, sku: Array, qty: Array, unit_price_minor:
     return subtotal
 
 
-@rule
+@inlined_rule
 def line_value(sku: int, qty: int, unit_price_minor: int) -> int:
     """qty * unit price, or NO_VALUE where the SKU is unknown, the price is none or the product above VALUE_MAX."""
     if sku < 0 or unit_price_minor < 0:

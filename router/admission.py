@@ -86,7 +86,6 @@ class Admitter:
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
         self._price(wire, counted, columns, coupons, place.promotion_area)
-        self._admission(columns)
         admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted)})
         return admitted, claims_of(admitted)
 
@@ -176,6 +175,10 @@ class Admitter:
             listed,
         )
         self._stamp_base += orders
+        columns["admission"] = self._admission(columns["reasons"])
+        refused = columns["admission"] == Admission.REJECT
+        if refused.any():  # a refused order asks for nothing: it is neither weighed nor priced nor claimed
+            qty[np.repeat(refused, np.diff(lines.offset))] = 0
         return pricing.OrderLines(
             line_offset=lines.offset, sku=lines.sku, qty=qty, unit_price_minor=price, list_price_minor=listed
         )
@@ -225,12 +228,11 @@ class Admitter:
             offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type
         )
 
-    def _admission(self, columns: dict[str, Any]) -> None:
-        reasons = columns["reasons"]
+    def _admission(self, reasons: U64) -> npt.NDArray[np.int8]:
         admission = np.full(len(reasons), Admission.PROCEED, np.int8)
         admission[(reasons & self._hold) != 0] = Admission.HOLD
         admission[(reasons & self._reject) != 0] = Admission.REJECT
-        columns["admission"] = admission
+        return admission
 
 
 def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:

@@ -252,6 +252,7 @@ OUTCOME = _schema(
     ("tax_minor", pa.int64()),
     ("shipping_minor", pa.int64()),  # what the customer pays for shipping
     ("money_lines", _MONEY_LINES),
+    ("granted_minor", pa.list_(pa.field("item", pa.int64(), nullable=False))),  # what each of `granted` gave
     ("version", pa.int32()),  # of the order after this record: 1, or more where a rejected id was judged anew
     ("previous", pa.int64()),  # the order's record before this one: sequence << 16 | row, -1 none
 )
@@ -303,3 +304,6 @@ ACK = _schema(
     ("twin", pa.int64()),
     ("lines", _LINES_DECISION),
 )
+
+# A quote is an acknowledgement that took nothing, and what its plan would cost us.
+QUOTE = ACK.append(pa.field("cost_minor", pa.int64(), nullable=False))

@@ -16,11 +16,7 @@ _OBJECTS = ("customer", "ship_to", "bill_to", "payment", "shipping")
 
 def document_of(documents: pa.RecordBatch, row: int) -> dict[str, Any] | None:
     """The document in one row, in the JSON form of an order; None where it was erased."""
-    given = {
-        name: value
-        for name, value in documents.slice(row, 1).to_pylist()[0].items()
-        if value is not None
-    }
+    given = {name: value for name, value in documents.slice(row, 1).to_pylist()[0].items() if value is not None}
     if not given:
         return None
     line = given.pop("json", None)

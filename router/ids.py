@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from kernels import fingerprint as _fingerprint
 from kernels.hash_ids import hash_ids
+from router.arrays import list_parts
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
@@ -38,13 +39,6 @@ def string_parts(array: pa.StringArray) -> tuple[I32, U8]:
     return offsets, _NO_TEXT if text is None else np.frombuffer(text, np.uint8)
 
 
-def list_parts(array: pa.ListArray) -> tuple[I32, pa.Array]:
-    """Row offsets (n+1) of a list array and the values they point into, as views, slices included."""
-    assert pa.types.is_list(array.type), f"want lists, got {array.type}"
-    assert array.null_count == 0, "a column of the order model holds no nulls"
-    return _offsets_of(array), array.values
-
-
 def _offsets_of(array: pa.Array) -> I32:
     """A view of the offsets; only a buffer off its 4-byte boundary (foreign IPC) is copied."""
     if len(array) == 0:
@@ -58,7 +52,7 @@ def hash_strings(key: U64, array: pa.StringArray) -> tuple[U64, U64]:
     assert key.shape == (2,), "a hash key is two words; see hash_key"
     offsets, text = string_parts(array)
     hi, lo = np.empty(len(array), np.uint64), np.empty(len(array), np.uint64)
-    assert 0 <= offsets[0] and offsets[-1] <= text.size, "string offsets lie outside their text"
+    assert offsets[0] >= 0 and offsets[-1] <= text.size, "string offsets lie outside their text"
     hash_ids(key, offsets, text, hi, lo)
     return hi, lo
 
@@ -77,7 +71,7 @@ def key64(key: U64, array: pa.StringArray) -> U64:
 def fingerprint_strings(state: U64, offsets: I32, text: U8) -> None:
     """Mix a string column (see :func:`string_parts`) into every row's state."""
     assert offsets.size == state.size + 1, "one string a row"
-    assert 0 <= offsets[0] and offsets[-1] <= text.size, "string offsets lie outside their text"
+    assert offsets[0] >= 0 and offsets[-1] <= text.size, "string offsets lie outside their text"
     _fingerprint.fingerprint_strings(state, offsets, text)
 
 
@@ -90,15 +84,15 @@ def fingerprint_ints(state: U64, values: I64) -> None:
 def fingerprint_ragged_ints(state: U64, row_offsets: I32, values: I64) -> None:
     """Mix a column of int64 lists into every row's state."""
     assert row_offsets.size == state.size + 1, "one list a row"
-    assert 0 <= row_offsets[0] and row_offsets[-1] <= values.size, "list offsets lie outside their values"
+    assert row_offsets[0] >= 0 and row_offsets[-1] <= values.size, "list offsets lie outside their values"
     _fingerprint.fingerprint_ragged_ints(state, row_offsets, values)
 
 
 def fingerprint_ragged_strings(state: U64, row_offsets: I32, offsets: I32, text: U8) -> None:
     """Mix a column of string lists into every row's state."""
     assert row_offsets.size == state.size + 1, "one list a row"
-    assert 0 <= row_offsets[0] and row_offsets[-1] <= offsets.size - 1, "list offsets lie outside their values"
-    assert 0 <= offsets[0] and offsets[-1] <= text.size, "string offsets lie outside their text"
+    assert row_offsets[0] >= 0 and row_offsets[-1] <= offsets.size - 1, "list offsets lie outside their values"
+    assert offsets[0] >= 0 and offsets[-1] <= text.size, "string offsets lie outside their text"
     _fingerprint.fingerprint_ragged_strings(state, row_offsets, offsets, text)
 
 

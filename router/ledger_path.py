@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +18,11 @@ import pyarrow as pa
 
 from router.arrays import from_message, to_message
 from router.columns import CLAIMS, DECISION
-from router.ledger import LedgerEngine, MOVEMENT_RESULTS, MOVES
+from router.ledger import MOVES, LedgerEngine
 from router.order_events import Moves
 from router.ports import Log
-from router.records import INPUT, Kind, frame, read_batch, serialize
+from router.records import INPUT, Kind, frame, serialize
+from router.replay import replay_ledger
 from router.tables.stock_rows import MOVEMENTS
 
 Message = npt.NDArray[np.uint8]
@@ -51,7 +51,7 @@ class LedgerPath:
         self.sequence = log.last_sequence(INPUT)
         self._epochs: dict[int, int] = {}
         self._unsettled: OrderedDict[tuple[int, int], Answer] = OrderedDict()
-        self.last_ticket: int | None = None
+        self.last_ticket = 0
 
     @property
     def all_settled(self) -> bool:
@@ -98,7 +98,7 @@ class LedgerPath:
 
     def recover(self, from_sequence: int, chains: list[int] | None = None) -> int:
         """Replay the log from a sequence on; returns the records replayed."""
-        replayed = replay_ledger(self.engine, self._log, from_sequence, chains)
+        replayed = replay_ledger(self.engine, self._log.iterate(from_sequence, chains))
         self.engine.publish(None, self.sequence)
         return replayed
 
@@ -142,23 +142,3 @@ class LedgerPath:
         if by_batch is not None:
             self._unsettled[by_batch] = waiting
         return waiting
-
-
-def replay_ledger(engine: LedgerEngine, log: Log, from_sequence: int, chains: list[int] | None = None) -> int:
-    """Apply the records of a ledger's log: what was decided, never deciding again."""
-    apply: dict[Kind, Callable[..., object]] = {
-        Kind.DECISION: lambda r: engine.apply_decision(
-            r.batch_number, r.batch_id, read_batch(r, 0, CLAIMS), read_batch(r, 1, DECISION)
-        ),
-        Kind.MOVES: lambda r: engine.move(read_batch(r, 0, MOVES), r.now_ms),
-        Kind.STOCK: lambda r: engine.stock(read_batch(r, 0, MOVEMENTS), r.now_ms),
-    }
-    records = 0
-    for _, _, record in log.iterate(from_sequence, chains):
-        apply[record.kind](record)
-        records += 1
-    engine.take_touched()
-    return records
-
-
-__all__ = ["MOVEMENT_RESULTS", "Answer", "LedgerPath", "StaleOwner", "replay_ledger"]

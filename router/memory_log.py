@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from router.documents import document_of
 from router.log_tail import LogTail
 from router.ports import Bytes
-from router.records import Record, chain_of, erase_row, frame_documents, parse
+from router.records import Record, chain_of, erase_row, frame_documents, parse, read_documents
 
 _WHERE = "log in memory"
 
@@ -48,6 +50,11 @@ class MemoryLog:
     def read_documents(self, sequence: int) -> Record | None:
         raw = self._documents.get(sequence)
         return None if raw is None else parse(raw, _WHERE, place=(sequence, 0))
+
+    def document(self, sequence: int, row: int) -> dict[str, Any] | None:
+        """What the channel sent for one order, so that queries read this log like any other."""
+        record = self.read_documents(sequence)
+        return None if record is None else document_of(read_documents(record), row)
 
     def find_batch(self, shard: int, sequence: int) -> int | None:
         return self._by_batch.get((shard, sequence))

@@ -138,6 +138,10 @@ class EventDesk:
         seen, _ = self.seen.insert(*hash_strings(self._key, events.column("event_id").take(pa.array(applied))))
         self.seen.set_reference(seen, reference)
 
+    def state_hash(self) -> int:
+        """Digest of the event ids that were applied."""
+        return self.seen.state_hash()
+
     def _repeated(self, events: pa.RecordBatch) -> npt.NDArray[np.bool_]:
         """True where the event id was applied before or stands earlier in the same batch."""
         hashes = hash_strings(self._key, events.column("event_id"))

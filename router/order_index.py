@@ -166,7 +166,7 @@ class OrderIndex:
         self.end_write()
 
     def _known(self, rows: I64) -> I64:
-        assert rows.size == 0 or (0 <= rows.min() and rows.max() < self._count), "a row that is not in the index"
+        assert rows.size == 0 or (rows.min() >= 0 and rows.max() < self._count), "a row that is not in the index"
         return rows
 
     def state_hash(self) -> int:
@@ -241,7 +241,7 @@ class OrderIndexReader:
                 name: block.view(_COLUMNS.get(name, np.uint64)) for name, block in blocks.items() if block is not None
             }
             self._version = version if len(self._views) == len(blocks) else -1
-        return self._views["header"] if self._version >= 0 else None  # type: ignore[return-value]
+        return self._views["header"] if self._version >= 0 else None
 
     def _covers(self, header: U64) -> bool:
         """Whether the mapped blocks reach as far as the header says."""

@@ -32,7 +32,7 @@ def split(shard_numbers: I32, shards: int) -> tuple[I64, I64]:
 
 def take_wire(batch: pa.RecordBatch, rows: I64) -> pa.RecordBatch:
     """The rows of one shard, in their order; the batch itself when that is all of it."""
-    assert rows.size == 0 or (0 <= rows[0] and rows[-1] < batch.num_rows)
+    assert rows.size == 0 or (rows[0] >= 0 and rows[-1] < batch.num_rows)
     if rows.size == batch.num_rows:  # ascending and distinct, see split
         return batch
     return batch.take(pa.array(rows))

@@ -29,10 +29,11 @@ import pyarrow as pa
 
 from router.acknowledge import acknowledge
 from router.arrays import from_message, to_message
-from router.columns import ACK, ADMITTED, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME, WIRE, WIRE_SKUS
+from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, WIRE, WIRE_SKUS
 from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
 from router.ports import Bytes, Log
-from router.records import INPUT, OUTCOME_PART, Kind, Record, frame, read_batch, serialize
+from router.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
+from router.replay import decoded, replay_shard
 from router.shard import Admitted, ShardEngine, UnknownTables, reopened
 from router.tables.compiled import Tables
 
@@ -119,13 +120,6 @@ class Recollection:
         assert given is not None and outcome is not None, f"sequence {sequence} is indexed but not in the log"
         self.keep(sequence, given.kind, *decoded(given, outcome))
         return self._kept[sequence]
-
-
-def decoded(given: Record, outcome: Record) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Both parts of a shard's sequence as batches."""
-    if given.kind is Kind.ORDERS:
-        return read_batch(given, 0, ADMITTED), read_batch(outcome, 0, OUTCOME)
-    return read_batch(given, 0, EVENTS), read_batch(outcome, 0, EVENT_OUTCOME)
 
 
 class ShardPath:
@@ -275,7 +269,7 @@ class ShardPath:
 
     def recover(self, from_sequence: int, tables_of: TablesOf, chains: list[int] | None = None) -> int:
         """Replay the log from a sequence on and finish what was under way; returns the batches replayed."""
-        replayed = replay_shard(self.engine, self.desk, self.log, from_sequence, self._remember, chains)
+        replayed = replay_shard(self.engine, self.desk, self.log.iterate(from_sequence, chains), self._remember)
         for sequence in replayed.unfinished:
             self._finish_interrupted(sequence, tables_of)
         self.published(self.committed)
@@ -304,43 +298,6 @@ class ShardPath:
             self.engine.add_tables(tables_of(missing.version))
             _, ticket = self._commit(admitted, pending.decision)
         self.log.wait(ticket)
-
-
-@dataclass
-class Replayed:
-    batches: int
-    unfinished: list[int]
-
-
-def replay_shard(
-    engine: ShardEngine,
-    desk: EventDesk,
-    log: Log,
-    from_sequence: int,
-    remember: Callable[[tuple[int, int], int], None],
-    chains: list[int] | None = None,
-) -> Replayed:
-    """Apply the records of a shard's log; sequences without an outcome are returned in order.
-
-    Order inputs take their ids when they are read; an event batch is applied with its outcome. Both parts of
-    a sequence lie beside each other, so memory stays at one batch.
-    """
-    given: dict[int, Record] = {}
-    batches = 0
-    for sequence, part, record in log.iterate(from_sequence, chains):
-        if part == INPUT:
-            batches += 1
-            remember((record.batch_id, record.batch_number), sequence)
-            given[sequence] = record
-            if record.kind is Kind.ORDERS:
-                engine.replay_admitted(sequence, read_batch(record, 0, ADMITTED))
-        else:
-            asked = given.pop(sequence)
-            if asked.kind is Kind.ORDERS:
-                engine.apply_outcome(sequence, read_batch(record, 0, OUTCOME))
-            else:
-                desk.apply(sequence, *decoded(asked, record))
-    return Replayed(batches, sorted(given))
 
 
 def _documents_of(batch: OrderBatch, admitted: Admitted) -> memoryview:

@@ -124,9 +124,7 @@ def frame(
         digest.update(view)
         payload_bytes += 8 + view.nbytes
     assert payload_bytes < 1 << 32, "the limits of a batch keep a payload below 4 GiB"
-    fields = _FIELDS.pack(
-        MAGIC, kind, part, sequence, 0, tables_version, now_ms, batch_id, batch_number, payload_bytes
-    )
+    fields = _FIELDS.pack(MAGIC, kind, part, sequence, 0, tables_version, now_ms, batch_id, batch_number, payload_bytes)
     return bytearray().join((fields, bytes(8), digest.digest(), *pieces))
 
 
@@ -167,9 +165,7 @@ def write_documents(batch: pa.RecordBatch) -> pa.Buffer:
     return sink.getvalue()
 
 
-def parse(
-    raw: Bytes, where: str, *, place: tuple[int, int] | None = None, previous_chain: int | None = None
-) -> Record:
+def parse(raw: Bytes, where: str, *, place: tuple[int, int] | None = None, previous_chain: int | None = None) -> Record:
     """Check every byte of a record and take it apart.
 
     ``place`` (sequence, part) is the key it was found under, ``previous_chain`` the chain value of the record

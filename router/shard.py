@@ -184,6 +184,9 @@ class ShardEngine:
                 "tax_minor": money.tax_minor,
                 "shipping_minor": money.shipping_minor,
                 "money_lines": ragged(line_offset, lines, line_type),
+                "granted_minor": ragged(
+                    granted_offset, pa.array(money.promotion_part_minor), OUTCOME.field("granted_minor").type
+                ),
                 "version": self.index.version(opened.rows).astype(np.int32) + np.int32(1),
                 "previous": opened.previous,
             },

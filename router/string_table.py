@@ -26,7 +26,7 @@ class StringTable:
         self._array = pa.array(self.values, pa.string())
         self._offsets, self._text = string_parts(self._array)
         self._slots = np.zeros(max(_SLOTS_MIN, 1 << (2 * len(self.values)).bit_length()), np.uint64)
-        fill_slots(self._offsets, self._text, 0, self._slots)
+        fill_slots(self._offsets, self._text, self._slots)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -60,7 +60,7 @@ class StringTable:
     def find(self, array: pa.StringArray) -> npt.NDArray[np.int32]:
         """The number of every string of a column, -1 where it is not in the table."""
         offsets, text = string_parts(array)
-        assert 0 <= offsets[0] and offsets[-1] <= text.size, "string offsets lie outside their text"
+        assert offsets[0] >= 0 and offsets[-1] <= text.size, "string offsets lie outside their text"
         found = np.empty(len(array), np.int32)
         find_strings(offsets, text, self._slots, self._offsets, self._text, found)
         return found

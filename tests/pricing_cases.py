@@ -116,12 +116,12 @@ def random_promotion(rng: random.Random, number: int, skus: int) -> dict:
         buy=rng.randint(0, 3),
         get=rng.randint(1, 2),
         starts=start,
-        ends=start + rng.randint(1, 30),
+        ends=start + rng.randint(1, 60),
         needs_coupon=rng.random() < 0.4,
-        currency=rng.choice([None, None, 0, 1]),
+        currency=rng.choice([None, None, None, 0, 1]),
         min_subtotal=rng.choice([0, 0, 500, 5_000]),
         min_qty=rng.choice([0, 0, 2, 5]),
-        skus=set(rng.sample(range(skus), rng.randint(0, skus))) if rng.random() < 0.6 else set(range(skus)),
+        skus=set(rng.sample(range(skus), rng.randint(0, skus))) if rng.random() < 0.4 else set(range(skus)),
         channels=set(rng.sample([0, 1], rng.randint(1, 2))),
         areas=set(rng.sample([0, 1, 2], rng.randint(1, 3))),
     )
@@ -130,7 +130,9 @@ def random_promotion(rng: random.Random, number: int, skus: int) -> dict:
 def random_lines(rng: random.Random, skus: int, bad: float = 0.05) -> list[dict]:
     """0 to 6 lines; prices from few values, so that ties and zeros occur; now and then a line that has no value."""
     prices = [0, 1, 7, 100, 999, 2_000, rng.randint(0, 10**9)]
-    lines = [line(rng.randrange(skus), rng.choice([0, 1, 1, 2, 3, 5]), rng.choice(prices)) for _ in range(rng.randint(0, 6))]
+    lines = [
+        line(rng.randrange(skus), rng.choice([0, 1, 1, 2, 3, 5]), rng.choice(prices)) for _ in range(rng.randint(0, 6))
+    ]
     if lines and rng.random() < bad:
         rng.choice(lines).update(rng.choice([{"sku": None}, {"unit_price": None}, {"qty": 3, "unit_price": 1 << 62}]))
     return lines

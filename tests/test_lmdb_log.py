@@ -275,7 +275,8 @@ while True:
     sequence += 1
     text = sequence.to_bytes(8, "little") * (1 + sequence % 2000)
     log.append(sequence, 0, frame(Kind.STOCK, 0, sequence, [text], tables_version=1, now_ms=0))
-    tickets.append((sequence, log.append(sequence, 1, frame(Kind.STOCK, 1, sequence, [text], tables_version=1, now_ms=0))))
+    outcome = frame(Kind.STOCK, 1, sequence, [text], tables_version=1, now_ms=0)
+    tickets.append((sequence, log.append(sequence, 1, outcome)))
     if len(tickets) == 4:
         done, ticket = tickets.pop(0)
         log.wait(ticket)
@@ -317,7 +318,8 @@ def test_whatever_was_waited_for_survives_kill_9_and_readers_see_only_whole_comm
 def test_a_reader_follows_an_owner_that_came_back_with_a_larger_map(tmp_path):
     script = (
         "import pathlib,sys;sys.path.insert(0,sys.argv[2])\n"
-        "from actors.lmdb_log import LmdbLog\nfrom router.config import LogConfig\nfrom router.records import Kind,frame\n"
+        "from actors.lmdb_log import LmdbLog\nfrom router.config import LogConfig\n"
+        "from router.records import Kind,frame\n"
         "log=LmdbLog(pathlib.Path(sys.argv[1]),LogConfig(log_bytes_max=int(sys.argv[3]),disk_free_bytes_min=0),1)\n"
         "first=log.last_sequence(0)+1\n"
         "for n in range(first,first+8):\n"

@@ -128,5 +128,6 @@ def _as_text(result: dict[str, Any]) -> str:
         return f"{result['table']}: {result['rows']:,} rows, version {result.get('version')}"
     errors = result["errors"]
     lines = [f"{result['table']}: refused, nothing applied; {result.get('detail', '')}"]
-    lines += [f"  row {error.get('row')}, {error.get('field')}: {error.get('detail')}" for error in errors[:ERRORS_SHOWN_MAX]]
+    for error in errors[:ERRORS_SHOWN_MAX]:
+        lines.append(f"  row {error.get('row')}, {error.get('field')}: {error.get('detail')}")
     return "\n".join(lines)

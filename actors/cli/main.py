@@ -17,11 +17,19 @@ import actors.cli
 from actors.cli.output import UsageError, fail
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_ignored: object) -> None:
+        print(importlib.metadata.version("order-router"))
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="order-router", description="Routes orders: stream them in, get durable decisions back."
     )
-    parser.add_argument("--version", action="version", version=importlib.metadata.version("order-router"))
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in sorted(module.name for module in pkgutil.iter_modules(actors.cli.__path__)):
         command = importlib.import_module(f"actors.cli.{name}")
@@ -47,9 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(fault: Exception) -> int:
     """A fault of the outside world is a sentence; anything else is a bug and keeps its traceback."""
+    from actors.locks import FolderInUse
     from router.errors import RouterError
 
-    if isinstance(fault, RouterError | OSError):
+    if isinstance(fault, OSError) and fault.filename:
+        return fail(f"{fault.filename}: {fault.strerror}.", exit_code=1)
+    if isinstance(fault, RouterError | FolderInUse | OSError):
         return fail(str(fault), exit_code=1)
     raise fault
 

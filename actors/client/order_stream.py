@@ -178,7 +178,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> RouterError:
 
 def _pause_s(fault: Exception, attempt: int) -> float:
     wanted_s = fault.retry_after_ms / 1000 if isinstance(fault, Retryable) else 0.0
-    return min(max(wanted_s, 0.1 * 2**attempt), PAUSE_S_MAX)
+    return min(max(wanted_s, 0.1 * float(1 << attempt)), PAUSE_S_MAX)
 
 
 def _given_up(fault: Exception) -> Retryable:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from actors.doctor.finding import Finding, judge, ok
+from actors.doctor.finding import Finding, Level, judge, ok
 
 PYTHON_MIN = (3, 11)
 MEMORY_BYTES_MIN = 2 << 30
@@ -48,35 +48,33 @@ def _existing(folder: pathlib.Path) -> pathlib.Path:
 
 def _python() -> Finding:
     found = sys.version.split()[0]
-    level = "ok" if sys.version_info >= PYTHON_MIN else "fault"
+    level: Level = "ok" if sys.version_info >= PYTHON_MIN else "fault"
     return judge("Python", found, level, "Install Python 3.11 or newer and run `make setup` again.")
 
 
 def _packages() -> Finding:
     """The installed packages are at least those that the distribution asks for."""
     missing = []
-    required = importlib.metadata.requires("order-router") or []
+    required = [name for name in importlib.metadata.requires("order-router") or [] if "extra ==" not in name]
     for requirement in required:
-        if "extra ==" in requirement:
-            continue
         name = requirement.split(";")[0].split(">")[0].split("=")[0].strip()
         try:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
-    found = f"{len(required)} required" if not missing else f"missing: {', '.join(missing)}"
+    found = f"all {len(required)} installed" if not missing else f"missing: {', '.join(missing)}"
     return judge("Packages", found, "fault" if missing else "ok", "Run `make setup`.")
 
 
 def _cores() -> Finding:
     count = len(os.sched_getaffinity(0))
-    level = "ok" if count > 1 else "warning"
+    level: Level = "ok" if count > 1 else "warning"
     return judge("Cores", str(count), level, "One core is enough to work, two or more to be fast.")
 
 
 def _memory() -> Finding:
     size = _meminfo_bytes("MemTotal")
-    level = "ok" if size >= MEMORY_BYTES_MIN else "fault"
+    level: Level = "ok" if size >= MEMORY_BYTES_MIN else "fault"
     return judge("Memory", f"{size / GIB:.1f} GiB", level, "Give the machine at least 2 GiB.")
 
 
@@ -91,22 +89,23 @@ def _meminfo_bytes(field: str) -> int:
 def _shared_memory() -> Finding:
     path = pathlib.Path("/dev/shm")
     if not path.is_dir():
-        return Finding("Shared memory", "warning", "no /dev/shm", "Mount tmpfs at /dev/shm, or reads and batches go through the disk.")
+        remedy = "Mount tmpfs at /dev/shm, or reads and batches go through the disk."
+        return Finding("Shared memory", "warning", "no /dev/shm", remedy)
     free = shutil.disk_usage(path).free
-    level = "ok" if free >= SHM_BYTES_MIN else "fault"
+    level: Level = "ok" if free >= SHM_BYTES_MIN else "fault"
     remedy = "Free or enlarge it: mount -o remount,size=4G /dev/shm, or `--shm-size 4g` for a container."
     return judge("Shared memory", f"{free / GIB:.1f} GiB free in /dev/shm", level, remedy)
 
 
 def _open_files() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    level = "ok" if soft >= FILES_MIN else "warning"
+    level: Level = "ok" if soft >= FILES_MIN else "warning"
     return judge("Open files", f"{soft} (at most {hard})", level, f"Run `ulimit -n {FILES_MIN}` before `serve`.")
 
 
 def _disk_free(place: pathlib.Path) -> Finding:
     free = shutil.disk_usage(place).free
-    level = "ok" if free >= DISK_FREE_BYTES_MIN else "fault"
+    level: Level = "ok" if free >= DISK_FREE_BYTES_MIN else "fault"
     return judge("Disk", f"{free / GIB:.1f} GiB free at {place}", level, "Free space or choose another --data folder.")
 
 
@@ -118,7 +117,7 @@ def _sync_speed(place: pathlib.Path) -> Finding:
     except OSError as fault:
         return Finding("Sync", "fault", f"{place}: {fault.strerror}", "Choose a folder that this user may write to.")
     middle_ms = statistics.median(took_ms)
-    level = "ok" if middle_ms <= SYNC_MS_SLOW else "warning"
+    level: Level = "ok" if middle_ms <= SYNC_MS_SLOW else "warning"
     remedy = "A slow disk makes answers late, not fewer; put the data folder on an SSD."
     return judge("Sync", f"{middle_ms:.2f} ms median of {SYNC_ROUNDS} at {place}", level, remedy)
 

@@ -18,6 +18,7 @@ from actors.gateway.core import Core
 from actors.gateway.limits import GatewayServer
 from actors.gateway.problems import SERVER_NAME, Problem, json_response
 from actors.gateway.routes import EVERYBODY, JSON, WATCHERS, Route, RouteTable
+from router.errors import Retryable
 
 INDEX = """order router
 
@@ -66,6 +67,8 @@ class Gateway:
             response = await route.handler(request, parameters)
         except Problem as problem:
             response = self._answer_problem(problem)
+        except Retryable as fault:
+            response = Problem("shard_unavailable", str(fault), retry_after_ms=fault.retry_after_ms).response()
         except ConnectionError:  # the client went away
             raise
         except Exception as fault:

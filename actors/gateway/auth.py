@@ -56,7 +56,9 @@ class KeyRing:
         digest = digest_of(authorization[7:].strip().encode("utf-8", "surrogateescape"))
         key = self._keys.get(digest)
         if key is None or not hmac.compare_digest(key.digest, digest):
-            raise Problem("unauthorized", "The key is not known here; it may have been revoked. Ask an admin for a key.")
+            raise Problem(
+                "unauthorized", "The key is not known here; it may have been revoked. Ask an admin for a key."
+            )
         if self._rate:
             self._take_token(key, now)
         return key
@@ -92,6 +94,8 @@ class KeyRing:
         known = self._keys
         digests = [(bytes.fromhex(key.hash), key) for key in stored]
         self._keys = {
-            digest: known[digest] if digest in known and known[digest].role == key.role else Key(key.name, key.role, digest)
+            digest: known[digest]
+            if digest in known and known[digest].role == key.role
+            else Key(key.name, key.role, digest)
             for digest, key in digests
         }

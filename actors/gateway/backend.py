@@ -43,7 +43,7 @@ class Backend(Protocol):
         """Replace a reference table: ``{"table", "version", "rows"}``; raises router.errors.TableRejected."""
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
-        """Decide without taking anything: like ``submit_orders``, answers one IPC message of ACK."""
+        """Decide without taking or keeping anything. Returns one IPC message of QUOTE, row by row."""
 
     async def ready(self) -> tuple[bool, str]:
         """Whether shards and ledger accept work, and why not, in words."""

@@ -12,7 +12,7 @@ from actors.gateway.decide import Decider, Worker
 from actors.gateway.lanes import Lane
 from actors.gateway.logs import JsonLog
 from actors.gateway.metrics import Metrics
-from actors.gateway.reference import Reference
+from actors.gateway.reference import LOOK_EVERY_S, Reference
 from router.config import Config
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Core:
         self.log = log
         self.spool_folder = spool_folder
         self.metrics = Metrics(version)
-        self.worker = Worker()
+        self.worker = Worker("codec")  # decodes and encodes batches of streams
+        self.reading = Worker("reading")  # searches and follows logs
         incarnation = secrets.randbits(63)  # batch ids of another life of this gateway must never be met again
         window = config.limits.in_flight_batches_max
         retries = self.metrics.retries.inc
@@ -48,6 +49,7 @@ class Core:
         self.streams: set[OrderStream] = set()
         self.draining = asyncio.Event()
         self._background: set[asyncio.Task[Any]] = set()
+        self._watching = asyncio.ensure_future(self._watch_tables())
         self.metrics.gauge("router_open_streams", "Order streams open", lambda: len(self.streams))
         self.metrics.gauge(
             "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in self.lanes)
@@ -65,5 +67,13 @@ class Core:
         if self._background:
             await asyncio.wait(list(self._background), timeout=timeout_s)
 
+    async def _watch_tables(self) -> None:
+        """Notice new tables, off the event loop: a large table takes a while to read."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.reading.run(self.reference.look_again)
+
     def close(self) -> None:
+        self._watching.cancel()
         self.worker.close()
+        self.reading.close()

@@ -16,10 +16,11 @@ import pyarrow as pa
 from actors.gateway.backend import U8, Backend
 from actors.gateway.lanes import Lane
 from actors.gateway.metrics import Metrics
-from router.reasons import REASONS
+from router.arrays import from_message, to_message
 from router.columns import ACK, STATUS_NAMES, WIRE_SKUS, Status
 from router.ids import hash_strings
 from router.partition import shard_of, split, take_wire
+from router.reasons import REASONS
 from router.wire.batch import WireBatch
 
 T = TypeVar("T")
@@ -47,14 +48,10 @@ class Decided:
 
 
 class Worker:
-    """One thread for decoding and encoding, so that a batch of thousands never holds up the event loop.
+    """One thread beside the event loop, for work of more than a millisecond. Jobs run in the order given."""
 
-    Jobs run in the order given. One thread is enough: JSON holds the interpreter lock anyway, and the
-    kernels are too short to gain from a second.
-    """
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="codec")
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def run(self, job: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, partial(job, *arguments))
@@ -76,20 +73,20 @@ class Decider:
         orders = wire.orders
         if orders.num_rows == 0:
             return []
-        skus = _message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
+        skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
         shards = self._backend.shards
         if shards == 1:
-            return [Part(0, None, _message(orders), skus, _stream(wire.documents))]
+            return [Part(0, None, to_message(orders), skus, _stream(wire.documents))]
         _, lo = hash_strings(self._backend.key, orders.column("order_id"))
         order, offsets = split(shard_of(lo, shards), shards)
         parts = []
         for shard in range(shards):
             rows = order[offsets[shard] : offsets[shard + 1]]
             if len(rows) == orders.num_rows:
-                return [Part(shard, None, _message(orders), skus, _stream(wire.documents))]
+                return [Part(shard, None, to_message(orders), skus, _stream(wire.documents))]
             if len(rows):
                 documents = wire.documents.take(pa.array(rows))
-                parts.append(Part(shard, rows, _message(take_wire(orders, rows)), skus, _stream(documents)))
+                parts.append(Part(shard, rows, to_message(take_wire(orders, rows)), skus, _stream(documents)))
         return parts
 
     async def ask(self, parts: list[Part]) -> list[U8]:
@@ -118,7 +115,7 @@ class Decider:
         shard_of_row = np.zeros(count, np.int32)
         if not parts:
             return Decided(pa.RecordBatch.from_pylist([], schema=ACK), shard_of_row)
-        batches = [read_message(answer, ACK) for answer in answers]
+        batches = [from_message(answer, ACK) for answer in answers]
         for part, batch in zip(parts, batches, strict=True):
             assert batch.num_rows == (count if part.rows is None else len(part.rows)), "a shard answers every row"
         if parts[0].rows is None:
@@ -157,17 +154,8 @@ def _reason_counts(masks: npt.NDArray[np.uint64], more: list[int]) -> dict[int, 
     return tally
 
 
-def _message(batch: pa.RecordBatch) -> U8:
-    return np.frombuffer(batch.serialize(), np.uint8)
-
-
 def _stream(batch: pa.RecordBatch) -> U8:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
     return np.frombuffer(sink.getvalue(), np.uint8)
-
-
-def read_message(message: U8, schema: pa.Schema) -> pa.RecordBatch:
-    """A record batch from its IPC message, without a copy."""
-    return pa.ipc.read_record_batch(pa.py_buffer(message), schema)

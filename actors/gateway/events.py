@@ -34,6 +34,7 @@ class _Sorted:
     """Lines of a body by shard, and the answers that the gateway gives itself."""
 
     results: list[bytes | None] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)  # line of the body, from 1
     lines: list[list[bytes]] = field(default_factory=list)
     places: list[list[int]] = field(default_factory=list)
 
@@ -61,6 +62,7 @@ class EventEndpoint:
         for number, line in enumerate(body.split(b"\n"), 1):
             if not line.strip():
                 continue
+            work.numbers.append(number)
             try:
                 head = msgspec.json.decode(line, type=EventHead)
                 known.append((len(work.results), line, head.order_id))
@@ -91,7 +93,14 @@ class EventEndpoint:
             )
             results = msgspec.json.decode(answer, type=list[msgspec.Raw])
             for place, result in zip(places[first : first + EVENTS_MAX], results, strict=True):
-                work.results[place] = bytes(result)
+                work.results[place] = _at_line(bytes(result), work.numbers[place])
+
+
+def _at_line(result: bytes, number: int) -> bytes:
+    """A shard counts the lines it was sent; the sender counts its own."""
+    if b'"line":' not in result:
+        return result
+    return orjson.dumps({**orjson.loads(result), "line": number})
 
 
 def _unreadable(number: int, fault: Exception) -> bytes:
@@ -100,7 +109,7 @@ def _unreadable(number: int, fault: Exception) -> bytes:
             "event_id": None,
             "status": "refused",
             "line": number,
-            "reason": "malformed",
+            "reason": "malformed_event",
             "detail": f"Line {number} cannot be read as an event ({fault}); correct it and send it again.",
         }
     )

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from actors.gateway.backend import U8
 from actors.gateway.core import Core
 from actors.gateway.decide import Part
 from actors.gateway.forms import Form, form_of
@@ -27,6 +29,7 @@ from actors.gateway.spool import AnswerSpool, SpoolFull
 from router.wire.batch import WireBatch, WireError
 
 Packed = tuple[WireBatch, list[Part]]
+Read = tuple[list[Packed], WireError | None]
 
 
 class OrderStream:
@@ -44,6 +47,7 @@ class OrderStream:
         self._inbox: list[bytes] = []
         self._inbox_bytes = 0
         self._inbox_since = 0.0
+        self._held_back = False  # the form keeps whole orders that wait for company
         self._received_all = False
         self._in_flight = 0
         self._news = asyncio.Event()  # something arrived, ended or became free: look again
@@ -52,6 +56,8 @@ class OrderStream:
         self._pending: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
         self._spool = AnswerSpool(limits.answers_memory_bytes, limits.answers_bytes_max, core.spool_folder)
         self._ending: Problem | None = None
+        self._broken = False  # the body cannot be read on
+        self._given_up = False  # an answer is missing, so no later one may be given
         self._gone = False  # the client went away
         self._last_byte_at = time.monotonic()
         self._receiver: asyncio.Task[None] | None = None
@@ -82,15 +88,24 @@ class OrderStream:
         if self._receiver is not None and self._receiver is not asyncio.current_task():
             self._receiver.cancel()
 
+    def _give_up(self, problem: Problem) -> None:
+        """End the stream here: later answers would stand behind a gap."""
+        self._given_up = True
+        self.stop(problem)
+
     # --- receive ------------------------------------------------------------------------------------
 
     async def _receive(self) -> None:
         try:
             await self._read_body()
         except TimeoutError:
-            self.stop(Problem("body_timeout", f"No byte of the body arrived within {self._idle_s:g} s; send it faster."))
+            self.stop(
+                Problem("body_timeout", f"No byte of the body arrived within {self._idle_s:g} s; send it faster.")
+            )
         except web.RequestPayloadError:
-            self.stop(Problem("body_truncated", "The body's framing is broken. Send the orders without an answer again."))
+            self.stop(
+                Problem("body_truncated", "The body's framing is broken. Send the orders without an answer again.")
+            )
         except (ConnectionError, RuntimeError):  # aiohttp says RuntimeError where the connection is closed already
             self._gone = True
         except asyncio.CancelledError:
@@ -128,18 +143,25 @@ class OrderStream:
     async def _decide(self) -> None:
         """Cut batches from the inbox, decode them and send them on their way."""
         try:
-            while not (self._received_all and not self._inbox):
+            while not self._is_over():
                 await self._wait_until_due()
                 chunks, size = self._inbox, self._inbox_bytes
                 self._inbox, self._inbox_bytes = [], 0
                 self._room.set()
-                if chunks:
-                    self._core.metrics.bytes.labels(self._form.name).inc(size)
-                    await self._submit(*await self._core.worker.run(self._feed, chunks))
-            if self._ending is None and not self._gone:  # a cut body's last line is nobody's order
+                self._core.metrics.bytes.labels(self._form.name).inc(size)
+                self._held_back = size >= self._batch_bytes_max
+                await self._submit(*await self._core.worker.run(self._feed, chunks, not self._held_back))
+            if self._ending is None and not self._gone:
                 await self._submit(*await self._core.worker.run(self._drain, self._form.finish))
+            elif not (
+                self._gone or self._broken or self._given_up
+            ):  # a cut body: its whole orders count, the last piece is nobody's
+                await self._submit(*await self._core.worker.run(self._feed, [], True))
         finally:
             self._pending.put_nowait(None)
+
+    def _is_over(self) -> bool:
+        return self._broken or self._given_up or (self._received_all and not self._inbox)
 
     async def _wait_until_due(self) -> None:
         while not self._received_all:
@@ -147,7 +169,7 @@ class OrderStream:
             if free and self._inbox_bytes >= self._batch_bytes_max:
                 return
             wait_s: float | None = None
-            if free and self._inbox:
+            if free and (self._inbox or self._held_back):
                 waited_s = time.monotonic() - self._inbox_since
                 if self._in_flight == 0 or waited_s >= self._linger_s:
                     return
@@ -159,15 +181,14 @@ class OrderStream:
             except TimeoutError:
                 continue
 
-    def _feed(self, chunks: list[bytes]) -> tuple[list[Packed], WireError | None]:
-        return self._drain(lambda: self._form.feed(chunks[0] if len(chunks) == 1 else b"".join(chunks)))
+    def _feed(self, chunks: list[bytes], pause: bool) -> Read:
+        return self._drain(partial(self._form.feed, chunks, pause))
 
-    def _drain(self, source: object) -> tuple[list[Packed], WireError | None]:
+    def _drain(self, source: Callable[[], Iterable[WireBatch]]) -> Read:
         """Decode and split in the worker; what was read before a fault is kept."""
         packed: list[Packed] = []
         try:
-            batches: Iterable[WireBatch] = source()  # type: ignore[operator]
-            for wire in batches:
+            for wire in source():
                 packed.append((wire, self._core.decider.split(wire)))
         except WireError as fault:
             return packed, fault
@@ -183,6 +204,7 @@ class OrderStream:
         if fault is not None:
             self.stop(Problem("stream_malformed", fault.detail, reason=fault.code))
             self._inbox, self._inbox_bytes = [], 0
+            self._broken = True
 
     async def _answer(self, wire: WireBatch, parts: list[Part]) -> bytes:
         began = time.perf_counter()
@@ -191,8 +213,8 @@ class OrderStream:
         self._core.metrics.batch_seconds.labels(self._form.name).observe(time.perf_counter() - began)
         return encoded
 
-    def _encode(self, wire: WireBatch, parts: list[Part], answers: list[object]) -> bytes:
-        decided = self._core.decider.merge(wire, parts, answers)  # type: ignore[arg-type]
+    def _encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> bytes:
+        decided = self._core.decider.merge(wire, parts, answers)
         self._core.decider.count(wire, decided, self._form.name)
         return self._form.encode(wire, decided, self._core.reference.tables_for(decided.ack))
 
@@ -200,27 +222,27 @@ class OrderStream:
 
     async def _collect(self) -> None:
         """Bring answers into the order of arrival; after a fault the rest is finished but not answered."""
-        failed = False
         while (task := await self._pending.get()) is not None:
             answers = b""
             try:
                 answers = await task
             except Problem as problem:
-                failed = True
-                self.stop(problem)
+                self._give_up(problem)
             except Exception as fault:
-                failed = True
                 self._core.log.fault("batch_broke", fault)
-                self.stop(Problem("internal", "A batch could not be answered. Send the orders without an answer again."))
+                self._give_up(
+                    Problem("internal", "A batch could not be answered. Send the orders without an answer again.")
+                )
             finally:
                 self._in_flight -= 1
                 self._news.set()
-            if not failed and not self._gone:
+            if not self._given_up and not self._gone:
                 try:
                     self._spool.put(answers)
                 except SpoolFull:
-                    failed = True
-                    self.stop(Problem("answers_not_read", "Answers wait unread beyond the limit; read while you send."))
+                    self._give_up(
+                        Problem("answers_not_read", "Answers wait unread beyond the limit; read while you send.")
+                    )
         if not self._gone:
             self._spool.put(self._form.end(self._ending), last=True)
         self._spool.end()

@@ -1,4 +1,7 @@
-"""Lanes: the way of batches to one shard, or to the ledger. Bounded, in order, and stubborn: a batch keeps its id until answered."""
+"""Lanes: the way of batches to one shard, or to the ledger.
+
+A lane is bounded, keeps order, and is stubborn: a batch is sent with the same id until it is answered.
+"""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ async def _read_progress(content: StreamReader, limits: Limits) -> bytes:
     except TimeoutError:
         raise Problem(
             "body_timeout",
-            f"Less than {PROGRESS_BYTES} bytes of the body arrived within {limits.body_idle_timeout_ms} ms; send it faster.",
+            f"Less than {PROGRESS_BYTES} bytes of the body came in {limits.body_idle_timeout_ms} ms; send it faster.",
         ) from None
     except web.RequestPayloadError:
         raise Problem("body_truncated", "The body's framing is broken; send the request again.") from None

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import uvloop
 from aiohttp import web
 
+from actors.data_folder import DataFolder
 from actors.gateway.app import Gateway
 from actors.gateway.auth import KeyRing
 from actors.gateway.backend import Backend
@@ -39,14 +40,15 @@ VERSION = "0.1.0"
 
 def build(backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog) -> tuple[Gateway, Core]:
     """The gateway of a data folder, ready to serve; call inside the running loop."""
-    core = Core(backend, Reference(folder, log), config, VERSION, log)
+    data = DataFolder(folder)
+    core = Core(backend, Reference(data.tables, log), config, VERSION, log)
     keys = KeyRing(
         folder,
         config.limits.requests_per_second_max,
         time.monotonic,
         lambda fault: log.write("error", "keys_unreadable", detail=fault),
     )
-    return Gateway(core, keys, routes_of(core, folder)), core
+    return Gateway(core, keys, routes_of(core, data)), core
 
 
 class Service:
@@ -72,7 +74,9 @@ class Service:
         while self._core.streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         for stream in list(self._core.streams):
-            stream.stop(Problem("shutting_down", "The router is shutting down. Send the orders without an answer again."))
+            stream.stop(
+                Problem("shutting_down", "The router is shutting down. Send the orders without an answer again.")
+            )
         deadline = time.monotonic() + FINISH_S
         while self._core.streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)

@@ -37,7 +37,9 @@ class Metrics:
         self.orders = counter(
             "router_ingest_orders_total", "Orders answered", ("format", "status"), registry=self.registry
         )
-        self.bytes = counter("router_ingest_bytes_total", "Bytes of orders received", ("format",), registry=self.registry)
+        self.bytes = counter(
+            "router_ingest_bytes_total", "Bytes of orders received", ("format",), registry=self.registry
+        )
         self.duplicates = counter("router_duplicates_total", "Orders that were known already", registry=self.registry)
         self.reasons = counter(
             "router_order_reasons_total", "Reasons given in answers to orders", ("reason",), registry=self.registry

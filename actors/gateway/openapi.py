@@ -61,7 +61,8 @@ def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
     }
     parameters = [_path_parameter(route, name) for name in _PARAMETER.findall(route.path)]
     parameters += [
-        {"name": query.name, "in": "query", "description": query.text, "schema": query.schema} for query in route.queries
+        {"name": query.name, "in": "query", "description": query.text, "schema": query.schema}
+        for query in route.queries
     ]
     if parameters:
         operation["parameters"] = parameters

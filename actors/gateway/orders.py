@@ -23,7 +23,7 @@ from actors.gateway.routes import JSON
 from router.columns import Status
 from router.reasons import REASONS
 from router.wire.batch import WireBatch
-from router.wire.ndjson import decode_lines
+from router.wire.ndjson import decode_bodies
 
 FORM = "single"
 BATCH_ROWS_MAX = 512  # decoding so many takes about a millisecond of the event loop
@@ -51,18 +51,18 @@ class OrderEndpoint:
         if media_type != JSON and media_type not in ("", "application/octet-stream", "application/x-ndjson"):
             raise Problem("unsupported_media_type", f"Send the order as {JSON}, not as {media_type[:80]!r}.")
         body = await read_body(request, self._core.config.limits)
-        status, answer = await self._decide(_as_one_line(body))
+        status, answer = await self._decide(body)
         if status == 200:
             return json_response(answer)
         raise _refusal(status, body, orjson.loads(answer))
 
-    def _decide(self, line: bytes) -> asyncio.Future[tuple[int, bytes]]:
+    def _decide(self, body: bytes) -> asyncio.Future[tuple[int, bytes]]:
         if len(self._waiting) >= WAITING_MAX:
             raise Problem(
                 "overloaded", f"{WAITING_MAX} orders wait for the shards; try again shortly.", retry_after_ms=1_000
             )
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(line, loop.create_future())
+        waiting = _Waiting(body, loop.create_future())
         self._waiting.append(waiting)
         if self._in_flight == 0:
             if self._timer is None:  # after this turn of the loop, so that all that is readable now goes together
@@ -98,13 +98,13 @@ class OrderEndpoint:
                 self._timer.cancel()
             self._flush()
 
-    async def _answers(self, lines: list[bytes]) -> list[tuple[int, bytes]]:
+    async def _answers(self, bodies: list[bytes]) -> list[tuple[int, bytes]]:
         """HTTP status and acknowledgement of each order. Small batches are decoded on the loop: a thread's
         hand-over costs more than it saves."""
         core = self._core
         began = time.perf_counter()
-        wire = decode_lines(b"\n".join(lines), 1, core.config.limits)
-        assert wire.count == len(lines), "every line has its answer"
+        wire = decode_bodies(bodies, core.config.limits)
+        assert wire.count == len(bodies), "every body has its answer"
         parts = core.decider.split(wire)
         decided = core.decider.merge(wire, parts, await core.decider.ask(parts))
         core.decider.count(wire, decided, FORM)
@@ -123,20 +123,6 @@ def _statuses(wire: WireBatch, ack: object) -> list[int]:
         if status == Status.REJECTED:
             statuses[position] = 409 if reasons >> ID_CONFLICT & 1 else 422
     return statuses
-
-
-def _as_one_line(body: bytes) -> bytes:
-    """An order written over several lines, on one."""
-    if not body.strip():
-        raise Problem("bad_json", "The body is empty; send one order as a JSON object.")
-    if b"\n" not in body and b"\r" not in body:
-        return body
-    try:
-        return msgspec.json.format(body, indent=-1)
-    except msgspec.DecodeError as fault:
-        raise Problem("bad_json", f"The body is not valid JSON ({fault}); correct it and send it again.") from None
-    except RecursionError:
-        raise Problem("bad_json", "The body is nested too deeply; correct it and send it again.") from None
 
 
 def _refusal(status: int, body: bytes, acknowledgement: dict[str, object]) -> Problem:

@@ -39,6 +39,7 @@ KINDS: dict[str, ProblemKind] = {
     "unsupported_media_type": ProblemKind(415, "The body's media type is not understood"),
     "order_rejected": ProblemKind(422, "The order was refused"),
     "table_refused": ProblemKind(422, "The table was refused; nothing was applied"),
+    "unsupported": ProblemKind(422, "This is not supported"),
     "body_truncated": ProblemKind(400, "The body ended too early"),
     "stream_malformed": ProblemKind(400, "The stream cannot be read further"),
     "answers_not_read": ProblemKind(400, "Too many answers wait to be read"),

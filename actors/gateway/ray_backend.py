@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 
 from actors.data_folder import DataFolder
 from actors.gateway.backend import BatchId, ShardUnavailable
-from actors.topology import TABLES, engine_names, shard_name
+from actors.names import TABLES, engine_names, shard_name
 from router.config import Config
 from router.errors import RowError, TableRejected, Unsupported
 
@@ -29,7 +29,6 @@ class RayBackend:
         self.shards = config.shards
         self.key = data.key()
         self._data = data
-        self._config = config
         self._handles: dict[str, Any] = {}
 
     async def submit_orders(
@@ -59,7 +58,7 @@ class RayBackend:
         return answer
 
     async def ready(self) -> tuple[bool, str]:
-        for name in engine_names(self._config):
+        for name in engine_names(self.shards):
             try:
                 await self._call(name, "status", timeout_s=2.0)
             except ShardUnavailable as fault:
@@ -77,5 +76,3 @@ class RayBackend:
             self._handles.pop(name, None)
             why = f"{name} does not answer now ({type(fault).__name__}); it is being restarted or recovers"
             raise ShardUnavailable(why, RETRY_AFTER_MS) from None
-
-

@@ -8,12 +8,11 @@ import orjson
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from actors.gateway.backend import ShardUnavailable
 from actors.gateway.core import Core
 from actors.gateway.limits import media_type_of, read_body
 from actors.gateway.problems import Problem, json_response
 from actors.gateway.routes import CSV, JSON, NDJSON
-from router.errors import TableRejected
+from router.errors import TableRejected, Unsupported
 
 TABLES = ("skus", "nodes", "stock", "rates", "promotions", "taxes", "carriers", "rules", "templates")
 
@@ -38,9 +37,9 @@ class TableEndpoint:
             )
         except TableRejected as refusal:
             raise _refused(refusal) from None
-        except ShardUnavailable as fault:
-            raise Problem("shard_unavailable", str(fault), retry_after_ms=fault.retry_after_ms) from None
-        self._core.reference.look_again()
+        except Unsupported as refusal:
+            raise Problem("unsupported", str(refusal)) from None
+        await self._core.reading.run(self._core.reference.look_again)
         return json_response(orjson.dumps(done))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from router.tables.compiled import I32
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WORKDAYS = WEEKDAYS[:5]
 DAYS_BEFORE = 400
 DAYS_AFTER = 800
 NO_CUTOFF = 24 * 60

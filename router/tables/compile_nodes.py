@@ -14,7 +14,7 @@ from router.tables.arrays import frozen
 from router.tables.compile_skus import DANGEROUS, GOODS_CLASSES
 from router.tables.compiled import I32, U8, NodeTable
 from router.tables.row_types import NodeRow
-from router.tables.zones import JOINT, country_first, read_zone
+from router.tables.zones import JOINT, country_first, place_of, read_zone
 
 DAYS = calendars.DAYS_BEFORE + calendars.DAYS_AFTER
 
@@ -93,13 +93,13 @@ def _calendars(present: Present, day0: int) -> tuple[I32, I32]:
     offset_min = np.zeros((len(present), DAYS), np.int32)
     for number, row in enumerate(present):
         if row is not None:
-            ship_day[number] = _ship_days(tuple(row.weekdays), _holiday_key(row), day0)
+            ship_day[number] = _ship_days(tuple(row.weekdays or calendars.WORKDAYS), _holiday_key(row), day0)
             offset_min[number] = _offsets(row.timezone, calendars.cutoff_minute(row.cutoff), day0)
     return ship_day, offset_min
 
 
 def _holiday_key(row: NodeRow) -> tuple[str, str] | None:
-    return (row.country, row.region) if row.holidays else None
+    return place_of(row.country, row.region, "")[:2] if row.holidays else None
 
 
 @lru_cache(maxsize=256)
@@ -111,5 +111,3 @@ def _ship_days(weekdays: tuple[str, ...], place: tuple[str, str] | None, day0: i
 @lru_cache(maxsize=256)
 def _offsets(timezone: str, cutoff_min: int, day0: int) -> I32:
     return calendars.utc_offsets(calendars.time_zone(timezone), cutoff_min, day0, DAYS)
-
-

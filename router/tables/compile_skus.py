@@ -57,7 +57,9 @@ def _bundles(rows: Sequence[SkuRow], ids: StringTable) -> Bundles:
     }
 
 
-def _bundle_columns(bundles: Bundles, former: SkuTable | None, active: np.ndarray) -> tuple[I64, np.ndarray, np.ndarray]:
+def _bundle_columns(
+    bundles: Bundles, former: SkuTable | None, active: np.ndarray
+) -> tuple[I64, np.ndarray, np.ndarray]:
     kept = {} if former is None else _former_bundles(former, active)
     chosen = {**kept, **bundles}
     found = [chosen.get(number, []) for number in range(len(active))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from router.errors import RowError
@@ -45,7 +45,9 @@ def check_table(table: str, rows: Sequence[Any], places: Sequence[int]) -> Itera
         yield from _overlaps(rows, places)
 
 
-def check_promoted_skus(rows: Sequence[PromotionRow], places: Sequence[int], known: set[str]) -> Iterator[RowError]:
+def check_promoted_skus(
+    rows: Sequence[PromotionRow], places: Sequence[int], known: Container[str]
+) -> Iterator[RowError]:
     """Promotions whose ``when.skus`` name a SKU that was never loaded."""
     for row, place in zip(rows, places, strict=True):
         for sku in row.when.skus or ():
@@ -87,8 +89,8 @@ def _node(row: NodeRow) -> Iterator[Found]:
         calendars.time_zone(row.timezone)
     except ValueError:
         yield "timezone", "timezone", f"{row.timezone!r} is no IANA time zone; write for example Europe/Berlin."
-    wrong = [name for name in row.weekdays if name not in calendars.WEEKDAYS]
-    if wrong or not row.weekdays:
+    wrong = [name for name in row.weekdays or () if name not in calendars.WEEKDAYS]
+    if wrong or row.weekdays == []:
         yield "weekdays", "value", f"weekdays must list some of {', '.join(calendars.WEEKDAYS)}; correct {wrong}."
     if row.holidays and not calendars.has_holidays(row.country):
         yield "holidays", "country", f"No holiday calendar for {row.country!r} is known; set holidays to false."

@@ -59,7 +59,7 @@ class NodeRow(_Row, frozen=True, kw_only=True):
     channels: list[Key] | None = None  # absent = all
     safety_stock: Units = 0
     timezone: str = "UTC"
-    weekdays: list[str] = ["mon", "tue", "wed", "thu", "fri"]
+    weekdays: list[str] | None = None  # of "mon" ... "sun"; absent = Monday to Friday
     holidays: bool = False  # True: closed on the public holidays of its country and region
     handling: Amount = 0  # per parcel
     ship_to: list[Key] | None = None  # zones; absent = everywhere

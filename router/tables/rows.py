@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -20,6 +20,7 @@ CSV = ("text/csv", "application/csv")
 _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"^Object (missing required|contains unknown) field `(.*)`$", re.DOTALL)
 _BARE = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null", re.ASCII)
+BOM = b"\xef\xbb\xbf"
 _CELL_BYTES_MAX = 1 << 20
 csv.field_size_limit(_CELL_BYTES_MAX)
 
@@ -67,7 +68,7 @@ def parse_rows(table: str, body: bytes, media_type: str) -> Rows:
         try:
             row = decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-            findings.add(_explain(table, place, fault))
+            findings.add(explain(table, ROW_TYPES[table].__struct_fields__, place, fault))
             continue
         parsed.rows.append(row)
         parsed.places.append(place)
@@ -80,16 +81,16 @@ def parse_rows(table: str, body: bytes, media_type: str) -> Rows:
 
 def _lines(table: str, body: bytes, media_type: str, findings: Findings) -> Iterator[tuple[int, bytes]]:
     essence = media_type.partition(";")[0].strip().lower()
-    body = body.removeprefix(b"\xef\xbb\xbf")
     if essence in NDJSON:
-        return _ndjson_lines(body)
+        return ndjson_lines(body)
     if essence in CSV:
         return _csv_lines(ROW_TYPES[table], body, findings)
     raise Unsupported(f"tables are read as {NDJSON[0]} or {CSV[0]}, not as {essence or 'an unnamed type'}")
 
 
-def _ndjson_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(body.split(b"\n"), 1):
+def ndjson_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines that hold something, with their numbers."""
+    for number, line in enumerate(body.removeprefix(BOM).split(b"\n"), 1):
         if line.strip():
             yield number, line
 
@@ -97,7 +98,7 @@ def _ndjson_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 def _csv_lines(row_type: type[Row], body: bytes, findings: Findings) -> Iterator[tuple[int, bytes]]:
     """Each record as a JSON line, so that one decoder judges both forms."""
     try:
-        reader = csv.reader(io.StringIO(body.decode("utf-8"), newline=""), strict=True)
+        reader = csv.reader(io.StringIO(body.removeprefix(BOM).decode("utf-8"), newline=""), strict=True)
         header = [name.strip() for name in next(reader, [])]
         wrong = list(_header_errors(row_type, header))
         findings.extend(wrong)
@@ -173,8 +174,8 @@ def _raw_json(name: str, cell: str) -> msgspec.Raw:
     return msgspec.Raw(cell.encode())
 
 
-def _explain(table: str, place: int, fault: Exception) -> RowError:
-    """What msgspec found, as a sentence with a remedy."""
+def explain(table: str, fields: Sequence[str], place: int, fault: Exception) -> RowError:
+    """What msgspec found in a line, as a sentence with a remedy."""
     if not isinstance(fault, msgspec.ValidationError):
         return RowError(place, "", "json", f"The line is not one JSON object ({fault}); correct its syntax.")
     found = _AT.match(str(fault))
@@ -185,11 +186,7 @@ def _explain(table: str, place: int, fault: Exception) -> RowError:
         return RowError(place, path, "value", f"{path or 'The row'} is wrong: {problem}; correct the value.")
     field = f"{path}.{named[2]}" if path else named[2]
     if named[1] == "missing required":
-        return RowError(place, field, "missing", f"{field} is missing; every row of {table} needs it.")
-    remedy = "remove it or put it under attributes" if "attributes" in _field_names(table) else "remove it"
-    known = ", ".join(_field_names(table))
-    return RowError(place, field, "unknown_field", f"{field} is no field of {table} ({known}); {remedy}.")
-
-
-def _field_names(table: str) -> tuple[str, ...]:
-    return ROW_TYPES[table].__struct_fields__
+        return RowError(place, field, "missing", f"{field} is missing; add it to the row.")
+    remedy = "remove it or put it under attributes" if "attributes" in fields else "remove it"
+    detail = f"{field} is no field of {table}, which has {', '.join(fields)}; {remedy}."
+    return RowError(place, field, "unknown_field", detail)

@@ -24,7 +24,12 @@ TEXT_FIELDS = (
     "channel",
     "seller",
     "currency",
-    *(f"{name}.{field}" for name, fields in OBJECTS.items() for field in fields if f"{name}.{field}" not in TIME_FIELDS),
+    *(
+        f"{name}.{field}"
+        for name, fields in OBJECTS.items()
+        for field in fields
+        if f"{name}.{field}" not in TIME_FIELDS
+    ),
 )
 LINE_FIELDS = ("sku", "qty", "unit_price", "line_id")
 

@@ -74,10 +74,21 @@ def to_wire(columns: OrderColumns, limits: Limits) -> WireBatch:
     sizes = [_sizes(column) for column in columns.text]
     sku_sizes = _sizes(columns.skus)
     missing = missing_bits(columns, sizes, sku_sizes)
-    refused = row_faults(columns, sizes, sku_sizes, limits)
+    faults = row_faults(columns, sizes, sku_sizes, limits)
+    refused = sorted([*columns.refused, *_refusals(columns, faults, limits)], key=lambda refusal: refusal.position)
     orders = wire_columns(columns, missing, fingerprint_orders(columns))
-    batch = WireBatch(orders, columns.skus, columns.documents, columns.line_ids, columns.positions, columns.refused)
-    return without_rows(batch, refused, columns.line_offsets) if refused else batch
+    batch = WireBatch(orders, columns.skus, columns.documents, columns.line_ids, columns.positions, refused)
+    return without_rows(batch, faults, columns.line_offsets) if faults else batch
+
+
+def _refusals(columns: OrderColumns, faults: dict[int, tuple[int, str]], limits: Limits) -> list[Refusal]:
+    refused = []
+    for row, (reason, sentence) in faults.items():
+        number, order_id = int(columns.numbers_of_rows[row]), columns.text[TEXT["order_id"]][row].as_py()
+        known = order_id if len(order_id.encode()) <= limits.id_bytes_max else ""  # a long one is not sent back
+        place = int(columns.positions[row])
+        refused.append(Refusal(place, number, known, 1 << reason, f"{columns.unit} {number}: {sentence}"))
+    return refused
 
 
 def missing_bits(columns: OrderColumns, sizes: list[I32], sku_sizes: I32) -> U32:

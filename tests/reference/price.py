@@ -34,9 +34,7 @@ def weights(promotion: dict, lines: list[dict], remaining: list[int]) -> list[in
     """The part of each line's remaining amount that the promotion looks at."""
     matching = [left if line["sku"] in promotion["skus"] else 0 for line, left in zip(lines, remaining, strict=True)]
     if promotion["kind"] == "fixed_price":
-        return [
-            max(left - promotion["value"] * line["qty"], 0) for line, left in zip(lines, matching, strict=True)
-        ]
+        return [max(left - promotion["value"] * line["qty"], 0) for line, left in zip(lines, matching, strict=True)]
     if promotion["kind"] == "buy_x_get_y":
         # The remaining amount lies on a line's units one by one; those that carry least are the ones given.
         return [

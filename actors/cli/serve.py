@@ -1,0 +1,57 @@
+"""``order-router serve``: run a router on a data folder."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import Any
+
+from actors.cli.output import UsageError
+
+PRESET_NAMES = ("laptop", "latency", "throughput")
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "serve",
+        help="run a router on a data folder",
+        description="Starts the router and prints one line `ready http://HOST:PORT` when it accepts orders. SIGTERM "
+        "finishes what is under way and exits 0. The first start writes an admin key to DIR/admin.key.",
+    )
+    parser.add_argument("--data", required=True, metavar="DIR", help="data folder; made when it does not exist")
+    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s: this machine)")
+    parser.add_argument("--shards", type=int, help="order shards; fixed at the first start of a data folder")
+    parser.add_argument("--preset", choices=PRESET_NAMES, default="laptop", help="defaults to start from")
+    parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="JSON or TOML laid over the preset")
+    parser.add_argument("--ray-address", metavar="ADDR", help="join this Ray cluster instead of starting Ray")
+    parser.add_argument("--json", action="store_true", help="print the ready line as a JSON object")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from actors.data_folder import DataFolder
+    from actors.supervisor import serve
+    from router.config import load_config
+    from router.errors import Misconfigured
+
+    if not 1 <= arguments.port <= 65_535:
+        raise UsageError("--port takes a number from 1 to 65535.")
+    try:
+        raw = arguments.config.read_bytes() if arguments.config else b"{}"
+        config = load_config(raw, arguments.preset)
+    except OSError as fault:
+        raise UsageError(f"--config {arguments.config}: {fault.strerror}.") from None
+    except ValueError as fault:
+        raise UsageError(f"--config {arguments.config}: {fault}.") from None
+    try:  # a folder keeps the number of shards it was made with
+        stored = DataFolder(arguments.data).identity().shards
+    except Misconfigured:
+        stored = None
+    shards = arguments.shards or stored or config.shards
+    if not 1 <= shards <= 256:
+        raise UsageError("--shards takes a number from 1 to 256.")
+    config = msgspec.structs.replace(config, shards=shards)
+    return serve(arguments.data, arguments.host, arguments.port, config, arguments.ray_address, arguments.json)

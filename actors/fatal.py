@@ -1,0 +1,24 @@
+"""How an engine's process ends when it must: at once, so that Ray starts it again and it recovers from its log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SWITCH_INTERVAL_S = 0.0005  # the commit thread needs the interpreter back quickly
+EXIT_CODE = 70
+
+
+def or_die(work: Callable[[], T]) -> T:
+    """A bug or a fenced log must not leave a half-finished batch in memory: stop, restart, recover."""
+    try:
+        return work()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(EXIT_CODE)

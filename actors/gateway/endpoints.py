@@ -1,0 +1,112 @@
+"""The contract's endpoints as one table: who may call them, what they take and give, how they fail."""
+
+from __future__ import annotations
+
+from actors.data_folder import DataFolder
+from actors.gateway import shapes
+from actors.gateway.core import Core
+from actors.gateway.events import EventEndpoint
+from actors.gateway.ingest import StreamEndpoint
+from actors.gateway.orders import OrderEndpoint
+from actors.gateway.promises import PromiseEndpoint
+from actors.gateway.queries import SEARCH_QUERIES, QueryEndpoint
+from actors.gateway.readers import OrderReaders
+from actors.gateway.routes import (
+    ARROW,
+    CSV,
+    JSON,
+    KEEPERS,
+    NDJSON,
+    OPERATORS,
+    READERS,
+    REPORTERS,
+    SELLERS,
+    SSE,
+    WATCHERS,
+    Route,
+)
+from actors.gateway.stock import StockEndpoint
+from actors.gateway.stream import STREAM_QUERIES, ChangeStream
+from actors.gateway.tables import TABLES, TableEndpoint
+
+
+def routes_of(core: Core, data: DataFolder) -> list[Route]:
+    """Every route of the contract, its handlers bound to one core."""
+
+    def readers() -> OrderReaders:
+        return OrderReaders(data, core.reference.version, lambda: core.reference.newest.tables)
+
+    on_loop, in_thread = readers(), readers()
+    query = QueryEndpoint(core, on_loop, in_thread)
+    changes = ChangeStream(core, on_loop, in_thread)
+    return [*_writing(core), *_reading(query, changes), *_promising(PromiseEndpoint(core, data))]
+
+
+def _writing(core: Core) -> list[Route]:
+    acknowledgement, result = shapes.Acknowledgement, shapes.EventResult
+    return [
+        Route(
+            "PUT", "/v1/tables/{table}", TableEndpoint(core).put, OPERATORS,
+            "Replace a reference table, all of it or nothing",
+            {JSON: shapes.TableReplaced}, {NDJSON: None, CSV: None},
+            problems=("not_found", "table_refused", "unsupported", "shard_unavailable"), choices={"table": TABLES},
+        ),
+        Route(
+            "POST", "/v1/stock", StockEndpoint(core).post, KEEPERS, "Stock movements, one a line",
+            {NDJSON: shapes.MovementResult}, {NDJSON: shapes.Movement}, problems=("shard_unavailable",),
+        ),
+        Route(
+            "POST", "/v1/orders", OrderEndpoint(core).post, SELLERS, "Decide one order",
+            {JSON: acknowledgement}, {JSON: shapes.Order},
+            problems=("bad_json", "order_rejected", "id_conflict", "overloaded", "shard_unavailable"),
+        ),
+        Route(
+            "POST", "/v1/orders/stream", StreamEndpoint(core).post, SELLERS,
+            "Decide orders while they arrive; one answer each, in order of arrival",
+            {NDJSON: acknowledgement, ARROW: None}, {NDJSON: shapes.Order, ARROW: None}, problems=("streams_limit",),
+        ),
+        Route(
+            "POST", "/v1/events", EventEndpoint(core).post, REPORTERS, "Lifecycle events, one a line",
+            {NDJSON: result}, {NDJSON: shapes.Event}, problems=("shard_unavailable",),
+        ),
+    ]  # fmt: skip
+
+
+def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
+    problems = ("order_not_found", "shard_unavailable")
+    return [
+        Route(
+            "GET", "/v1/orders", query.search, WATCHERS, "Search orders, newest first",
+            {JSON: shapes.Page}, queries=SEARCH_QUERIES, problems=("bad_parameter", "shard_unavailable"),
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}", query.order, READERS, "One order: its answer, its state, what was sent",
+            {JSON: shapes.OrderView}, problems=problems,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/timeline", query.timeline, READERS, "Every change of one order",
+            {JSON: shapes.Timeline}, problems=problems,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/explain", query.explain, WATCHERS, "Why one order was decided so",
+            {JSON: None}, problems=problems,
+        ),
+        Route(
+            "GET", "/v1/stream", changes.get, READERS, "Status changes of all orders from a cursor on",
+            {SSE: None, NDJSON: shapes.Change}, queries=STREAM_QUERIES,
+            problems=("bad_parameter", "not_acceptable", "streams_limit"),
+        ),
+    ]  # fmt: skip
+
+
+def _promising(promises: PromiseEndpoint) -> list[Route]:
+    return [
+        Route(
+            "POST", "/v1/availability", promises.availability, READERS, "Units available to promise, by SKU and node",
+            {JSON: shapes.Availability}, {JSON: shapes.AvailabilityAsked}, problems=("bad_json", "shard_unavailable"),
+        ),
+        Route(
+            "POST", "/v1/quotes", promises.quotes, READERS, "What would be decided now; takes nothing",
+            {JSON: shapes.QuotesAnswered}, {JSON: shapes.QuotesAsked}, problems=("bad_json", "shard_unavailable"),
+        ),
+    ]  # fmt: skip

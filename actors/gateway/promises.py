@@ -1,0 +1,88 @@
+"""``POST /v1/availability`` and ``POST /v1/quotes``: what could be promised now. Neither takes anything."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from actors.data_folder import DataFolder
+from actors.gateway.core import Core
+from actors.gateway.decide import Decided
+from actors.gateway.forms import encode_answers
+from actors.gateway.limits import media_type_of, read_body
+from actors.gateway.problems import Problem, json_response
+from actors.gateway.routes import JSON
+from actors.gateway.shapes import AvailabilityAsked
+from actors.gateway.stock_view import StockView
+from router.arrays import from_message, to_message
+from router.columns import ACK, QUOTE, WIRE_SKUS
+from router.wire.ndjson import decode_bodies
+
+SKUS_MAX = 10_000
+QUOTES_MAX = 1_000
+
+
+class _Several(msgspec.Struct):
+    orders: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+
+
+class PromiseEndpoint:
+    def __init__(self, core: Core, data: DataFolder) -> None:
+        self._core = core
+        self._stock = StockView(data)
+        self._asked = msgspec.json.Decoder(AvailabilityAsked)
+        self._several = msgspec.json.Decoder(_Several)
+
+    async def availability(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        """A thousand SKUs take well below a millisecond, so this runs on the event loop."""
+        body = await self._json_body(request)
+        try:
+            asked = self._asked.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+            raise Problem("bad_json", f'{fault}; send {{"skus": ["A", "B"]}}.') from None
+        if len(asked.skus) > SKUS_MAX:
+            raise Problem(
+                "bad_parameter", f"One call may ask for {SKUS_MAX} SKUs; send several calls.", parameter="skus"
+            )
+        self._core.metrics.lookups.inc(len(asked.skus))
+        newest = self._core.reference.newest
+        answer = self._stock.available(newest.tables, asked.skus, asked.channel, asked.ship_to)
+        return json_response(
+            newest.text.encode(answer.sequence, answer.skus, answer.total, answer.per_node, answer.unknown)
+        )
+
+    async def quotes(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        body = await self._json_body(request)
+        try:
+            orders = self._several.decode(body).orders
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+            raise Problem("bad_json", f'{fault}; send one order, or {{"orders": [...]}}.') from None
+        bodies = [body] if orders is msgspec.UNSET else [bytes(order) for order in orders]
+        if len(bodies) > QUOTES_MAX:
+            raise Problem("bad_parameter", f"One call may ask for {QUOTES_MAX} quotes.", parameter="orders")
+        quotes = await self._quote(bodies)
+        return json_response(quotes[0] if orders is msgspec.UNSET else b'{"quotes":[' + b",".join(quotes) + b"]}")
+
+    async def _quote(self, bodies: list[bytes]) -> list[bytes]:
+        wire = decode_bodies(bodies, self._core.config.limits)
+        batch = pa.RecordBatch.from_pylist([], schema=QUOTE)
+        if wire.orders.num_rows:
+            skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
+            message = await self._core.backend.quote(to_message(wire.orders), skus, time.time_ns() // 1_000_000)
+            batch = from_message(message, QUOTE)
+        decided = Decided(batch.select(ACK.names), np.zeros(batch.num_rows, np.int32))
+        lines = encode_answers(wire, decided, self._core.reference.tables_for(decided.ack)).splitlines()
+        for position, cost in zip(wire.positions.tolist(), batch.column("cost_minor").to_pylist(), strict=True):
+            lines[position] = lines[position][:-1] + b',"cost":%d}' % cost
+        return lines
+
+    async def _json_body(self, request: BaseRequest) -> bytes:
+        media_type = media_type_of(request)
+        if media_type not in (JSON, ""):
+            raise Problem("unsupported_media_type", f"Send {JSON}, not {media_type[:80]!r}.")
+        return await read_body(request, self._core.config.limits)

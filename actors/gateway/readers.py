@@ -1,0 +1,74 @@
+"""Reading orders without asking their shards: mapped indexes and logs of the data folder on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from actors.data_folder import DataFolder
+from actors.log_reader import LogReader
+from actors.mapped import SharedArenaReader
+from actors.names import shard_name
+from router.ids import hash_text, key64
+from router.order_index import OrderIndexReader
+from router.partition import shard_of
+from router.queries import Found, OrderFilter, explain_view, order_view, search, stream, timeline_view
+from router.queries.source import Row, TablesOf
+from router.records import OUTCOME_PART
+from router.tables.compiled import Tables
+
+
+class OrderReaders:
+    """Views of orders. Not for use by two threads at once: make one of these a thread."""
+
+    def __init__(self, data: DataFolder, tables_of: TablesOf, newest: Callable[[], Tables]) -> None:
+        shards = data.identity().shards
+        self._key = data.key()
+        self._tables_of = tables_of
+        self._newest = newest
+        self._sources = [LogReader(data.shard(number), part_count=2) for number in range(shards)]
+        self._indexes = [
+            OrderIndexReader(SharedArenaReader(data.shared / shard_name(number))) for number in range(shards)
+        ]
+
+    def order(self, order_id: str) -> Row | None:
+        place = self._place(order_id)
+        return place and order_view(place[0], place[1], self._sources[place[0]], self._tables_of)
+
+    def timeline(self, order_id: str) -> Row | None:
+        place = self._place(order_id)
+        return place and timeline_view(place[0], place[1], self._sources[place[0]])
+
+    def explain(self, order_id: str) -> Row | None:
+        place = self._place(order_id)
+        return place and explain_view(place[0], place[1], self._sources[place[0]], self._tables_of)
+
+    def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
+        return search(wanted, cursor, limit, self._sources, self._find, self._newest())
+
+    def changes(self, cursor: str | None, limit: int) -> tuple[list[Row], str]:
+        """Status changes after a cursor."""
+        return stream(cursor, self._sources, limit)
+
+    def ends(self) -> list[int]:
+        """Last durable outcome of every shard: when it moves there are changes to show."""
+        return [source.last_sequence(OUTCOME_PART) for source in self._sources]
+
+    def customer_number(self, customer_id: str) -> int:
+        """The customer as the log holds it: a keyed hash."""
+        return int(key64(self._key, pa.array([customer_id], pa.string()))[0])
+
+    def close(self) -> None:
+        for source in self._sources:
+            source.close()
+
+    def _place(self, order_id: str) -> tuple[int, Found] | None:
+        hi, lo = hash_text(self._key, order_id)
+        shard = int(shard_of(np.array([lo], np.uint64), len(self._indexes))[0])
+        found = self._find(shard, hi, lo)
+        return None if found is None else (shard, found)
+
+    def _find(self, shard: int, hi: int, lo: int) -> Found | None:
+        return self._indexes[shard].find(hi, lo)

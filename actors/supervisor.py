@@ -1,0 +1,153 @@
+"""``serve``: starts the processes of a data folder, keeps them running, and ends them in order.
+
+    lock folder ─▶ compile kernels ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import msgspec
+import ray
+from ray.exceptions import RayError
+
+from actors.data_folder import DataFolder, write_durably
+from actors.keys import create_admin_key
+from actors.locks import FolderInUse
+from actors.topology import start_actors, start_ray, statuses, stop_actors
+from actors.warm_up import warm_up
+from router.config import Config
+from router.errors import Misconfigured
+
+READY_TIMEOUT_S = 120.0
+DRAIN_TIMEOUT_S = 60.0
+LOOK_EVERY_S = 0.25
+ASK_EVERY_S = 5.0
+SILENCE_MAX_S = 60.0  # engines that answer nobody for this long: Ray itself is gone, start all of it again
+
+
+class Supervisor:
+    """One running router."""
+
+    def __init__(self, folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool) -> None:
+        self._as_json = as_json
+        self.data = DataFolder(folder)
+        self.url = f"http://{host}:{port}"
+        self._host, self._port = host, port
+        self._config = config
+        self._ray_address = ray_address
+        self._gateways: list[subprocess.Popen[bytes]] = []
+        self._stopping = threading.Event()
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; returns the exit code."""
+        self.data.path.mkdir(parents=True, exist_ok=True)
+        lock = self._lock()
+        try:
+            self.data.create(self._config)
+            create_admin_key(self.data.path)
+            config_file = self.data.path / "config.json"
+            write_durably(config_file, msgspec.json.encode(self._config))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self._stopping.set())
+            warm_up()
+            self._start(config_file)
+            print(msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}", flush=True)
+            self._watch(config_file)
+            return self._drain()
+        finally:
+            self._end_gateways(0.0)
+            with contextlib.suppress(Exception):
+                ray.shutdown()
+            shutil.rmtree(self.data.shared, ignore_errors=True)
+            lock.close()
+
+    def _lock(self):  # type: ignore[no-untyped-def]
+        try:
+            return self.data.lock()
+        except FolderInUse as used:
+            raise Misconfigured(f"another `order-router serve` runs on this folder: {used}") from None
+
+    def _start(self, config_file: pathlib.Path) -> None:
+        start_ray(self._config, self.data.namespace, self._ray_address)
+        start_actors(self.data, self._config)
+        self._gateways = [self._spawn_gateway(config_file) for _ in range(self._config.gateways)]
+        self._wait_until_ready()
+
+    def _spawn_gateway(self, config_file: pathlib.Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "actors.gateway.main", "--data", str(self.data.path)]
+        command += ["--host", self._host, "--port", str(self._port), "--config", str(config_file)]
+        command += ["--ray-address", ray.get_runtime_context().gcs_address]
+        return subprocess.Popen(command)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline and not self._stopping.is_set():
+            with contextlib.suppress(OSError):
+                if urllib.request.urlopen(f"{self.url}/readyz", timeout=2).status == 200:
+                    return
+            if any(gateway.poll() is not None for gateway in self._gateways):
+                raise Misconfigured(f"the gateway ended at once; is port {self._port} of {self._host} free?")
+            time.sleep(0.05)
+        if not self._stopping.is_set():
+            raise Misconfigured(f"{self.url}/readyz did not answer 200 within {READY_TIMEOUT_S:.0f} s; see the log above")
+
+    def _watch(self, config_file: pathlib.Path) -> None:
+        """Restart gateways that end; start everything again when Ray itself is gone."""
+        heard = asked = time.monotonic()
+        while not self._stopping.wait(LOOK_EVERY_S):
+            for place, gateway in enumerate(self._gateways):
+                if gateway.poll() is not None:
+                    print(f"gateway {gateway.pid} ended with {gateway.returncode}, starting another", file=sys.stderr)
+                    self._gateways[place] = self._spawn_gateway(config_file)
+            now = time.monotonic()
+            if now - asked < ASK_EVERY_S:
+                continue
+            asked = now
+            with contextlib.suppress(RayError, ValueError, ConnectionError):
+                statuses(self.data, self._config, ASK_EVERY_S)
+                heard = time.monotonic()
+            if time.monotonic() - heard > SILENCE_MAX_S:
+                self._start_again(config_file)
+                heard = time.monotonic()
+
+    def _start_again(self, config_file: pathlib.Path) -> None:
+        print("the engines do not answer: starting Ray and all actors again", file=sys.stderr)
+        self._end_gateways(5.0)
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+        self._start(config_file)
+
+    def _drain(self) -> int:
+        """Gateways first, so that nothing new arrives; then shards, then the ledger."""
+        self._end_gateways(DRAIN_TIMEOUT_S)
+        stop_actors(self.data, self._config, DRAIN_TIMEOUT_S)
+        return 0
+
+    def _end_gateways(self, timeout_s: float) -> None:
+        running = [gateway for gateway in self._gateways if gateway.poll() is None]
+        for gateway in running:
+            gateway.send_signal(signal.SIGTERM if timeout_s else signal.SIGKILL)
+        deadline = time.monotonic() + timeout_s
+        for gateway in running:
+            try:
+                gateway.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                gateway.kill()
+                gateway.wait()
+        self._gateways = []
+
+
+def serve(folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool) -> int:
+    """Run a router on a data folder until it is told to stop."""
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    return Supervisor(folder, host, port, config, ray_address, as_json).run()

@@ -1,0 +1,158 @@
+"""Reference tables on disk: every version as rows and compiled, named by one manifest.
+
+    DIR/tables/manifest.json          versions, and which files each is made of
+    DIR/tables/skus-000003.rows        rows of the table that version 3 replaced
+    DIR/tables/compiled-000003.tables the compiled form (a put of stock has none: on-hand is the ledger's)
+
+A version exists when the manifest names it: its files are synced before, the manifest replaced in one
+step after. A crash in between leaves the former version current and files that the next put overwrites.
+Versions are never removed, because claims and log records name them. One process writes, any may read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from router.errors import Damaged
+from router.tables.compile import accept, compile_tables, empty_tables
+from router.tables.compiled import Tables
+from router.tables.row_types import ROW_TYPES, TableRows
+from router.tables.rows import Rows
+from router.tables.table_bytes import sealed, tables_from_bytes, tables_to_bytes, unsealed
+
+_KEPT = 4  # versions a reader keeps in memory
+
+
+class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    table: str  # the one it replaced
+    now_ms: int
+    rows: dict[str, str]  # table -> file
+    compiled: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Entry 0 is version 1; version 0 is "nothing loaded"."""
+
+    versions: list[Version] = []
+
+
+class TableStore:
+    """Reads versions for anyone; ``put`` is for the one process that holds the data folder's lock."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = pathlib.Path(folder)
+        self._loaded: dict[int, Tables] = {}
+        self._rows: tuple[int, TableRows] | None = None
+
+    def current(self) -> int:
+        """The newest version; 0 before the first put."""
+        return len(self._manifest().versions)
+
+    def load(self, version: int) -> Tables:
+        """Any version there ever was; raises Damaged when its file is not what was written."""
+        if version not in self._loaded:
+            while len(self._loaded) >= _KEPT:
+                del self._loaded[min(self._loaded)]
+            self._loaded[version] = self._read(version)
+        return self._loaded[version]
+
+    def put(self, upload: Rows, now_ms: int) -> int:
+        """The version with the upload's rows, durable; raises TableRejected with nothing applied."""
+        manifest = self._manifest()
+        former = len(manifest.versions)
+        stored, tables = self._stored_rows(former), self.load(former)
+        rows = accept(upload, stored, tables)
+        version = former + 1
+        before = manifest.versions[-1] if former else None
+        if upload.table == "stock" and before is not None:  # on-hand is the ledger's: nothing to compile
+            compiled, made = before.compiled, dataclasses.replace(tables, version=version)
+        else:
+            compiled, made = f"compiled-{version:06d}.tables", compile_tables(version, rows, tables, now_ms)
+            self._write(compiled, tables_to_bytes(made))
+        file = f"{upload.table}-{version:06d}.rows"
+        self._write(file, _pack(getattr(rows, upload.table)))
+        files = {**(before.rows if before else {}), upload.table: file}
+        entry = Version(upload.table, now_ms, files, compiled)
+        self._replace_manifest(Manifest([*manifest.versions, entry]))
+        self._loaded[version], self._rows = made, (version, rows)
+        return version
+
+    def rows(self, version: int) -> TableRows:
+        """The rows a version was compiled from."""
+        files = self._version(version).rows if version else {}
+        return TableRows(**{table: _unpack(table, self._bytes(file)) for table, file in files.items()})
+
+    def _stored_rows(self, version: int) -> TableRows:
+        if self._rows is None or self._rows[0] != version:
+            self._rows = (version, self.rows(version))
+        return self._rows[1]
+
+    def _read(self, version: int) -> Tables:
+        if version == 0:
+            return empty_tables(0)
+        tables = tables_from_bytes(self._bytes(self._version(version).compiled))
+        return dataclasses.replace(tables, version=version)
+
+    def _bytes(self, name: str) -> bytes:
+        """A whole file, its checksum verified."""
+        path = self._folder / name
+        try:
+            content = path.read_bytes()
+            unsealed(content)
+        except (FileNotFoundError, Damaged) as fault:
+            raise Damaged(f"{path} is missing or damaged ({fault}); restore it from a copy") from None
+        return content
+
+    def _version(self, version: int) -> Version:
+        versions = self._manifest().versions
+        if not 1 <= version <= len(versions):
+            raise Damaged(f"{self._folder} has no tables version {version}, only up to {len(versions)}")
+        return versions[version - 1]
+
+    def _manifest(self) -> Manifest:
+        path = self._folder / "manifest.json"
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        except FileNotFoundError:
+            return Manifest()
+        except msgspec.DecodeError as fault:
+            raise Damaged(f"{path} cannot be read ({fault}); restore it from a copy") from None
+
+    def _replace_manifest(self, manifest: Manifest) -> None:
+        self._write("manifest.json.new", msgspec.json.encode(manifest))
+        os.replace(self._folder / "manifest.json.new", self._folder / "manifest.json")
+        self._sync_folder()
+
+    def _write(self, name: str, content: bytes) -> None:
+        """A synced file; its name is synced with the folder before the manifest names it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with open(self._folder / name, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _pack(rows: list[Any]) -> bytes:
+    lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    return sealed(len(lines).to_bytes(8, "little") + pa.compress(lines, codec="zstd", asbytes=True))
+
+
+def _unpack(table: str, stored: bytes) -> list[Any]:
+    packed = unsealed(stored)
+    lines: bytes = pa.decompress(packed[8:], int.from_bytes(packed[:8], "little"), codec="zstd", asbytes=True)
+    decode = msgspec.json.Decoder(ROW_TYPES[table]).decode
+    return [decode(line) for line in lines.splitlines()]

@@ -1,0 +1,68 @@
+"""Reads acknowledgements after the clock has stopped: counts, and a checksum that does not depend on the media type."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+
+class _Answer(msgspec.Struct):
+    status: str
+    order_id: str | None = None
+    total: int | None = None
+    duplicate: bool = False
+
+
+@dataclass
+class Answers:
+    """Over all rounds of a bench. The checksum covers order id, status and total of every answer, in order."""
+
+    by_status: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    total_minor: int = 0
+    _digest: Any = field(default_factory=xxhash.xxh3_64)
+
+    @property
+    def count(self) -> int:
+        return self.by_status.total()
+
+    @property
+    def checksum(self) -> str:
+        return str(self._digest.hexdigest())
+
+    def add(self, stream_format: str, body: bytes) -> None:
+        if stream_format == "ndjson":
+            self._add_lines(body)
+        else:
+            for batch in pa.ipc.open_stream(body):
+                self._add_batch(batch)
+
+    def _add_lines(self, body: bytes) -> None:
+        decode = msgspec.json.Decoder(_Answer).decode
+        for line in body.splitlines():
+            answer = decode(line)
+            self.by_status[answer.status] += 1
+            self.duplicates += answer.duplicate
+            self.total_minor += answer.total or 0
+            self._digest.update(f"{answer.order_id or ''}|{answer.status}|{answer.total or 0}\n".encode())
+
+    def _add_batch(self, batch: pa.RecordBatch) -> None:
+        status = _strings(batch["status"])
+        for counted in pc.value_counts(status).to_pylist():
+            self.by_status[counted["values"]] += counted["counts"]
+        total = pc.fill_null(batch["total"], 0)
+        self.duplicates += pc.sum(batch["duplicate"].cast(pa.int64())).as_py() or 0
+        self.total_minor += pc.sum(total).as_py() or 0
+        ids = pc.fill_null(_strings(batch["order_id"]), "")
+        lines = pc.binary_join_element_wise(ids, status, total.cast(pa.string()), "|")
+        self._digest.update("".join(f"{line}\n" for line in lines.to_pylist()).encode())
+
+
+def _strings(column: pa.Array) -> pa.Array:
+    return column.cast(pa.string())

@@ -1,0 +1,83 @@
+"""How many orders a second does the router answer durably over HTTP, client and all on this machine?
+
+Starts its own router on a temporary folder, loads tables, sends bytes made beforehand over one connection and reads
+the answers meanwhile. More than ROUND_ORDERS are sent in rounds, one connection each, so that the first and the last
+round show whether an order costs more when many are stored. Latency of a piece (1 MiB of JSON or 8,192 Arrow rows):
+from its last byte handed to the kernel to its last answer received, at full load.
+
+Not measured: a network, several clients, a replica.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench import _harness
+from bench._answers import Answers
+from bench._limits import decode_orders_per_s
+from bench._pieces import make_pieces
+from bench._server import Server
+from bench._stream_client import exchange
+from bench.workload import CHUNK_ORDERS, Workload
+
+ROUND_ORDERS = 32 * CHUNK_ORDERS
+WARM_UP_ORDERS = CHUNK_ORDERS
+SMOKE_ORDERS = CHUNK_ORDERS
+
+
+def run(stream_format: str, orders: int, mix: str, shards: int) -> dict[str, Any]:
+    workload, result = Workload(mix), {"bench": f"stream {stream_format} {mix}", "conditions": _harness.conditions()}
+    with Server(shards=shards) as server:
+        server.load(workload, orders)
+        _warm_up(server, stream_format, mix)
+        result |= measure(server, workload, stream_format, orders)
+    return {**result, "shards": shards, "ready_after_s": round(server.ready_after_s, 2)}
+
+
+def _warm_up(server: Server, stream_format: str, mix: str) -> None:
+    """Other orders than those measured; not counted."""
+    pieces = make_pieces(Workload(mix, seed=2), stream_format, WARM_UP_ORDERS // (16 if mix == "b2b" else 1), 0)
+    exchange(server.address, server.key, stream_format, pieces)
+
+
+def measure(server: Server, workload: Workload, stream_format: str, orders: int) -> dict[str, Any]:
+    answers, rates, waited_ms, elapsed_s, sent_bytes, limit = Answers(), [], [], 0.0, 0, 0.0
+    for first in range(0, orders, ROUND_ORDERS):
+        pieces = make_pieces(workload, stream_format, min(ROUND_ORDERS, orders - first), first)
+        limit = limit or decode_orders_per_s(stream_format, pieces)
+        round_trip = exchange(server.address, server.key, stream_format, pieces)
+        answers.add(stream_format, round_trip.body)
+        waited_ms.append(round_trip.latencies_ms(pieces))
+        rates.append(sum(piece.orders for piece in pieces) / round_trip.elapsed_s)
+        elapsed_s += round_trip.elapsed_s
+        sent_bytes += sum(len(piece.body) for piece in pieces)
+    expected = workload.expected(orders)
+    _check(answers, expected)
+    rate = orders / elapsed_s
+    return {
+        "orders": orders,
+        "elapsed_s": round(elapsed_s, 3),
+        "orders_per_s": round(rate),
+        "first_round_per_s": round(rates[0]),
+        "last_round_per_s": round(rates[-1]),
+        "bytes_per_order": round(sent_bytes / orders),
+        "latency_of_a_piece": _harness.percentiles_ms(np.concatenate(waited_ms)),
+        "bare_decode_per_s": round(limit),
+        "ratio_to_bare_decode": round(rate / limit, 3),
+        "by_status": dict(answers.by_status),
+        "duplicates": answers.duplicates,
+        "total_minor": answers.total_minor,
+        "checksum": answers.checksum,
+    }
+
+
+def _check(answers: Answers, expected: dict[str, int]) -> None:
+    """A fast wrong answer is no result."""
+    assert answers.count == expected["orders"], f"{answers.count} answers to {expected['orders']} orders"
+    assert answers.duplicates == expected["duplicates"], (
+        f"{answers.duplicates} duplicates, not {expected['duplicates']}"
+    )
+    rejected = answers.by_status["rejected"]
+    assert rejected == expected["bad"], f"{rejected} rejected, {expected['bad']} bad ones sent"

@@ -1,0 +1,314 @@
+"""Allocate: where every unit of one order comes from.
+
+    demand      lines summed per SKU, bundles exploded to their components
+    candidates  nodes that serve the channel and the zone, have a lane with the service, have units of some SKU
+                beyond their safety stock, take the SKU's goods class, and have room within ROLLS_MAX open days
+    plan        plan_whole, else plan_split, else plan_greedy; large orders plan_greedy at once
+    hand out    units back to lines in line order; a bundle counts when all of its components are there
+
+Nothing is taken here. The outcome says how far the plan reaches; reasons say what stood in the way.
+Cost: words of 32 nodes x SKUs for the candidates, then the plan; a node without units costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from kernels import reasons
+from kernels._jit import rule
+from kernels.freight import DAY_MS, first_ship_day, floor_minor, free_ship_day, late_minor, parcel, promise_day
+from kernels.ledger_layout import (
+    NO_DAY,
+    NO_PLAN,
+    NODES_EXACT,
+    PLAN_FASTEST,
+    SHORT_PARTIAL,
+    SKUS_EXACT,
+)
+from kernels.plan_greedy import plan_greedy, units_at
+from kernels.plan_split import give, plan_split
+from kernels.plan_whole import plan_whole
+
+Array = npt.NDArray[Any]
+
+
+@rule
+def want(sku: int, units: int, count: int, skus: Array, slots: Array, demands: Array) -> int:
+    """Add units to the demand of a SKU; returns the number of demands."""
+    slot = slots[sku]
+    if slot < count and demands[slot].sku == sku:
+        demands[slot].need += units
+        return count
+    slots[sku] = count
+    demand = demands[count]
+    demand.sku, demand.need, demand.taken = sku, units, 0
+    demand.weight_g, demand.goods_class = skus[sku].weight_g, skus[sku].goods_class
+    return count + 1
+
+
+@rule
+def gather(
+    first: int, last: int, line_sku: Array, line_qty: Array, skus: Array, components: Array, slots: Array, demands: Array
+) -> int:
+    """Demand of the lines first:last per distinct SKU; returns how many there are."""
+    count = 0
+    for line in range(first, last):
+        sku = line_sku[line]
+        if line_qty[line] <= 0 or sku < 0:
+            continue
+        entry = skus[sku]
+        if entry.first == entry.last:
+            count = want(sku, line_qty[line], count, skus, slots, demands)
+        for part in range(entry.first, entry.last):
+            units = line_qty[line] * components[part].qty
+            count = want(components[part].sku, units, count, skus, slots, demands)
+    return count
+
+
+@rule
+def add_candidate(
+    node: int, zone: int, lightest_g: int, placed_at_ms: int, plan: Any, terms: Any, nodes: Array, lanes: Array,
+    bands: Array, calendar: Array, goods_nodes: Array, capacity: Array, available: Array, candidates: Array,
+    demands: Array,
+) -> None:  # fmt: skip
+    """Append the node when it can give a unit of the order and ship it."""
+    candidate = candidates[plan.candidates]
+    candidate.node, candidate.whole = node, 0
+    has = False
+    for index in range(plan.demands):
+        demand = demands[index]
+        units = min(units_at(demand.sku, node, demand.goods_class, available, nodes, goods_nodes), demand.need)
+        has = has or units > 0
+        if index < SKUS_EXACT:
+            candidate.atp[index] = units
+            if units == demand.need:
+                candidate.whole |= 1 << index
+    if not has:
+        return
+    candidate.band_first, candidate.band_last = lanes[node, zone].first, lanes[node, zone].last
+    candidate.floor_minor = floor_minor(lightest_g, candidate, plan, terms, nodes, bands)
+    if candidate.floor_minor >= NO_PLAN:
+        plan.unshippable = 1
+        return
+    first = first_ship_day(placed_at_ms, node, nodes[node].cutoff_min, terms.day0, calendar)
+    candidate.ship_day = free_ship_day(first, node, nodes[node].capacity, terms.day0, calendar, capacity)
+    if candidate.ship_day < 0:
+        plan.full = 1
+        return
+    plan.candidates += 1
+
+
+@rule
+def find_candidates(
+    claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
+    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
+    candidates: Array, demands: Array,
+) -> None:  # fmt: skip
+    """Candidates in node order."""
+    lightest_g = NO_PLAN
+    for index in range(plan.demands):
+        lightest_g = min(lightest_g, demands[index].weight_g)
+    for word in range(ship_nodes.shape[1]):
+        usable = channel_nodes[claim.channel_index, word] & ship_nodes[claim.zone, word]
+        if usable == 0:
+            continue
+        stock = 0
+        for index in range(plan.demands):
+            stock |= stocked[demands[index].sku, word]
+        bits = usable & stock
+        node = word * 32
+        while bits:
+            if bits & 1:
+                add_candidate(
+                    node, claim.zone, lightest_g, claim.placed_at_ms, plan, terms, nodes, lanes, bands, calendar,
+                    goods_nodes, capacity, available, candidates, demands,
+                )  # fmt: skip
+            bits >>= 1
+            node += 1
+
+
+@rule
+def enough(plan: Any, nodes: Array, goods_nodes: Array, available: Array, candidates: Array, demands: Array) -> bool:
+    """Whether all candidates together have every unit."""
+    for index in range(plan.demands):
+        demand = demands[index]
+        units = 0
+        for at in range(plan.candidates):
+            units += units_at(demand.sku, candidates[at].node, demand.goods_class, available, nodes, goods_nodes)
+        if units < demand.need:
+            return False
+    return True
+
+
+@rule
+def settle_whole(plan: Any, demands: Array, parcels: Array, take: Array) -> None:
+    """Parcels and take of the plan plan_whole found."""
+    for at in range(plan.parcels):
+        shift = 8 * (plan.parcels - 1 - at)
+        parcels[at].candidate = plan.nodes >> shift & 255
+        sets = plan.sets >> shift & 255
+        for index in range(plan.demands):
+            take[at, index] = demands[index].need if sets >> index & 1 else 0
+
+
+@rule
+def settle_split(plan: Any, candidates: Array, parcels: Array, take: Array) -> None:
+    """Parcels and take of the plan plan_split found."""
+    for at in range(plan.parcels):
+        parcels[at].candidate = plan.nodes >> 8 * (plan.parcels - 1 - at) & 255
+        give(at, candidates[parcels[at].candidate], plan)
+        for index in range(plan.demands):
+            take[at, index] = plan.residual[at, index] - plan.residual[at + 1, index]
+
+
+@rule
+def search(
+    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, available: Array,
+    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+) -> bool:  # fmt: skip
+    """The best complete plan under plan.day_cap into parcels and take."""
+    if plan_whole(plan, terms, nodes, bands, calendar, candidates, demands, states):
+        settle_whole(plan, demands, parcels, take)
+        return True
+    if not enough(plan, nodes, goods_nodes, available, candidates, demands):
+        return False
+    if plan_split(plan, terms, nodes, bands, calendar, candidates, demands):
+        settle_split(plan, candidates, parcels, take)
+        return True
+    return False
+
+
+@rule
+def next_day(after: int, plan: Any, terms: Any, bands: Array, calendar: Array, candidates: Array) -> int:
+    """The earliest day later than ``after`` on which any parcel of this order can arrive."""
+    earliest = NO_DAY
+    for index in range(plan.candidates):
+        candidate = candidates[index]
+        for row in range(candidate.band_first, candidate.band_last):
+            if plan.service < 0 or bands[row].service == plan.service:
+                day = promise_day(candidate.ship_day, bands[row].days, candidate.node, terms.day0, calendar)
+                if day > after:
+                    earliest = min(earliest, day)
+        if terms.rates_loaded == 0:
+            day = promise_day(candidate.ship_day, terms.default_days, candidate.node, terms.day0, calendar)
+            if day > after:
+                earliest = min(earliest, day)
+    return earliest
+
+
+@rule
+def plan_exactly(
+    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, available: Array,
+    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+) -> bool:  # fmt: skip
+    """The best complete plan by policy; the fastest is the cheapest under the lowest day cap that has a plan."""
+    found = search(
+        plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, states, parcels, take
+    )
+    if not found or terms.plan != PLAN_FASTEST:
+        return found
+    latest = plan.day
+    cap = -NO_DAY
+    while cap < latest:
+        cap = min(next_day(cap, plan, terms, bands, calendar, candidates), latest)
+        plan.day_cap = cap
+        if search(
+            plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, states, parcels, take
+        ):
+            return True
+    return False
+
+
+@rule
+def price_parcels(
+    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, demands: Array,
+    parcels: Array, take: Array,
+) -> bool:  # fmt: skip
+    """Band, days and cost of every parcel as loaded, and the plan's sums; False when no band takes one of them."""
+    plan.cost_minor = terms.split_penalty_minor * (plan.parcels - 1)
+    plan.day = -1
+    by_day = 1 if terms.plan == PLAN_FASTEST and plan.day_cap == NO_DAY else 0
+    for at in range(plan.parcels):
+        weight = 0
+        for index in range(plan.demands):
+            weight += take[at, index] * demands[index].weight_g
+        out = parcels[at]
+        candidate = candidates[out.candidate]
+        cost, day, band = parcel(weight, by_day, candidate, plan, terms, nodes, bands, calendar)
+        if cost >= NO_PLAN:
+            return False
+        out.node, out.band, out.ship_day, out.promise_day = candidate.node, band, candidate.ship_day, day
+        out.cost_minor = cost - late_minor(day, plan, terms)
+        plan.cost_minor += cost
+        plan.day = max(plan.day, day)
+    return True
+
+
+@rule
+def masked_out(
+    claim: Any, plan: Any, channel_nodes: Array, serve_nodes: Array, ship_nodes: Array, goods_nodes: Array,
+    demands: Array,
+) -> int:  # fmt: skip
+    """The reason when no node may hold some SKU of the order for this customer, whatever its stock; -1 none."""
+    for index in range(plan.demands):
+        eligible = 0
+        reachable = 0
+        goods_class = demands[index].goods_class
+        for word in range(ship_nodes.shape[1]):
+            may = channel_nodes[claim.channel_index, word] & goods_nodes[goods_class, word]
+            eligible |= may & serve_nodes[claim.zone, word]
+            reachable |= may & ship_nodes[claim.zone, word]
+        if eligible == 0:
+            return reasons.NO_ELIGIBLE_NODE
+        if reachable == 0:
+            return reasons.UNREACHABLE
+    return -1
+
+
+@rule
+def count_taken(plan: Any, demands: Array, take: Array) -> int:
+    """Units taken per demand, and in all."""
+    total = 0
+    for index in range(plan.demands):
+        demands[index].taken = 0
+        for at in range(plan.parcels):
+            demands[index].taken += take[at, index]
+        total += demands[index].taken
+    return total
+
+
+@rule
+def plan_order(
+    claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
+    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
+    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+) -> bool:  # fmt: skip
+    """Plan plan.demands; True when every unit has a node. Otherwise as much as the policy takes is in take."""
+    plan.candidates, plan.parcels, plan.reached, plan.unshippable, plan.full = 0, 0, 0, 0, 0
+    plan.day_cap, plan.day, plan.cost_minor, plan.runner_up_minor = NO_DAY, -1, 0, NO_PLAN
+    plan.service = claim.service
+    plan.promise_by_day = claim.promise_by_ms // DAY_MS if claim.promise_by_ms >= 0 else -1
+    find_candidates(
+        claim, plan, terms, nodes, lanes, bands, calendar, channel_nodes, ship_nodes, goods_nodes, capacity,
+        available, stocked, candidates, demands,
+    )  # fmt: skip
+    if plan.candidates == 0:
+        return False
+    exact = plan.demands <= SKUS_EXACT and plan.candidates <= NODES_EXACT
+    if exact and plan_exactly(
+        plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, states, parcels, take
+    ):
+        return price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take)
+    plan.day_cap = NO_DAY
+    by_cost = 0 if exact else 1
+    covered = plan_greedy(
+        by_cost, plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take
+    )
+    plan.reached = plan.parcels
+    if covered and price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take):
+        return True
+    if terms.short_stock != SHORT_PARTIAL:
+        plan.parcels = 0
+    return False

@@ -1,0 +1,30 @@
+"""Answers about orders, read from the log alone: view, timeline, explanation, search, status stream.
+
+Everything here is pure and takes what it reads as arguments: a ``RecordSource`` a shard (a log's reader), the
+tables of a version, and what the order index says about an id. An order's newest record leads back to every
+earlier one (columns ``previous`` and ``order``), so no answer about one order ever scans the log.
+"""
+
+from __future__ import annotations
+
+from router.queries.cursor import CursorError
+from router.queries.explain import explain_view
+from router.queries.order import order_view
+from router.queries.order_search import OrderFilter, search
+from router.queries.source import Found, RecordSource, TablesOf
+from router.queries.status_stream import end_cursor, stream
+from router.queries.timeline import timeline_view
+
+__all__ = [
+    "CursorError",
+    "Found",
+    "OrderFilter",
+    "RecordSource",
+    "TablesOf",
+    "end_cursor",
+    "explain_view",
+    "order_view",
+    "search",
+    "stream",
+    "timeline_view",
+]

@@ -1,0 +1,40 @@
+"""A place in the logs of all shards at once: "0:123.0,1:98.17" = shard : sequence . row, one entry a shard."""
+
+from __future__ import annotations
+
+import re
+
+from router.errors import Refused
+
+_ENTRY = re.compile(r"(0|[1-9]\d{0,3}):(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,4})")
+ROWS_MAX = 1 << 16
+
+Place = tuple[int, int]  # sequence, row
+
+
+class CursorError(Refused):
+    """The text is not a cursor of this router."""
+
+
+def parse_cursor(text: str, shards: int) -> list[Place]:
+    """Place of every shard; the text must name each shard once, in order, exactly as it was given out."""
+    places = []
+    for shard, entry in enumerate(text.split(",")):
+        match = _ENTRY.fullmatch(entry)
+        if match is None or int(match[1]) != shard or int(match[3]) > ROWS_MAX:
+            raise CursorError(f'"{entry[:40]}" is not entry {shard} of a cursor; send back a cursor as it was received')
+        places.append((int(match[2]), int(match[3])))
+    if len(places) != shards:
+        raise CursorError(f"the cursor names {len(places)} shards, this router has {shards}; start without a cursor")
+    return places
+
+
+def cursor_text(places: list[Place]) -> str:
+    return ",".join(f"{shard}:{sequence}.{row}" for shard, (sequence, row) in enumerate(places))
+
+
+def around(places: list[Place], shard: int) -> tuple[str, str]:
+    """Text before and after one shard's place, for many cursors that differ only there."""
+    entries = [f"{number}:{sequence}.{row}" for number, (sequence, row) in enumerate(places)]
+    before = "".join(entry + "," for entry in entries[:shard]) + f"{shard}:"
+    return before, "".join("," + entry for entry in entries[shard + 1 :])

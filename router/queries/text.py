@@ -1,0 +1,38 @@
+"""Times, days and names as the contract writes them."""
+
+from __future__ import annotations
+
+import datetime
+
+from router.lifecycle import unpack_state
+from router.string_table import StringTable
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+
+
+def time_text(ms: int) -> str | None:
+    """RFC 3339 in UTC with milliseconds; None for "none" and for what no calendar holds."""
+    if ms < 0:
+        return None
+    try:
+        moment = _EPOCH + datetime.timedelta(milliseconds=ms)
+    except OverflowError:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def date_text(day: int) -> str | None:
+    """ISO date of a day since the epoch; None for "none"."""
+    return datetime.date.fromordinal(_EPOCH_DAY + day).isoformat() if day >= 0 else None
+
+
+def name_of(table: StringTable, number: int) -> str | None:
+    """Name behind a table number; None for "none"."""
+    return table.text(number) if number >= 0 else None
+
+
+def state_names(packed: int) -> dict[str, str]:
+    """Both axes of a state byte by name."""
+    order, payment = unpack_state(packed)
+    return {"state": order.name.lower(), "payment_state": payment.name.lower()}

@@ -1,0 +1,88 @@
+"""Replay: records of a log applied to an engine, deciding nothing again.
+
+The same records always give the same state; what live processes hold, what a restart rebuilds and what ``verify``
+recomputes are the same calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from router.columns import ADMITTED, CLAIMS, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME
+from router.ledger import MOVES, LedgerEngine
+from router.order_events import EventDesk
+from router.records import INPUT, Kind, Record, read_batch
+from router.shard import ShardEngine
+from router.tables.stock_rows import MOVEMENTS
+
+Records = Iterable[tuple[int, int, Record]]  # (sequence, part, record) in key order
+
+
+@dataclass
+class Replayed:
+    batches: int
+    unfinished: list[int]  # sequences whose outcome was not written, in order
+
+
+def decoded(given: Record, outcome: Record) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Both parts of a shard's sequence as batches."""
+    if given.kind is Kind.ORDERS:
+        return read_batch(given, 0, ADMITTED), read_batch(outcome, 0, OUTCOME)
+    return read_batch(given, 0, EVENTS), read_batch(outcome, 0, EVENT_OUTCOME)
+
+
+def replay_shard(
+    engine: ShardEngine,
+    desk: EventDesk,
+    records: Records,
+    remember: Callable[[tuple[int, int], int], None],
+) -> Replayed:
+    """Apply a shard's records. Order inputs take their ids when they are read, an event batch acts with its
+    outcome. Both parts of a sequence lie beside each other, so memory stays at one batch."""
+    given: dict[int, Record] = {}
+    batches = 0
+    for sequence, part, record in records:
+        if part == INPUT:
+            batches += 1
+            remember((record.batch_id, record.batch_number), sequence)
+            given[sequence] = record
+            if record.kind is Kind.ORDERS:
+                engine.replay_admitted(sequence, read_batch(record, 0, ADMITTED))
+        else:
+            asked = given.pop(sequence)
+            if asked.kind is Kind.ORDERS:
+                engine.apply_outcome(sequence, read_batch(record, 0, OUTCOME))
+            else:
+                desk.apply(sequence, *decoded(asked, record))
+    return Replayed(batches, sorted(given))
+
+
+def replay_ledger(engine: LedgerEngine, records: Records) -> int:
+    """Apply a ledger's records; returns how many there were."""
+    count = 0
+    for _, _, record in records:
+        _APPLY[record.kind](engine, record)
+        count += 1
+    return count
+
+
+def _apply_decision(engine: LedgerEngine, record: Record) -> None:
+    engine.apply_decision(record.batch_number, record.batch_id, read_batch(record, 0, CLAIMS), read_batch(record, 1, DECISION))
+
+
+def _apply_moves(engine: LedgerEngine, record: Record) -> None:
+    engine.move(read_batch(record, 0, MOVES))
+
+
+def _apply_stock(engine: LedgerEngine, record: Record) -> None:
+    engine.stock(read_batch(record, 0, MOVEMENTS))
+
+
+_APPLY: dict[Kind, Callable[[LedgerEngine, Record], None]] = {
+    Kind.DECISION: _apply_decision,
+    Kind.MOVES: _apply_moves,
+    Kind.STOCK: _apply_stock,
+}

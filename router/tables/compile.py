@@ -1,0 +1,119 @@
+"""All rows of one version to ``Tables``. Numbers given out by earlier versions stay what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from router.errors import RowError
+from router.money import EXPONENTS
+from router.string_table import StringTable
+from router.tables.arrays import frozen, int32s, offsets_of
+from router.tables.compile_nodes import compile_nodes
+from router.tables.compile_promotions import compile_promotions, compile_taxes
+from router.tables.compile_rates import ZonePlan, compile_rates, plan_zones
+from router.tables.compile_skus import compile_skus
+from router.tables.compiled import PlaceTable, Tables
+from router.tables.countries import COUNTRIES, postcode_patterns
+from router.tables.row_checks import check_promoted_skus
+from router.tables.row_types import TableRows
+from router.tables.rows import Findings, Rows
+from router.tables.stock_rows import stock_errors
+
+# Bounds of what is dense in memory; each is far above what a network of warehouses needs.
+NODES_MAX = 4_096
+PROMOTIONS_MAX = 2_048
+
+
+def accept(upload: Rows, stored: TableRows, tables: Tables) -> TableRows:
+    """All rows with the upload's in place of the former; raises TableRejected when they do not fit together.
+
+    ``tables`` is the compiled form of ``stored``.
+    Stock rows replace those of the cells they name, every other table is replaced as a whole.
+    """
+    findings = Findings(upload.table)
+    rows: Any = upload.rows
+    if upload.table == "promotions":
+        findings.extend(check_promoted_skus(rows, upload.places, tables.skus.ids))
+    findings.extend(_too_many(upload))
+    if upload.table == "stock":
+        findings.extend(stock_errors(rows, upload.places, tables))
+        named = {(row.sku, row.node) for row in rows}
+        rows = [row for row in stored.stock if (row.sku, row.node) not in named] + rows
+    accepted = msgspec.structs.replace(stored, **{upload.table: rows})
+    findings.extend(_zone_errors(upload, accepted))
+    findings.raise_if_any()
+    return accepted
+
+
+def _too_many(upload: Rows) -> Iterator[RowError]:
+    for table, most in (("nodes", NODES_MAX), ("promotions", PROMOTIONS_MAX)):
+        if upload.table == table and len(upload.rows) > most:
+            detail = f"The table has {len(upload.rows)} rows, the limit is {most}; leave out rows that are over."
+            yield RowError(upload.places[most], "", "limit", detail)
+
+
+def _zone_errors(upload: Rows, accepted: TableRows) -> Iterator[RowError]:
+    if upload.table not in ("rates", "nodes") or not upload.rows:
+        return
+    try:
+        plan_zones(accepted.rates, accepted.nodes, None)
+    except ValueError as fault:
+        yield RowError(upload.places[0], "to_zone" if upload.table == "rates" else "ship_to", "limit", f"{fault}.")
+
+
+def compile_tables(version: int, rows: TableRows, previous: Tables | None, as_of_ms: int) -> Tables:
+    """The compiled form of accepted rows; ``as_of_ms`` places the calendars (400 days before to 800 after)."""
+    before = previous
+    currencies = (before.currencies if before else StringTable()).extended(_currencies(rows))
+    channels = (before.channels if before else StringTable()).extended(_channels(rows))
+    classes = (before.taxes.class_ids if before else StringTable()).extended(_tax_classes(rows))
+    plan = plan_zones(rows.rates, rows.nodes, before.rates.zones if before else None)
+    skus = compile_skus(rows.skus, before.skus if before else None, currencies, classes)
+    nodes = compile_nodes(rows.nodes, before.nodes.ids if before else None, channels, plan.zones, as_of_ms)
+    return Tables(
+        version=version,
+        skus=skus,
+        nodes=nodes,
+        rates=compile_rates(rows.rates, rows.nodes, nodes, plan, before.rates if before else None),
+        taxes=compile_taxes(rows.taxes, classes, before.taxes.area_ids if before else None),
+        promotions=compile_promotions(rows.promotions, skus.ids, channels, currencies),
+        currencies=currencies,
+        currency_exponent=frozen(int32s(EXPONENTS[code] for code in currencies.values)),
+        channels=channels,
+        countries=StringTable(COUNTRIES),
+        places=_places(plan),
+    )
+
+
+def empty_tables(as_of_ms: int) -> Tables:
+    """Version 0: nothing loaded yet."""
+    return compile_tables(0, TableRows(), None, as_of_ms)
+
+
+def _currencies(rows: TableRows) -> Iterator[str]:
+    yield from (row.currency for row in rows.skus)
+    yield from (row.when.currency for row in rows.promotions if row.when.currency is not None)
+
+
+def _channels(rows: TableRows) -> Iterator[str]:
+    for node in rows.nodes:
+        yield from node.channels or ()
+    for promotion in rows.promotions:
+        yield from promotion.when.channels or ()
+
+
+def _tax_classes(rows: TableRows) -> Iterator[str]:
+    yield from (row.tax_class for row in rows.skus)
+    yield from (row.tax_class for row in rows.taxes)
+
+
+def _places(plan: ZonePlan) -> PlaceTable:
+    return PlaceTable(
+        postcode_patterns=list(postcode_patterns()),
+        zone_texts=list(plan.patterns.texts),
+        cover_offset=frozen(offsets_of([len(cover) for cover in plan.covers])),
+        cover=frozen(int32s(offer for cover in plan.covers for offer in sorted(cover))),
+    )

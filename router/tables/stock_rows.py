@@ -1,0 +1,226 @@
+"""Stock from outside as columns for the ledger: on-hand of cells set, and movements one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from router.arrays import record_batch
+from router.errors import RowError
+from router.ids import hash_strings
+from router.string_table import StringTable
+from router.tables.compiled import SkuTable, Tables
+from router.tables.row_types import Key, StockRow, Units
+from router.tables.rows import Rows, explain, ndjson_lines
+
+U64 = npt.NDArray[np.uint64]
+
+
+class MovementKind:
+    RECEIPT = 0  # qty units arrived
+    COUNT = 1  # qty units lie in the building: available + held + allocated
+    DAMAGE = 2  # qty units are gone
+    TRANSFER = 3  # qty units left for to_node
+
+
+KIND_NAMES = ("receipt", "count", "damage", "transfer")
+
+MOVEMENTS = pa.schema(
+    [
+        pa.field(name, dtype, nullable=False)
+        for name, dtype in (
+            ("hash_hi", pa.uint64()),  # keyed hash of movement_id: the ledger applies each once
+            ("hash_lo", pa.uint64()),
+            ("kind", pa.int8()),
+            ("sku", pa.int32()),
+            ("node", pa.int16()),
+            ("to_node", pa.int16()),  # -1 unless transfer
+            ("qty", pa.int64()),
+        )
+    ]
+)
+
+
+class MovementResult:
+    """What the ledger did with a movement: the values of its answer's ``result`` column."""
+
+    APPLIED = 0
+    REPEATED = 1  # this movement_id was applied before
+    SHORT = 2  # damage or transfer of more units than are available
+
+
+RESULT_NAMES = ("applied", "repeated", "refused")
+_SHORT_DETAIL = "Fewer units are available than the movement takes; count the cell first or correct qty."
+
+
+class MovementRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of ``POST /v1/stock``."""
+
+    movement_id: Key
+    kind: Literal["receipt", "count", "damage", "transfer"]
+    sku: Key
+    node: Key
+    qty: Units
+    to_node: Key | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class ParsedMovements:
+    """Movements that can be tried, and what became of every line."""
+
+    batch: pa.RecordBatch  # MOVEMENTS, without the refused lines
+    lines: list[int] = field(default_factory=list)  # line number of every line that holds something
+    ids: list[str | None] = field(default_factory=list)  # their movement_id where it could be read
+    refused: dict[int, RowError] = field(default_factory=dict)  # by line number
+
+
+class _AnyId(msgspec.Struct):
+    """The id alone, of a line that is otherwise wrong."""
+
+    movement_id: str
+
+
+def stock_errors(rows: Sequence[StockRow], places: Sequence[int], tables: Tables) -> Iterator[RowError]:
+    """Stock rows that name unknown SKUs or nodes, or bundles, which hold no stock of their own."""
+    for row, place in zip(rows, places, strict=True):
+        yield from (RowError(place, *found) for found in _cell_errors(row.sku, row.node, tables))
+
+
+def on_hand_movements(upload: Rows, tables: Tables, key: U64, version: int) -> pa.RecordBatch:
+    """MOVEMENTS that set on-hand of every cell an accepted ``PUT stock`` names; lots of a cell add up.
+
+    Their ids derive from the version, so a repeat after a crash changes nothing.
+    """
+    units: dict[tuple[str, str], int] = {}
+    for row in upload.rows:
+        assert isinstance(row, StockRow)
+        units[row.sku, row.node] = units.get((row.sku, row.node), 0) + row.on_hand
+    hi, lo = _hashes(key, [f"table {version} {sku}\0{node}" for sku, node in units])
+    return record_batch(
+        MOVEMENTS,
+        {
+            "hash_hi": hi,
+            "hash_lo": lo,
+            "kind": np.full(len(units), MovementKind.COUNT, np.int8),
+            "sku": tables.skus.ids.find(pa.array([sku for sku, _ in units], pa.string())),
+            "node": tables.nodes.ids.find(pa.array([node for _, node in units], pa.string())).astype(np.int16),
+            "to_node": np.full(len(units), -1, np.int16),
+            "qty": np.fromiter(units.values(), np.int64),
+        },
+    )
+
+
+def parse_movements(body: bytes, tables: Tables, key: U64) -> ParsedMovements:
+    """NDJSON movements; a line that cannot be one is refused in its place and the rest goes on."""
+    decode = msgspec.json.Decoder(MovementRow).decode
+    rows: list[MovementRow] = []
+    parsed = ParsedMovements(pa.RecordBatch.from_pylist([], schema=MOVEMENTS))
+    for place, line in ndjson_lines(body):
+        parsed.lines.append(place)
+        try:
+            row = decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+            parsed.ids.append(_id_of(line))
+            parsed.refused[place] = explain("movements", MovementRow.__struct_fields__, place, fault)
+            continue
+        parsed.ids.append(row.movement_id)
+        found = next(_movement_errors(row, tables), None)
+        if found is None:
+            rows.append(row)
+        else:
+            parsed.refused[place] = RowError(place, *found)
+    return ParsedMovements(_movements(rows, tables, key), parsed.lines, parsed.ids, parsed.refused)
+
+
+def _id_of(line: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(line, type=_AnyId).movement_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _movements(rows: Sequence[MovementRow], tables: Tables, key: U64) -> pa.RecordBatch:
+    hi, lo = _hashes(key, [f"movement {row.movement_id}" for row in rows])
+    nodes = tables.nodes.ids
+    return record_batch(
+        MOVEMENTS,
+        {
+            "hash_hi": hi,
+            "hash_lo": lo,
+            "kind": np.array([KIND_NAMES.index(row.kind) for row in rows], np.int8),
+            "sku": np.array([tables.skus.ids.index(row.sku) for row in rows], np.int32),
+            "node": np.array([nodes.index(row.node) for row in rows], np.int16),
+            "to_node": np.array([-1 if row.to_node is None else nodes.index(row.to_node) for row in rows], np.int16),
+            "qty": np.array([row.qty for row in rows], np.int64),
+        },
+    )
+
+
+def _hashes(key: U64, texts: list[str]) -> tuple[U64, U64]:
+    return hash_strings(key, pa.array(texts, pa.string()))
+
+
+Found = tuple[str, str, str]  # field, code, detail
+
+
+def _movement_errors(row: MovementRow, tables: Tables) -> Iterator[Found]:
+    yield from _cell_errors(row.sku, row.node, tables)
+    if row.qty == 0 and row.kind != "count":
+        yield "qty", "range", "qty is 0; only a count may find nothing."
+    if row.kind != "transfer" and row.to_node is not None:
+        yield "to_node", "value", f"A {row.kind} has no to_node; leave it out or send a transfer."
+    if row.kind == "transfer":
+        if row.to_node is None:
+            yield "to_node", "missing", "A transfer needs to_node, where the units go."
+        elif row.to_node == row.node:
+            yield "to_node", "value", "to_node is the node itself; correct one of them."
+        else:
+            yield from _node_errors("to_node", row.to_node, tables.nodes.ids)
+
+
+def _cell_errors(sku: str, node: str, tables: Tables) -> Iterator[Found]:
+    number = tables.skus.ids.index(sku)
+    if number < 0:
+        yield "sku", "unknown_sku", f"No SKU {sku!r} was ever loaded; load the table skus first or correct it."
+    elif _is_bundle(tables.skus, number):
+        yield "sku", "bundle", f"{sku!r} is a bundle and holds no stock of its own; name its components."
+    yield from _node_errors("node", node, tables.nodes.ids)
+
+
+def _node_errors(name: str, node: str, nodes: StringTable) -> Iterator[Found]:
+    if nodes.index(node) < 0:
+        yield name, "unknown_node", f"No node {node!r} was ever loaded; load the table nodes first or correct it."
+
+
+def _is_bundle(skus: SkuTable, number: int) -> bool:
+    return bool(skus.bundle_offset[number + 1] > skus.bundle_offset[number])
+
+
+def movement_results(parsed: ParsedMovements, results: pa.RecordBatch) -> list[dict[str, Any]]:
+    """One answer a line, in order; ``results`` is the ledger's answer to ``parsed.batch``."""
+    codes = iter(results.column("result").to_pylist())
+    return [
+        _refusal(line, movement_id, parsed.refused[line])
+        if line in parsed.refused
+        else _answer(line, movement_id, next(codes))
+        for line, movement_id in zip(parsed.lines, parsed.ids, strict=True)
+    ]
+
+
+def _refusal(line: int, movement_id: str | None, error: RowError) -> dict[str, Any]:
+    said = {"status": "refused", "field": error.field, "code": error.code, "detail": error.detail}
+    return {"line": line, "movement_id": movement_id, **said}
+
+
+def _answer(line: int, movement_id: str | None, result: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {"line": line, "movement_id": movement_id, "status": RESULT_NAMES[result]}
+    if result == MovementResult.SHORT:
+        answer |= {"field": "qty", "code": "short", "detail": _SHORT_DETAIL}
+    return answer

@@ -1,0 +1,249 @@
+"""An Arrow IPC stream as it arrives: every record batch becomes a WIRE batch as soon as its last byte is there.
+
+    chunks ─▶ FrameCutter ─▶ messages ─▶ Arrow's own stream reader ─▶ validate ─▶ columns ─▶ WireBatch
+
+Arrow's reader only pulls, so it is given a source that holds exactly the messages that are complete. It keeps
+the dictionaries (replaced or grown between batches) and unpacks compressed bodies; how much memory either may
+take is bounded before it sees them. Nothing of a batch is used before ``validate(full=True)`` has passed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels.scan_orders import ABSENT
+from router.config import Limits
+from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message, damaged
+from router.wire.arrow_schema import ArrowPlan, plan_columns
+from router.wire.batch import WireBatch, WireError
+from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
+from router.wire.order_columns import OrderColumns, to_wire
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+_INT64_MAX = 2**63 - 1
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+class _Source:
+    """A file of the bytes that are there; Arrow asks for exactly the pieces of one message after the other."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: deque[memoryview] = deque()
+
+    def put(self, message: Message) -> None:
+        whole = memoryview(message.raw)
+        self._pieces.append(whole[: message.body_at])
+        self._pieces.append(whole[message.body_at :])
+
+    def read(self, size: int = -1) -> memoryview | bytes:
+        while self._pieces and not self._pieces[0]:
+            self._pieces.popleft()
+        if not self._pieces:
+            return b""
+        piece = self._pieces.popleft()
+        if 0 <= size < len(piece):
+            self._pieces.appendleft(piece[size:])
+            piece = piece[:size]
+        return piece
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._pieces.clear()
+
+
+class ArrowStreamDecoder:
+    """Feed it the body's bytes; it yields WIRE batches of at most ``batch_rows_max`` rows."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._cutter = FrameCutter(limits.body_bytes_max)
+        self._source = _Source()
+        self._reader: pa.RecordBatchStreamReader | None = None
+        self._plan: ArrowPlan | None = None
+        self._dictionary_bytes: dict[int, int] = {}
+        self._rows = 0
+
+    def feed(self, chunk: bytes | bytearray | memoryview) -> Iterator[WireBatch]:
+        """Take bytes; raises :class:`WireError` where the stream cannot be read on, after what came before."""
+        self._cutter.feed(bytes(chunk))
+        while (message := self._cutter.next()) is not None:
+            yield from self._read(message)
+
+    def finish(self) -> None:
+        """The body ended: raise when that was in the middle of something."""
+        if not self._cutter.is_between_messages and not self._cutter.ended:
+            raise WireError("arrow_truncated", "the Arrow stream ends inside a message; send it again from this row on")
+        if self._reader is None:
+            raise WireError("arrow_empty", "the body holds no Arrow schema; send an Arrow IPC stream")
+
+    def _read(self, message: Message) -> Iterator[WireBatch]:
+        if (message.kind == SCHEMA) != (self._reader is None):
+            raise damaged("the schema comes first, and once")
+        if message.kind == DICTIONARY:
+            self._bound_dictionaries(message)
+        self._source.put(message)
+        try:
+            if message.kind == SCHEMA:
+                self._reader = pa.ipc.open_stream(pa.PythonFile(self._source, "r"))
+                self._plan = plan_columns(self._reader.schema)
+            elif message.kind == RECORD_BATCH:
+                yield from self._decode(self._next_batch())
+            elif message.kind != DICTIONARY:
+                raise damaged(f"messages of type {message.kind} do not belong into a stream")
+        except (pa.ArrowException, OSError, ValueError, StopIteration) as fault:
+            raise damaged(str(fault).splitlines()[0] if str(fault) else "a batch cannot be read") from fault
+
+    def _bound_dictionaries(self, message: Message) -> None:
+        before = self._dictionary_bytes.get(message.dictionary, 0) if message.is_delta else 0
+        self._dictionary_bytes[message.dictionary] = before + len(message.raw)
+        if sum(self._dictionary_bytes.values()) > self._limits.body_bytes_max:
+            raise WireError(
+                "arrow_too_large",
+                f"the dictionaries grew beyond {self._limits.body_bytes_max} bytes; replace them now and then",
+            )
+
+    def _next_batch(self) -> pa.RecordBatch:
+        assert self._reader is not None
+        batch = self._reader.read_next_batch()
+        batch.validate(full=True)
+        return batch
+
+    def _decode(self, batch: pa.RecordBatch) -> Iterator[WireBatch]:
+        assert self._plan is not None
+        for first in range(0, batch.num_rows, self._limits.batch_rows_max):
+            piece = batch.slice(first, self._limits.batch_rows_max)
+            self._rows += piece.num_rows
+            yield to_wire(order_columns(piece, self._plan, self._rows - piece.num_rows + 1), self._limits)
+
+
+def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> OrderColumns:
+    """The known fields of a valid batch; columns that are not there read as absent."""
+    rows = batch.num_rows
+    coupon_offsets, coupons = _list(_column(batch, plan, "coupons"))
+    line_offsets, lines = _list(batch.column("lines"))
+    fields = dict(
+        zip([lines.type.field(index).name for index in range(lines.type.num_fields)], lines.flatten(), strict=True)
+    )
+    count = len(lines)
+    sku_code, skus = _skus(fields["sku"])
+    return OrderColumns(
+        unit="row",
+        numbers_of_rows=np.arange(first_row, first_row + rows, dtype=np.int64),
+        positions=np.arange(rows, dtype=np.int64),
+        text=[_text(_column(batch, plan, arrow_name(name))) for name in TEXT_FIELDS],
+        number=[
+            (_times if name in TIME_FIELDS else _numbers)(_column(batch, plan, arrow_name(name)))
+            for name in NUMBER_FIELDS
+        ],
+        coupon_offsets=coupon_offsets,
+        coupons=_text(coupons),
+        line_offsets=line_offsets,
+        sku_code=sku_code,
+        skus=skus,
+        qty=_numbers(fields["qty"]),
+        unit_price=_numbers(fields.get("unit_price", pa.nulls(count))),
+        line_ids=_text(fields.get("line_id", pa.nulls(count))),
+        documents=_documents(batch, plan),
+    )
+
+
+def _column(batch: pa.RecordBatch, plan: ArrowPlan, name: str) -> pa.Array:
+    return batch.column(name) if name in plan.known else pa.nulls(batch.num_rows)
+
+
+def _text(column: pa.Array) -> pa.StringArray:
+    """Plain strings, "" for null."""
+    if column.null_count == len(column):
+        offsets = pa.py_buffer(np.zeros(len(column) + 1, np.int32))
+        return pa.StringArray.from_buffers(len(column), offsets, pa.py_buffer(b""))
+    if not pa.types.is_string(column.type):
+        column = column.cast(pa.string())
+    return column.fill_null("") if column.null_count else column
+
+
+def _numbers(column: pa.Array) -> I64:
+    """int64, ABSENT for null. What an uint64 holds beyond that is cut to the largest: out of every range too."""
+    if column.null_count == len(column):
+        return np.full(len(column), ABSENT, np.int64)
+    given = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
+    values = (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False)
+    if values.dtype == np.uint64:
+        values = np.minimum(values, np.uint64(_INT64_MAX))
+    values = values.astype(np.int64, copy=False)
+    return values if given is None else np.where(given, values, ABSENT)
+
+
+def _times(column: pa.Array) -> I64:
+    """Milliseconds since the epoch, ABSENT for null; finer parts are cut off."""
+    if column.null_count == len(column):
+        return np.full(len(column), ABSENT, np.int64)
+    per_second = _PER_SECOND[column.type.unit]
+    ticks = _numbers(column.view(pa.int64()))
+    if per_second < 1_000:
+        limit = _INT64_MAX // 1_000
+        moments = np.clip(ticks, -limit, limit) * 1_000
+    else:
+        moments = ticks // (per_second // 1_000)
+    return np.where(ticks == ABSENT, ABSENT, moments)
+
+
+def _list(column: pa.Array) -> tuple[I32, pa.Array]:
+    """Offsets (first is 0) and items of a list column; a null list is an empty one."""
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column) + 1, np.int32), pa.nulls(0)
+    counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    offsets = np.zeros(len(column) + 1, np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets, column.flatten()
+
+
+def _skus(column: pa.Array) -> tuple[I32, pa.StringArray]:
+    """(code of each line, distinct SKUs); a dictionary larger than its use is not worth carrying along."""
+    if not pa.types.is_dictionary(column.type) or len(column.dictionary) > len(column):
+        return np.arange(len(column), dtype=np.int32), _text(column)
+    skus, codes = _text(column.dictionary), column.indices
+    if column.null_count:
+        codes = codes.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int32)
+        codes[~column.is_valid().to_numpy(zero_copy_only=False)] = len(skus)
+        return codes, pa.concat_arrays([skus, pa.array([""])])
+    return codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), skus
+
+
+def _documents(batch: pa.RecordBatch, plan: ArrowPlan) -> pa.RecordBatch:
+    """The columns the log does not hold, dictionaries written out."""
+    columns = [_plain(batch.column(name)) for name in plan.document]
+    return pa.RecordBatch.from_arrays(columns, list(plan.document))
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    dtype = _plain_type(column.type)
+    return column if dtype == column.type else column.cast(dtype)
+
+
+def _plain_type(dtype: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(dtype):
+        return dtype.value_type
+    if pa.types.is_list(dtype):
+        return pa.list_(_plain_type(dtype.value_type))
+    if pa.types.is_large_list(dtype):
+        return pa.large_list(_plain_type(dtype.value_type))
+    if pa.types.is_struct(dtype):
+        return pa.struct([dtype.field(i).with_type(_plain_type(dtype.field(i).type)) for i in range(dtype.num_fields)])
+    return dtype

@@ -1,0 +1,131 @@
+"""A core that answers as the test tells it to: for faults and delays that real engines do not produce on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from actors.gateway.backend import U8, BatchId
+from router.arrays import from_message, record_batch, to_message
+from router.columns import ACK, WIRE, WIRE_SKUS, Status
+from router.errors import TableRejected
+from router.ids import hash_key
+
+KEY = hash_key(b"0123456789abcdef")
+NO_LINES = pa.array([], type=ACK.field("lines").type)
+
+
+class ScriptedBackend:
+    """Every order is allocated at no node; ``total`` counts its lines. An id seen before is a duplicate."""
+
+    def __init__(self, shards: int = 1) -> None:
+        self.shards = shards
+        self.key = KEY
+        self.is_ready = (True, "")
+        self.before: Callable[[int, BatchId], Any] | None = None  # awaited before each batch is decided
+        self.batches: list[tuple[int, BatchId, int]] = []
+        self.seen: dict[str, tuple[int, int, int]] = {}  # order_id -> shard, sequence, row
+        self.answered: dict[BatchId, U8] = {}
+        self.documents: list[pa.RecordBatch] = []
+        self.tables: dict[str, bytes] = {}
+        self.reject: TableRejected | None = None
+
+    async def submit_orders(
+        self, shard: int, batch_id: BatchId, orders: U8, skus: U8, documents: U8, now_ms: int
+    ) -> U8:
+        wire = from_message(orders, WIRE)
+        from_message(skus, WIRE_SKUS)
+        kept = pa.ipc.open_stream(pa.py_buffer(documents)).read_all()
+        assert kept.num_rows == wire.num_rows, "one document an order"
+        self.batches.append((shard, batch_id, wire.num_rows))
+        if self.before is not None:
+            await self.before(shard, batch_id)
+        if batch_id not in self.answered:
+            self.documents += kept.to_batches()
+            self.answered[batch_id] = to_message(self._decide(shard, wire))
+        return self.answered[batch_id]
+
+    def _decide(self, shard: int, wire: pa.RecordBatch) -> pa.RecordBatch:
+        count, sequence = wire.num_rows, len(self.answered) + 1
+        ids = wire.column("order_id").to_pylist()
+        duplicate = np.zeros(count, np.uint8)
+        place = []
+        for row, order_id in enumerate(ids):
+            duplicate[row] = order_id in self.seen
+            place.append(self.seen.setdefault(order_id, (shard, sequence, row)))
+        conflict = np.array([order_id.startswith("conflict") for order_id in ids], np.bool_)
+        refused = conflict | np.array([order_id.startswith("refuse") for order_id in ids], np.bool_)
+        lines = wire.column("lines").to_pylist()
+        zeros = np.zeros(count, np.int64)
+        return record_batch(
+            ACK,
+            {
+                "status": np.where(refused, Status.REJECTED, Status.ALLOCATED).astype(np.int8),
+                "reasons": np.where(conflict, 1 << 1, np.where(refused, 1 << 12, 0)).astype(np.uint64),
+                "reason_line": np.full(count, -1, np.int32),
+                "duplicate": duplicate,
+                "total_minor": np.array([len(row) for row in lines], np.int64),
+                "discount_minor": zeros,
+                "tax_minor": zeros,
+                "shipping_minor": zeros,
+                "parcels": np.zeros(count, np.int32),
+                "promise_day": np.full(count, -1, np.int32),
+                "sequence": np.array([sequence for _, sequence, _ in place], np.int64),
+                "row": np.array([row for _, _, row in place], np.int32),
+                "twin": np.full(count, -1, np.int64),
+                "lines": pa.array(
+                    [[{"backordered": 0, "allocations": []} for _ in row] for row in lines], ACK.field("lines").type
+                ),
+            },
+        )
+
+    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
+        if self.before is not None:
+            await self.before(shard, batch_id)
+        rows = [orjson.loads(line) for line in events.splitlines()]
+        self.batches.append((shard, batch_id, len(rows)))
+        return orjson.dumps(
+            [{"event_id": row["event_id"], "status": "applied", "shard": shard, "line": at + 1} for at, row in enumerate(rows)]
+        )
+
+    async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
+        return orjson.dumps([{"movement_id": orjson.loads(row)["movement_id"], "status": "applied"} for row in rows.splitlines()])
+
+    async def put_table(self, name: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
+        if self.reject is not None:
+            raise self.reject
+        self.tables[name] = body
+        return {"table": name, "version": len(self.tables), "rows": len(body.splitlines())}
+
+    async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
+        batch = self._decide(0, from_message(orders, WIRE))
+        return to_message(batch.append_column(pa.field("cost_minor", pa.int64(), False), pa.array([5] * batch.num_rows, pa.int64())))
+
+    async def ready(self) -> tuple[bool, str]:
+        return self.is_ready
+
+
+async def at_once(*_: object) -> None:
+    await asyncio.sleep(0)
+
+
+def order(order_id: str, **changes: object) -> bytes:
+    """One order that is complete, as a JSON line without its newline."""
+    return msgspec.json.encode(
+        {
+            "order_id": order_id,
+            "channel": "web",
+            "placed_at": "2026-03-01T12:00:00Z",
+            "currency": "EUR",
+            "customer": {"id": "c1", "name": "Ada"},
+            "ship_to": {"name": "Ada", "line1": "Street 1", "city": "Berlin", "postcode": "10115", "country": "DE"},
+            "lines": [{"sku": "A", "qty": 1}],
+        }
+        | changes
+    )

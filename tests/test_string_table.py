@@ -1,0 +1,65 @@
+"""A string table numbers strings for ever and finds columns of them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kernels.lookup import fill_slots, find_strings
+from router.ids import string_parts
+from router.string_table import StringTable
+from tests.reference import lookup as twin
+from tests.text_columns import random_text, random_texts, sliced
+
+
+def test_numbers_equal_the_twin_on_random_tables_half_full():
+    rng = random.Random(16)
+    for _ in range(2_000):
+        known = list(dict.fromkeys(random_texts(rng, 16)))
+        sought = [rng.choice(known) if known and rng.random() < 0.5 else random_text(rng) for _ in range(8)]
+        slots = np.zeros(1 << (2 * len(known)).bit_length(), np.uint64)
+        known_parts, found = string_parts(sliced(rng, known)), np.full(8, -7, np.int32)
+        fill_slots(*known_parts, slots)
+        find_strings(*string_parts(sliced(rng, sought)), slots, *known_parts, found)
+        table = twin.fill_slots([text.encode() for text in known])
+        assert found.tolist() == twin.find_strings([text.encode() for text in sought], table)
+        assert sorted((slots[slots > 0] & np.uint64(0xFFFFFFFF)).tolist()) == list(range(1, len(known) + 1))
+
+
+def test_find_and_index_agree():
+    table = StringTable(["SKU-1", "", "Überraschung", "SKU-2"])
+    assert table.find(pa.array(["SKU-2", "none", "", "Überraschung", "SKU-"])).tolist() == [3, -1, 1, 2, -1]
+    assert [table.index(text) for text in ("SKU-2", "none")] == [3, -1]
+    assert table.text(2) == "Überraschung" and len(table) == 4 and "SKU-1" in table and "x" not in table
+
+
+def test_an_empty_table_finds_nothing():
+    assert StringTable().find(pa.array(["A", ""])).tolist() == [-1, -1]
+    assert StringTable(["A"]).find(pa.array([], pa.string())).tolist() == []
+
+
+def test_extending_keeps_every_number_and_skips_repeats():
+    table = StringTable(["A", "B"])
+    longer = table.extended(["B", "C", "C", "A", "D"])
+    assert longer.values == ["A", "B", "C", "D"] and table.values == ["A", "B"]
+    assert table.extended(["A"]) is table
+    assert longer.find(pa.array(["A", "D"])).tolist() == [0, 3]
+
+
+def test_a_table_survives_the_way_through_arrow():
+    table = StringTable([f"SKU-{number}" for number in range(1_000)])
+    again = StringTable.from_arrow(table.to_arrow())
+    assert again == table and again.find(table.to_arrow()).tolist() == list(range(1_000))
+
+
+def test_two_equal_strings_are_refused():
+    with pytest.raises(AssertionError, match="distinct"):
+        StringTable(["A", "A"])
+
+
+def test_a_negative_number_has_no_text():
+    with pytest.raises(AssertionError, match="-1"):
+        StringTable(["A"]).text(-1)
