@@ -11,7 +11,6 @@ import ctypes
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-_M_ARENA_MAX = -8
 _BLOCK_BYTES = 64 << 20  # blocks up to this size come from the heap
 _KEPT_BYTES = 512 << 20  # free memory at the heap's end that is not given back
 
@@ -20,6 +19,5 @@ def keep_freed_memory() -> None:
     """For the whole process, from now on; does nothing where the C library is not glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
         mallopt(_M_MMAP_THRESHOLD, _BLOCK_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -96,6 +96,11 @@ class OrderShard:
             return self._path.committed >= pending.waits_for
         return self._path.committed == pending.admitted.sequence - 1
 
+    def quote(self, orders: Message, skus: Message, now_ms: int) -> Message:
+        """ACK rows as if the orders were sent now; the tables' scratch is shared with admission, hence the turn."""
+        with self._turn:
+            return self._path.quote(orders, skus, now_ms)
+
     # --- events ----------------------------------------------------------------------------------
 
     def submit_events(self, batch_id: tuple[int, int], events: bytes, now_ms: int) -> bytes:

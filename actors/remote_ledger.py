@@ -35,6 +35,10 @@ class RemoteLedger:
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         self._ask("move", shard, sequence, epoch, moves, now_ms)
 
+    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+        answer: Message = self._ask("quote", tables_version, claims, now_ms)
+        return answer
+
     def stock(self, movements: Message, now_ms: int) -> Message:
         """Stock movements; each is idempotent by its own id."""
         answer: Message = self._ask("stock", movements, now_ms)

@@ -12,7 +12,7 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -74,8 +74,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
     """Compile a loop over rows for exactly one signature, without the GIL, cached on disk."""
-    compiled: Callable[[_F], _F] = njit(result(*arguments), cache=True, **_OPTIONS)
-    return compiled
+    return cast("Callable[[_F], _F]", njit(result(*arguments), cache=True, **_OPTIONS))
 
 
 def rule(function: _F) -> _F:

@@ -69,7 +69,7 @@ def gather(
 
 @rule
 def add_candidate(
-    node: int, zone: int, lightest_g: int, placed_at_ms: int, plan: Any, terms: Any, nodes: Array, lanes: Array,
+    node: int, zone: int, lightest_g: int, known_ms: int, plan: Any, terms: Any, nodes: Array, lanes: Array,
     bands: Array, calendar: Array, goods_nodes: Array, capacity: Array, available: Array, candidates: Array,
     demands: Array,
 ) -> None:  # fmt: skip
@@ -92,7 +92,7 @@ def add_candidate(
     if candidate.floor_minor >= NO_PLAN:
         plan.unshippable = 1
         return
-    first = first_ship_day(placed_at_ms, node, nodes[node].cutoff_min, terms.day0, calendar)
+    first = first_ship_day(known_ms, node, nodes[node].cutoff_min, terms.day0, calendar)
     candidate.ship_day = free_ship_day(first, node, nodes[node].capacity, terms.day0, calendar, capacity)
     if candidate.ship_day < 0:
         plan.full = 1
@@ -122,7 +122,7 @@ def find_candidates(
         while bits:
             if bits & 1:
                 add_candidate(
-                    node, claim.zone, lightest_g, claim.placed_at_ms, plan, terms, nodes, lanes, bands, calendar,
+                    node, claim.zone, lightest_g, claim.known_ms, plan, terms, nodes, lanes, bands, calendar,
                     goods_nodes, capacity, available, candidates, demands,
                 )  # fmt: skip
             bits >>= 1

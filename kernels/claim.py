@@ -19,16 +19,50 @@ import numpy.typing as npt
 
 from kernels import reasons
 from kernels._jit import (
-    I64, IN_I16, IN_I32, IN_I64, IN_I64_2D, IN_U8, OUT_I16, OUT_I32, OUT_I64, OUT_I64_2D, OUT_U8, kernel, rule,
+    I64,
+    IN_I16,
+    IN_I32,
+    IN_I64,
+    IN_I64_2D,
+    IN_U8,
+    OUT_I16,
+    OUT_I32,
+    OUT_I64,
+    OUT_I64_2D,
+    OUT_U8,
+    kernel,
+    rule,
 )  # fmt: skip
 from kernels.allocate import count_taken, enough, gather, masked_out, plan_order, price_parcels
 from kernels.grant import grant_obstacle, grant_row
 from kernels.hand_out import give_back, hand_out, serve_lines
 from kernels.judge import HOLD, REJECT, judge, remember, rotate_windows
 from kernels.ledger_layout import (
-    IN_ALLOCATIONS, IN_BANDS, IN_CALENDAR, IN_CLAIMS, IN_COMPONENTS, IN_LANES, IN_NODES, IN_PARCELS, IN_SKUS, IN_TERMS,
-    IO_CANDIDATES, IO_CAPACITY, IO_COUNTS, IO_DEMAND, IO_ENTRIES, IO_GENERATIONS, IO_PARCELS, IO_PLAN, IO_STATES,
-    IO_WINDOWS, NO_PLAN, OUT_ALLOCATIONS, OUT_ORDERS, OUT_PARCELS, SHORT_REJECT,
+    IN_ALLOCATIONS,
+    IN_BANDS,
+    IN_CALENDAR,
+    IN_CLAIMS,
+    IN_COMPONENTS,
+    IN_LANES,
+    IN_NODES,
+    IN_PARCELS,
+    IN_SKUS,
+    IN_TERMS,
+    IO_CANDIDATES,
+    IO_CAPACITY,
+    IO_COUNTS,
+    IO_DEMAND,
+    IO_ENTRIES,
+    IO_GENERATIONS,
+    IO_PARCELS,
+    IO_PLAN,
+    IO_STATES,
+    IO_WINDOWS,
+    NO_PLAN,
+    OUT_ALLOCATIONS,
+    OUT_ORDERS,
+    OUT_PARCELS,
+    SHORT_REJECT,
 )  # fmt: skip
 from kernels.windows import find_ever
 

@@ -54,7 +54,7 @@ def gather_text(text: Array, start: Array, length: Array, base: Array, offsets: 
     Invariant: offsets ascend from 0; ``out`` between two columns is undefined. Cost: about 3 ns a short piece.
     """
     for field in range(offsets.shape[0]):
-        at = 0
+        at: Int = 0
         offsets[field, 0] = 0
         for row in range(offsets.shape[1] - 1):
             size = np.int64(length[field, row])

@@ -93,7 +93,7 @@ def is_utf8(text: Array, position: Int, stop: Int) -> bool:
 @rule
 def hex4(text: Array, position: Int) -> Int:
     """Value of four hexadecimal digits, -1 where they are none."""
-    value = 0
+    value: Int = 0
     for place in range(4):
         byte = np.int64(text[position + place])
         if 0x30 <= byte <= 0x39:
@@ -195,7 +195,7 @@ def skip_string(text: Array, position: Int) -> Int:
 
 
 @inlined_rule
-def is_digit(byte: Int) -> bool:
+def is_digit(byte: Int) -> Int:
     return 0x30 <= byte <= 0x39
 
 

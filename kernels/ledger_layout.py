@@ -61,7 +61,7 @@ COUNTS = _row(customers=_I, coupon_uses=_I, channels=_I, movements=_I)
 
 # --- what an order asks for --------------------------------------------------------------------
 CLAIM = _row(
-    customer=_I, basket=_I, channel_key=_I, placed_at_ms=_I, promise_by_ms=_I, value_minor=_I,
+    customer=_I, basket=_I, channel_key=_I, placed_at_ms=_I, known_ms=_I, promise_by_ms=_I, value_minor=_I,
     channel_index=_I, zone=_I, service=_I, admission=_I, risk=_I,
     line_first=_I, line_last=_I, promotion_first=_I, promotion_last=_I,
 )  # fmt: skip

@@ -47,7 +47,8 @@ def read_fraction(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind, milliseconds) of an optional fraction; place -1 for a point without digits."""
     if text[position] != 0x2E:
         return position, 0
-    first, milliseconds, weight = position + 1, 0, 100
+    first, weight = position + 1, 100
+    milliseconds: Int = 0
     position = first
     while 0x30 <= text[position] <= 0x39:
         milliseconds += (np.int64(text[position]) - 0x30) * weight
@@ -72,7 +73,7 @@ def read_offset(text: Array, position: Int) -> tuple[Int, Int]:
 
 
 @rule
-def has_separators(text: Array, position: Int) -> bool:
+def has_separators(text: Array, position: Int) -> Int:
     """Quote, dashes, T and colons in their places; what stands between is checked as digits."""
     return (
         text[position] == 0x22

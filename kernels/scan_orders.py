@@ -110,7 +110,7 @@ def read_key(
 ) -> tuple[Int, Int]:
     """(place of the value, action) of the key whose quote is at the position; place -1 when it is not sound."""
     length, low, high = short_key(text, position + 1)
-    action = UNKNOWN
+    action: Int = UNKNOWN
     if length >= 0:
         slot = key_slot(low, high, level, mixer)
         if key_low[slot] == low and key_high[slot] == high and (key_action[slot] >> 24) == level:
@@ -128,7 +128,7 @@ def read_key(
 
 
 @inlined_rule
-def is_null(text: Array, position: Int) -> bool:
+def is_null(text: Array, position: Int) -> Int:
     return word_at(text, U(position)) & U(0xFFFFFFFF) == U(0x6C6C756E)
 
 

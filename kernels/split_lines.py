@@ -23,7 +23,7 @@ CUT, LINES = 0, 1
 
 @rule
 def newlines(text: Array, begin: Int, end: Int) -> Int:
-    count = 0
+    count: Int = 0
     for place in range(begin, end):
         count += np.int64(text[np.uint64(place)] == NEWLINE)
     return count

@@ -43,6 +43,9 @@ class DirectLedger:
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         self._settled(self.path.move(shard, sequence, epoch, moves, now_ms))
 
+    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+        return self.path.quote(tables_version, claims, now_ms)
+
     def stock(self, movements: Message, now_ms: int) -> Message:
         return self._settled(self.path.stock(movements, now_ms))
 

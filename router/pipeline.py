@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.acknowledge import acknowledge
+from router.acknowledge import acknowledge, first_answers
 from router.arrays import from_message, to_message
 from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, WIRE, WIRE_SKUS
 from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
@@ -52,6 +52,9 @@ class LedgerPort(Protocol):
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         """Apply the stock moves of an event batch, durable; idempotent by (shard, sequence)."""
+
+    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+        """What decide would answer now; takes nothing."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,15 @@ class ShardPath:
         self._batches[batch_id] = sequence
         while len(self._batches) > BATCH_IDS_KEPT:
             self._batches.popitem(last=False)
+
+    def quote(self, orders: Bytes | Message, skus: Bytes | Message, now_ms: int) -> Message:
+        """ACK rows as if the orders were sent now; nothing is taken, logged or remembered."""
+
+        def ask(tables_version: int, claims: pa.RecordBatch) -> pa.RecordBatch:
+            return from_message(self._ledger.quote(tables_version, to_message(claims), now_ms), DECISION)
+
+        wire, items = from_message(orders, WIRE), from_message(skus, WIRE_SKUS).column("sku")
+        return to_message(first_answers(0, *self.engine.quote(wire, items, now_ms, ask)))
 
     # --- events ----------------------------------------------------------------------------------
 

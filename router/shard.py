@@ -8,6 +8,7 @@ sequence order. Replaying the log's records through ``replay_*`` gives the same 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,12 +144,29 @@ class ShardEngine:
         """OUTCOME of an admitted batch; its orders take their first state."""
         tables = self.tables(admitted.tables_version)
         opened = self._open[admitted.sequence]
-        outcome = self._outcome_of(admitted.new, decision, tables, opened)
+        version = self.index.version(opened.rows).astype(np.int32) + np.int32(1)
+        outcome = self._outcome_of(admitted.new, decision, tables, version, opened.previous)
         self.apply_outcome(admitted.sequence, outcome)
         return outcome
 
+    def quote(
+        self, wire: pa.RecordBatch, skus: pa.StringArray, now_ms: int, ask: Callable[[int, pa.RecordBatch], pa.RecordBatch]
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """ADMITTED and OUTCOME as if the orders were new, with ``ask(tables version, CLAIMS)`` deciding; changes nothing."""
+        assert self._current is not None, "no tables were loaded"
+        hashes = hash_strings(self._key, wire.column("order_id"))
+        admitted, claims = self._current.admit(wire, skus, hashes, now_ms)
+        decision = ask(self._current.tables.version, claims)
+        nothing = np.zeros(wire.num_rows, np.int32), np.full(wire.num_rows, -1, np.int64)
+        return admitted, self._outcome_of(admitted, decision, self._current.tables, *nothing)
+
     def _outcome_of(
-        self, admitted: pa.RecordBatch, decision: pa.RecordBatch, tables: Tables, opened: _Open
+        self,
+        admitted: pa.RecordBatch,
+        decision: pa.RecordBatch,
+        tables: Tables,
+        version: npt.NDArray[np.int32],
+        previous: I64,
     ) -> pa.RecordBatch:
         """Decision plus money, version and the record before this one."""
         granted_offset, granted = list_parts(decision.column("granted"))
@@ -187,8 +205,8 @@ class ShardEngine:
                 "granted_minor": ragged(
                     granted_offset, pa.array(money.promotion_part_minor), OUTCOME.field("granted_minor").type
                 ),
-                "version": self.index.version(opened.rows).astype(np.int32) + np.int32(1),
-                "previous": opened.previous,
+                "version": version,
+                "previous": previous,
             },
         )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 
+import numpy as np
 import pytest
 
 from router.tables import calendars
 from router.tables.compiled import Tables
+from router.tables.countries import COUNTRIES
 from tests.table_cases import GOOD, NOW_MS, tables_of
 
 EPOCH = datetime.date(1970, 1, 1)
@@ -50,7 +52,7 @@ def test_the_horizon_reaches_400_days_back_and_800_ahead() -> None:
     today = NOW_MS // 86_400_000
     assert (nodes.day0, nodes.ship_day.shape[1]) == (today - 400, 1_200)
     assert nodes.ship_day[0, -1] >= today + 799  # the last day has a next open day too
-    assert (nodes.ship_day[0] >= nodes.day0 + range(1_200)).all()
+    assert (nodes.ship_day[0] >= nodes.day0 + np.arange(1_200)).all()
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,11 @@ def test_the_horizon_reaches_400_days_back_and_800_ahead() -> None:
 )
 def test_offsets_are_those_at_the_cut_off_of_the_day(zone: str, date: str, cutoff: str, minutes: int) -> None:
     assert offset(node_tables(timezone=zone, cutoff=cutoff), date) == minutes
+
+
+def test_every_country_has_a_holiday_calendar() -> None:
+    for country in COUNTRIES:
+        calendars.holiday_days(country, "", day("2026-01-01"), 365)
 
 
 def test_cut_offs_are_minutes_after_local_midnight() -> None:

@@ -165,8 +165,9 @@ def test_a_dump_restores_and_stays_as_it_was_while_the_index_goes_on():
     index = _filled(40_000, 8_192)
     index.committed_sequence = 5
     dump, before = index.dump(), index.state_hash()
-    index.insert(*_random_halves(21, 30_000))
     index.set_state(np.arange(40_000), np.uint8(200), np.uint16(9))
+    index.set_reference(np.arange(40_000), np.full(40_000, 9 << 16, np.uint64))
+    index.insert(*_random_halves(21, 30_000))
     arena = PrivateArena()
     restored = OrderIndex(arena)
     restored.restore([column.copy() for column in dump])
@@ -222,6 +223,30 @@ def test_a_reader_never_answers_from_half_a_change():
         reader.find(int(hi[0]), int(lo[0]))
     index.end_write()
     assert reader.find(int(hi[0]), int(lo[0])) == (5 << 16, 77, 4)
+
+
+class _ChangedWhileRead:
+    """A reader's state column; its owner changes the order just after the reader took the reference."""
+
+    def __init__(self, index: OrderIndex, reader: OrderIndexReader) -> None:
+        self._index, self._reader, self._column = index, reader, reader._views["state"]
+        self.size = self._column.size
+
+    def __getitem__(self, row: int) -> np.uint8:
+        self._reader._views["state"] = self._column  # once only
+        self._index.set_reference(np.array([row]), np.array([4 << 16], np.uint64))
+        self._index.set_state(np.array([row]), np.uint8(88), np.uint16(6))
+        return self._column[row]
+
+
+def test_a_reader_reads_again_what_changed_under_its_eyes():
+    arena = PrivateArena()
+    index = _filled(10, 10, arena)
+    index.committed_sequence = 5
+    reader, (hi, lo) = OrderIndexReader(arena), _random_halves(20, 10)
+    assert reader.find(int(hi[3]), int(lo[3])) == (5 << 16 | 3, 3, 3)
+    reader._views["state"] = _ChangedWhileRead(index, reader)
+    assert reader.find(int(hi[3]), int(lo[3])) == (4 << 16, 88, 6)
 
 
 def test_a_commit_is_not_taken_back():

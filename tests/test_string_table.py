@@ -11,6 +11,7 @@ import pytest
 from kernels.lookup import fill_slots, find_strings
 from router.ids import string_parts
 from router.string_table import StringTable
+from tests.reference import fingerprint as mixing
 from tests.reference import lookup as twin
 from tests.text_columns import random_text, random_texts, sliced
 
@@ -27,6 +28,39 @@ def test_numbers_equal_the_twin_on_random_tables_half_full():
         table = twin.fill_slots([text.encode() for text in known])
         assert found.tolist() == twin.find_strings([text.encode() for text in sought], table)
         assert sorted((slots[slots > 0] & np.uint64(0xFFFFFFFF)).tolist()) == list(range(1, len(known) + 1))
+
+
+def _text_of(hashed: int) -> int:
+    """The word of a string of one word whose hash this is: every step of the hash is one to one."""
+    state = (hashed ^ hashed >> 32) * pow(mixing.B, -1, 1 << 64) & mixing.MASK
+    state = (state ^ state >> 29 ^ state >> 58) * pow(mixing.A, -1, 1 << 64) & mixing.MASK
+    mixed = (state ^ state >> 32) * pow(mixing.B, -1, 1 << 64) & mixing.MASK
+    return ((mixed >> 31 | mixed << 33) - mixing.absorb(0, 7)) * pow(mixing.A, -1, 1 << 64) & mixing.MASK
+
+
+def test_short_strings_with_one_tag_and_home_are_told_apart():
+    tag = 0x12345678 << 32
+    words = (_text_of(tag | home << 3) for home in range(1 << 20))
+    texts = [word.to_bytes(8, "little")[:7] for word in words if word < 1 << 56][:2]
+    assert _found(texts) == [1, 0]
+
+
+def test_long_strings_with_one_hash_are_told_apart():
+    first, other = int.from_bytes(b"SKU-0001", "little"), int.from_bytes(b"SKU-0002", "little")
+    states = [mixing.absorb(mixing.absorb(0, 16), word) for word in (first, other)]
+    undone = (states[0] - states[1]) * pow(mixing.A, -1, 1 << 64) % (1 << 64)
+    texts = [first.to_bytes(8, "little") + bytes(8), other.to_bytes(8, "little") + undone.to_bytes(8, "little")]
+    assert mixing.absorb_text(0, texts[0]) == mixing.absorb_text(0, texts[1])
+    assert _found(texts) == [1, 0]
+
+
+def _found(texts: list[bytes]) -> list[int]:
+    """Numbers of the texts, sought in reverse."""
+    known = string_parts(pa.array(texts, pa.binary()))
+    slots, found = np.zeros(8, np.uint64), np.zeros(len(texts), np.int32)
+    fill_slots(*known, slots)
+    find_strings(*string_parts(pa.array(texts[::-1], pa.binary())), slots, *known, found)
+    return found.tolist()
 
 
 def test_find_and_index_agree():

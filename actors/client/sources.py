@@ -44,7 +44,8 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
             with gzip.open(raw) as unpacked:
                 yield cast(BinaryIO, unpacked)
         elif magic == _ZSTANDARD:
-            with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as unpacked:
+            # buffered, because Arrow's own readlines() finds no lines in it
+            with io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")) as unpacked:
                 yield cast(BinaryIO, unpacked)
         else:
             yield cast(BinaryIO, raw)

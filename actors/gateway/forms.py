@@ -79,7 +79,8 @@ class ArrowForm:
             yield from self._decoder.feed(chunk)
 
     def finish(self) -> Iterable[WireBatch]:
-        return self._decoder.finish()
+        self._decoder.finish()
+        return ()
 
     def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
         return self._answers.encode(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,10 @@ class RayBackend:
             self._handles.pop(name, None)
             why = f"{name} does not answer now ({type(fault).__name__}); it is being restarted or recovers"
             raise ShardUnavailable(why, RETRY_AFTER_MS) from None
+
+
+def connect(folder: pathlib.Path, address: str, config: Config) -> RayBackend:
+    """Join the Ray of a running router as a client of its actors."""
+    data = DataFolder(folder)
+    ray.init(address=address, namespace=data.namespace, log_to_driver=False, logging_level="warning")
+    return RayBackend(data, config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Order(msgspec.Struct):
     shipping: Shipping | None = None
     priority: int | None = None
     total: int | None = None
-    attributes: dict[str, object] | None = None
+    attributes: dict[str, Any] | None = None
 
 
 class Allocation(msgspec.Struct):

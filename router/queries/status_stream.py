@@ -110,7 +110,7 @@ def _events(came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row
                 "version": version,
                 "type": OrderEvent(event).name.lower(),
                 **state_names(after),
-                "reasons": codes(reasons),
+                "reasons": codes(reasons) if reasons else [],
             },
         )
         for row, (order_id, event, result, reasons, after, version) in enumerate(zip(*columns, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 
 from router.lifecycle import unpack_state
 from router.string_table import StringTable
@@ -32,7 +33,8 @@ def name_of(table: StringTable, number: int) -> str | None:
     return table.text(number) if number >= 0 else None
 
 
+@functools.cache
 def state_names(packed: int) -> dict[str, str]:
-    """Both axes of a state byte by name."""
+    """Both axes of a state byte by name; to be spread into an answer, not kept or changed."""
     order, payment = unpack_state(packed)
     return {"state": order.name.lower(), "payment_state": payment.name.lower()}

@@ -52,10 +52,6 @@ def _subdivisions() -> dict[str, list[str]]:
     return holidays.list_supported_countries()
 
 
-def has_holidays(country: str) -> bool:
-    return country in _subdivisions()
-
-
 def holiday_days(country: str, region: str, day0: int, days: int) -> frozenset[int]:
     """Public holidays of the country, and of the region where the calendar knows it, as days since the epoch."""
     first, last = (_EPOCH + datetime.timedelta(days=day) for day in (day0, day0 + days))

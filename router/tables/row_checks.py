@@ -92,8 +92,6 @@ def _node(row: NodeRow) -> Iterator[Found]:
     wrong = [name for name in row.weekdays or () if name not in calendars.WEEKDAYS]
     if wrong or row.weekdays == []:
         yield "weekdays", "value", f"weekdays must list some of {', '.join(calendars.WEEKDAYS)}; correct {wrong}."
-    if row.holidays and not calendars.has_holidays(row.country):
-        yield "holidays", "country", f"No holiday calendar for {row.country!r} is known; set holidays to false."
     for text in row.ship_to or ():
         yield from _zone("ship_to", text)
 

@@ -43,7 +43,7 @@ class WireBatch:
     @property
     def count(self) -> int:
         """Answers the batch gets: one an order, one a refusal."""
-        return self.orders.num_rows + len(self.refused)
+        return int(self.orders.num_rows) + len(self.refused)
 
 
 class WireError(Refused):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -25,6 +26,7 @@ from router.wire.scan_json import PADDING, Scan, gather, put_rows, run_items, sc
 
 Bytes = bytes | bytearray | memoryview
 I64 = npt.NDArray[np.int64]
+Number = TypeVar("Number", np.int32, np.int64)
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = b"\n"
@@ -237,7 +239,7 @@ def _columns(found: Scan, block: LineBlock, keep: npt.NDArray[np.bool_] | None, 
     )
 
 
-def _chosen(items: npt.NDArray[np.int64], at: I64 | None) -> npt.NDArray[np.int64]:
+def _chosen(items: npt.NDArray[Number], at: I64 | None) -> npt.NDArray[Number]:
     return items if at is None else items[:, at]
 
 

@@ -1,0 +1,102 @@
+"""``order-router route``: decide a file of orders in this process, without Ray or a server."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from actors.cli.output import Progress, UsageError, add_json_flag, print_result
+
+if TYPE_CHECKING:
+    from router.config import Limits
+    from router.wire.batch import WireBatch
+
+CHUNK_BYTES = 1 << 20
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "route",
+        help="decide a file of orders offline",
+        description="Reads orders (JSON lines or an Arrow stream), decides them with the tables of a folder "
+        "(skus.ndjson, nodes.csv …) and writes one acknowledgement a line. With --data everything is kept in that data "
+        "folder as `serve` would keep it; without, nothing is kept.",
+    )
+    parser.add_argument("orders", metavar="FILE", type=pathlib.Path)
+    parser.add_argument("--tables", required=True, metavar="DIR", type=pathlib.Path)
+    parser.add_argument("--output", metavar="FILE", type=pathlib.Path, help="acknowledgements; default: standard output")
+    parser.add_argument("--format", choices=("ndjson", "arrow"), help="default: arrow for .arrow and .arrows files")
+    parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="JSON or TOML laid over the laptop preset")
+    parser.add_argument("--data", metavar="DIR", type=pathlib.Path)
+    add_json_flag(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from actors.route import route
+    from router.config import load_config
+
+    if not arguments.tables.is_dir():
+        raise UsageError(f"--tables {arguments.tables} is not a folder.")
+    if not arguments.orders.is_file():
+        raise UsageError(f"{arguments.orders} is not a file.")
+    try:
+        config = load_config(arguments.config.read_bytes() if arguments.config else b"{}")
+    except (OSError, ValueError) as fault:
+        raise UsageError(f"--config {arguments.config}: {fault}.") from None
+    started_s = time.monotonic()
+    output = arguments.output.open("wb") if arguments.output else sys.stdout.buffer
+    try:
+        batches = _batches(arguments.orders, _form(arguments), config.limits)
+        summary = route(batches, arguments.tables, config, arguments.data, output.write)
+    finally:
+        output.flush()
+        if arguments.output:
+            output.close()
+    elapsed_s = time.monotonic() - started_s
+    result = {
+        "orders": summary.orders,
+        "by_status": summary.by_status,
+        "duplicates": summary.duplicates,
+        "unreadable": summary.unreadable,
+        "state_hash": summary.state_hash,
+        "elapsed_s": round(elapsed_s, 3),
+    }
+    said = ", ".join(f"{count:,} {name}" for name, count in summary.by_status.items() if count)
+    text = f"{summary.orders:,} orders in {elapsed_s:.1f} s: {said}; {summary.duplicates:,} duplicates, {summary.unreadable:,} unreadable"
+    if arguments.output:
+        print_result(arguments.json, result, text)
+    else:
+        print(text, file=sys.stderr)
+    return 0
+
+
+def _form(arguments: argparse.Namespace) -> str:
+    if arguments.format:
+        return str(arguments.format)
+    return "arrow" if arguments.orders.suffix in (".arrow", ".arrows") else "ndjson"
+
+
+def _batches(path: pathlib.Path, form: str, limits: Limits) -> Iterator[WireBatch]:
+    from router.wire.arrow_stream import ArrowStreamDecoder
+    from router.wire.ndjson import LineSplitter, decode_block
+
+    progress, read = Progress(), 0
+    with path.open("rb") as file:
+        splitter, decoder = LineSplitter(limits), ArrowStreamDecoder(limits)
+        while chunk := file.read(CHUNK_BYTES):
+            read += len(chunk)
+            progress.show(f"{read >> 20} MiB read")
+            if form == "arrow":
+                yield from decoder.feed(chunk)
+            else:
+                yield from (decode_block(block, limits) for block in splitter.feed(chunk))
+    if form == "arrow":
+        decoder.finish()
+    else:
+        yield from (decode_block(block, limits) for block in splitter.finish())
+    progress.done()

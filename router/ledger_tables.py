@@ -1,0 +1,186 @@
+"""One version of the reference tables and the policy, laid out as the ledger's kernels read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from kernels import ledger_layout as layout
+from router.config import Policy
+from router.errors import Misconfigured
+from router.tables.compiled import NodeTable, PromotionTable, RateTable, SkuTable, Tables
+
+Rows = npt.NDArray[Any]
+I64 = npt.NDArray[np.int64]
+
+NODE_BITS = 32
+_PLANS = {"cheapest": layout.PLAN_CHEAPEST, "fewest": layout.PLAN_FEWEST, "fastest": layout.PLAN_FASTEST}
+_SHORT = {
+    "partial": layout.SHORT_PARTIAL,
+    "backorder": layout.SHORT_BACKORDER,
+    "reject": layout.SHORT_REJECT,
+}
+
+
+@dataclass(frozen=True)
+class LedgerTables:
+    """Arguments of ``claim.decide`` that come from one version of the tables."""
+
+    version: int
+    terms: Rows
+    skus: Rows
+    components: Rows
+    nodes: Rows
+    lanes: Rows
+    bands: Rows
+    calendar: Rows
+    channel_nodes: I64  # node words of NODE_BITS nodes each
+    serve_nodes: I64
+    ship_nodes: I64
+    active_nodes: I64
+    goods_nodes: I64
+    promotion_code: I64
+    limit: I64
+    per_customer: I64
+    stackable: npt.NDArray[np.uint8]
+    first_order: npt.NDArray[np.uint8]
+    needs_coupon: npt.NDArray[np.uint8]
+    components_max: int  # of one line: 1 without bundles
+
+
+def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
+    """Rows and node words of one version."""
+    nodes, rates = tables.nodes, tables.rates
+    active = nodes.active.astype(bool)
+    serves = nodes.serves_zone.astype(bool) & active[:, None]
+    reaches = serves & (rates.lane >= 0) if rates.loaded else serves
+    components = _rows(layout.COMPONENT, sku=tables.skus.bundle_sku, qty=tables.skus.bundle_qty)
+    sizes = np.diff(tables.skus.bundle_offset)
+    _check_bundles(tables.skus)
+    promotions = tables.promotions
+    return LedgerTables(
+        version=tables.version,
+        terms=_terms(tables, policy),
+        skus=_rows(
+            layout.SKU,
+            weight_g=tables.skus.weight_g,
+            goods_class=tables.skus.goods_class,
+            first=tables.skus.bundle_offset[:-1],
+            last=tables.skus.bundle_offset[1:],
+        ),
+        components=components,
+        nodes=_rows(
+            layout.NODE,
+            handling_minor=nodes.handling_minor,
+            safety_units=nodes.safety_units,
+            capacity=nodes.capacity,
+            cutoff_min=nodes.cutoff_min,
+        ),
+        lanes=_lanes(rates),
+        bands=_bands(rates),
+        calendar=_calendar(nodes),
+        channel_nodes=node_words(nodes.serves_channel.astype(bool).T),
+        serve_nodes=node_words(serves.T),
+        ship_nodes=node_words(reaches.T),
+        active_nodes=node_words(active[None, :]),
+        goods_nodes=node_words(nodes.accepts_goods.astype(bool).T),
+        promotion_code=promotion_codes(promotions),
+        limit=_frozen(promotions.limit),
+        per_customer=_frozen(promotions.per_customer),
+        stackable=_frozen(promotions.stackable),
+        first_order=_frozen(promotions.first_order),
+        needs_coupon=_frozen(promotions.needs_coupon),
+        components_max=int(sizes.max(initial=1)),
+    )
+
+
+def node_words(masks: npt.NDArray[np.bool_]) -> I64:
+    """Rows of node flags as words: node n is bit n % 32 of word n // 32; at least one word."""
+    rows, nodes = masks.shape
+    words = np.zeros((rows, max(1, -(-nodes // NODE_BITS))), np.int64)
+    for node in range(nodes):
+        words[:, node // NODE_BITS] |= masks[:, node].astype(np.int64) << (node % NODE_BITS)
+    return _frozen(words)
+
+
+def promotion_codes(promotions: PromotionTable) -> I64:
+    """A number per code that is the same in every version, as rows of a version are renumbered."""
+    return np.array([xxhash.xxh3_64_intdigest(code) for code in promotions.ids.values], np.uint64).view(np.int64)
+
+
+def _terms(tables: Tables, policy: Policy) -> Rows:
+    if not 1 <= policy.parcels_max <= layout.PARCELS_MAX:
+        raise Misconfigured(
+            f"policy.parcels_max is {policy.parcels_max}; set it to a number from 1 to {layout.PARCELS_MAX}."
+        )
+    return _rows(
+        layout.TERMS,
+        rates_loaded=[int(tables.rates.loaded)],
+        default_days=[tables.rates.default_days],
+        day0=[tables.nodes.day0],
+        plan=[_PLANS[policy.plan]],
+        short_stock=[_SHORT[policy.short_stock]],
+        parcels_max=[policy.parcels_max],
+        split_penalty_minor=[policy.split_penalty_minor],
+        late_penalty_minor=[policy.late_penalty_minor_per_day],
+        velocity_orders_max=[policy.velocity_orders_max],
+        value_factor=[policy.risk_value_factor],
+        value_orders_min=[policy.risk_value_orders_min],
+        points_value=[policy.risk_points_value],
+        points_velocity=[policy.risk_points_velocity],
+        hold_at=[policy.risk_hold_at],
+        reject_at=[policy.risk_reject_at],
+    )
+
+
+def _lanes(rates: RateTable) -> Rows:
+    """Bands of every (node, zone); a lane of -1 has none."""
+    lane = np.maximum(rates.lane, 0)
+    known = rates.lane >= 0
+    offset = rates.lane_offset if len(rates.lane_offset) > 1 else np.zeros(2, np.int64)
+    return _rows(layout.LANE, first=np.where(known, offset[lane], 0), last=np.where(known, offset[lane + 1], 0))
+
+
+def _bands(rates: RateTable) -> Rows:
+    return _rows(
+        layout.BAND,
+        min_g=rates.band_min_g,
+        max_g=rates.band_max_g,
+        price_minor=rates.band_price_minor,
+        per_kg_minor=rates.band_per_kg_minor,
+        days=rates.band_days,
+        service=rates.band_service,
+    )
+
+
+def _calendar(nodes: NodeTable) -> Rows:
+    assert nodes.ship_day.shape == nodes.utc_offset_min.shape and nodes.ship_day.shape[1] > 0, "an empty calendar"
+    return _rows(layout.CALENDAR_DAY, open_day=nodes.ship_day, utc_offset_min=nodes.utc_offset_min)
+
+
+def _check_bundles(skus: SkuTable) -> None:
+    """Each component once a bundle, in a positive number, and no bundle itself: what the kernels rely on."""
+    sizes = np.diff(skus.bundle_offset)
+    assert (skus.bundle_qty > 0).all() and (sizes[skus.bundle_sku] == 0).all(), "bundles must be exploded"
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    pairs = owner * np.int64(len(sizes)) + skus.bundle_sku
+    assert len(np.unique(pairs)) == len(pairs), "a bundle names a component twice"
+
+
+def _rows(dtype: np.dtype[np.void], **columns: npt.ArrayLike) -> Rows:
+    """A read-only array of rows from one array per field."""
+    shape = np.shape(next(iter(columns.values())))
+    rows = np.zeros(shape, dtype)
+    for name in dtype.names or ():
+        rows[name] = columns[name]
+    return _frozen(rows)
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    out = np.ascontiguousarray(array).view()
+    out.flags.writeable = False
+    return out
