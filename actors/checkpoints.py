@@ -103,7 +103,7 @@ def _read(path: pathlib.Path) -> Checkpoint:
         if len(start) < _HEADER_AT or start[:8] != _MAGIC:
             raise ValueError("it does not begin like a checkpoint")
         raw = file.read(min(_LENGTH.unpack(start[8:16])[0], os.fstat(file.fileno()).st_size))
-        if False:
+        if xxhash.xxh3_128_digest(raw) != start[16:32]:
             raise ValueError("its header does not fit its checksum")
         header = msgspec.json.decode(raw, type=_Header)
         base = _rounded_up(_HEADER_AT + len(raw))

@@ -5,6 +5,7 @@ Works while the owner is down, not yet up or being restarted; before a log exist
 
 from __future__ import annotations
 
+import mmap
 import pathlib
 import threading
 from collections import OrderedDict
@@ -86,7 +87,7 @@ class LogReader:
             return question(store)
 
     def _opened(self) -> LogStore | None:
-        if self._store is None and (log_folder(self._folder) / "data.mdb").exists():
+        if self._store is None and _is_made(log_folder(self._folder) / "data.mdb"):
             # map_size 0 takes the owner's; read-ahead stays on because a record is one long run of pages.
             environment = lmdb.open(str(log_folder(self._folder)), map_size=0, max_dbs=4, readonly=True, create=False)
             try:
@@ -115,6 +116,11 @@ class LogReader:
     def _drop(self, key: tuple[int, int]) -> None:
         size, _ = self._cache.pop(key, (0, None))
         self._cached_bytes -= size
+
+
+def _is_made(file: pathlib.Path) -> bool:
+    """Whether the two pages are written that every LMDB file begins with."""
+    return file.exists() and file.stat().st_size >= 2 * mmap.PAGESIZE
 
 
 def _documents_checksum(store: LogStore, sequence: int) -> bytes | None:

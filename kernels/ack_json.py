@@ -204,7 +204,8 @@ def ack_json(
     row_end     (n)      int64  byte behind each row's newline                                                 OUT
     out         (any)    uint8  the lines; 8 bytes of room behind the last                                     OUT
 
-    The texts of reason and fragment have 8 readable bytes behind their last. Returns the bytes written. Cost: about 0.25 us a row.
+    The texts of reason and fragment have 8 readable bytes behind their last. Returns the bytes written.
+    Cost: about 0.25 us a row.
     """
     at: Int = 0
     for row in range(reasons.size):

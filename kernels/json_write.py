@@ -44,7 +44,7 @@ def escape_byte(byte: Int, out: Array, at: Int) -> Int:
     if byte != QUOTE and byte != 0x5C and byte >= 0x20:
         return put(out, at, byte)
     at = put(out, at, 0x5C)
-    if byte == QUOTE or byte == 0x5C:  # noqa: SIM109  (one comparison each is what compiles well)
+    if byte == QUOTE or byte == 0x5C:
         return put(out, at, byte)
     if byte == 0x0A:
         return put(out, at, 0x6E)
@@ -70,7 +70,7 @@ def put_text(offsets: Array, text: Array, number: Int, out: Array, at: Int) -> I
         word = word_at(text, U(place))
         quote, slash = word ^ QUOTES, word ^ SLASHES
         marks = ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | ((word - SPACES) & ~word)
-        count = min(last - place, 8)
+        count: Int = min(last - place, 8)
         if marks & HIGHS == U(0):
             put_word(out, at, word)
             at += count

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I32, IN_U8, IN_U64, OUT_I32, OUT_I64, OUT_U8, OUT_U64, kernel, rule
-from kernels.fingerprint import absorb_text, scatter
-from kernels.read_words import EIGHT, ONE, ZERO, tail_of, word_at
+from kernels.fingerprint import absorb, scatter
+from kernels.read_words import EIGHT, ONE, SEVEN, ZERO, tail_of, word_at
 
 U64Array = npt.NDArray[np.uint64]
 I64Array = npt.NDArray[np.int64]
@@ -21,16 +21,37 @@ I32Array = npt.NDArray[np.int32]
 U8Array = npt.NDArray[np.uint8]
 
 _TAG = np.uint64(0xFFFFFFFF00000000)
+_LENGTH_AT = np.uint64(56)
 _NUMBER = np.uint64(0x00000000FFFFFFFF)
+
+
+@rule
+def _end_of(text: U8Array, first: np.uint64, last: np.uint64) -> np.uint64:
+    """The last (last - first) % 8 bytes as one number: one load and a mask wherever the text goes on long enough."""
+    count = (last - first) & SEVEN
+    at = last - count
+    if at + EIGHT <= np.uint64(text.size):
+        return word_at(text, at) & ((ONE << (EIGHT * count)) - ONE)
+    return tail_of(text, first, last)
+
+
+@rule
+def _absorb(state: np.uint64, text: U8Array, first: np.uint64, last: np.uint64) -> np.uint64:
+    """Whole words, then the end together with the length, which leaves its upper byte free but for long texts."""
+    at = first
+    for _ in range((last - first) // EIGHT):
+        state = absorb(state, word_at(text, at))
+        at += EIGHT
+    return absorb(state, _end_of(text, first, last) ^ (last - first) << _LENGTH_AT)
 
 
 @rule
 def _hash_of(
     row: int, at_a: I32Array, text_a: U8Array, at_b: I32Array, text_b: U8Array, at_c: I32Array, text_c: U8Array
 ) -> np.uint64:
-    state = absorb_text(ZERO, text_a, np.uint64(at_a[row]), np.uint64(at_a[row + 1]))
-    state = absorb_text(state, text_b, np.uint64(at_b[row]), np.uint64(at_b[row + 1]))
-    return scatter(absorb_text(state, text_c, np.uint64(at_c[row]), np.uint64(at_c[row + 1])))
+    state = _absorb(ZERO, text_a, np.uint64(at_a[row]), np.uint64(at_a[row + 1]))
+    state = _absorb(state, text_b, np.uint64(at_b[row]), np.uint64(at_b[row + 1]))
+    return scatter(_absorb(state, text_c, np.uint64(at_c[row]), np.uint64(at_c[row + 1])))
 
 
 @rule
@@ -45,7 +66,7 @@ def _same(row: int, at: I32Array, text: U8Array, start: int, stop: int, keys: U8
             return False
         place += EIGHT
         other += EIGHT
-    return bool(tail_of(text, np.uint64(at[row]), last) == tail_of(keys, np.uint64(start), end))
+    return bool(_end_of(text, np.uint64(at[row]), last) == _end_of(keys, np.uint64(start), end))
 
 
 @rule

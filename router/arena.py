@@ -14,6 +14,7 @@ U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 
 ALIGNMENT = 64
+_ROOM = 256 << 20  # bytes of address space for a block that grows
 
 
 class BlockBusy(Retryable):
@@ -35,8 +36,8 @@ class PrivateArena:
         old = self._blocks[name]
         assert nbytes >= old.size, "a block only grows"
         room = self._room[name]
-        if nbytes > room.size:  # doubled, so that growing by small steps copies each byte once or twice in all
-            room = _zeroed(2 * nbytes)
+        if nbytes > room.size:  # pages nobody touched take address space only, so a generous room spares the copies
+            room = _zeroed(max(2 * nbytes, _ROOM))
             room[: old.size] = old
         return self._publish(name, room, nbytes)
 

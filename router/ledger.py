@@ -197,7 +197,7 @@ class LedgerEngine:
     # --- readers ---------------------------------------------------------------------------------
 
     def _touch(self, allocations: npt.NDArray[Any]) -> None:
-        self._touched.append((np.ascontiguousarray(allocations["sku"]), np.ascontiguousarray(allocations["node"])))
+        self._touched.append((allocations["sku"].copy(), allocations["node"].copy()))
 
     def take_touched(self) -> Touched:
         """The cells changed since the last call, with what they hold now; for ``publish`` once that is durable."""

@@ -121,8 +121,8 @@ def decision_of(claims: Claims, decided: Decided) -> pa.RecordBatch:
     return record_batch(
         DECISION,
         {
-            **{name: np.ascontiguousarray(orders[name]) for name in plain},
-            "reasons": np.ascontiguousarray(orders["reasons"]).view(np.uint64),
+            **{name: orders[name].copy() for name in plain},
+            "reasons": orders["reasons"].copy().view(np.uint64),
             "granted": ragged(_offsets(orders["granted"]), granted, granted_type),
             "parcels": ragged(_offsets(orders["parcels"]), parcels, parcels_type),
             "lines": ragged(_offsets(claims.rows["line_last"]), lines, lines_type),
@@ -153,7 +153,7 @@ def decided_of(decision: pa.RecordBatch) -> Decided:
 
 
 def _columns(rows: Rows) -> dict[str, npt.NDArray[Any] | pa.Array]:
-    return {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()}
+    return {name: rows[name].copy() for name in rows.dtype.names or ()}
 
 
 def _struct_rows(values: pa.StructArray, dtype: np.dtype[np.void]) -> Rows:

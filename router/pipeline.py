@@ -268,8 +268,8 @@ class ShardPath:
         ticket = self._log_outcome(Kind.EVENT_OUTCOMES, sequence, outcome, self.engine.tables_version, now_ms)
         self.log.wait(ticket)
         self.recall.keep(sequence, Kind.EVENTS, events, outcome)
+        self.published(sequence)  # first: the index then names a record that readers may see
         self.desk.apply(sequence, events, outcome)
-        self.published(sequence)
         return outcome
 
     def _answers_of(self, sequence: int) -> list[dict[str, Any]]:

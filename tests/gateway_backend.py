@@ -31,7 +31,7 @@ class ScriptedBackend:
         self.before: Callable[[int, BatchId], Any] | None = None  # awaited before each batch is decided
         self.batches: list[tuple[int, BatchId, int]] = []
         self.seen: dict[str, tuple[int, int, int]] = {}  # order_id -> shard, sequence, row
-        self.answered: dict[BatchId, U8] = {}
+        self.answered: dict[tuple[int, BatchId], U8] = {}
         self.documents: list[pa.RecordBatch] = []
         self.tables: dict[str, bytes] = {}
         self.reject: TableRejected | None = None
@@ -46,10 +46,10 @@ class ScriptedBackend:
         self.batches.append((shard, batch_id, wire.num_rows))
         if self.before is not None:
             await self.before(shard, batch_id)
-        if batch_id not in self.answered:
+        if (shard, batch_id) not in self.answered:
             self.documents += kept.to_batches()
-            self.answered[batch_id] = to_message(self._decide(shard, wire))
-        return self.answered[batch_id]
+            self.answered[shard, batch_id] = to_message(self._decide(shard, wire))
+        return self.answered[shard, batch_id]
 
     def _decide(self, shard: int, wire: pa.RecordBatch) -> pa.RecordBatch:
         count, sequence = wire.num_rows, len(self.answered) + 1
@@ -91,11 +91,16 @@ class ScriptedBackend:
         rows = [orjson.loads(line) for line in events.splitlines()]
         self.batches.append((shard, batch_id, len(rows)))
         return orjson.dumps(
-            [{"event_id": row["event_id"], "status": "applied", "shard": shard, "line": at + 1} for at, row in enumerate(rows)]
+            [
+                {"event_id": row["event_id"], "status": "applied", "shard": shard, "line": at + 1}
+                for at, row in enumerate(rows)
+            ]
         )
 
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
-        return orjson.dumps([{"movement_id": orjson.loads(row)["movement_id"], "status": "applied"} for row in rows.splitlines()])
+        return orjson.dumps(
+            [{"movement_id": orjson.loads(row)["movement_id"], "status": "applied"} for row in rows.splitlines()]
+        )
 
     async def put_table(self, name: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
         if self.reject is not None:
@@ -105,7 +110,9 @@ class ScriptedBackend:
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         batch = self._decide(0, from_message(orders, WIRE))
-        return to_message(batch.append_column(pa.field("cost_minor", pa.int64(), False), pa.array([5] * batch.num_rows, pa.int64())))
+        return to_message(
+            batch.append_column(pa.field("cost_minor", pa.int64(), False), pa.array([5] * batch.num_rows, pa.int64()))
+        )
 
     async def ready(self) -> tuple[bool, str]:
         return self.is_ready

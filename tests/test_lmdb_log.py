@@ -21,6 +21,8 @@ from actors.log_store import EPOCH_KEY, log_folder, log_key
 from router.config import LogConfig
 from router.records import DamagedRecord, Kind, LogFenced, MissingRecord, frame, write_documents
 
+pytestmark = pytest.mark.timeout(60)  # a waiter that nobody wakes must not hang the run
+
 ROOT = pathlib.Path(__file__).parent.parent
 CONFIG = LogConfig(log_bytes_max=64 << 20, disk_free_bytes_min=0)
 
@@ -260,6 +262,26 @@ def test_an_erased_document_is_gone_for_readers_that_had_it_cached(tmp_path):
     with opened(tmp_path) as log:
         assert log.reader().document(1, 1) is None
         assert [key[:2] for key in log.iterate(1)] == [(1, 0)]
+
+
+@pytest.mark.parametrize("made_so_far", [[], ["data.mdb"], ["data.mdb", "lock.mdb"]])
+def test_a_log_that_is_just_being_made_reads_as_empty(tmp_path, made_so_far):
+    log_folder(tmp_path).mkdir()
+    for name in made_so_far:
+        (log_folder(tmp_path) / name).touch()
+    reader = LogReader(tmp_path, 2)
+    assert reader.last_sequence(0) == 0 and reader.read(1, 0) is None and reader.document(1, 0) is None
+    reader.close()
+
+
+def test_a_copied_log_reads_without_its_lock_file_and_without_an_owner(tmp_path):
+    with opened(tmp_path / "original") as log:
+        log.wait(log.append(1, 0, record(1)))
+        log_folder(tmp_path / "copy").mkdir(parents=True)
+        log._environment.copy(str(log_folder(tmp_path / "copy")))
+    reader = LogReader(tmp_path / "copy", 2)
+    assert reader.last_sequence(0) == 1 and reader.read(1, 0) is not None
+    reader.close()
 
 
 WRITER = """

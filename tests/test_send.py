@@ -110,7 +110,7 @@ def test_a_window_smaller_than_a_block_still_sends_everything(
     orders: dict[str, pathlib.Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running(FakeRouter()) as fake:
-        code, summary = send(capsys, fake, orders["arrow"], "--format", "arrow", "--window", 1)
+        code, summary = send(capsys, fake, orders["ndjson"], "--window", 1)
         assert code == 0 and summary["answered"] == len(fake.known)
 
 

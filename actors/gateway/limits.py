@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.problems import Problem, raw_response
@@ -19,6 +19,7 @@ from router.config import Limits
 
 KEEP_ALIVE_S = 75.0
 PIPELINE_CHECK_S = 0.05
+LINGERING_S = 2.0  # after an answer that came before the end of its body, so that the client can read it
 READ_BUFFER_BYTES = 1 << 20  # a body is read ahead up to twice this
 PROGRESS_BYTES = 1024  # a body that is not a stream must bring as much within each idle deadline
 
@@ -55,6 +56,8 @@ class GatewayProtocol(RequestHandler):
         super().data_received(data)
         if self._request_count != heads:
             self._stop_head_deadline()
+            if isinstance(self._messages and self._messages[-1][0], _ErrInfo):
+                self._end_body()  # the fault lies in the body that is being read
         elif self._waiter is not None and self._head_deadline is None and data:
             self._start_head_deadline()  # the first bytes of a next request on a kept-alive connection
 
@@ -63,9 +66,7 @@ class GatewayProtocol(RequestHandler):
         request = self._current_request
         if request is None and not self._messages:
             return None
-        if request is not None and not request.content.is_eof():
-            self.body_truncated = True
-            request.content.feed_eof()
+        self._end_body()
         self._close_when_answered()
         return True
 
@@ -86,6 +87,13 @@ class GatewayProtocol(RequestHandler):
         response = problem.response()
         response.force_close()
         return response
+
+    def _end_body(self) -> None:
+        """The body under way will not be completed; what arrived of it can still be read."""
+        request = self._current_request
+        if request is not None and not request.content.is_eof():
+            self.body_truncated = True
+            request.content.feed_eof()
 
     def _close_when_answered(self) -> None:
         """Close after the last request that was sent before the client shut down its side."""
@@ -119,6 +127,7 @@ class GatewayServer(web.Server):
             access_log=None,
             auto_decompress=False,
             read_bufsize=READ_BUFFER_BYTES,
+            lingering_time=LINGERING_S,
         )
         self._limits = limits
         self.refused_connections = 0

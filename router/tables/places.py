@@ -15,13 +15,17 @@ import pyarrow as pa
 
 from kernels.place_cache import look_up_places, remember_place
 from router.ids import string_parts
+from router.string_table import StringTable
 from router.tables.compiled import I32, U8, Tables
-from router.tables.zones import ZonePatterns, place_of, relevant, zone_name
+from router.tables.countries import plain_postcode
+from router.tables.zones import Place, ZonePatterns, place_of, relevant, zone_name
 
 COUNTRY_UNKNOWN = 1
 POSTCODE_BAD = 2
 PLACES_MAX = 1 << 17  # addresses kept; about 60 bytes each
 _BYTES_A_PLACE = 24
+_WIDES_MAX = 1 << 14  # spellings of country and region kept
+_CHAINS_MAX = 1 << 16  # sets of matching texts kept
 
 
 _Texts = tuple[I32, U8, I32, U8, I32, U8]  # offsets and text of country, region, postcode
@@ -32,6 +36,15 @@ class Answer(NamedTuple):
     tax_area: int
     promotion_area: int
     flags: int
+
+
+class _Wide(NamedTuple):
+    """What country and region alone decide."""
+
+    country: str
+    chain: tuple[int, ...]
+    tax_area: int
+    promotion_area: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,8 @@ class PlaceResolver:
         assert self._patterns.texts == tables.places.zone_texts, "zone texts are stored in canonical spelling"
         offset, cover = tables.places.cover_offset.tolist(), tables.places.cover.tolist()
         self._covers = [frozenset(cover[offset[text] : offset[text + 1]]) for text in range(len(offset) - 1)]
+        self._wides: dict[tuple[str, str], _Wide] = {}
+        self._zones: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
         self._compiled: dict[str, re.Pattern[str] | None] = {}
         self._slots = np.zeros(2 * places_max, np.uint64)
         self._bounds = np.zeros(3 * places_max + 1, np.int32)
@@ -70,8 +85,9 @@ class PlaceResolver:
         missed = look_up_places(*parts, self._slots, self._bounds, self._keys, entry, misses)
         numbers, flags = self._numbers[entry], self._flags[entry]  # rows of misses are overwritten below
         fresh: dict[tuple[str, str, str], Answer] = {}
-        for row in misses[:missed].tolist():
-            address = (country[row].as_py(), region[row].as_py(), postcode[row].as_py())
+        rows = pa.array(misses[:missed])
+        texts = zip(*(column.take(rows).to_pylist() for column in (country, region, postcode)), strict=True)
+        for row, address in zip(misses[:missed].tolist(), texts, strict=True):
             if address not in fresh:
                 fresh[address] = self.answer(*address)
                 self._remember(row, parts, fresh[address])
@@ -82,18 +98,43 @@ class PlaceResolver:
 
     def answer(self, country: str, region: str, postcode: str) -> Answer:
         """The answer for one address, without the cache."""
-        place = place_of(country, region, postcode)
-        tables = self._tables
-        chain = relevant(self._patterns.matches(place), self._covers)
-        zone = tables.rates.zones.index(zone_name(self._patterns.texts, chain))
-        assert zone >= 0 or not chain, f"the zone {zone_name(self._patterns.texts, chain)!r} was not compiled"
-        area = f"{place.country}-{place.region}"
+        wide = self._wide(country, region)
+        plain = plain_postcode(postcode)
+        prefixes = tuple(self._patterns.prefixes(Place(wide.country, "", plain)))
         return Answer(
-            max(zone, 0),
-            _first(tables.taxes.area_ids.index(area), tables.taxes.area_ids.index(place.country)),
-            _first(tables.promotions.area_ids.index(area), tables.promotions.area_ids.index(place.country)),
-            self._judge(place.country, place.postcode),
+            self._zone(prefixes, wide.chain),
+            wide.tax_area,
+            wide.promotion_area,
+            self._judge(wide.country, plain),
         )
+
+    def _wide(self, country: str, region: str) -> _Wide:
+        """What country and region alone decide; kept, because few of them cover most addresses."""
+        known = self._wides.get((country, region))
+        if known is None:
+            if len(self._wides) >= _WIDES_MAX:
+                self._wides.clear()
+            place = place_of(country, region, "")
+            known = self._wides[country, region] = _Wide(
+                place.country,
+                tuple(self._patterns.matches(place)),
+                _area(self._tables.taxes.area_ids, place),
+                _area(self._tables.promotions.area_ids, place),
+            )
+        return known
+
+    def _zone(self, prefixes: tuple[int, ...], wide: tuple[int, ...]) -> int:
+        """The number of the zone of a place that matches these texts, narrowest first."""
+        known = self._zones.get((prefixes, wide))
+        if known is None:
+            if len(self._zones) >= _CHAINS_MAX:
+                self._zones.clear()
+            chain = relevant(dict.fromkeys((*prefixes, *wide)), self._covers)
+            name = zone_name(self._patterns.texts, chain)
+            known = self._tables.rates.zones.index(name) if chain else 0
+            assert known >= 0, f"the zone {name!r} was not compiled"
+            self._zones[prefixes, wide] = known
+        return known
 
     def _judge(self, country: str, postcode: str) -> int:
         number = self._tables.countries.index(country)
@@ -107,8 +148,10 @@ class PlaceResolver:
         if pattern is None or not postcode:  # whether a postcode is needed at all is not ours to say
             return 0
         # People write the country in front (SI-1000, LV-1010) or leave it out; both name the same place.
-        forms = (postcode, postcode.removeprefix(country), country + postcode)
-        return 0 if any(pattern.fullmatch(form) for form in forms) else POSTCODE_BAD
+        for form in (postcode, postcode.removeprefix(country), country + postcode):
+            if pattern.fullmatch(form):
+                return 0
+        return POSTCODE_BAD
 
     def _remember(self, row: int, parts: _Texts, answer: Answer) -> None:
         entry = remember_place(row, *parts, self._slots, self._bounds, self._keys, self._entries)
@@ -122,6 +165,7 @@ class PlaceResolver:
             self._entries += 1
 
 
-def _first(*numbers: int) -> int:
-    """The first number that names something; area 0 stands for any other place."""
-    return next((number for number in numbers if number >= 0), 0)
+def _area(areas: StringTable, place: Place) -> int:
+    """The region's area, else the country's, else 0: any other place."""
+    region = areas.index(f"{place.country}-{place.region}")
+    return region if region >= 0 else max(areas.index(place.country), 0)

@@ -1,0 +1,221 @@
+"""Acknowledgements as an Arrow IPC stream: the same names as in JSON, one record batch a batch of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kernels.write_references import write_references
+from router.arrays import numbers, ragged, record_batch, structs
+from router.columns import STATUS_NAMES
+from router.ids import string_parts
+from router.reasons import codes
+from router.string_table import StringTable
+from router.wire.ack_rows import REFERENCE_ROW, REFERENCE_SEQUENCE, AnswerLines, answer_lines, refusal_sentences
+from router.wire.batch import Refusal, WireBatch
+from router.wire.scan_json import gather
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+_ALLOCATION = pa.struct([("node", pa.string()), ("qty", pa.int32()), ("sku", pa.string())])
+_LINE = pa.struct(
+    [
+        ("line_id", pa.string()),
+        ("sku", pa.string()),
+        ("allocations", pa.list_(_ALLOCATION)),
+        ("backordered", pa.int32()),
+    ]
+)
+ANSWER = pa.schema(
+    [
+        ("order_id", pa.string()),
+        ("status", pa.string()),
+        ("total", pa.int64()),
+        ("currency", pa.string()),
+        ("discount", pa.int64()),
+        ("tax", pa.int64()),
+        ("shipping", pa.int64()),
+        ("lines", pa.list_(_LINE)),
+        ("parcels", pa.int32()),
+        ("promise_date", pa.date32()),
+        ("reasons", pa.list_(pa.string())),
+        ("duplicate", pa.bool_()),
+        ("cursor", pa.string()),
+        ("detail", pa.string()),  # null where nothing was refused
+        ("duplicate_of", pa.string()),
+        ("line", pa.int64()),  # row number of the body, from 1, of a row that cannot be an order
+    ]
+)
+_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_STATUS = pa.array(STATUS_NAMES)
+REFERENCE_BYTES = 3 * 20 + 2
+
+
+class ArrowAnswers:
+    """The answers of one stream: the schema first, then a batch for every batch, then the end mark."""
+
+    def __init__(self) -> None:
+        self._began = False
+
+    def encode(
+        self, wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32, nodes: StringTable, skus: StringTable
+    ) -> bytes:
+        return self._message(answer_batch(wire, ack, shard_of_row, nodes, skus))
+
+    def end(self, problem: tuple[str, str] | None) -> bytes:
+        """The end of the stream; a problem (code, sentence) goes before it as a row of status ``error``."""
+        if problem is None:
+            return (b"" if self._began else ANSWER.serialize().to_pybytes()) + _END
+        code, detail = problem
+        row = {name: None for name in ANSWER.names} | {"status": "error", "reasons": [code], "detail": detail}
+        return self._message(pa.RecordBatch.from_pylist([row], ANSWER)) + _END
+
+    def _message(self, batch: pa.RecordBatch) -> bytes:
+        schema = b"" if self._began else ANSWER.serialize().to_pybytes()
+        self._began = True
+        return b"".join((schema, batch.serialize()))
+
+
+def answer_batch(
+    wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32, nodes: StringTable, skus: StringTable
+) -> pa.RecordBatch:
+    """One row an order (ACK row i answers orders row i) and one a refusal, by position."""
+    assert ack.num_rows == wire.orders.num_rows == len(shard_of_row), "one answer an order"
+    rows = ack.num_rows
+    day = numbers(ack, "promise_day")
+    detail, details = refusal_sentences(wire, ack)
+    batch = record_batch(
+        ANSWER,
+        {
+            "order_id": wire.orders.column("order_id"),
+            "status": _taken(_STATUS, numbers(ack, "status")),
+            "currency": wire.orders.column("currency"),
+            **{name: ack.column(f"{name}_minor") for name in ("total", "discount", "tax", "shipping")},
+            "lines": _lines(wire, answer_lines(wire, ack), nodes, skus),
+            "parcels": ack.column("parcels"),
+            "promise_date": pa.array(day, mask=day < 0).cast(pa.date32()),
+            "reasons": _reasons(numbers(ack, "reasons")),
+            "duplicate": pa.array(numbers(ack, "duplicate").astype(np.bool_)),
+            "cursor": references(shard_of_row, numbers(ack, "sequence"), numbers(ack, "row")),
+            "detail": pa.array([*details, None], pa.string()).take(pa.array(detail % (len(details) + 1))),
+            "duplicate_of": _twins(numbers(ack, "twin")),
+            "line": pa.nulls(rows, pa.int64()),
+        },
+    )
+    return _with_refusals(batch, wire) if wire.refused else batch
+
+
+def _lines(wire: WireBatch, lines: AnswerLines, nodes: StringTable, skus: StringTable) -> pa.ListArray:
+    sent = _sent_lines(lines)
+    code = lines.sku_code[sent]
+    allocations = structs(
+        _ALLOCATION,
+        {"node": _taken(nodes.to_arrow(), lines.node), "qty": lines.qty, "sku": _components(wire, lines, code, skus)},
+    )
+    items = structs(
+        _LINE,
+        {
+            "line_id": _line_ids(wire, lines, sent),
+            "sku": _taken(wire.skus, code),
+            "allocations": ragged(lines.allocation_offsets, allocations, pa.list_(_ALLOCATION)),
+            "backordered": lines.backordered,
+        },
+    )
+    return ragged(lines.offsets, items, pa.list_(_LINE))
+
+
+def _sent_lines(lines: AnswerLines) -> I64:
+    """The batch's line behind each answered line."""
+    shift = lines.sent_offsets[:-1].astype(np.int64) - lines.offsets[:-1]
+    return np.arange(len(lines.backordered), dtype=np.int64) + np.repeat(shift, np.diff(lines.offsets))
+
+
+def _components(wire: WireBatch, lines: AnswerLines, code: I32, skus: StringTable) -> pa.StringArray:
+    """The allocation's own SKU where it is a component of the line's bundle, null where it is the line's SKU."""
+    line_of = np.repeat(np.arange(len(code)), np.diff(lines.allocation_offsets))
+    own = skus.find(wire.skus)[code][line_of]
+    differs = own != lines.sku
+    if not differs.any():
+        return pa.nulls(len(lines.sku), pa.string())
+    return pc.if_else(pa.array(differs), _taken(skus.to_arrow(), lines.sku), pa.scalar(None, pa.string()))
+
+
+def _line_ids(wire: WireBatch, lines: AnswerLines, sent: I64) -> pa.StringArray:
+    """The ids that were sent, the number of the line within its order where none was."""
+    given = wire.line_ids if len(sent) == len(wire.line_ids) else wire.line_ids.take(pa.array(sent))
+    offsets, _ = string_parts(given)
+    absent = np.diff(offsets) == 0
+    if not absent.any():
+        return given
+    counts = np.diff(lines.offsets)
+    place = np.arange(len(sent)) - np.repeat(lines.offsets[:-1], counts)
+    names = _taken(pa.array([str(number) for number in range(1, int(counts.max()) + 1)]), place)
+    return names if absent.all() else pc.if_else(pa.array(absent), names, given)
+
+
+def _taken(values: pa.StringArray, at: npt.NDArray[np.integer]) -> pa.StringArray:
+    """``values.take``, by the kernel that also cuts JSON into columns: three times as fast on short strings."""
+    offsets, text = string_parts(values)
+    assert not len(at) or (at.min() >= 0 and at.max() < len(values)), "a number outside its table"
+    padded = np.concatenate([text[: offsets[-1]], np.zeros(8, np.uint8)])
+    start = offsets[:-1][at].reshape(1, -1)
+    length = np.diff(offsets)[at].reshape(1, -1)
+    return gather(padded, start, length, len(at))[0]
+
+
+def _reasons(masks: U64) -> pa.ListArray:
+    """Codes of each row's mask; batches know few different masks."""
+    distinct, place = np.unique(masks, return_inverse=True)
+    return pa.array([codes(int(mask)) for mask in distinct], pa.list_(pa.string())).take(pa.array(place))
+
+
+def references(shard: npt.NDArray[np.integer], sequence: I64, row: npt.NDArray[np.integer]) -> pa.StringArray:
+    """shard:sequence:row as a column, null where the shard is negative."""
+    assert len(shard) == len(sequence) == len(row) and min(sequence.min(initial=0), row.min(initial=0)) >= 0
+    offsets = np.empty(len(shard) + 1, np.int32)
+    out = np.empty(len(shard) * REFERENCE_BYTES, np.uint8)
+    shards = shard.astype(np.int64)
+    size = write_references(shards, sequence, row.astype(np.int64), offsets, out)
+    absent = pa.array(shards >= 0).buffers()[1] if (shards < 0).any() else None
+    return pa.StringArray.from_buffers(len(shard), pa.py_buffer(offsets), pa.py_buffer(out[:size]), absent)
+
+
+def _twins(twin: I64) -> pa.StringArray:
+    """The order with the same basket, null where there is none."""
+    known = np.maximum(twin, 0)
+    return references(np.where(twin < 0, -1, twin >> 48), known >> 16 & REFERENCE_SEQUENCE, known & REFERENCE_ROW)
+
+
+def _with_refusals(batch: pa.RecordBatch, wire: WireBatch) -> pa.RecordBatch:
+    refused = pa.RecordBatch.from_pylist([_refusal_row(refusal) for refusal in wire.refused], ANSWER)
+    together = pa.concat_batches([batch, refused])
+    positions = np.concatenate([wire.positions, [refusal.position for refusal in wire.refused]])
+    return together.take(pa.array(np.argsort(positions, kind="stable")))
+
+
+def _refusal_row(refusal: Refusal) -> dict[str, object]:
+    empty: Sequence[object] = ()
+    return {
+        "order_id": refusal.order_id,
+        "status": "rejected",
+        "total": 0,
+        "currency": None,
+        "discount": 0,
+        "tax": 0,
+        "shipping": 0,
+        "lines": empty,
+        "parcels": 0,
+        "promise_date": None,
+        "reasons": codes(refusal.reasons),
+        "duplicate": False,
+        "cursor": None,
+        "detail": refusal.detail,
+        "duplicate_of": None,
+        "line": refusal.line_number,
+    }
