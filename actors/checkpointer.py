@@ -25,7 +25,9 @@ class Checkpointer:
     def due(self, log_bytes: int) -> bool:
         return log_bytes - self._log_bytes >= self._every_bytes and not self._writing()
 
-    def start(self, sequence: int, chains: Sequence[int], arrays: Mapping[str, npt.NDArray[np.generic]], log_bytes: int) -> None:
+    def start(
+        self, sequence: int, chains: Sequence[int], arrays: Mapping[str, npt.NDArray[np.generic]], log_bytes: int
+    ) -> None:
         """Write copies of the arrays in the background; the caller made sure that ``sequence`` is durable."""
         self.join()
         self._log_bytes = log_bytes

@@ -113,7 +113,7 @@ class Ledger:
 
     def _settle(self, answer: Answer) -> None:
         """Wait for the disk, then show readers what the record did to the cells."""
-        if answer.ticket is None:
+        if answer.ticket == 0:
             return
         self._log.wait(answer.ticket)
         with self._turn:
@@ -127,7 +127,7 @@ class Ledger:
         if kept is not None:
             self._path.engine.restore(kept.arrays)
             start, chains = kept.sequence + 1, kept.chains
-        return self._path.recover(start, chains)
+        return self._path.recover(start, self._tables.load, chains)
 
     def _checkpoint(self) -> None:
         self._log.wait(self._path.last_ticket)  # a checkpoint never runs ahead of the log

@@ -51,9 +51,7 @@ class OrderShard:
         desk = EventDesk(key, engine.index, OrderIndex(PrivateArena()))
         ledger = RemoteLedger(data.namespace)
         self._path = ShardPath(engine, desk, self._log, ledger, key)
-        self._checkpointer = Checkpointer(
-            data.shard(number), self._config.log.checkpoint_bytes, self._log.bytes_used
-        )
+        self._checkpointer = Checkpointer(data.shard(number), self._config.log.checkpoint_bytes, self._log.bytes_used)
         self._last_ticket = 0
         self._turn = threading.Condition()
         self._under_way = 0
@@ -188,9 +186,7 @@ class OrderShard:
         self._log.wait(self._last_ticket)  # a checkpoint never runs ahead of the log
         sequence = self._path.committed
         arrays = {
-            f"{prefix}{number}": array
-            for prefix, index in self._indexes()
-            for number, array in enumerate(index.dump())
+            f"{prefix}{number}": array for prefix, index in self._indexes() for number, array in enumerate(index.dump())
         }
         self._checkpointer.start(sequence, self._log.chains_at(sequence), arrays, self._log.bytes_used)
 

@@ -43,7 +43,10 @@ class RouteSummary:
 
 
 def route(
-    batches: Iterable[WireBatch], tables_folder: pathlib.Path, config: Config, folder: pathlib.Path | None,
+    batches: Iterable[WireBatch],
+    tables_folder: pathlib.Path,
+    config: Config,
+    folder: pathlib.Path | None,
     write: Callable[[bytes], object],
 ) -> RouteSummary:
     """Decide every order of the batches; acknowledgements go to ``write`` as JSON lines, in order.
@@ -75,9 +78,7 @@ def _count(
         summary.by_status[name] += count
 
 
-def _home(
-    folder: pathlib.Path | None, config: Config
-) -> tuple[U64, Callable[[str, int], Log], Callable[[], None]]:
+def _home(folder: pathlib.Path | None, config: Config) -> tuple[U64, Callable[[str, int], Log], Callable[[], None]]:
     """Key of ids, maker of logs, and what closes them."""
     if folder is None:
         return hash_key(secrets.token_bytes(16)), lambda _, parts: MemoryLog(parts), lambda: None

@@ -1,6 +1,6 @@
 """``serve``: starts the processes of a data folder, keeps them running, and ends them in order.
 
-    lock folder ─▶ compile kernels ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
+lock folder ─▶ compile kernels ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ SILENCE_MAX_S = 60.0  # engines that answer nobody for this long: Ray itself is 
 class Supervisor:
     """One running router."""
 
-    def __init__(self, folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool) -> None:
+    def __init__(
+        self, folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool
+    ) -> None:
         self._as_json = as_json
         self.data = DataFolder(folder)
         self.url = f"http://{host}:{port}"
@@ -61,7 +63,9 @@ class Supervisor:
                 signal.signal(number, lambda *_: self._stopping.set())
             warm_up()
             self._start(config_file)
-            print(msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}", flush=True)
+            print(
+                msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}", flush=True
+            )
             self._watch(config_file)
             return self._drain()
         finally:
@@ -99,7 +103,9 @@ class Supervisor:
                 raise Misconfigured(f"the gateway ended at once; is port {self._port} of {self._host} free?")
             time.sleep(0.05)
         if not self._stopping.is_set():
-            raise Misconfigured(f"{self.url}/readyz did not answer 200 within {READY_TIMEOUT_S:.0f} s; see the log above")
+            raise Misconfigured(
+                f"{self.url}/readyz did not answer 200 within {READY_TIMEOUT_S:.0f} s; see the log above"
+            )
 
     def _watch(self, config_file: pathlib.Path) -> None:
         """Restart gateways that end; start everything again when Ray itself is gone."""

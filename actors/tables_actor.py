@@ -22,8 +22,9 @@ from actors.table_store import TableStore
 from router.arrays import from_message, to_message
 from router.config import Config
 from router.errors import TableRejected, Unsupported
+from router.ledger import STOCK_RESULTS
 from router.tables.rows import parse_rows
-from router.tables.stock_rows import MOVEMENTS, movement_results, on_hand_movements, parse_movements
+from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
 
 Message = npt.NDArray[np.uint8]
 ANSWER_TIMEOUT_S = 60.0
@@ -64,7 +65,7 @@ class TablesOwner:
     def stock(self, body: bytes, now_ms: int) -> bytes:
         """Results of stock movements sent as NDJSON: a JSON array, one object a line."""
         parsed = parse_movements(body, self._store.load(self._store.current()), self._key)
-        results = from_message(self._ledger.stock(to_message(parsed.batch), now_ms), MOVEMENTS)
+        results = from_message(self._ledger.stock(to_message(parsed.batch), now_ms), STOCK_RESULTS)
         return msgspec.json.encode(movement_results(parsed, results))
 
     def _spread(self, version: int) -> None:

@@ -22,8 +22,8 @@ import ray
 
 from actors.data_folder import DataFolder
 from actors.ledger_actor import Ledger
-from actors.order_shard import OrderShard
 from actors.names import LEDGER, TABLES, engine_names, shard_name
+from actors.order_shard import OrderShard
 from actors.tables_actor import TablesOwner
 from router.config import Config
 
@@ -36,6 +36,7 @@ QUIET = {
     "ARROW_NUM_THREADS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_AUTH_MODE": "token",
 }
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
 

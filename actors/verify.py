@@ -1,7 +1,7 @@
 """``order-router verify``: recompute a data folder from its logs and compare with what it claims.
 
-    logs: every checksum, every chain, no gap      shards: replay ─▶ state hash ══ checkpoint + tail ─▶ state hash
-    ledger: replay ─▶ conservation, state hash     every outcome ══ the ledger's decision for it
+logs: every checksum, every chain, no gap      shards: replay ─▶ state hash ══ checkpoint + tail ─▶ state hash
+ledger: replay ─▶ conservation, state hash     every outcome ══ the ledger's decision for it
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from actors.checkpoints import read_latest
 from actors.data_folder import DataFolder
 from actors.log_reader import LogReader
+from actors.table_store import TableStore
 from router.arena import PrivateArena
 from router.columns import DECISION, OUTCOME
 from router.config import Config
@@ -65,6 +66,7 @@ class Verifier:
         self._config = config
         self._progress = progress
         self._key = data.key()
+        self._tables = TableStore(data.tables)
         self.verdict = Verdict()
 
     def run(self) -> Verdict:
@@ -88,7 +90,7 @@ class Verifier:
     def _ledger(self, reader: LogReader) -> None:
         self._progress("ledger: replaying")
         engine = LedgerEngine(self._config.policy, PrivateArena())
-        records = replay_ledger(engine, reader.iterate(1))
+        records = replay_ledger(engine, reader.iterate(1), self._tables.load)
         broken = engine.conservation()
         for cell in broken[:20]:
             self._find("ledger", f"{cell}: received differs from available + held + allocated + shipped")
@@ -97,7 +99,7 @@ class Verifier:
         if kept is not None:
             resumed = LedgerEngine(self._config.policy, PrivateArena())
             resumed.restore(kept.arrays)
-            replay_ledger(resumed, reader.iterate(kept.sequence + 1, kept.chains))
+            replay_ledger(resumed, reader.iterate(kept.sequence + 1, kept.chains), self._tables.load)
             if f"{resumed.state_hash():016x}" != fresh:
                 self._find("ledger", "checkpoint and tail give another state than a replay of the whole log")
         self.verdict.ledger = {

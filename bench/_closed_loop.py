@@ -11,11 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import uvloop
 
 from bench import _harness
+
+ANSWER_S_MAX = 30.0
 
 
 @dataclass
@@ -54,7 +57,8 @@ async def _drive(address: tuple[str, int], requests: Iterator[bytes], connection
     started_s = time.perf_counter()
     for client in clients:
         await loop.create_connection(functools.partial(_same, client), *address)
-    await asyncio.gather(*(client.done for client in clients))
+    async with asyncio.timeout(seconds_max + ANSWER_S_MAX):
+        await asyncio.gather(*(client.done for client in clients))
     load.elapsed_s = time.perf_counter() - started_s
     return load
 
@@ -73,8 +77,7 @@ class _Connection(asyncio.Protocol):
         self._sent_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._next()
 
     def data_received(self, data: bytes) -> None:

@@ -1,9 +1,11 @@
 """Advance orders through their lifecycle by table look-up.
 
-    after[row] = matrix[state[order of row], event[row]], rows in order, each seeing the rows before it
+after[row] = matrix[state[order of row], event[row]], rows in order, each seeing the rows before it
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from kernels._jit import IN_I64, IN_U8, IN_U8_2D, OUT_U8, VOID, kernel
 
@@ -11,7 +13,7 @@ NO_STATE = 255
 
 
 @kernel(VOID, IN_I64, IN_U8, IN_U8_2D, OUT_U8, OUT_U8, OUT_U8)
-def advance(slot, event, matrix, state, before, after):  # type: ignore[no-untyped-def]
+def advance(slot: Any, event: Any, matrix: Any, state: Any, before: Any, after: Any) -> None:
     """Apply events in row order to the states of the orders they name.
 
     slot (n) i64 place of the row's order in `state`; -1 = unknown order, row is refused IN

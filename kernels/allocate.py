@@ -17,7 +17,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels import reasons
-from kernels._jit import rule
+from kernels._jit import inlined_rule, rule
 from kernels.freight import DAY_MS, first_ship_day, floor_minor, free_ship_day, late_minor, parcel, promise_day
 from kernels.ledger_layout import (
     NO_DAY,
@@ -34,7 +34,7 @@ from kernels.plan_whole import plan_whole
 Array = npt.NDArray[Any]
 
 
-@rule
+@inlined_rule
 def want(sku: int, units: int, count: int, skus: Array, slots: Array, demands: Array) -> int:
     """Add units to the demand of a SKU; returns the number of demands."""
     slot = slots[sku]
@@ -48,7 +48,7 @@ def want(sku: int, units: int, count: int, skus: Array, slots: Array, demands: A
     return count + 1
 
 
-@rule
+@inlined_rule
 def gather(
     first: int, last: int, line_sku: Array, line_qty: Array, skus: Array, components: Array, slots: Array, demands: Array
 ) -> int:
@@ -67,7 +67,7 @@ def gather(
     return count
 
 
-@rule
+@inlined_rule
 def add_candidate(
     node: int, zone: int, lightest_g: int, known_ms: int, plan: Any, terms: Any, nodes: Array, lanes: Array,
     bands: Array, calendar: Array, goods_nodes: Array, capacity: Array, available: Array, candidates: Array,
@@ -100,7 +100,7 @@ def add_candidate(
     plan.candidates += 1
 
 
-@rule
+@inlined_rule
 def find_candidates(
     claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
     channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
@@ -142,7 +142,7 @@ def enough(plan: Any, nodes: Array, goods_nodes: Array, available: Array, candid
     return True
 
 
-@rule
+@inlined_rule
 def settle_whole(plan: Any, demands: Array, parcels: Array, take: Array) -> None:
     """Parcels and take of the plan plan_whole found."""
     for at in range(plan.parcels):
@@ -221,7 +221,7 @@ def plan_exactly(
     return False
 
 
-@rule
+@inlined_rule
 def price_parcels(
     plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, demands: Array,
     parcels: Array, take: Array,
@@ -279,7 +279,7 @@ def count_taken(plan: Any, demands: Array, take: Array) -> int:
     return total
 
 
-@rule
+@inlined_rule
 def plan_order(
     claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
     channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,

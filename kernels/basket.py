@@ -7,11 +7,13 @@ so that the ledger can tell "the same customer, the same basket" by comparing tw
 
 from __future__ import annotations
 
+from typing import Any
+
 from kernels._jit import IN_I32, IN_I64, IN_U64, OUT_U64, U64, VOID, kernel, rule
 
 
 @rule
-def _mix(value):  # type: ignore[no-untyped-def]
+def _mix(value: Any) -> Any:
     """Finaliser of a 64-bit mixing function (xor-shift-multiply, full avalanche)."""
     value = (value ^ (value >> U64(30))) * U64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> U64(27))) * U64(0x94D049BB133111EB)
@@ -19,7 +21,7 @@ def _mix(value):  # type: ignore[no-untyped-def]
 
 
 @kernel(VOID, IN_I64, IN_I32, IN_I32, IN_U64, OUT_U64)
-def basket(line_offset, sku, qty, customer, out):  # type: ignore[no-untyped-def]
+def basket(line_offset: Any, sku: Any, qty: Any, customer: Any, out: Any) -> None:
     """Number every order's basket.
 
     line_offset (n+1) i64 first line of each order IN

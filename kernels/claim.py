@@ -30,6 +30,7 @@ from kernels._jit import (
     OUT_I64,
     OUT_I64_2D,
     OUT_U8,
+    inlined_rule,
     kernel,
     rule,
 )  # fmt: skip
@@ -75,7 +76,7 @@ NOTHING = 2  # nothing is taken; stock may come
 IMPOSSIBLE = 3  # no node may, or can, ship this order
 
 
-@rule
+@inlined_rule
 def use_promotion(
     promotion: int, customer: int, promotion_code: Array, per_customer: Array, uses: Array, counts: Any,
     coupon_uses: Array,
@@ -91,7 +92,7 @@ def use_promotion(
     entry.count += 1
 
 
-@rule
+@inlined_rule
 def grant(
     claim: Any, out: Any, end: int, promotions: Array, promotion_code: Array, limit: Array, per_customer: Array,
     stackable: Array, first_order: Array, needs_coupon: Array, uses: Array, customers: Array, coupon_uses: Array,
@@ -129,7 +130,7 @@ def grant(
     return end
 
 
-@rule
+@inlined_rule
 def take_units(row: Any, target: Array, available: Array, stocked: Array) -> None:
     """Move the units of an allocation row out of available; the node's stock bit goes with the last one."""
     available[row.sku, row.node] -= row.qty
@@ -138,7 +139,7 @@ def take_units(row: Any, target: Array, available: Array, stocked: Array) -> Non
         stocked[row.sku, row.node >> 5] &= ~(1 << (row.node & 31))
 
 
-@rule
+@inlined_rule
 def take_day(node: int, day: int, parcels: int, capacity: Array) -> None:
     """Count parcels on a node's ship day; a day that had the place before is long past."""
     entry = capacity[node, day % capacity.shape[1]]
@@ -189,7 +190,7 @@ def short_reason(
     return mask if mask >= 0 else reasons.OUT_OF_STOCK
 
 
-@rule
+@inlined_rule
 def plan_row(
     claim: Any, out: Any, line_sku: Array, line_qty: Array, terms: Any, skus: Array, components: Array, nodes: Array,
     lanes: Array, bands: Array, calendar: Array, channel_nodes: Array, serve_nodes: Array, ship_nodes: Array,
@@ -224,7 +225,7 @@ def plan_row(
     return IMPOSSIBLE if impossible else NOTHING
 
 
-@rule
+@inlined_rule
 def status_of(verdict: int, outcome: int, short_stock: int) -> int:
     if outcome == IMPOSSIBLE or (outcome != COMPLETE and short_stock == SHORT_REJECT):
         return REJECTED
@@ -235,7 +236,7 @@ def status_of(verdict: int, outcome: int, short_stock: int) -> int:
     return PARTIALLY_ALLOCATED if outcome == SHORT else BACKORDERED
 
 
-@rule
+@inlined_rule
 def emit_parcels(end: int, plan: Any, parcels: Array, parcels_out: Array) -> int:
     for at in range(plan.parcels):
         row, parcel = parcels_out[end], parcels[at]
@@ -245,7 +246,7 @@ def emit_parcels(end: int, plan: Any, parcels: Array, parcels_out: Array) -> int
     return end
 
 
-@rule
+@inlined_rule
 def take_order(
     claim: Any, allocation_first: int, allocation_last: int, parcel_first: int, parcel_last: int, granted_first: int,
     granted_last: int, allocations: Array, parcels_out: Array, granted: Array, promotion_code: Array,
@@ -261,7 +262,7 @@ def take_order(
         use_promotion(granted[at], claim.customer, promotion_code, per_customer, uses, counts, coupon_uses)
 
 
-@rule
+@inlined_rule
 def open_order(out: Any, claim: Any, granted_end: int, parcel_end: int) -> None:
     """The answer of an order that is given nothing."""
     out.status, out.risk, out.reasons, out.twin = REJECTED, claim.risk, 0, -1
@@ -269,7 +270,7 @@ def open_order(out: Any, claim: Any, granted_end: int, parcel_end: int) -> None:
     out.granted, out.parcels = granted_end, parcel_end
 
 
-@rule
+@inlined_rule
 def describe_plan(out: Any, claim: Any, plan: Any) -> None:
     out.promise_day, out.cost_minor = plan.day, plan.cost_minor
     out.runner_up_minor = plan.runner_up_minor if plan.runner_up_minor < NO_PLAN else -1

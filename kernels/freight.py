@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import rule
+from kernels._jit import inlined_rule
 from kernels.ledger_layout import NO_DAY, NO_PLAN, ROLLS_MAX
 
 Array = npt.NDArray[Any]
@@ -24,7 +24,7 @@ DAY_MIN = 1_440
 DAY_MS = 86_400_000
 
 
-@rule
+@inlined_rule
 def open_day(day: int, node: int, day0: int, calendar: Array) -> int:
     """First open day of the node at or after ``day``."""
     column = day - day0
@@ -33,7 +33,7 @@ def open_day(day: int, node: int, day0: int, calendar: Array) -> int:
     return day
 
 
-@rule
+@inlined_rule
 def first_ship_day(known_ms: int, node: int, cutoff_min: int, day0: int, calendar: Array) -> int:
     """Day on which the node can ship an order known since this time, were it not full."""
     column = min(max(known_ms // DAY_MS - day0, 0), calendar.shape[1] - 1)
@@ -44,14 +44,14 @@ def first_ship_day(known_ms: int, node: int, cutoff_min: int, day0: int, calenda
     return open_day(day, node, day0, calendar)
 
 
-@rule
+@inlined_rule
 def parcels_on(node: int, day: int, capacity: Array) -> int:
     """Parcels counted so far for the node's ship day."""
     entry = capacity[node, day % capacity.shape[1]]
     return entry.parcels if entry.day == day else 0
 
 
-@rule
+@inlined_rule
 def free_ship_day(first: int, node: int, limit: int, day0: int, calendar: Array, capacity: Array) -> int:
     """The first of the next open days on which the node has room for a parcel, -1 when all are full."""
     if limit < 0:
@@ -64,7 +64,7 @@ def free_ship_day(first: int, node: int, limit: int, day0: int, calendar: Array,
     return -1
 
 
-@rule
+@inlined_rule
 def promise_day(ship_day: int, days: int, node: int, day0: int, calendar: Array) -> int:
     """Day of arrival after ``days`` open days of the node."""
     day = ship_day
@@ -73,7 +73,7 @@ def promise_day(ship_day: int, days: int, node: int, day0: int, calendar: Array)
     return day
 
 
-@rule
+@inlined_rule
 def late_minor(day: int, plan: Any, terms: Any) -> int:
     """Penalty of a parcel that arrives on ``day``."""
     if plan.promise_by_day < 0 or day <= plan.promise_by_day:
@@ -81,7 +81,7 @@ def late_minor(day: int, plan: Any, terms: Any) -> int:
     return (day - plan.promise_by_day) * terms.late_penalty_minor
 
 
-@rule
+@inlined_rule
 def parcel(
     weight_g: int, by_day: int, candidate: Any, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array
 ) -> tuple[int, int, int]:
@@ -116,7 +116,7 @@ def parcel(
     return best_cost, best_day, best_row
 
 
-@rule
+@inlined_rule
 def floor_minor(lightest_g: int, candidate: Any, plan: Any, terms: Any, nodes: Array, bands: Array) -> int:
     """Lower bound of any parcel from this node: its cheapest band that takes the lightest unit or more."""
     handling = nodes[candidate.node].handling_minor

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import rule
+from kernels._jit import inlined_rule, rule
 
 Array = npt.NDArray[Any]
 
@@ -75,7 +75,7 @@ def give_back(plan: Any, demands: Array, parcels: Array, take: Array) -> None:
     plan.parcels = kept
 
 
-@rule
+@inlined_rule
 def draw(
     index: int, units: int, count: int, demands: Array, parcels: Array, take: Array, allocations: Array
 ) -> int:
@@ -96,7 +96,7 @@ def draw(
     return count
 
 
-@rule
+@inlined_rule
 def hand_out(
     first: int, last: int, count: int, line_sku: Array, line_qty: Array, skus: Array, components: Array, slots: Array,
     plan: Any, demands: Array, parcels: Array, take: Array, backordered: Array, line_end: Array, allocations: Array,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels import reasons
-from kernels._jit import rule
+from kernels._jit import inlined_rule
 from kernels.windows import find_ever, find_recent, rotate
 
 Array = npt.NDArray[Any]
@@ -25,7 +25,7 @@ VELOCITY, BASKET = 0, 1  # rows of windows
 LEVEL_SHIFT = 6  # the usual value is kept times 64
 
 
-@rule
+@inlined_rule
 def recent_orders(customer: int, placed_at_ms: int, window: Any, velocity: Array) -> int:
     """Orders of the customer within the window, not counting this one."""
     generation = window.generation
@@ -39,7 +39,7 @@ def recent_orders(customer: int, placed_at_ms: int, window: Any, velocity: Array
     return count
 
 
-@rule
+@inlined_rule
 def same_basket(basket: int, placed_at_ms: int, window: Any, baskets: Array) -> int:
     """Reference of the latest order with this basket within the window, -1 none."""
     for generation in range(window.generation, window.generation - 2, -1):
@@ -50,7 +50,7 @@ def same_basket(basket: int, placed_at_ms: int, window: Any, baskets: Array) -> 
     return -1
 
 
-@rule
+@inlined_rule
 def far_above_usual(claim: Any, terms: Any, channels: Array) -> bool:
     """Whether the order's value exceeds value_factor times the channel's usual, once that is known."""
     if claim.channel_key == 0 or terms.value_factor == 0:
@@ -61,7 +61,7 @@ def far_above_usual(claim: Any, terms: Any, channels: Array) -> bool:
     return claim.value_minor // terms.value_factor > entry.value >> LEVEL_SHIFT
 
 
-@rule
+@inlined_rule
 def judge(claim: Any, out: Any, terms: Any, channels: Array, windows: Array, velocity: Array, baskets: Array) -> int:
     """PROCEED, HOLD or REJECT by risk and windows; fills the order's risk, reasons and twin."""
     verdict = claim.admission
@@ -88,14 +88,14 @@ def judge(claim: Any, out: Any, terms: Any, channels: Array, windows: Array, vel
     return verdict
 
 
-@rule
+@inlined_rule
 def rotate_windows(placed_at_ms: int, windows: Array) -> None:
     for index in range(2):
         if windows[index].window_ms > 0:
             rotate(placed_at_ms, windows[index])
 
 
-@rule
+@inlined_rule
 def remember_recent(key: int, window: Any, entries: Array) -> int:
     """Place of the key in the current generation, added when it is new."""
     at = find_recent(key, window.generation, entries)
@@ -106,7 +106,7 @@ def remember_recent(key: int, window: Any, entries: Array) -> int:
     return at
 
 
-@rule
+@inlined_rule
 def remember_channel(claim: Any, value_orders_min: int, counts: Any, channels: Array) -> None:
     """Move the channel's usual value: the plain mean of its first orders, then by 1/64 of the difference."""
     if claim.channel_key == 0:
@@ -122,7 +122,7 @@ def remember_channel(claim: Any, value_orders_min: int, counts: Any, channels: A
         entry.value += claim.value_minor - (entry.value >> LEVEL_SHIFT)
 
 
-@rule
+@inlined_rule
 def remember(
     claim: Any, reference: int, value_orders_min: int, counts: Any, customers: Array, channels: Array, windows: Array,
     velocity: Array, baskets: Array,

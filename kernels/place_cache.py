@@ -101,7 +101,7 @@ def look_up_places(
     entry (n) int64 number of the row's entry, -1 none OUT
     misses (n) int64 the rows without one, ascending OUT (as many as returned)
 
-    Invariant: an entry's key equals the row's texts byte for byte. Cost: about 25 ns a row.
+    Invariant: an entry's key equals the row's texts byte for byte. Cost: about 50 ns a row.
     """
     mask = np.uint64(slots.size) - ONE
     missed = 0

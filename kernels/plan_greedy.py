@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import rule
+from kernels._jit import inlined_rule, rule
 from kernels.freight import parcel
 from kernels.ledger_layout import NO_PLAN, PLAN_FASTEST
 
 Array = npt.NDArray[Any]
 
 
-@rule
+@inlined_rule
 def units_at(sku: int, node: int, goods_class: int, available: Array, nodes: Array, goods_nodes: Array) -> int:
     """Units of a SKU this node may promise: what is available beyond its safety stock, if it takes such goods."""
     if not goods_nodes[goods_class, node >> 5] >> (node & 31) & 1:

@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import rule
+from kernels._jit import inlined_rule, rule
 from kernels.freight import parcel
 from kernels.ledger_layout import NO_DAY, NO_PLAN, PLAN_FEWEST
 
 Array = npt.NDArray[Any]
 
 
-@rule
+@inlined_rule
 def offer(slot: int, cost: int, day: int, nodes: int, sets: int, states: Array) -> None:
     """Keep the two best entries with different nodes in states[slot] and states[slot + 1]."""
     best = states[slot]
@@ -40,14 +40,14 @@ def offer(slot: int, cost: int, day: int, nodes: int, sets: int, states: Array) 
         second.cost, second.day, second.nodes, second.sets = cost, day, nodes, sets
 
 
-@rule
+@inlined_rule
 def clear_states(first: int, last: int, states: Array) -> None:
     for slot in range(first, last):
         state = states[slot]
         state.cost, state.day, state.nodes, state.sets = NO_PLAN, NO_DAY, -1, 0
 
 
-@rule
+@inlined_rule
 def weigh_subsets(plan: Any, demands: Array) -> None:
     """Weight of every set of demands."""
     plan.subset_weight_g[0] = 0
@@ -57,7 +57,7 @@ def weigh_subsets(plan: Any, demands: Array) -> None:
             plan.subset_weight_g[low + (1 << demand)] = plan.subset_weight_g[low] + weight
 
 
-@rule
+@inlined_rule
 def offer_singles(
     plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, states: Array
 ) -> int:
@@ -113,7 +113,7 @@ def extend(index: int, whole: int, covered: int, parcels: int, bound: int, plan:
         subset = (subset - 1) & inside
 
 
-@rule
+@inlined_rule
 def pick(limit: int, plan: Any, terms: Any, states: Array) -> None:
     """Best and second best complete plan of at most ``limit`` parcels into the plan; parcels 0 when there is none."""
     width = 1 << plan.demands
@@ -156,7 +156,7 @@ def combine(
             bound = min(bound, plan.runner_up_minor)
 
 
-@rule
+@inlined_rule
 def plan_whole(
     plan: Any,
     terms: Any,

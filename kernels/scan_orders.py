@@ -59,7 +59,8 @@ from kernels.read_words import word_at
 Array = npt.NDArray[Any]
 U = np.uint64
 
-# What an action says about a key: bit 0-7 its own bit, 8-15 its kind, 16-23 its field (row of the output).
+# What an action says about a key: bit 0-7 its own bit, 8-15 its kind, 16-23 its field (row of the output),
+# 24-26 the level it belongs to, 27-30 its length.
 UNKNOWN, TEXT, TIME, NUMBER, OBJECT, COUPONS, LINES, LINE_TEXT, LINE_NUMBER = range(9)
 ORDER_LEVEL, LINE_LEVEL = 0, 6  # 1-5: customer, ship_to, bill_to, payment, shipping
 LINE_BITS = U(0xF) << U(60)  # bits of the keys of one line; cleared at its start
@@ -113,7 +114,7 @@ def read_key(
     action: Int = UNKNOWN
     if length >= 0:
         slot = key_slot(low, high, level, mixer)
-        if key_low[slot] == low and key_high[slot] == high and (key_action[slot] >> 24) == level:
+        if key_low[slot] == low and key_high[slot] == high and (key_action[slot] >> 24) == (level | length << 3):
             action = key_action[slot]
     if action == UNKNOWN:
         position = skip_string(text, position)
@@ -373,7 +374,7 @@ def scan_orders(
     first_line             int64  number of the first line; blank lines count but give no row               IN
     key_low     (256)      uint64 first 8 bytes of the known key in each hash slot, 0 = empty               IN
     key_high    (256)      uint64 its next 8 bytes                                                          IN
-    key_action  (256)      int32  its level, field, kind and bit, see the constants above                   IN
+    key_action  (256)      int32  its length, level, field, kind and bit, see above                   IN
     mixer       (2)        uint64 multipliers that give each known key a slot of its own                    IN
     text_start  (T, rows)  int32  where each text field starts, bytes from TEXT_BASE or SPILL_BASE          OUT
     text_length (T, rows)  int32  its length in bytes, 0 = absent or empty                                  OUT

@@ -7,6 +7,8 @@ What needs memory of other orders (velocity, usual value, same basket) is added 
 
 from __future__ import annotations
 
+from typing import Any
+
 from kernels._jit import I64, IN_I32, IN_I64, IN_U8, OUT_I32, OUT_U64, U64, VOID, kernel
 from kernels.reasons import RISK_ADDRESS, RISK_QTY
 
@@ -14,7 +16,7 @@ QTY_SUSPICIOUS, POINTS_ADDRESS, POINTS_QTY = range(3)
 
 
 @kernel(VOID, IN_I64, IN_I32, IN_U8, IN_I64, OUT_I32, OUT_U64)
-def score_risk(line_offset, qty, address_differs, rules, risk, reasons):  # type: ignore[no-untyped-def]
+def score_risk(line_offset: Any, qty: Any, address_differs: Any, rules: Any, risk: Any, reasons: Any) -> None:
     """Set points and add the reasons of the rules that fired.
 
     line_offset (n+1) i64 first line of each order IN

@@ -8,6 +8,8 @@ Rules read compiled tables only; what needs text (countries, postcodes, coupons)
 
 from __future__ import annotations
 
+from typing import Any
+
 from kernels._jit import (
     I64,
     IN_I16,
@@ -53,12 +55,12 @@ FLAG_COUNTRY_UNKNOWN, FLAG_POSTCODE_BAD, FLAG_COUPON_UNKNOWN, FLAG_SERVICE_UNKNO
 
 
 @rule
-def _bit(number):  # type: ignore[no-untyped-def]
+def _bit(number: Any) -> Any:
     return U64(1) << U64(number)
 
 
 @rule
-def _order_rules(flags, missing, currency, placed_at_ms, lines, limits):  # type: ignore[no-untyped-def]
+def _order_rules(flags: Any, missing: Any, currency: Any, placed_at_ms: Any, lines: Any, limits: Any) -> Any:
     """Reasons of the order's own fields."""
     found = U64(0)
     if missing != 0:
@@ -83,7 +85,7 @@ def _order_rules(flags, missing, currency, placed_at_ms, lines, limits):  # type
 
 
 @rule
-def _price_rules(given, listed, limits):  # type: ignore[no-untyped-def]
+def _price_rules(given: Any, listed: Any, limits: Any) -> Any:
     """Reasons of a line's price; ``given`` and ``listed`` are -1 where there is none."""
     if given < -1 or given > limits[UNIT_PRICE_MAX]:
         return _bit(PRICE_RANGE)
@@ -95,7 +97,7 @@ def _price_rules(given, listed, limits):  # type: ignore[no-untyped-def]
 
 
 @rule
-def _counting_price(given, listed, limits):  # type: ignore[no-untyped-def]
+def _counting_price(given: Any, listed: Any, limits: Any) -> Any:
     """The price that counts: the channel's where it gave a possible one, else the catalogue's; -1 = none."""
     if given > limits[UNIT_PRICE_MAX]:
         return I64(-1)
@@ -124,27 +126,27 @@ def _counting_price(given, listed, limits):  # type: ignore[no-untyped-def]
     OUT_I64,
     OUT_I64,
 )
-def validate(  # type: ignore[no-untyped-def]
-    line_offset,
-    sku,
-    qty,
-    unit_price_minor,
-    currency,
-    placed_at_ms,
-    flags,
-    missing,
-    sku_active,
-    price_minor,
-    limits,
-    stamp_base,
-    seen_stamp,
-    seen_line,
-    reasons,
-    reason_line,
-    qty_out,
-    price_out,
-    list_price_out,
-):
+def validate(
+    line_offset: Any,
+    sku: Any,
+    qty: Any,
+    unit_price_minor: Any,
+    currency: Any,
+    placed_at_ms: Any,
+    flags: Any,
+    missing: Any,
+    sku_active: Any,
+    price_minor: Any,
+    limits: Any,
+    stamp_base: Any,
+    seen_stamp: Any,
+    seen_line: Any,
+    reasons: Any,
+    reason_line: Any,
+    qty_out: Any,
+    price_out: Any,
+    list_price_out: Any,
+) -> None:
     """Set every order's reasons and every line's quantity and price that count.
 
     line_offset (n+1) i64 first line of each order IN
@@ -191,11 +193,13 @@ def validate(  # type: ignore[no-untyped-def]
                 if seen_stamp[item] == stamp_base + order and limits[LINES_MODE] != KEEP:
                     if limits[LINES_MODE] == REFUSE:
                         wrong |= _bit(LINE_DUPLICATE)
-                    elif price_out[seen_line[item]] == _counting_price(unit_price_minor[line], listed, limits):
-                        if qty_out[seen_line[item]] + units <= limits[QTY_MAX]:
-                            qty_out[seen_line[item]] += units
-                            value += units * max(price_out[seen_line[item]], 0)
-                            units = I64(0)
+                    elif (
+                        price_out[seen_line[item]] == _counting_price(unit_price_minor[line], listed, limits)
+                        and qty_out[seen_line[item]] + units <= limits[QTY_MAX]
+                    ):
+                        qty_out[seen_line[item]] += units
+                        value += units * max(price_out[seen_line[item]], 0)
+                        units = I64(0)
                 else:
                     seen_stamp[item] = stamp_base + order
                     seen_line[item] = line

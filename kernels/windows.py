@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, VOID, kernel, rule
+from kernels._jit import I64, VOID, inlined_rule, kernel, rule
 from kernels.ledger_layout import IO_ENTRIES, IO_GENERATIONS
 
 Array = npt.NDArray[Any]
 
 
-@rule
+@inlined_rule
 def rotate(placed_at_ms: int, window: Any) -> None:
     """Begin a new generation when it is time."""
     passed_ms = placed_at_ms - window.started_ms
@@ -39,7 +39,7 @@ def rotate(placed_at_ms: int, window: Any) -> None:
         window.entries = 0
 
 
-@rule
+@inlined_rule
 def find_recent(key: int, generation: int, entries: Array) -> int:
     """Place of the key in a generation, or the free place where it would stand."""
     half = generation & 1
@@ -50,7 +50,7 @@ def find_recent(key: int, generation: int, entries: Array) -> int:
     return at
 
 
-@rule
+@inlined_rule
 def find_ever(key: int, tag: int, entries: Array) -> int:
     """Place of (key, tag) in a table for ever, or the free place where it would stand."""
     last = entries.shape[0] - 1

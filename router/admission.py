@@ -92,7 +92,7 @@ class Admitter:
     def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
         offset, values = list_parts(wire.column("lines"))
         code = struct_numbers(values, "sku_code")
-        assert len(code) == 0 or (0 <= int(code.min()) and int(code.max()) < len(skus)), "sku_code beyond its strings"
+        assert len(code) == 0 or (int(code.min()) >= 0 and int(code.max()) < len(skus)), "sku_code beyond its strings"
         number = self.tables.skus.ids.find(skus)
         return WireLines(
             offset.astype(np.int64),
@@ -224,9 +224,7 @@ class Admitter:
             placed_at_ms=columns["placed_at_ms"],
             coupons=coupons,
         )
-        columns["promotions"] = ragged(
-            offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type
-        )
+        columns["promotions"] = ragged(offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type)
 
     def _admission(self, reasons: U64) -> npt.NDArray[np.int8]:
         admission = np.full(len(reasons), Admission.PROCEED, np.int8)

@@ -153,9 +153,7 @@ CLAIMS = _schema(
         pa.list_(
             pa.field(
                 "item",
-                pa.struct(
-                    [pa.field("sku", pa.int32(), nullable=False), pa.field("qty", pa.int32(), nullable=False)]
-                ),
+                pa.struct([pa.field("sku", pa.int32(), nullable=False), pa.field("qty", pa.int32(), nullable=False)]),
                 nullable=False,
             )
         ),

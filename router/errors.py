@@ -59,7 +59,7 @@ class TableRejected(Refused):
         assert 0 < len(errors) <= count
         first = errors[0]
         where = f"row {first.row}" + (f", field {first.field}" if first.field else "")
-        super().__init__(f"{table}: {count} bad row entries, nothing applied; {where}: {first.detail}")
+        super().__init__(f"{table}: {count} faults in its rows, nothing applied; {where}: {first.detail}")
         self.table = table
         self.errors = errors  # the first ones; ``count`` has all
         self.count = count

@@ -1,28 +1,28 @@
 """The ledger's half of the path: decide or move once per (shard, sequence), log it, show it to readers.
 
-    decide ─▶ known? ── yes ─▶ the answer of the log
-                │ no
-                ▼
-            engine.decide ─▶ log (claims + decision, by_batch) ─(durable)─▶ publish
+decide ─▶ known? ── yes ─▶ the answer of the log
+            │ no
+            ▼
+        engine.decide ─▶ log (claims + decision, by_batch) ─(durable)─▶ publish
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from router.arrays import from_message, to_message
-from router.columns import CLAIMS, DECISION
+from router.cells import Touched
+from router.columns import CLAIMS
 from router.ledger import MOVES, LedgerEngine
 from router.order_events import Moves
 from router.ports import Log
 from router.records import INPUT, Kind, frame, serialize
-from router.replay import replay_ledger
+from router.replay import TablesOf, replay_ledger
 from router.tables.stock_rows import MOVEMENTS
 
 Message = npt.NDArray[np.uint8]
@@ -35,11 +35,13 @@ class StaleOwner(Exception):
 
 @dataclass
 class Answer:
-    """What a caller gets once ``ticket`` is durable; None = it was durable before."""
+    """What a caller gets once ``ticket`` is durable."""
 
     message: Message
-    ticket: int | None
-    touched: Any = None  # cells to publish
+    ticket: int = 0  # 0: it was durable before
+    sequence: int = 0
+    by_batch: tuple[int, int] | None = None
+    touched: Touched | None = None  # cells to publish
 
 
 class LedgerPath:
@@ -50,7 +52,7 @@ class LedgerPath:
         self._log = log
         self.sequence = log.last_sequence(INPUT)
         self._epochs: dict[int, int] = {}
-        self._unsettled: OrderedDict[tuple[int, int], Answer] = OrderedDict()
+        self._unsettled: deque[Answer] = deque()  # logged, not yet shown to readers; in order of their tickets
         self.last_ticket = 0
 
     @property
@@ -75,30 +77,29 @@ class LedgerPath:
         known = self._known(shard, sequence, epoch, None)
         if known is not None:
             return known
-        batch = pa.RecordBatch.from_pylist(
-            [{"kind": kind, "sku": sku, "node": node, "qty": qty} for kind, sku, node, qty in moves], schema=MOVES
-        )
-        self.engine.move(batch, now_ms)
+        batch = pa.RecordBatch.from_pylist([move._asdict() for move in moves], schema=MOVES)
+        self.engine.move(batch)
         return self._log_answer(Kind.MOVES, [serialize(batch)], NOTHING, (shard, sequence), 0, now_ms)
 
     def stock(self, movements: Message, now_ms: int) -> Answer:
         """Stock movements; each is idempotent by its own id, so a repeat is answered row by row."""
         batch = from_message(movements, MOVEMENTS)
-        results = to_message(self.engine.stock(batch, now_ms))
+        results = to_message(self.engine.stock(batch))
         return self._log_answer(Kind.STOCK, [serialize(batch)], results, None, 0, now_ms)
 
     def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
         return to_message(self.engine.quote(tables_version, from_message(claims, CLAIMS), now_ms))
 
     def publish(self, answer: Answer) -> None:
-        """Show readers the cells of a durable record."""
-        self.engine.publish(answer.touched, self.sequence)
-        for key in [key for key, waiting in self._unsettled.items() if waiting is answer]:
-            del self._unsettled[key]
+        """Show readers the cells of a durable record, and of every record before it: newer cells come last."""
+        while self._unsettled and self._unsettled[0].ticket <= answer.ticket:
+            settled = self._unsettled.popleft()
+            self.engine.publish(settled.touched, settled.sequence)
 
-    def recover(self, from_sequence: int, chains: list[int] | None = None) -> int:
+    def recover(self, from_sequence: int, tables_of: TablesOf, chains: list[int] | None = None) -> int:
         """Replay the log from a sequence on; returns the records replayed."""
-        replayed = replay_ledger(self.engine, self._log.iterate(from_sequence, chains))
+        replayed = replay_ledger(self.engine, self._log.iterate(from_sequence, chains), tables_of)
+        self.engine.take_touched()
         self.engine.publish(None, self.sequence)
         return replayed
 
@@ -107,14 +108,15 @@ class LedgerPath:
         if epoch < newest:
             raise StaleOwner(f"shard {shard} with epoch {epoch} was replaced by epoch {newest}")
         self._epochs[shard] = epoch
-        if (shard, sequence) in self._unsettled:
-            return self._unsettled[shard, sequence]
+        for waiting in self._unsettled:
+            if waiting.by_batch == (shard, sequence):
+                return waiting
         at = self._log.find_batch(shard, sequence)
         if at is None:
             return None
         record = self._log.read(at, INPUT)
         assert record is not None
-        return Answer(NOTHING if message is None else np.frombuffer(record.messages[message], np.uint8), None)
+        return Answer(NOTHING if message is None else np.frombuffer(record.messages[message], np.uint8))
 
     def _log_answer(
         self,
@@ -138,7 +140,6 @@ class LedgerPath:
             batch_number=shard,
         )
         self.last_ticket = self._log.append(self.sequence, INPUT, record, by_batch=by_batch)
-        waiting = Answer(answer, self.last_ticket, self.engine.take_touched())
-        if by_batch is not None:
-            self._unsettled[by_batch] = waiting
+        waiting = Answer(answer, self.last_ticket, self.sequence, by_batch, self.engine.take_touched())
+        self._unsettled.append(waiting)
         return waiting

@@ -50,7 +50,7 @@ class DirectLedger:
         return self._settled(self.path.stock(movements, now_ms))
 
     def _settled(self, answer: Answer) -> Message:
-        if answer.ticket is not None:
+        if answer.ticket:
             self._log.wait(answer.ticket)
             self.path.publish(answer)
         return answer.message
@@ -76,7 +76,7 @@ class LocalRouter:
 
     def recover(self, tables_of: Callable[[int], Tables]) -> None:
         """Replay every log; the ledger first, because shards ask it to finish what was under way."""
-        self.ledger.path.recover(1)
+        self.ledger.path.recover(1, tables_of)
         for shard in self.shards:
             shard.recover(1, tables_of)
 
@@ -84,9 +84,7 @@ class LocalRouter:
         """ACK rows of a decoded batch, in the order of its rows."""
         parts = split_batch(wire, self._key, len(self.shards))
         answers = [
-            self.shards[part.shard].submit(
-                OrderBatch(self._batch_id(), part.orders, part.skus, part.documents, now_ms)
-            )
+            self.shards[part.shard].submit(OrderBatch(self._batch_id(), part.orders, part.skus, part.documents, now_ms))
             for part in parts
         ]
         return merge_answers(wire, parts, answers)

@@ -1,6 +1,6 @@
 """Lifecycle events of orders: read, checked against the tables of ``router/lifecycle.py``, applied.
 
-    lines ─▶ read_events ─▶ EVENTS ─(log part 0)─▶ decide ─▶ EVENT_OUTCOME + moves ─(ledger, log part 1)─▶ apply ─▶ results
+    read_events ─▶ EVENTS ─(log part 0)─▶ decide ─▶ EVENT_OUTCOME, moves ─(ledger, log part 1)─▶ apply ─▶ results
 
 An event is idempotent by its ``event_id``: a repeat is answered ``duplicate`` and changes nothing. A report that
 changes nothing (a second scan of one parcel) is answered ``unchanged``, so that one change of state is
@@ -10,7 +10,7 @@ exactly one version of the order.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -38,7 +38,19 @@ from router.order_index import OrderIndex
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
-Moves = list[tuple[int, int, int, int]]  # (Move, sku, node, qty)
+
+
+class StockMove(NamedTuple):
+    """Units of one order that change their account in one cell of the ledger."""
+
+    kind: int  # lifecycle.Move
+    sku: int
+    node: int
+    qty: int
+    ship_day: int  # a parcel of this day of the node is given back as well, -1 = none
+
+
+Moves = list[StockMove]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -219,8 +231,24 @@ def _moves(outcome: pa.RecordBatch, recall: Recall) -> Moves:
             continue
         move = move_of(unpack_state(before)[0], unpack_state(after)[0])
         if move is not Move.NONE:
-            moves += [(int(move), sku, node, qty) for (sku, node), qty in units_of(recall, order).items()]
+            moves += _order_moves(move, units_of(recall, order), _ship_days(recall, order))
     return moves
+
+
+def _order_moves(move: Move, units: dict[tuple[int, int], int], ship_day: dict[int, int]) -> Moves:
+    """One row a cell; the first row of a node gives its parcel back where the order will not ship."""
+    gives_back = move in (Move.CANCEL, Move.RELEASE)
+    return [
+        StockMove(int(move), sku, node, qty, ship_day.pop(node, -1) if gives_back else -1)
+        for (sku, node), qty in units.items()
+    ]
+
+
+def _ship_days(recall: Recall, order: int) -> dict[int, int]:
+    """Ship day of the order's parcel from each node."""
+    _, outcome = recall.orders(order >> 16)
+    parcels = outcome.column("parcels").slice(order & 0xFFFF, 1).to_pylist()[0]
+    return {parcel["node"]: parcel["ship_day"] for parcel in parcels}
 
 
 def _answer(event: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
@@ -230,7 +258,12 @@ def _answer(event: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
     states = state_names(decided["after"])
     if result == EventResult.REFUSED and event["event"] < 0:
         known = ", ".join(sorted(EVENT_TYPES))
-        return {"status": "refused", "reason": "event_type_unknown", "detail": f"type must be one of: {known}", **states}
+        return {
+            "status": "refused",
+            "reason": "event_type_unknown",
+            "detail": f"type must be one of: {known}",
+            **states,
+        }
     if result == EventResult.REFUSED:
         allowed = ", ".join(allowed_events(decided["after"])) or "no event"
         detail = f"an order in state {states['state']} takes: {allowed}"

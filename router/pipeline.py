@@ -19,7 +19,6 @@ time, ``finish`` in the order of ``begin``.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,12 +32,10 @@ from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, WIRE, WIRE_
 from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
 from router.ports import Bytes, Log
 from router.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
-from router.replay import decoded, replay_shard
+from router.replay import TablesOf, decoded, replay_shard
 from router.shard import Admitted, ShardEngine, UnknownTables, reopened
-from router.tables.compiled import Tables
 
 Message = npt.NDArray[np.uint8]
-TablesOf = Callable[[int], Tables]
 RECALLED_MAX = 64  # decoded sequences kept for duplicates and events
 BATCH_IDS_KEPT = 4_096
 _NO_OUTCOME = pa.RecordBatch.from_pylist([], schema=OUTCOME)
@@ -47,7 +44,9 @@ _NO_OUTCOME = pa.RecordBatch.from_pylist([], schema=OUTCOME)
 class LedgerPort(Protocol):
     """The ledger as a shard sees it: in this process or behind an actor call, retried until answered."""
 
-    def decide(self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int) -> Message:
+    def decide(
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
+    ) -> Message:
         """DECISION of CLAIMS, durable; the same (shard, sequence) always gets the same answer."""
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
@@ -128,7 +127,9 @@ class Recollection:
 class ShardPath:
     """One shard: engine, event desk and log, and the way to the ledger."""
 
-    def __init__(self, engine: ShardEngine, desk: EventDesk, log: Log, ledger: LedgerPort, key: npt.NDArray[np.uint64]) -> None:
+    def __init__(
+        self, engine: ShardEngine, desk: EventDesk, log: Log, ledger: LedgerPort, key: npt.NDArray[np.uint64]
+    ) -> None:
         self.engine = engine
         self.desk = desk
         self.log = log
@@ -173,9 +174,7 @@ class ShardPath:
                 batch_id=batch.batch_id[0],
                 batch_number=batch.batch_id[1],
             )
-            pending.ticket = self.log.append(
-                admitted.sequence, INPUT, record, documents=_documents_of(batch, admitted)
-            )
+            pending.ticket = self.log.append(admitted.sequence, INPUT, record, documents=_documents_of(batch, admitted))
         return pending
 
     def decide(self, pending: Pending) -> None:
@@ -212,9 +211,7 @@ class ShardPath:
         return outcome, ticket
 
     def _log_outcome(self, kind: Kind, sequence: int, outcome: pa.RecordBatch, tables_version: int, now_ms: int) -> int:
-        record = frame(
-            kind, OUTCOME_PART, sequence, [serialize(outcome)], tables_version=tables_version, now_ms=now_ms
-        )
+        record = frame(kind, OUTCOME_PART, sequence, [serialize(outcome)], tables_version=tables_version, now_ms=now_ms)
         ticket = self.log.append(sequence, OUTCOME_PART, record)
         self.committed = sequence
         return ticket
@@ -328,4 +325,3 @@ def _documents_of(batch: OrderBatch, admitted: Admitted) -> memoryview:
 def ack_batch(message: Message) -> pa.RecordBatch:
     """ACK rows of an answer of :meth:`ShardPath.submit`."""
     return from_message(message, ACK)
-

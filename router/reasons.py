@@ -44,7 +44,10 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.LINE_DUPLICATE: ("lines.sku", "Two lines name the same SKU and the policy refuses that; merge them."),
     code.COUPON_UNKNOWN: ("coupons", "A coupon code is not known; the order goes on without it."),
     code.SERVICE_UNKNOWN: ("shipping.service", "No rate offers this shipping service; choose another or leave it out."),
-    code.PAYMENT_STATUS: ("payment.status", "The channel reports the payment as failed; send the order when it is paid."),
+    code.PAYMENT_STATUS: (
+        "payment.status",
+        "The channel reports the payment as failed; send the order when it is paid.",
+    ),
     code.TOTAL_MISMATCH: ("total", "The channel's total differs from the computed one; flagged, not refused."),
     code.RISK_VALUE: ("lines", "The value is far above what this channel usually sends."),
     code.RISK_ADDRESS: ("bill_to", "Billing and shipping address differ."),
@@ -60,7 +63,10 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.PARTIAL_STOCK: ("lines", "Stock covers only a part; the rest is on backorder."),
     code.NODE_CAPACITY: ("lines", "The warehouses with stock have no capacity left in the coming days."),
     code.SPLIT_LIMIT: ("lines", "Stock is spread over more warehouses than the policy allows parcels."),
-    code.UNREACHABLE: ("ship_to", "No freight rate leads from a warehouse to this address with this service and weight."),
+    code.UNREACHABLE: (
+        "ship_to",
+        "No freight rate leads from a warehouse to this address with this service and weight.",
+    ),
     code.PROMISE_LATE: ("shipping.promise_by", "The order arrives later than asked for."),
     code.COUPON_USED_UP: ("coupons", "A promotion's limit is used up; the order goes on without it."),
     code.FIRST_ORDER_ONLY: ("coupons", "A promotion is for first orders only; the order goes on without it."),

@@ -15,10 +15,12 @@ from router.columns import ADMITTED, CLAIMS, DECISION, EVENT_OUTCOME, EVENTS, OU
 from router.ledger import MOVES, LedgerEngine
 from router.order_events import EventDesk
 from router.records import INPUT, Kind, Record, read_batch
-from router.shard import ShardEngine
+from router.shard import ShardEngine, UnknownTables
+from router.tables.compiled import Tables
 from router.tables.stock_rows import MOVEMENTS
 
 Records = Iterable[tuple[int, int, Record]]  # (sequence, part, record) in key order
+TablesOf = Callable[[int], Tables]  # any version there ever was
 
 
 @dataclass
@@ -60,29 +62,25 @@ def replay_shard(
     return Replayed(batches, sorted(given))
 
 
-def replay_ledger(engine: LedgerEngine, records: Records) -> int:
-    """Apply a ledger's records; returns how many there were."""
+def replay_ledger(engine: LedgerEngine, records: Records, tables_of: TablesOf) -> int:
+    """Apply a ledger's records; returns how many there were. Only granted promotions need the tables of their time."""
     count = 0
     for _, _, record in records:
-        _APPLY[record.kind](engine, record)
         count += 1
+        try:
+            _apply(engine, record)
+        except UnknownTables as missing:
+            engine.add_tables(tables_of(missing.version))
+            _apply(engine, record)
     return count
 
 
-def _apply_decision(engine: LedgerEngine, record: Record) -> None:
-    engine.apply_decision(record.batch_number, record.batch_id, read_batch(record, 0, CLAIMS), read_batch(record, 1, DECISION))
-
-
-def _apply_moves(engine: LedgerEngine, record: Record) -> None:
-    engine.move(read_batch(record, 0, MOVES))
-
-
-def _apply_stock(engine: LedgerEngine, record: Record) -> None:
-    engine.stock(read_batch(record, 0, MOVEMENTS))
-
-
-_APPLY: dict[Kind, Callable[[LedgerEngine, Record], None]] = {
-    Kind.DECISION: _apply_decision,
-    Kind.MOVES: _apply_moves,
-    Kind.STOCK: _apply_stock,
-}
+def _apply(engine: LedgerEngine, record: Record) -> None:
+    if record.kind is Kind.DECISION:
+        claims, decision = read_batch(record, 0, CLAIMS), read_batch(record, 1, DECISION)
+        engine.apply_decision(record.batch_number, record.batch_id, record.tables_version, claims, decision)
+    elif record.kind is Kind.MOVES:
+        engine.move(read_batch(record, 0, MOVES))
+    else:
+        assert record.kind is Kind.STOCK, f"a ledger does not write {record.kind.name}"
+        engine.stock(read_batch(record, 0, MOVEMENTS))

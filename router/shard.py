@@ -20,7 +20,7 @@ from router.arrays import list_parts, numbers, ragged, record_batch, select, str
 from router.columns import DECISION, OUTCOME
 from router.config import Config
 from router.ids import hash_strings
-from router.lifecycle import STATE_OF_STATUS, OrderState, pack_state
+from router.lifecycle import STATE_OF_STATUS, OrderState
 from router.order_index import OrderIndex
 from router.ports import Arena
 from router.pricing import price_orders
@@ -150,9 +150,13 @@ class ShardEngine:
         return outcome
 
     def quote(
-        self, wire: pa.RecordBatch, skus: pa.StringArray, now_ms: int, ask: Callable[[int, pa.RecordBatch], pa.RecordBatch]
+        self,
+        wire: pa.RecordBatch,
+        skus: pa.StringArray,
+        now_ms: int,
+        ask: Callable[[int, pa.RecordBatch], pa.RecordBatch],
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """ADMITTED and OUTCOME as if the orders were new, with ``ask(tables version, CLAIMS)`` deciding; changes nothing."""
+        """ADMITTED and OUTCOME as if the orders were new; ``ask(tables version, CLAIMS)`` decides; changes nothing."""
         assert self._current is not None, "no tables were loaded"
         hashes = hash_strings(self._key, wire.column("order_id"))
         admitted, claims = self._current.admit(wire, skus, hashes, now_ms)
@@ -244,5 +248,3 @@ def reopened(sequence: int, tables_version: int, now_ms: int, admitted: pa.Recor
 
 def _references(sequence: int, count: int) -> U64:
     return (np.uint64(sequence) << np.uint64(REFERENCE_ROW_BITS)) | np.arange(count, dtype=np.uint64)
-
-

@@ -328,10 +328,10 @@ def test_a_key_beyond_its_rate_is_429(lab: Lab) -> None:
 
 
 def test_batches_of_one_gateway_never_share_an_id_and_go_to_the_right_shard(tmp_path: pathlib.Path) -> None:
+    import pyarrow as pa
+
     from router.ids import hash_strings
     from router.partition import shard_of
-
-    import pyarrow as pa
 
     lab = start(tmp_path, shards=4)
     try:

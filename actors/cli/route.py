@@ -28,7 +28,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("orders", metavar="FILE", type=pathlib.Path)
     parser.add_argument("--tables", required=True, metavar="DIR", type=pathlib.Path)
-    parser.add_argument("--output", metavar="FILE", type=pathlib.Path, help="acknowledgements; default: standard output")
+    parser.add_argument(
+        "--output", metavar="FILE", type=pathlib.Path, help="acknowledgements; default: standard output"
+    )
     parser.add_argument("--format", choices=("ndjson", "arrow"), help="default: arrow for .arrow and .arrows files")
     parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="JSON or TOML laid over the laptop preset")
     parser.add_argument("--data", metavar="DIR", type=pathlib.Path)
@@ -67,7 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
         "elapsed_s": round(elapsed_s, 3),
     }
     said = ", ".join(f"{count:,} {name}" for name, count in summary.by_status.items() if count)
-    text = f"{summary.orders:,} orders in {elapsed_s:.1f} s: {said}; {summary.duplicates:,} duplicates, {summary.unreadable:,} unreadable"
+    text = f"{summary.orders:,} orders in {elapsed_s:.1f} s: {said}; {summary.duplicates:,} duplicates"
+    if summary.unreadable:
+        text += f", {summary.unreadable:,} unreadable"
     if arguments.output:
         print_result(arguments.json, result, text)
     else:

@@ -57,5 +57,7 @@ def _as_text(verdict: dict[str, Any]) -> str:
             f"state hash {ledger['state_hash']}"
         )
     lines += [f"WRONG {finding['where']}: {finding['what']}" for finding in verdict["findings"]]
-    lines.append(f"{'clean' if verdict['ok'] else 'not clean'}: {verdict['orders']:,} orders, state hash {verdict['state_hash']}")
+    lines.append(
+        f"{'clean' if verdict['ok'] else 'not clean'}: {verdict['orders']:,} orders, state hash {verdict['state_hash']}"
+    )
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.gateway.backend import Backend
 from actors.gateway.decide import Decider, Worker
-from actors.gateway.lanes import Lane
+from actors.gateway.lanes import RETRY_DEADLINE_S, Lane
 from actors.gateway.logs import JsonLog
 from actors.gateway.metrics import Metrics
 from actors.gateway.reference import LOOK_EVERY_S, Reference
@@ -44,7 +44,8 @@ class Core:
         window = config.limits.in_flight_batches_max
         retries = self.metrics.retries.inc
         self.lanes = [Lane(f"Shard {shard}", incarnation, window, retries) for shard in range(backend.shards)]
-        self.ledger_lane = Lane("The ledger", incarnation, window, retries)
+        # Stock bodies may be large: one long attempt rather than several at once.
+        self.ledger_lane = Lane("The ledger", incarnation, window, retries, RETRY_DEADLINE_S)
         self.decider = Decider(backend, self.lanes, self.metrics)
         self.streams: set[OrderStream] = set()
         self.draining = asyncio.Event()

@@ -6,9 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from aiohttp.web_request import BaseRequest
-from router.wire.ack_arrow import ArrowAnswers
-from router.wire.ack_json import encode_json
-from router.wire.arrow_stream import ArrowStreamDecoder
 
 from actors.gateway.decide import Decided
 from actors.gateway.limits import media_type_of
@@ -16,6 +13,9 @@ from actors.gateway.problems import Problem
 from actors.gateway.routes import ARROW, NDJSON
 from router.config import Limits
 from router.tables.compiled import Tables
+from router.wire.ack_arrow import ArrowAnswers
+from router.wire.ack_json import encode_json
+from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireBatch
 from router.wire.ndjson import LineSplitter, decode_block
 

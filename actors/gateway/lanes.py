@@ -24,12 +24,20 @@ Send = Callable[[BatchId, int], Awaitable[T]]
 class Lane:
     """Batches of this gateway to one owner; ``owner`` names it for people."""
 
-    def __init__(self, owner: str, incarnation: int, window: int, on_retry: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        owner: str,
+        incarnation: int,
+        window: int,
+        on_retry: Callable[[], None],
+        attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
+    ) -> None:
         self._owner = owner
         self._incarnation = incarnation
         self._number = 0
         self._window = asyncio.Semaphore(window)
         self._on_retry = on_retry
+        self._attempt_timeout_s = attempt_timeout_s
         self.in_flight = 0
 
     async def submit(self, send: Send[T]) -> T:
@@ -50,7 +58,7 @@ class Lane:
         while True:
             left_s = deadline - time.monotonic()
             try:
-                async with asyncio.timeout(max(0.001, min(ATTEMPT_TIMEOUT_S, left_s))):
+                async with asyncio.timeout(max(0.001, min(self._attempt_timeout_s, left_s))):
                     return await send(batch_id, now_ms)
             except (ShardUnavailable, TimeoutError) as fault:
                 if isinstance(fault, ShardUnavailable):

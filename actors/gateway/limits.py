@@ -18,7 +18,7 @@ from actors.gateway.problems import Problem, raw_response
 from router.config import Limits
 
 KEEP_ALIVE_S = 75.0
-PIPELINE_CHECK_S = 0.05
+PIPELINE_CHECK_S = 0.01
 LINGERING_S = 2.0  # after an answer that came before the end of its body, so that the client can read it
 READ_BUFFER_BYTES = 1 << 20  # a body is read ahead up to twice this
 PROGRESS_BYTES = 1024  # a body that is not a stream must bring as much within each idle deadline
@@ -63,12 +63,13 @@ class GatewayProtocol(RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client will send no more; what it asked for so far is still answered."""
-        request = self._current_request
-        if request is None and not self._messages:
+        if self._is_idle():
             return None
-        self._end_body()
         self._close_when_answered()
         return True
+
+    def _is_idle(self) -> bool:
+        return self._waiter is not None and not self._messages
 
     def handle_error(
         self,
@@ -97,11 +98,12 @@ class GatewayProtocol(RequestHandler):
 
     def _close_when_answered(self) -> None:
         """Close after the last request that was sent before the client shut down its side."""
-        if self._messages:
-            self._loop.call_later(PIPELINE_CHECK_S, self._close_when_answered)
-        elif self._waiter is not None:
+        if self._is_idle():
             self.force_close()
+        elif self._messages or self._current_request is None:
+            self._loop.call_later(PIPELINE_CHECK_S, self._close_when_answered)
         else:
+            self._end_body()
             self._close = True
 
     def _start_head_deadline(self) -> None:

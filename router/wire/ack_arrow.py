@@ -188,6 +188,8 @@ def references(shard: npt.NDArray[np.integer], sequence: I64, row: npt.NDArray[n
 
 def _twins(twin: I64) -> pa.StringArray:
     """The order with the same basket, null where there is none."""
+    if twin.max(initial=-1) < 0:
+        return pa.nulls(len(twin), pa.string())
     known = np.maximum(twin, 0)
     return references(np.where(twin < 0, -1, twin >> 48), known >> 16 & REFERENCE_SEQUENCE, known & REFERENCE_ROW)
 

@@ -57,7 +57,7 @@ def _keys() -> list[tuple[int, str, int]]:
         owner, _, key = name.rpartition(".")
         level = 1 + list(OBJECTS).index(owner) if owner else scan.ORDER_LEVEL
         kind, field = _kind(name)
-        keys.append((level, key, next(bits) | kind << 8 | field << 16 | level << 24))
+        keys.append((level, key, next(bits) | kind << 8 | field << 16 | level << 24 | len(key) << 27))
     for bit, (key, kind, field) in enumerate(
         (
             ("sku", scan.LINE_TEXT, scan.SKU_START),
@@ -66,7 +66,8 @@ def _keys() -> list[tuple[int, str, int]]:
             ("unit_price", scan.LINE_NUMBER, scan.UNIT_PRICE),
         )
     ):
-        keys.append((scan.LINE_LEVEL, key, 60 + bit | kind << 8 | field << 16 | scan.LINE_LEVEL << 24))
+        action = 60 + bit | kind << 8 | field << 16 | scan.LINE_LEVEL << 24 | len(key) << 27
+        keys.append((scan.LINE_LEVEL, key, action))
     return keys
 
 
@@ -96,7 +97,7 @@ class KeyTable:
 
 def _words(key: str) -> tuple[int, int]:
     raw = key.encode()
-    assert 0 < len(raw) <= 16, "a key is compared as two words"
+    assert 0 < len(raw) < 16, "a key is compared as two words, its length has four bits"
     return int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")
 
 

@@ -1,0 +1,132 @@
+"""What the scanner reads out of a line, said with Python's own JSON reader.
+
+The scanner may leave any line to the careful reader (here: no rule, the tests say which lines it must read), but
+a line it does read gives exactly this, and a line that gives None here it must never read.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from typing import Any
+
+ABSENT = -(2**63)
+TEXTS = {
+    "": ("order_id", "channel", "seller", "currency"),
+    "customer": ("id", "name", "email", "phone"),
+    "ship_to": ("name", "line1", "line2", "city", "region", "postcode", "country"),
+    "bill_to": ("name", "line1", "line2", "city", "region", "postcode", "country"),
+    "payment": ("method", "status", "reference"),
+    "shipping": ("service",),
+}
+TIMES = ("placed_at", "promise_by")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class Refused(Exception):
+    """The line is no order in plain form."""
+
+
+def scan_orders(block: bytes, first_line: int) -> list[tuple[int, dict[str, Any] | None]]:
+    """(line number, order) of every line that is not blank; None for a line that is no order in plain form."""
+    found: list[tuple[int, dict[str, Any] | None]] = []
+    for number, line in enumerate(block.split(b"\n"), start=first_line):
+        if line.strip(b" \t\r"):
+            try:
+                found.append((number, _order(line)))
+            except (Refused, ValueError, RecursionError):
+                found.append((number, None))
+    return found
+
+
+def _order(line: bytes) -> dict[str, Any]:
+    parsed = json.loads(line.decode(), object_pairs_hook=_Pairs, parse_constant=_refuse, parse_int=_whole)
+    order = _fields(parsed, KNOWN)
+    texts = {}
+    for owner, names in TEXTS.items():
+        part = order if not owner else _fields(order.get(owner, _Pairs()), _known_of(owner))
+        for name in names:
+            texts[f"{owner}.{name}" if owner else name] = _text(part.get(name, ""))
+    shipping = _fields(order.get("shipping", _Pairs()), _known_of("shipping"))
+    return {
+        "texts": texts,
+        "numbers": [
+            _time(order.get("placed_at")),
+            _time(shipping.get("promise_by")),
+            _number(order.get("priority")),
+            _number(order.get("total")),
+        ],
+        "coupons": [_text(code) for code in _list(order.get("coupons", []))],
+        "lines": [_line(line) for line in _list(order.get("lines", []))],
+    }
+
+
+class _Pairs(list):
+    """An object as (key, value) pairs, repeats included."""
+
+
+def _fields(pairs: Any, known: tuple[str, ...]) -> dict[str, Any]:
+    """Known fields that are not null; a known key given twice is refused."""
+    if not isinstance(pairs, _Pairs):
+        raise Refused
+    keys = [key for key, _ in pairs if key in known]
+    if len(keys) != len(set(keys)):
+        raise Refused
+    return {key: value for key, value in pairs if key in known and value is not None}
+
+
+def _known_of(owner: str) -> tuple[str, ...]:
+    return (*TEXTS[owner], "promise_by") if owner == "shipping" else TEXTS[owner]
+
+
+def _line(pairs: Any) -> tuple[bytes, bytes, int, int]:
+    line = _fields(pairs, ("sku", "line_id", "qty", "unit_price"))
+    texts = _text(line.get("sku", "")), _text(line.get("line_id", ""))
+    return *texts, _number(line.get("qty")), _number(line.get("unit_price"))
+
+
+def _text(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise Refused
+    return value.encode()  # half a surrogate pair raises ValueError
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list) or isinstance(value, _Pairs):
+        raise Refused
+    return value
+
+
+def _number(value: Any) -> int:
+    if value is None:
+        return ABSENT
+    if type(value) is not int or not -(2**63) < value < 2**63:
+        raise Refused
+    return value
+
+
+def _time(value: Any) -> int:
+    if value is None:
+        return ABSENT
+    if not isinstance(value, str) or not TIME.fullmatch(value):
+        raise Refused
+    whole, fraction, zone = re.fullmatch(r"(.{19})(?:\.(\d+))?(.*)", value).groups()  # type: ignore[union-attr]
+    if zone != "Z" and zone[4:] > "59":
+        raise Refused
+    moment = datetime.datetime.fromisoformat(whole + "+00:00") - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    east = 0 if zone == "Z" else (int(zone[1:3]) * 60 + int(zone[4:6])) * (1 if zone[0] == "+" else -1)
+    if zone != "Z" and int(zone[1:3]) > 23:
+        raise Refused
+    return (moment.days * 86_400 + moment.seconds - east * 60) * 1_000 + int((fraction or "")[:3].ljust(3, "0"))
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) < 25 else 2**64  # too large for any field, however long
+
+
+def _refuse(_word: str) -> None:
+    raise Refused
+
+
+KNOWN = (*TEXTS[""], "placed_at", "priority", "total", "coupons", "lines", *(owner for owner in TEXTS if owner))
