@@ -14,13 +14,13 @@ before it answers. Gateways are plain processes that join Ray as clients. No fac
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import msgspec
 import ray
 
 from actors.data_folder import DataFolder
+from actors.environment import QUIET
 from actors.ledger_actor import Ledger
 from actors.names import LEDGER, TABLES, engine_names, shard_name
 from actors.order_shard import OrderShard
@@ -28,22 +28,11 @@ from actors.tables_actor import TablesOwner
 from router.config import Config
 
 READY_TIMEOUT_S = 600.0
-# One thread of arithmetic a process: parallelism is by shard.
-QUIET = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "ARROW_NUM_THREADS": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_AUTH_MODE": "token",
-}
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
 
 
 def start_ray(config: Config, namespace: str, address: str | None) -> None:
     """Start a Ray of our own on loopback, or join the one at ``address``."""
-    os.environ.update(QUIET)
     common: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": "warning"}
     if address:
         ray.init(address=address, runtime_env={"env_vars": QUIET}, **common)

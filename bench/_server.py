@@ -30,14 +30,12 @@ class ServerFailed(Exception):
 class Server:
     """``with Server(shards=2) as server: …``; without a folder it makes one and removes it at the end."""
 
-    def __init__(self, shards: int = 1, folder: pathlib.Path | None = None, config: pathlib.Path | None = None) -> None:
+    def __init__(self, shards: int = 1, folder: pathlib.Path | None = None) -> None:
         self._own_folder = folder is None
         self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="order-router-bench-"))
         self._log = self.folder.with_name(self.folder.name + ".stderr")
         self._command = [sys.executable, "-m", "actors.cli.main", "serve", "--data", str(self.folder)]
-        self._command += ["--shards", str(shards)]
-        if config is not None:
-            self._command += ["--config", str(config)]
+        self._command += ["--shards", str(shards), "--port", str(free_port())]
         self.url = ""
         self.ready_after_s = 0.0
 
@@ -56,9 +54,7 @@ class Server:
     def start(self) -> None:
         started_s = time.monotonic()
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._command, "--port", str(free_port())], stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, text=True)
         watchdog = threading.Timer(READY_S_MAX, self._process.kill)
         watchdog.start()
         assert self._process.stdout is not None
@@ -111,7 +107,7 @@ class Server:
 
     def kill_everything(self) -> None:
         """kill -9 of the router and every process below it, as a power cut would."""
-        for number in reversed(self.processes()):
+        for number in self.processes():  # the supervisor first, so that it starts nothing again
             try:
                 os.kill(number, signal.SIGKILL)
             except ProcessLookupError:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kernels import reasons
 from kernels._jit import inlined_rule, rule
-from kernels.freight import DAY_MS, first_ship_day, floor_minor, free_ship_day, late_minor, parcel, promise_day
+from kernels.freight import DAY_MS, MINUTE_MS, first_ship_day, floor_minor, free_ship_day, late_minor, parcel, promise_day
 from kernels.ledger_layout import (
     NO_DAY,
     NO_PLAN,
@@ -69,9 +69,8 @@ def gather(
 
 @inlined_rule
 def add_candidate(
-    node: int, zone: int, lightest_g: int, known_ms: int, plan: Any, terms: Any, nodes: Array, lanes: Array,
-    bands: Array, calendar: Array, goods_nodes: Array, capacity: Array, available: Array, candidates: Array,
-    demands: Array,
+    node: int, bit: int, zone: int, known_min: int, plan: Any, terms: Any, nodes: Array, lanes: Array, calendar: Array,
+    capacity: Array, available: Array, first_days: Array, candidates: Array, demands: Array,
 ) -> None:  # fmt: skip
     """Append the node when it can give a unit of the order and ship it."""
     candidate = candidates[plan.candidates]
@@ -79,21 +78,24 @@ def add_candidate(
     has = False
     for index in range(plan.demands):
         demand = demands[index]
-        units = min(units_at(demand.sku, node, demand.goods_class, available, nodes, goods_nodes), demand.need)
-        has = has or units > 0
+        units = 0
+        if demand.open_nodes >> bit & 1:
+            units = min(max(available[demand.sku, node] - nodes[node].safety_units, 0), demand.need)
+            has = has or units > 0
         if index < SKUS_EXACT:
             candidate.atp[index] = units
             if units == demand.need:
                 candidate.whole |= 1 << index
     if not has:
         return
-    candidate.band_first, candidate.band_last = lanes[node, zone].first, lanes[node, zone].last
-    candidate.floor_minor = floor_minor(lightest_g, candidate, plan, terms, nodes, bands)
-    if candidate.floor_minor >= NO_PLAN:
-        plan.unshippable = 1
-        return
-    first = first_ship_day(known_ms, node, nodes[node].cutoff_min, terms.day0, calendar)
-    candidate.ship_day = free_ship_day(first, node, nodes[node].capacity, terms.day0, calendar, capacity)
+    lane = lanes[node, zone]
+    candidate.band_first, candidate.band_last = lane.first, lane.last
+    candidate.floor_minor = lane.lowest_minor + nodes[node].handling_minor
+    first = first_days[node]
+    if first.known_min != known_min:
+        first.known_min = known_min
+        first.day = first_ship_day(known_min, node, nodes[node].cutoff_min, terms.day0, calendar)
+    candidate.ship_day = free_ship_day(first.day, node, nodes[node].capacity, terms.day0, calendar, capacity)
     if candidate.ship_day < 0:
         plan.full = 1
         return
@@ -102,31 +104,56 @@ def add_candidate(
 
 @inlined_rule
 def find_candidates(
-    claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
+    claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, calendar: Array,
     channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
-    candidates: Array, demands: Array,
+    first_days: Array, candidates: Array, demands: Array,
 ) -> None:  # fmt: skip
-    """Candidates in node order."""
-    lightest_g = NO_PLAN
-    for index in range(plan.demands):
-        lightest_g = min(lightest_g, demands[index].weight_g)
+    """Candidates in node order, their floors by the lowest price of the lane."""
+    known_min = claim.known_ms // MINUTE_MS
     for word in range(ship_nodes.shape[1]):
         usable = channel_nodes[claim.channel_index, word] & ship_nodes[claim.zone, word]
         if usable == 0:
             continue
-        stock = 0
+        bits = 0
         for index in range(plan.demands):
-            stock |= stocked[demands[index].sku, word]
-        bits = usable & stock
-        node = word * 32
-        while bits:
-            if bits & 1:
+            demand = demands[index]
+            demand.open_nodes = usable & stocked[demand.sku, word] & goods_nodes[demand.goods_class, word]
+            bits |= demand.open_nodes
+        bit = 0
+        while bits >> bit:
+            if bits >> bit & 1:
                 add_candidate(
-                    node, claim.zone, lightest_g, claim.known_ms, plan, terms, nodes, lanes, bands, calendar,
-                    goods_nodes, capacity, available, candidates, demands,
+                    word * 32 + bit, bit, claim.zone, known_min, plan, terms, nodes, lanes, calendar, capacity,
+                    available, first_days, candidates, demands,
                 )  # fmt: skip
-            bits >>= 1
-            node += 1
+            bit += 1
+
+
+@rule
+def tighten_floors(plan: Any, terms: Any, nodes: Array, bands: Array, candidates: Array, demands: Array) -> None:
+    """Raise floors to what a parcel of the lightest unit costs at least; drop candidates without any band for it."""
+    lightest_g = NO_PLAN
+    for index in range(plan.demands):
+        lightest_g = min(lightest_g, demands[index].weight_g)
+    kept = 0
+    for index in range(plan.candidates):
+        candidate = candidates[index]
+        candidate.floor_minor = floor_minor(lightest_g, candidate, plan, terms, nodes, bands)
+        if candidate.floor_minor >= NO_PLAN:
+            plan.unshippable = 1
+            continue
+        if kept < index:
+            copy_candidate(candidate, candidates[kept])
+        kept += 1
+    plan.candidates = kept
+
+
+@rule
+def copy_candidate(source: Any, target: Any) -> None:
+    target.node, target.ship_day, target.floor_minor = source.node, source.ship_day, source.floor_minor
+    target.whole, target.band_first, target.band_last = source.whole, source.band_first, source.band_last
+    for index in range(SKUS_EXACT):
+        target.atp[index] = source.atp[index]
 
 
 @rule
@@ -165,16 +192,15 @@ def settle_split(plan: Any, candidates: Array, parcels: Array, take: Array) -> N
 
 @rule
 def search(
-    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, available: Array,
-    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+    whole: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, demands: Array,
+    states: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
-    """The best complete plan under plan.day_cap into parcels and take."""
-    if plan_whole(plan, terms, nodes, bands, calendar, candidates, demands, states):
-        settle_whole(plan, demands, parcels, take)
-        return True
-    if not enough(plan, nodes, goods_nodes, available, candidates, demands):
-        return False
-    if plan_split(plan, terms, nodes, bands, calendar, candidates, demands):
+    """The best plan of one kind under plan.day_cap into parcels and take."""
+    if whole:
+        if plan_whole(plan, terms, nodes, bands, calendar, candidates, demands, states):
+            settle_whole(plan, demands, parcels, take)
+            return True
+    elif plan_split(plan, terms, nodes, bands, calendar, candidates, demands):
         settle_split(plan, candidates, parcels, take)
         return True
     return False
@@ -199,26 +225,38 @@ def next_day(after: int, plan: Any, terms: Any, bands: Array, calendar: Array, c
 
 
 @rule
-def plan_exactly(
-    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, available: Array,
-    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+def hasten(
+    whole: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, demands: Array,
+    states: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
-    """The best complete plan by policy; the fastest is the cheapest under the lowest day cap that has a plan."""
-    found = search(
-        plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, states, parcels, take
-    )
-    if not found or terms.plan != PLAN_FASTEST:
-        return found
+    """The cheapest plan of the kind found under the lowest day cap that has one."""
     latest = plan.day
     cap = -NO_DAY
     while cap < latest:
         cap = min(next_day(cap, plan, terms, bands, calendar, candidates), latest)
         plan.day_cap = cap
-        if search(
-            plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, states, parcels, take
-        ):
+        if search(whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take):
             return True
     return False
+
+
+@rule
+def plan_exactly(
+    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, available: Array,
+    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+) -> bool:  # fmt: skip
+    """The best complete plan by policy; units of a SKU are split only where no plan keeps each SKU whole."""
+    whole = 1
+    found = search(whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take)
+    if not found:
+        whole = 0
+        tighten_floors(plan, terms, nodes, bands, candidates, demands)
+        found = enough(plan, nodes, goods_nodes, available, candidates, demands) and search(
+            whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take
+        )
+    if not found or terms.plan != PLAN_FASTEST:
+        return found
+    return hasten(whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take)
 
 
 @inlined_rule
@@ -283,7 +321,7 @@ def count_taken(plan: Any, demands: Array, take: Array) -> int:
 def plan_order(
     claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
     channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
-    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+    first_days: Array, candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Plan plan.demands; True when every unit has a node. Otherwise as much as the policy takes is in take."""
     plan.candidates, plan.parcels, plan.reached, plan.unshippable, plan.full = 0, 0, 0, 0, 0
@@ -291,8 +329,8 @@ def plan_order(
     plan.service = claim.service
     plan.promise_by_day = claim.promise_by_ms // DAY_MS if claim.promise_by_ms >= 0 else -1
     find_candidates(
-        claim, plan, terms, nodes, lanes, bands, calendar, channel_nodes, ship_nodes, goods_nodes, capacity,
-        available, stocked, candidates, demands,
+        claim, plan, terms, nodes, lanes, calendar, channel_nodes, ship_nodes, goods_nodes, capacity, available,
+        stocked, first_days, candidates, demands,
     )  # fmt: skip
     if plan.candidates == 0:
         return False
@@ -302,6 +340,7 @@ def plan_order(
     ):
         return price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take)
     plan.day_cap = NO_DAY
+    tighten_floors(plan, terms, nodes, bands, candidates, demands)
     by_cost = 0 if exact else 1
     covered = plan_greedy(
         by_cost, plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take

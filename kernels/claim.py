@@ -53,6 +53,7 @@ from kernels.ledger_layout import (
     IO_CAPACITY,
     IO_COUNTS,
     IO_DEMAND,
+    IO_FIRST_DAYS,
     IO_ENTRIES,
     IO_GENERATIONS,
     IO_PARCELS,
@@ -195,14 +196,14 @@ def plan_row(
     claim: Any, out: Any, line_sku: Array, line_qty: Array, terms: Any, skus: Array, components: Array, nodes: Array,
     lanes: Array, bands: Array, calendar: Array, channel_nodes: Array, serve_nodes: Array, ship_nodes: Array,
     goods_nodes: Array, available: Array, stocked: Array, capacity: Array, slots: Array, demands: Array,
-    candidates: Array, states: Array, parcels: Array, take: Array, plan: Any, backordered: Array,
+    first_days: Array, candidates: Array, states: Array, parcels: Array, take: Array, plan: Any, backordered: Array,
 ) -> int:  # fmt: skip
     """Plan one order and say what each line waits for; returns how far the plan reaches."""
     first, last = claim.line_first, claim.line_last
     plan.demands = gather(first, last, line_sku, line_qty, skus, components, slots, demands)
     complete = plan_order(
         claim, plan, terms, nodes, lanes, bands, calendar, channel_nodes, ship_nodes, goods_nodes, capacity,
-        available, stocked, candidates, demands, states, parcels, take,
+        available, stocked, first_days, candidates, demands, states, parcels, take,
     )  # fmt: skip
     if complete:
         backordered[first:last] = 0
@@ -285,8 +286,8 @@ def describe_plan(out: Any, claim: Any, plan: Any) -> None:
     IN_I64_2D, IN_I64_2D, IN_I64_2D, IN_I64_2D,
     IN_I64, IN_I64, IN_I64, IN_U8, IN_U8, IN_U8,
     OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, IO_CAPACITY, OUT_I64,
-    IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_GENERATIONS,
-    OUT_I32, IO_DEMAND, IO_CANDIDATES, IO_STATES, IO_PARCELS, OUT_I64_2D, IO_PLAN, OUT_I64, OUT_U8,
+    IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS,
+    OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, IO_PARCELS, OUT_I64_2D, IO_PLAN, OUT_I64, OUT_U8,
     OUT_ORDERS, OUT_I16, OUT_PARCELS, OUT_I32, OUT_I32, OUT_ALLOCATIONS,
 )  # fmt: skip
 def decide(
@@ -296,9 +297,8 @@ def decide(
     promotion_code: Array, limit: Array, per_customer: Array, stackable: Array, first_order: Array,
     needs_coupon: Array,
     available: Array, held: Array, allocated: Array, stocked: Array, capacity: Array, uses: Array,
-    counts: Array, customers: Array, coupon_uses: Array, channels: Array, windows: Array, velocity: Array,
-    baskets: Array,
-    slots: Array, demands: Array, candidates: Array, states: Array, parcels: Array, take: Array, plans: Array,
+    counts: Array, customers: Array, coupon_uses: Array, channels: Array, windows: Array, baskets: Array,
+    slots: Array, demands: Array, first_days: Array, candidates: Array, states: Array, parcels: Array, take: Array, plans: Array,
     customer_uses: Array, mask: Array,
     orders: Array, granted: Array, parcels_out: Array, backordered: Array, line_end: Array, allocations: Array,
 ) -> int:  # fmt: skip
@@ -322,8 +322,9 @@ def decide(
     capacity      (>= N, CAPACITY_DAYS) NODE_DAY  parcels counted                                         INOUT
     uses          (P) i64      orders given the promotion so far                                          INOUT
     counts        (1) COUNTS   entries in customers, coupon_uses, channels (.) ENTRY                      INOUT
-    windows       (2) WINDOW   of velocity, baskets (2, .) ENTRY                                          INOUT
-    slots         (S) i32      any content; demands (k) DEMAND; candidates (N) CANDIDATE; states (STATES) STATE;
+    windows       (2) WINDOW   of velocity and of baskets (., 2) ENTRY                                    INOUT
+    slots         (S) i32      any content; demands (k) DEMAND; first_days (N) FIRST_DAY, known_min -1;
+                  candidates (N) CANDIDATE; states (STATES) STATE;
                   parcels (PARCELS_MAX) PARCEL; take (PARCELS_MAX, k) i64; plans (1) PLAN;
                   customer_uses, mask (most candidates of an order): scratch, k = most demands of an order
     orders        (n) ORDER_OUT, granted (>= q) i16, parcels_out (>= n x parcels_max) PARCEL_OUT          OUT
@@ -342,12 +343,12 @@ def decide(
         verdict = REJECT
         if claim.admission != REJECT:
             rotate_windows(claim.placed_at_ms, windows)
-            verdict = judge(claim, out, term, channels, windows, velocity, baskets)
+            verdict = judge(claim, out, term, customers, channels, windows, baskets)
         if verdict != REJECT:
             outcome = plan_row(
                 claim, out, line_sku, line_qty, term, skus, components, nodes, lanes, bands, calendar, channel_nodes,
-                serve_nodes, ship_nodes, goods_nodes, available, stocked, capacity, slots, demands, candidates, states,
-                parcels, take, plan, backordered,
+                serve_nodes, ship_nodes, goods_nodes, available, stocked, capacity, slots, demands, first_days,
+                candidates, states, parcels, take, plan, backordered,
             )  # fmt: skip
             out.status = status_of(verdict, outcome, term.short_stock)
         if out.status == REJECTED:
@@ -374,8 +375,7 @@ def decide(
                 stocked, capacity, counts[0], coupon_uses,
             )  # fmt: skip
             remember(
-                claim, reference + row, term.value_orders_min, counts[0], customers, channels, windows, velocity,
-                baskets,
+                claim, reference + row, term.value_orders_min, counts[0], customers, channels, windows, baskets,
             )  # fmt: skip
     return end
 
@@ -385,15 +385,14 @@ def decide(
     I64, I64, IN_CLAIMS, IN_I32, IN_I32, IN_I32, IN_I16, IN_PARCELS, IN_I32, IN_ALLOCATIONS,
     IN_I64, IN_I64,
     OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, IO_CAPACITY, OUT_I64,
-    IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_GENERATIONS,
+    IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS,
 )  # fmt: skip
 def apply(
     reference: int, value_orders_min: int, claims: Array, status: Array, granted_offset: Array, parcel_offset: Array,
     granted: Array, parcels_out: Array, allocation_offset: Array, allocations: Array,
     promotion_code: Array, per_customer: Array,
     available: Array, held: Array, allocated: Array, stocked: Array, capacity: Array, uses: Array,
-    counts: Array, customers: Array, coupon_uses: Array, channels: Array, windows: Array, velocity: Array,
-    baskets: Array,
+    counts: Array, customers: Array, coupon_uses: Array, channels: Array, windows: Array, baskets: Array,
 ) -> int:  # fmt: skip
     """Take again what a decision of n orders with m lines gave; returns the orders that were not rejected.
 
@@ -422,6 +421,6 @@ def apply(
             capacity, counts[0], coupon_uses,
         )  # fmt: skip
         remember(
-            claim, reference + row, value_orders_min, counts[0], customers, channels, windows, velocity, baskets
+            claim, reference + row, value_orders_min, counts[0], customers, channels, windows, baskets
         )
     return count

@@ -34,10 +34,10 @@ def open_day(day: int, node: int, day0: int, calendar: Array) -> int:
 
 
 @inlined_rule
-def first_ship_day(known_ms: int, node: int, cutoff_min: int, day0: int, calendar: Array) -> int:
-    """Day on which the node can ship an order known since this time, were it not full."""
-    column = min(max(known_ms // DAY_MS - day0, 0), calendar.shape[1] - 1)
-    local_min = known_ms // MINUTE_MS + calendar[node, column].utc_offset_min
+def first_ship_day(known_min: int, node: int, cutoff_min: int, day0: int, calendar: Array) -> int:
+    """Day on which the node can ship an order known since this minute, were it not full."""
+    column = min(max(known_min // DAY_MIN - day0, 0), calendar.shape[1] - 1)
+    local_min = known_min + calendar[node, column].utc_offset_min
     day = local_min // DAY_MIN
     if local_min - day * DAY_MIN >= cutoff_min:
         day += 1

@@ -42,10 +42,10 @@ def first_byte(marks: np.uint64) -> Int:
 
 @inlined_rule
 def past_space(text: Array, position: Int) -> Int:
-    byte = text[position]
+    byte = text[U(position)]
     while byte == 0x20 or byte == 0x09 or byte == 0x0D:
         position += 1
-        byte = text[position]
+        byte = text[U(position)]
     return position
 
 
@@ -69,7 +69,7 @@ def find_stop(text: Array, position: Int) -> tuple[Int, bool]:
 def is_utf8(text: Array, position: Int, stop: Int) -> bool:
     """Well-formed UTF-8: shortest form, no surrogates, at most U+10FFFF."""
     while position < stop:
-        byte = np.int64(text[position])
+        byte = np.int64(text[U(position)])
         position += 1
         if byte < 0x80:
             continue
@@ -78,7 +78,7 @@ def is_utf8(text: Array, position: Int, stop: Int) -> bool:
         more = 1 if byte < 0xE0 else 2 if byte < 0xF0 else 3
         if position + more > stop:
             return False
-        second = np.int64(text[position])
+        second = np.int64(text[U(position)])
         low = 0xA0 if byte == 0xE0 else 0x90 if byte == 0xF0 else 0x80
         high = 0x9F if byte == 0xED else 0x8F if byte == 0xF4 else 0xBF
         if second < low or second > high:
@@ -91,105 +91,10 @@ def is_utf8(text: Array, position: Int, stop: Int) -> bool:
 
 
 @rule
-def hex4(text: Array, position: Int) -> Int:
-    """Value of four hexadecimal digits, -1 where they are none."""
-    value: Int = 0
-    for place in range(4):
-        byte = np.int64(text[position + place])
-        if 0x30 <= byte <= 0x39:
-            digit = byte - 0x30
-        elif 0x41 <= (byte & 0xDF) <= 0x46:
-            digit = (byte & 0xDF) - 0x37
-        else:
-            return -1
-        value = value * 16 + digit
-    return value
-
-
-@rule
-def code_point(text: Array, position: Int) -> tuple[Int, Int]:
-    """What backslash-u at the position stands for and where it ends; -1 for half a surrogate pair or no number."""
-    value = hex4(text, position + 2)
-    if value < 0 or 0xDC00 <= value <= 0xDFFF:
-        return -1, -1
-    if value < 0xD800:
-        return position + 6, value
-    if value > 0xDFFF:
-        return position + 6, value
-    if text[position + 6] != BACKSLASH or text[position + 7] != 0x75:
-        return -1, -1
-    low = hex4(text, position + 8)
-    if low < 0xDC00 or low > 0xDFFF:
-        return -1, -1
-    return position + 12, 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00)
-
-
-@rule
-def put_utf8(out: Array, at: Int, value: Int) -> Int:
-    """Write one code point; returns the place behind it."""
-    if value < 0x80:
-        out[at] = value
-        return at + 1
-    if value < 0x800:
-        out[at] = 0xC0 | value >> 6
-        out[at + 1] = 0x80 | value & 0x3F
-        return at + 2
-    if value < 0x10000:
-        out[at] = 0xE0 | value >> 12
-        out[at + 1] = 0x80 | value >> 6 & 0x3F
-        out[at + 2] = 0x80 | value & 0x3F
-        return at + 3
-    out[at] = 0xF0 | value >> 18
-    out[at + 1] = 0x80 | value >> 12 & 0x3F
-    out[at + 2] = 0x80 | value >> 6 & 0x3F
-    out[at + 3] = 0x80 | value & 0x3F
-    return at + 4
-
-
-@rule
-def plain_escape(byte: Int) -> Int:
-    """What a backslash and this byte stand for, -1 for none."""
-    if byte in (QUOTE, BACKSLASH, 0x2F):
-        return byte
-    if byte == 0x6E:
-        return 0x0A
-    if byte == 0x74:
-        return 0x09
-    if byte == 0x72:
-        return 0x0D
-    if byte == 0x62:
-        return 0x08
-    return 0x0C if byte == 0x66 else -1
-
-
-@rule
-def unescape(text: Array, position: Int, out: Array, at: Int) -> tuple[Int, Int]:
-    """Copy a string up to its closing quote with escapes replaced: (place of the quote or -1, end in out)."""
-    while True:
-        stop, beyond_ascii = find_stop(text, position)
-        if beyond_ascii and not is_utf8(text, position, stop):
-            return -1, at
-        for source in range(position, stop):
-            out[at] = text[source]
-            at += 1
-        if text[stop] == QUOTE:
-            return stop, at
-        if text[stop] != BACKSLASH:
-            return -1, at
-        if text[stop + 1] == 0x75:
-            position, value = code_point(text, stop)
-        else:
-            position, value = stop + 2, plain_escape(np.int64(text[stop + 1]))
-        if value < 0:
-            return -1, at
-        at = put_utf8(out, at, value)
-
-
-@rule
 def skip_string(text: Array, position: Int) -> Int:
     """Past a string whose opening quote is at the position; -1 when it has escapes or is not sound."""
     stop, beyond_ascii = find_stop(text, position + 1)
-    if text[stop] != QUOTE or (beyond_ascii and not is_utf8(text, position + 1, stop)):
+    if text[U(stop)] != QUOTE or (beyond_ascii and not is_utf8(text, position + 1, stop)):
         return -1
     return stop + 1
 
@@ -202,15 +107,15 @@ def is_digit(byte: Int) -> Int:
 @inlined_rule
 def read_int(text: Array, position: Int) -> tuple[Int, Int]:
     """(place behind, value) of a whole number above -2**63; -1 for anything else, 1.0 and 1e3 included."""
-    negative = text[position] == MINUS
+    negative = text[U(position)] == MINUS
     if negative:
         position += 1
     first, value = position, U(0)
-    while is_digit(text[position]) and position - first < 19:
-        value = value * U(10) + U(text[position] - 0x30)
+    while is_digit(text[U(position)]) and position - first < 19:
+        value = value * U(10) + U(text[U(position)] - 0x30)
         position += 1
-    digits, byte = position - first, text[position]
-    if digits == 0 or value > INT64_MAX or (digits > 1 and text[first] == 0x30):
+    digits, byte = position - first, text[U(position)]
+    if digits == 0 or value > INT64_MAX or (digits > 1 and text[U(first)] == 0x30):
         return -1, 0
     if is_digit(byte) or byte == 0x2E or (byte & 0xDF) == 0x45:
         return -1, 0
@@ -221,23 +126,23 @@ def read_int(text: Array, position: Int) -> tuple[Int, Int]:
 def skip_digits(text: Array, position: Int) -> Int:
     """Past one or more digits, -1 where there is none."""
     first = position
-    while is_digit(text[position]):
+    while is_digit(text[U(position)]):
         position += 1
     return position if position > first else -1
 
 
 @rule
 def skip_number(text: Array, position: Int) -> Int:
-    if text[position] == MINUS:
+    if text[U(position)] == MINUS:
         position += 1
     first = position
     position = skip_digits(text, position)
-    if position < 0 or (text[first] == 0x30 and position > first + 1):
+    if position < 0 or (text[U(first)] == 0x30 and position > first + 1):
         return -1
-    if text[position] == 0x2E:
+    if text[U(position)] == 0x2E:
         position = skip_digits(text, position + 1)
-    if position > 0 and (text[position] & 0xDF) == 0x45:
-        sign = text[position + 1] == MINUS or text[position + 1] == 0x2B
+    if position > 0 and (text[U(position)] & 0xDF) == 0x45:
+        sign = text[U(position + 1)] == MINUS or text[U(position + 1)] == 0x2B
         position = skip_digits(text, position + 2 if sign else position + 1)
     return position
 
@@ -253,7 +158,7 @@ def skip_word(text: Array, position: Int) -> Int:
 
 @rule
 def skip_scalar(text: Array, position: Int) -> Int:
-    byte = text[position]
+    byte = text[U(position)]
     if byte == QUOTE:
         return skip_string(text, position)
     if byte == MINUS or is_digit(byte):
@@ -264,13 +169,13 @@ def skip_scalar(text: Array, position: Int) -> Int:
 @rule
 def skip_key(text: Array, position: Int) -> Int:
     """Past a key, its colon and the space around; -1 where there is none."""
-    if text[position] != QUOTE:
+    if text[U(position)] != QUOTE:
         return -1
     position = skip_string(text, position)
     if position < 0:
         return -1
     position = past_space(text, position)
-    return past_space(text, position + 1) if text[position] == COLON else -1
+    return past_space(text, position + 1) if text[U(position)] == COLON else -1
 
 
 @rule
@@ -278,14 +183,14 @@ def skip_value(text: Array, position: Int) -> Int:
     """Past any sound value without escapes, nested up to NESTING_MAX; -1 otherwise. Nothing recurses."""
     depth, objects = 0, U(0)  # objects: one bit a level, lowest = innermost, 1 = object
     while True:
-        byte = text[position]
+        byte = text[U(position)]
         if byte in (OPEN_OBJECT, OPEN_LIST):
             is_object = byte == OPEN_OBJECT
             depth, objects = depth + 1, objects << U(1) | U(is_object)
             position = past_space(text, position + 1)
             if depth > NESTING_MAX:
                 return -1
-            if text[position] != (CLOSE_OBJECT if is_object else CLOSE_LIST):
+            if text[U(position)] != (CLOSE_OBJECT if is_object else CLOSE_LIST):
                 if is_object:
                     position = skip_key(text, position)
                 if position < 0:
@@ -310,12 +215,12 @@ def close_levels(text: Array, position: Int, depth: Int, objects: np.uint64) -> 
     while depth > 0:
         position = past_space(text, position)
         is_object = objects & U(1) == U(1)
-        if text[position] == COMMA:
+        if text[U(position)] == COMMA:
             position = past_space(text, position + 1)
             if is_object:
                 position = skip_key(text, position)
             return (position, depth, objects) if position >= 0 else (-1, 0, objects)
-        if text[position] != (CLOSE_OBJECT if is_object else CLOSE_LIST):
+        if text[U(position)] != (CLOSE_OBJECT if is_object else CLOSE_LIST):
             return -1, 0, objects
         position, depth, objects = position + 1, depth - 1, objects >> U(1)
     return position, 0, objects

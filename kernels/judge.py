@@ -23,28 +23,44 @@ Array = npt.NDArray[Any]
 PROCEED, HOLD, REJECT = 0, 1, 2  # admission, and what risk makes of it
 VELOCITY, BASKET = 0, 1  # rows of windows
 LEVEL_SHIFT = 6  # the usual value is kept times 64
+RECENT_BITS = 16  # a customer's orders lately: generation, orders in the one before, orders in it, in one number
+RECENT_MAX = (1 << RECENT_BITS) - 1
+GENERATION_SHIFT = 2 * RECENT_BITS
 
 
 @inlined_rule
-def recent_orders(customer: int, placed_at_ms: int, window: Any, velocity: Array) -> int:
+def recent_orders(entry: Any, placed_at_ms: int, window: Any) -> int:
     """Orders of the customer within the window, not counting this one."""
-    generation = window.generation
-    at = find_recent(customer, generation, velocity)
-    count = velocity[generation & 1, at].count if velocity[generation & 1, at].tag == generation else 0
-    at = find_recent(customer, generation - 1, velocity)
-    before = velocity[~generation & 1, at]
-    if before.tag == generation - 1:
-        left_ms = window.window_ms - min(max(placed_at_ms - window.started_ms, 0), window.window_ms)
-        count += before.count * left_ms // window.window_ms
-    return count
+    if entry.key == 0:
+        return 0
+    behind = window.generation - (entry.value >> GENERATION_SHIFT)
+    now = entry.value & RECENT_MAX
+    before = entry.value >> RECENT_BITS & RECENT_MAX
+    left_ms = window.window_ms - min(max(placed_at_ms - window.started_ms, 0), window.window_ms)
+    if behind == 0:
+        return now + before * left_ms // window.window_ms
+    return now * left_ms // window.window_ms if behind == 1 else 0
+
+
+@inlined_rule
+def count_recent(entry: Any, generation: int) -> None:
+    """Count one more order in the customer's current generation."""
+    behind = generation - (entry.value >> GENERATION_SHIFT)
+    now = entry.value & RECENT_MAX
+    before = entry.value >> RECENT_BITS & RECENT_MAX
+    if behind == 0:
+        now = min(now + 1, RECENT_MAX)
+    else:
+        before = now if behind == 1 else 0
+        now = 1
+    entry.value = generation << GENERATION_SHIFT | before << RECENT_BITS | now
 
 
 @inlined_rule
 def same_basket(basket: int, placed_at_ms: int, window: Any, baskets: Array) -> int:
     """Reference of the latest order with this basket within the window, -1 none."""
     for generation in range(window.generation, window.generation - 2, -1):
-        at = find_recent(basket, generation, baskets)
-        entry = baskets[generation & 1, at]
+        entry = baskets[find_recent(basket, generation, baskets), generation & 1]
         if entry.tag == generation and abs(placed_at_ms - entry.count) <= window.window_ms:
             return entry.value
     return -1
@@ -62,7 +78,7 @@ def far_above_usual(claim: Any, terms: Any, channels: Array) -> bool:
 
 
 @inlined_rule
-def judge(claim: Any, out: Any, terms: Any, channels: Array, windows: Array, velocity: Array, baskets: Array) -> int:
+def judge(claim: Any, out: Any, terms: Any, customers: Array, channels: Array, windows: Array, baskets: Array) -> int:
     """PROCEED, HOLD or REJECT by risk and windows; fills the order's risk, reasons and twin."""
     verdict = claim.admission
     found = 0
@@ -76,7 +92,8 @@ def judge(claim: Any, out: Any, terms: Any, channels: Array, windows: Array, vel
         found |= 1 << reasons.RISK_VALUE
         risk += terms.points_value
     if windows[VELOCITY].window_ms > 0 and claim.customer != 0:
-        count = recent_orders(claim.customer, claim.placed_at_ms, windows[VELOCITY], velocity)
+        entry = customers[find_ever(claim.customer, 0, customers)]
+        count = recent_orders(entry, claim.placed_at_ms, windows[VELOCITY])
         if count >= terms.velocity_orders_max:
             found |= 1 << reasons.RISK_VELOCITY
             risk += terms.points_velocity
@@ -96,14 +113,13 @@ def rotate_windows(placed_at_ms: int, windows: Array) -> None:
 
 
 @inlined_rule
-def remember_recent(key: int, window: Any, entries: Array) -> int:
-    """Place of the key in the current generation, added when it is new."""
-    at = find_recent(key, window.generation, entries)
-    entry = entries[window.generation & 1, at]
-    if entry.tag != window.generation:
-        entry.key, entry.tag, entry.count, entry.value = key, window.generation, 0, 0
+def remember_basket(basket: int, placed_at_ms: int, reference: int, window: Any, baskets: Array) -> None:
+    generation = window.generation
+    entry = baskets[find_recent(basket, generation, baskets), generation & 1]
+    if entry.tag != generation:
+        entry.key, entry.tag = basket, generation
         window.entries += 1
-    return at
+    entry.count, entry.value = placed_at_ms, reference
 
 
 @inlined_rule
@@ -125,7 +141,7 @@ def remember_channel(claim: Any, value_orders_min: int, counts: Any, channels: A
 @inlined_rule
 def remember(
     claim: Any, reference: int, value_orders_min: int, counts: Any, customers: Array, channels: Array, windows: Array,
-    velocity: Array, baskets: Array,
+    baskets: Array,
 ) -> None:  # fmt: skip
     """Count an order that goes through: its customer, channel, basket and time."""
     if claim.customer != 0:
@@ -135,10 +151,7 @@ def remember(
             counts.customers += 1
         entry.count += 1
         if windows[VELOCITY].window_ms > 0:
-            at = remember_recent(claim.customer, windows[VELOCITY], velocity)
-            velocity[windows[VELOCITY].generation & 1, at].count += 1
+            count_recent(entry, windows[VELOCITY].generation)
     if windows[BASKET].window_ms > 0 and claim.basket != 0:
-        at = remember_recent(claim.basket, windows[BASKET], baskets)
-        entry = baskets[windows[BASKET].generation & 1, at]
-        entry.count, entry.value = claim.placed_at_ms, reference
+        remember_basket(claim.basket, claim.placed_at_ms, reference, windows[BASKET], baskets)
     remember_channel(claim, value_orders_min, counts, channels)

@@ -36,7 +36,7 @@ _H = np.int32
 SKU = _row(weight_g=_I, goods_class=_I, first=_I, last=_I)  # components[first:last]; empty = not a bundle
 COMPONENT = _row(sku=_H, qty=_H)
 NODE = _row(handling_minor=_I, safety_units=_I, capacity=_I, cutoff_min=_I)
-LANE = _row(first=_H, last=_H)  # bands[first:last]; empty = no rate leads there
+LANE = _row(first=_H, last=_H, lowest_minor=_I)  # bands[first:last] and their lowest price; empty = no rate
 BAND = _row(min_g=_I, max_g=_I, price_minor=_I, per_kg_minor=_I, days=_I, service=_I)
 CALENDAR_DAY = _row(open_day=_H, utc_offset_min=_H)
 TERMS = _row(
@@ -49,11 +49,10 @@ TERMS = _row(
 # --- the ledger's state ------------------------------------------------------------------------
 NODE_DAY = _row(day=_H, parcels=_H)
 # Every hash table has entries of one form; key 0 = free, or a tag of a generation that has passed:
-#     customers     key customer,  tag 0,                  count orders
+#     customers     key customer,  tag 0,                  count orders,        value orders lately, see judge.py
 #     coupon uses   key customer,  tag promotion code,     count orders
 #     channels      key channel,   tag 0,                  count orders,        value 64 x the usual order value
 #     movements     key id (low),  tag id (high)
-#     velocity      key customer,  tag generation,         count orders
 #     baskets       key basket,    tag generation,         count placed_at_ms,  value reference of the order
 ENTRY = _row(key=_I, tag=_I, count=_I, value=_I)
 WINDOW = _row(window_ms=_I, generation=_I, started_ms=_I, entries=_I, entries_max=_I)  # window_ms 0 = switched off
@@ -67,7 +66,8 @@ CLAIM = _row(
 )  # fmt: skip
 
 # --- scratch of one order ----------------------------------------------------------------------
-DEMAND = _row(sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I)
+DEMAND = _row(sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I, open_nodes=_I)
+FIRST_DAY = _row(known_min=_I, day=_I)  # of a node: ship day of an order known since this minute
 CANDIDATE = np.dtype(
     [
         ("node", _I),
@@ -100,6 +100,7 @@ PLAN = np.dtype(
         ("sets", _I),
         ("runner_up_minor", _I),
         ("visited", _I),
+        ("lightest_g", _I),  # of the units asked for
         ("subset_weight_g", _I, (1 << SKUS_EXACT,)),
         ("subset_cost", _I, (1 << SKUS_EXACT,)),
         ("subset_day", _I, (1 << SKUS_EXACT,)),
@@ -128,6 +129,7 @@ IN_BANDS, IN_TERMS = records(BAND, readonly=True), records(TERMS, readonly=True)
 IO_CAPACITY = records(NODE_DAY, 2)
 IO_ENTRIES, IO_GENERATIONS = records(ENTRY), records(ENTRY, 2)
 IO_WINDOWS, IO_COUNTS = records(WINDOW), records(COUNTS)
+IO_FIRST_DAYS = records(FIRST_DAY)
 IO_DEMAND, IO_CANDIDATES, IO_PARCELS, IO_STATES, IO_PLAN = (
     records(t) for t in (DEMAND, CANDIDATE, PARCEL, STATE, PLAN)
 )

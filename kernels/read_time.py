@@ -15,6 +15,7 @@ import numpy.typing as npt
 from kernels._jit import rule
 
 Array = npt.NDArray[Any]
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999 in UTC, as calendars hold them
 Int = Any  # int64, see kernels/json_text.py
 
 
@@ -108,4 +109,7 @@ def read_time(text: Array, position: Int) -> tuple[Int, Int]:
     if position < 0 or text[position] != 0x22:
         return -1, 0
     minutes = (days_since_epoch(year, month, day) * 24 + hour) * 60 + minute - east
-    return position + 1, (minutes * 60 + second) * 1000 + milliseconds
+    moment = (minutes * 60 + second) * 1000 + milliseconds
+    if moment < FIRST_MS or moment > LAST_MS:
+        return -1, 0
+    return position + 1, moment

@@ -22,6 +22,7 @@ from kernels._jit import (
     IN_I32,
     IN_U8,
     IN_U64,
+    OUT_I32,
     OUT_I32_2D,
     OUT_I64,
     OUT_I64_2D,
@@ -34,38 +35,31 @@ from kernels.json_text import (
     BACKSLASH,
     CLOSE_LIST,
     CLOSE_OBJECT,
-    COLON,
     COMMA,
-    HIGHS,
     NEWLINE,
-    ONES,
     OPEN_LIST,
     OPEN_OBJECT,
     QUOTE,
-    QUOTES,
     Int,
     find_stop,
-    first_byte,
     is_utf8,
     past_space,
     read_int,
-    skip_string,
     skip_value,
-    unescape,
 )
+from kernels.read_key import NO_SLOT, read_key
 from kernels.read_time import read_time
 from kernels.read_words import word_at
+from kernels.unescape import unescape
 
 Array = npt.NDArray[Any]
 U = np.uint64
 
 # What an action says about a key: bit 0-7 its own bit, 8-15 its kind, 16-23 its field (row of the output),
-# 24-26 the level it belongs to, 27-30 its length.
+# 24-26 the level it belongs to, 27-30 its length. An action of 0 is an unknown key's.
 UNKNOWN, TEXT, TIME, NUMBER, OBJECT, COUPONS, LINES, LINE_TEXT, LINE_NUMBER = range(9)
 ORDER_LEVEL, LINE_LEVEL = 0, 6  # 1-5: customer, ship_to, bill_to, payment, shipping
 LINE_BITS = U(0xF) << U(60)  # bits of the keys of one line; cleared at its start
-KEY_SLOTS = 256
-LEVEL_MIX = U(0x9E3779B97F4A7C15)
 
 ABSENT = -(1 << 63)
 NOT_UNDERSTOOD, UNDERSTOOD = 0, 1
@@ -79,53 +73,7 @@ LINES_FIRST, LINES_COUNT, COUPONS_FIRST, COUPONS_COUNT = 0, 1, 2, 3
 SKU_START, SKU_LENGTH, LINE_ID_START, LINE_ID_LENGTH = 0, 1, 2, 3
 QTY, UNIT_PRICE = 0, 1
 # Places of ``cursor``.
-LINES_USED, COUPONS_USED, SPILL_USED, TEXT_BASE, SPILL_BASE = 0, 1, 2, 3, 4
-
-
-@inlined_rule
-def key_slot(low: np.uint64, high: np.uint64, level: Int, mixer: Array) -> Int:
-    return np.int64(((low ^ U(level) * LEVEL_MIX) * mixer[0] + high * mixer[1]) >> U(56))
-
-
-@inlined_rule
-def short_key(text: Array, position: Int) -> tuple[Int, np.uint64, np.uint64]:
-    """(length, first 8 bytes, next 8) of a key of at most 16 bytes behind its quote; length -1 for a longer one."""
-    low = word_at(text, U(position))
-    quote = low ^ QUOTES
-    marks = (quote - ONES) & ~quote & HIGHS
-    if marks != U(0):
-        lowest = marks & (~marks + U(1))
-        return first_byte(marks), low & ((lowest >> U(7)) - U(1)), U(0)
-    high = word_at(text, U(position + 8))
-    quote = high ^ QUOTES
-    marks = (quote - ONES) & ~quote & HIGHS
-    if marks == U(0):
-        return -1, low, high
-    lowest = marks & (~marks + U(1))
-    return 8 + first_byte(marks), low, high & ((lowest >> U(7)) - U(1))
-
-
-@inlined_rule
-def read_key(
-    text: Array, position: Int, level: Int, key_low: Array, key_high: Array, key_action: Array, mixer: Array
-) -> tuple[Int, Int]:
-    """(place of the value, action) of the key whose quote is at the position; place -1 when it is not sound."""
-    length, low, high = short_key(text, position + 1)
-    action: Int = UNKNOWN
-    if length >= 0:
-        slot = key_slot(low, high, level, mixer)
-        if key_low[slot] == low and key_high[slot] == high and (key_action[slot] >> 24) == (level | length << 3):
-            action = key_action[slot]
-    if action == UNKNOWN:
-        position = skip_string(text, position)
-        if position < 0:
-            return -1, action
-    else:
-        position += length + 2
-    position = past_space(text, position)
-    if text[position] != COLON:
-        return -1, action
-    return past_space(text, position + 1), action
+LINES_USED, COUPONS_USED, SPILL_USED, SPILL_BASE = 0, 1, 2, 3
 
 
 @inlined_rule
@@ -136,15 +84,15 @@ def is_null(text: Array, position: Int) -> Int:
 @inlined_rule
 def read_text(text: Array, position: Int, spill: Array, cursor: Array) -> tuple[Int, Int, Int]:
     """(place behind, start, length) of a string or null; place -1 when it is neither or not sound."""
-    if text[position] != QUOTE:
+    if text[U(position)] != QUOTE:
         return (position + 4 if is_null(text, position) else -1), 0, 0
     first = position + 1
     stop, beyond_ascii = find_stop(text, first)
-    if text[stop] == QUOTE:
+    if text[U(stop)] == QUOTE:
         if beyond_ascii and not is_utf8(text, first, stop):
             return -1, 0, 0
-        return stop + 1, cursor[TEXT_BASE] + first, stop - first
-    if text[stop] != BACKSLASH:
+        return stop + 1, first, stop - first
+    if text[U(stop)] != BACKSLASH:
         return -1, 0, 0
     at = cursor[SPILL_USED]
     stop, after = unescape(text, first, spill, at)
@@ -175,12 +123,12 @@ def read_coupons(text: Array, position: Int, coupon: Array, spill: Array, cursor
     """Append the strings of a list to ``coupon``; FULL when it has no room."""
     if is_null(text, position):
         return position + 4
-    if text[position] != OPEN_LIST:
+    if text[U(position)] != OPEN_LIST:
         return -1
     position = past_space(text, position + 1)
-    if text[position] == CLOSE_LIST:
+    if text[U(position)] == CLOSE_LIST:
         return position + 1
-    while text[position] == QUOTE:
+    while text[U(position)] == QUOTE:
         if cursor[COUPONS_USED] == coupon.shape[1]:
             return FULL
         position, start, length = read_text(text, position, spill, cursor)
@@ -189,9 +137,9 @@ def read_coupons(text: Array, position: Int, coupon: Array, spill: Array, cursor
         coupon[0, cursor[COUPONS_USED]], coupon[1, cursor[COUPONS_USED]] = start, length
         cursor[COUPONS_USED] += 1
         position = past_space(text, position)
-        if text[position] == CLOSE_LIST:
+        if text[U(position)] == CLOSE_LIST:
             return position + 1
-        if text[position] != COMMA:
+        if text[U(position)] != COMMA:
             return -1
         position = past_space(text, position + 1)
     return -1
@@ -215,12 +163,12 @@ def open_line(position: Int, line_text: Array, line_number: Array, cursor: Array
 def next_line(text: Array, position: Int, line_text: Array, line_number: Array, cursor: Array) -> tuple[Int, Int]:
     """Behind a line's closing brace: (place, level) in the next line, or behind the end of the list."""
     position = past_space(text, position)
-    if text[position] == CLOSE_LIST:
+    if text[U(position)] == CLOSE_LIST:
         return position + 1, ORDER_LEVEL
-    if text[position] != COMMA:
+    if text[U(position)] != COMMA:
         return -1, ORDER_LEVEL
     position = past_space(text, position + 1)
-    if text[position] != OPEN_OBJECT:
+    if text[U(position)] != OPEN_OBJECT:
         return -1, ORDER_LEVEL
     return open_line(position, line_text, line_number, cursor), LINE_LEVEL
 
@@ -233,13 +181,13 @@ def open_level(
     if is_null(text, position):
         return position + 4, ORDER_LEVEL
     if (action >> 8) & 0xFF == OBJECT:
-        return (position + 1, (action >> 16) & 0xFF) if text[position] == OPEN_OBJECT else (-1, ORDER_LEVEL)
-    if text[position] != OPEN_LIST:
+        return (position + 1, (action >> 16) & 0xFF) if text[U(position)] == OPEN_OBJECT else (-1, ORDER_LEVEL)
+    if text[U(position)] != OPEN_LIST:
         return -1, ORDER_LEVEL
     position = past_space(text, position + 1)
-    if text[position] == CLOSE_LIST:
+    if text[U(position)] == CLOSE_LIST:
         return position + 1, ORDER_LEVEL
-    if text[position] != OPEN_OBJECT:
+    if text[U(position)] != OPEN_OBJECT:
         return -1, ORDER_LEVEL
     return open_line(position, line_text, line_number, cursor), LINE_LEVEL
 
@@ -249,10 +197,10 @@ def scan_line(
     row: Int,
     position: Int,
     text: Array,
-    key_low: Array,
-    key_high: Array,
+    keys: Array,
     key_action: Array,
     mixer: Array,
+    follower: Array,
     text_start: Array,
     text_length: Array,
     number: Array,
@@ -265,12 +213,13 @@ def scan_line(
 ) -> Int:
     """One order: place behind its closing brace, -1 when not understood, FULL. One loop serves every level."""
     level, seen, opened = ORDER_LEVEL, U(0), True
-    if text[position] != OPEN_OBJECT:
+    slot: Int = NO_SLOT
+    if text[U(position)] != OPEN_OBJECT:
         return -1
     position += 1
     while True:
         position = past_space(text, position)
-        if text[position] == CLOSE_OBJECT:
+        if text[U(position)] == CLOSE_OBJECT:
             if level == ORDER_LEVEL:
                 return position + 1
             if level == LINE_LEVEL:
@@ -283,15 +232,16 @@ def scan_line(
             opened = level == LINE_LEVEL
             continue
         if not opened:
-            if text[position] != COMMA:
+            if text[U(position)] != COMMA:
                 return -1
             position = past_space(text, position + 1)
         opened = False
-        if text[position] != QUOTE:
+        if text[U(position)] != QUOTE:
             return -1
-        position, action = read_key(text, position, level, key_low, key_high, key_action, mixer)
+        position, slot = read_key(text, position, level, slot, keys, key_action, mixer, follower)
         if position < 0:
             return -1
+        action = key_action[slot]
         bit = U(1) << U(action & 0xFF)
         if action != UNKNOWN and seen & bit != U(0):
             return -1
@@ -335,7 +285,7 @@ def clear_row(row: Int, text_length: Array, number: Array, runs: Array, cursor: 
 @rule
 def line_end(text: Array, position: Int) -> Int:
     """Place of the next newline."""
-    while text[position] != NEWLINE:
+    while text[U(position)] != NEWLINE:
         position += 1
     return position
 
@@ -343,7 +293,7 @@ def line_end(text: Array, position: Int) -> Int:
 @kernel(
     I64,
     *(IN_U8, I64, I64, I64),
-    *(IN_U64, IN_U64, IN_I32, IN_U64),
+    *(IN_U64, IN_I32, IN_U64, OUT_I32),
     *(OUT_I32_2D, OUT_I32_2D, OUT_I64_2D, OUT_I64_2D, OUT_I32_2D),
     *(OUT_I32_2D, OUT_I64_2D, OUT_I32_2D, OUT_U8, OUT_I64),
 )
@@ -352,10 +302,10 @@ def scan_orders(
     begin: Int,
     end: Int,
     first_line: Int,
-    key_low: Array,
-    key_high: Array,
+    keys: Array,
     key_action: Array,
     mixer: Array,
+    follower: Array,
     text_start: Array,
     text_length: Array,
     number: Array,
@@ -372,11 +322,11 @@ def scan_orders(
     text        (any)      uint8  lines, the last one ended too; 32 readable bytes behind ``end``           IN
     begin, end             int64  first byte of the first line, byte behind the last line                   IN
     first_line             int64  number of the first line; blank lines count but give no row               IN
-    key_low     (256)      uint64 first 8 bytes of the known key in each hash slot, 0 = empty               IN
-    key_high    (256)      uint64 its next 8 bytes                                                          IN
-    key_action  (256)      int32  its length, level, field, kind and bit, see above                   IN
+    keys        (4 * 257)  uint64 each hash slot's key and closing quote in two words, then the words' masks IN
+    key_action  (257)      int32  its length, level, field, kind and bit, see above; 0 = empty              IN
     mixer       (2)        uint64 multipliers that give each known key a slot of its own                    IN
-    text_start  (T, rows)  int32  where each text field starts, bytes from TEXT_BASE or SPILL_BASE          OUT
+    follower    (8 * 257)  int32  slot of the key that came after a slot at a level; NO_SLOT at first       INOUT
+    text_start  (T, rows)  int32  where each text field starts: in text, from SPILL_BASE on in spill          OUT
     text_length (T, rows)  int32  its length in bytes, 0 = absent or empty                                  OUT
     number      (N, rows)  int64  each number field or ABSENT; times in ms since the epoch                  OUT
     place       (4, rows)  int64  BEGIN, END, LINE_NUMBER_AT, SOUND                                         OUT
@@ -385,7 +335,7 @@ def scan_orders(
     line_number (2, L)     int64  quantity and unit price in minor units, or ABSENT                         OUT
     coupon      (2, C)     int32  start and length of each coupon code                                      OUT
     spill       (any)      uint8  texts that had escapes, without them; at least the size of ``text``       OUT
-    cursor      (5)        int64  items used of the three above, then the two bases                         INOUT
+    cursor      (4)        int64  items used of the three above, then SPILL_BASE, at least text's size        INOUT
 
     Returns the rows, one a line that is not blank, or FULL when ``line_text`` or ``coupon`` has no room.
     Afterwards a row that is not SOUND has no field and no item. Cost: about 1 ns a byte.
@@ -394,18 +344,18 @@ def scan_orders(
     while position < end:
         line_begin = position
         position = past_space(text, position)
-        if text[position] != NEWLINE:
+        if text[U(position)] != NEWLINE:
             lines_used, coupons_used, spill_used = cursor[LINES_USED], cursor[COUPONS_USED], cursor[SPILL_USED]
             clear_row(row, text_length, number, runs, cursor)
             behind = scan_line(
-                *(row, position, text, key_low, key_high, key_action, mixer, text_start, text_length, number),
+                *(row, position, text, keys, key_action, mixer, follower, text_start, text_length, number),
                 *(runs, line_text, line_number, coupon, spill, cursor),
             )
             if behind == FULL:
                 return FULL
             if behind >= 0:
                 behind = past_space(text, behind)
-            place[SOUND, row] = UNDERSTOOD if behind >= 0 and text[behind] == NEWLINE else NOT_UNDERSTOOD
+            place[SOUND, row] = UNDERSTOOD if behind >= 0 and text[U(behind)] == NEWLINE else NOT_UNDERSTOOD
             if place[SOUND, row] == NOT_UNDERSTOOD:
                 cursor[LINES_USED], cursor[COUPONS_USED], cursor[SPILL_USED] = lines_used, coupons_used, spill_used
                 clear_row(row, text_length, number, runs, cursor)

@@ -1,12 +1,12 @@
 """Windows: what happened lately, in bounded memory, and for ever, in tables that grow between batches.
 
-    a window has two generations, each an open-addressing table; a generation ends when the window has passed by
+    a window has two generations, each in an open-addressing table; a generation ends when the window has passed by
     the highest time seen, or when it holds entries_max entries; the one before it stays readable until then
     count in the window = this generation + the one before x (part of the window not yet passed)
 
-An entry belongs to a generation by its number, so a new generation begins without clearing anything. Tables are
-powers of two and never more than half full; keys are hashes, so their low bits are the place. In tables for ever
-key 0 is a free place. Cost: about one look-up.
+An entry belongs to a generation by its number, so a new generation begins without clearing anything; both lie side
+by side, so that looking at both costs one cache line. Tables are powers of two and never more than half full; keys
+are hashes, so their low bits are the place. In tables for ever key 0 is a free place.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def rotate(placed_at_ms: int, window: Any) -> None:
 def find_recent(key: int, generation: int, entries: Array) -> int:
     """Place of the key in a generation, or the free place where it would stand."""
     half = generation & 1
-    last = entries.shape[1] - 1
+    last = entries.shape[0] - 1
     at = key & last
-    while entries[half, at].tag == generation and entries[half, at].key != key:
+    while entries[at, half].tag == generation and entries[at, half].key != key:
         at = (at + 1) & last
     return at
 
@@ -71,17 +71,17 @@ def regrow_recent(generation: int, old: Array, new: Array) -> None:
     """Move the two live generations of a window into larger, empty tables.
 
     generation       i64    the current one; it and the one before it live
-    old  (2, m)      ENTRY                                               IN
-    new  (2, n)      ENTRY  zeroed, n at least twice the live entries    OUT
+    old  (m, 2)      ENTRY  by place and generation & 1                  IN
+    new  (n, 2)      ENTRY  zeroed, n at least twice the live entries    OUT
 
     Afterwards new holds exactly the live entries of old. Cost: 2 m steps.
     """
     for half in range(2):
         live = generation if generation & 1 == half else generation - 1
-        for at in range(old.shape[1]):
-            entry = old[half, at]
+        for at in range(old.shape[0]):
+            entry = old[at, half]
             if entry.tag == live:
-                copy_entry(entry, new[half, find_recent(entry.key, live, new)])
+                copy_entry(entry, new[find_recent(entry.key, live, new), half])
 
 
 @kernel(VOID, IO_ENTRIES, IO_ENTRIES)

@@ -7,6 +7,7 @@ Everything here is a function of the batch, the tables of one version and the po
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,12 +177,11 @@ class Admitter:
         )
         self._stamp_base += orders
         columns["admission"] = self._admission(columns["reasons"])
-        refused = columns["admission"] == Admission.REJECT
-        if refused.any():  # a refused order asks for nothing: it is neither weighed nor priced nor claimed
-            qty[np.repeat(refused, np.diff(lines.offset))] = 0
-        return pricing.OrderLines(
+        counted = pricing.OrderLines(
             line_offset=lines.offset, sku=lines.sku, qty=qty, unit_price_minor=price, list_price_minor=listed
         )
+        # A refused order asks for nothing: it is neither weighed nor priced nor claimed.
+        return without_units(counted, columns["admission"] == Admission.REJECT)
 
     def _limits(self, now_ms: int) -> I64:
         limits, policy = self._config.limits, self._config.policy
@@ -255,6 +255,14 @@ def order_lines(admitted: pa.RecordBatch) -> pricing.OrderLines:
         unit_price_minor=struct_numbers(values, "unit_price_minor"),
         list_price_minor=struct_numbers(values, "list_price_minor"),
     )
+
+
+def without_units(lines: pricing.OrderLines, orders: npt.NDArray[np.bool_]) -> pricing.OrderLines:
+    """The same lines with no units on those of the orders marked."""
+    if not orders.any():
+        return lines
+    nothing = np.repeat(orders, np.diff(lines.line_offset))
+    return dataclasses.replace(lines, qty=np.where(nothing, np.int32(0), lines.qty))
 
 
 def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int) -> U64:

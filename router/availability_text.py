@@ -13,8 +13,9 @@ from kernels.availability_json import availability_json
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-_ROW_BYTES = len(',,"nodes":{}}') + 20  # without the texts of SKU and nodes
-_NODE_BYTES = 1 + 20
+_OPEN_NODES, _CLOSE_ROW = b',"nodes":{', b"}}"
+_DIGITS_MAX = 20
+_PADDING = bytes(8)  # the kernel copies whole words
 
 
 class AvailabilityText:
@@ -23,25 +24,25 @@ class AvailabilityText:
     def __init__(self, skus: Iterable[str], nodes: Iterable[str]) -> None:
         encode = msgspec.json.encode
         self._sku = _joined(b'{"sku":' + encode(sku) + b',"available":' for sku in skus)
-        self._node = _joined(encode(node) + b":" for node in nodes)
+        self._node = _joined([*(encode(node) + b":" for node in nodes), _OPEN_NODES, _CLOSE_ROW])
 
     def encode(self, sequence: int, skus: I32, total: I64, per_node: I64, unknown: list[str]) -> bytes:
         """``{"sequence","items":[...],"unknown":[...]}``; rows of ``per_node`` go with ``skus``."""
         sku_offset, sku_text = self._sku
         node_offset, node_text = self._node
-        assert total.shape == skus.shape and per_node.shape == (skus.size, node_offset.size - 1)
+        assert total.shape == skus.shape and per_node.shape == (skus.size, node_offset.size - 3)
         assert skus.size == 0 or (skus.min() >= 0 and int(skus.max()) + 1 < sku_offset.size), "unknown SKU number"
         lengths = sku_offset[skus + 1] - sku_offset[skus]
-        a_row = _ROW_BYTES + node_text.size + _NODE_BYTES * (node_offset.size - 1)
-        out = np.empty(int(lengths.sum()) + skus.size * a_row, np.uint8)
+        a_row = node_text.size + (_DIGITS_MAX + 1) * (node_offset.size - 2)
+        out = np.empty(int(lengths.sum()) + skus.size * a_row + len(_PADDING), np.uint8)
         used = availability_json(skus, total, per_node, sku_offset, sku_text, node_offset, node_text, out)
         head = b'{"sequence":%d,"items":[' % sequence
         return b"".join((head, out[:used].data, b'],"unknown":', msgspec.json.encode(unknown), b"}"))
 
 
 def _joined(texts: Iterable[bytes]) -> tuple[I64, npt.NDArray[np.uint8]]:
-    """Offsets (n+1) and bytes of texts."""
+    """Offsets (n+1) and bytes of texts, with padding behind."""
     parts = list(texts)
     offsets = np.zeros(len(parts) + 1, np.int64)
     np.cumsum([len(part) for part in parts], out=offsets[1:])
-    return offsets, np.frombuffer(b"".join(parts), np.uint8)
+    return offsets, np.frombuffer(b"".join([*parts, _PADDING]), np.uint8)

@@ -111,8 +111,8 @@ class LedgerEngine:
             tables.needs_coupon,
             cells.available, cells.held, cells.allocated, cells.stocked, memory.capacity, uses,
             memory.counts, memory.ever["customers"], memory.ever["coupon_uses"], memory.ever["channels"],
-            memory.windows if commit else memory.windows.copy(), memory.recent["velocity"], memory.recent["baskets"],
-            work.slots, work.demands, work.candidates, work.states, work.parcels, work.take, work.plan,
+            memory.windows if commit else memory.windows.copy(), memory.baskets,
+            work.slots, work.demands, work.first_days, work.candidates, work.states, work.parcels, work.take, work.plan,
             work.customer_uses, work.mask,
             work.orders, work.granted, work.parcels_out, work.backordered, work.line_end, work.allocations,
         )  # fmt: skip
@@ -144,7 +144,7 @@ class LedgerEngine:
             codes, per_customer,
             cells.available, cells.held, cells.allocated, cells.stocked, memory.capacity, uses,
             memory.counts, memory.ever["customers"], memory.ever["coupon_uses"], memory.ever["channels"],
-            memory.windows, memory.recent["velocity"], memory.recent["baskets"],
+            memory.windows, memory.baskets,
         )  # fmt: skip
         memory.set_uses(codes, uses)
         self._touch(taken)

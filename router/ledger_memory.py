@@ -22,7 +22,8 @@ I64 = npt.NDArray[np.int64]
 ENTRIES_MIN = 1_024
 WINDOW_ENTRIES_MAX = 1 << 21  # of one generation; then the next begins early, so that memory stays bounded
 EVER = ("customers", "coupon_uses", "channels", "movements")
-RECENT = ("velocity", "baskets")
+WINDOWS = ("velocity", "baskets")  # velocity needs no table: a customer's entry holds it
+VELOCITY, BASKETS = range(2)
 _FIELDS = layout.ENTRY.names or ()
 
 
@@ -32,8 +33,8 @@ class Memory:
     def __init__(self, policy: Policy) -> None:
         self.counts = np.zeros(1, layout.COUNTS)
         self.ever = {name: np.zeros(ENTRIES_MIN, layout.ENTRY) for name in EVER}
-        self.recent = {name: np.zeros((2, ENTRIES_MIN), layout.ENTRY) for name in RECENT}
-        self.windows = np.zeros(len(RECENT), layout.WINDOW)
+        self.baskets = np.zeros((ENTRIES_MIN, 2), layout.ENTRY)
+        self.windows = np.zeros(len(WINDOWS), layout.WINDOW)
         self.windows["window_ms"] = policy.velocity_window_ms, policy.duplicate_basket_window_ms
         self.windows["generation"] = 2  # 0 and 1 would make fresh entries look live
         self.windows["entries_max"] = WINDOW_ENTRIES_MAX
@@ -49,19 +50,15 @@ class Memory:
             if room > len(old):
                 self.ever[name] = np.zeros(room, layout.ENTRY)
                 regrow_ever(old, self.ever[name])
-        for window, name in zip(self.windows, RECENT, strict=True):
-            room = _room(min(int(window["entries"]) + orders, WINDOW_ENTRIES_MAX))
-            if room > self.recent[name].shape[1]:
-                self._regrow_window(name, int(window["generation"]), room)
+        window = self.windows[BASKETS]
+        room = _room(min(int(window["entries"]) + orders, WINDOW_ENTRIES_MAX))
+        if room > len(self.baskets):
+            old, self.baskets = self.baskets, np.zeros((room, 2), layout.ENTRY)
+            regrow_recent(int(window["generation"]), old, self.baskets)
         if nodes > len(self.capacity):
             grown = np.zeros((nodes, layout.CAPACITY_DAYS), layout.NODE_DAY)
             grown[: len(self.capacity)] = self.capacity
             self.capacity = grown
-
-    def _regrow_window(self, name: str, generation: int, room: int) -> None:
-        old = self.recent[name]
-        self.recent[name] = np.zeros((2, room), layout.ENTRY)
-        regrow_recent(generation, old, self.recent[name])
 
     def uses_of(self, codes: I64) -> I64:
         """Uses so far of the promotions of one version."""
@@ -78,12 +75,10 @@ class Memory:
         for name in EVER:
             live = self.ever[name]["key"] != 0
             arrays |= _entries(name, self.ever[name][live])
-        for window, name in zip(self.windows, RECENT, strict=True):
-            generation = int(window["generation"])
-            tags = self.recent[name]["tag"]
-            expected = np.array([generation - (generation & 1), generation - (~generation & 1)])
-            arrays |= _entries(name, self.recent[name][tags == expected[:, None]])
-            arrays[f"{name}_window"] = _numbers(window)
+        generation = int(self.windows["generation"][BASKETS])
+        halves = np.array([generation - (generation & 1), generation - (~generation & 1)])  # generation of each half
+        arrays |= _entries("baskets", self.baskets[self.baskets["tag"] == halves])
+        arrays["windows"] = _numbers(self.windows)
         node, slot = np.nonzero(self.capacity["parcels"])
         days = self.capacity[node, slot]
         arrays["capacity"] = np.stack([node, days["day"], days["parcels"]], axis=1).astype(np.int64)
@@ -95,10 +90,9 @@ class Memory:
         for name in EVER:
             self.ever[name] = _ever_table(arrays[name])
             self.counts[name] = len(arrays[name])
-        for index, name in enumerate(RECENT):
-            for field, value in zip(layout.WINDOW.names or (), arrays[f"{name}_window"].tolist(), strict=True):
-                self.windows[field][index] = value
-            self.recent[name] = _recent_table(arrays[name])
+        for column, field in enumerate(layout.WINDOW.names or ()):
+            self.windows[field] = arrays["windows"][:, column]
+        self.baskets = _recent_table(arrays["baskets"])
         node, day, parcels = arrays["capacity"].T
         self.capacity = np.zeros((int(node.max(initial=-1)) + 1, layout.CAPACITY_DAYS), layout.NODE_DAY)
         slot = day % layout.CAPACITY_DAYS
@@ -137,10 +131,10 @@ def _recent_table(numbers: I64) -> Rows:
     """Entries of the newest generation and of the one before it, each in the half its number says."""
     rows = _rows(numbers)
     newest = int(rows["tag"].max(initial=2))
-    table = np.zeros((2, _room(len(rows))), layout.ENTRY)
+    table = np.zeros((_room(len(rows)), 2), layout.ENTRY)
     for generation in (newest - 1, newest):
         part = rows[rows["tag"] == generation]
-        halves = np.zeros((2, len(part)), layout.ENTRY)
-        halves[generation & 1] = part
+        halves = np.zeros((len(part), 2), layout.ENTRY)
+        halves[:, generation & 1] = part
         regrow_recent(generation, halves, table)
     return table

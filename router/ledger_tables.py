@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +110,7 @@ def node_words(masks: npt.NDArray[np.bool_]) -> I64:
 
 def promotion_codes(promotions: PromotionTable) -> I64:
     """A number per code that is the same in every version, as rows of a version are renumbered."""
-    return np.array([xxhash.xxh3_64_intdigest(code) for code in promotions.ids.values], np.uint64).view(np.int64)
+    return np.array([xxhash.xxh3_64_intdigest(code.encode()) for code in promotions.ids.values], np.uint64).view(np.int64)
 
 
 def _terms(tables: Tables, policy: Policy) -> Rows:
@@ -140,9 +141,15 @@ def _terms(tables: Tables, policy: Policy) -> Rows:
 def _lanes(rates: RateTable) -> Rows:
     """Bands of every (node, zone); a lane of -1 has none."""
     lane = np.maximum(rates.lane, 0)
-    known = rates.lane >= 0
+    known = (rates.lane >= 0) & rates.loaded  # without rates every lane is free
     offset = rates.lane_offset if len(rates.lane_offset) > 1 else np.zeros(2, np.int64)
-    return _rows(layout.LANE, first=np.where(known, offset[lane], 0), last=np.where(known, offset[lane + 1], 0))
+    lowest = np.array([rates.band_price_minor[a:b].min(initial=layout.NO_PLAN) for a, b in itertools.pairwise(offset)])
+    return _rows(
+        layout.LANE,
+        first=np.where(known, offset[lane], 0),
+        last=np.where(known, offset[lane + 1], 0),
+        lowest_minor=np.where(known, lowest[lane], 0),
+    )
 
 
 def _bands(rates: RateTable) -> Rows:

@@ -21,6 +21,7 @@ class Workspace:
         self.slots = np.zeros(0, np.int32)
         self.demands = np.zeros(0, layout.DEMAND)
         self.candidates = np.zeros(0, layout.CANDIDATE)
+        self.first_days = np.zeros(0, layout.FIRST_DAY)
         self.states = np.zeros(layout.STATES, layout.STATE)
         self.parcels = np.zeros(layout.PARCELS_MAX, layout.PARCEL)
         self.take = np.zeros((layout.PARCELS_MAX, 0), np.int64)
@@ -42,6 +43,8 @@ class Workspace:
         self.slots = _room(self.slots, len(tables.skus))
         self.demands = _room(self.demands, demands)
         self.candidates = _room(self.candidates, len(tables.nodes))
+        self.first_days = _room(self.first_days, len(tables.nodes))
+        self.first_days["known_min"] = -1
         if self.take.shape[1] < demands:
             self.take = np.zeros((layout.PARCELS_MAX, len(self.demands)), np.int64)
         self.customer_uses = _room(self.customer_uses, asked.candidates_max)

@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from router.acknowledge import acknowledge, first_answers
 from router.arrays import from_message, to_message
-from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, WIRE, WIRE_SKUS
+from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
 from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
 from router.ports import Bytes, Log
 from router.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
@@ -226,13 +226,15 @@ class ShardPath:
             self._batches.popitem(last=False)
 
     def quote(self, orders: Bytes | Message, skus: Bytes | Message, now_ms: int) -> Message:
-        """ACK rows as if the orders were sent now; nothing is taken, logged or remembered."""
+        """QUOTE rows as if the orders were sent now; nothing is taken, logged or remembered."""
 
         def ask(tables_version: int, claims: pa.RecordBatch) -> pa.RecordBatch:
             return from_message(self._ledger.quote(tables_version, to_message(claims), now_ms), DECISION)
 
         wire, items = from_message(orders, WIRE), from_message(skus, WIRE_SKUS).column("sku")
-        return to_message(first_answers(0, *self.engine.quote(wire, items, now_ms, ask)))
+        admitted, outcome = self.engine.quote(wire, items, now_ms, ask)
+        cost = QUOTE.field("cost_minor")
+        return to_message(first_answers(0, admitted, outcome).append_column(cost, outcome.column(cost.name)))
 
     # --- events ----------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.FIELD_TOO_LONG: ("", "A text is longer than the limit; shorten it and send the order again."),
     code.COUNTRY_UNKNOWN: ("ship_to.country", "The country is not an ISO 3166-1 two-letter code; correct it."),
     code.POSTCODE_FORMAT: ("ship_to.postcode", "The postcode does not have the form used in that country; correct it."),
-    code.CURRENCY_UNKNOWN: ("currency", "The currency is not an ISO 4217 code; correct it."),
+    code.CURRENCY_UNKNOWN: ("currency", "No table names this currency, or it is no ISO 4217 code; correct it."),
     code.LINES_LIMIT: ("lines", "The order has no line, or more lines than allowed; split it into several orders."),
     code.SKU_UNKNOWN: ("lines.sku", "The SKU is not in the SKU table; load it or correct the order."),
     code.SKU_INACTIVE: ("lines.sku", "The SKU was taken out of the SKU table; load it again or correct the order."),

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.admission import Admitter, claims_of, order_lines, total_flags
+from router.admission import Admitter, claims_of, order_lines, total_flags, without_units
 from router.arrays import list_parts, numbers, ragged, record_batch, select, structs
-from router.columns import DECISION, OUTCOME
+from router.columns import DECISION, OUTCOME, Status
 from router.config import Config
 from router.ids import hash_strings
 from router.lifecycle import STATE_OF_STATUS, OrderState
@@ -174,18 +174,20 @@ class ShardEngine:
     ) -> pa.RecordBatch:
         """Decision plus money, version and the record before this one."""
         granted_offset, granted = list_parts(decision.column("granted"))
+        refused = numbers(decision, "status") == Status.REJECTED
+        lines = without_units(order_lines(admitted), refused)  # a refused order costs nothing
         money = price_orders(
             tables,
-            order_lines(admitted),
+            lines,
             granted=(granted_offset, granted.to_numpy(zero_copy_only=True)),
             tax_area=numbers(admitted, "tax_area"),
-            fee_minor=numbers(admitted, "fee_minor"),
+            fee_minor=np.where(refused, 0, numbers(admitted, "fee_minor")),
         )
         reasons = numbers(decision, "reasons") | total_flags(
             admitted, money.total_minor, self._config.policy.totals_tolerance_minor
         )
         line_type = OUTCOME.field("money_lines").type
-        lines = structs(
+        money_lines = structs(
             line_type.value_type,
             {
                 "gross_minor": money.line_gross_minor,
@@ -205,7 +207,7 @@ class ShardEngine:
                 "discount_minor": money.discount_minor,
                 "tax_minor": money.tax_minor,
                 "shipping_minor": money.shipping_minor,
-                "money_lines": ragged(line_offset, lines, line_type),
+                "money_lines": ragged(line_offset, money_lines, line_type),
                 "granted_minor": ragged(
                     granted_offset, pa.array(money.promotion_part_minor), OUTCOME.field("granted_minor").type
                 ),

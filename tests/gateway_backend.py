@@ -27,6 +27,7 @@ class ScriptedBackend:
     def __init__(self, shards: int = 1) -> None:
         self.shards = shards
         self.key = KEY
+        self.sources = None  # its logs: none are open
         self.is_ready = (True, "")
         self.before: Callable[[int, BatchId], Any] | None = None  # awaited before each batch is decided
         self.batches: list[tuple[int, BatchId, int]] = []

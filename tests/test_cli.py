@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import pathlib
@@ -10,11 +11,17 @@ import subprocess
 import sys
 import time
 
+import lmdb
 import pytest
 
 from actors.cli.main import build_parser, main
+from actors.data_folder import DataFolder
 from actors.doctor import folder, machine
 from actors.keys import digest_of, load_keys
+from actors.lmdb_log import LmdbLog
+from actors.log_store import log_folder, log_key
+from router.config import Config, LogConfig
+from router.records import Kind, frame
 from tests.fake_router import FakeRouter, running
 
 COMMANDS = ("bench", "doctor", "keys", "load", "send", "serve", "verify")
@@ -128,6 +135,22 @@ def test_doctor_of_a_folder_that_is_none_fails_with_a_remedy(
     assert main(["doctor", "--data", str(tmp_path), "--json"]) == 1
     last = json.loads(capsys.readouterr().out)["findings"][-1]
     assert last["level"] == "fault" and "serve --data" in last["remedy"]
+
+
+def test_doctor_finds_a_damaged_log_record(tmp_path: pathlib.Path) -> None:
+    data = DataFolder(tmp_path)
+    data.create(Config())
+    with contextlib.closing(LmdbLog(data.ledger, LogConfig(log_bytes_max=16 << 20, disk_free_bytes_min=0), 1)) as log:
+        for sequence in (1, 2, 3):
+            ticket = log.append(sequence, 0, frame(Kind.STOCK, 0, sequence, [b"8 bytes."], tables_version=1, now_ms=1))
+        log.wait(ticket)
+    assert folder.check(tmp_path)[-1].found == "3 records, all checksums right"
+    with lmdb.open(str(log_folder(data.ledger)), max_dbs=4) as environment:
+        database = environment.open_db(b"log")
+        with environment.begin(write=True, db=database) as writing:
+            writing.put(log_key(2, 0), bytes(writing.get(log_key(2, 0)))[:-1] + b"X")
+    finding = folder.check(tmp_path)[-1]
+    assert finding.level == "fault" and "damaged after 1 records" in finding.found and "backup" in finding.remedy
 
 
 def test_doctor_names_the_process_that_uses_a_folder(tmp_path: pathlib.Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.csv import CsvReport, CsvTranslator
-from adapters.channels.csv_mapping import load_mapping
+from adapters.channels.csv.mapping import load_mapping
+from adapters.channels.csv.translate import CsvReport, CsvTranslator
 from router.errors import Misconfigured
 
 MAPPING = b"""

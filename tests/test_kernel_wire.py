@@ -16,7 +16,7 @@ from kernels.split_lines import CUT, LINES, count_lines, split_lines
 from kernels.write_references import write_references
 from router.wire.ack_json import _texts
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
-from router.wire.scan_json import PADDING, Scan, scan_block
+from router.wire.scan_json import PADDING, Scan, ScanRoom, scan_block
 from tests.reference import ack_json as ack_twin
 from tests.reference import fingerprint_fields as fingerprint_twin
 from tests.reference import gather_text as gather_twin
@@ -53,7 +53,7 @@ def _row(found: Scan, row: int) -> dict[str, Any]:
 
 def _scanned(block: bytes) -> tuple[Scan, list[tuple[int, dict[str, Any] | None]]]:
     buffer = np.frombuffer(block + PADDING, np.uint8)
-    found = scan_block(buffer, 0, len(block), 5, block.count(b"\n") + 1)
+    found = scan_block(buffer, 0, len(block), 5, block.count(b"\n") + 1, ScanRoom())
     return found, scan_twin.scan_orders(block, 5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 from typing import Any
 
@@ -30,8 +31,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    # Ray reads this when it is imported; set later, its own processes would refuse each other.
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
     import msgspec
 
+    from actors.environment import prepare
+
+    prepare()  # before anything below imports Ray
     from actors.data_folder import DataFolder
     from actors.supervisor import serve
     from router.config import load_config

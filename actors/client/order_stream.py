@@ -22,7 +22,7 @@ from actors.client.sources import Block
 from actors.client.wire import Answer, Wire
 from router.errors import Refused, Retryable, RouterError
 
-ATTEMPTS_MAX = 10  # connections in a row that bring no answer
+ATTEMPTS_MAX = 20  # connections in a row that bring no answer: about a minute and a half
 PAUSE_S_MAX = 5.0
 SILENCE_S_MAX = 60.0  # without a byte from the router while orders wait
 STREAM_PATH = "/v1/orders/stream"

@@ -11,7 +11,7 @@ from typing import BinaryIO, TextIO, cast
 
 import pyarrow as pa
 
-from adapters.channels.csv import CsvTranslator
+from adapters.channels.csv.translate import CsvTranslator
 from router.errors import Misconfigured
 
 BLOCK_BYTES = 512 << 10

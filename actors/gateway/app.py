@@ -60,7 +60,7 @@ class Gateway:
             if route is None:
                 route, parameters = self._resolve(request)
                 name = route.path
-            if route.roles is not EVERYBODY:
+            if route.roles is not None:
                 key = self._keys.authenticate(request.headers.get("Authorization"))
                 if key.role not in route.roles:
                     raise _forbidden(key.role, route)

@@ -1,50 +1,25 @@
-"""From a decoded batch to its encoded answers: split over shards, ask each, put the answers back in order."""
+"""From a decoded batch to its decisions: ask every shard concerned, count what came of it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from actors.gateway.backend import U8, Backend
 from actors.gateway.lanes import Lane
 from actors.gateway.metrics import Metrics
-from router.arrays import from_message, to_message
-from router.columns import ACK, STATUS_NAMES, WIRE_SKUS, Status
-from router.ids import hash_strings
-from router.partition import shard_of, split, take_wire
+from router.columns import STATUS_NAMES, Status
 from router.reasons import REASONS
+from router.split_batch import Decided, Part, split_batch
 from router.wire.batch import WireBatch
 
 T = TypeVar("T")
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Part:
-    """The orders of one batch that belong to one shard, packed for the way."""
-
-    shard: int
-    rows: I64 | None  # rows of the batch, None = all of them
-    orders: U8
-    skus: U8
-    documents: U8
-
-
-@dataclass(frozen=True)
-class Decided:
-    """ACK rows in the order of the batch's rows."""
-
-    ack: pa.RecordBatch
-    shard_of_row: I32
 
 
 class Worker:
@@ -70,24 +45,7 @@ class Decider:
 
     def split(self, wire: WireBatch) -> list[Part]:
         """Pack a batch for its shards; pure computation, may run in the worker."""
-        orders = wire.orders
-        if orders.num_rows == 0:
-            return []
-        skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
-        shards = self._backend.shards
-        if shards == 1:
-            return [Part(0, None, to_message(orders), skus, _stream(wire.documents))]
-        _, lo = hash_strings(self._backend.key, orders.column("order_id"))
-        order, offsets = split(shard_of(lo, shards), shards)
-        parts = []
-        for shard in range(shards):
-            rows = order[offsets[shard] : offsets[shard + 1]]
-            if len(rows) == orders.num_rows:
-                return [Part(shard, None, to_message(orders), skus, _stream(wire.documents))]
-            if len(rows):
-                documents = wire.documents.take(pa.array(rows))
-                parts.append(Part(shard, rows, to_message(take_wire(orders, rows)), skus, _stream(documents)))
-        return parts
+        return split_batch(wire, self._backend.key, self._backend.shards)
 
     async def ask(self, parts: list[Part]) -> list[U8]:
         """Submit every part to its shard; the first fault of any is raised after all have ended."""
@@ -108,24 +66,6 @@ class Decider:
                 part.shard, batch_id, part.orders, part.skus, part.documents, now_ms
             )
         )
-
-    def merge(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Decided:
-        """Bring the shards' answers into the order of the batch's rows; pure computation."""
-        count = wire.orders.num_rows
-        shard_of_row = np.zeros(count, np.int32)
-        if not parts:
-            return Decided(pa.RecordBatch.from_pylist([], schema=ACK), shard_of_row)
-        batches = [from_message(answer, ACK) for answer in answers]
-        for part, batch in zip(parts, batches, strict=True):
-            assert batch.num_rows == (count if part.rows is None else len(part.rows)), "a shard answers every row"
-        if parts[0].rows is None:
-            shard_of_row.fill(parts[0].shard)
-            return Decided(batches[0], shard_of_row)
-        place = np.concatenate([part.rows for part in parts if part.rows is not None])
-        for part in parts:
-            shard_of_row[part.rows] = part.shard
-        together = pa.concat_batches(batches).take(pa.array(np.argsort(place, kind="stable")))
-        return Decided(together, shard_of_row)
 
     def count(self, wire: WireBatch, decided: Decided, form: str) -> None:
         """Move the counters by one batch."""
@@ -152,10 +92,3 @@ def _reason_counts(masks: npt.NDArray[np.uint64], more: list[int]) -> dict[int, 
             if mask >> number & 1:
                 tally[number] = tally.get(number, 0) + count
     return tally
-
-
-def _stream(batch: pa.RecordBatch) -> U8:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return np.frombuffer(sink.getvalue(), np.uint8)

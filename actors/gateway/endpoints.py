@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from actors.data_folder import DataFolder
 from actors.gateway import shapes
 from actors.gateway.core import Core
@@ -28,13 +30,14 @@ from actors.gateway.routes import (
 from actors.gateway.stock import StockEndpoint
 from actors.gateway.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.tables import TABLES, TableEndpoint
+from router.queries import RecordSource
 
 
-def routes_of(core: Core, data: DataFolder) -> list[Route]:
-    """Every route of the contract, its handlers bound to one core."""
+def routes_of(core: Core, data: DataFolder, sources: Sequence[RecordSource]) -> list[Route]:
+    """Every route of the contract, its handlers bound to one core; ``sources`` are the shards' logs."""
 
     def readers() -> OrderReaders:
-        return OrderReaders(data, core.reference.version, lambda: core.reference.newest.tables)
+        return OrderReaders(data, sources, core.reference.version, lambda: core.reference.newest.tables)
 
     on_loop, in_thread = readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from aiohttp.web_request import BaseRequest
 
-from actors.gateway.decide import Decided
 from actors.gateway.limits import media_type_of
 from actors.gateway.problems import Problem
 from actors.gateway.routes import ARROW, NDJSON
 from router.config import Limits
+from router.split_batch import Decided
 from router.tables.compiled import Tables
 from router.wire.ack_arrow import ArrowAnswers
 from router.wire.ack_json import encode_json

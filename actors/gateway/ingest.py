@@ -21,11 +21,11 @@ from aiohttp.web_request import BaseRequest
 
 from actors.gateway.backend import U8
 from actors.gateway.core import Core
-from actors.gateway.decide import Part
 from actors.gateway.forms import Form, form_of
 from actors.gateway.limits import GatewayProtocol, answer_expectation
 from actors.gateway.problems import SERVER_NAME, Problem
 from actors.gateway.spool import AnswerSpool, SpoolFull
+from router.split_batch import Part, merge_answers
 from router.wire.batch import WireBatch, WireError
 
 Packed = tuple[WireBatch, list[Part]]
@@ -214,7 +214,7 @@ class OrderStream:
         return encoded
 
     def _encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> bytes:
-        decided = self._core.decider.merge(wire, parts, answers)
+        decided = merge_answers(wire, parts, answers)
         self._core.decider.count(wire, decided, self._form.name)
         return self._form.encode(wire, decided, self._core.reference.tables_for(decided.ack))
 

@@ -28,8 +28,10 @@ from actors.gateway.core import Core
 from actors.gateway.endpoints import routes_of
 from actors.gateway.logs import JsonLog
 from actors.gateway.problems import Problem
+from actors.gateway.readers import log_sources
 from actors.gateway.reference import Reference
 from router.config import Config, load_config
+from router.queries import RecordSource
 
 DRAIN_S = 10.0  # streams that have not ended by then are ended
 FINISH_S = 15.0  # then their last answers have this long
@@ -38,17 +40,20 @@ PR_SET_PDEATHSIG = 1
 VERSION = "0.1.0"
 
 
-def build(backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog) -> tuple[Gateway, Core]:
-    """The gateway of a data folder, ready to serve; call inside the running loop."""
+def build(
+    backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog, sources: Sequence[RecordSource] | None = None
+) -> tuple[Gateway, Core]:
+    """The gateway of a data folder, ready to serve; call inside the running loop. ``sources`` are the shards' logs
+    where this process has them open already."""
     data = DataFolder(folder)
-    core = Core(backend, Reference(data.tables, log), config, VERSION, log)
+    core = Core(backend, Reference(data.tables, config.policy, log), config, VERSION, log)
     keys = KeyRing(
         folder,
         config.limits.requests_per_second_max,
         time.monotonic,
         lambda fault: log.write("error", "keys_unreadable", detail=fault),
     )
-    return Gateway(core, keys, routes_of(core, data)), core
+    return Gateway(core, keys, routes_of(core, data, log_sources(data) if sources is None else sources)), core
 
 
 class Service:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from actors.gateway.problems import KINDS, MEDIA_TYPE
-from actors.gateway.routes import EVERYBODY, Route
+from actors.gateway.routes import Route
 
 REF = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"{(\w+)}")
@@ -69,7 +69,7 @@ def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
     if route.takes is not None:
         operation["requestBody"] = {"required": True, "content": _content(route.takes, schema_of)}
     codes = list(route.problems)
-    if route.roles is not EVERYBODY:
+    if route.roles is not None:
         operation["security"] = [{"key": []}]
         operation["x-roles"] = sorted(route.roles)
         codes += _EVERY_KEY
@@ -91,7 +91,7 @@ def _path_parameter(route: Route, name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _content(bodies: dict[str, type | None], schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
+def _content(bodies: Mapping[str, type | None], schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
     return {media: {} if struct is None else {"schema": schema_of[struct]} for media, struct in bodies.items()}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import orjson
@@ -22,6 +23,7 @@ from actors.gateway.problems import Problem, json_response
 from actors.gateway.routes import JSON
 from router.columns import Status
 from router.reasons import REASONS
+from router.split_batch import merge_answers
 from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_bodies
 
@@ -106,7 +108,7 @@ class OrderEndpoint:
         wire = decode_bodies(bodies, core.config.limits)
         assert wire.count == len(bodies), "every body has its answer"
         parts = core.decider.split(wire)
-        decided = core.decider.merge(wire, parts, await core.decider.ask(parts))
+        decided = merge_answers(wire, parts, await core.decider.ask(parts))
         core.decider.count(wire, decided, FORM)
         encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
         core.metrics.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
@@ -128,7 +130,7 @@ def _statuses(wire: WireBatch, ack: object) -> list[int]:
 def _refusal(status: int, body: bytes, acknowledgement: dict[str, object]) -> Problem:
     """The problem that carries a refused order's acknowledgement."""
     detail = str(acknowledgement.get("detail") or "The order was refused; see reasons.")
-    members = {
+    members: dict[str, Any] = {
         "order_id": acknowledgement.get("order_id"),
         "reasons": acknowledgement.get("reasons", []),
         "acknowledgement": acknowledgement,

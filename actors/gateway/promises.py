@@ -12,15 +12,17 @@ from aiohttp.web_request import BaseRequest
 
 from actors.data_folder import DataFolder
 from actors.gateway.core import Core
-from actors.gateway.decide import Decided
 from actors.gateway.forms import encode_answers
 from actors.gateway.limits import media_type_of, read_body
 from actors.gateway.problems import Problem, json_response
 from actors.gateway.routes import JSON
-from actors.gateway.shapes import AvailabilityAsked
-from actors.gateway.stock_view import StockView
+from actors.gateway.shapes import AvailabilityAsked, Place
+from actors.mapped import SharedArenaReader
+from actors.names import LEDGER
 from router.arrays import from_message, to_message
+from router.cells import CellsReader
 from router.columns import ACK, QUOTE, WIRE_SKUS
+from router.split_batch import Decided
 from router.wire.ndjson import decode_bodies
 
 SKUS_MAX = 10_000
@@ -34,7 +36,7 @@ class _Several(msgspec.Struct):
 class PromiseEndpoint:
     def __init__(self, core: Core, data: DataFolder) -> None:
         self._core = core
-        self._stock = StockView(data)
+        self._cells = CellsReader(SharedArenaReader(data.shared / LEDGER))
         self._asked = msgspec.json.Decoder(AvailabilityAsked)
         self._several = msgspec.json.Decoder(_Several)
 
@@ -51,10 +53,11 @@ class PromiseEndpoint:
             )
         self._core.metrics.lookups.inc(len(asked.skus))
         newest = self._core.reference.newest
-        answer = self._stock.available(newest.tables, asked.skus, asked.channel, asked.ship_to)
-        return json_response(
-            newest.text.encode(answer.sequence, answer.skus, answer.total, answer.per_node, answer.unknown)
-        )
+        place = asked.ship_to or Place()
+        skus, unknown = newest.units.find(asked.skus)
+        zone = newest.units.zone(place.country, place.region, place.postcode)
+        units = newest.units.look_up(self._cells, skus, newest.units.channel_index(asked.channel), zone)
+        return json_response(newest.text.encode(units.sequence, units.skus, units.total, units.per_node, unknown))
 
     async def quotes(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         body = await self._json_body(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -15,22 +15,28 @@ from router.ids import hash_text, key64
 from router.order_index import OrderIndexReader
 from router.partition import shard_of
 from router.queries import Found, OrderFilter, explain_view, order_view, search, stream, timeline_view
-from router.queries.source import Row, TablesOf
+from router.queries.source import RecordSource, Row, TablesOf
 from router.records import OUTCOME_PART
 from router.tables.compiled import Tables
 
 
-class OrderReaders:
-    """Views of orders. Not for use by two threads at once: make one of these a thread."""
+def log_sources(data: DataFolder) -> list[LogReader]:
+    """The shards' logs; one set a process, shared by its threads."""
+    return [LogReader(data.shard(number), part_count=2) for number in range(data.identity().shards)]
 
-    def __init__(self, data: DataFolder, tables_of: TablesOf, newest: Callable[[], Tables]) -> None:
-        shards = data.identity().shards
+
+class OrderReaders:
+    """Views of orders. Not for use by two threads at once: make one of these a thread, over shared sources."""
+
+    def __init__(
+        self, data: DataFolder, sources: Sequence[RecordSource], tables_of: TablesOf, newest: Callable[[], Tables]
+    ) -> None:
         self._key = data.key()
+        self._sources = sources
         self._tables_of = tables_of
         self._newest = newest
-        self._sources = [LogReader(data.shard(number), part_count=2) for number in range(shards)]
         self._indexes = [
-            OrderIndexReader(SharedArenaReader(data.shared / shard_name(number))) for number in range(shards)
+            OrderIndexReader(SharedArenaReader(data.shared / shard_name(number))) for number in range(len(sources))
         ]
 
     def order(self, order_id: str) -> Row | None:
@@ -59,10 +65,6 @@ class OrderReaders:
     def customer_number(self, customer_id: str) -> int:
         """The customer as the log holds it: a keyed hash."""
         return int(key64(self._key, pa.array([customer_id], pa.string()))[0])
-
-    def close(self) -> None:
-        for source in self._sources:
-            source.close()
 
     def _place(self, order_id: str) -> tuple[int, Found] | None:
         hi, lo = hash_text(self._key, order_id)

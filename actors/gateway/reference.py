@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from actors.gateway.logs import JsonLog
 from actors.table_store import TableStore
 from router.availability_text import AvailabilityText
+from router.available_units import AvailableUnits
+from router.config import Policy
 from router.errors import RouterError
 from router.tables.compiled import Tables
 
@@ -20,17 +22,19 @@ LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True)
 class Newest:
-    """One version, with the texts that answers are made of."""
+    """One version, with what answers about availability are made of."""
 
     tables: Tables
     text: AvailabilityText
+    units: AvailableUnits
 
 
 class Reference:
     """Tables by version; numbers of SKUs and nodes mean the same in all of them. For any thread."""
 
-    def __init__(self, folder: pathlib.Path, log: JsonLog) -> None:
+    def __init__(self, folder: pathlib.Path, policy: Policy, log: JsonLog) -> None:
         self._store = TableStore(folder)
+        self._policy = policy
         self._log = log
         self._lock = threading.Lock()
         self.newest = self._read(self._store.current())
@@ -63,4 +67,5 @@ class Reference:
 
     def _read(self, version: int) -> Newest:
         tables = self._store.load(version)
-        return Newest(tables, AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values))
+        text = AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values)
+        return Newest(tables, text, AvailableUnits(tables, self._policy))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -44,11 +44,11 @@ class Route:
     handler: Handler
     roles: frozenset[str] | None
     summary: str
-    answers: dict[str, type | None]  # media type -> struct of one document (a line, a row), None = free form
-    takes: dict[str, type | None] | None = None
+    answers: Mapping[str, type | None]  # media type -> struct of one document (a line, a row), None = free form
+    takes: Mapping[str, type | None] | None = None
     queries: Sequence[Query] = ()
     problems: Sequence[str] = ()
-    choices: dict[str, Sequence[str]] | None = None  # allowed values of path parameters
+    choices: Mapping[str, Sequence[str]] | None = None  # allowed values of path parameters
 
 
 class RouteTable:

@@ -20,8 +20,8 @@ import msgspec
 import pyarrow as pa
 
 from actors.client.sources import open_text
-from adapters.channels.csv import CsvTranslator
-from adapters.channels.csv_mapping import load_mapping
+from adapters.channels.csv.mapping import load_mapping
+from adapters.channels.csv.translate import CsvTranslator
 
 HERE = pathlib.Path(__file__).parent
 WEIGHT_G = 300

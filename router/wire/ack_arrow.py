@@ -122,7 +122,7 @@ def _lines(wire: WireBatch, lines: AnswerLines, nodes: StringTable, skus: String
         _LINE,
         {
             "line_id": _line_ids(wire, lines, sent),
-            "sku": _taken(wire.skus, code),
+            "sku": wire.skus if _is_all(code, len(wire.skus)) else _taken(wire.skus, code),
             "allocations": ragged(lines.allocation_offsets, allocations, pa.list_(_ALLOCATION)),
             "backordered": lines.backordered,
         },
@@ -159,6 +159,11 @@ def _line_ids(wire: WireBatch, lines: AnswerLines, sent: I64) -> pa.StringArray:
     return names if absent.all() else pc.if_else(pa.array(absent), names, given)
 
 
+def _is_all(at: npt.NDArray[np.integer], count: int) -> bool:
+    """Does a selection take everything in order?"""
+    return len(at) == count and bool((at == np.arange(count)).all())
+
+
 def _taken(values: pa.StringArray, at: npt.NDArray[np.integer]) -> pa.StringArray:
     """``values.take``, by the kernel that also cuts JSON into columns: three times as fast on short strings."""
     offsets, text = string_parts(values)
@@ -166,7 +171,7 @@ def _taken(values: pa.StringArray, at: npt.NDArray[np.integer]) -> pa.StringArra
     padded = np.concatenate([text[: offsets[-1]], np.zeros(8, np.uint8)])
     start = offsets[:-1][at].reshape(1, -1)
     length = np.diff(offsets)[at].reshape(1, -1)
-    return gather(padded, start, length, len(at))[0]
+    return gather(padded, start, length, len(at)).array()
 
 
 def _reasons(masks: U64) -> pa.ListArray:

@@ -44,7 +44,7 @@ class FrameCutter:
 
     def __init__(self, body_bytes_max: int) -> None:
         self._max = body_bytes_max
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []
         self._have = 0
         self._want = _HEAD_BYTES
         self.ended = False
@@ -77,15 +77,14 @@ class FrameCutter:
             self._want = size
         return None
 
-    def _peek(self) -> bytes:
+    def _peek(self) -> bytes | memoryview:
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0]
 
     def _take(self, size: int, body_at: int, table: _Table) -> Message:
-        start = self._peek()
-        # A copy of its own: Arrow wants bodies aligned, and the rest of the chunk need not stay alive.
-        raw = start[:size]
+        start = memoryview(self._peek())
+        raw = bytes(start[:size])  # a copy: Arrow wants bodies aligned, and the rest need not stay alive
         self._chunks = [start[size:]] if size < len(start) else []
         self._have -= size
         self._want = _HEAD_BYTES
@@ -103,7 +102,7 @@ class FrameCutter:
         return size
 
 
-def _metadata_bytes(start: bytes) -> int:
+def _metadata_bytes(start: bytes | memoryview) -> int:
     if start[:4] != _CONTINUATION:
         raise damaged("a message does not begin with the marker FF FF FF FF")
     size = int(struct.unpack_from("<i", start, 4)[0])

@@ -23,6 +23,7 @@ from router.wire.arrow_schema import ArrowPlan, plan_columns
 from router.wire.batch import WireBatch, WireError
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 from router.wire.order_columns import OrderColumns, to_wire
+from router.wire.texts import Texts
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -147,19 +148,19 @@ def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> Ord
         unit="row",
         numbers_of_rows=np.arange(first_row, first_row + rows, dtype=np.int64),
         positions=np.arange(rows, dtype=np.int64),
-        text=[_text(_column(batch, plan, arrow_name(name))) for name in TEXT_FIELDS],
+        text=Texts.of_arrays([_text(_column(batch, plan, arrow_name(name))) for name in TEXT_FIELDS]),
         number=[
             (_times if name in TIME_FIELDS else _numbers)(_column(batch, plan, arrow_name(name)))
             for name in NUMBER_FIELDS
         ],
         coupon_offsets=coupon_offsets,
-        coupons=_text(coupons),
+        coupons=Texts.of_arrays([_text(coupons)]),
         line_offsets=line_offsets,
         sku_code=sku_code,
-        skus=skus,
+        skus=Texts.of_arrays([skus]),
         qty=_numbers(fields["qty"]),
         unit_price=_numbers(fields.get("unit_price", pa.nulls(count))),
-        line_ids=_text(fields.get("line_id", pa.nulls(count))),
+        line_ids=Texts.of_arrays([_text(fields.get("line_id", pa.nulls(count)))]),
         documents=_documents(batch, plan),
     )
 

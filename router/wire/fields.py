@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import scan_orders as scan
+from kernels.read_key import KEY_SLOTS, LEVEL_MIX, NO_SLOT
 
 ADDRESS = ("name", "line1", "line2", "city", "region", "postcode", "country")
 
@@ -85,19 +86,25 @@ class KeyTable:
     """The known keys as a perfect hash: every key alone in its slot, so that one comparison decides."""
 
     def __init__(self) -> None:
-        self.low = np.zeros(scan.KEY_SLOTS, np.uint64)
-        self.high = np.zeros(scan.KEY_SLOTS, np.uint64)
-        self.action = np.zeros(scan.KEY_SLOTS, np.int32)
-        words = [(level, *_words(key), action) for level, key, action in _keys()]
-        self.mixer = next(mixer for mixer in map(_mixer, range(1, 10_000)) if _is_perfect(words, mixer))
-        for level, low, high, action in words:
+        self.words = np.zeros((KEY_SLOTS + 1, 4), np.uint64)
+        self.words[:, 2:] = np.uint64(2**64 - 1)  # an empty slot fits no sound key
+        self.action = np.zeros(KEY_SLOTS + 1, np.int32)
+        known = [(level, *_words(key), len(key), action) for level, key, action in _keys()]
+        self.mixer = next(mixer for mixer in map(_mixer, range(1, 10_000)) if _is_perfect(known, mixer))
+        for level, low, high, length, action in known:
             slot = _slot(level, low, high, self.mixer)
-            self.low[slot], self.high[slot], self.action[slot] = low, high, action
+            mask = 256 ** (length + 1) - 1
+            self.words[slot] = (low, high, mask % 2**64, mask >> 64)
+            self.action[slot] = action
+
+    def followers(self) -> npt.NDArray[np.int32]:
+        """Fresh memory of which key came after which."""
+        return np.full(8 * (KEY_SLOTS + 1), NO_SLOT, np.int32)
 
 
 def _words(key: str) -> tuple[int, int]:
-    raw = key.encode()
-    assert 0 < len(raw) < 16, "a key is compared as two words, its length has four bits"
+    raw = key.encode() + b'"'
+    assert 1 < len(raw) <= 16, "a key and its closing quote are compared as two words"
     return int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")
 
 
@@ -108,12 +115,12 @@ def _mixer(seed: int) -> npt.NDArray[np.uint64]:
 
 def _slot(level: int, low: int, high: int, mixer: npt.NDArray[np.uint64]) -> int:
     """The scanner's ``key_slot`` in Python's integers."""
-    mixed = (low ^ level * int(scan.LEVEL_MIX) % 2**64) * int(mixer[0]) + high * int(mixer[1])
+    mixed = (low ^ level * int(LEVEL_MIX) % 2**64) * int(mixer[0]) + high * int(mixer[1])
     return mixed % 2**64 >> 56
 
 
-def _is_perfect(words: list[tuple[int, int, int, int]], mixer: npt.NDArray[np.uint64]) -> bool:
-    return len({_slot(level, low, high, mixer) for level, low, high, _ in words}) == len(words)
+def _is_perfect(known: list[tuple[int, int, int, int, int]], mixer: npt.NDArray[np.uint64]) -> bool:
+    return len({_slot(level, low, high, mixer) for level, low, high, *_ in known}) == len(known)
 
 
 KEYS = KeyTable()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from kernels.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
 from kernels.scan_orders import ABSENT
-from router.ids import fingerprint_ragged_ints, fingerprint_ragged_strings, string_parts
+from router.ids import fingerprint_ragged_ints, fingerprint_ragged_strings
+from router.wire.texts import Texts
 
 if TYPE_CHECKING:
     from router.wire.order_columns import OrderColumns
@@ -27,32 +27,30 @@ I64 = npt.NDArray[np.int64]
 def fingerprint_orders(columns: OrderColumns) -> U64:
     """Content hash of every row."""
     state = np.zeros(columns.rows, np.uint64)
-    for tag, column in enumerate(columns.text, start=1):
-        _mix_text(state, tag, column)
-    for tag, values in enumerate(columns.number, start=1 + len(columns.text)):
+    _mix_texts(state, 1, columns.text)
+    for tag, values in enumerate(columns.number, start=1 + len(columns.text.text)):
         _mix_number(state, tag, values)
-    fingerprint_ragged_strings(state, columns.coupon_offsets, *string_parts(columns.coupons))
+    fingerprint_ragged_strings(state, columns.coupon_offsets, columns.coupons.offsets[0], columns.coupons.text[0])
     fingerprint_ragged_ints(state, columns.line_offsets, _lines(columns).view(np.int64))
     return state
 
 
 def _lines(columns: OrderColumns) -> U64:
     """Content hash of every order line; each distinct SKU string of the batch is hashed once."""
-    skus = np.zeros(len(columns.skus), np.uint64)
-    _mix_text(skus, 1, columns.skus)
+    skus = np.zeros(columns.skus.rows, np.uint64)
+    _mix_texts(skus, 1, columns.skus)
     state = skus[columns.sku_code]
     _mix_number(state, 2, columns.qty)
     _mix_number(state, 3, columns.unit_price)
-    _mix_text(state, 4, columns.line_ids)
+    _mix_texts(state, 4, columns.line_ids)
     return state
 
 
-def _mix_text(state: U64, tag: int, column: pa.StringArray) -> None:
-    offsets, text = string_parts(column)
-    assert offsets.size == state.size + 1, "one text a row"
-    assert offsets[0] >= 0 and offsets[-1] <= text.size, "offsets lie outside their text"
-    if offsets[0] != offsets[-1]:
-        fingerprint_text_field(state, tag, offsets, text)
+def _mix_texts(state: U64, first_tag: int, texts: Texts) -> None:
+    """Mix in every column that is not empty throughout."""
+    assert texts.rows == state.size, "one text a row"
+    for column in np.flatnonzero(texts.offsets[:, -1] > texts.offsets[:, 0]).tolist():
+        fingerprint_text_field(state, first_tag + column, texts.offsets[column], texts.text[column])
 
 
 def _mix_number(state: U64, tag: int, values: I64) -> None:

@@ -7,7 +7,7 @@ chunks ─▶ LineSplitter ─▶ LineBlock ─▶ scanner ─▶ columns ─▶
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -22,7 +22,7 @@ from router.config import Limits
 from router.wire.batch import Refusal, WireBatch
 from router.wire.order_columns import OrderColumns, to_wire
 from router.wire.order_json import LineFault, plain_line, too_long
-from router.wire.scan_json import PADDING, Scan, gather, put_rows, run_items, scan_block
+from router.wire.scan_json import PADDING, Scan, ScanRoom, gather, put_rows, run_items, scan_block
 
 Bytes = bytes | bytearray | memoryview
 I64 = npt.NDArray[np.int64]
@@ -42,13 +42,15 @@ class LineBlock:
     first_line: int
     lines: int  # at least as many as there are, blank ones included
     too_long: bool = False
+    room: ScanRoom = field(default_factory=ScanRoom, compare=False)  # shared by the blocks of one splitter
 
 
 class LineSplitter:
     """Cuts a body that arrives in chunks into blocks of whole lines, with bounded memory.
 
     It holds at most one block, one chunk and one line of ``line_bytes_max``. A longer line is dropped while
-    it arrives and becomes a block of its own that says so.
+    it arrives and becomes a block of its own that says so. Its blocks are decoded one after the other: they
+    share the memory their scan works in.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -60,6 +62,7 @@ class LineSplitter:
         self._line = 1
         self._dropping = False
         self._started = False
+        self._room = ScanRoom()
 
     def feed(self, chunk: Bytes) -> Iterator[LineBlock]:
         """Take bytes; yields each block that is full."""
@@ -71,10 +74,9 @@ class LineSplitter:
             piece = piece[at + 1 :]
             yield self._dropped()
         self._keep(piece)
-        while self._bytes >= self._limits.batch_bytes_max or self._lines >= self._limits.batch_rows_max:
-            if not self._lines:
-                break
-            yield from self._cut(full_only=True)
+        most = self._limits.batch_bytes_max
+        if self._lines and (self._bytes >= most or self._lines >= self._limits.batch_rows_max):
+            yield from self._cut(full_only=self._tail_bytes < most)
         if self._tail_bytes > self._limits.line_bytes_max:
             yield from self._cut(full_only=False)
             self._forget()
@@ -122,9 +124,9 @@ class LineSplitter:
             split_lines(text, begin, reach, self._limits.batch_rows_max, split)
             if not split[LINES]:  # one line longer than a batch
                 split_lines(text, begin, end, 1, split)
-            if full_only and split[LINES] == left and left < self._limits.batch_rows_max and reach == end:
+            if full_only and left < self._limits.batch_rows_max and end - begin < self._limits.batch_bytes_max:
                 break
-            yield LineBlock(buffer, begin, int(split[CUT]), self._line, int(split[LINES]))
+            yield LineBlock(buffer, begin, int(split[CUT]), self._line, int(split[LINES]), room=self._room)
             begin, left, self._line = int(split[CUT]), left - int(split[LINES]), self._line + int(split[LINES])
         self._forget()
         self._keep(buffer[begin:end])
@@ -143,7 +145,7 @@ def decode_block(block: LineBlock, limits: Limits) -> WireBatch:
             Refusal(0, block.first_line, "", 1 << FIELD_TOO_LONG, _at(block.first_line, too_long(limits)))
         )
     text = np.frombuffer(block.buffer, np.uint8)
-    found = scan_block(text, block.begin, block.end, block.first_line, block.lines)
+    found = scan_block(text, block.begin, block.end, block.first_line, block.lines, block.room)
     refused = _mend(found, block.buffer, limits)
     keep = None
     if refused:
@@ -180,9 +182,9 @@ def _one_line(body: bytes) -> bytes:
 
 def _mend(found: Scan, buffer: bytes, limits: Limits) -> list[Refusal]:
     """Give every line that the scanner left to the careful reader; the refusals' positions are rows."""
-    left = np.flatnonzero(found.place[scan.SOUND, : found.rows] == scan.NOT_UNDERSTOOD)
-    too_big = found.place[scan.END, : found.rows] - found.place[scan.BEGIN, : found.rows] > limits.line_bytes_max + 1
-    left = np.union1d(left, np.flatnonzero(too_big))
+    place = found.place[:, : found.rows]
+    too_big = place[scan.END] - place[scan.BEGIN] > limits.line_bytes_max + 1
+    left = np.flatnonzero((place[scan.SOUND] == scan.NOT_UNDERSTOOD) | too_big)
     plain: list[bytes] = []
     mended: list[int] = []
     refused: list[Refusal] = []
@@ -195,7 +197,7 @@ def _mend(found: Scan, buffer: bytes, limits: Limits) -> list[Refusal]:
             refused.append(Refusal(row, number, fault.order_id, 1 << fault.reason, _at(number, fault.detail)))
     if mended:
         text = np.frombuffer(_LINE_END.join([*plain, PADDING]), np.uint8)
-        again = scan_block(text, 0, text.size - len(PADDING), 1, len(plain))
+        again = scan_block(text, 0, text.size - len(PADDING), 1, len(plain), ScanRoom())
         assert again.place[scan.SOUND, : again.rows].all(), "the scanner reads what the careful reader writes"
         put_rows(found, np.array(mended), again)
     return refused
@@ -218,8 +220,6 @@ def _columns(found: Scan, block: LineBlock, keep: npt.NDArray[np.bool_] | None, 
     line_text, line_number = _chosen(found.line_text, lines_at), _chosen(found.line_number, lines_at)
     coupon = _chosen(found.coupon, coupons_at)
     lines = int(line_offsets[-1])
-    skus, line_ids = gather(found.text, line_text[0::2], line_text[1::2], lines)
-    (coupons,) = gather(found.text, coupon[0:1], coupon[1:2], int(coupon_offsets[-1]))
     return OrderColumns(
         unit="line",
         numbers_of_rows=place[scan.LINE_NUMBER_AT],
@@ -227,13 +227,13 @@ def _columns(found: Scan, block: LineBlock, keep: npt.NDArray[np.bool_] | None, 
         text=gather(found.text, start, length, len(positions)),
         number=list(number),
         coupon_offsets=coupon_offsets,
-        coupons=coupons,
+        coupons=gather(found.text, coupon[0:1], coupon[1:2], int(coupon_offsets[-1])),
         line_offsets=line_offsets,
         sku_code=np.arange(lines, dtype=np.int32),
-        skus=skus,
+        skus=gather(found.text, line_text[0:1], line_text[1:2], lines),
         qty=line_number[scan.QTY, :lines],
         unit_price=line_number[scan.UNIT_PRICE, :lines],
-        line_ids=line_ids,
+        line_ids=gather(found.text, line_text[2:3], line_text[3:4], lines),
         documents=_documents(block.buffer, place),
         refused=refused,
     )

@@ -14,10 +14,10 @@ from kernels.scan_orders import ABSENT
 from router.arrays import ragged, record_batch, structs
 from router.columns import REQUIRED_FIELDS, WIRE
 from router.config import Limits
-from router.ids import string_parts
 from router.wire.batch import Refusal, WireBatch
 from router.wire.fields import LONG_TEXTS, OBJECTS, PLACED_AT, PRIORITY, PROMISE_BY, TEXT, TEXT_FIELDS, TOTAL
 from router.wire.fingerprints import fingerprint_orders
+from router.wire.texts import Texts
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -47,16 +47,16 @@ class OrderColumns:
     unit: str  # what people count in this body: "line" or "row"
     numbers_of_rows: I64  # number of each order in the body, from 1
     positions: I64
-    text: list[pa.StringArray]  # by TEXT_FIELDS
+    text: Texts  # by TEXT_FIELDS
     number: list[I64]  # by NUMBER_FIELDS
     coupon_offsets: I32
-    coupons: pa.StringArray
+    coupons: Texts
     line_offsets: I32
     sku_code: I32
-    skus: pa.StringArray
+    skus: Texts
     qty: I64
     unit_price: I64
-    line_ids: pa.StringArray
+    line_ids: Texts
     documents: pa.RecordBatch
     refused: list[Refusal] = field(default_factory=list)
 
@@ -71,28 +71,28 @@ class OrderColumns:
 
 def to_wire(columns: OrderColumns, limits: Limits) -> WireBatch:
     """Refuse rows that cannot be orders, fingerprint the others and put them into WIRE columns."""
-    sizes = [_sizes(column) for column in columns.text]
-    sku_sizes = _sizes(columns.skus)
-    missing = missing_bits(columns, sizes, sku_sizes)
-    faults = row_faults(columns, sizes, sku_sizes, limits)
+    missing = missing_bits(columns)
+    faults = row_faults(columns, limits)
     refused = sorted([*columns.refused, *_refusals(columns, faults, limits)], key=lambda refusal: refusal.position)
     orders = wire_columns(columns, missing, fingerprint_orders(columns))
-    batch = WireBatch(orders, columns.skus, columns.documents, columns.line_ids, columns.positions, refused)
+    skus, line_ids = columns.skus.array(), columns.line_ids.array()
+    batch = WireBatch(orders, skus, columns.documents, line_ids, columns.positions, refused)
     return without_rows(batch, faults, columns.line_offsets) if faults else batch
 
 
 def _refusals(columns: OrderColumns, faults: dict[int, tuple[int, str]], limits: Limits) -> list[Refusal]:
     refused = []
     for row, (reason, sentence) in faults.items():
-        number, order_id = int(columns.numbers_of_rows[row]), columns.text[TEXT["order_id"]][row].as_py()
+        number, order_id = int(columns.numbers_of_rows[row]), columns.text.array(TEXT["order_id"])[row].as_py()
         known = order_id if len(order_id.encode()) <= limits.id_bytes_max else ""  # a long one is not sent back
         place = int(columns.positions[row])
         refused.append(Refusal(place, number, known, 1 << reason, f"{columns.unit} {number}: {sentence}"))
     return refused
 
 
-def missing_bits(columns: OrderColumns, sizes: list[I32], sku_sizes: I32) -> U32:
+def missing_bits(columns: OrderColumns) -> U32:
     """WIRE.missing: an absent object is named alone, not with each of its fields."""
+    sizes, sku_sizes = columns.text.sizes, columns.skus.sizes[0]
     missing = np.zeros(columns.rows, np.uint32)
     for name in ("order_id", "channel", "currency"):
         missing[sizes[TEXT[name]] == 0] |= _MISSING_BIT[name]
@@ -107,7 +107,7 @@ def missing_bits(columns: OrderColumns, sizes: list[I32], sku_sizes: I32) -> U32
     return missing
 
 
-def _mark_object(missing: U32, owner: str, sizes: list[I32]) -> None:
+def _mark_object(missing: U32, owner: str, sizes: I32) -> None:
     required = [name for name in REQUIRED_FIELDS if name.startswith(f"{owner}.")]
     if all(bool(sizes[TEXT[name]].all()) for name in required):
         return
@@ -121,26 +121,27 @@ def _mark_lines(missing: U32, columns: OrderColumns, faulty: Bools, name: str) -
     missing[columns.rows_of_lines(np.flatnonzero(faulty))] |= _MISSING_BIT[name]
 
 
-def row_faults(columns: OrderColumns, sizes: list[I32], sku_sizes: I32, limits: Limits) -> dict[int, tuple[int, str]]:
+def row_faults(columns: OrderColumns, limits: Limits) -> dict[int, tuple[int, str]]:
     """Row -> (reason, sentence) of rows that cannot be orders; the first fault found speaks."""
     faults: dict[int, tuple[int, str]] = {}
+    sizes, id_max = columns.text.sizes, limits.id_bytes_max
     for row in np.flatnonzero(sizes[TEXT["order_id"]] == 0):
         faults[int(row)] = (FIELD_MISSING, "order_id is missing or empty; give every order an id of its own")
-    for number, name in enumerate(TEXT_FIELDS):
-        limit = limits.text_bytes_max if name in LONG_TEXTS else limits.id_bytes_max
-        _mark_long(faults, np.arange(columns.rows), sizes[number], name, limit)
-    lines_of = np.arange(len(columns.sku_code))
-    long_skus = sku_sizes.max(initial=0) > limits.id_bytes_max
-    for name, found in (
-        ("lines.sku", sku_sizes[columns.sku_code] if long_skus else sku_sizes[:0]),
-        ("lines.line_id", _sizes(columns.line_ids)),
-    ):
-        over = np.flatnonzero(found > limits.id_bytes_max)
-        _mark_long(faults, columns.rows_of_lines(lines_of[over]), found[over], name, limits.id_bytes_max)
-    coupon_sizes = _sizes(columns.coupons)
-    over = np.flatnonzero(coupon_sizes > limits.id_bytes_max)
+    longest = sizes.max(axis=1, initial=0)
+    for number in np.flatnonzero(longest > min(id_max, limits.text_bytes_max)):
+        name = TEXT_FIELDS[number]
+        limit = limits.text_bytes_max if name in LONG_TEXTS else id_max
+        over = np.flatnonzero(sizes[number] > limit)
+        _mark_long(faults, over, sizes[number][over], name, limit)
+    skus, line_ids, coupons = (texts.sizes[0] for texts in (columns.skus, columns.line_ids, columns.coupons))
+    if skus.max(initial=0) > id_max:
+        over = np.flatnonzero(skus[columns.sku_code] > id_max)
+        _mark_long(faults, columns.rows_of_lines(over), skus[columns.sku_code[over]], "lines.sku", id_max)
+    over = np.flatnonzero(line_ids > id_max)
+    _mark_long(faults, columns.rows_of_lines(over), line_ids[over], "lines.line_id", id_max)
+    over = np.flatnonzero(coupons > id_max)
     owners = np.searchsorted(columns.coupon_offsets, over, side="right") - 1
-    _mark_long(faults, owners, coupon_sizes[over], "coupons", limits.id_bytes_max)
+    _mark_long(faults, owners, coupons[over], "coupons", id_max)
     priority = columns.number[PRIORITY]
     for row in np.flatnonzero((np.abs(priority) > _PRIORITY_MAX) & (priority != ABSENT)):
         faults.setdefault(int(row), (MALFORMED, f"priority must lie between -{_PRIORITY_MAX} and {_PRIORITY_MAX}"))
@@ -150,11 +151,8 @@ def row_faults(columns: OrderColumns, sizes: list[I32], sku_sizes: I32, limits: 
 def _mark_long(
     faults: dict[int, tuple[int, str]], rows: npt.NDArray[np.intp], sizes: I32, name: str, limit: int
 ) -> None:
-    if sizes.max(initial=0) <= limit:
-        return
-    for place in np.flatnonzero(sizes > limit):
-        sentence = f"{name} has {sizes[place]} bytes, at most {limit} are taken; shorten it"
-        faults.setdefault(int(rows[place]), (FIELD_TOO_LONG, sentence))
+    for row, size in zip(map(int, rows), sizes, strict=True):
+        faults.setdefault(row, (FIELD_TOO_LONG, f"{name} has {size} bytes, at most {limit} are taken; shorten it"))
 
 
 def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[np.uint64]) -> pa.RecordBatch:
@@ -171,12 +169,12 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[n
     return record_batch(
         WIRE,
         {
-            **{name: columns.text[TEXT[field]] for name, field in _TEXT_OF_WIRE.items()},
+            **{name: columns.text.array(TEXT[field]) for name, field in _TEXT_OF_WIRE.items()},
             "placed_at_ms": np.where(columns.number[PLACED_AT] == ABSENT, 0, columns.number[PLACED_AT]),
             "promise_by_ms": _or_none(columns.number[PROMISE_BY]),
             "priority": np.where(columns.number[PRIORITY] == ABSENT, 0, columns.number[PRIORITY]).astype(np.int32),
             "total_declared_minor": _or_none(columns.number[TOTAL]),
-            "coupons": ragged(columns.coupon_offsets, columns.coupons, WIRE.field("coupons").type),
+            "coupons": ragged(columns.coupon_offsets, columns.coupons.array(), WIRE.field("coupons").type),
             "missing": missing,
             "fingerprint": fingerprint,
             "lines": ragged(columns.line_offsets, lines, lines_type),
@@ -203,7 +201,3 @@ def without_rows(batch: WireBatch, faults: dict[int, tuple[int, str]], line_offs
         positions=batch.positions[keep],
         refused=batch.refused,
     )
-
-
-def _sizes(column: pa.StringArray) -> I32:
-    return np.diff(string_parts(column)[0])

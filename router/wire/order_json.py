@@ -177,8 +177,7 @@ def _type_sentence(fault: str) -> str:
 
 def _syntax_sentence(line: bytes, fault: Exception) -> str:
     hint = "; NaN and Infinity are not JSON" if b"NaN" in line or b"Infinity" in line else ""
-    words = str(fault)
-    return f"{words[:1].lower()}{words[1:]}{hint}; correct the JSON"
+    return f"{fault}{hint}; correct the JSON"
 
 
 def _id_of(line: bytes) -> str:

@@ -12,6 +12,7 @@ from kernels import scan_orders as scan
 from kernels.gather_text import gather_text
 from kernels.scan_orders import scan_orders
 from router.wire.fields import KEYS, NUMBER_FIELDS, TEXT_FIELDS
+from router.wire.texts import Texts
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
@@ -40,49 +41,76 @@ class Scan:
     coupon: I32
 
 
-def scan_block(text: U8, begin: int, end: int, first_line: int, rows_max: int) -> Scan:
-    """Scan whole lines; ``text`` is padded by :data:`PADDING`, ``rows_max`` is at least its count of lines."""
+class ScanRoom:
+    """The arrays a scan writes into, kept from block to block: fresh memory costs more than the scan's writes.
+
+    A room serves one scan at a time; what a WireBatch holds is never part of it.
+    """
+
+    def __init__(self) -> None:
+        self._make(0, 0, 0)
+        self._spill = np.empty(0, np.uint8)
+        self.follower = KEYS.followers()
+
+    def _make(self, rows: int, lines: int, coupons: int) -> None:
+        self.text_start = np.empty((len(TEXT_FIELDS), rows), np.int32)
+        self.text_length = np.empty((len(TEXT_FIELDS), rows), np.int32)
+        self.number = np.empty((len(NUMBER_FIELDS), rows), np.int64)
+        self.place = np.empty((4, rows), np.int64)
+        self.runs = np.empty((4, rows), np.int32)
+        self.line_text = np.empty((4, lines), np.int32)
+        self.line_number = np.empty((2, lines), np.int64)
+        self.coupon = np.empty((2, coupons), np.int32)
+
+    def reserve(self, rows: int, lines: int, coupons: int) -> None:
+        """Room for so many, at least."""
+        had = (self.place.shape[1], self.line_text.shape[1], self.coupon.shape[1])
+        if rows > had[0] or lines > had[1] or coupons > had[2]:
+            self._make(max(rows, had[0]), max(lines, had[1]), max(coupons, had[2]))
+
+    def spill(self, size: int) -> U8:
+        if len(self._spill) < size:
+            self._spill = np.empty(size, np.uint8)
+        return self._spill
+
+
+def scan_block(text: U8, begin: int, end: int, first_line: int, rows_max: int, room: ScanRoom) -> Scan:
+    """Scan whole lines; ``text`` is padded by :data:`PADDING`, ``rows_max`` is at least its count of lines.
+
+    The result lies in the room until the room is used again.
+    """
     assert 0 <= begin <= end <= text.size - len(PADDING) and text.size < 1 << 30, "a block is padded and bounded"
     size = end - begin
     lines_max, coupons_max = size // _TIGHT_LINE_BYTES + 64, size // _TIGHT_COUPON_BYTES + 64
-    while True:
-        found, cursor, spill = _scan_into(text, begin, end, first_line, rows_max, lines_max, coupons_max)
-        if found.rows != scan.FULL:
-            break
+    spill = room.spill(size)
+    rows = scan.FULL
+    while rows == scan.FULL:
+        room.reserve(rows_max, lines_max, coupons_max)
+        cursor = np.array([0, 0, 0, text.size], np.int64)
+        rows = scan_orders(
+            *(text, begin, end, first_line, KEYS.words.reshape(-1), KEYS.action, KEYS.mixer, room.follower),
+            *(room.text_start, room.text_length, room.number, room.place, room.runs),
+            *(room.line_text, room.line_number, room.coupon, spill, cursor),
+        )
         lines_max, coupons_max = 4 * lines_max, 4 * coupons_max
-    assert found.rows <= rows_max
-    found.lines, found.coupons = int(cursor[scan.LINES_USED]), int(cursor[scan.COUPONS_USED])
+    assert rows <= rows_max
     spilled = int(cursor[scan.SPILL_USED])
     if spilled:
-        found.text = np.concatenate([text, spill[:spilled], np.frombuffer(PADDING, np.uint8)])
-    return found
-
-
-def _scan_into(
-    text: U8, begin: int, end: int, first_line: int, rows_max: int, lines_max: int, coupons_max: int
-) -> tuple[Scan, I64, U8]:
-    found = Scan(
+        text = np.concatenate([text, spill[:spilled], np.frombuffer(PADDING, np.uint8)])
+    return Scan(
         text=text,
-        rows=0,
-        text_start=np.empty((len(TEXT_FIELDS), rows_max), np.int32),
-        text_length=np.empty((len(TEXT_FIELDS), rows_max), np.int32),
-        number=np.empty((len(NUMBER_FIELDS), rows_max), np.int64),
-        place=np.empty((4, rows_max), np.int64),
-        runs=np.empty((4, rows_max), np.int32),
-        lines=0,
-        line_text=np.empty((4, lines_max), np.int32),
-        line_number=np.empty((2, lines_max), np.int64),
-        coupons=0,
-        coupon=np.empty((2, coupons_max), np.int32),
+        rows=rows,
+        text_start=room.text_start,
+        text_length=room.text_length,
+        number=room.number,
+        place=room.place,
+        runs=room.runs,
+        lines=int(cursor[scan.LINES_USED]),
+        line_text=room.line_text,
+        line_number=room.line_number,
+        coupons=int(cursor[scan.COUPONS_USED]),
+        coupon=room.coupon,
     )
-    spill = np.empty(end - begin, np.uint8)
-    cursor = np.array([0, 0, 0, 0, text.size], np.int64)
-    found.rows = scan_orders(
-        *(text, begin, end, first_line, KEYS.low, KEYS.high, KEYS.action, KEYS.mixer),
-        *(found.text_start, found.text_length, found.number, found.place, found.runs),
-        *(found.line_text, found.line_number, found.coupon, spill, cursor),
-    )
-    return found, cursor, spill
 
 
 def put_rows(into: Scan, rows: I64, other: Scan) -> None:
@@ -102,7 +130,7 @@ def put_rows(into: Scan, rows: I64, other: Scan) -> None:
     into.lines, into.coupons = lines + other.lines, coupons + other.coupons
 
 
-def gather(text: U8, start: I32, length: I32, rows: int) -> list[pa.StringArray]:
+def gather(text: U8, start: I32, length: I32, rows: int) -> Texts:
     """String columns of the pieces, one a row of ``start``; the kernel's bounds are asserted here."""
     start, length = np.ascontiguousarray(start), np.ascontiguousarray(length)
     sizes = length[:, :rows].sum(axis=1, dtype=np.int64)
@@ -112,13 +140,12 @@ def gather(text: U8, start: I32, length: I32, rows: int) -> list[pa.StringArray]
     out = np.empty(int(base[-1]) + 8, np.uint8)
     offsets = np.empty((len(sizes), rows + 1), np.int32)
     gather_text(text, start, length, base[:-1], offsets, out)
-    whole = pa.py_buffer(out)
-    return [
-        pa.StringArray.from_buffers(
-            rows, pa.py_buffer(offsets[field]), whole.slice(int(base[field]), int(sizes[field]))
-        )
-        for field in range(len(sizes))
-    ]
+    columns = [out[first : first + size] for first, size in zip(base.tolist(), sizes.tolist(), strict=False)]
+    return Texts(
+        offsets,
+        columns,
+        lambda column: pa.StringArray.from_buffers(rows, pa.py_buffer(offsets[column]), pa.py_buffer(columns[column])),
+    )
 
 
 def run_items(first: I32, count: I32) -> tuple[I32, I64 | None]:

@@ -21,6 +21,7 @@ TEXTS = {
     "shipping": ("service",),
 }
 TIMES = ("placed_at", "promise_by")
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -35,7 +36,7 @@ def scan_orders(block: bytes, first_line: int) -> list[tuple[int, dict[str, Any]
         if line.strip(b" \t\r"):
             try:
                 found.append((number, _order(line)))
-            except (Refused, ValueError, RecursionError):
+            except (Refused, ValueError, OverflowError, RecursionError):
                 found.append((number, None))
     return found
 
@@ -114,11 +115,13 @@ def _time(value: Any) -> int:
     whole, fraction, zone = re.fullmatch(r"(.{19})(?:\.(\d+))?(.*)", value).groups()  # type: ignore[union-attr]
     if zone != "Z" and zone[4:] > "59":
         raise Refused
-    moment = datetime.datetime.fromisoformat(whole + "+00:00") - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    moment = datetime.datetime.fromisoformat(whole + "+00:00") - EPOCH
     east = 0 if zone == "Z" else (int(zone[1:3]) * 60 + int(zone[4:6])) * (1 if zone[0] == "+" else -1)
     if zone != "Z" and int(zone[1:3]) > 23:
         raise Refused
-    return (moment.days * 86_400 + moment.seconds - east * 60) * 1_000 + int((fraction or "")[:3].ljust(3, "0"))
+    utc = moment - datetime.timedelta(minutes=east)
+    _ = EPOCH + utc  # OverflowError outside the years 1 to 9999
+    return (utc.days * 86_400 + utc.seconds) * 1_000 + int((fraction or "")[:3].ljust(3, "0"))
 
 
 def _whole(digits: str) -> int:

@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from adapters.channels.csv_mapping import Filter, Mapping
+from adapters.channels.csv.mapping import Filter, Mapping
 from router.money import EXPONENTS, parse_minor
 
 _TIMES = frozenset(("placed_at", "shipping.promise_by"))

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 import msgspec
 import xxhash
 
-from adapters.channels.csv_cells import CellFault, CellReader, compile_filter
-from adapters.channels.csv_mapping import LINE_FIELDS, Mapping
+from adapters.channels.csv.cells import CellFault, CellReader, compile_filter
+from adapters.channels.csv.mapping import LINE_FIELDS, Mapping
 from router.errors import Misconfigured
 
 EXAMPLES_MAX = 3  # rows shown for each reason

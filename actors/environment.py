@@ -1,0 +1,21 @@
+"""Environment of every process of a router. Ray and numba read theirs when they are imported, so it is set before."""
+
+from __future__ import annotations
+
+import os
+
+QUIET = {
+    # One thread of arithmetic a process: parallelism is by shard.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "ARROW_NUM_THREADS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_AUTH_MODE": "token",  # strangers on this machine cannot talk to our Ray
+}
+
+
+def prepare() -> None:
+    """Call before ray is imported; children inherit it."""
+    os.environ.update(QUIET)

@@ -1,0 +1,1 @@
+"""The first five minutes of a router, played by itself: see __main__.py."""

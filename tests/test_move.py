@@ -1,0 +1,157 @@
+"""Units move between accounts as the plain twin says, and the sum of a cell's accounts never changes by itself."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from kernels import ledger_layout as layout
+from kernels import move as kernels
+from kernels.publish import gather, publish
+from kernels.windows import find_ever, find_recent, regrow_ever, regrow_recent
+from tests.reference import move as twin
+from tests.reference import publish as publish_twin
+from tests.reference import windows as windows_twin
+
+SKUS, NODES = 3, 3
+ACCOUNTS = ("available", "held", "allocated", "shipped", "received")
+KINDS = ("receipt", "count", "damage", "transfer")
+
+
+def _random_cells(rng):
+    cells = {}
+    for sku in range(SKUS):
+        for node in range(NODES):
+            cell = {name: rng.randint(0, 4) for name in ACCOUNTS[:4]}
+            cell["available"] -= rng.choice([0, 0, 3])
+            cells[sku, node] = cell | {"received": sum(cell.values())}
+    return cells
+
+
+def _arrays(cells):
+    arrays = {name: np.zeros((SKUS, NODES), np.int64) for name in ACCOUNTS}
+    for (sku, node), cell in cells.items():
+        for name in ACCOUNTS:
+            arrays[name][sku, node] = cell[name]
+    stocked = ((arrays["available"] > 0) << np.arange(NODES)).sum(axis=1)[:, None]
+    return arrays, np.ascontiguousarray(stocked, np.int64)
+
+
+def _assert_equal(arrays, stocked, cells):
+    for (sku, node), cell in cells.items():
+        assert {name: int(arrays[name][sku, node]) for name in ACCOUNTS} == cell
+        assert cell["received"] == sum(cell[name] for name in ACCOUNTS[:4])
+        assert bool(stocked[sku, 0] >> node & 1) == (cell["available"] > 0)
+
+
+def _column(rows, index, dtype):
+    return np.array([row[index] for row in rows], dtype)
+
+
+def test_moves_equal_the_twin_on_random_rows():
+    rng = random.Random(1)
+    for _ in range(2_000):
+        cells = _random_cells(rng)
+        arrays, stocked = _arrays(cells)
+        capacity = np.zeros((NODES, layout.CAPACITY_DAYS), layout.NODE_DAY)
+        parcels_on = {(node, 700): rng.randint(0, 2) for node in range(NODES)}
+        for (node, day), count in parcels_on.items():
+            capacity[node, day % layout.CAPACITY_DAYS] = (day, count)
+        rows = [
+            (rng.randrange(4), rng.randrange(SKUS), rng.randrange(NODES), rng.randint(0, 3), rng.choice([-1, 700, 701]))
+            for _ in range(rng.randint(0, 12))
+        ]
+        refused = np.zeros(len(rows), np.uint8)
+        count = kernels.move(
+            _column(rows, 0, np.int8), _column(rows, 1, np.int32), _column(rows, 2, np.int16),
+            _column(rows, 3, np.int64), _column(rows, 4, np.int32), arrays["available"], arrays["held"],
+            arrays["allocated"], arrays["shipped"], stocked, capacity, refused,
+        )  # fmt: skip
+        assert refused.astype(bool).tolist() == twin.move(rows, cells, parcels_on)
+        assert count == refused.sum()
+        _assert_equal(arrays, stocked, cells)
+        for (node, day), parcels in parcels_on.items():
+            assert capacity[node, day % layout.CAPACITY_DAYS]["parcels"] == parcels
+
+
+def test_stock_movements_equal_the_twin_on_random_rows():
+    rng = random.Random(2)
+    for _ in range(2_000):
+        cells = _random_cells(rng)
+        arrays, stocked = _arrays(cells)
+        rows = []
+        for _ in range(rng.randint(0, 10)):
+            kind, node = rng.choice(KINDS), rng.randrange(NODES)
+            to_node = (node + rng.randint(1, 2)) % NODES if kind == "transfer" else -1
+            rows.append((rng.randint(1, 6), kind, rng.randrange(SKUS), node, to_node, rng.randint(0, 6)))
+        movements = np.zeros(64, layout.ENTRY)
+        counts, result = np.zeros(1, layout.COUNTS), np.zeros(len(rows), np.int8)
+        known: set[int] = set()
+        expected = twin.stock(rows, cells, known)
+        applied = kernels.stock(
+            _column(rows, 0, np.int64), np.full(len(rows), -5, np.int64),
+            np.array([KINDS.index(row[1]) for row in rows], np.int8), _column(rows, 2, np.int32),
+            _column(rows, 3, np.int16), _column(rows, 4, np.int16), _column(rows, 5, np.int64), arrays["available"],
+            arrays["held"], arrays["allocated"], arrays["received"], stocked, counts, movements, result,
+        )  # fmt: skip
+        assert [("applied", "repeated", "short")[code] for code in result] == expected
+        assert applied == counts["movements"][0] == len(known)
+        _assert_equal(arrays, stocked, cells)
+
+
+def test_readers_are_shown_what_was_gathered():
+    rng = random.Random(3)
+    for _ in range(2_000):
+        cells = {(s, n): [rng.randint(-2, 9) for _ in range(3)] for s in range(SKUS) for n in range(NODES)}
+        live = [np.array([[cells[s, n][a] for n in range(NODES)] for s in range(SKUS)], np.int64) for a in range(3)]
+        rows = [(rng.randrange(SKUS), rng.randrange(NODES)) for _ in range(rng.randint(0, 8))]
+        sku, node = _column(rows, 0, np.int32), _column(rows, 1, np.int16)
+        values = np.zeros((len(rows), 3), np.int64)
+        gather(sku, node, *live, values)
+        assert [tuple(row) for row in values.tolist()] == publish_twin.gather(rows, cells)
+        shown = [np.full((SKUS, NODES), -9, np.int64) for _ in range(3)]
+        publish(sku, node, values, *shown)
+        expected = {(s, n): (-9, -9, -9) for s in range(SKUS) for n in range(NODES)}
+        publish_twin.publish(rows, [tuple(row) for row in values.tolist()], expected)
+        assert expected == {(s, n): tuple(int(a[s, n]) for a in shown) for s in range(SKUS) for n in range(NODES)}
+
+
+def _entry(rng, tag):
+    return (rng.choice([1, -1]) * rng.randint(1, 60), tag, rng.randint(0, 9), rng.randint(0, 9))
+
+
+def _unique(entries):
+    return list({entry[:2]: entry for entry in entries}.values())
+
+
+def test_a_larger_table_for_ever_holds_the_same_entries():
+    rng = random.Random(4)
+    for _ in range(2_000):
+        wanted = _unique(_entry(rng, rng.choice([0, 5, -7])) for _ in range(rng.randint(0, 16)))
+        old, new = np.zeros(32, layout.ENTRY), np.zeros(64, layout.ENTRY)
+        for entry in wanted:
+            old[_place_ever(entry, old)] = entry
+        regrow_ever(old, new)
+        assert sorted(e for e in new.tolist() if e[0]) == windows_twin.regrow_ever(old.tolist()) == sorted(wanted)
+        for entry in wanted:
+            assert new[_place_ever(entry, new)].tolist() == entry
+
+
+def _place_ever(entry, table):
+    return find_ever(np.int64(entry[0]), np.int64(entry[1]), table)
+
+
+def test_a_larger_window_holds_the_two_live_generations():
+    rng = random.Random(5)
+    for _ in range(2_000):
+        generation = rng.randint(3, 9)
+        old, new = np.zeros((32, 2), layout.ENTRY), np.zeros((64, 2), layout.ENTRY)
+        for tag in sorted(range(generation - 3, generation + 1)):
+            for entry in _unique(_entry(rng, tag) for _ in range(rng.randint(0, 10))):
+                old[find_recent(np.int64(entry[0]), tag, old), tag & 1] = entry
+        regrow_recent(generation, old, new)
+        held = sorted((half, *pair[half]) for half in range(2) for pair in new.tolist() if pair[half][0])
+        assert held == windows_twin.regrow_recent(generation, old.tolist())
+        for half, *entry in held:
+            assert new[find_recent(np.int64(entry[0]), entry[1], new), half].tolist() == tuple(entry)

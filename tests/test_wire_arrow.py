@@ -1,0 +1,267 @@
+"""Arrow streams become the same columns as JSON lines, batch by batch, while they arrive."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kernels.reasons import FIELD_MISSING, FIELD_TOO_LONG
+from router.config import Limits
+from router.wire.arrow_stream import ArrowStreamDecoder
+from router.wire.batch import WireBatch, WireError
+from router.wire.ndjson import decode_lines
+from tests.wire_cases import any_order, plain_order, rows_to_arrow, stream
+
+LIMITS = Limits()
+
+
+def decode(raw: bytes, limits: Limits = LIMITS, chunk: int = 1 << 20) -> list[WireBatch]:
+    decoder = ArrowStreamDecoder(limits)
+    batches = [batch for at in range(0, len(raw), chunk) for batch in decoder.feed(raw[at : at + chunk])]
+    decoder.finish()
+    return batches
+
+
+def rows(batches: list[WireBatch]) -> list[dict[str, Any]]:
+    """WIRE rows with the SKU in place of its code."""
+    found = []
+    for batch in batches:
+        for row in batch.orders.to_pylist():
+            lines = [(batch.skus[line.pop("sku_code")].as_py(), *line.values()) for line in row.pop("lines")]
+            found.append({**row, "lines": lines})
+    return found
+
+
+def _orders(rng: random.Random, count: int) -> list[dict[str, Any]]:
+    return [any_order(rng) | {"order_id": f"O{number}"} for number in range(count)]
+
+
+@pytest.mark.parametrize("dictionary", [False, True])
+@pytest.mark.parametrize("large", [False, True])
+def test_arrow_and_json_give_the_same_columns_and_fingerprints(dictionary: bool, large: bool) -> None:
+    rng = random.Random(31)
+    for _ in range(60):
+        orders = _orders(rng, rng.choice((1, 2, 30)))
+        from_arrow = decode(stream(rows_to_arrow(orders, dictionary, large)))
+        from_json = decode_lines(b"\n".join(json.dumps(order).encode() for order in orders), 1, LIMITS)
+        assert rows(from_arrow) == rows([from_json])
+        assert from_arrow[0].line_ids.to_pylist() == from_json.line_ids.to_pylist()
+
+
+def test_a_batch_leaves_as_soon_as_its_last_byte_is_there() -> None:
+    batches = [rows_to_arrow([plain_order(number)]) for number in range(3)]
+    raw, decoder, seen = stream(*batches), ArrowStreamDecoder(LIMITS), []
+    sizes = [len(stream(*batches[: count + 1])) - 8 for count in range(3)]  # without the end mark
+    for at in range(len(raw)):
+        for batch in decoder.feed(raw[at : at + 1]):
+            seen.append((at + 1, batch.orders.column("order_id").to_pylist()))
+    decoder.finish()
+    assert seen == [(size, [f"ORD-{number:06d}"]) for number, size in enumerate(sizes)]
+
+
+def test_dictionaries_may_be_replaced_and_grow_between_batches() -> None:
+    skus = [["A", "B"], ["A", "B", "C"], ["X"], ["X", "Y", "Z"]]
+    tables = []
+    for number, names in enumerate(skus):
+        orders = [plain_order(number) | {"lines": [{"sku": sku, "qty": 1} for sku in names]}]
+        tables.append(rows_to_arrow(orders, dictionary=True))
+    for deltas in (False, True):
+        raw = stream(*tables, emit_dictionary_deltas=deltas)
+        assert [[line[0] for line in row["lines"]] for row in rows(decode(raw))] == skus
+
+
+def test_a_dictionary_larger_than_its_use_is_not_carried_along() -> None:
+    lines = pa.array([[{"sku": "S7", "qty": 1}]], pa.list_(pa.struct([("sku", pa.string()), ("qty", pa.int8())])))
+    dictionary = pa.DictionaryArray.from_arrays(pa.array([7], pa.int16()), pa.array([f"S{n}" for n in range(5_000)]))
+    item = pa.StructArray.from_arrays([dictionary, lines.values.field(1)], ["sku", "qty"])
+    table = rows_to_arrow([plain_order()]).drop_columns("lines")
+    table = table.append_column("lines", pa.ListArray.from_arrays(lines.offsets, item))
+    (batch,) = decode(stream(table))
+    assert batch.skus.to_pylist() == ["S7"]
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compressed_streams_are_read(compression: str) -> None:
+    orders = [plain_order(number) for number in range(50)]
+    assert rows(decode(stream(rows_to_arrow(orders, True), compression=compression))) == rows(
+        decode(stream(rows_to_arrow(orders)))
+    )
+
+
+def test_large_batches_are_sliced() -> None:
+    table = rows_to_arrow([plain_order(number) for number in range(25)], dictionary=True)
+    batches = decode(stream(table), Limits(batch_rows_max=10))
+    assert [batch.orders.num_rows for batch in batches] == [10, 10, 5]
+    assert rows(batches) == rows(decode(stream(table)))
+    assert [batch.documents.num_rows for batch in batches] == [10, 10, 5]
+    assert [len(batch.line_ids) for batch in batches] == [20, 20, 10]
+
+
+def test_slices_sent_by_a_client_are_read_right() -> None:
+    table = rows_to_arrow([plain_order(number) for number in range(25)], dictionary=True).slice(7, 9)
+    assert [row["order_id"] for row in rows(decode(stream(table)))] == [f"ORD-{number:06d}" for number in range(7, 16)]
+
+
+def test_columns_that_may_be_left_out_read_as_absent() -> None:
+    keep = ("order_id", "channel", "placed_at", "currency", "customer_name", "ship_to_name", "ship_to_line1",
+            "ship_to_city", "ship_to_country", "lines")  # fmt: skip
+    full = rows_to_arrow([plain_order()])
+    (row,) = rows(decode(stream(full.select(keep))))
+    whole = plain_order()
+    whole["customer"] = {"name": whole["customer"]["name"]}
+    (expected,) = rows([decode_lines(json.dumps(whole).encode(), 1, LIMITS)])
+    assert row == expected
+
+
+def test_other_units_and_widths_are_converted() -> None:
+    table = rows_to_arrow([plain_order()])
+    expected = rows(decode(stream(table)))
+    for unit in ("s", "us", "ns"):
+        column = table.column("placed_at").cast(pa.timestamp(unit, tz="Europe/Berlin"))
+        changed = table.set_column(table.schema.get_field_index("placed_at"), "placed_at", column)
+        assert rows(decode(stream(changed))) == expected
+    for name, dtype in (("order_id", pa.string_view()), ("channel", pa.dictionary(pa.int8(), pa.large_string()))):
+        column = table.column(name).cast(dtype)
+        changed = table.set_column(table.schema.get_field_index(name), name, column)
+        assert rows(decode(stream(changed))) == expected
+
+
+def test_numbers_beyond_int64_are_out_of_every_range() -> None:
+    lines = pa.array(
+        [[{"sku": "A", "qty": 2**64 - 1}]], pa.list_(pa.struct([("sku", pa.string()), ("qty", pa.uint64())]))
+    )
+    table = rows_to_arrow([plain_order()]).drop_columns("lines").append_column("lines", lines)
+    (row,) = rows(decode(stream(table)))
+    assert row["lines"] == [("A", 2**63 - 1, -1)]
+
+
+def test_documents_keep_what_the_log_does_not() -> None:
+    table = rows_to_arrow([plain_order()], dictionary=True).append_column("gift_note", pa.array(["for you"]))
+    (batch,) = decode(stream(table))
+    assert {"customer_name", "ship_to_city", "gift_note", "lines"} <= set(batch.documents.schema.names)
+    assert not {"order_id", "currency"} & set(batch.documents.schema.names)
+    (document,) = batch.documents.to_pylist()
+    assert document["gift_note"] == "for you" and document["customer_name"] == "Maria Garcia"
+    assert batch.documents.schema.field("lines").type.value_type.field("sku").type == pa.string()
+
+
+def test_rows_that_cannot_be_orders_are_refused_in_their_place() -> None:
+    orders = [plain_order(number) for number in range(5)]
+    orders[1]["order_id"] = None
+    orders[3]["customer"] = {"name": "x" * 5_000}
+    (batch,) = decode(stream(rows_to_arrow(orders)))
+    assert [(r.position, r.line_number, r.reasons) for r in batch.refused] == [
+        (1, 2, 1 << FIELD_MISSING),
+        (3, 4, 1 << FIELD_TOO_LONG),
+    ]
+    assert batch.refused[0].detail.startswith("row 2: order_id is missing") and batch.positions.tolist() == [0, 2, 4]
+    assert batch.documents.num_rows == 3
+
+
+def _fault(raw: bytes, limits: Limits = LIMITS, chunk: int = 97) -> tuple[list[WireBatch], WireError]:
+    decoder, batches = ArrowStreamDecoder(limits), []
+    with pytest.raises(WireError) as caught:
+        for at in range(0, len(raw), chunk):
+            for batch in decoder.feed(raw[at : at + chunk]):
+                batches.append(batch)
+        decoder.finish()
+    return batches, caught.value
+
+
+def test_a_wrong_schema_is_refused_by_the_names_of_its_faults() -> None:
+    table = rows_to_arrow([plain_order()]).drop_columns(["currency", "ship_to_city"])
+    table = table.set_column(table.schema.get_field_index("total"), "total", pa.array([19.99]))
+    table = table.set_column(table.schema.get_field_index("placed_at"), "placed_at", pa.array(["2026-03-01T12:00:00Z"]))
+    batches, fault = _fault(stream(table))
+    assert batches == [] and fault.code == "arrow_schema"
+    for words in (
+        "currency is missing",
+        "ship_to_city is missing",
+        "total is double",
+        "placed_at is string",
+        "minor units",
+    ):
+        assert words in fault.detail
+
+
+def test_a_schema_with_a_known_column_twice_is_refused() -> None:
+    table = rows_to_arrow([plain_order()])
+    twice = pa.RecordBatch.from_arrays([*table.columns, table.column("channel")], [*table.schema.names, "channel"])
+    assert "channel stands there 2 times" in _fault(stream(twice))[1].detail
+
+
+def test_a_stream_cut_anywhere_delivers_what_is_whole_and_then_says_so() -> None:
+    raw = stream(*(rows_to_arrow([plain_order(number)]) for number in range(2)))
+    between = 0
+    for size in range(0, len(raw) - 8, 13):
+        decoder = ArrowStreamDecoder(LIMITS)
+        batches = list(decoder.feed(raw[:size]))
+        try:
+            decoder.finish()
+            between += 1
+        except WireError as fault:
+            assert fault.code in ("arrow_truncated", "arrow_empty")
+        assert len(batches) <= 2
+    assert between < 10
+
+
+def test_dictionaries_that_only_grow_are_bounded() -> None:
+    tables = [
+        rows_to_arrow(
+            [plain_order(n) | {"lines": [{"sku": f"{m}-{'x' * 100}", "qty": 1} for m in range(n * 50 + 50)]}], True
+        )
+        for n in range(20)
+    ]
+    raw = stream(*tables, emit_dictionary_deltas=True)
+    batches, fault = _fault(raw, Limits(body_bytes_max=60_000))
+    assert fault.code == "arrow_too_large" and 3 < len(batches) < 15
+
+
+def test_what_a_compressed_message_unpacks_to_is_bounded() -> None:
+    order = plain_order() | {"customer": {"name": "x" * 3_000_000}}
+    raw = stream(rows_to_arrow([order]), compression="zstd")
+    assert len(raw) < 100_000
+    batches, fault = _fault(raw, Limits(body_bytes_max=1 << 20))
+    assert batches == [] and fault.code == "arrow_too_large" and "unpacks" in fault.detail
+
+
+def test_random_damage_gives_a_fault_or_valid_batches_and_never_anything_else() -> None:
+    rng = random.Random(32)
+    sources = [
+        stream(rows_to_arrow(_orders(rng, 6), dictionary=True), rows_to_arrow(_orders(rng, 3), dictionary=True)),
+        stream(rows_to_arrow(_orders(rng, 6), dictionary=True), compression="lz4"),
+    ]
+    faults = 0
+    for case in range(1_500):
+        raw = bytearray(sources[case % 2])
+        for _ in range(rng.choice((1, 1, 3, 10))):
+            at = rng.randrange(len(raw))
+            raw[at : at + rng.choice((1, 4, 8))] = rng.choice((b"\xff" * 8, b"\0" * 4, rng.randbytes(8), b""))
+        try:
+            for batch in decode(bytes(raw), chunk=rng.choice((64, 1_000, 10**6))):
+                batch.orders.validate(full=True)
+                batch.skus.validate(full=True)
+                codes = batch.orders.column("lines").flatten().field("sku_code").to_numpy()
+                assert not len(codes) or (codes.min() >= 0 and codes.max() < len(batch.skus))
+                assert len(batch.positions) == batch.orders.num_rows == batch.documents.num_rows
+        except WireError as fault:
+            faults += 1
+            assert fault.detail
+    assert faults > 300
+
+
+def test_an_end_mark_ends_the_stream() -> None:
+    raw = stream(rows_to_arrow([plain_order()]))
+    assert len(decode(raw + raw)) == 1
+
+
+def test_rows_are_numbered_through_the_body() -> None:
+    orders = [plain_order(number) | {"order_id": ""} for number in range(4)]
+    raw = stream(rows_to_arrow(orders[:3]), rows_to_arrow(orders[3:]))
+    numbers = [refusal.line_number for batch in decode(raw) for refusal in batch.refused]
+    assert numbers == [1, 2, 3, 4] and np.diff(numbers).min() == 1
