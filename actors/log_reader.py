@@ -53,6 +53,11 @@ class LogReader:
         with self._lock:
             return self._ask(lambda store: store.last_sequence(part)) or 0
 
+    def find_batch(self, shard: int, sequence: int) -> int | None:
+        """Of a ledger's log: where the answer to a shard's batch stands."""
+        with self._lock:
+            return self._ask(lambda store: store.find_batch(shard, sequence))
+
     def iterate(self, from_sequence: int, chains: Sequence[int] | None = None) -> Iterator[tuple[int, int, Record]]:
         """Everything durable from a sequence on, each record checked to follow the one before it."""
         with self._lock:

@@ -59,8 +59,7 @@ class Supervisor:
             create_admin_key(self.data.path)
             config_file = self.data.path / "config.json"
             write_durably(config_file, msgspec.json.encode(self._config))
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self._stopping.set())
+            self._heed_signals()
             warm_up()
             self._start(config_file)
             print(
@@ -83,9 +82,14 @@ class Supervisor:
 
     def _start(self, config_file: pathlib.Path) -> None:
         start_ray(self._config, self.data.namespace, self._ray_address)
+        self._heed_signals()  # Ray takes them over when it starts
         start_actors(self.data, self._config)
         self._gateways = [self._spawn_gateway(config_file) for _ in range(self._config.gateways)]
         self._wait_until_ready()
+
+    def _heed_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
 
     def _spawn_gateway(self, config_file: pathlib.Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "actors.gateway.main", "--data", str(self.data.path)]

@@ -11,6 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from router.errors import RouterError
+
+
+class WrongAnswers(RouterError):
+    """The router's answers are not those that the workload must get."""
+
 
 class _Answer(msgspec.Struct):
     status: str

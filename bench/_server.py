@@ -18,12 +18,13 @@ from types import TracebackType
 
 from bench.tables import as_ndjson, tables_for
 from bench.workload import Workload
+from router.errors import RouterError
 
 READY_S_MAX = 240.0
 STOP_S_MAX = 60.0
 
 
-class ServerFailed(Exception):
+class ServerFailed(RouterError):
     """The router did not start or stopped by itself; the text ends with what it said."""
 
 
@@ -127,7 +128,7 @@ class Server:
         return tree
 
     def memory_bytes(self) -> int:
-        """Memory of all processes, pages they share counted once (proportional set size)."""
+        """Memory of all processes, heap and shared memory; pages they share are counted once."""
         return sum(_pss_bytes(number) for number in self.processes())
 
     def _last_words(self) -> str:
@@ -148,8 +149,10 @@ def _parent(entry: pathlib.Path) -> int:
 
 
 def _pss_bytes(number: int) -> int:
+    """Without mapped files: pages of the log are the system's cache and go when memory is short."""
     try:
         text = pathlib.Path(f"/proc/{number}/smaps_rollup").read_text()
     except OSError:
         return 0
-    return next((int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("Pss:")), 0)
+    wanted = ("Pss_Anon:", "Pss_Shmem:")
+    return sum(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith(wanted))

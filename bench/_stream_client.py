@@ -16,11 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from router.errors import RouterError
+
 RECEIVE_BYTES = 1 << 20
 MEDIA_TYPES = {"ndjson": "application/x-ndjson", "arrow": "application/vnd.apache.arrow.stream"}
 
 
-class StreamBroken(Exception):
+class StreamBroken(RouterError):
     """The router ended the stream early or refused it."""
 
 

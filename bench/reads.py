@@ -83,8 +83,7 @@ def _write(
 
 def _gets(workload: Workload, server: Server) -> Iterator[bytes]:
     rng = np.random.default_rng(5)
-    for number in itertools.cycle(rng.integers(0, STORED_ORDERS, 10_000).tolist()):
-        # a row that repeats another has no order id of its own
+    for number in itertools.cycle(rng.choice(workload.own_numbers(STORED_ORDERS), 10_000).tolist()):
         yield request_bytes("GET", f"/v1/orders/{workload.order_id(number)}", server.address, server.key)
 
 

@@ -103,13 +103,19 @@ class Workload:
         return f"w{self.seed}-{number:010d}"
 
     def expected(self, orders: int, first: int = 0) -> dict[str, int]:
-        """How many rows repeat another one, and how many are bad (rejected however often they are sent)."""
-        duplicates = bad = 0
+        """How many rows repeat a good one, how many are bad (rejected however often they are sent) or repeat one."""
+        duplicates = bad = repeated_bad = 0
         for shape in self._shapes(orders, first):
-            is_bad = shape.damage >= 0
+            is_bad, repeats = shape.damage >= 0, shape.source != np.arange(len(shape.source))
             bad += int(is_bad.sum())
-            duplicates += int(((shape.source != np.arange(len(shape.source))) & ~is_bad).sum())
-        return {"orders": orders, "duplicates": duplicates, "bad": bad}
+            duplicates += int((repeats & ~is_bad).sum())
+            repeated_bad += int((repeats & is_bad).sum())
+        return {"orders": orders, "duplicates": duplicates, "bad": bad, "repeated_bad": repeated_bad}
+
+    def own_numbers(self, orders: int, first: int = 0) -> I64:
+        """Numbers of the rows that are orders of their own: ``order_id`` of the others was never sent."""
+        shapes = self._shapes(orders, first)
+        return np.concatenate([np.unique(shape.first + shape.source) for shape in shapes])
 
     def _shapes(self, orders: int, first: int) -> Iterator[Shape]:
         assert first % CHUNK_ORDERS == 0, "a chunk is made whole, so that every run makes the same orders"

@@ -33,12 +33,15 @@ from router.arrays import I64, list_parts, numbers, ragged, record_batch, struct
 from router.columns import ADMITTED, CLAIMS, Admission
 from router.config import Config
 from router.ids import key64
+from router.lifecycle import PAYMENT_WORDS, PaymentState
 from router.reason_masks import FLAG_MASK, hold_mask, reject_mask
+from router.string_table import StringTable
 from router.tables.compiled import Tables
 from router.tables.places import PlaceResolver
 
 U64 = npt.NDArray[np.uint64]
-_FAILED_PAYMENT = pa.array(["failed", "declined", "cancelled", "canceled", "voided"])
+_PAYMENT_WORDS = StringTable(list(PAYMENT_WORDS))
+_PAYMENT_STATES = np.array([*PAYMENT_WORDS.values(), PaymentState.UNPAID], np.uint8)  # row -1: any other word
 _LINES_MODE = {"keep": KEEP, "merge": MERGE, "reject": REFUSE}
 
 
@@ -75,13 +78,14 @@ class Admitter:
         columns = self._identity(wire, hashes)
         columns["currency"] = self.tables.currencies.find(wire.column("currency")).astype(np.int16)
         columns["channel_index"] = self._channel_index(wire)
+        columns["payment"] = _PAYMENT_STATES[_PAYMENT_WORDS.find(wire.column("payment_status"))]
         columns["service"], service_unknown = self._service(wire)
         coupons, coupon_unknown = self._coupons(wire)
         flags = (
             place.flags
             | (coupon_unknown << FLAG_COUPON_UNKNOWN)
             | (service_unknown << FLAG_SERVICE_UNKNOWN)
-            | (_is_in(wire.column("payment_status"), _FAILED_PAYMENT) << FLAG_PAYMENT_FAILED)
+            | ((columns["payment"] == PaymentState.FAILED) << FLAG_PAYMENT_FAILED)
         ).astype(np.uint8)
         counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
@@ -284,10 +288,6 @@ def _admitted_lines(counted: pricing.OrderLines) -> pa.ListArray:
         },
     )
     return ragged(counted.line_offset, values, line_type)
-
-
-def _is_in(column: pa.StringArray, values: pa.StringArray) -> npt.NDArray[np.uint8]:
-    return np.asarray(pc.is_in(column, value_set=values).to_numpy(zero_copy_only=False)).astype(np.uint8)
 
 
 def _address_differs(wire: pa.RecordBatch) -> npt.NDArray[np.uint8]:

@@ -37,10 +37,19 @@ def available(
     per_node = np.zeros((len(skus), len(tables.nodes)), np.int64)
 
     def count(units: I64, _held: I64, _allocated: I64) -> None:
-        if units.shape[0] >= len(tables.skus) and units.shape[1] >= len(tables.nodes):
-            available_kernel(
-                skus, channel_index, zone, tables.skus, tables.components, tables.nodes, tables.channel_nodes,
-                tables.ship_nodes, tables.active_nodes, tables.goods_nodes, units, total, per_node,
-            )  # fmt: skip
+        available_kernel(
+            skus, channel_index, zone, tables.skus, tables.components, tables.nodes, tables.channel_nodes,
+            tables.ship_nodes, tables.active_nodes, tables.goods_nodes, _covering(units, tables), total, per_node,
+        )  # fmt: skip
 
     return Availability(cells.read(count), total, per_node)
+
+
+def _covering(units: I64, tables: LedgerTables) -> I64:
+    """The cells; with zeros for SKUs and nodes of tables that the ledger has not taken up yet."""
+    skus, nodes = len(tables.skus), len(tables.nodes)
+    if units.shape[0] >= skus and units.shape[1] >= nodes:
+        return units
+    wider = np.zeros((max(skus, units.shape[0]), max(nodes, units.shape[1])), np.int64)
+    wider[: units.shape[0], : units.shape[1]] = units
+    return wider

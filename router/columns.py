@@ -113,6 +113,7 @@ ADMITTED = _schema(
     ("promise_by_ms", pa.int64()),
     ("priority", pa.int32()),
     ("total_declared_minor", pa.int64()),
+    ("payment", pa.uint8()),  # lifecycle.PaymentState the order arrived with
     ("admission", pa.int8()),  # Admission below
     ("reasons", pa.uint64()),
     ("reason_line", pa.int32()),  # first line a line reason speaks of, -1 none

@@ -7,6 +7,7 @@ bits of the state byte, payment in the high three).
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +152,21 @@ EVENT_TYPES: dict[str, OrderEvent] = {
     event.name.lower(): event for event in OrderEvent if not event.name.startswith("RELEASED_")
 }
 
+# What channels write into an order's payment.status; anything else is unpaid.
+PAYMENT_WORDS: dict[str, PaymentState] = {
+    "authorized": P.AUTHORIZED,
+    "authorised": P.AUTHORIZED,
+    "paid": P.PAID,
+    "captured": P.PAID,
+    "settled": P.PAID,
+    "failed": P.FAILED,
+    "declined": P.FAILED,
+    "voided": P.FAILED,
+    "cancelled": P.FAILED,
+    "canceled": P.FAILED,
+    "refunded": P.REFUNDED,
+}
+
 NO_STATE = 255
 
 
@@ -163,13 +179,16 @@ def move_of(before: OrderState, after: OrderState) -> Move:
     return Move.NONE
 
 
-def pack_state(order: int, payment: int) -> int:
-    """State byte of the order index."""
+ORDER_BITS = 31  # of the state byte
+
+
+def pack_state(order: Any, payment: Any) -> Any:
+    """State byte of the order index; of two numbers or of two arrays of uint8."""
     return order | payment << 5
 
 
 def unpack_state(packed: int) -> tuple[OrderState, PaymentState]:
-    return OrderState(packed & 31), PaymentState(packed >> 5)
+    return OrderState(packed & ORDER_BITS), PaymentState(packed >> 5)
 
 
 def transition_matrix() -> npt.NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from router.arrays import list_parts, numbers, ragged, record_batch, select, str
 from router.columns import DECISION, OUTCOME, Status
 from router.config import Config
 from router.ids import hash_strings
-from router.lifecycle import STATE_OF_STATUS, OrderState
+from router.lifecycle import ORDER_BITS, STATE_OF_STATUS, OrderState, pack_state
 from router.order_index import OrderIndex
 from router.ports import Arena
 from router.pricing import price_orders
@@ -56,6 +56,7 @@ class _Open:
 
     rows: I64  # in the order index
     previous: I64  # the order's record before this one, -1 none
+    payment: npt.NDArray[np.uint8]  # PaymentState the orders arrived with
 
 
 class UnknownTables(LookupError):
@@ -108,8 +109,8 @@ class ShardEngine:
         rows, fresh = self.index.insert(*hashes)
         new_at = self._rows_to_judge(rows, fresh)
         new_wire = select(wire, new_at)
-        self._open_rows(sequence, rows[new_at], fresh[new_at])
         admitted, claims = self._current.admit(new_wire, skus, (hashes[0][new_at], hashes[1][new_at]), now_ms)
+        self._open_rows(sequence, rows[new_at], fresh[new_at], admitted)
         return Admitted(
             sequence=sequence,
             tables_version=self._current.tables.version,
@@ -126,19 +127,19 @@ class ShardEngine:
         """Positions that are judged: first sight of an id, or a new try of an id that was rejected."""
         if fresh.all():
             return np.arange(len(rows))
-        retried = (fresh == 0) & (self.index.state(rows) == OrderState.REJECTED)
+        retried = (fresh == 0) & ((self.index.state(rows) & ORDER_BITS) == OrderState.REJECTED)
         candidates = np.flatnonzero(fresh | retried)
         _, first = np.unique(rows[candidates], return_index=True)
         return np.sort(candidates[first])
 
-    def _open_rows(self, sequence: int, rows: I64, fresh: npt.NDArray[np.uint8]) -> None:
+    def _open_rows(self, sequence: int, rows: I64, fresh: npt.NDArray[np.uint8], admitted: pa.RecordBatch) -> None:
         """Mark ids as taken but undecided, so that a second copy in flight is a duplicate."""
         if len(rows) == 0:
             return
         previous = np.where(fresh, np.int64(-1), self.index.reference(rows).astype(np.int64))
         self.index.set_reference(rows, _references(sequence, len(rows)))
         self.index.set_state(rows, np.full(len(rows), _PENDING, np.uint8), self.index.version(rows))
-        self._open[sequence] = _Open(rows, previous)
+        self._open[sequence] = _Open(rows, previous, numbers(admitted, "payment"))
 
     def commit(self, admitted: Admitted, decision: pa.RecordBatch) -> pa.RecordBatch:
         """OUTCOME of an admitted batch; its orders take their first state."""
@@ -218,14 +219,14 @@ class ShardEngine:
 
     def apply_outcome(self, sequence: int, outcome: pa.RecordBatch) -> None:
         """Give the orders of a sequence the state their outcome says; also the replay of an OUTCOME record."""
-        rows = self._open.pop(sequence).rows
-        state = _STATE_OF_STATUS[numbers(outcome, "status")]
-        self.index.set_state(rows, state, numbers(outcome, "version").astype(np.uint16))
+        opened = self._open.pop(sequence)
+        state = pack_state(_STATE_OF_STATUS[numbers(outcome, "status")], opened.payment)
+        self.index.set_state(opened.rows, state, numbers(outcome, "version").astype(np.uint16))
 
     def replay_admitted(self, sequence: int, admitted: pa.RecordBatch) -> None:
         """Take the ids of a logged batch again, exactly as admit did."""
         rows, fresh = self.index.insert(numbers(admitted, "hash_hi"), numbers(admitted, "hash_lo"))
-        self._open_rows(sequence, rows, fresh)
+        self._open_rows(sequence, rows, fresh, admitted)
 
     def state_hash(self) -> int:
         """Digest of everything this shard knows; equal states have equal hashes whatever path led there."""

@@ -145,7 +145,7 @@ def _place_ever(entry, table):
 def test_a_larger_window_holds_the_two_live_generations():
     rng = random.Random(5)
     for _ in range(2_000):
-        generation = rng.randint(3, 9)
+        generation = rng.randint(4, 9)
         old, new = np.zeros((32, 2), layout.ENTRY), np.zeros((64, 2), layout.ENTRY)
         for tag in sorted(range(generation - 3, generation + 1)):
             for entry in _unique(_entry(rng, tag) for _ in range(rng.randint(0, 10))):

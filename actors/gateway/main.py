@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from importlib import metadata
 
 import uvloop
 from aiohttp import web
@@ -37,7 +38,7 @@ DRAIN_S = 10.0  # streams that have not ended by then are ended
 FINISH_S = 15.0  # then their last answers have this long
 SWITCH_INTERVAL_S = 0.0005  # the event loop gets the interpreter back from a decoding thread after this
 PR_SET_PDEATHSIG = 1
-VERSION = "0.1.0"
+VERSION = metadata.version("order-router")
 
 
 def build(

@@ -20,6 +20,7 @@ from actors.gateway.shapes import AvailabilityAsked, Place
 from actors.mapped import SharedArenaReader
 from actors.names import LEDGER
 from router.arrays import from_message, to_message
+from router.availability import available
 from router.cells import CellsReader
 from router.columns import ACK, QUOTE, WIRE_SKUS
 from router.split_batch import Decided
@@ -53,11 +54,11 @@ class PromiseEndpoint:
             )
         self._core.metrics.lookups.inc(len(asked.skus))
         newest = self._core.reference.newest
-        place = asked.ship_to or Place()
-        skus, unknown = newest.units.find(asked.skus)
-        zone = newest.units.zone(place.country, place.region, place.postcode)
-        units = newest.units.look_up(self._cells, skus, newest.units.channel_index(asked.channel), zone)
-        return json_response(newest.text.encode(units.sequence, units.skus, units.total, units.per_node, unknown))
+        terms, place = newest.terms, asked.ship_to or Place()
+        skus, unknown = terms.find(asked.skus)
+        channel, zone = terms.channel_index(asked.channel), terms.zone(place.country, place.region, place.postcode)
+        found = available(self._cells, terms.layout, skus, channel, zone)
+        return json_response(newest.text.encode(found.sequence, skus, found.total, found.per_node, unknown))
 
     async def quotes(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         body = await self._json_body(request)

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from actors.gateway.logs import JsonLog
 from actors.table_store import TableStore
+from router.availability_terms import AvailabilityTerms
 from router.availability_text import AvailabilityText
-from router.available_units import AvailableUnits
 from router.config import Policy
 from router.errors import RouterError
 from router.tables.compiled import Tables
@@ -26,7 +26,7 @@ class Newest:
 
     tables: Tables
     text: AvailabilityText
-    units: AvailableUnits
+    terms: AvailabilityTerms
 
 
 class Reference:
@@ -68,4 +68,4 @@ class Reference:
     def _read(self, version: int) -> Newest:
         tables = self._store.load(version)
         text = AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values)
-        return Newest(tables, text, AvailableUnits(tables, self._policy))
+        return Newest(tables, text, AvailabilityTerms(tables, self._policy))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from router.columns import STATUS_NAMES, EventResult
-from router.lifecycle import STATE_OF_STATUS, OrderEvent
+from router.lifecycle import STATE_OF_STATUS, OrderEvent, pack_state
 from router.log_tail import FIRST_SEQUENCE
 from router.queries.cursor import Place, around, cursor_text, parse_cursor
 from router.queries.source import RecordSource, Row, batch_of
@@ -76,6 +76,7 @@ def _orders(came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row
         became.column("reasons").to_pylist(),
         became.column("status").to_pylist(),
         became.column("version").to_pylist(),
+        came.column("payment").to_pylist(),
     )
     return [
         (
@@ -85,11 +86,11 @@ def _orders(came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row
                 "version": version,
                 "type": "order",
                 "status": STATUS_NAMES[status],
-                **state_names(STATE_OF_STATUS[status]),
+                **state_names(pack_state(STATE_OF_STATUS[status], payment)),
                 "reasons": codes(admitted | decided) if admitted | decided else [],
             },
         )
-        for row, (order_id, admitted, decided, status, version) in enumerate(zip(*columns, strict=True))
+        for row, (order_id, admitted, decided, status, version, payment) in enumerate(zip(*columns, strict=True))
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.columns import STATUS_NAMES
-from router.lifecycle import STATE_OF_STATUS, OrderEvent
+from router.lifecycle import STATE_OF_STATUS, OrderEvent, pack_state
 from router.queries.order import reference_text
 from router.queries.source import Found, RecordSource, Row, Step, step_at
 from router.queries.text import state_names, time_text
@@ -38,7 +38,7 @@ def _entry(shard: int, step: Step) -> Row:
 
 def _decided(step: Step) -> Row:
     status = step.outcome["status"]
-    after = state_names(STATE_OF_STATUS[status])
+    after = state_names(pack_state(STATE_OF_STATUS[status], step.given["payment"]))
     return {
         "type": "order",
         "status": STATUS_NAMES[status],
