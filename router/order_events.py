@@ -109,7 +109,8 @@ class EventDesk:
         order = np.array([recall.order_of(int(ref)) if ref >= 0 else -1 for ref in newest], np.int64)
         event = _resolved(events, order, recall)
         repeated = self._repeated(events)
-        before, after = self._advance(np.where(known & ~repeated & (event != NO_STATE), row, -1), event)
+        judged = known & ~repeated & (event != NO_STATE)
+        before, after = self._advance(np.where(known, row, -1), np.where(judged, event, OrderEvent.RELEASE))
         changed = (after != NO_STATE) & (before != after)
         version, previous = self._versions(row, newest, changed, sequence)
         result = np.select(
@@ -117,14 +118,13 @@ class EventDesk:
             [EventResult.REPEATED, EventResult.UNKNOWN_ORDER, EventResult.APPLIED, EventResult.REPEATED],
             EventResult.REFUSED,
         ).astype(np.int8)
-        state = np.where(known, self._orders.state(np.maximum(row, 0)), NO_STATE).astype(np.uint8)
         outcome = record_batch(
             EVENT_OUTCOME,
             {
                 "result": result,
                 "reasons": np.zeros(len(row), np.uint64),
-                "before": np.where(before == NO_STATE, state, before).astype(np.uint8),
-                "after": np.where(after == NO_STATE, state, after).astype(np.uint8),
+                "before": before,
+                "after": np.where(after == NO_STATE, before, after),
                 "version": version,
                 "order": order,
                 "previous": previous,
@@ -162,12 +162,13 @@ class EventDesk:
             repeated[np.unique(np.stack(hashes, axis=1), axis=0, return_index=True)[1]] = False
         return repeated | (self.seen.find(*hashes) >= 0)
 
-    def _advance(self, row: I64, event: U8) -> tuple[U8, U8]:
+    def _advance(self, row: I64, event: npt.NDArray[Any]) -> tuple[U8, U8]:
+        """States around each row, rows in order; RELEASE stands for "nothing", as no table row names it."""
         distinct, slot = np.unique(row, return_inverse=True)
         state = np.ascontiguousarray(self._orders.state(np.maximum(distinct, 0)))
         before, after = np.empty(len(event), np.uint8), np.empty(len(event), np.uint8)
         slot = np.where(row < 0, -1, slot).astype(np.int64)
-        advance(slot, np.where(event == NO_STATE, 0, event).astype(np.uint8), self._matrix, state, before, after)
+        advance(slot, event.astype(np.uint8), self._matrix, state, before, after)
         return before, after
 
     def _versions(
