@@ -22,7 +22,16 @@ import lmdb
 from actors.heap import keep_freed_memory
 from actors.locks import FolderLock
 from actors.log_reader import LogReader
-from actors.log_store import EPOCH_KEY, READERS_MAX, LogStore, batch_key, documents_key, log_folder, log_key
+from actors.log_store import (
+    EPOCH_KEY,
+    READERS_MAX,
+    LogStore,
+    batch_key,
+    documents_key,
+    log_folder,
+    log_key,
+    refuse_short_file,
+)
 from router.config import LogConfig
 from router.ports import Bytes
 from router.records import LogFenced, Record, erase_row, frame_documents
@@ -44,6 +53,7 @@ class LmdbLog:
         self._owner = FolderLock(folder)
         try:
             self._environment = _open(log_folder(folder), config.log_bytes_max)
+            refuse_short_file(self._environment, log_folder(folder))
         except BaseException:
             self._owner.close()
             raise

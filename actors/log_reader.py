@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import lmdb
 
-from actors.log_store import LogStore, documents_key, log_folder
+from actors.log_store import LogStore, documents_key, log_folder, refuse_short_file
 from router.documents import document_of
 from router.records import CHECKSUM_AT, HEADER_BYTES, Record, read_documents
 
@@ -48,6 +48,11 @@ class LogReader:
         with self._lock:
             record = self._documents(sequence)
         return None if record is None else document_of(read_documents(record), row)
+
+    def read_documents(self, sequence: int) -> Record | None:
+        """The documents of a batch, checked, or None."""
+        with self._lock:
+            return self._documents(sequence)
 
     def last_sequence(self, part: int) -> int:
         with self._lock:
@@ -96,9 +101,13 @@ class LogReader:
             # map_size 0 takes the owner's; read-ahead stays on because a record is one long run of pages.
             environment = lmdb.open(str(log_folder(self._folder)), map_size=0, max_dbs=4, readonly=True, create=False)
             try:
+                refuse_short_file(environment, log_folder(self._folder))
                 self._store = LogStore(environment, self._part_count, str(self._folder), create=False)
             except lmdb.NotFoundError:  # its owner is just making it
                 environment.close()
+            except BaseException:
+                environment.close()
+                raise
         return self._store
 
     def _cached(self, key: tuple[int, int]) -> Record | None:

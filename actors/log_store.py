@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import lmdb
 
 from router.log_tail import FIRST_SEQUENCE, LogTail
-from router.records import Record, chain_of, parse
+from router.records import DamagedRecord, Record, chain_of, parse
 
 _LOG_KEY = struct.Struct(">QB")
 _DOCUMENTS_KEY = struct.Struct(">Q")
@@ -118,3 +118,11 @@ class LogStore:
 def log_folder(folder: pathlib.Path) -> pathlib.Path:
     """Where the environment of the owner of ``folder`` lies."""
     return folder / "log"
+
+
+def refuse_short_file(environment: lmdb.Environment, folder: pathlib.Path) -> None:
+    """Raise where a log's file was cut off: touching a mapped page that is not there would end the process."""
+    size, pages = (folder / "data.mdb").stat().st_size, environment.info()["last_pgno"] + 1
+    expected = pages * environment.stat()["psize"]
+    if size < expected:
+        raise DamagedRecord(f"data.mdb has {size} bytes of {expected}", str(folder.parent))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -61,6 +62,15 @@ class TableStore:
                 del self._loaded[min(self._loaded)]
             self._loaded[version] = self._read(version)
         return self._loaded[version]
+
+    def faults(self) -> Iterator[str]:
+        """A sentence for every file that some version needs and that is not what was written."""
+        versions = self._manifest().versions
+        for name in sorted({name for version in versions for name in (version.compiled, *version.rows.values())}):
+            try:
+                self._bytes(name)
+            except Damaged as fault:
+                yield str(fault)
 
     def put(self, upload: Rows, now_ms: int) -> int:
         """The version with the upload's rows, durable; raises TableRejected with nothing applied."""

@@ -18,8 +18,18 @@ import numpy.typing as npt
 
 from kernels import reasons
 from kernels._jit import inlined_rule, rule
-from kernels.freight import DAY_MS, MINUTE_MS, first_ship_day, floor_minor, free_ship_day, late_minor, parcel, promise_day
+from kernels.freight import (
+    DAY_MS,
+    MINUTE_MS,
+    first_ship_day,
+    floor_minor,
+    free_ship_day,
+    late_minor,
+    parcel,
+    promise_day,
+)
 from kernels.ledger_layout import (
+    INT64,
     NO_DAY,
     NO_PLAN,
     NODES_EXACT,
@@ -50,20 +60,27 @@ def want(sku: int, units: int, count: int, skus: Array, slots: Array, demands: A
 
 @inlined_rule
 def gather(
-    first: int, last: int, line_sku: Array, line_qty: Array, skus: Array, components: Array, slots: Array, demands: Array
+    first: int,
+    last: int,
+    line_sku: Array,
+    line_qty: Array,
+    skus: Array,
+    components: Array,
+    slots: Array,
+    demands: Array,
 ) -> int:
     """Demand of the lines first:last per distinct SKU; returns how many there are."""
-    count = 0
+    count: int = INT64(0)
     for line in range(first, last):
         sku = line_sku[line]
         if line_qty[line] <= 0 or sku < 0:
             continue
         entry = skus[sku]
         if entry.first == entry.last:
-            count = want(sku, line_qty[line], count, skus, slots, demands)
+            count = want(INT64(sku), INT64(line_qty[line]), count, skus, slots, demands)
         for part in range(entry.first, entry.last):
-            units = line_qty[line] * components[part].qty
-            count = want(components[part].sku, units, count, skus, slots, demands)
+            units = INT64(line_qty[line]) * components[part].qty
+            count = want(INT64(components[part].sku), units, count, skus, slots, demands)
     return count
 
 
@@ -119,7 +136,7 @@ def find_candidates(
             demand = demands[index]
             demand.open_nodes = usable & stocked[demand.sku, word] & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
-        bit = 0
+        bit = INT64(0)
         while bits >> bit:
             if bits >> bit & 1:
                 add_candidate(
@@ -132,7 +149,7 @@ def find_candidates(
 @rule
 def tighten_floors(plan: Any, terms: Any, nodes: Array, bands: Array, candidates: Array, demands: Array) -> None:
     """Raise floors to what a parcel of the lightest unit costs at least; drop candidates without any band for it."""
-    lightest_g = NO_PLAN
+    lightest_g = INT64(NO_PLAN)
     for index in range(plan.demands):
         lightest_g = min(lightest_g, demands[index].weight_g)
     kept = 0
@@ -191,22 +208,6 @@ def settle_split(plan: Any, candidates: Array, parcels: Array, take: Array) -> N
 
 
 @rule
-def search(
-    whole: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, demands: Array,
-    states: Array, parcels: Array, take: Array,
-) -> bool:  # fmt: skip
-    """The best plan of one kind under plan.day_cap into parcels and take."""
-    if whole:
-        if plan_whole(plan, terms, nodes, bands, calendar, candidates, demands, states):
-            settle_whole(plan, demands, parcels, take)
-            return True
-    elif plan_split(plan, terms, nodes, bands, calendar, candidates, demands):
-        settle_split(plan, candidates, parcels, take)
-        return True
-    return False
-
-
-@rule
 def next_day(after: int, plan: Any, terms: Any, bands: Array, calendar: Array, candidates: Array) -> int:
     """The earliest day later than ``after`` on which any parcel of this order can arrive."""
     earliest = NO_DAY
@@ -225,38 +226,39 @@ def next_day(after: int, plan: Any, terms: Any, bands: Array, calendar: Array, c
 
 
 @rule
-def hasten(
-    whole: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, demands: Array,
-    states: Array, parcels: Array, take: Array,
-) -> bool:  # fmt: skip
-    """The cheapest plan of the kind found under the lowest day cap that has one."""
-    latest = plan.day
-    cap = -NO_DAY
-    while cap < latest:
-        cap = min(next_day(cap, plan, terms, bands, calendar, candidates), latest)
-        plan.day_cap = cap
-        if search(whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take):
-            return True
-    return False
-
-
-@rule
 def plan_exactly(
     plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, available: Array,
     candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
-    """The best complete plan by policy; units of a SKU are split only where no plan keeps each SKU whole."""
-    whole = 1
-    found = search(whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take)
-    if not found:
-        whole = 0
-        tighten_floors(plan, terms, nodes, bands, candidates, demands)
-        found = enough(plan, nodes, goods_nodes, available, candidates, demands) and search(
-            whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take
-        )
-    if not found or terms.plan != PLAN_FASTEST:
-        return found
-    return hasten(whole, plan, terms, nodes, bands, calendar, candidates, demands, states, parcels, take)
+    """The best complete plan by policy into parcels and take.
+
+    Units of a SKU are split only where no plan keeps every SKU whole. The fastest plan is the cheapest under the
+    lowest day cap that has one: once any plan is known, its latest day bounds the caps to try.
+    """
+    whole, hastening, latest = INT64(1), INT64(0), INT64(0)
+    while True:
+        if whole:
+            found = plan_whole(plan, terms, nodes, bands, calendar, candidates, demands, states)
+        else:
+            found = plan_split(plan, terms, nodes, bands, calendar, candidates, demands)
+        if found and (hastening or terms.plan != PLAN_FASTEST):
+            break
+        if found:
+            hastening, latest, plan.day_cap = INT64(1), plan.day, -NO_DAY
+        elif not hastening:
+            tighten_floors(plan, terms, nodes, bands, candidates, demands)
+            if not whole or not enough(plan, nodes, goods_nodes, available, candidates, demands):
+                return False
+            whole = INT64(0)
+            continue
+        if plan.day_cap >= latest:
+            return False
+        plan.day_cap = min(next_day(plan.day_cap, plan, terms, bands, calendar, candidates), latest)
+    if whole:
+        settle_whole(plan, demands, parcels, take)
+    else:
+        settle_split(plan, candidates, parcels, take)
+    return True
 
 
 @inlined_rule
@@ -267,9 +269,9 @@ def price_parcels(
     """Band, days and cost of every parcel as loaded, and the plan's sums; False when no band takes one of them."""
     plan.cost_minor = terms.split_penalty_minor * (plan.parcels - 1)
     plan.day = -1
-    by_day = 1 if terms.plan == PLAN_FASTEST and plan.day_cap == NO_DAY else 0
+    by_day = INT64(1) if terms.plan == PLAN_FASTEST and plan.day_cap == NO_DAY else INT64(0)
     for at in range(plan.parcels):
-        weight = 0
+        weight = INT64(0)
         for index in range(plan.demands):
             weight += take[at, index] * demands[index].weight_g
         out = parcels[at]

@@ -49,12 +49,13 @@ from kernels.ledger_layout import (
     IN_PARCELS,
     IN_SKUS,
     IN_TERMS,
+    INT64,
     IO_CANDIDATES,
     IO_CAPACITY,
     IO_COUNTS,
     IO_DEMAND,
-    IO_FIRST_DAYS,
     IO_ENTRIES,
+    IO_FIRST_DAYS,
     IO_GENERATIONS,
     IO_PARCELS,
     IO_PLAN,
@@ -105,7 +106,7 @@ def grant(
         return end
     is_guest = 1 if claim.customer == 0 else 0
     is_first = 1
-    if not is_guest and customers[find_ever(claim.customer, 0, customers)].key != 0:
+    if not is_guest and customers[find_ever(claim.customer, INT64(0), customers)].key != 0:
         is_first = 0
     for index in range(first, last):
         promotion = promotions[index]
@@ -298,8 +299,8 @@ def decide(
     needs_coupon: Array,
     available: Array, held: Array, allocated: Array, stocked: Array, capacity: Array, uses: Array,
     counts: Array, customers: Array, coupon_uses: Array, channels: Array, windows: Array, baskets: Array,
-    slots: Array, demands: Array, first_days: Array, candidates: Array, states: Array, parcels: Array, take: Array, plans: Array,
-    customer_uses: Array, mask: Array,
+    slots: Array, demands: Array, first_days: Array, candidates: Array, states: Array, parcels: Array, take: Array,
+    plans: Array, customer_uses: Array, mask: Array,
     orders: Array, granted: Array, parcels_out: Array, backordered: Array, line_end: Array, allocations: Array,
 ) -> int:  # fmt: skip
     """Decide n orders with m lines; returns the number of allocation rows.
@@ -336,7 +337,9 @@ def decide(
     had beyond the safety stock. Cost: orders x (plan of one order); see kernels/allocate.py.
     """
     term, plan = terms[0], plans[0]
-    granted_end, parcel_end, end = 0, 0, 0
+    granted_end: int = INT64(0)
+    parcel_end: int = INT64(0)
+    end: int = INT64(0)
     for row in range(claims.shape[0]):
         claim, out = claims[row], orders[row]
         open_order(out, claim, granted_end, parcel_end)
@@ -415,12 +418,11 @@ def apply(
             continue
         count += 1
         take_order(
-            claim, allocation_offset[claim.line_first], allocation_offset[claim.line_last], parcel_offset[row],
-            parcel_offset[row + 1], granted_offset[row], granted_offset[row + 1], allocations, parcels_out, granted,
+            claim, INT64(allocation_offset[claim.line_first]), INT64(allocation_offset[claim.line_last]),
+            INT64(parcel_offset[row]), INT64(parcel_offset[row + 1]), INT64(granted_offset[row]),
+            INT64(granted_offset[row + 1]), allocations, parcels_out, granted,
             promotion_code, per_customer, uses, held if status[row] == HELD else allocated, available, stocked,
             capacity, counts[0], coupon_uses,
         )  # fmt: skip
-        remember(
-            claim, reference + row, value_orders_min, counts[0], customers, channels, windows, baskets
-        )
+        remember(claim, reference + row, value_orders_min, counts[0], customers, channels, windows, baskets)
     return count

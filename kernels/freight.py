@@ -29,7 +29,7 @@ def open_day(day: int, node: int, day0: int, calendar: Array) -> int:
     """First open day of the node at or after ``day``."""
     column = day - day0
     if 0 <= column < calendar.shape[1]:
-        return calendar[node, column].open_day
+        return int(calendar[node, column].open_day)
     return day
 
 
@@ -78,7 +78,7 @@ def late_minor(day: int, plan: Any, terms: Any) -> int:
     """Penalty of a parcel that arrives on ``day``."""
     if plan.promise_by_day < 0 or day <= plan.promise_by_day:
         return 0
-    return (day - plan.promise_by_day) * terms.late_penalty_minor
+    return int((day - plan.promise_by_day) * terms.late_penalty_minor)
 
 
 @inlined_rule
@@ -119,7 +119,7 @@ def parcel(
 @inlined_rule
 def floor_minor(lightest_g: int, candidate: Any, plan: Any, terms: Any, nodes: Array, bands: Array) -> int:
     """Lower bound of any parcel from this node: its cheapest band that takes the lightest unit or more."""
-    handling = nodes[candidate.node].handling_minor
+    handling = int(nodes[candidate.node].handling_minor)
     if terms.rates_loaded == 0:
         return handling
     lowest = NO_PLAN

@@ -23,12 +23,12 @@ def served_units(sku: int, qty: int, skus: Array, components: Array, slots: Arra
     entry = skus[sku]
     if entry.first == entry.last:
         demand = demands[slots[sku]]
-        units = min(qty, demand.left)
+        units = min(qty, int(demand.left))
         demand.left -= units
         return units
     units = qty
     for part in range(entry.first, entry.last):
-        units = min(units, demands[slots[components[part].sku]].left // components[part].qty)
+        units = min(units, int(demands[slots[components[part].sku]].left // components[part].qty))
     for part in range(entry.first, entry.last):
         demands[slots[components[part].sku]].left -= units * components[part].qty
     return units
@@ -76,9 +76,7 @@ def give_back(plan: Any, demands: Array, parcels: Array, take: Array) -> None:
 
 
 @inlined_rule
-def draw(
-    index: int, units: int, count: int, demands: Array, parcels: Array, take: Array, allocations: Array
-) -> int:
+def draw(index: int, units: int, count: int, demands: Array, parcels: Array, take: Array, allocations: Array) -> int:
     """Move units of one demand from the parcels to new allocation rows; returns the number of rows."""
     demand = demands[index]
     left = units

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from kernels import reasons
 from kernels._jit import inlined_rule
+from kernels.ledger_layout import INT64
 from kernels.windows import find_ever, find_recent, rotate
 
 Array = npt.NDArray[Any]
@@ -38,8 +39,8 @@ def recent_orders(entry: Any, placed_at_ms: int, window: Any) -> int:
     before = entry.value >> RECENT_BITS & RECENT_MAX
     left_ms = window.window_ms - min(max(placed_at_ms - window.started_ms, 0), window.window_ms)
     if behind == 0:
-        return now + before * left_ms // window.window_ms
-    return now * left_ms // window.window_ms if behind == 1 else 0
+        return int(now + before * left_ms // window.window_ms)
+    return int(now * left_ms // window.window_ms) if behind == 1 else 0
 
 
 @inlined_rule
@@ -62,7 +63,7 @@ def same_basket(basket: int, placed_at_ms: int, window: Any, baskets: Array) -> 
     for generation in range(window.generation, window.generation - 2, -1):
         entry = baskets[find_recent(basket, generation, baskets), generation & 1]
         if entry.tag == generation and abs(placed_at_ms - entry.count) <= window.window_ms:
-            return entry.value
+            return int(entry.value)
     return -1
 
 
@@ -71,16 +72,16 @@ def far_above_usual(claim: Any, terms: Any, channels: Array) -> bool:
     """Whether the order's value exceeds value_factor times the channel's usual, once that is known."""
     if claim.channel_key == 0 or terms.value_factor == 0:
         return False
-    entry = channels[find_ever(claim.channel_key, 0, channels)]
+    entry = channels[find_ever(claim.channel_key, INT64(0), channels)]
     if entry.key == 0 or entry.count < terms.value_orders_min:
         return False
-    return claim.value_minor // terms.value_factor > entry.value >> LEVEL_SHIFT
+    return bool(claim.value_minor // terms.value_factor > entry.value >> LEVEL_SHIFT)
 
 
 @inlined_rule
 def judge(claim: Any, out: Any, terms: Any, customers: Array, channels: Array, windows: Array, baskets: Array) -> int:
     """PROCEED, HOLD or REJECT by risk and windows; fills the order's risk, reasons and twin."""
-    verdict = claim.admission
+    verdict = int(claim.admission)
     found = 0
     risk = claim.risk
     if windows[BASKET].window_ms > 0 and claim.basket != 0:
@@ -92,7 +93,7 @@ def judge(claim: Any, out: Any, terms: Any, customers: Array, channels: Array, w
         found |= 1 << reasons.RISK_VALUE
         risk += terms.points_value
     if windows[VELOCITY].window_ms > 0 and claim.customer != 0:
-        entry = customers[find_ever(claim.customer, 0, customers)]
+        entry = customers[find_ever(claim.customer, INT64(0), customers)]
         count = recent_orders(entry, claim.placed_at_ms, windows[VELOCITY])
         if count >= terms.velocity_orders_max:
             found |= 1 << reasons.RISK_VELOCITY
@@ -127,7 +128,7 @@ def remember_channel(claim: Any, value_orders_min: int, counts: Any, channels: A
     """Move the channel's usual value: the plain mean of its first orders, then by 1/64 of the difference."""
     if claim.channel_key == 0:
         return
-    entry = channels[find_ever(claim.channel_key, 0, channels)]
+    entry = channels[find_ever(claim.channel_key, INT64(0), channels)]
     if entry.key == 0:
         entry.key = claim.channel_key
         counts.channels += 1
@@ -145,7 +146,7 @@ def remember(
 ) -> None:  # fmt: skip
     """Count an order that goes through: its customer, channel, basket and time."""
     if claim.customer != 0:
-        entry = customers[find_ever(claim.customer, 0, customers)]
+        entry = customers[find_ever(claim.customer, INT64(0), customers)]
         if entry.key == 0:
             entry.key = claim.customer
             counts.customers += 1

@@ -8,9 +8,13 @@ Node sets are bit words: node ``n`` is bit ``n & 31`` of word ``n >> 5``. Keys a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from kernels._jit import records
+from kernels._jit import I64, records
+
+INT64: Any = I64  # INT64(0) has the type of a variable; a bare literal would have a rule compiled once more for it
 
 NODES_EXACT = 64  # candidate nodes an exact plan may choose from
 SKUS_EXACT = 8  # distinct SKUs of an order that is planned exactly

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
 from kernels.freight import parcel
-from kernels.ledger_layout import NO_PLAN, PLAN_FASTEST
+from kernels.ledger_layout import INT64, NO_PLAN, PLAN_FASTEST
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +29,7 @@ def units_at(sku: int, node: int, goods_class: int, available: Array, nodes: Arr
     """Units of a SKU this node may promise: what is available beyond its safety stock, if it takes such goods."""
     if not goods_nodes[goods_class, node >> 5] >> (node & 31) & 1:
         return 0
-    return max(available[sku, node] - nodes[node].safety_units, 0)
+    return int(max(available[sku, node] - nodes[node].safety_units, 0))
 
 
 @rule
@@ -105,7 +105,7 @@ def reload(
         candidate = candidates[parcels[at].candidate]
         weight = load(at, candidate.node, plan.demands, demands, take, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
-        cost, _, _ = parcel(weight, 0, candidate, plan, terms, nodes, bands, calendar)
+        cost, _, _ = parcel(weight, INT64(0), candidate, plan, terms, nodes, bands, calendar)
         shippable = shippable and cost < NO_PLAN
     for index in range(plan.demands):
         if demands[index].left > 0:
@@ -127,7 +127,7 @@ def drop_redundant(
         for later in range(at + 1, plan.parcels):
             parcels[later - 1].candidate = parcels[later].candidate
         plan.parcels -= 1
-    reload(-1, plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take)
+    reload(INT64(-1), plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take)
 
 
 @rule
@@ -136,7 +136,7 @@ def plan_greedy(
     available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Fill parcels and take; True when everything is covered. demands[].left is what is not."""
-    by_day = 1 if terms.plan == PLAN_FASTEST else 0
+    by_day = INT64(1) if terms.plan == PLAN_FASTEST else INT64(0)
     plan.parcels = 0
     plan.runner_up_minor = NO_PLAN
     want_all(plan, demands)

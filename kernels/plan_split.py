@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kernels._jit import rule
 from kernels.freight import parcel, promise_day
-from kernels.ledger_layout import NO_DAY, NO_PLAN, SETS_MAX
+from kernels.ledger_layout import INT64, NO_DAY, NO_PLAN, SETS_MAX
 
 Array = npt.NDArray[Any]
 
@@ -69,10 +69,10 @@ def give(depth: int, candidate: Any, plan: Any) -> int:
 @rule
 def within_reach(depth: int, rank: int, rest: int, plan: Any) -> bool:
     """Whether ``rest`` more nodes from this rank on could cover what is left at ``depth``."""
+    reached = True
     for demand in range(plan.demands):
-        if plan.residual[depth, demand] > rest * plan.most[rank, demand]:
-            return False
-    return True
+        reached = reached and plan.residual[depth, demand] <= rest * plan.most[rank, demand]
+    return reached
 
 
 @rule
@@ -92,10 +92,10 @@ def weigh_set(
     path = 0
     for depth in range(size):
         index = plan.order[plan.chosen[depth]]
-        weight = 0
+        weight = INT64(0)
         for demand in range(plan.demands):
             weight += (plan.residual[depth, demand] - plan.residual[depth + 1, demand]) * demands[demand].weight_g
-        parcel_cost, parcel_day, _ = parcel(weight, 0, candidates[index], plan, terms, nodes, bands, calendar)
+        parcel_cost, parcel_day, _ = parcel(weight, INT64(0), candidates[index], plan, terms, nodes, bands, calendar)
         if parcel_cost >= NO_PLAN:
             plan.unshippable = 1
             return
@@ -114,7 +114,7 @@ def hopeless(lower: int, earliest: int, plan: Any) -> bool:
     """Whether no set that costs at least ``lower`` can become the best plan or the runner-up."""
     if lower < plan.runner_up_minor or lower < plan.cost_minor:
         return False
-    return lower > plan.cost_minor or plan.day <= earliest
+    return bool(lower > plan.cost_minor or plan.day <= earliest)
 
 
 @rule
@@ -130,7 +130,7 @@ def search_sets(
     demands: Array,
 ) -> None:
     """Walk all sets of one size in rank order, depth first."""
-    depth = 0
+    depth = INT64(0)
     plan.chosen[0] = -1
     plan.spent[0] = terms.split_penalty_minor * (size - 1)
     while depth >= 0:

@@ -3,15 +3,18 @@
     best[p, S] = cheapest way to ship the SKUs of set S in p parcels; nodes are considered one after another:
     best[p, S] = min over T within S that the node has whole of best[p - 1, S - T] + parcel(node, T)
 
-A node ships at most one parcel. Each best keeps two entries with different nodes, so that the runner-up (the best
-plan from another set of nodes) is exact as well. Cost of a plan = parcels + split penalty for each after the first.
+A node ships at most one parcel. Each best keeps two entries with different nodes, for the runner-up: the best plan
+from another set of nodes. A plan of one parcel is compared with other plans of one parcel only, and under `fewest`
+a plan with others of as many parcels, so that no work is done on splits that cannot win.
+Cost of a plan = parcels + split penalty for each after the first.
 
     cheapest  lowest (cost, parcels, latest promise day)
     fewest    lowest (parcels, cost, latest promise day)
     fastest   as cheapest, no parcel later than plan.day_cap, which the caller lowers as far as it goes
 
 Whatever ties then is settled by the order of nodes and sets below, so the same order always gets the same plan.
-Cost: nodes x parcels x 3^SKUs; nothing but one parcel a node when two single-node plans are cheaper than any split.
+Cost: nodes x parcels x 3^SKUs; nothing but one parcel a node when no split can be cheaper: of k parcels one weighs
+at least the k-th part of the order, the others at least its lightest unit.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
-from kernels.freight import parcel
-from kernels.ledger_layout import NO_DAY, NO_PLAN, PLAN_FEWEST
+from kernels.freight import floor_minor, parcel
+from kernels.ledger_layout import INT64, NO_DAY, NO_PLAN, PLAN_FEWEST
 
 Array = npt.NDArray[Any]
 
@@ -70,10 +73,37 @@ def offer_singles(
         candidate = candidates[index]
         lowest = min(lowest, candidate.floor_minor)
         if candidate.whole == full and candidate.floor_minor <= states[slot + 1].cost:
-            cost, day, _ = parcel(plan.subset_weight_g[full], 0, candidate, plan, terms, nodes, bands, calendar)
+            cost, day, _ = parcel(plan.subset_weight_g[full], INT64(0), candidate, plan, terms, nodes, bands, calendar)
             if cost < NO_PLAN:
                 offer(slot, cost, day, index, full, states)
     return lowest
+
+
+@rule
+def lightest_parcel(weight_g: int, plan: Any, terms: Any, nodes: Array, bands: Array, candidates: Array) -> int:
+    """What a parcel of this weight or more costs at least, from any candidate."""
+    least = INT64(NO_PLAN)
+    for index in range(plan.candidates):
+        least = min(least, floor_minor(weight_g, candidates[index], plan, terms, nodes, bands))
+    return int(least)
+
+
+@rule
+def least_split(
+    limit: int, plan: Any, terms: Any, nodes: Array, bands: Array, candidates: Array, demands: Array
+) -> int:
+    """A lower bound of every plan of 2 to ``limit`` parcels."""
+    lightest_g = INT64(NO_PLAN)
+    for index in range(plan.demands):
+        lightest_g = min(lightest_g, demands[index].weight_g)
+    whole_g = plan.subset_weight_g[(1 << plan.demands) - 1]
+    lightest = lightest_parcel(lightest_g, plan, terms, nodes, bands, candidates)
+    least = INT64(NO_PLAN)
+    for parcels in range(2, limit + 1):
+        heaviest = lightest_parcel(-(-whole_g // parcels), plan, terms, nodes, bands, candidates)
+        if heaviest < NO_PLAN and lightest < NO_PLAN:
+            least = min(least, (parcels - 1) * (lightest + terms.split_penalty_minor) + heaviest)
+    return int(least)
 
 
 @rule
@@ -83,14 +113,16 @@ def price_subsets(
     """Parcel cost and day of every non-empty set the candidate has whole."""
     subset = whole
     while subset:
-        cost, day, _ = parcel(plan.subset_weight_g[subset], 0, candidate, plan, terms, nodes, bands, calendar)
+        cost, day, _ = parcel(plan.subset_weight_g[subset], INT64(0), candidate, plan, terms, nodes, bands, calendar)
         plan.subset_cost[subset] = cost
         plan.subset_day[subset] = day
         subset = (subset - 1) & whole
 
 
 @rule
-def extend(index: int, whole: int, covered: int, parcels: int, bound: int, plan: Any, terms: Any, states: Array) -> None:
+def extend(
+    index: int, whole: int, covered: int, parcels: int, bound: int, plan: Any, terms: Any, states: Array
+) -> None:
     """Offer best[parcels, covered] every plan whose last parcel comes from this candidate."""
     width = 1 << plan.demands
     slot = (parcels * width + covered) * 2
@@ -109,7 +141,8 @@ def extend(index: int, whole: int, covered: int, parcels: int, bound: int, plan:
                     prefix = states[before + rank]
                     total = prefix.cost + cost + terms.split_penalty_minor
                     if prefix.cost < NO_PLAN and total <= bound:
-                        offer(slot, total, max(prefix.day, day), prefix.nodes << 8 | index, prefix.sets << 8 | subset, states)
+                        nodes, sets = prefix.nodes << 8 | index, prefix.sets << 8 | subset
+                        offer(slot, total, max(prefix.day, day), nodes, sets, states)
         subset = (subset - 1) & inside
 
 
@@ -135,12 +168,12 @@ def pick(limit: int, plan: Any, terms: Any, states: Array) -> None:
 
 @rule
 def combine(
-    limit: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, states: Array
-) -> None:
-    """All plans of at most ``limit`` parcels, one node after the other."""
+    limit: int, bound: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array,
+    states: Array,
+) -> None:  # fmt: skip
+    """All plans of at most ``limit`` parcels that cost no more than ``bound``, one node after the other."""
     width = 1 << plan.demands
     clear_states(width * 2, (limit + 1) * width * 2, states)
-    bound = NO_PLAN - 1
     for index in range(plan.candidates):
         whole = candidates[index].whole
         if whole == 0:
@@ -170,16 +203,22 @@ def plan_whole(
     """Find the plan; True and plan.parcels, cost_minor, day, nodes, sets, runner_up_minor when there is one."""
     weigh_subsets(plan, demands)
     lowest = offer_singles(plan, terms, nodes, bands, calendar, candidates, states)
-    pick(1, plan, terms, states)
+    pick(INT64(1), plan, terms, states)
     limit = min(plan.demands, terms.parcels_max)
-    known = plan.runner_up_minor
+    single, other_single = plan.cost_minor, plan.runner_up_minor
     if terms.plan == PLAN_FEWEST:
-        tried = 1
-        while tried < limit and plan.runner_up_minor == NO_PLAN:
+        tried = INT64(1)
+        while tried < limit and plan.parcels == 0:
             tried += 1
-            combine(tried, plan, terms, nodes, bands, calendar, candidates, states)
+            combine(tried, INT64(NO_PLAN - 1), plan, terms, nodes, bands, calendar, candidates, states)
             pick(tried, plan, terms, states)
-    elif limit > 1 and (known == NO_PLAN or 2 * lowest + terms.split_penalty_minor < known):
-        combine(limit, plan, terms, nodes, bands, calendar, candidates, states)
+    elif (
+        limit > 1
+        and 2 * lowest + terms.split_penalty_minor < single
+        and least_split(limit, plan, terms, nodes, bands, candidates, demands) < single
+    ):
+        combine(limit, min(single, INT64(NO_PLAN - 1)), plan, terms, nodes, bands, calendar, candidates, states)
         pick(limit, plan, terms, states)
-    return plan.parcels > 0
+    if plan.parcels == 1:
+        plan.runner_up_minor = other_single
+    return bool(plan.parcels > 0)

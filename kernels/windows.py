@@ -44,7 +44,7 @@ def find_recent(key: int, generation: int, entries: Array) -> int:
     """Place of the key in a generation, or the free place where it would stand."""
     half = generation & 1
     last = entries.shape[0] - 1
-    at = key & last
+    at: int = key & last
     while entries[at, half].tag == generation and entries[at, half].key != key:
         at = (at + 1) & last
     return at
@@ -55,7 +55,7 @@ def find_ever(key: int, tag: int, entries: Array) -> int:
     """Place of (key, tag) in a table for ever, or the free place where it would stand."""
     last = entries.shape[0] - 1
     mixed = (key ^ tag) * 0x2545F4914F6CDD1D
-    at = (mixed ^ (mixed >> 29)) & last
+    at: int = (mixed ^ (mixed >> 29)) & last
     while entries[at].key != 0 and (entries[at].key != key or entries[at].tag != tag):
         at = (at + 1) & last
     return at

@@ -33,7 +33,7 @@ class Memory:
     def __init__(self, policy: Policy) -> None:
         self.counts = np.zeros(1, layout.COUNTS)
         self.ever = {name: np.zeros(ENTRIES_MIN, layout.ENTRY) for name in EVER}
-        self.baskets = np.zeros((ENTRIES_MIN, 2), layout.ENTRY)
+        self.baskets: Rows = np.zeros((ENTRIES_MIN, 2), layout.ENTRY)
         self.windows = np.zeros(len(WINDOWS), layout.WINDOW)
         self.windows["window_ms"] = policy.velocity_window_ms, policy.duplicate_basket_window_ms
         self.windows["generation"] = 2  # 0 and 1 would make fresh entries look live

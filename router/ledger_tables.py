@@ -110,7 +110,8 @@ def node_words(masks: npt.NDArray[np.bool_]) -> I64:
 
 def promotion_codes(promotions: PromotionTable) -> I64:
     """A number per code that is the same in every version, as rows of a version are renumbered."""
-    return np.array([xxhash.xxh3_64_intdigest(code.encode()) for code in promotions.ids.values], np.uint64).view(np.int64)
+    codes = [xxhash.xxh3_64_intdigest(code.encode()) for code in promotions.ids.values]
+    return np.array(codes, np.uint64).view(np.int64)
 
 
 def _terms(tables: Tables, policy: Policy) -> Rows:

@@ -67,6 +67,7 @@ class LocalRouter:
             _shard_path(number, config, key, log_of(f"shard-{number:03d}", 2), self.ledger)
             for number in range(config.shards)
         ]
+        self._life = 1
         self._batches = 0
 
     def use_tables(self, tables: Tables) -> None:
@@ -79,6 +80,8 @@ class LocalRouter:
         self.ledger.path.recover(1, tables_of)
         for shard in self.shards:
             shard.recover(1, tables_of)
+        # Batch ids of earlier lives are remembered: each life that logged a batch began at another number.
+        self._life = 1 + sum(shard.last_sequence for shard in self.shards)
 
     def submit(self, wire: WireBatch, now_ms: int) -> Decided:
         """ACK rows of a decoded batch, in the order of its rows."""
@@ -99,7 +102,7 @@ class LocalRouter:
 
     def _batch_id(self) -> tuple[int, int]:
         self._batches += 1
-        return (1, self._batches)
+        return (self._life, self._batches)
 
 
 def _shard_path(number: int, config: Config, key: U64, log: Log, ledger: DirectLedger) -> ShardPath:

@@ -140,6 +140,11 @@ class ShardPath:
         self._batches: OrderedDict[tuple[int, int], int] = OrderedDict()  # batch id -> sequence
         self.committed = log.last_sequence(OUTCOME_PART)
 
+    @property
+    def last_sequence(self) -> int:
+        """Of the newest batch that was begun."""
+        return self._next - 1
+
     # --- orders ----------------------------------------------------------------------------------
 
     def submit(self, batch: OrderBatch) -> Message:
@@ -156,8 +161,9 @@ class ShardPath:
         """Admit a batch and queue its input for the disk."""
         wire = from_message(batch.orders, WIRE)
         skus = from_message(batch.skus, WIRE_SKUS).column("sku")
-        admitted = self.engine.admit(wire, skus, self._next, batch.now_ms)
-        pending = Pending(admitted, batch.batch_id, None, self.committed, self._batches.get(batch.batch_id))
+        first_sequence = self._batches.get(batch.batch_id)
+        admitted = self.engine.admit(wire, skus, self._next, batch.now_ms, first_sequence)
+        pending = Pending(admitted, batch.batch_id, None, self.committed, first_sequence)
         references = admitted.reference >> np.uint64(16)
         if len(references):
             pending.waits_for = int(references.max())

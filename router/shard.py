@@ -101,13 +101,18 @@ class ShardEngine:
             raise UnknownTables(version)
         return self._admitters[version].tables
 
-    def admit(self, wire: pa.RecordBatch, skus: pa.StringArray, sequence: int, now_ms: int) -> Admitted:
-        """Judge the rows whose ids are new (or were rejected before) and reserve their ids."""
+    def admit(
+        self, wire: pa.RecordBatch, skus: pa.StringArray, sequence: int, now_ms: int, first_sequence: int | None = None
+    ) -> Admitted:
+        """Judge the rows whose ids are new (or were rejected before) and reserve their ids.
+
+        ``first_sequence``: this very batch was judged under it before; what it rejected then stays rejected.
+        """
         assert self._current is not None, "no tables were loaded"
         assert wire.num_rows <= self._config.limits.batch_rows_max, "a batch is larger than the configured limit"
         hashes = hash_strings(self._key, wire.column("order_id"))
         rows, fresh = self.index.insert(*hashes)
-        new_at = self._rows_to_judge(rows, fresh)
+        new_at = self._rows_to_judge(rows, fresh, first_sequence)
         new_wire = select(wire, new_at)
         admitted, claims = self._current.admit(new_wire, skus, (hashes[0][new_at], hashes[1][new_at]), now_ms)
         self._open_rows(sequence, rows[new_at], fresh[new_at], admitted)
@@ -123,11 +128,13 @@ class ShardEngine:
             fingerprint=numbers(wire, "fingerprint"),
         )
 
-    def _rows_to_judge(self, rows: I64, fresh: npt.NDArray[np.uint8]) -> I64:
+    def _rows_to_judge(self, rows: I64, fresh: npt.NDArray[np.uint8], first_sequence: int | None) -> I64:
         """Positions that are judged: first sight of an id, or a new try of an id that was rejected."""
         if fresh.all():
             return np.arange(len(rows))
         retried = (fresh == 0) & ((self.index.state(rows) & ORDER_BITS) == OrderState.REJECTED)
+        if first_sequence is not None:
+            retried &= self.index.reference(rows) >> np.uint64(REFERENCE_ROW_BITS) != first_sequence
         candidates = np.flatnonzero(fresh | retried)
         _, first = np.unique(rows[candidates], return_index=True)
         return np.sort(candidates[first])

@@ -240,9 +240,7 @@ def random_world(rng: random.Random, skus=3, nodes=4, bundles=True):
         )
         for _ in range(nodes)
     ]
-    lanes = {
-        (n, z): _random_bands(rng) for n in range(nodes) for z in (1, 2) if rng.random() < 0.9
-    }
+    lanes = {(n, z): _random_bands(rng) for n in range(nodes) for z in (1, 2) if rng.random() < 0.9}
     promotions = [
         promotion(
             code,
@@ -276,10 +274,7 @@ def _random_bands(rng):
 def random_stock(rng, given):
     plain = [index for index, row in enumerate(given["skus"]) if not row["bundle"]]
     return {
-        (s, n): rng.choice([1, 2, 3, 5, 8])
-        for s in plain
-        for n in range(len(given["nodes"]))
-        if rng.random() < 0.6
+        (s, n): rng.choice([1, 2, 3, 5, 8]) for s in plain for n in range(len(given["nodes"])) if rng.random() < 0.6
     }
 
 

@@ -60,6 +60,7 @@ class OrderStream:
         self._head_answered = 0  # orders of the first waiting block that are answered
         self._answered = 0
         self._exhausted = False
+        self._pulling: asyncio.Future[Block | None] | None = None  # outlives the connection that asked for it
         self._ended_with: RouterError | None = None
         self._room = asyncio.Event()
         self.sent = 0
@@ -91,7 +92,13 @@ class OrderStream:
                 await asyncio.sleep(_pause_s(fault, attempt))
 
     async def _connection(self, session: aiohttp.ClientSession) -> None:
-        """One request: everything unanswered first, then the rest of the file."""
+        """One request: everything unanswered first, then the rest of the file.
+
+        The head leaves with the first bytes of the body, and a router waits only so long for a head: so a source that
+        thinks before it yields is heard first.
+        """
+        if not self._waiting:
+            await asyncio.shield(self._reading())
         if self._head_answered:
             self._waiting[0] = self._waiting[0].after(self._head_answered)
             self._head_answered = 0
@@ -121,16 +128,27 @@ class OrderStream:
             while self.unanswered >= self._window_orders:
                 self._room.clear()
                 await self._room.wait()
-            block_or_none = await asyncio.to_thread(next, self._blocks, None)
-            if block_or_none is None:
+            block = await self._next_block()
+            if block is None:
                 self._exhausted = True
                 break
-            self._waiting.append(block_or_none)
-            self.sent += len(block_or_none.rows)
-            yield wire.encode(block_or_none)
+            self._waiting.append(block)
+            self.sent += len(block.rows)
+            yield wire.encode(block)
         end = wire.finish()
         if end:
             yield end
+
+    async def _next_block(self) -> Block | None:
+        """Read on; a connection that breaks meanwhile leaves the block that is being read to the next one."""
+        block = await asyncio.shield(self._reading())
+        self._pulling = None
+        return block
+
+    def _reading(self) -> asyncio.Future[Block | None]:
+        if self._pulling is None:
+            self._pulling = asyncio.ensure_future(asyncio.to_thread(next, self._blocks, None))
+        return self._pulling
 
     def _take(self, answers: list[Answer]) -> None:
         for answer in answers:

@@ -6,11 +6,20 @@ import fcntl
 import os
 import pathlib
 
+import lmdb
+
+from actors.checkpoints import read_latest
 from actors.data_folder import DataFolder
 from actors.doctor.finding import Finding, ok
 from actors.log_reader import LogReader
+from actors.table_store import TableStore
 from router.errors import RouterError
 from router.log_tail import FIRST_SEQUENCE
+
+_RESTORE = (
+    "Do not start a router on it. Keep a copy of the whole folder as it is, restore the folder from a backup, run "
+    "`order-router verify` on it, then send again what came after the backup: known orders answer as duplicates."
+)
 
 
 def check(path: pathlib.Path) -> list[Finding]:
@@ -26,10 +35,11 @@ def check(path: pathlib.Path) -> list[Finding]:
         ok("In use by", f"process {owner}" if owner else "nobody"),
         _keys(folder.path),
         _shared_memory(folder, owner),
+        _tables(folder.tables),
     ]
-    findings += [_log(folder.shard(number), part_count=2) for number in range(identity.shards)]
-    findings.append(_log(folder.ledger, part_count=1))
-    return findings
+    for number in range(identity.shards):
+        findings += [_log(folder.shard(number), part_count=2), *_checkpoints(folder.shard(number))]
+    return [*findings, _log(folder.ledger, part_count=1), *_checkpoints(folder.ledger)]
 
 
 def lock_owner(folder: pathlib.Path) -> str:
@@ -86,9 +96,26 @@ def _log(owner: pathlib.Path, part_count: int) -> Finding:
     try:
         for _ in reader.iterate(FIRST_SEQUENCE):
             records += 1
-    except RouterError as fault:
-        remedy = "Stop the router, keep a copy of the folder, and restore the log from a backup or a replica."
-        return Finding(subject, "fault", f"damaged after {records:,} records: {fault}", remedy)
+    except (RouterError, lmdb.Error) as fault:
+        return Finding(subject, "fault", f"damaged after {records:,} records: {fault}", _RESTORE)
     finally:
         reader.close()
     return ok(subject, f"{records:,} records, all checksums right")
+
+
+def _tables(path: pathlib.Path) -> Finding:
+    store = TableStore(path)
+    try:
+        faults, versions = list(store.faults()), store.current()
+    except RouterError as fault:
+        return Finding("Tables", "fault", str(fault), _RESTORE)
+    if faults:
+        return Finding("Tables", "fault", f"{len(faults)} damaged files; {faults[0]}", _RESTORE)
+    return ok("Tables", f"{versions} versions, all checksums right" if versions else "none loaded yet")
+
+
+def _checkpoints(owner: pathlib.Path) -> list[Finding]:
+    """Only what is wrong: a damaged checkpoint costs a longer start, no order."""
+    _, passed_over = read_latest(owner)
+    remedy = f"Nothing is lost, the log has it all: stop the router and remove the file from {owner}."
+    return [Finding(f"Log {owner.name}", "warning", sentence, remedy) for sentence in passed_over]

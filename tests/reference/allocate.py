@@ -128,7 +128,9 @@ class Planner:
         parcels = [
             {"candidate": self.candidates[n], "take": self._take(skus, s)} for n, s in zip(nodes, sets, strict=True)
         ]
-        return parcels, plans[1][1] if len(plans) > 1 else None
+        # A plan of one parcel is compared with its like only; under "fewest" every plan is.
+        alike = [p for p in plans[1:] if p[0] == plans[0][0] or not (fewest or plans[0][0] == 1)]
+        return parcels, alike[0][1] if alike else None
 
     # --- split: a smallest set of nodes that together have everything ------------------------------
 
@@ -174,13 +176,9 @@ class Planner:
         left, parcels, open_ = dict(self.need), [], self.ranked()
         by_day = self.policy["plan"] == "fastest"
         while open_ and len(parcels) < self.parcels_max:
-            def points(entry):
-                floor, candidate = entry
-                units = sum(min(units, candidate["atp"][sku]) for sku, units in left.items())
-                return units * 1_000_000 // (floor + 1) if by_cost else units
-
-            pick = max(open_, key=lambda e: (points(e), -e[0], -e[1]["node"]))
-            if points(pick) == 0:
+            scored = [(self._score(left, by_cost, *entry), entry) for entry in open_]
+            points, pick = max(scored, key=lambda s: (s[0], -s[1][0], -s[1][1]["node"]))
+            if points == 0:
                 break
             open_.remove(pick)
             candidate = pick[1]
@@ -193,6 +191,10 @@ class Planner:
         if covered and by_cost:
             parcels = self._without_redundant(parcels)
         return parcels, covered
+
+    def _score(self, left, by_cost, floor, candidate):
+        units = sum(min(units, candidate["atp"][sku]) for sku, units in left.items())
+        return units * 1_000_000 // (floor + 1) if by_cost else units
 
     def _without_redundant(self, parcels):
         for gone in reversed(list(parcels)):

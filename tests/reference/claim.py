@@ -42,9 +42,7 @@ def _decide(ledger, world, order, reference, now_ms, commit):
     verdict = judge(ledger, order, answer)
     if verdict == "reject":
         return answer
-    planned = plan(
-        world, ledger.policy, ledger.available, ledger.parcels_on, order, max(order["placed_at_ms"], now_ms)
-    )
+    planned = plan(world, ledger.policy, ledger.available, ledger.parcels_on, order, max(order["placed_at_ms"], now_ms))
     answer["reasons"] |= planned["reasons"]
     outcome = planned["outcome"]
     if outcome == "impossible" or (outcome != "complete" and ledger.policy["short_stock"] == "reject"):
@@ -64,7 +62,7 @@ def _describe(answer, world, order, planned):
     answer["parcels"] = [{k: v for k, v in row.items() if k != "take"} for row in planned["parcels"]]
     waiting = planned.get("backordered") or [line["qty"] for line in order["lines"]]
     answer["lines"] = hand_out(world, order, planned["parcels"], waiting)
-    if 0 <= order["promise_by_ms"] and planned["day"] > order["promise_by_ms"] // 86_400_000:
+    if order["promise_by_ms"] >= 0 and planned["day"] > order["promise_by_ms"] // 86_400_000:
         answer["reasons"].add("promise_late")
 
 

@@ -73,9 +73,9 @@ def offers(world, policy, wanted, candidate, weight_g):
 
 def parcel(world, policy, wanted, candidate, weight_g, day_cap=None, by_day=False):
     """The best way by (cost, day, row), or by (day, cost, row); None when no band takes the parcel in time."""
-    found = [offer for offer in offers(world, policy, wanted, candidate, weight_g) if day_cap is None or offer[1] <= day_cap]
-    key = (lambda o: (o[1], o[0], o[2])) if by_day else (lambda o: o)
-    return min(found, key=key, default=None)
+    found = offers(world, policy, wanted, candidate, weight_g)
+    in_time = [offer for offer in found if day_cap is None or offer[1] <= day_cap]
+    return min(in_time, key=lambda o: (o[1], o[0], o[2]) if by_day else o, default=None)
 
 
 def floor_minor(world, wanted, candidate, lightest_g):

@@ -1,0 +1,136 @@
+"""``order-router explain``: why an order was decided as it was, in sentences."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+from actors.cli.output import add_json_flag, add_server_flags, print_result, read_key
+
+TIMEOUT_S = 30.0
+VERDICTS = {"proceed": "let through", "hold": "held for review", "reject": "rejected"}
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "explain",
+        help="say why an order was decided as it was",
+        description="Asks a router for the reasons behind an order's decision: admission, risk, promotions, the "
+        "warehouses and parcels chosen, and what the next best plan would have cost. Amounts are minor units of the "
+        "order's currency. Needs a key of role admin, ops, service or viewer.",
+    )
+    add_server_flags(parser)
+    parser.add_argument("order_id", metavar="ORDER_ID")
+    add_json_flag(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    url = f"{arguments.url.rstrip('/')}/v1/orders/{urllib.parse.quote(arguments.order_id, safe='')}/explain"
+    explained = asyncio.run(_get(url, read_key(arguments.key)))
+    print_result(arguments.json, explained, "\n".join(sentences(explained)))
+    return 0
+
+
+async def _get(url: str, key: str) -> dict[str, Any]:
+    import aiohttp
+    import msgspec
+    import yarl
+
+    from router.errors import Refused, Retryable
+
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        async with (
+            aiohttp.ClientSession(headers=headers, timeout=timeout) as session,
+            session.get(yarl.URL(url, encoded=True)) as response,
+        ):
+            status, raw = response.status, await response.read()
+    except (aiohttp.ClientConnectionError, TimeoutError) as fault:
+        raise Retryable(f"No router answers at {url} ({fault}); is `order-router serve` running?", 1000) from None
+    try:
+        answer: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.DecodeError:
+        answer = {"detail": raw[:200].decode(errors="replace")}
+    if status != 200:
+        raise Refused(f"The router answered {status}: {answer.get('detail') or answer.get('title')}")
+    return answer
+
+
+def sentences(explained: dict[str, Any]) -> Iterator[str]:
+    """The explanation of ``GET /v1/orders/{id}/explain`` as lines for people."""
+    status = explained["status"].replace("_", " ")
+    yield (
+        f"Order {explained['order_id']} is {status}; decided at {explained['decided_at']} with version "
+        f"{explained['tables_version']} of the reference tables."
+    )
+    yield from _admission(explained["admission"], explained["risk"])
+    yield from _promotions(explained["promotions"])
+    for reason in explained["reasons"]:
+        yield f"Because of {_reason(reason)}"
+    if explained["duplicate_of"]:
+        yield f"The order at {explained['duplicate_of']} has the same customer and the same basket."
+    yield from _plan(explained["plan"])
+
+
+def _admission(admission: dict[str, Any], risk: dict[str, int]) -> Iterator[str]:
+    where = f" at line {admission['line']}" if admission["line"] else ""
+    scores = f"risk score {risk['final']}"
+    if risk["final"] != risk["admitted"]:
+        scores += f" ({risk['admitted']} before the ledger knew the customer and the channel)"
+    yield f"Admission: {VERDICTS[admission['verdict']]}{where}, {scores}."
+    for reason in admission["reasons"]:
+        yield f"  {_reason(reason)}"
+
+
+def _reason(reason: dict[str, str]) -> str:
+    field = f" ({reason['field']})" if reason["field"] else ""
+    return f"{reason['code']}{field}: {reason['detail']}"
+
+
+def _promotions(promotions: dict[str, list[str]]) -> Iterator[str]:
+    if not promotions["candidates"]:
+        yield "Promotions: none fits this order."
+    if promotions["granted"]:
+        yield f"Promotions granted: {', '.join(promotions['granted'])}."
+    if promotions["not_granted"]:
+        yield f"Promotions that fit but were not granted (limit, stacking): {', '.join(promotions['not_granted'])}."
+
+
+def _plan(plan: dict[str, Any]) -> Iterator[str]:
+    for line in plan["units"]:
+        yield _line(line)
+    for number, parcel in enumerate(plan["parcels"], 1):
+        carrier = " ".join(filter(None, (parcel["carrier"], parcel["service"]))) or "a carrier that no rate names"
+        yield (
+            f"Parcel {number} leaves {parcel['node']} on {parcel['ship_date']} with {carrier}, arrives by "
+            f"{parcel['promise_date']} and costs {parcel['cost']:,}."
+        )
+    if plan["parcels"]:
+        yield from _alternatives(plan)
+    else:
+        yield "Nothing was taken from stock."
+
+
+def _line(line: dict[str, Any]) -> str:
+    taken = [
+        f"{part['qty']:,} from {part['node']}" + (f" ({part['sku']})" if part["sku"] != line["sku"] else "")
+        for part in line["taken"]
+    ]
+    if line["backordered"]:
+        taken.append(f"{line['backordered']:,} on backorder")
+    return f"{line['qty']:,} of {line['sku'] or 'an unknown SKU'}: {', '.join(taken) or 'nothing taken'}."
+
+
+def _alternatives(plan: dict[str, Any]) -> Iterator[str]:
+    late = f"; asked for by {plan['promise_by']}" if plan["promise_by"] else ""
+    yield f"All {plan['weight_g']:,} g of it arrive by {plan['promise_date']}{late}. The plan costs {plan['cost']:,}."
+    if plan["runner_up_cost"] is None:
+        yield "No other warehouses could have filled the order."
+    else:
+        difference = f"{abs(plan['margin']):,} {'more' if plan['margin'] >= 0 else 'less'}"
+        yield f"The best plan with other warehouses would have cost {plan['runner_up_cost']:,}, {difference}."
