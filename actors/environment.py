@@ -15,7 +15,11 @@ QUIET = {
     "RAY_AUTH_MODE": "token",  # strangers on this machine cannot talk to our Ray
 }
 
+# A Ray of our own stays on the loopback address. Without this it takes 127.0.0.1, which it is given, for the address
+# that other machines see, and listens there; the variable is made for systems where a firewall asks about that.
+ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
-def prepare() -> None:
+
+def prepare(joins_cluster: bool = True) -> None:
     """Call before ray is imported; children inherit it."""
-    os.environ.update(QUIET)
+    os.environ.update(QUIET if joins_cluster else QUIET | ONE_MACHINE)

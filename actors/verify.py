@@ -8,6 +8,8 @@ no shard's log ends before what the ledger decided for it
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import pathlib
 from collections import Counter
@@ -82,12 +84,12 @@ class Verifier:
         self.verdict = Verdict()
 
     def run(self) -> Verdict:
-        ledger = LogReader(self._data.ledger, 1)
         self._guarded("tables", self._check_tables)
-        self._guarded("ledger", lambda: self._ledger(ledger))
-        for number in range(self._data.identity().shards):
-            self._guarded(f"shard {number}", lambda number=number: self._shard(number, ledger))
-        ledger.close()
+        with contextlib.closing(LogReader(self._data.ledger, 1)) as ledger:
+            self._guarded("ledger", lambda: self._ledger(ledger))
+            for number in range(self._data.identity().shards):
+                with contextlib.closing(LogReader(self._data.shard(number), 2)) as reader:
+                    self._guarded(f"shard {number}", functools.partial(self._shard, number, reader, ledger))
         for where, count in self._found.items():
             if count > FINDINGS_MAX:
                 self.verdict.findings.append(Finding(where, f"and {count - FINDINGS_MAX:,} findings more"))
@@ -161,9 +163,8 @@ class Verifier:
 
     # --- shards ----------------------------------------------------------------------------------
 
-    def _shard(self, number: int, ledger: LogReader) -> None:
-        folder, where = self._data.shard(number), f"shard {number}"
-        reader = LogReader(folder, 2)
+    def _shard(self, number: int, reader: LogReader, ledger: LogReader) -> None:
+        where = f"shard {number}"
         self._progress(f"{where}: replaying")
         engine, desk = self._engine(number)
         replayed = replay_shard(engine, desk, reader.iterate(1), _forget)
@@ -182,14 +183,13 @@ class Verifier:
         self._check_end(where, number, reader)
         self._progress(f"{where}: comparing with the ledger")
         said["decisions_compared"] = self._compare(number, reader, ledger)
-        kept = self._checkpoint(where, folder)
+        kept = self._checkpoint(where, self._data.shard(number))
         if kept is not None:
             resumed, resumed_desk = self._engine(number)
             for prefix, index in (("orders-", resumed.index), ("events-", resumed_desk.seen)):
                 index.restore([kept.arrays[name] for name in sorted(kept.arrays) if name.startswith(prefix)])
             replay_shard(resumed, resumed_desk, reader.iterate(kept.sequence + 1, kept.chains), _forget)
             self._compare_hashes(where, kept, f"{resumed.state_hash():016x}{resumed_desk.state_hash():016x}", fresh)
-        reader.close()
 
     def _engine(self, number: int) -> tuple[ShardEngine, EventDesk]:
         engine = ShardEngine(number, self._key, self._config, PrivateArena())

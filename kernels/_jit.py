@@ -2,15 +2,18 @@
 
 Every kernel is compiled eagerly from an explicit signature, so that importing a kernel module either
 loads machine code from the cache or compiles it once: no order ever pays for compilation. The cache
-folder is named by a digest of all kernel sources, because numba by itself does not notice that a
-helper in another file has changed, and by the bounds-check switch, which numba leaves out of its key.
+folder of a module is named by a digest of its source and of every kernel module it builds on, because numba
+by itself does not notice that a helper in another file has changed, and by the bounds-check switch,
+which numba leaves out of its key.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -19,27 +22,37 @@ import numpy as np
 _HERE = pathlib.Path(__file__).parent
 
 
-def _source_digest() -> str:
-    """Digest of every kernel source, so that an edit in one file recompiles its callers."""
-    digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(_HERE.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    digest.update(os.environ.get("NUMBA_BOUNDSCHECK", "0").encode())
-    return digest.hexdigest()
+_IMPORT = re.compile(r"^\s*(?:from|import) kernels\.(\w+)|^from kernels import (\w+)", re.MULTILINE)
 
 
-def cache_folder() -> pathlib.Path:
-    """Folder of compiled kernels; ``ORDER_ROUTER_CACHE`` moves its parent elsewhere."""
+@functools.cache
+def _sources(module: str) -> frozenset[str]:
+    """Names of the kernel modules that a kernel module consists of: itself and what it imports, all the way."""
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and (_HERE / f"{name}.py").exists():
+            found.add(name)
+            text = (_HERE / f"{name}.py").read_text(encoding="utf-8")
+            waiting += [first or second for first, second in _IMPORT.findall(text)]
+    return frozenset(found)
+
+
+@functools.cache
+def cache_folder(module: str) -> pathlib.Path:
+    """Folder of a module's compiled kernels; ``ORDER_ROUTER_CACHE`` moves its parent elsewhere."""
     base = os.environ.get("ORDER_ROUTER_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "order-router"
     )
-    return pathlib.Path(base) / f"kernels-{_source_digest()}"
+    digest = hashlib.blake2b(os.environ.get("NUMBA_BOUNDSCHECK", "0").encode(), digest_size=8)
+    for name in sorted(_sources(module)):
+        digest.update(name.encode() + b"\0" + (_HERE / f"{name}.py").read_bytes())
+    return pathlib.Path(base) / "kernels" / f"{module}-{digest.hexdigest()}"
 
 
-os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
-from numba import from_dtype, njit, types  # noqa: E402  (numba reads its environment at import)
+from numba import config, from_dtype, njit, types  # noqa: E402  (numba reads its environment at import)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -74,7 +87,12 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
     """Compile a loop over rows for exactly one signature, without the GIL, cached on disk."""
-    return cast("Callable[[_F], _F]", njit(result(*arguments), cache=True, **_OPTIONS))
+
+    def compile_or_load(function: _F) -> _F:
+        config.CACHE_DIR = str(cache_folder(function.__module__.rpartition(".")[2]))  # type: ignore[attr-defined]
+        return cast("_F", njit(result(*arguments), cache=True, **_OPTIONS)(function))
+
+    return compile_or_load
 
 
 def rule(function: _F) -> _F:

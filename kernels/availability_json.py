@@ -24,7 +24,7 @@ ZERO = 0x30
 def put_units(out: Array, at: int, units: int) -> int:
     """Decimal digits; nearly all stock is below 10,000, and unsigned division by a constant is no division."""
     if units < 0 or units > 9_999:
-        return put_int(out, at, units)
+        return int(put_int(out, at, units))
     rest = U(units)
     digits = 1 + (units > 9) + (units > 99) + (units > 999)
     for place in range(digits - 1, -1, -1):

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels import reasons
 from kernels._jit import (
     I64,
     IN_I16,
@@ -30,14 +29,10 @@ from kernels._jit import (
     OUT_I64,
     OUT_I64_2D,
     OUT_U8,
-    inlined_rule,
     kernel,
-    rule,
-)  # fmt: skip
-from kernels.allocate import count_taken, enough, gather, masked_out, plan_order, price_parcels
-from kernels.grant import grant_obstacle, grant_row
-from kernels.hand_out import give_back, hand_out, serve_lines
-from kernels.judge import HOLD, REJECT, judge, remember, rotate_windows
+)
+from kernels.hand_out import hand_out
+from kernels.judge import REJECT, judge, remember, rotate_windows
 from kernels.ledger_layout import (
     IN_ALLOCATIONS,
     IN_BANDS,
@@ -61,223 +56,15 @@ from kernels.ledger_layout import (
     IO_PLAN,
     IO_STATES,
     IO_WINDOWS,
-    NO_PLAN,
     OUT_ALLOCATIONS,
     OUT_ORDERS,
     OUT_PARCELS,
-    SHORT_REJECT,
-)  # fmt: skip
-from kernels.windows import find_ever
+)
+from kernels.settle import HELD, REJECTED, describe_plan, emit_parcels, open_order, plan_row, status_of
+from kernels.take import grant, take_order
+from kernels.touch import ROWS_AHEAD, touch_ahead
 
 Array = npt.NDArray[Any]
-
-ALLOCATED, PARTIALLY_ALLOCATED, BACKORDERED, HELD, REJECTED = 0, 1, 2, 3, 4  # status
-COMPLETE = 0  # every unit has a node
-SHORT = 1  # some units have none, the policy takes the others
-NOTHING = 2  # nothing is taken; stock may come
-IMPOSSIBLE = 3  # no node may, or can, ship this order
-
-
-@inlined_rule
-def use_promotion(
-    promotion: int, customer: int, promotion_code: Array, per_customer: Array, uses: Array, counts: Any,
-    coupon_uses: Array,
-) -> None:  # fmt: skip
-    """Count one use; per customer only where there is such a limit."""
-    uses[promotion] += 1
-    if customer == 0 or per_customer[promotion] < 0:
-        return
-    entry = coupon_uses[find_ever(customer, promotion_code[promotion], coupon_uses)]
-    if entry.key == 0:
-        entry.key, entry.tag = customer, promotion_code[promotion]
-        counts.coupon_uses += 1
-    entry.count += 1
-
-
-@inlined_rule
-def grant(
-    claim: Any, out: Any, end: int, promotions: Array, promotion_code: Array, limit: Array, per_customer: Array,
-    stackable: Array, first_order: Array, needs_coupon: Array, uses: Array, customers: Array, coupon_uses: Array,
-    customer_uses: Array, mask: Array, granted: Array,
-) -> int:  # fmt: skip
-    """Append what is granted from ``end`` on and flag codes given in vain; returns the new end. Counts nothing."""
-    first, last = claim.promotion_first, claim.promotion_last
-    if first == last:
-        return end
-    is_guest = 1 if claim.customer == 0 else 0
-    is_first = 1
-    if not is_guest and customers[find_ever(claim.customer, INT64(0), customers)].key != 0:
-        is_first = 0
-    for index in range(first, last):
-        promotion = promotions[index]
-        customer_uses[index - first] = 0
-        if not is_guest and per_customer[promotion] >= 0:
-            at = find_ever(claim.customer, promotion_code[promotion], coupon_uses)
-            customer_uses[index - first] = coupon_uses[at].count
-    grant_row(
-        promotions, first, last, is_first, is_guest, uses, customer_uses, limit, per_customer, stackable, first_order,
-        mask,
-    )  # fmt: skip
-    for index in range(first, last):
-        promotion = promotions[index]
-        if mask[index - first]:
-            granted[end] = promotion
-            end += 1
-        elif needs_coupon[promotion]:
-            obstacle = grant_obstacle(
-                promotion, is_first, is_guest, customer_uses[index - first], uses, limit, per_customer, first_order
-            )
-            if obstacle >= 0:
-                out.reasons |= 1 << obstacle
-    return end
-
-
-@inlined_rule
-def take_units(row: Any, target: Array, available: Array, stocked: Array) -> None:
-    """Move the units of an allocation row out of available; the node's stock bit goes with the last one."""
-    available[row.sku, row.node] -= row.qty
-    target[row.sku, row.node] += row.qty
-    if available[row.sku, row.node] <= 0:
-        stocked[row.sku, row.node >> 5] &= ~(1 << (row.node & 31))
-
-
-@inlined_rule
-def take_day(node: int, day: int, parcels: int, capacity: Array) -> None:
-    """Count parcels on a node's ship day; a day that had the place before is long past."""
-    entry = capacity[node, day % capacity.shape[1]]
-    if entry.day != day:
-        entry.day, entry.parcels = day, 0
-    entry.parcels += parcels
-
-
-@rule
-def trim(
-    claim: Any, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, line_sku: Array, line_qty: Array,
-    skus: Array, components: Array, slots: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
-    backordered: Array,
-) -> bool:  # fmt: skip
-    """Keep of a short plan what lines can use; False when nothing is left of it."""
-    count_taken(plan, demands, take)
-    first, last = claim.line_first, claim.line_last
-    served = serve_lines(first, last, line_sku, line_qty, skus, components, slots, plan, demands, backordered)
-    give_back(plan, demands, parcels, take)
-    return served > 0 and price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take)
-
-
-@rule
-def backorder_all(claim: Any, plan: Any, line_qty: Array, backordered: Array) -> None:
-    """Nothing is taken: every line waits as a whole."""
-    plan.parcels, plan.cost_minor, plan.day, plan.runner_up_minor = 0, 0, -1, NO_PLAN
-    for line in range(claim.line_first, claim.line_last):
-        backordered[line] = line_qty[line]
-
-
-@rule
-def short_reason(
-    claim: Any, plan: Any, nodes: Array, channel_nodes: Array, serve_nodes: Array, ship_nodes: Array,
-    goods_nodes: Array, available: Array, candidates: Array, demands: Array,
-) -> int:  # fmt: skip
-    """Why the order is not complete, as the plan left it."""
-    if plan.candidates > 0:
-        if plan.reached == 0:
-            return reasons.UNREACHABLE  # no band takes any parcel
-        if enough(plan, nodes, goods_nodes, available, candidates, demands):
-            return reasons.SPLIT_LIMIT
-        return reasons.PARTIAL_STOCK if plan.parcels > 0 else reasons.OUT_OF_STOCK
-    if plan.full:
-        return reasons.NODE_CAPACITY
-    if plan.unshippable:
-        return reasons.UNREACHABLE
-    mask = masked_out(claim, plan, channel_nodes, serve_nodes, ship_nodes, goods_nodes, demands)
-    return mask if mask >= 0 else reasons.OUT_OF_STOCK
-
-
-@inlined_rule
-def plan_row(
-    claim: Any, out: Any, line_sku: Array, line_qty: Array, terms: Any, skus: Array, components: Array, nodes: Array,
-    lanes: Array, bands: Array, calendar: Array, channel_nodes: Array, serve_nodes: Array, ship_nodes: Array,
-    goods_nodes: Array, available: Array, stocked: Array, capacity: Array, slots: Array, demands: Array,
-    first_days: Array, candidates: Array, states: Array, parcels: Array, take: Array, plan: Any, backordered: Array,
-) -> int:  # fmt: skip
-    """Plan one order and say what each line waits for; returns how far the plan reaches."""
-    first, last = claim.line_first, claim.line_last
-    plan.demands = gather(first, last, line_sku, line_qty, skus, components, slots, demands)
-    complete = plan_order(
-        claim, plan, terms, nodes, lanes, bands, calendar, channel_nodes, ship_nodes, goods_nodes, capacity,
-        available, stocked, first_days, candidates, demands, states, parcels, take,
-    )  # fmt: skip
-    if complete:
-        backordered[first:last] = 0
-        return COMPLETE
-    reason = short_reason(
-        claim, plan, nodes, channel_nodes, serve_nodes, ship_nodes, goods_nodes, available, candidates, demands
-    )
-    if plan.full:
-        out.reasons |= 1 << reasons.NODE_CAPACITY
-    partly = plan.parcels > 0
-    if partly and trim(
-        claim, plan, terms, nodes, bands, calendar, line_sku, line_qty, skus, components, slots, candidates, demands,
-        parcels, take, backordered,
-    ):  # fmt: skip
-        out.reasons |= 1 << reason
-        return SHORT
-    backorder_all(claim, plan, line_qty, backordered)
-    out.reasons |= 1 << (reasons.OUT_OF_STOCK if partly else reason)
-    impossible = reason == reasons.UNREACHABLE or reason == reasons.NO_ELIGIBLE_NODE
-    return IMPOSSIBLE if impossible else NOTHING
-
-
-@inlined_rule
-def status_of(verdict: int, outcome: int, short_stock: int) -> int:
-    if outcome == IMPOSSIBLE or (outcome != COMPLETE and short_stock == SHORT_REJECT):
-        return REJECTED
-    if verdict == HOLD:
-        return HELD
-    if outcome == COMPLETE:
-        return ALLOCATED
-    return PARTIALLY_ALLOCATED if outcome == SHORT else BACKORDERED
-
-
-@inlined_rule
-def emit_parcels(end: int, plan: Any, parcels: Array, parcels_out: Array) -> int:
-    for at in range(plan.parcels):
-        row, parcel = parcels_out[end], parcels[at]
-        row.node, row.band, row.ship_day = parcel.node, parcel.band, parcel.ship_day
-        row.promise_day, row.cost_minor = parcel.promise_day, parcel.cost_minor
-        end += 1
-    return end
-
-
-@inlined_rule
-def take_order(
-    claim: Any, allocation_first: int, allocation_last: int, parcel_first: int, parcel_last: int, granted_first: int,
-    granted_last: int, allocations: Array, parcels_out: Array, granted: Array, promotion_code: Array,
-    per_customer: Array, uses: Array, target: Array, available: Array, stocked: Array, capacity: Array, counts: Any,
-    coupon_uses: Array,
-) -> None:  # fmt: skip
-    """Take units, parcels of ship days and promotions of one order."""
-    for at in range(allocation_first, allocation_last):
-        take_units(allocations[at], target, available, stocked)
-    for at in range(parcel_first, parcel_last):
-        take_day(parcels_out[at].node, parcels_out[at].ship_day, 1, capacity)
-    for at in range(granted_first, granted_last):
-        use_promotion(granted[at], claim.customer, promotion_code, per_customer, uses, counts, coupon_uses)
-
-
-@inlined_rule
-def open_order(out: Any, claim: Any, granted_end: int, parcel_end: int) -> None:
-    """The answer of an order that is given nothing."""
-    out.status, out.risk, out.reasons, out.twin = REJECTED, claim.risk, 0, -1
-    out.promise_day, out.cost_minor, out.runner_up_minor = -1, 0, -1
-    out.granted, out.parcels = granted_end, parcel_end
-
-
-@inlined_rule
-def describe_plan(out: Any, claim: Any, plan: Any) -> None:
-    out.promise_day, out.cost_minor = plan.day, plan.cost_minor
-    out.runner_up_minor = plan.runner_up_minor if plan.runner_up_minor < NO_PLAN else -1
-    if plan.promise_by_day >= 0 and plan.day > plan.promise_by_day:
-        out.reasons |= 1 << reasons.PROMISE_LATE
 
 
 @kernel(
@@ -341,6 +128,10 @@ def decide(
     parcel_end: int = INT64(0)
     end: int = INT64(0)
     for row in range(claims.shape[0]):
+        if row % ROWS_AHEAD == 0:
+            plan.touched = touch_ahead(
+                row, claims, line_sku, skus, slots, available, allocated, stocked, customers, baskets
+            )
         claim, out = claims[row], orders[row]
         open_order(out, claim, granted_end, parcel_end)
         verdict = REJECT

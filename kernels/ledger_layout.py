@@ -104,6 +104,7 @@ PLAN = np.dtype(
         ("sets", _I),
         ("runner_up_minor", _I),
         ("visited", _I),
+        ("touched", _I),
         ("lightest_g", _I),  # of the units asked for
         ("subset_weight_g", _I, (1 << SKUS_EXACT,)),
         ("subset_cost", _I, (1 << SKUS_EXACT,)),

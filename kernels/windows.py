@@ -51,11 +51,17 @@ def find_recent(key: int, generation: int, entries: Array) -> int:
 
 
 @inlined_rule
+def home_ever(key: int, tag: int, entries: Array) -> int:
+    """Where a search for (key, tag) begins."""
+    mixed = (key ^ tag) * 0x2545F4914F6CDD1D
+    return (mixed ^ (mixed >> 29)) & (entries.shape[0] - 1)
+
+
+@inlined_rule
 def find_ever(key: int, tag: int, entries: Array) -> int:
     """Place of (key, tag) in a table for ever, or the free place where it would stand."""
     last = entries.shape[0] - 1
-    mixed = (key ^ tag) * 0x2545F4914F6CDD1D
-    at: int = (mixed ^ (mixed >> 29)) & last
+    at = home_ever(key, tag, entries)
     while entries[at].key != 0 and (entries[at].key != key or entries[at].tag != tag):
         at = (at + 1) & last
     return at

@@ -183,7 +183,8 @@ class LedgerEngine:
         key = np.maximum(numbers(movements, "hash_lo"), np.uint64(1)).view(np.int64)  # 0 would be a free place
         move_kernels.stock(
             key, numbers(movements, "hash_hi").view(np.int64), kind, sku, node, to_node, qty, cells.available,
-            cells.held, cells.allocated, cells.received, cells.stocked, memory.counts, memory.ever["movements"], results,
+            cells.held, cells.allocated, cells.received, cells.stocked, memory.counts, memory.ever["movements"],
+            results,
         )  # fmt: skip
         self._touched.append((sku, node))
         self._touched.append((sku[transfer], to_node[transfer]))

@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ SKUS = tuple(f"SKU-{number:02d}" for number in range(60))
 UNITS = 1_000_000  # of each SKU at each node
 PRICE_MINOR = 1_250
 NODES = ({"node": "BER", "country": "DE", "postcode": "10115"}, {"node": "MUC", "country": "DE", "postcode": "80331"})
+_SESSION = re.compile(rb"--session-dir=([^\0]+)")
 _RATE = {"carrier": "DHL", "service": "standard", "from_zone": "*", "to_zone": "DE", "min_g": 0, "days": 2}
 
 Row = dict[str, Any]
@@ -66,6 +68,14 @@ def rows_of(body: bytes) -> list[Row]:
     return [json.loads(line) for line in body.splitlines() if line]
 
 
+def lines_of(client: socket.socket) -> Iterator[bytes]:
+    """Lines of an answer as they arrive."""
+    response = http.client.HTTPResponse(client)
+    response.begin()
+    while line := response.readline():
+        yield line
+
+
 def chunk(body: bytes) -> bytes:
     """One chunk of a chunked body."""
     return b"%x\r\n%s\r\n" % (len(body), body)
@@ -89,6 +99,7 @@ class Router:
     stderr: pathlib.Path
     keys: dict[str, str] = field(default_factory=dict)
     tree: list[int] = field(default_factory=list)  # its processes just before it was stopped
+    ray_logs: list[pathlib.Path] = field(default_factory=list)  # log files of its Ray
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, media_type: str = JSON, role: str = "admin"
@@ -166,11 +177,19 @@ class Router:
         ]
         return number
 
-    def stop(self) -> int:
-        """SIGTERM; returns the exit code. A second call answers the first one's."""
-        if self.process.poll() is None:
+    def terminate(self) -> None:
+        """SIGTERM, once; what ran just before is kept for those who look whether anything stayed."""
+        if not self.tree and self.process.poll() is None:
             self.tree = self.processes()
+            sessions = {said for number in self.tree for said in _SESSION.findall(_proc(number, "cmdline"))}
+            self.ray_logs = [
+                path for name in sessions for path in pathlib.Path(name.decode(), "logs").rglob("*") if path.is_file()
+            ]
             self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """SIGTERM and wait; returns the exit code."""
+        self.terminate()
         return self.process.wait(STOP_S_MAX)
 
     def kill(self) -> None:
@@ -191,7 +210,9 @@ class Router:
         return _command("serve", "--data", str(self.folder), "--port", str(free_port()))
 
 
-def running_router(tmp_path_factory: pytest.TempPathFactory, name: str, config: Row, shards: int = 2) -> Iterator[Router]:
+def running_router(
+    tmp_path_factory: pytest.TempPathFactory, name: str, config: Row, shards: int = 2
+) -> Iterator[Router]:
     """Start a router, load tables, hand it out, and see to it that nothing of it stays."""
     folder = tmp_path_factory.mktemp(name) / "data"
     router = _start(folder, config, shards)

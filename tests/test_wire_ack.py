@@ -15,7 +15,7 @@ from kernels.ack_json import AT_STATUS_NAMES, FRAGMENTS
 from router.columns import ACK, STATUS_NAMES, Status
 from router.config import Limits
 from router.string_table import StringTable
-from router.wire.ack_arrow import ANSWER, ArrowAnswers
+from router.wire.ack_arrow import ANSWER, begin_arrow, encode_arrow, end_arrow
 from router.wire.ack_json import encode_json
 from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_lines
@@ -45,8 +45,7 @@ def answers(wire: WireBatch, ack: pa.RecordBatch, shards: list[int] | None = Non
     shard_of_row = np.array(shards if shards is not None else [0] * ack.num_rows, np.int32)
     text = bytes(encode_json(wire, ack, shard_of_row, NODES, SKUS))
     found = [json.loads(line) for line in text.splitlines()]
-    stream = ArrowAnswers()
-    body = stream.encode(wire, ack, shard_of_row, NODES, SKUS) + stream.end(None)
+    body = begin_arrow() + encode_arrow(wire, ack, shard_of_row, NODES, SKUS) + end_arrow(None)
     table = pa.ipc.open_stream(body).read_all()
     table.validate(full=True)
     assert [_without_nulls(row) for row in table.to_pylist()] == [_as_arrow(answer) for answer in found]
@@ -200,15 +199,15 @@ def test_damaged_bodies_get_an_answer_a_line() -> None:
 
 
 def test_an_arrow_answer_is_one_stream_also_when_it_ends_with_a_problem() -> None:
-    wire, stream = decode(plain_order()), ArrowAnswers()
+    wire = decode(plain_order())
     ack, shards = ack_of([{}]), np.zeros(1, np.int32)
-    body = b"".join(stream.encode(wire, ack, shards, NODES, SKUS) for _ in range(3))
-    body += stream.end(("arrow_damaged", "the Arrow stream is damaged"))
+    body = begin_arrow() + b"".join(encode_arrow(wire, ack, shards, NODES, SKUS) for _ in range(3))
+    body += end_arrow(("arrow_damaged", "the Arrow stream is damaged"))
     table = pa.ipc.open_stream(body).read_all()
     assert table.schema == ANSWER and table.column("status").to_pylist() == ["allocated"] * 3 + ["error"]
     assert table.column("reasons").to_pylist()[-1] == ["arrow_damaged"]
-    assert pa.ipc.open_stream(ArrowAnswers().end(None)).read_all().num_rows == 0
-    assert pa.ipc.open_stream(ArrowAnswers().end(("x", "y"))).read_all().num_rows == 1
+    assert pa.ipc.open_stream(begin_arrow() + end_arrow(None)).read_all().num_rows == 0
+    assert pa.ipc.open_stream(begin_arrow() + end_arrow(("x", "y"))).read_all().num_rows == 1
 
 
 def test_the_kernel_knows_every_status_by_its_number() -> None:

@@ -32,7 +32,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     reads.add_argument("--seconds", type=float, default=10.0, help="for each kind of read")
     memory = benches.add_parser("memory", help="cost, memory and disk per order as orders pile up")
     memory.add_argument("--orders", type=int, default=5_000_000)
-    for bench in (stream, single, reads, memory):
+    crash = benches.add_parser("crash", help="kill -9 what it is made of while orders stream; check every promise")
+    crash.add_argument("--kills", type=int, default=20)
+    crash.add_argument("--orders", type=int, default=400_000)
+    crash.add_argument("--seed", type=int, default=1)
+    for bench in (stream, single, reads, memory, crash):
         bench.add_argument("--shards", type=int, default=1)
         add_json_flag(bench)
     return parser
@@ -43,11 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     result = _measure(arguments)
     print_result(arguments.json, result, _harness.as_text(result))
-    return 0
+    return 1 if result.get("violations") else 0
 
 
 def _measure(given: argparse.Namespace) -> dict[str, Any]:
-    from bench import memory, reads, single, stream
+    from bench import crash, memory, reads, single, stream
 
     if given.bench == "stream":
         return stream.run(given.format, given.orders, given.mix, given.shards)
@@ -55,4 +59,6 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
         return single.run(given.orders, given.connections, given.mix, given.shards)
     if given.bench == "reads":
         return reads.run(given.format, given.seconds, given.shards)
+    if given.bench == "crash":
+        return crash.run(given.kills, given.orders, given.shards, given.seed)
     return memory.run(given.orders, given.shards)

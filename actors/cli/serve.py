@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from actors.environment import prepare
 
-    prepare()  # before anything below imports Ray
+    prepare(joins_cluster=arguments.ray_address is not None)  # before anything below imports Ray
     from actors.data_folder import DataFolder
     from actors.supervisor import serve
     from router.config import load_config

@@ -13,7 +13,7 @@ from actors.gateway.routes import ARROW, NDJSON
 from router.config import Limits
 from router.split_batch import Decided
 from router.tables.compiled import Tables
-from router.wire.ack_arrow import ArrowAnswers
+from router.wire.ack_arrow import begin_arrow, encode_arrow, end_arrow
 from router.wire.ack_json import encode_json
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireBatch
@@ -21,7 +21,7 @@ from router.wire.ndjson import LineSplitter, decode_block
 
 
 class Form(Protocol):
-    """One stream's state: what was read of a body so far, and whether the answers have begun."""
+    """One stream's state: what was read of a body so far."""
 
     name: str  # in metrics
     media_type: str
@@ -32,8 +32,11 @@ class Form(Protocol):
     def finish(self) -> Iterable[WireBatch]:
         """The body ended: what is left of it."""
 
+    def begin(self) -> bytes:
+        """The first bytes of the answer."""
+
     def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
-        """Answers to one batch."""
+        """Answers to one batch; batches may be encoded in another order than they are sent."""
 
     def end(self, problem: Problem | None) -> bytes:
         """The last bytes of the answer, with the problem that ended it."""
@@ -59,6 +62,9 @@ class JsonForm:
         for block in self._splitter.finish():
             yield decode_block(block, self._limits)
 
+    def begin(self) -> bytes:
+        return b""
+
     def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
         return encode_answers(wire, decided, tables)
 
@@ -72,7 +78,6 @@ class ArrowForm:
 
     def __init__(self, limits: Limits) -> None:
         self._decoder = ArrowStreamDecoder(limits)
-        self._answers = ArrowAnswers()
 
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[WireBatch]:
         for chunk in chunks:
@@ -82,11 +87,16 @@ class ArrowForm:
         self._decoder.finish()
         return ()
 
+    def begin(self) -> bytes:
+        return begin_arrow()
+
     def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
-        return self._answers.encode(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids)
+        return encode_arrow(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids)
 
     def end(self, problem: Problem | None) -> bytes:
-        return self._answers.end(None if problem is None else (problem.code, problem.detail))
+        if problem is None:
+            return end_arrow(None)
+        return end_arrow((problem.members.get("reason", problem.code), problem.detail))
 
 
 def encode_answers(wire: WireBatch, decided: Decided, tables: Tables) -> bytes:

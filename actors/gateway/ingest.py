@@ -222,6 +222,7 @@ class OrderStream:
 
     async def _collect(self) -> None:
         """Bring answers into the order of arrival; after a fault the rest is finished but not answered."""
+        self._spool.put(self._form.begin())
         while (task := await self._pending.get()) is not None:
             answers = b""
             try:

@@ -139,6 +139,6 @@ def _refusal(status: int, body: bytes, acknowledgement: dict[str, object]) -> Pr
         return Problem("id_conflict", detail, **members)
     try:
         msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Problem("bad_json", detail, **members)
     return Problem("order_rejected", detail, **members)

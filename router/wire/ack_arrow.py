@@ -57,29 +57,25 @@ _STATUS = pa.array(STATUS_NAMES)
 REFERENCE_BYTES = 3 * 20 + 2
 
 
-class ArrowAnswers:
-    """The answers of one stream: the schema first, then a batch for every batch, then the end mark."""
+def begin_arrow() -> bytes:
+    """What an answer stream starts with: its schema."""
+    return bytes(ANSWER.serialize())
 
-    def __init__(self) -> None:
-        self._began = False
 
-    def encode(
-        self, wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32, nodes: StringTable, skus: StringTable
-    ) -> bytes:
-        return self._message(answer_batch(wire, ack, shard_of_row, nodes, skus))
+def encode_arrow(
+    wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32, nodes: StringTable, skus: StringTable
+) -> bytes:
+    """The answers to one batch as one message of the stream; batches may be encoded in any order."""
+    return bytes(answer_batch(wire, ack, shard_of_row, nodes, skus).serialize())
 
-    def end(self, problem: tuple[str, str] | None) -> bytes:
-        """The end of the stream; a problem (code, sentence) goes before it as a row of status ``error``."""
-        if problem is None:
-            return (b"" if self._began else ANSWER.serialize().to_pybytes()) + _END
-        code, detail = problem
-        row = {name: None for name in ANSWER.names} | {"status": "error", "reasons": [code], "detail": detail}
-        return self._message(pa.RecordBatch.from_pylist([row], ANSWER)) + _END
 
-    def _message(self, batch: pa.RecordBatch) -> bytes:
-        schema = b"" if self._began else ANSWER.serialize().to_pybytes()
-        self._began = True
-        return b"".join((schema, batch.serialize()))
+def end_arrow(problem: tuple[str, str] | None) -> bytes:
+    """The end of the stream; a problem (code, sentence) goes before it as a row of status ``error``."""
+    if problem is None:
+        return _END
+    code, detail = problem
+    row = {name: None for name in ANSWER.names} | {"status": "error", "reasons": [code], "detail": detail}
+    return bytes(pa.RecordBatch.from_pylist([row], ANSWER).serialize()) + _END
 
 
 def answer_batch(

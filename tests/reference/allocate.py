@@ -1,4 +1,4 @@
-"""Plain twin of kernels/allocate.py, plan_whole.py, plan_split.py, plan_greedy.py and hand_out.py: the specification.
+"""Plain twin of kernels/allocate.py, plan_whole.py, plan_split.py, candidates.py and plan_greedy.py: the specification.
 
 ``world`` holds the reference tables, ``cells`` what is available per (SKU, node), ``parcels_on`` the parcels counted
 per (node, day). A plan is a list of parcels {"candidate", "take": {sku: units}}; lists are in node order.
@@ -9,13 +9,9 @@ from __future__ import annotations
 from itertools import combinations
 
 from tests.reference.freight import first_ship_day, floor_minor, free_ship_day, parcel, promise_day
+from tests.reference.hand_out import components, serve_lines
 
 SKUS_EXACT, NODES_EXACT, PARCELS_MAX = 8, 64, 8
-
-
-def components(world, sku):
-    """What lies on a shelf for one unit of the SKU."""
-    return world["skus"][sku]["bundle"] or [(sku, 1)]
 
 
 def demand_of(world, order):
@@ -330,42 +326,3 @@ def _short(world, policy, planner, parcels, full):
         "outcome": "short", "parcels": rows, "cost": cost, "day": day, "runner_up": None, "reasons": reasons,
         "backordered": backordered,
     }  # fmt: skip
-
-
-def serve_lines(world, order, parcels):
-    """Backordered units per line; units no line can use leave the last parcels first."""
-    pool = {}
-    for loaded in parcels:
-        for sku, units in loaded["take"].items():
-            pool[sku] = pool.get(sku, 0) + units
-    backordered = []
-    for line in order["lines"]:
-        parts = components(world, line["sku"])
-        units = min([line["qty"], *(pool[sku] // qty for sku, qty in parts)])
-        for sku, qty in parts:
-            pool[sku] -= units * qty
-        backordered.append(line["qty"] - units)
-    for loaded in reversed(parcels):
-        for sku in loaded["take"]:
-            back = min(loaded["take"][sku], pool[sku])
-            loaded["take"][sku] -= back
-            pool[sku] -= back
-    return backordered
-
-
-def hand_out(world, order, rows, backordered):
-    """Allocations per line: units drawn from the parcels in order."""
-    left = [dict(row["take"]) for row in rows]
-    lines = []
-    for line, waiting in zip(order["lines"], backordered, strict=True):
-        given = []
-        for sku, qty in components(world, line["sku"]):
-            units = (line["qty"] - waiting) * qty
-            for row, have in zip(rows, left, strict=True):
-                got = min(units, have.get(sku, 0))
-                if got:
-                    given.append({"sku": sku, "node": row["node"], "qty": got})
-                    have[sku] -= got
-                    units -= got
-        lines.append({"backordered": waiting, "allocations": given})
-    return lines

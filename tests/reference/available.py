@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.reference.allocate import atp, components, has_lane
+from tests.reference.allocate import atp, has_lane
+from tests.reference.hand_out import components
 
 
 def available(world, cells, skus, channel, zone):

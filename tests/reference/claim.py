@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kernels.reasons import NAMES
 from tests.reference import grant as grants
-from tests.reference.allocate import hand_out, plan
+from tests.reference.allocate import plan
+from tests.reference.hand_out import hand_out
 from tests.reference.windows import Window
 
 BITS = {name: number for number, name in NAMES.items()}
