@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from actors.data_folder import DataFolder, now_ms
+from actors.data_folder import DataFolder, now_ms, write_durably
 from actors.lmdb_log import LmdbLog
 from actors.table_store import TableStore
 from router.arrays import to_message
@@ -30,6 +30,9 @@ from router.wire.batch import WireBatch
 U64 = npt.NDArray[np.uint64]
 # In the order in which they refer to each other; stock is what the ledger is told at the start.
 TABLES = ("skus", "nodes", "rates", "taxes", "promotions", "carriers", "rules", "templates", "stock")
+# Ids are hashed with a key that outsiders cannot guess where they are kept. Here the key decides no more than in which
+# order the shards are asked, and repeating a run matters more.
+_KEY_OF_NO_FOLDER = bytes(16)
 MEDIA_TYPES = {".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson", ".csv": "text/csv"}
 
 
@@ -48,18 +51,20 @@ def route(
     config: Config,
     folder: pathlib.Path | None,
     write: Callable[[bytes], object],
+    clock_ms: Callable[[], int] = now_ms,
 ) -> RouteSummary:
     """Decide every order of the batches; acknowledgements go to ``write`` as JSON lines, in order.
 
-    With a data folder everything is kept there as ``serve`` would keep it; without, nothing is.
+    With a data folder everything is kept there as ``serve`` would keep it; without, nothing is, and the same input at
+    the same time gives the same answers byte for byte.
     """
     key, log_of, close = _home(folder, config)
     try:
         local = LocalRouter(config, key, log_of)
-        tables = _load(local, tables_folder, key, folder)
+        tables = _load(local, tables_folder, key, folder, clock_ms)
         summary = RouteSummary()
         for wire in batches:
-            decided = local.submit(wire, now_ms())
+            decided = local.submit(wire, clock_ms())
             write(encode_json(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids))
             _count(summary, wire, decided.ack.column("status").to_numpy(), decided.ack.column("duplicate").to_numpy())
         summary.state_hash = "".join(f"{number:016x}" for number in local.state_hashes())
@@ -81,10 +86,11 @@ def _count(
 def _home(folder: pathlib.Path | None, config: Config) -> tuple[U64, Callable[[str, int], Log], Callable[[], None]]:
     """Key of ids, maker of logs, and what closes them."""
     if folder is None:
-        return hash_key(secrets.token_bytes(16)), lambda _, parts: MemoryLog(parts), lambda: None
+        return hash_key(_KEY_OF_NO_FOLDER), lambda _, parts: MemoryLog(parts), lambda: None
     data = DataFolder(folder)
     data.create(config)
     lock = data.lock()
+    write_durably(data.path / "config.json", msgspec.json.encode(config))  # what `verify` replays with
     logs: list[LmdbLog] = []
 
     def log_of(name: str, parts: int) -> Log:
@@ -100,10 +106,16 @@ def _home(folder: pathlib.Path | None, config: Config) -> tuple[U64, Callable[[s
     return data.key(), log_of, close
 
 
-def _load(local: LocalRouter, tables_folder: pathlib.Path, key: U64, folder: pathlib.Path | None) -> Tables:
+def _load(
+    local: LocalRouter,
+    tables_folder: pathlib.Path,
+    key: U64,
+    folder: pathlib.Path | None,
+    clock_ms: Callable[[], int],
+) -> Tables:
     """Tables of a folder of files, compiled and given to the engines; what a data folder holds comes first."""
     store = None if folder is None else TableStore(DataFolder(folder).tables)
-    tables = empty_tables(now_ms()) if store is None else store.load(store.current())
+    tables = empty_tables(clock_ms()) if store is None else store.load(store.current())
     local.use_tables(tables)
     if store is not None:
         local.recover(store.load)
@@ -111,12 +123,12 @@ def _load(local: LocalRouter, tables_folder: pathlib.Path, key: U64, folder: pat
     for path in _table_files(tables_folder):
         upload = parse_rows(path.name.partition(".")[0], path.read_bytes(), MEDIA_TYPES[path.suffix])
         if store is not None:
-            tables = store.load(store.put(upload, now_ms()))
+            tables = store.load(store.put(upload, clock_ms()))
         else:
             rows = accept(upload, rows, tables)
-            tables = compile_tables(tables.version + 1, rows, tables, now_ms())
+            tables = compile_tables(tables.version + 1, rows, tables, clock_ms())
         if upload.table == "stock":
-            local.ledger.stock(to_message(on_hand_movements(upload, tables, key, tables.version)), now_ms())
+            local.ledger.stock(to_message(on_hand_movements(upload, tables, key, tables.version)), clock_ms())
         local.use_tables(tables)
     return tables
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+from collections.abc import Sequence
 from types import TracebackType
 
 from bench.tables import as_ndjson, tables_for
@@ -31,12 +32,12 @@ class ServerFailed(RouterError):
 class Server:
     """``with Server(shards=2) as server: …``; without a folder it makes one and removes it at the end."""
 
-    def __init__(self, shards: int = 1, folder: pathlib.Path | None = None) -> None:
+    def __init__(self, shards: int = 1, folder: pathlib.Path | None = None, options: Sequence[str] = ()) -> None:
         self._own_folder = folder is None
         self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="order-router-bench-"))
         self._log = self.folder.with_name(self.folder.name + ".stderr")
         self._command = [sys.executable, "-m", "actors.cli.main", "serve", "--data", str(self.folder)]
-        self._command += ["--shards", str(shards), "--port", str(free_port())]
+        self._command += ["--shards", str(shards), "--port", str(free_port()), *options]
         self.url = ""
         self.ready_after_s = 0.0
 

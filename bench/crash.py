@@ -37,13 +37,15 @@ import xxhash
 from bench import _harness
 from bench._server import Server, ServerFailed
 from bench.workload import CHUNK_ORDERS, Workload
-from router.config import LogConfig
 
 KINDS = ("shard", "ledger", "gateway", "everything", "stop")
 # How a process of a kind calls itself; Ray names its workers after the actor they run.
 TITLES = {"shard": "ray::OrderShard", "ledger": "ray::Ledger", "gateway": "actors.gateway.main"}
 CHECKPOINT_BYTES = 4 << 20  # so that restarts meet checkpoints and tails
-PIECE_BYTES = 1 << 18
+PIECE_ORDERS = 128
+PIECES_AHEAD = 24  # sent and not answered: always some batches under way, never all of a round
+BATCH_ROWS = 256
+STRIKE_LATE_S_MAX = 0.02  # behind the answer that triggers it, so that batches are met at every step
 ANSWER_S_MAX = 120.0
 RECOVERY_S_MAX = 120.0
 LOOK_EVERY_S = 0.02
@@ -80,6 +82,8 @@ class Promises:
     """What the client was promised, and what broke a promise."""
 
     promised: dict[str, int] = field(default_factory=dict)  # order id -> decision
+    # Answered as new. Where an id stands twice in a stream either row may be: batches may overtake each other.
+    decided: set[str] = field(default_factory=set)
     known: int = 0
     units: int = 0
     rejected: int = 0
@@ -96,12 +100,14 @@ class Promises:
         if len(self.promised) > self.known:
             self.known += 1
             self.units += answer.units
-        elif not answer.duplicate:
-            self.duplicated += 1
-            self._violated(f"{answer.order_id} was decided a second time, as {answer.cursor}")
-        elif first != answer.decision:
+        if first != answer.decision:
             self.changed += 1
             self._violated(f"{answer.order_id} was promised something else before it was answered with {answer.cursor}")
+        if not answer.duplicate and answer.order_id in self.decided:
+            self.duplicated += 1
+            self._violated(f"{answer.order_id} was decided a second time, as {answer.cursor}")
+        elif not answer.duplicate:
+            self.decided.add(answer.order_id)
 
     def _violated(self, sentence: str) -> None:
         self.violations.append(sentence)
@@ -113,8 +119,8 @@ class CrashServer(Server):
     def __init__(self, shards: int, folder: pathlib.Path | None = None) -> None:
         super().__init__(shards=shards, folder=folder)
         self.settings = self.folder.with_name(self.folder.name + ".toml")
-        log = LogConfig(checkpoint_bytes=CHECKPOINT_BYTES)
-        self.settings.write_text(f"[log]\ncheckpoint_bytes = {log.checkpoint_bytes}\n", encoding="utf-8")
+        settings = f"[log]\ncheckpoint_bytes = {CHECKPOINT_BYTES}\n[limits]\nbatch_rows_max = {BATCH_ROWS}\n"
+        self.settings.write_text(settings, encoding="utf-8")
         self._command += ["--config", str(self.settings)]
 
     def pids_of(self, kind: str) -> list[int]:
@@ -157,6 +163,7 @@ class Killing:
         self.recovery_s = 0.0
 
     def strike(self) -> None:
+        time.sleep(self._rng.uniform(0, STRIKE_LATE_S_MAX))
         self.done, self._at_s = True, time.monotonic()
         if self.kind == "everything":
             self._server.kill_everything()
@@ -205,6 +212,7 @@ class Client:
         self._promises = promises
         self._decode = msgspec.json.Decoder(_Answer).decode
         self.streams = 0
+        self.cut = 0  # streams that ended before all their answers
 
     def send(self, lines: list[bytes], killing: Killing | None = None, after: int = 0) -> None:
         """Send all lines; ``killing`` strikes when ``after`` answers have arrived."""
@@ -239,6 +247,7 @@ class Client:
                 answered()
         except (OSError, http.client.HTTPException):
             pass
+        self.cut += got < len(lines)
         return got
 
     def _answers(self, lines: list[bytes]) -> Iterator[bytes]:
@@ -248,7 +257,7 @@ class Client:
             "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         ).encode()
         with socket.create_connection((host, port), timeout=ANSWER_S_MAX) as connection:
-            sender = threading.Thread(target=_send, args=(connection, head, lines), daemon=True)
+            sender = _Sender(connection, head, lines)
             sender.start()
             response = http.client.HTTPResponse(connection)
             try:
@@ -257,27 +266,47 @@ class Client:
                     raise ServerFailed(f"the stream was answered {response.status}: {response.read(500)!r}")
                 while response.status == 200 and (line := response.readline()).endswith(b"\n"):
                     yield line
+                    sender.answered()
             finally:
+                sender.stop()
                 response.close()
                 connection.close()
                 sender.join(ANSWER_S_MAX)
 
 
-def _send(connection: socket.socket, head: bytes, lines: list[bytes]) -> None:
-    try:
-        connection.sendall(head)
-        piece, size = [], 0
-        for line in lines:
-            piece.append(line)
-            size += len(line)
-            if size >= PIECE_BYTES:
-                connection.sendall(b"%x\r\n%b\r\n" % (size, b"".join(piece)))
-                piece, size = [], 0
-        if piece:
-            connection.sendall(b"%x\r\n%b\r\n" % (size, b"".join(piece)))
-        connection.sendall(b"0\r\n\r\n")
-    except OSError:
-        return
+class _Sender(threading.Thread):
+    """Sends lines in pieces, a bounded number of orders ahead of the answers."""
+
+    def __init__(self, connection: socket.socket, head: bytes, lines: list[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._connection = connection
+        self._head = head
+        self._lines = lines
+        self._room = threading.Semaphore(PIECES_AHEAD)
+        self._answers = 0
+        self._stopped = False
+
+    def answered(self) -> None:
+        self._answers += 1
+        if self._answers % PIECE_ORDERS == 0:
+            self._room.release()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._room.release()
+
+    def run(self) -> None:
+        try:
+            self._connection.sendall(self._head)
+            for start in range(0, len(self._lines), PIECE_ORDERS):
+                self._room.acquire()
+                if self._stopped:
+                    return
+                piece = b"".join(self._lines[start : start + PIECE_ORDERS])
+                self._connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self._connection.sendall(b"0\r\n\r\n")
+        except OSError:
+            return
 
 
 def run(kills: int, orders: int, shards: int, seed: int = 1, kinds: tuple[str, ...] = KINDS) -> dict[str, Any]:
@@ -298,7 +327,7 @@ def run(kills: int, orders: int, shards: int, seed: int = 1, kinds: tuple[str, .
             recoveries_s[kind].append(killing.recovery_s)
             print(f"{number + 1}/{kills}: {kind}, {killing.recovery_s:.1f} s", file=sys.stderr)
         client.send(lines[len(planned) * per_round :])
-        acknowledged, streams = len(promises.promised), client.streams
+        acknowledged, cut = len(promises.promised), client.cut
         lost = _resend(client, promises, lines)
         if server.terminate() != 0:
             promises.violations.append("serve did not end with 0 after SIGTERM")
@@ -317,7 +346,7 @@ def run(kills: int, orders: int, shards: int, seed: int = 1, kinds: tuple[str, .
         "lost": lost,
         "duplicated": promises.duplicated,
         "changed": promises.changed,
-        "streams": streams,
+        "streams_cut": cut,
         "verify_ok": verdict["ok"],
         "state_hash": verdict["state_hash"],
         "violation_count": len(promises.violations),
@@ -341,7 +370,8 @@ def _lines(workload: Workload, orders: int) -> list[bytes]:
 
 
 def _resend(client: Client, promises: Promises, lines: list[bytes]) -> int:
-    """Send everything again; how many acknowledged orders the router decides anew because it lost the first time."""
+    """Send everything again; how many acknowledged orders the router takes for new because it lost them."""
+    promises.decided = set(promises.promised)
     duplicated = promises.duplicated
     client.send(lines)
     return promises.duplicated - duplicated

@@ -54,7 +54,7 @@ def find_recent(key: int, generation: int, entries: Array) -> int:
 def home_ever(key: int, tag: int, entries: Array) -> int:
     """Where a search for (key, tag) begins."""
     mixed = (key ^ tag) * 0x2545F4914F6CDD1D
-    return (mixed ^ (mixed >> 29)) & (entries.shape[0] - 1)
+    return int((mixed ^ (mixed >> 29)) & (entries.shape[0] - 1))
 
 
 @inlined_rule

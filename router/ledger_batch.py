@@ -41,6 +41,8 @@ class Claims:
     line_sku: I32  # (m)
     line_qty: I32
     promotions: I16
+    channel_index: I16  # (n) and zone (n) i32: as in rows, 0 where the shard rejected the row
+    zone: I32
 
     @property
     def lines_max(self) -> int:
@@ -65,20 +67,21 @@ def claims_of(batch: pa.RecordBatch, known_ms: int) -> Claims:
     promotion_offset, promotions = list_parts(batch.column("promotions"))
     rows["line_first"], rows["line_last"] = line_offset[:-1], line_offset[1:]
     rows["promotion_first"], rows["promotion_last"] = promotion_offset[:-1], promotion_offset[1:]
+    proceeds = numbers(batch, "admission") != Admission.REJECT
     return Claims(
         rows,
         struct_numbers(lines, "sku"),
         struct_numbers(lines, "qty"),
         np.asarray(promotions.to_numpy(zero_copy_only=True)),
+        np.where(proceeds, numbers(batch, "channel_index"), np.int16(0)),
+        np.where(proceeds, numbers(batch, "zone"), np.int32(0)),
     )
 
 
 def check_claims(claims: Claims, tables: LedgerTables) -> None:
     """Every number that a kernel uses as an index is one; a row the shard rejected is never looked at."""
-    rows = claims.rows
-    asked = rows[rows["admission"] != Admission.REJECT]
-    assert _within(asked["channel_index"], 0, len(tables.channel_nodes)), "channel_index outside the channel masks"
-    assert _within(asked["zone"], 0, len(tables.ship_nodes)), "zone outside the zone masks"
+    assert _within(claims.channel_index, 0, len(tables.channel_nodes)), "channel_index outside the channel masks"
+    assert _within(claims.zone, 0, len(tables.ship_nodes)), "zone outside the zone masks"
     assert _within(claims.line_sku, -1, len(tables.skus)), "line sku outside the SKU table"
     assert _within(claims.line_qty, 0, QTY_MAX), "line qty is negative"
     assert _within(claims.promotions, 0, len(tables.promotion_code)), "promotion outside the promotion table"

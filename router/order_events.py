@@ -9,6 +9,7 @@ exactly one version of the order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -105,7 +106,7 @@ class EventDesk:
         """EVENT_OUTCOME and stock moves of an EVENTS batch; changes nothing. No order may be in flight meanwhile."""
         row = self._orders.find(numbers(events, "hash_hi"), numbers(events, "hash_lo"))
         known = row >= 0
-        newest = np.where(known, self._orders.reference(np.maximum(row, 0)).astype(np.int64), -1)
+        newest = _of_known(self._orders.reference, row, -1)
         order = np.array([recall.order_of(int(ref)) if ref >= 0 else -1 for ref in newest], np.int64)
         event = _resolved(events, order, recall)
         repeated = self._repeated(events)
@@ -114,8 +115,8 @@ class EventDesk:
         changed = (after != NO_STATE) & (before != after)
         version, previous = self._versions(row, newest, changed, sequence)
         result = np.select(
-            [repeated, ~known, changed, after != NO_STATE],
-            [EventResult.REPEATED, EventResult.UNKNOWN_ORDER, EventResult.APPLIED, EventResult.REPEATED],
+            [~known, repeated, changed, after != NO_STATE],
+            [EventResult.UNKNOWN_ORDER, EventResult.REPEATED, EventResult.APPLIED, EventResult.REPEATED],
             EventResult.REFUSED,
         ).astype(np.int8)
         outcome = record_batch(
@@ -165,7 +166,7 @@ class EventDesk:
     def _advance(self, row: I64, event: npt.NDArray[Any]) -> tuple[U8, U8]:
         """States around each row, rows in order; RELEASE stands for "nothing", as no table row names it."""
         distinct, slot = np.unique(row, return_inverse=True)
-        state = np.ascontiguousarray(self._orders.state(np.maximum(distinct, 0)))
+        state = _of_known(self._orders.state, distinct, 0).astype(np.uint8)
         before, after = np.empty(len(event), np.uint8), np.empty(len(event), np.uint8)
         slot = np.where(row < 0, -1, slot).astype(np.int64)
         advance(slot, event.astype(np.uint8), self._matrix, state, before, after)
@@ -175,7 +176,7 @@ class EventDesk:
         self, row: I64, newest: I64, changed: npt.NDArray[np.bool_], sequence: int
     ) -> tuple[npt.NDArray[np.int32], I64]:
         """The order's version after each row, and the record before it; several rows may name one order."""
-        version = np.where(row >= 0, self._orders.version(np.maximum(row, 0)), 0).astype(np.int32)
+        version = _of_known(self._orders.version, row, 0).astype(np.int32)
         previous = newest.copy()
         latest: dict[int, tuple[int, int]] = {}
         for at in np.flatnonzero(row >= 0):
@@ -185,6 +186,13 @@ class EventDesk:
                 version[at] += 1
                 latest[place] = (int(version[at]), sequence << 16 | int(at))
         return version, previous
+
+
+def _of_known(read: Callable[[I64], npt.NDArray[Any]], row: I64, otherwise: int) -> I64:
+    """What the index says of each row; ``otherwise`` where an order is not in it (row -1)."""
+    found, known = np.full(len(row), otherwise, np.int64), row >= 0
+    found[known] = read(row[known]).astype(np.int64)
+    return found
 
 
 def event_results(events: pa.RecordBatch, outcome: pa.RecordBatch) -> list[dict[str, Any]]:

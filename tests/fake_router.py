@@ -1,4 +1,4 @@
-"""A router that speaks the order stream's contract and misbehaves when told to; it decides nothing.
+"""A router that speaks the contract of what the command line uses and misbehaves when told to; it decides nothing.
 
 Answers every order ``allocated``; one whose SKU starts with X is ``rejected``; an id it knows is a ``duplicate``.
 """
@@ -38,6 +38,7 @@ class FakeRouter:
     break_after: list[int] = field(default_factory=list)  # the next streams break after so many answers
     swallow: int = 0  # of the orders before a break, so many are applied but never answered
     table_errors: list[dict[str, object]] = field(default_factory=list)
+    explanations: dict[str, dict[str, object]] = field(default_factory=dict)  # by order id
     streams: int = 0
 
     def answer(self, order: dict[str, object]) -> dict[str, object]:
@@ -94,6 +95,12 @@ class FakeRouter:
         rows = body.count(b"\n")
         return web.json_response({"table": request.match_info["table"], "version": len(self.puts), "rows": rows})
 
+    async def explain(self, request: web.Request) -> web.Response:
+        explained = self.explanations.get(request.match_info["order_id"])
+        if explained is None:
+            return web.json_response({"title": "Not found", "detail": "No order with this id."}, status=404)
+        return web.json_response(explained)
+
 
 class _JsonAnswers:
     def add(self, answer: dict[str, object]) -> bytes:
@@ -139,6 +146,7 @@ def running(fake: FakeRouter) -> Iterator[FakeRouter]:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_post("/v1/orders/stream", fake.stream)
         app.router.add_put("/v1/tables/{table}", fake.put)
+        app.router.add_get("/v1/orders/{order_id}/explain", fake.explain)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

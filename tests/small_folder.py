@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from actors.checkpoints import write_checkpoint
@@ -69,15 +69,29 @@ def write_orders(path: pathlib.Path, rows: list[Row]) -> pathlib.Path:
     return path
 
 
-def make_folder(path: pathlib.Path, config: Config = CONFIG) -> tuple[DataFolder, RouteSummary]:
+def make_folder(path: pathlib.Path) -> tuple[DataFolder, RouteSummary]:
     """``ORDERS`` orders in ``BATCHES`` batches, each over both shards."""
+    rows = [order(number) for number in range(ORDERS)]
+    return DataFolder(path), _route(path, rows, BATCH_ORDERS, lambda _: None)
+
+
+def decide_one_by_one(path: pathlib.Path, rows: Sequence[Row]) -> tuple[DataFolder, list[Row]]:
+    """A folder with these orders, and the answer to each."""
+    answers: list[bytes] = []
+    _route(path, rows, 1, answers.append)
+    return DataFolder(path), [json.loads(line) for line in b"".join(answers).splitlines()]
+
+
+def _route(
+    path: pathlib.Path, rows: Sequence[Row], batch_orders: int, write: Callable[[bytes], object]
+) -> RouteSummary:
     tables = write_tables(path.with_name(path.name + "-tables"))
-    return DataFolder(path), route(_batches(), tables, config, path, lambda _: None)
+    return route(_batches(rows, batch_orders), tables, CONFIG, path, write)
 
 
-def _batches() -> Iterator[WireBatch]:
-    for first in range(0, ORDERS, BATCH_ORDERS):
-        bodies = [json.dumps(order(number)).encode() for number in range(first, first + BATCH_ORDERS)]
+def _batches(rows: Sequence[Row], batch_orders: int) -> Iterator[WireBatch]:
+    for first in range(0, len(rows), batch_orders):
+        bodies = [json.dumps(row).encode() for row in rows[first : first + batch_orders]]
         yield decode_bodies(bodies, CONFIG.limits)
 
 

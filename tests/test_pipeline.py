@@ -325,6 +325,11 @@ def test_events_are_applied_once_and_each_repeat_and_refusal_says_so(world: Worl
     assert world.units["shipped"] == 3
 
 
+def test_a_repeated_event_of_an_unknown_order_is_refused_like_the_first(world: World) -> None:
+    told = world.tell(("e1", "o-9", "ship"), ("e1", "o-9", "ship"))
+    assert [answer["reason"] for answer in told] == ["order_unknown", "order_unknown"]
+
+
 def test_a_retried_event_batch_gets_its_first_answer(world: World) -> None:
     world.send([order(1)])
     first = world.tell(("e1", "o-1", "ship"), batch_id=(7, 2))

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 
 from actors.cli.main import main
-from tests.small_folder import ORDERS, order, write_orders, write_tables
+from tests.small_folder import ORDERS, SKUS, order, write_orders, write_tables
 
 Capture = pytest.CaptureFixture[str]
 Row = dict[str, Any]
+AT = "2026-03-02T09:00:00Z"
 PLACED_AT = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
 
@@ -54,15 +55,26 @@ def test_every_order_of_the_file_is_answered_in_its_place(desk: Desk) -> None:
     assert answers[-1]["reasons"] == ["sku_unknown"] and answers[-2]["duplicate"]
 
 
-def test_the_same_input_twice_gives_the_same_decisions(desk: Desk) -> None:
-    first, second = desk.route()[0], desk.route()[0]
-    assert first == second
+def test_the_same_input_at_the_same_time_twice_gives_the_same_answers_in_full(desk: Desk) -> None:
+    rows = [{"sku": sku, "node": "BER", "on_hand": 3} for sku in SKUS]  # most orders find nothing: order matters
+    (desk.tables / "stock.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first, before = desk.route("--at", AT)
+    second, after = desk.route("--at", AT)
+    assert before["by_status"]["backordered"] > before["by_status"]["allocated"] > 0
+    assert first == second and before["state_hash"] == after["state_hash"]
+
+
+def test_the_time_asked_for_decides_the_promise(desk: Desk) -> None:
+    [answer, *_], _ = desk.route("--at", AT)
+    assert answer["promise_date"] == "2026-03-04"  # a Monday, two days on the way
+    [later, *_], _ = desk.route("--at", "2026-03-09T12:00:00+01:00")
+    assert later["promise_date"] == "2026-03-11"
 
 
 def test_with_a_data_folder_the_decisions_are_the_same_and_kept(desk: Desk, capsys: Capture) -> None:
-    without, _ = desk.route()
+    without, _ = desk.route("--at", AT)
     data = str(desk.folder / "data")
-    kept, summary = desk.route("--data", data)
+    kept, summary = desk.route("--at", AT, "--data", data)
     assert [_decision(answer) for answer in kept] == [_decision(answer) for answer in without]
     assert main(["verify", "--data", data, "--json"]) == 0
     verdict = json.loads(capsys.readouterr().out)
@@ -82,13 +94,13 @@ def test_sent_again_into_the_same_data_folder_everything_is_a_duplicate_and_noth
 
 
 def test_arrow_and_json_orders_get_the_same_decisions(desk: Desk) -> None:
-    as_json, _ = desk.route()
+    as_json, _ = desk.route("--at", AT)
     rows = [json.loads(line) for line in desk.orders.read_text().splitlines()]
     desk.orders = desk.folder / "orders.arrow"
     table = pa.Table.from_pylist([_flat(row) for row in rows])
     with pa.ipc.new_stream(str(desk.orders), table.schema) as writer:
         writer.write_table(table)
-    as_arrow, _ = desk.route()
+    as_arrow, _ = desk.route("--at", AT)
     assert [_decision(answer) for answer in as_arrow] == [_decision(answer) for answer in as_json]
 
 
@@ -98,6 +110,8 @@ def test_arrow_and_json_orders_get_the_same_decisions(desk: Desk) -> None:
         (["{orders}", "--tables", "{folder}/none"], "is not a folder"),
         (["{folder}/none", "--tables", "{tables}"], "is not a file"),
         (["{orders}", "--tables", "{tables}", "--config", "{orders}"], "--config"),
+        (["{orders}", "--tables", "{tables}", "--at", "noon"], "write a time such as"),
+        (["{orders}", "--tables", "{tables}", "--at", "2026-03-01"], "in which time zone"),
     ],
 )
 def test_wrong_usage_is_said_in_words(desk: Desk, capsys: Capture, arguments: list[str], said: str) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import pathlib
+import time
+from collections.abc import Iterator
 from typing import Any
 
+import aiohttp
 import msgspec
 import pyarrow as pa
 import pytest
 
 from actors.cli.main import main
 from actors.client import order_stream
+from actors.client.sources import Block
+from actors.client.wire import NdjsonWire
 from bench.workload import Workload
 from tests.fake_router import FakeRouter, running
 
@@ -158,3 +164,46 @@ def test_a_command_line_that_cannot_be_is_answered_with_2(
     file.write_text("{}\n")
     assert main(["send", "--key", "k", str(file), *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_block_that_is_being_read_while_the_connection_breaks_is_sent_over_the_next_one() -> None:
+    """The router hangs up while the source is still thinking; what it then yields must not be lost."""
+    fake, answered = FakeRouter(break_after=[1]), list[int]()
+
+    def blocks() -> Iterator[Block]:
+        yield Block([b'{"order_id":"A","lines":[{"sku":"S"}]}', b'{"order_id":"B","lines":[{"sku":"S"}]}'], [1, 2])
+        deadline_s = time.monotonic() + 10
+        while fake.streams < 2 and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        yield Block([b'{"order_id":"C","lines":[{"sku":"S"}]}'], [3])
+
+    with running(fake):
+        stream = _stream(fake, blocks(), lambda row, _resent, _answer: answered.append(row))
+        asyncio.run(stream.run())
+    assert (stream.sent, stream.reconnects, sorted(answered)) == (3, 1, [1, 2, 3])
+
+
+def test_no_connection_is_opened_before_there_is_something_to_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request's head leaves with its first bytes; a router would hang up on a head that is long in coming."""
+    happened, fake = list[str](), FakeRouter()
+    post = aiohttp.ClientSession.post
+
+    def noted_post(self: aiohttp.ClientSession, *arguments: Any, **options: Any) -> Any:
+        happened.append("connect")
+        return post(self, *arguments, **options)
+
+    def blocks() -> Iterator[Block]:
+        happened.append("read")
+        yield Block([b'{"order_id":"A","lines":[{"sku":"S"}]}'], [1])
+
+    monkeypatch.setattr(aiohttp.ClientSession, "post", noted_post)
+    with running(fake):
+        stream = _stream(fake, blocks(), lambda *_: None)
+        asyncio.run(stream.run())
+    assert happened == ["read", "connect"] and stream.sent == 1
+
+
+def _stream(fake: FakeRouter, blocks: Iterator[Block], on_answer: Any) -> order_stream.OrderStream:
+    return order_stream.OrderStream(
+        url=fake.url, key="k", blocks=blocks, make_wire=NdjsonWire, on_answer=on_answer, window_orders=100
+    )

@@ -152,8 +152,9 @@ def test_a_whole_stream_sent_again_is_answered_duplicate_with_the_same_decisions
 
 def test_bad_rows_are_refused_by_row_and_field_and_nothing_is_applied(router: Router) -> None:
     good = {"sku": "SKU-10", "node": "BER", "on_hand": 7}
-    misread = [good, good | {"on_hand": -1}, good, good | {"on_hand": "many"}]
-    misnamed = [good, good | {"sku": "NO-SUCH-SKU"}, good, good | {"node": "NO-SUCH-NODE"}]
+    other = good | {"node": "MUC"}
+    misread = [good, good | {"on_hand": -1}, other, other | {"on_hand": "many"}]
+    misnamed = [good, good | {"sku": "NO-SUCH-SKU"}, other, good | {"node": "NO-SUCH-NODE"}]
     for rows, fields in ((misread, ("on_hand", "on_hand")), (misnamed, ("sku", "node"))):
         problem = router.put("stock", rows, status=422)
         assert (problem["code"], problem["error_count"]) == ("table_refused", 2)

@@ -102,7 +102,8 @@ def _promotions(promotions: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _plan(plan: dict[str, Any]) -> Iterator[str]:
-    for line in plan["units"]:
+    wanted = [line for line in plan["units"] if line["qty"]]  # none on lines of an order that admission rejected
+    for line in wanted:
         yield _line(line)
     for number, parcel in enumerate(plan["parcels"], 1):
         carrier = " ".join(filter(None, (parcel["carrier"], parcel["service"]))) or "a carrier that no rate names"

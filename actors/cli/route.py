@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import pathlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from actors.cli.output import Progress, UsageError, add_json_flag, print_result
@@ -24,7 +25,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="decide a file of orders offline",
         description="Reads orders (JSON lines or an Arrow stream), decides them with the tables of a folder "
         "(skus.ndjson, nodes.csv …) and writes one acknowledgement a line. With --data everything is kept in that data "
-        "folder as `serve` would keep it; without, nothing is kept.",
+        "folder as `serve` would keep it; without, nothing is kept, and the same input with the same --at gives the "
+        "same output byte for byte.",
     )
     parser.add_argument("orders", metavar="FILE", type=pathlib.Path)
     parser.add_argument("--tables", required=True, metavar="DIR", type=pathlib.Path)
@@ -33,12 +35,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--format", choices=("ndjson", "arrow"), help="default: arrow for .arrow and .arrows files")
     parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="JSON or TOML laid over the laptop preset")
-    parser.add_argument("--data", metavar="DIR", type=pathlib.Path)
+    parser.add_argument("--data", metavar="DIR", type=pathlib.Path, help="keep everything in this data folder")
+    parser.add_argument("--at", metavar="TIME", help="decide as if it were this time (RFC 3339); default: now")
     add_json_flag(parser)
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from actors.data_folder import now_ms
     from actors.route import route
     from router.config import load_config
 
@@ -50,11 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
         config = load_config(arguments.config.read_bytes() if arguments.config else b"{}")
     except (OSError, ValueError) as fault:
         raise UsageError(f"--config {arguments.config}: {fault}.") from None
+    clock_ms = _clock_ms(arguments.at) if arguments.at else now_ms
     started_s = time.monotonic()
     output = arguments.output.open("wb") if arguments.output else sys.stdout.buffer
     try:
         batches = _batches(arguments.orders, _form(arguments), config.limits)
-        summary = route(batches, arguments.tables, config, arguments.data, output.write)
+        summary = route(batches, arguments.tables, config, arguments.data, output.write, clock_ms)
     finally:
         output.flush()
         if arguments.output:
@@ -77,6 +82,18 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(text, file=sys.stderr)
     return 0
+
+
+def _clock_ms(text: str) -> Callable[[], int]:
+    """A clock that stands still."""
+    try:
+        at = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--at {text}: write a time such as 2026-03-01T12:00:00Z.") from None
+    if at.tzinfo is None:
+        raise UsageError(f"--at {text}: say in which time zone, 2026-03-01T12:00:00Z say.")
+    at_ms = (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(milliseconds=1)
+    return lambda: at_ms
 
 
 def _form(arguments: argparse.Namespace) -> str:

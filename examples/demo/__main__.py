@@ -15,91 +15,150 @@ import sys
 import time
 from typing import Any
 
+import pyarrow as pa
+
 from bench._server import Server
 from bench.tables import write_tables
 from bench.workload import CHUNK_ORDERS, Workload
+from examples.demo.client import Answer, stream
+from router.money import EXPONENTS, format_minor
 
 HOME = pathlib.Path("var/demo")
-ORDERS = 12 * CHUNK_ORDERS
-PLUG_AFTER_S = 1.0
-SEND_S_MAX = 150.0
+ARROW_ORDERS = JSON_ORDERS = 4 * CHUNK_ORDERS
+PLUG_AFTER_ANSWERS = 20_000
+SHOWN = 5
 
 
 def main() -> int:
     started_s = time.monotonic()
     workload = Workload(seed=20)
-    tables, orders = _prepare(workload)
+    arrow, ndjson = _prepare(workload)
     server = Server(shards=2, folder=HOME / "data")
     server.start()
     try:
-        _say(f"The router is ready at {server.url} after {server.ready_after_s:.1f} s.")
-        _load(server, tables)
-        _send_through_a_power_cut(server, orders)
-        _ask(server, workload.order_id(7))
-        _send_again(server, orders)
+        _say(f"The router is ready at {server.url} after {server.ready_after_s:.0f} s.")
+        _load(server)
+        _send_arrow(server, arrow)
+        _refused(server)
+        before = _send_until_the_plug_is_pulled(server, ndjson)
+        _start_again(server)
+        _compare(server, ndjson, before)
+        _explain(server, workload.order_id(7))
+        _send_again(server, arrow)
         server.stop()
-        _say("Stopped by SIGTERM: everything under way was finished first.")
-    except BaseException:
-        server.kill_everything()
-        raise
+    finally:
+        if server.url:  # something went wrong while it ran
+            server.kill_everything()
+    _say("Stopped by SIGTERM: everything under way was finished first.")
     _verify()
     _say(f"Done in {time.monotonic() - started_s:.0f} s. To look around: make serve DATA={HOME}/data")
     return 0
 
 
 def _prepare(workload: Workload) -> tuple[pathlib.Path, pathlib.Path]:
+    """Tables, and two files of orders: the first as Arrow, those after them as JSON lines."""
     shutil.rmtree(HOME, ignore_errors=True)
-    tables, orders = HOME / "tables", HOME / "orders.ndjson"
-    write_tables(workload, ORDERS, tables)
-    with orders.open("wb") as file:
-        file.writelines(workload.ndjson(ORDERS))
-    _say(f"Made {workload.mix.skus:,} SKUs and {ORDERS:,} orders ({orders.stat().st_size >> 20} MiB of JSON lines).")
-    first = json.loads(orders.open("rb").readline())
-    _say(f"The first one: {json.dumps(first, ensure_ascii=False)}")
-    return tables, orders
+    write_tables(workload, ARROW_ORDERS + JSON_ORDERS, HOME / "tables")
+    arrow, ndjson = HOME / "orders.arrow", HOME / "orders.ndjson"
+    with arrow.open("wb") as file:
+        batches = workload.arrow(ARROW_ORDERS)
+        first = next(batches)
+        with pa.ipc.new_stream(file, first.schema) as writer:
+            writer.write_batch(first)
+            for batch in batches:
+                writer.write_batch(batch)
+    with ndjson.open("wb") as file:
+        file.writelines(workload.ndjson(JSON_ORDERS, first=ARROW_ORDERS))
+    _say(f"Made {workload.mix.skus:,} SKUs, {ARROW_ORDERS:,} orders as Arrow and {JSON_ORDERS:,} as JSON lines.")
+    with ndjson.open("rb") as file:
+        _say("One of them:", file.readline().decode().strip())
+    return arrow, ndjson
 
 
-def _load(server: Server, tables: pathlib.Path) -> None:
-    result = _command("load", *_where(server), "all", str(tables))
+def _load(server: Server) -> None:
+    result = _command("load", *_where(server), "all", str(HOME / "tables"))
     rows = {table["table"]: table["rows"] for table in result["tables"]}
-    _say("Loaded " + ", ".join(f"{count:,} {table}" for table, count in rows.items()) + ".")
+    _say("Loaded the catalogue: " + ", ".join(f"{count:,} rows of {table}" for table, count in rows.items()) + ".")
 
 
-def _send_through_a_power_cut(server: Server, orders: pathlib.Path) -> None:
-    """All processes are killed while orders stream in; the sender waits and goes on by itself."""
-    command = [sys.executable, "-m", "actors.cli.main", "send", *_where(server), str(orders), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True) as sender:
-        time.sleep(PLUG_AFTER_S)
-        killed = len(server.processes())
-        server.kill_everything()
-        _say(f"Pulled the plug: kill -9 of all {killed} processes in the middle of the stream.")
-        server.start()
-        _say(f"Ready again after {server.ready_after_s:.1f} s; the sender goes on with what was not answered.")
-        output, _ = sender.communicate(timeout=SEND_S_MAX)
-    result = json.loads(output)
-    assert sender.returncode == 0 and result["answered"] == result["sent"] == ORDERS, result
-    states = ", ".join(f"{count:,} {status}" for status, count in sorted(result["by_status"].items()))
+def _send_arrow(server: Server, orders: pathlib.Path) -> None:
+    result = _command("send", *_where(server), "--format", "arrow", str(orders))
+    assert result["answered"] == result["sent"] == ARROW_ORDERS, result
+    said = ", ".join(f"{count:,} {status}" for status, count in sorted(result["by_status"].items()))
+    _say(f"Sent {result['sent']:,} orders as Arrow: {said}.")
+
+
+def _refused(server: Server) -> None:
+    order = json.loads((HOME / "orders.ndjson").open("rb").readline())
+    wrong = {**order, "order_id": "demo-wrong", "lines": [{"sku": "S-9", "qty": 0}]}
+    status, body = server.request("POST", "/v1/orders", json.dumps(wrong).encode(), "application/json")
+    assert status == 422, body
+    _say(f"A bad order is told what is wrong with it (HTTP {status}):", json.loads(body)["detail"])
+
+
+def _send_until_the_plug_is_pulled(server: Server, orders: pathlib.Path) -> list[Answer]:
+    """Stream JSON lines and kill every process of the router while they flow; the answers that arrived."""
+    killed = []
+
+    def watch(answered: int) -> None:
+        if answered >= PLUG_AFTER_ANSWERS and not killed:
+            killed.extend(server.processes())
+            server.kill_everything()
+
+    answers = stream(server.url, server.key, orders.read_bytes().splitlines(keepends=True), watch)
+    assert killed and PLUG_AFTER_ANSWERS <= len(answers) < JSON_ORDERS, len(answers)
+    _say("Streaming JSON lines; the first answers:", *map(_line_of, answers[:SHOWN]))
     _say(
-        f"Every one of {result['sent']:,} orders was answered: {states}; {result['reconnects']} reconnects, "
-        f"{result['repeated_after_reconnect']:,} had been stored before the plug was pulled and were recognised."
+        f"Pulled the plug in the middle of the stream: kill -9 of all {len(killed)} processes. "
+        f"{len(answers):,} of {JSON_ORDERS:,} orders had been acknowledged."
+    )
+    return answers
+
+
+def _start_again(server: Server) -> None:
+    server.start()
+    _say(f"Started again on the same folder, ready after {server.ready_after_s:.0f} s.")
+
+
+def _compare(server: Server, orders: pathlib.Path, before: list[Answer]) -> None:
+    """Send everything again: what was acknowledged must answer the same, as a duplicate."""
+    after = stream(server.url, server.key, orders.read_bytes().splitlines(keepends=True))
+    assert len(after) == JSON_ORDERS, len(after)
+    for promised, kept in zip(before, after, strict=False):
+        assert kept == {**promised, "duplicate": True}, (promised, kept)
+    _say(
+        f"Sent the same orders again: all {len(before):,} acknowledged ones are there with the same price, warehouse "
+        f"and date. {sum(answer['duplicate'] for answer in after[len(before) :]):,} more had been stored when the "
+        "plug was pulled, or come twice in the file; the others were decided now."
     )
 
 
-def _ask(server: Server, order_id: str) -> None:
-    status, body = server.request("GET", f"/v1/orders/{order_id}")
-    assert status == 200, body
-    _say(f"What became of order {order_id}: {json.dumps(json.loads(body), ensure_ascii=False)}")
+def _explain(server: Server, order_id: str) -> None:
+    told = _run("explain", *_where(server), order_id)
+    _say(f"Why order {order_id} went where it went:", *told.splitlines())
 
 
 def _send_again(server: Server, orders: pathlib.Path) -> None:
-    result = _command("send", *_where(server), str(orders))
-    assert result["duplicates"] == result["answered"] == ORDERS, result
-    _say(f"Sent the same file again: {result['duplicates']:,} duplicates, nothing happened twice.")
+    result = _command("send", *_where(server), "--format", "arrow", str(orders))
+    assert result["duplicates"] == result["answered"] == ARROW_ORDERS, result
+    _say(f"Sent the Arrow file again: {result['duplicates']:,} duplicates, nothing happened twice.")
 
 
 def _verify() -> None:
     result = _command("verify", "--data", str(HOME / "data"))
-    _say(f"Verified from the first record on: {result['orders']:,} orders, state hash {result['state_hash']}.")
+    _say(
+        f"Verified from the first record on: {result['orders']:,} orders, every unit accounted for, "
+        f"state hash {result['state_hash']}."
+    )
+
+
+def _line_of(answer: Answer) -> str:
+    total = format_minor(answer["total"], EXPONENTS[answer["currency"]])
+    nodes = sorted({part["node"] for line in answer["lines"] for part in line["allocations"]})
+    return (
+        f"{answer['order_id']}  {answer['status']:<10} {total:>9} {answer['currency']}  from {', '.join(nodes):<14}"
+        f"  arrives by {answer['promise_date']}"
+    )
 
 
 def _where(server: Server) -> tuple[str, ...]:
@@ -107,17 +166,21 @@ def _where(server: Server) -> tuple[str, ...]:
 
 
 def _command(*arguments: str) -> dict[str, Any]:
-    """Run one command of ``order-router`` and read its JSON; its failure is the demo's."""
-    command = [sys.executable, "-m", "actors.cli.main", *arguments, "--json"]
-    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if finished.returncode:
-        raise SystemExit(f"order-router {arguments[0]} failed: {finished.stdout}")
-    result: dict[str, Any] = json.loads(finished.stdout)
+    result: dict[str, Any] = json.loads(_run(*arguments, "--json"))
     return result
 
 
-def _say(text: str) -> None:
-    print(f"-- {text}", flush=True)
+def _run(*arguments: str) -> str:
+    """Run one command of ``order-router``; its failure is the demo's."""
+    command = [sys.executable, "-m", "actors.cli.main", *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise SystemExit(f"order-router {arguments[0]} failed: {finished.stdout}\n{finished.stderr}")
+    return finished.stdout
+
+
+def _say(text: str, *details: str) -> None:
+    print(f"-- {text}", *(f"     {detail}" for detail in details), sep="\n", flush=True)
 
 
 if __name__ == "__main__":
