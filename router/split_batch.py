@@ -80,7 +80,14 @@ def merge_answers(wire: WireBatch, parts: list[Part], answers: list[U8]) -> Deci
 
 
 def _stream(batch: pa.RecordBatch) -> U8:
-    sink = pa.BufferOutputStream()
+    """One copy into memory of the right size: a growing sink would copy, and touch fresh pages, several times."""
+    measured = pa.MockOutputStream()
+    _write(measured, batch)
+    room = np.empty(measured.size(), np.uint8)
+    _write(pa.FixedSizeBufferWriter(pa.py_buffer(room)), batch)
+    return room
+
+
+def _write(sink: pa.NativeFile, batch: pa.RecordBatch) -> None:
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    return np.frombuffer(sink.getvalue(), np.uint8)

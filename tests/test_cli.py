@@ -24,7 +24,7 @@ from router.config import Config, LogConfig
 from router.records import Kind, frame
 from tests.fake_router import FakeRouter, running
 
-COMMANDS = ("bench", "doctor", "keys", "load", "send", "serve", "verify")
+COMMANDS = ("bench", "doctor", "explain", "keys", "load", "route", "send", "serve", "verify")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -94,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         return stream, ""
 
     stream, fault = asyncio.run(send())
+    assert fault or csv_report is None or csv_report.orders == stream.sent, "an order of the file was not sent"
     progress.done()
     summary = _summary(stream, tally, csv_report, time.monotonic() - started_s, fault)
     print_result(arguments.json, summary, _as_text(summary))

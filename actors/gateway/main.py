@@ -31,6 +31,7 @@ from actors.gateway.logs import JsonLog
 from actors.gateway.problems import Problem
 from actors.gateway.readers import log_sources
 from actors.gateway.reference import Reference
+from actors.heap import keep_freed_memory
 from router.config import Config, load_config
 from router.queries import RecordSource
 
@@ -130,6 +131,7 @@ def main(given: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(given)
     die_with_parent()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    keep_freed_memory()
     config = load_config(arguments.config.read_bytes()) if arguments.config else Config()
     from actors.gateway.ray_backend import connect  # Ray starts threads: only the process itself pays for it
 

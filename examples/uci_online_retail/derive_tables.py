@@ -32,29 +32,7 @@ NODES = (
 )
 PLACES = {"daventry": (52.26, -1.16), "london": (51.50, -0.02), "rotterdam": (51.92, 4.48)}
 SHARE_PERCENT = {"daventry": 60, "london": 15, "rotterdam": 25}  # of the units of every SKU
-EUROPE = [
-    "AT",
-    "BE",
-    "CH",
-    "CY",
-    "CZ",
-    "DE",
-    "DK",
-    "ES",
-    "FI",
-    "FR",
-    "GR",
-    "IE",
-    "IS",
-    "IT",
-    "LT",
-    "MT",
-    "NL",
-    "NO",
-    "PL",
-    "PT",
-    "SE",
-]
+EUROPE = "AT BE CH CY CZ DE DK ES FI FR GB GR IE IS IT JE LT MT NL NO PL PT SE".split()
 # area -> carrier, service, price of the first band, price per started kilogram above it, days
 FREIGHT = {
     "home": (("homepost", "standard", 395, 45, 2), ("homepost", "express", 895, 90, 1)),
@@ -89,9 +67,7 @@ def main() -> int:
     _write(given.folder / "nodes.ndjson", (_node_row(node) for node in NODES))
     _write(given.folder / "stock.ndjson", _stock_rows(units, 33 if given.scarce else 100))
     _write(given.folder / "rates.ndjson", _rate_rows(sorted(countries)))
-    _write(
-        given.folder / "taxes.ndjson", [{"country": "GB", "tax_class": "standard", "rate_bp": 2000, "inclusive": True}]
-    )
+    _write(given.folder / "taxes.ndjson", [TAX])
     print(f"{len(prices)} SKUs, {len(countries)} countries -> {given.folder}", file=sys.stderr)
     return 0
 
@@ -151,7 +127,7 @@ def _rate_rows(countries: list[str]) -> Iterable[dict[str, object]]:
     for node_country in ("GB", "NL"):
         for country in countries:
             home = country == node_country
-            area = "home" if home else "europe" if country in {*EUROPE, "GB", "JE"} else "world"
+            area = "home" if home else "europe" if country in EUROPE else "world"
             for carrier, service, price, per_kg, days in FREIGHT[area]:
                 row = {"carrier": carrier, "service": service, "from_zone": node_country, "to_zone": country}
                 yield {**row, "min_g": 0, "max_g": FIRST_BAND_G, "price": price, "days": days}
