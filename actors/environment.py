@@ -12,6 +12,7 @@ QUIET = {
     "ARROW_NUM_THREADS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_worker_niceness": "0",  # niced shards would starve behind their own clients
     "RAY_AUTH_MODE": "token",  # strangers on this machine cannot talk to our Ray
 }
 

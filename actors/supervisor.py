@@ -23,7 +23,7 @@ from ray.exceptions import RayError
 from actors.data_folder import DataFolder, write_durably
 from actors.keys import create_admin_key
 from actors.locks import FolderInUse
-from actors.topology import start_actors, start_ray, statuses, stop_actors
+from actors.topology import ray_has_ended, start_actors, start_ray, statuses, stop_actors
 from actors.warm_up import warm_up
 from router.config import Config
 from router.errors import Misconfigured
@@ -119,6 +119,10 @@ class Supervisor:
                 if gateway.poll() is not None:
                     print(f"gateway {gateway.pid} ended with {gateway.returncode}, starting another", file=sys.stderr)
                     self._gateways[place] = self._spawn_gateway(config_file)
+            if ray_has_ended():
+                self._start_again(config_file)
+                heard = asked = time.monotonic()
+                continue
             now = time.monotonic()
             if now - asked < ASK_EVERY_S:
                 continue
@@ -131,7 +135,7 @@ class Supervisor:
                 heard = time.monotonic()
 
     def _start_again(self, config_file: pathlib.Path) -> None:
-        print("the engines do not answer: starting Ray and all actors again", file=sys.stderr)
+        print("Ray has ended or its actors do not answer: starting all of it again", file=sys.stderr)
         self._end_gateways(5.0)
         with contextlib.suppress(Exception):
             ray.shutdown()

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 import ray
+from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET
 
 from actors.data_folder import DataFolder
 from actors.environment import QUIET
@@ -28,6 +29,7 @@ from actors.tables_actor import TablesOwner
 from router.config import Config
 
 READY_TIMEOUT_S = 600.0
+_VITAL = (PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET)
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
 
 
@@ -43,6 +45,12 @@ def start_ray(config: Config, namespace: str, address: str | None) -> None:
         _node_ip_address="127.0.0.1",
         **common,
     )
+
+
+def ray_has_ended() -> bool:
+    """Whether a part that our own Ray cannot be without is dead; a Ray that we joined is its owner's to watch."""
+    node = ray._private.worker._global_node
+    return node is not None and any(kind in _VITAL for kind, _ in node.dead_processes())
 
 
 def start_actors(data: DataFolder, config: Config) -> None:

@@ -1,8 +1,9 @@
 """Does every promise hold when processes are killed while orders stream in?
 
 A client streams orders as JSON lines and writes down every acknowledgement. When a random number of answers has
-arrived, something is killed with SIGKILL: a shard, the ledger, a gateway, or the router with all it started; ``stop``
-is SIGTERM in the middle of a stream. What was not answered is sent again. At the end everything is sent once more:
+arrived, something is killed with SIGKILL: a shard, the ledger, a gateway, Ray's own raylet or control store, or the
+router with all it started; ``stop`` is SIGTERM in the middle of a stream. What was not answered is sent again. At the
+end everything is sent once more:
 
     every order that was acknowledged answers ``duplicate`` with the decision that was acknowledged first
     units taken in the ledger == units in the acknowledgements, orders in the index == ids sent
@@ -38,9 +39,14 @@ from bench import _harness
 from bench._server import Server, ServerFailed
 from bench.workload import CHUNK_ORDERS, Workload
 
-KINDS = ("shard", "ledger", "gateway", "everything", "stop")
+KINDS = ("shard", "ledger", "gateway", "ray", "everything", "stop")
 # How a process of a kind calls itself; Ray names its workers after the actor they run.
-TITLES = {"shard": "ray::OrderShard", "ledger": "ray::Ledger", "gateway": "actors.gateway.main"}
+TITLES = {
+    "shard": "ray::OrderShard",
+    "ledger": "ray::Ledger",
+    "gateway": "actors.gateway.main",
+    "ray": "/core/src/ray/",  # raylet and global control store
+}
 CHECKPOINT_BYTES = 4 << 20  # so that restarts meet checkpoints and tails
 PIECE_ORDERS = 128
 PIECES_AHEAD = 24  # sent and not answered: always some batches under way, never all of a round
@@ -161,6 +167,7 @@ class Killing:
         self._watch: threading.Thread | None = None
         self.done = False
         self.recovery_s = 0.0
+        self._exit_code = 0
 
     def strike(self) -> None:
         time.sleep(self._rng.uniform(0, STRIKE_LATE_S_MAX))
@@ -168,6 +175,7 @@ class Killing:
         if self.kind == "everything":
             self._server.kill_everything()
         elif self.kind == "stop":
+            self._exit_code = -1
             self._watch = threading.Thread(target=self._stop, daemon=True)
             self._watch.start()
         else:
@@ -183,6 +191,8 @@ class Killing:
         """Return when the router is ready again; what ended whole is started on the same folder."""
         if self._watch is not None:
             self._watch.join(RECOVERY_S_MAX + 5)
+        if self._exit_code != 0:
+            raise ServerFailed(f"serve ended with {self._exit_code} after SIGTERM")
         if self.kind in ("everything", "stop"):
             began_s = time.monotonic()
             self._server.start()
@@ -199,9 +209,7 @@ class Killing:
             time.sleep(LOOK_EVERY_S)
 
     def _stop(self) -> None:
-        code = self._server.terminate()
-        if code != 0:
-            raise ServerFailed(f"serve ended with {code} after SIGTERM")
+        self._exit_code = self._server.terminate()
 
 
 class Client:
