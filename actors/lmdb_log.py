@@ -32,6 +32,7 @@ from actors.log_store import (
     log_key,
     refuse_short_file,
 )
+from actors.page_cache import PageCache
 from router.config import LogConfig
 from router.ports import Bytes
 from router.records import LogFenced, Record, erase_row, frame_documents
@@ -58,6 +59,7 @@ class LmdbLog:
             self._owner.close()
             raise
         self._store = LogStore(self._environment, part_count, str(folder), create=True)
+        self._cache = PageCache(log_folder(folder) / "data.mdb")
         self.epoch = self._raise_epoch()
         self._tail = self._store.tail()
         self._lock = threading.Lock()
@@ -121,6 +123,7 @@ class LmdbLog:
             self._work.notify()
         self._thread.join()
         self._environment.close()
+        self._cache.close()
         self._owner.close()
 
     # --- reading: only what is durable ---------------------------------------------------------
@@ -188,6 +191,7 @@ class LmdbLog:
                     if not written:
                         raise LogFenced(f"key {key.hex()} is already in the log; this process must end")
         self.commits += 1
+        self._cache.shrink(self.bytes_used)
         if self.commits % _COMMITS_BETWEEN_READER_CHECKS == 0:
             self._environment.reader_check()  # frees the slots of readers that died
 

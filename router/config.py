@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     body_bytes_max: int = 64 << 20  # bodies that are not streams
     batch_rows_max: int = 8_192  # larger: better throughput, worse latency
     batch_bytes_max: int = 3 << 20
-    in_flight_batches_max: int = 8  # per shard and gateway; more hides the disk, costs memory and latency
+    in_flight_batches_max: int = 16  # per shard and gateway; more hides the disk, costs memory and latency
     streams_max: int = 64  # concurrent order streams a gateway serves
     connections_max: int = 4_096
     requests_per_second_max: int = 0  # per key, 0 = no limit
@@ -76,7 +76,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     gateways: int = 1
     linger_ms: int = 2  # how long a single POST waits for company while a batch is in flight
     object_store_bytes: int = 1 << 30
-    gateway_stream_batches: int = 4  # batches one stream keeps in flight before it stops reading
+    gateway_stream_batches: int = 12  # batches one stream keeps in flight before it stops reading
     limits: Limits = Limits()
     policy: Policy = Policy()
     log: LogConfig = LogConfig()
