@@ -75,7 +75,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     shards: int = 1  # fixed at the first start of a data folder
     gateways: int = 1
     linger_ms: int = 2  # how long a single POST waits for company while a batch is in flight
-    object_store_bytes: int = 1 << 30
+    object_store_bytes: int = 256 << 20
     gateway_stream_batches: int = 12  # batches one stream keeps in flight before it stops reading
     limits: Limits = Limits()
     policy: Policy = Policy()
