@@ -91,6 +91,7 @@ PRESETS: dict[str, Config] = {
     "latency": Config(linger_ms=0, limits=Limits(batch_rows_max=1_024, batch_bytes_max=512 << 10)),
     "throughput": Config(
         shards=2,
+        object_store_bytes=1 << 30,
         gateway_stream_batches=8,
         limits=Limits(batch_rows_max=16_384, batch_bytes_max=6 << 20, in_flight_batches_max=16),
     ),
