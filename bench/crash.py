@@ -331,7 +331,7 @@ def run(kills: int, orders: int, shards: int, seed: int = 1, kinds: tuple[str, .
         for number, kind in enumerate(planned):
             part = lines[number * per_round : (number + 1) * per_round]
             killing = Killing(server, kind, rng)
-            client.send(part, killing, rng.randrange(1, max(2, len(part) * 9 // 10)))
+            client.send(part, killing, rng.randrange(1, _last_moment(len(part))))
             recoveries_s[kind].append(killing.recovery_s)
             print(f"{number + 1}/{kills}: {kind}, {killing.recovery_s:.1f} s", file=sys.stderr)
         client.send(lines[len(planned) * per_round :])
@@ -363,6 +363,11 @@ def run(kills: int, orders: int, shards: int, seed: int = 1, kinds: tuple[str, .
         "seed": seed,
         "conditions": conditions,
     }
+
+
+def _last_moment(orders: int) -> int:
+    """Answers after which pieces of the round are still unsent, so that every kill meets a stream under way."""
+    return max(2, min(orders * 9 // 10, orders - 2 * PIECES_AHEAD * PIECE_ORDERS))
 
 
 def _plan(rng: random.Random, kills: int, kinds: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ from bench import crash
 from bench.crash import Promises, _Answer
 
 KILLED = ("shard", "ledger", "gateway", "everything")
-ORDERS = 20_000
+ORDERS = 40_000
 
 
 @pytest.fixture(scope="module")
