@@ -2,9 +2,8 @@
 
     read_events ─▶ EVENTS ─(log part 0)─▶ decide ─▶ EVENT_OUTCOME, moves ─(ledger, log part 1)─▶ apply ─▶ results
 
-An event is idempotent by its ``event_id``: a repeat is answered ``duplicate`` and changes nothing. A report that
-changes nothing (a second scan of one parcel) is answered ``unchanged``, so that one change of state is
-exactly one version of the order.
+An event is idempotent by its ``event_id``: a repeat is answered ``duplicate`` and changes nothing. So is a report that
+changes nothing (a second scan of one parcel), so that one change of state is exactly one version of the order.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class Recall(Protocol):
 
 
 class EventRow(msgspec.Struct):
-    """One event as sent; unknown fields are kept in the document of the batch."""
+    """One event as sent; unknown fields are not kept."""
 
     event_id: str
     order_id: str
