@@ -10,8 +10,12 @@ QUIET = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
     "ARROW_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own pools give pages back, and every fresh page is a fault (heap.py)
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
+    # Nobody reads what Ray would tell its dashboard about every call.
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_enable_metrics_collection": "0",
     "RAY_worker_niceness": "0",  # niced shards would starve behind their own clients
     "RAY_AUTH_MODE": "token",  # strangers on this machine cannot talk to our Ray
 }

@@ -1,4 +1,4 @@
-"""How the C heap of this process treats freed memory.
+"""How this process treats freed memory, in C and in Python.
 
 LMDB keeps the pages of a commit in memory it allocates and frees, megabytes at a time. By default glibc hands
 such blocks back to the kernel and fetches fresh ones, and every fresh page costs a fault: measured, a commit of
@@ -8,6 +8,7 @@ such blocks back to the kernel and fetches fresh ones, and every fresh page cost
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -21,3 +22,12 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _BLOCK_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def settle() -> None:
+    """Once a process is ready: what was made at its start stays, so later collections need not look at it.
+
+    Without it a full collection walks everything that numba, Ray and the tables have loaded, every few batches.
+    """
+    gc.collect()
+    gc.freeze()

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
 from actors.fatal import SWITCH_INTERVAL_S, or_die
+from actors.heap import settle
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
 from actors.table_store import TableStore
@@ -44,6 +45,7 @@ class Ledger:
         started = time.monotonic()
         self.recovered_batches = self._recover()
         self.recovery_ms = int((time.monotonic() - started) * 1000)
+        settle()
 
     def decide(
         self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
 from actors.fatal import SWITCH_INTERVAL_S, or_die
+from actors.heap import settle
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
 from actors.names import shard_name
@@ -61,6 +62,7 @@ class OrderShard:
         batches = self._recover()
         self.recovery_ms = int((time.monotonic() - started) * 1000)
         self.recovered_batches = batches
+        settle()
 
     # --- orders ----------------------------------------------------------------------------------
 

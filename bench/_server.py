@@ -23,6 +23,8 @@ from router.errors import RouterError
 
 READY_S_MAX = 240.0
 STOP_S_MAX = 60.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PARTS = {"ray::OrderShard": "shards", "ray::Ledger": "ledger", "actors.gateway.main": "gateway", "actors.cli": "serve"}
 
 
 class ServerFailed(RouterError):
@@ -128,6 +130,14 @@ class Server:
             tree += children.get(number, [])
         return tree
 
+    def processor_s(self) -> dict[str, float]:
+        """Processor time used so far, user and kernel, by part of the router."""
+        used: dict[str, float] = {}
+        for number in self.processes():
+            part = _part_of(number)
+            used[part] = used.get(part, 0.0) + _processor_s(number)
+        return used
+
     def memory_bytes(self) -> int:
         """Memory of all processes, heap and shared memory; pages they share are counted once."""
         return sum(_pss_bytes(number) for number in self.processes())
@@ -147,6 +157,23 @@ def _parent(entry: pathlib.Path) -> int:
         return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):  # it has just ended
         return 0
+
+
+def _part_of(number: int) -> str:
+    """What a process of the router does, by its command line."""
+    try:
+        command = pathlib.Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return "ray"
+    return next((part for mark, part in _PARTS.items() if mark in command), "ray")
+
+
+def _processor_s(number: int) -> float:
+    try:
+        fields = pathlib.Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has just ended
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 def _pss_bytes(number: int) -> int:

@@ -40,6 +40,7 @@ class Exchange:
 
     format: str
     elapsed_s: float
+    processor_s: float  # of this process, meanwhile
     sent_s: list[float]  # per piece, since the start
     body: bytes = b""
     arrived_s: list[float] = field(default_factory=list)  # per chunk of the response
@@ -69,13 +70,12 @@ def exchange(address: tuple[str, int], key: str, stream_format: str, pieces: lis
         f"POST /v1/orders/stream HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: {MEDIA_TYPES[stream_format]}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     ).encode()
-    chunks: list[bytes] = []
-    arrived_s: list[float] = []
+    received = _Received(sum(len(piece.body) for piece in pieces))
     sent_s: list[float] = []
     with socket.create_connection(address, timeout=120) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        started_s = time.perf_counter()
-        reader = threading.Thread(target=_receive, args=(connection, started_s, chunks, arrived_s), daemon=True)
+        started_s, used_s = time.perf_counter(), time.process_time()
+        reader = threading.Thread(target=received.read, args=(connection, started_s), daemon=True)
         reader.start()
         try:
             connection.sendall(head)
@@ -86,24 +86,45 @@ def exchange(address: tuple[str, int], key: str, stream_format: str, pieces: lis
         except OSError:
             reader.join(10)  # what the router said before it hung up is worth more than the broken pipe
         reader.join()
-        elapsed_s = arrived_s[-1] if arrived_s else time.perf_counter() - started_s
-    response = Exchange(stream_format, elapsed_s, sent_s)
-    _unframe(response, chunks, arrived_s)
+        used_s = time.process_time() - used_s
+        elapsed_s = received.arrived_s[-1] if received.arrived_s else time.perf_counter() - started_s
+    response = Exchange(stream_format, elapsed_s, used_s, sent_s)
+    _unframe(response, received)
     return response
 
 
-def _receive(connection: socket.socket, started_s: float, chunks: list[bytes], arrived_s: list[float]) -> None:
-    try:
-        while chunk := connection.recv(RECEIVE_BYTES):
-            chunks.append(chunk)
-            arrived_s.append(time.perf_counter() - started_s)
-    except OSError:
-        return
+class _Received:
+    """The response's bytes in memory that was touched before the clock started: fresh pages would cost the client
+    more than all else it does."""
+
+    def __init__(self, expected_bytes: int) -> None:
+        self._room = bytearray(b"\xff") * (2 * expected_bytes + RECEIVE_BYTES)
+        self._size = 0
+        self.arrived_s: list[float] = []
+        self.totals: list[int] = []  # bytes received by then
+
+    def read(self, connection: socket.socket, started_s: float) -> None:
+        try:
+            while count := connection.recv_into(self._window(), RECEIVE_BYTES):
+                self._size += count
+                self.arrived_s.append(time.perf_counter() - started_s)
+                self.totals.append(self._size)
+        except OSError:
+            return
+
+    def _window(self) -> memoryview:
+        if len(self._room) - self._size < RECEIVE_BYTES:
+            self._room += bytes(len(self._room))
+        return memoryview(self._room)[self._size : self._size + RECEIVE_BYTES]
+
+    @property
+    def raw(self) -> bytes:
+        return bytes(memoryview(self._room)[: self._size])
 
 
-def _unframe(response: Exchange, chunks: list[bytes], arrived_s: list[float]) -> None:
+def _unframe(response: Exchange, received: _Received) -> None:
     """Take the HTTP head and the chunk framing off; keep when each part of the body had arrived."""
-    raw = b"".join(chunks)
+    raw = received.raw
     head, _, _ = raw.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise StreamBroken(f"The router answered: {raw[:600].decode(errors='replace')}")
@@ -120,10 +141,9 @@ def _unframe(response: Exchange, chunks: list[bytes], arrived_s: list[float]) ->
         body_at.append(body_at[-1] + size)
         raw_at.append(line_end + 2 + size)
     response.body = b"".join(parts)
-    response.arrived_s = arrived_s
+    response.arrived_s = received.arrived_s
     # body bytes complete after each receive, from the raw bytes by then
-    totals = np.cumsum([len(chunk) for chunk in chunks])
-    response.arrived_bytes = np.interp(totals, raw_at, body_at).astype(np.int64).tolist()
+    response.arrived_bytes = np.interp(received.totals, raw_at, body_at).astype(np.int64).tolist()
 
 
 def _line_ends(body: bytes) -> npt.NDArray[np.int64]:

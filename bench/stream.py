@@ -10,6 +10,7 @@ Not measured: a network, several clients, a replica.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from bench._server import Server
 from bench._stream_client import exchange
 from bench.workload import CHUNK_ORDERS, Workload
 
-ROUND_ORDERS = 32 * CHUNK_ORDERS
+ROUND_ORDERS = 96 * CHUNK_ORDERS
 WARM_UP_ORDERS = CHUNK_ORDERS
 SMOKE_ORDERS = CHUNK_ORDERS
 
@@ -44,10 +45,14 @@ def _warm_up(server: Server, stream_format: str, mix: str) -> None:
 
 def measure(server: Server, workload: Workload, stream_format: str, orders: int) -> dict[str, Any]:
     answers, rates, waited_ms, elapsed_s, sent_bytes, limit = Answers(), [], [], 0.0, 0, 0.0
+    used_s: Counter[str] = Counter()
     for first in range(0, orders, ROUND_ORDERS):
         pieces = make_pieces(workload, stream_format, min(ROUND_ORDERS, orders - first), first)
         limit = limit or decode_orders_per_s(stream_format, pieces)
+        before = Counter(server.processor_s())
         round_trip = exchange(server.address, server.key, stream_format, pieces)
+        used_s += Counter(server.processor_s()) - before
+        used_s["client"] += round_trip.processor_s
         answers.add(stream_format, round_trip.body)
         waited_ms.append(round_trip.latencies_ms(pieces))
         rates.append(sum(piece.orders for piece in pieces) / round_trip.elapsed_s)
@@ -62,6 +67,7 @@ def measure(server: Server, workload: Workload, stream_format: str, orders: int)
         "orders_per_s": round(rate),
         "first_round_per_s": round(rates[0]),
         "last_round_per_s": round(rates[-1]),
+        "processor_us_per_order": {part: round(s * 1e6 / orders, 2) for part, s in used_s.most_common()},
         "bytes_per_order": round(sent_bytes / orders),
         "latency_of_a_piece": _harness.percentiles_ms(np.concatenate(waited_ms)),
         "bare_decode_per_s": round(limit),

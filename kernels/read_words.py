@@ -15,6 +15,7 @@ U8Array = npt.NDArray[np.uint8]
 
 ZERO = np.uint64(0)
 ONE = np.uint64(1)
+FOUR = np.uint64(4)
 SEVEN = np.uint64(7)
 EIGHT = np.uint64(8)
 SIXTY_FOUR = np.uint64(64)
@@ -36,17 +37,33 @@ def word_at(text: U8Array, at: np.uint64) -> np.uint64:
 
 
 @rule
+def half_at(text: U8Array, at: np.uint64) -> np.uint64:
+    """Four bytes from ``at`` as one number."""
+    return (
+        np.uint64(text[at])
+        | np.uint64(text[at + np.uint64(1)]) << np.uint64(8)
+        | np.uint64(text[at + np.uint64(2)]) << np.uint64(16)
+        | np.uint64(text[at + np.uint64(3)]) << np.uint64(24)
+    )
+
+
+@rule
 def tail_of(text: U8Array, first: np.uint64, last: np.uint64) -> np.uint64:
     """The (last - first) % 8 bytes before ``last`` as one number, 0 when there are none.
 
-    A row of eight bytes or more reads its last whole word and shifts the part already seen away.
+    A row of eight bytes or more reads its last whole word and shifts the part already seen away; a shorter one
+    reads bytes twice rather than one by one, because a loop of unknown length costs a wrong guess of the processor.
     """
     count = (last - first) & SEVEN
     if count == ZERO:
         return ZERO
     if last - first >= EIGHT:
         return word_at(text, last - EIGHT) >> (SIXTY_FOUR - EIGHT * count)
-    tail = ZERO
-    for place in range(count):
-        tail |= np.uint64(text[first + place]) << (EIGHT * place)
-    return tail
+    if count >= FOUR:  # two halves of four bytes that may overlap
+        return half_at(text, first) | half_at(text, last - FOUR) << (EIGHT * (count - FOUR))
+    middle = count >> ONE
+    return (
+        np.uint64(text[first])
+        | np.uint64(text[first + middle]) << (EIGHT * middle)
+        | np.uint64(text[last - ONE]) << (EIGHT * (count - ONE))
+    )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import ID_CONFLICT
-from router.arrays import list_parts, numbers, record_batch
+from router.arrays import list_parts, numbers, record_batch, select
 from router.columns import ACK, Status
 from router.shard import Admitted
 
@@ -54,7 +54,7 @@ def acknowledge(
         pieces.append(_marked_repeats(again, same, retried))
         place.append(at)
     joined = pa.concat_batches(pieces)
-    return joined.take(pa.array(np.argsort(np.concatenate(place), kind="stable")))
+    return select(joined, np.argsort(np.concatenate(place), kind="stable"))
 
 
 def _first_of_each(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

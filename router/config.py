@@ -20,9 +20,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     text_bytes_max: int = 4_096
     line_bytes_max: int = 4 << 20  # one NDJSON line; longer ones are refused in their place
     body_bytes_max: int = 64 << 20  # bodies that are not streams
-    batch_rows_max: int = 8_192  # larger: better throughput, worse latency
-    batch_bytes_max: int = 3 << 20
-    in_flight_batches_max: int = 16  # per shard and gateway; more hides the disk, costs memory and latency
+    batch_rows_max: int = 32_768  # larger: better throughput, worse latency
+    batch_bytes_max: int = 8 << 20
+    in_flight_batches_max: int = 8  # per shard and gateway; more hides the disk, costs memory and latency
     streams_max: int = 64  # concurrent order streams a gateway serves
     connections_max: int = 4_096
     requests_per_second_max: int = 0  # per key, 0 = no limit
@@ -75,8 +75,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     shards: int = 1  # fixed at the first start of a data folder
     gateways: int = 1
     linger_ms: int = 2  # how long a single POST waits for company while a batch is in flight
-    object_store_bytes: int = 256 << 20
-    gateway_stream_batches: int = 12  # batches one stream keeps in flight before it stops reading
+    object_store_bytes: int = 512 << 20
+    gateway_stream_batches: int = 4  # batches one stream keeps in flight before it stops reading
     limits: Limits = Limits()
     policy: Policy = Policy()
     log: LogConfig = LogConfig()
@@ -92,8 +92,8 @@ PRESETS: dict[str, Config] = {
     "throughput": Config(
         shards=2,
         object_store_bytes=1 << 30,
-        gateway_stream_batches=8,
-        limits=Limits(batch_rows_max=16_384, batch_bytes_max=6 << 20, in_flight_batches_max=16),
+        gateway_stream_batches=6,
+        limits=Limits(batch_rows_max=65_536, batch_bytes_max=16 << 20, in_flight_batches_max=8),
     ),
 }
 

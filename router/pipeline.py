@@ -27,7 +27,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from router.acknowledge import acknowledge, first_answers
-from router.arrays import from_message, to_message
+from router.arrays import from_message, select, to_message, to_stream
 from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
 from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
 from router.ports import Bytes, Log
@@ -36,7 +36,7 @@ from router.replay import TablesOf, decoded, replay_shard
 from router.shard import Admitted, ShardEngine, UnknownTables, reopened
 
 Message = npt.NDArray[np.uint8]
-RECALLED_MAX = 64  # decoded sequences kept for duplicates and events
+RECALLED_MAX = 16  # decoded sequences kept for duplicates and events; each holds a few hundred bytes an order
 BATCH_IDS_KEPT = 4_096
 _NO_OUTCOME = pa.RecordBatch.from_pylist([], schema=OUTCOME)
 
@@ -323,11 +323,8 @@ def _documents_of(batch: OrderBatch, admitted: Admitted) -> memoryview:
     if len(admitted.new_at) == admitted.sent:
         return raw
     with pa.ipc.open_stream(pa.py_buffer(raw)) as stream:
-        documents = stream.read_next_batch().take(pa.array(admitted.new_at))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, documents.schema) as writer:
-        writer.write_batch(documents)
-    return memoryview(sink.getvalue())
+        documents = select(stream.read_next_batch(), admitted.new_at)
+    return memoryview(to_stream(documents))
 
 
 def ack_batch(message: Message) -> pa.RecordBatch:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.arrays import from_message, to_message
+from router.arrays import from_message, to_message, to_stream
 from router.columns import ACK, WIRE_SKUS
 from router.ids import hash_strings
 from router.partition import shard_of, split, take_wire
@@ -46,17 +46,17 @@ def split_batch(wire: WireBatch, key: U64, shards: int) -> list[Part]:
         return []
     skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
     if shards == 1:
-        return [Part(0, None, to_message(orders), skus, _stream(wire.documents))]
+        return [Part(0, None, to_message(orders), skus, to_stream(wire.documents))]
     _, lo = hash_strings(key, orders.column("order_id"))
     order, offsets = split(shard_of(lo, shards), shards)
     parts = []
     for shard in range(shards):
         rows = order[offsets[shard] : offsets[shard + 1]]
         if len(rows) == orders.num_rows:
-            return [Part(shard, None, to_message(orders), skus, _stream(wire.documents))]
+            return [Part(shard, None, to_message(orders), skus, to_stream(wire.documents))]
         if len(rows):
             documents = wire.documents.take(pa.array(rows))
-            parts.append(Part(shard, rows, to_message(take_wire(orders, rows)), skus, _stream(documents)))
+            parts.append(Part(shard, rows, to_message(take_wire(orders, rows)), skus, to_stream(documents)))
     return parts
 
 
@@ -78,16 +78,3 @@ def merge_answers(wire: WireBatch, parts: list[Part], answers: list[U8]) -> Deci
     together = pa.concat_batches(batches).take(pa.array(np.argsort(place, kind="stable")))
     return Decided(together, shard_of_row)
 
-
-def _stream(batch: pa.RecordBatch) -> U8:
-    """One copy into memory of the right size: a growing sink would copy, and touch fresh pages, several times."""
-    measured = pa.MockOutputStream()
-    _write(measured, batch)
-    room = np.empty(measured.size(), np.uint8)
-    _write(pa.FixedSizeBufferWriter(pa.py_buffer(room)), batch)
-    return room
-
-
-def _write(sink: pa.NativeFile, batch: pa.RecordBatch) -> None:
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)

@@ -212,7 +212,7 @@ def test_a_single_order_that_is_no_json_is_refused() -> None:
 def _fault(raw: bytes) -> tuple[list[WireBatch], WireError]:
     decoder, batches = ArrowStreamDecoder(LIMITS), []
     with pytest.raises(WireError) as caught:
-        for batch in decoder.feed(raw):
+        for batch in decoder.feed([raw]):
             batches.append(batch)
         decoder.finish()
     return batches, caught.value
@@ -258,5 +258,5 @@ def test_an_arrow_message_larger_than_the_limit_is_refused_before_it_arrives() -
     raw = stream(rows_to_arrow([plain_order() | {"seller": "x" * 100_000}]))
     decoder = ArrowStreamDecoder(Limits(body_bytes_max=50_000))
     with pytest.raises(WireError, match="smaller record batches"):
-        list(decoder.feed(raw[:10_000]))
+        list(decoder.feed([raw[:10_000]]))
     assert raw[10_000:]

@@ -22,7 +22,7 @@ LIMITS = Limits()
 
 def decode(raw: bytes, limits: Limits = LIMITS, chunk: int = 1 << 20) -> list[WireBatch]:
     decoder = ArrowStreamDecoder(limits)
-    batches = [batch for at in range(0, len(raw), chunk) for batch in decoder.feed(raw[at : at + chunk])]
+    batches = [batch for at in range(0, len(raw), chunk) for batch in decoder.feed([raw[at : at + chunk]])]
     decoder.finish()
     return batches
 
@@ -58,7 +58,7 @@ def test_a_batch_leaves_as_soon_as_its_last_byte_is_there() -> None:
     raw, decoder, seen = stream(*batches), ArrowStreamDecoder(LIMITS), []
     sizes = [len(stream(*batches[: count + 1])) - 8 for count in range(3)]  # without the end mark
     for at in range(len(raw)):
-        for batch in decoder.feed(raw[at : at + 1]):
+        for batch in decoder.feed([raw[at : at + 1]]):
             seen.append((at + 1, batch.orders.column("order_id").to_pylist()))
     decoder.finish()
     assert seen == [(size, [f"ORD-{number:06d}"]) for number, size in enumerate(sizes)]
@@ -167,7 +167,7 @@ def _fault(raw: bytes, limits: Limits = LIMITS, chunk: int = 97) -> tuple[list[W
     decoder, batches = ArrowStreamDecoder(limits), []
     with pytest.raises(WireError) as caught:
         for at in range(0, len(raw), chunk):
-            for batch in decoder.feed(raw[at : at + chunk]):
+            for batch in decoder.feed([raw[at : at + chunk]]):
                 batches.append(batch)
         decoder.finish()
     return batches, caught.value
@@ -200,7 +200,7 @@ def test_a_stream_cut_anywhere_delivers_what_is_whole_and_then_says_so() -> None
     between = 0
     for size in range(0, len(raw) - 8, 13):
         decoder = ArrowStreamDecoder(LIMITS)
-        batches = list(decoder.feed(raw[:size]))
+        batches = list(decoder.feed([raw[:size]]))
         try:
             decoder.finish()
             between += 1

@@ -113,7 +113,7 @@ def _batches(path: pathlib.Path, form: str, limits: Limits) -> Iterator[WireBatc
             read += len(chunk)
             progress.show(f"{read >> 20} MiB read")
             if form == "arrow":
-                yield from decoder.feed(chunk)
+                yield from decoder.feed([chunk])
             else:
                 yield from (decode_block(block, limits) for block in splitter.feed(chunk))
     if form == "arrow":

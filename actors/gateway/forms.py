@@ -80,8 +80,7 @@ class ArrowForm:
         self._decoder = ArrowStreamDecoder(limits)
 
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[WireBatch]:
-        for chunk in chunks:
-            yield from self._decoder.feed(chunk)
+        yield from self._decoder.feed(chunks)
 
     def finish(self) -> Iterable[WireBatch]:
         self._decoder.finish()

@@ -10,7 +10,7 @@ take is bounded before it sees them. Nothing of a batch is used before ``validat
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -81,11 +81,30 @@ class ArrowStreamDecoder:
         self._dictionary_bytes: dict[int, int] = {}
         self._rows = 0
 
-    def feed(self, chunk: bytes | bytearray | memoryview) -> Iterator[WireBatch]:
-        """Take bytes; raises :class:`WireError` where the stream cannot be read on, after what came before."""
-        self._cutter.feed(bytes(chunk))
-        while (message := self._cutter.next()) is not None:
-            yield from self._read(message)
+    def feed(self, chunks: Iterable[bytes | bytearray | memoryview]) -> Iterator[WireBatch]:
+        """Take bytes; raises :class:`WireError` where the stream cannot be read on, after what came before.
+
+        Record batches that arrived together are decoded together, up to ``batch_rows_max`` rows: most of what a
+        small batch costs, here and behind, does not depend on its rows.
+        """
+        waiting: list[pa.RecordBatch] = []
+        rows = 0
+        try:
+            for chunk in chunks:
+                self._cutter.feed(bytes(chunk))
+                while (message := self._cutter.next()) is not None:
+                    batch = self._read(message)
+                    if batch is None:
+                        continue
+                    if rows + batch.num_rows > self._limits.batch_rows_max:
+                        yield from self._decode(waiting)
+                        waiting, rows = [], 0
+                    waiting.append(batch)
+                    rows += batch.num_rows
+        except WireError:
+            yield from self._decode(waiting)
+            raise
+        yield from self._decode(waiting)
 
     def finish(self) -> None:
         """The body ended: raise when that was in the middle of something."""
@@ -94,7 +113,8 @@ class ArrowStreamDecoder:
         if self._reader is None:
             raise WireError("arrow_empty", "the body holds no Arrow schema; send an Arrow IPC stream")
 
-    def _read(self, message: Message) -> Iterator[WireBatch]:
+    def _read(self, message: Message) -> pa.RecordBatch | None:
+        """The record batch of a message, None where it is another part of the stream."""
         if (message.kind == SCHEMA) != (self._reader is None):
             raise damaged("the schema comes first, and once")
         if message.kind == DICTIONARY:
@@ -105,11 +125,12 @@ class ArrowStreamDecoder:
                 self._reader = pa.ipc.open_stream(pa.PythonFile(self._source, "r"))
                 self._plan = plan_columns(self._reader.schema)
             elif message.kind == RECORD_BATCH:
-                yield from self._decode(self._next_batch())
+                return self._next_batch()
             elif message.kind != DICTIONARY:
                 raise damaged(f"messages of type {message.kind} do not belong into a stream")
         except (pa.ArrowException, OSError, ValueError, StopIteration) as fault:
             raise damaged(str(fault).splitlines()[0] if str(fault) else "a batch cannot be read") from fault
+        return None
 
     def _bound_dictionaries(self, message: Message) -> None:
         before = self._dictionary_bytes.get(message.dictionary, 0) if message.is_delta else 0
@@ -126,12 +147,23 @@ class ArrowStreamDecoder:
         batch.validate(full=True)
         return batch
 
-    def _decode(self, batch: pa.RecordBatch) -> Iterator[WireBatch]:
-        assert self._plan is not None
-        for first in range(0, batch.num_rows, self._limits.batch_rows_max):
-            piece = batch.slice(first, self._limits.batch_rows_max)
-            self._rows += piece.num_rows
-            yield to_wire(order_columns(piece, self._plan, self._rows - piece.num_rows + 1), self._limits)
+    def _decode(self, waiting: list[pa.RecordBatch]) -> Iterator[WireBatch]:
+        assert self._plan is not None or not waiting
+        for batch in _joined(waiting):
+            for first in range(0, batch.num_rows, self._limits.batch_rows_max):
+                piece = batch.slice(first, self._limits.batch_rows_max)
+                self._rows += piece.num_rows
+                yield to_wire(order_columns(piece, self._plan, self._rows - piece.num_rows + 1), self._limits)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """The batches as one; as they are where their dictionaries together outgrow the type of their indices."""
+    if len(batches) < 2:
+        return batches
+    try:
+        return [pa.concat_batches(batches)]
+    except pa.ArrowException:
+        return batches
 
 
 def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> OrderColumns:
