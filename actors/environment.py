@@ -11,6 +11,7 @@ QUIET = {
     "NUMBA_NUM_THREADS": "1",
     "ARROW_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own pools give pages back, and every fresh page is a fault (heap.py)
+    "MALLOC_ARENA_MAX": "1",  # a thread's own arena gives whole heaps back to the kernel, the shared one does not
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
     # Nobody reads what Ray would tell its dashboard about every call.

@@ -23,9 +23,10 @@ from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
 from actors.fatal import SWITCH_INTERVAL_S, or_die
 from actors.heap import settle
+from actors.ledger_actor import Ledger
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
-from actors.names import shard_name
+from actors.names import LEDGER, host_of, shard_name
 from actors.remote_ledger import RemoteLedger
 from actors.table_store import TableStore
 from router.arena import PrivateArena
@@ -50,8 +51,10 @@ class OrderShard:
         key = data.key()
         engine = ShardEngine(number, key, self._config, SharedArena(data.shared / shard_name(number)))
         desk = EventDesk(key, engine.index, OrderIndex(PrivateArena()))
-        ledger = RemoteLedger(data.namespace)
-        self._path = ShardPath(engine, desk, self._log, ledger, key)
+        alone = host_of(LEDGER, self._config.shards) == shard_name(number)
+        self._ledger = Ledger(folder, config) if alone else None
+        reached = self._ledger or RemoteLedger(data.namespace, self._config.shards)
+        self._path = ShardPath(engine, desk, self._log, reached, key)
         self._checkpointer = Checkpointer(data.shard(number), self._config.log.checkpoint_bytes, self._log.bytes_used)
         self._last_ticket = 0
         self._turn = threading.Condition()
@@ -63,6 +66,11 @@ class OrderShard:
         self.recovery_ms = int((time.monotonic() - started) * 1000)
         self.recovered_batches = batches
         settle()
+
+    def of_ledger(self, method: str, *arguments: object) -> Any:
+        """A call of the ledger that lives in this process."""
+        assert self._ledger is not None, "the ledger of this folder is an actor of its own"
+        return getattr(self._ledger, method)(*arguments)
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -86,9 +94,12 @@ class OrderShard:
             self._turn.notify_all()
         if ticket is not None:
             self._log.wait(ticket)
-            with self._turn:
+        with self._turn:
+            if ticket is not None:
                 self._path.published(pending.admitted.sequence)
+                self._turn.notify_all()
                 self._checkpoint_when_due()
+            self._turn.wait_for(lambda: self._path.shown >= pending.waits_for)  # what it repeats can be read
         return acknowledgement
 
     def _may_finish(self, pending: Pending) -> bool:

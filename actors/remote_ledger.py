@@ -11,6 +11,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, TaskCancelledError
 
 from actors.names import LEDGER
+from actors.owners import Call, owner
 from router.errors import Misconfigured
 from router.order_events import Moves
 
@@ -22,9 +23,10 @@ PAUSE_S = 0.05
 class RemoteLedger:
     """Satisfies ``router.pipeline.LedgerPort``; safe to ask twice because the ledger answers by (shard, sequence)."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, shards: int) -> None:
         self._namespace = namespace
-        self._handle: Any = None
+        self._shards = shards
+        self._call: Call | None = None
 
     def decide(
         self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
@@ -48,13 +50,13 @@ class RemoteLedger:
         """Ray may report an error although the call was carried out; the ledger's idempotence covers that."""
         while True:
             try:
-                if self._handle is None:
-                    self._handle = ray.get_actor(LEDGER, namespace=self._namespace)
-                return ray.get(getattr(self._handle, method).remote(*arguments), timeout=ANSWER_TIMEOUT_S)
+                if self._call is None:
+                    self._call = owner(self._namespace, LEDGER, self._shards)
+                return ray.get(self._call(method, *arguments), timeout=ANSWER_TIMEOUT_S)
             except (GetTimeoutError, TaskCancelledError, ValueError):
-                self._handle = None
+                self._call = None
             except RayError as fault:
                 if isinstance(getattr(fault, "cause", None), Misconfigured):
                     raise
-                self._handle = None
+                self._call = None
             time.sleep(PAUSE_S)

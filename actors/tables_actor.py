@@ -17,6 +17,7 @@ from ray.exceptions import RayError
 
 from actors.data_folder import DataFolder
 from actors.names import engine_names
+from actors.owners import owner
 from actors.remote_ledger import RemoteLedger
 from actors.table_store import TableStore
 from router.arrays import from_message, to_message
@@ -40,7 +41,7 @@ class TablesOwner:
         self._shards = msgspec.json.decode(config, type=Config).shards
         self._store = TableStore(data.tables)
         self._key = data.key()
-        self._ledger = RemoteLedger(data.namespace)
+        self._ledger = RemoteLedger(data.namespace, self._shards)
         self._spread(self._store.current())  # a version made durable just before a crash
 
     def ready(self) -> bool:
@@ -76,8 +77,8 @@ class TablesOwner:
         """An engine that restarts meanwhile loads the version itself; asking again does no harm."""
         while True:
             try:
-                handle = ray.get_actor(name, namespace=self._namespace)
-                ray.get(handle.use_tables.remote(version), timeout=ANSWER_TIMEOUT_S)
+                tell = owner(self._namespace, name, self._shards)
+                ray.get(tell("use_tables", version), timeout=ANSWER_TIMEOUT_S)
                 return
             except (RayError, ValueError):
                 time.sleep(PAUSE_S)

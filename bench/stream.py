@@ -24,7 +24,7 @@ from bench._stream_client import exchange
 from bench.workload import CHUNK_ORDERS, Workload
 
 ROUND_ORDERS = 96 * CHUNK_ORDERS
-WARM_UP_ORDERS = CHUNK_ORDERS
+WARM_UP_ORDERS = 32 * CHUNK_ORDERS  # until every process has touched the memory that batches need
 SMOKE_ORDERS = CHUNK_ORDERS
 
 

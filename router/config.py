@@ -76,7 +76,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     gateways: int = 1
     linger_ms: int = 2  # how long a single POST waits for company while a batch is in flight
     object_store_bytes: int = 512 << 20
-    gateway_stream_batches: int = 4  # batches one stream keeps in flight before it stops reading
+    gateway_stream_batches: int = 6  # batches one stream keeps in flight before it stops reading
     limits: Limits = Limits()
     policy: Policy = Policy()
     log: LogConfig = LogConfig()

@@ -36,7 +36,7 @@ from router.replay import TablesOf, decoded, replay_shard
 from router.shard import Admitted, ShardEngine, UnknownTables, reopened
 
 Message = npt.NDArray[np.uint8]
-RECALLED_MAX = 16  # decoded sequences kept for duplicates and events; each holds a few hundred bytes an order
+RECALLED_ORDERS_MAX = 1 << 17  # in decoded sequences kept for duplicates and events; some 500 bytes each
 BATCH_IDS_KEPT = 4_096
 _NO_OUTCOME = pa.RecordBatch.from_pylist([], schema=OUTCOME)
 
@@ -85,11 +85,15 @@ class Recollection:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._kept: OrderedDict[int, tuple[Kind, pa.RecordBatch, pa.RecordBatch]] = OrderedDict()
+        self._rows = 0
 
     def keep(self, sequence: int, kind: Kind, given: pa.RecordBatch, outcome: pa.RecordBatch) -> None:
+        assert sequence not in self._kept
         self._kept[sequence] = (kind, given, outcome)
-        while len(self._kept) > RECALLED_MAX:
-            self._kept.popitem(last=False)
+        self._rows += given.num_rows
+        while self._rows > RECALLED_ORDERS_MAX and len(self._kept) > 1:
+            _, (_, oldest, _) = self._kept.popitem(last=False)
+            self._rows -= oldest.num_rows
 
     def orders(self, sequence: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """ADMITTED and OUTCOME of a sequence."""
@@ -222,6 +226,11 @@ class ShardPath:
         self.committed = sequence
         return ticket
 
+    @property
+    def shown(self) -> int:
+        """The newest sequence that readers may see."""
+        return int(self.engine.index.committed_sequence)
+
     def published(self, sequence: int) -> None:
         """Tell readers that everything up to ``sequence`` is durable."""
         self.engine.index.committed_sequence = max(self.engine.index.committed_sequence, sequence)
@@ -319,12 +328,10 @@ class ShardPath:
 
 def _documents_of(batch: OrderBatch, admitted: Admitted) -> memoryview:
     """Documents of the rows that are new, as an IPC stream; as they came where all are."""
-    raw = memoryview(batch.documents)  # type: ignore[arg-type]
     if len(admitted.new_at) == admitted.sent:
-        return raw
-    with pa.ipc.open_stream(pa.py_buffer(raw)) as stream:
-        documents = select(stream.read_next_batch(), admitted.new_at)
-    return memoryview(to_stream(documents))
+        return memoryview(batch.documents)  # type: ignore[arg-type]
+    with pa.ipc.open_stream(pa.py_buffer(batch.documents)) as stream:
+        return memoryview(to_stream(select(stream.read_next_batch(), admitted.new_at)))  # type: ignore[arg-type]
 
 
 def ack_batch(message: Message) -> pa.RecordBatch:

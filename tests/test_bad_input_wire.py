@@ -214,7 +214,7 @@ def _fault(raw: bytes) -> tuple[list[WireBatch], WireError]:
     with pytest.raises(WireError) as caught:
         for batch in decoder.feed([raw]):
             batches.append(batch)
-        decoder.finish()
+        list(decoder.finish())
     return batches, caught.value
 
 

@@ -23,7 +23,7 @@ LIMITS = Limits()
 def decode(raw: bytes, limits: Limits = LIMITS, chunk: int = 1 << 20) -> list[WireBatch]:
     decoder = ArrowStreamDecoder(limits)
     batches = [batch for at in range(0, len(raw), chunk) for batch in decoder.feed([raw[at : at + chunk]])]
-    decoder.finish()
+    list(decoder.finish())
     return batches
 
 
@@ -60,7 +60,7 @@ def test_a_batch_leaves_as_soon_as_its_last_byte_is_there() -> None:
     for at in range(len(raw)):
         for batch in decoder.feed([raw[at : at + 1]]):
             seen.append((at + 1, batch.orders.column("order_id").to_pylist()))
-    decoder.finish()
+    list(decoder.finish())
     assert seen == [(size, [f"ORD-{number:06d}"]) for number, size in enumerate(sizes)]
 
 
@@ -169,7 +169,7 @@ def _fault(raw: bytes, limits: Limits = LIMITS, chunk: int = 97) -> tuple[list[W
         for at in range(0, len(raw), chunk):
             for batch in decoder.feed([raw[at : at + chunk]]):
                 batches.append(batch)
-        decoder.finish()
+        list(decoder.finish())
     return batches, caught.value
 
 
@@ -202,7 +202,7 @@ def test_a_stream_cut_anywhere_delivers_what_is_whole_and_then_says_so() -> None
         decoder = ArrowStreamDecoder(LIMITS)
         batches = list(decoder.feed([raw[:size]]))
         try:
-            decoder.finish()
+            list(decoder.finish())
             between += 1
         except WireError as fault:
             assert fault.code in ("arrow_truncated", "arrow_empty")

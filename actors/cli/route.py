@@ -113,11 +113,11 @@ def _batches(path: pathlib.Path, form: str, limits: Limits) -> Iterator[WireBatc
             read += len(chunk)
             progress.show(f"{read >> 20} MiB read")
             if form == "arrow":
-                yield from decoder.feed([chunk])
+                yield from decoder.feed([chunk], pause=False)
             else:
                 yield from (decode_block(block, limits) for block in splitter.feed(chunk))
     if form == "arrow":
-        decoder.finish()
+        yield from decoder.finish()
     else:
         yield from (decode_block(block, limits) for block in splitter.finish())
     progress.done()

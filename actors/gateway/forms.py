@@ -80,11 +80,10 @@ class ArrowForm:
         self._decoder = ArrowStreamDecoder(limits)
 
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[WireBatch]:
-        yield from self._decoder.feed(chunks)
+        yield from self._decoder.feed(chunks, pause)
 
-    def finish(self) -> Iterable[WireBatch]:
-        self._decoder.finish()
-        return ()
+    def finish(self) -> Iterator[WireBatch]:
+        yield from self._decoder.finish()
 
     def begin(self) -> bytes:
         return begin_arrow()

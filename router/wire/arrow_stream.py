@@ -80,38 +80,45 @@ class ArrowStreamDecoder:
         self._plan: ArrowPlan | None = None
         self._dictionary_bytes: dict[int, int] = {}
         self._rows = 0
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
 
-    def feed(self, chunks: Iterable[bytes | bytearray | memoryview]) -> Iterator[WireBatch]:
+    def feed(self, chunks: Iterable[bytes | bytearray | memoryview], pause: bool = True) -> Iterator[WireBatch]:
         """Take bytes; raises :class:`WireError` where the stream cannot be read on, after what came before.
 
         Record batches that arrived together are decoded together, up to ``batch_rows_max`` rows: most of what a
-        small batch costs, here and behind, does not depend on its rows.
+        small batch costs, here and behind, does not depend on its rows. Without ``pause`` the last ones wait for more.
         """
-        waiting: list[pa.RecordBatch] = []
-        rows = 0
         try:
             for chunk in chunks:
                 self._cutter.feed(bytes(chunk))
                 while (message := self._cutter.next()) is not None:
                     batch = self._read(message)
-                    if batch is None:
-                        continue
-                    if rows + batch.num_rows > self._limits.batch_rows_max:
-                        yield from self._decode(waiting)
-                        waiting, rows = [], 0
-                    waiting.append(batch)
-                    rows += batch.num_rows
+                    if batch is not None:
+                        yield from self._take(batch)
         except WireError:
-            yield from self._decode(waiting)
+            yield from self._decode_waiting()
             raise
-        yield from self._decode(waiting)
+        if pause:
+            yield from self._decode_waiting()
 
-    def finish(self) -> None:
-        """The body ended: raise when that was in the middle of something."""
+    def finish(self) -> Iterator[WireBatch]:
+        """The body ended: what waits; raises where the end came in the middle of something."""
+        yield from self._decode_waiting()
         if not self._cutter.is_between_messages and not self._cutter.ended:
             raise WireError("arrow_truncated", "the Arrow stream ends inside a message; send it again from this row on")
         if self._reader is None:
             raise WireError("arrow_empty", "the body holds no Arrow schema; send an Arrow IPC stream")
+
+    def _take(self, batch: pa.RecordBatch) -> Iterator[WireBatch]:
+        if self._waiting_rows + batch.num_rows > self._limits.batch_rows_max:
+            yield from self._decode_waiting()
+        self._waiting.append(batch)
+        self._waiting_rows += batch.num_rows
+
+    def _decode_waiting(self) -> Iterator[WireBatch]:
+        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
+        yield from self._decode(waiting)
 
     def _read(self, message: Message) -> pa.RecordBatch | None:
         """The record batch of a message, None where it is another part of the stream."""
@@ -148,8 +155,8 @@ class ArrowStreamDecoder:
         return batch
 
     def _decode(self, waiting: list[pa.RecordBatch]) -> Iterator[WireBatch]:
-        assert self._plan is not None or not waiting
         for batch in _joined(waiting):
+            assert self._plan is not None
             for first in range(0, batch.num_rows, self._limits.batch_rows_max):
                 piece = batch.slice(first, self._limits.batch_rows_max)
                 self._rows += piece.num_rows
