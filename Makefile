@@ -6,7 +6,10 @@ READY = $(VENV)/.ready
 DATA = var/data
 PORT = 8080
 
-.PHONY: setup demo test uci lint bench serve clean
+# Schedules of `simulate`; each is a small world that runs to its end.
+SEEDS = 10000
+
+.PHONY: setup demo test uci lint bench simulate serve clean
 
 setup: $(READY)
 
@@ -39,6 +42,9 @@ bench: $(READY)
 	$(BIN)/order-router bench stream --format ndjson
 	$(BIN)/order-router bench single
 	$(BIN)/pytest bench/kernels --benchmark-enable --benchmark-only
+
+simulate: $(READY)
+	$(BIN)/python -m bench.simulation --seeds $(SEEDS) --workers 2
 
 serve: $(READY)
 	$(BIN)/order-router serve --data $(DATA) --port $(PORT)
