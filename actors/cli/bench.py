@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     benches = parser.add_subparsers(dest="bench", required=True, metavar="BENCH")
     stream = benches.add_parser("stream", help="orders a second over one streaming connection")
     stream.add_argument("--format", choices=FORMATS, default="arrow")
-    stream.add_argument("--orders", type=int, default=1_000_000)
+    stream.add_argument("--orders", type=int, default=1_572_864)
     single = benches.add_parser("single", help="single POSTs, against a bare aiohttp echo")
     single.add_argument("--orders", type=int, default=50_000)
     single.add_argument("--connections", type=int, default=128)
@@ -36,7 +36,15 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     crash.add_argument("--kills", type=int, default=20)
     crash.add_argument("--orders", type=int, default=400_000)
     crash.add_argument("--seed", type=int, default=1)
-    for bench in (stream, single, reads, memory, crash):
+    peers = benches.add_parser("peers", help="PostgreSQL, Redis and SQLite on the same orders, and the ratios")
+    peers.add_argument("--orders", type=int, default=300_000)
+    tpcc = benches.add_parser(
+        "tpcc", help="TPC-C-derived: a mix of orders, payments, deliveries and reads; books checked"
+    )
+    tpcc.add_argument("--transactions", type=int, default=40_000)
+    tpcc.add_argument("--terminals", type=int, default=32)
+    tpcc.add_argument("--seed", type=int, default=1)
+    for bench in (stream, single, reads, memory, crash, peers, tpcc):
         bench.add_argument("--shards", type=int, default=1)
         add_json_flag(bench)
     return parser
@@ -53,6 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _measure(given: argparse.Namespace) -> dict[str, Any]:
     from bench import crash, memory, reads, single, stream
 
+    if given.bench == "peers":
+        from bench.peers import comparison
+
+        return comparison.run(given.orders, given.shards)
+    if given.bench == "tpcc":
+        from bench import tpcc
+
+        return tpcc.run(given.transactions, given.terminals, given.shards, given.seed)
     if given.bench == "stream":
         return stream.run(given.format, given.orders, given.mix, given.shards)
     if given.bench == "single":
