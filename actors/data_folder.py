@@ -94,6 +94,11 @@ class DataFolder:
         return (memory if memory.is_dir() else self.path) / f"order-router-{self.digest}"
 
     @property
+    def gateways(self) -> pathlib.Path:
+        """Where gateway processes find each other."""
+        return self.shared / "gateways"
+
+    @property
     def namespace(self) -> str:
         return f"order-router-{self.digest}"
 

@@ -15,8 +15,8 @@ from typing import TypeVar
 import lmdb
 
 from actors.log_store import LogStore, documents_key, log_folder, refuse_short_file
-from router.documents import document_of
-from router.records import CHECKSUM_AT, HEADER_BYTES, Record, read_documents
+from router.documents import document_in
+from router.records import CHECKSUM_AT, HEADER_BYTES, Record, rows_of
 
 _T = TypeVar("_T")
 _CACHE_BYTES = 64 << 20  # an order's neighbours are in the same record; a handful of records serves a busy hour
@@ -47,7 +47,7 @@ class LogReader:
         """What the channel sent for this order; None when it was erased."""
         with self._lock:
             record = self._documents(sequence)
-        return None if record is None else document_of(read_documents(record), row)
+        return None if record is None else document_in(rows_of(record), row)
 
     def read_documents(self, sequence: int) -> Record | None:
         """The documents of a batch, checked, or None."""

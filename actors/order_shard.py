@@ -37,6 +37,8 @@ from router.pipeline import OrderBatch, Pending, ShardPath
 from router.shard import ShardEngine
 
 Message = npt.NDArray[np.uint8]
+ORDER_PATIENCE_S = 0.05
+GATEWAYS_REMEMBERED = 256
 
 
 class OrderShard:
@@ -59,6 +61,7 @@ class OrderShard:
         self._last_ticket = 0
         self._turn = threading.Condition()
         self._under_way = 0
+        self._begun: dict[int, int] = {}  # gateway incarnation -> its newest batch number
         self._closed = False
         engine.use_tables(self._tables.load(self._tables.current()))
         started = time.monotonic()
@@ -82,8 +85,10 @@ class OrderShard:
 
     def _submit(self, batch: OrderBatch) -> Message:
         with self._turn:
+            self._await_predecessor(batch.batch_id)
             self._turn.wait_for(lambda: not self._closed)
             pending = self._path.begin(batch)
+            self._begun_by(batch.batch_id)
             self._under_way += 1
         self._path.decide(pending)
         with self._turn:
@@ -101,6 +106,21 @@ class OrderShard:
                 self._checkpoint_when_due()
             self._turn.wait_for(lambda: self._path.shown >= pending.waits_for)  # what it repeats can be read
         return acknowledgement
+
+    def _await_predecessor(self, batch_id: tuple[int, int]) -> None:
+        """Ray's threads may overtake each other; batches of one gateway are begun in the order it sent them.
+
+        Patience is short: a batch that the gateway gave up never comes.
+        """
+        gateway, number = batch_id
+        self._turn.wait_for(lambda: self._begun.get(gateway, number) >= number - 1, ORDER_PATIENCE_S)
+
+    def _begun_by(self, batch_id: tuple[int, int]) -> None:
+        gateway, number = batch_id
+        self._begun[gateway] = max(number, self._begun.get(gateway, number))
+        while len(self._begun) > GATEWAYS_REMEMBERED:
+            del self._begun[next(iter(self._begun))]
+        self._turn.notify_all()
 
     def _may_finish(self, pending: Pending) -> bool:
         if pending.ticket is None:
@@ -122,6 +142,7 @@ class OrderShard:
         rows, refused, places = read_events(events)
         results: list[Any] = [None] * (len(rows) + len(refused))
         with self._alone():
+            self._begun_by(batch_id)
             answers = self._path.submit_events(batch_id, rows, now_ms) if rows else []
             self._checkpoint_when_due()
         for place, answer in zip(places, answers, strict=True):

@@ -10,7 +10,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ import ray
 from ray.exceptions import RayError
 
 from actors.data_folder import DataFolder, write_durably
+from actors.gateway_processes import GatewayProcesses
 from actors.keys import create_admin_key
 from actors.locks import FolderInUse
 from actors.topology import ray_has_ended, start_actors, start_ray, statuses, stop_actors
@@ -47,7 +47,7 @@ class Supervisor:
         self._host, self._port = host, port
         self._config = config
         self._ray_address = ray_address
-        self._gateways: list[subprocess.Popen[bytes]] = []
+        self._gateways: GatewayProcesses | None = None
         self._stopping = threading.Event()
 
     def run(self) -> int:
@@ -84,26 +84,23 @@ class Supervisor:
         start_ray(self._config, self.data.namespace, self._ray_address)
         self._heed_signals()  # Ray takes them over when it starts
         start_actors(self.data, self._config)
-        self._gateways = [self._spawn_gateway(config_file) for _ in range(self._config.gateways)]
-        self._wait_until_ready()
+        ray_address = ray.get_runtime_context().gcs_address
+        self._gateways = GatewayProcesses(
+            self.data, self._host, self._port, self._config.gateways, config_file, ray_address
+        )
+        self._wait_until_ready(self._gateways)
 
     def _heed_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
 
-    def _spawn_gateway(self, config_file: pathlib.Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "actors.gateway.main", "--data", str(self.data.path)]
-        command += ["--host", self._host, "--port", str(self._port), "--config", str(config_file)]
-        command += ["--ray-address", ray.get_runtime_context().gcs_address]
-        return subprocess.Popen(command)
-
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, gateways: GatewayProcesses) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline and not self._stopping.is_set():
             with contextlib.suppress(OSError):
-                if urllib.request.urlopen(f"{self.url}/readyz", timeout=2).status == 200:
+                if gateways.have_started() and urllib.request.urlopen(f"{self.url}/readyz", timeout=2).status == 200:
                     return
-            if any(gateway.poll() is not None for gateway in self._gateways):
+            if gateways.ended():
                 raise Misconfigured(f"the gateway ended at once; is port {self._port} of {self._host} free?")
             time.sleep(0.05)
         if not self._stopping.is_set():
@@ -115,10 +112,8 @@ class Supervisor:
         """Restart gateways that end; start everything again when Ray itself is gone."""
         heard = asked = time.monotonic()
         while not self._stopping.wait(LOOK_EVERY_S):
-            for place, gateway in enumerate(self._gateways):
-                if gateway.poll() is not None:
-                    print(f"gateway {gateway.pid} ended with {gateway.returncode}, starting another", file=sys.stderr)
-                    self._gateways[place] = self._spawn_gateway(config_file)
+            if self._gateways is not None:
+                self._gateways.restart_ended()
             if ray_has_ended():
                 self._start_again(config_file)
                 heard = asked = time.monotonic()
@@ -148,17 +143,9 @@ class Supervisor:
         return 0
 
     def _end_gateways(self, timeout_s: float) -> None:
-        running = [gateway for gateway in self._gateways if gateway.poll() is None]
-        for gateway in running:
-            gateway.send_signal(signal.SIGTERM if timeout_s else signal.SIGKILL)
-        deadline = time.monotonic() + timeout_s
-        for gateway in running:
-            try:
-                gateway.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                gateway.kill()
-                gateway.wait()
-        self._gateways = []
+        if self._gateways is not None:
+            self._gateways.end(timeout_s)
+            self._gateways = None
 
 
 def serve(folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool) -> int:

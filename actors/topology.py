@@ -9,7 +9,8 @@
                        └── PUT tables, POST stock ──▶ tables ──new version──▶ ledger, then shards
 
 Shards, ledger and tables are named, detached Ray actors, restarted without limit; each recovers from its log
-before it answers. Gateways are plain processes that join Ray as clients. No fact lives in Ray.
+before it answers. A single shard and the ledger share one actor's process. Gateways are plain processes that join Ray
+as clients, in pairs: one listens, the other takes order streams. No fact lives in Ray.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAY
 from actors.data_folder import DataFolder
 from actors.environment import QUIET
 from actors.ledger_actor import Ledger
-from actors.names import LEDGER, TABLES, engine_names, shard_name
+from actors.names import LEDGER, TABLES, engine_names, host_of, shard_name
 from actors.order_shard import OrderShard
+from actors.owners import owner
 from actors.tables_actor import TablesOwner
 from router.config import Config
 
@@ -56,11 +58,12 @@ def ray_has_ended() -> bool:
 def start_actors(data: DataFolder, config: Config) -> None:
     """Create tables, ledger and shards where they are not there yet, and wait until each has recovered."""
     raw = msgspec.json.encode(config)
-    # As many threads as batches may be under way, and some for questions about state.
-    threads = config.limits.in_flight_batches_max * config.gateways + 8
+    # As many threads as batches may be under way (a gateway has a partner for streams), some for questions about state.
+    threads = config.limits.in_flight_batches_max * config.gateways * 2 + 8
     placement = "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
     ledger_threads = threads * config.shards
-    _create(Ledger, LEDGER, data, ledger_threads, placement).remote(str(data.path), raw)
+    if host_of(LEDGER, config.shards) == LEDGER:
+        _create(Ledger, LEDGER, data, ledger_threads, placement).remote(str(data.path), raw)
     for number in range(config.shards):
         _create(OrderShard, shard_name(number), data, threads, placement).remote(str(data.path), number, raw)
     statuses(data, config, READY_TIMEOUT_S)
@@ -87,14 +90,14 @@ def actor(data: DataFolder, name: str) -> Any:
 def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, dict[str, Any]]:
     """``status()`` of ledger and shards; raises while one of them does not answer."""
     names = engine_names(config.shards)
-    answers = ray.get([actor(data, name).status.remote() for name in names], timeout=timeout_s)
+    answers = ray.get([owner(data.namespace, name, config.shards)("status") for name in names], timeout=timeout_s)
     return dict(zip(names, answers, strict=True))
 
 
 def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
     """Drain shards, then the ledger they depend on, then end all actor processes."""
-    names = engine_names(config.shards)
-    ray.get([actor(data, name).drain.remote() for name in names[1:]], timeout=timeout_s)
-    ray.get(actor(data, LEDGER).drain.remote(), timeout=timeout_s)
-    for name in [*names, TABLES]:
+    ledger, *shards = (owner(data.namespace, name, config.shards) for name in engine_names(config.shards))
+    ray.get([shard("drain") for shard in shards], timeout=timeout_s)
+    ray.get(ledger("drain"), timeout=timeout_s)
+    for name in {host_of(name, config.shards) for name in engine_names(config.shards)} | {TABLES}:
         ray.kill(actor(data, name), no_restart=True)

@@ -16,11 +16,13 @@ import msgspec
 import numpy as np
 
 from bench import _harness
-from bench._closed_loop import drive, request_bytes
+from bench._answers import WrongAnswers
+from bench._closed_loop import Load, drive, request_bytes
 from bench._pieces import make_pieces
 from bench._server import Server
 from bench._stream_client import exchange
 from bench.workload import CHUNK_ORDERS, Workload
+from router.columns import STATUS_NAMES
 
 STORED_ORDERS = 4 * CHUNK_ORDERS
 ROUND_ORDERS = 16 * CHUNK_ORDERS
@@ -43,6 +45,7 @@ def run(stream_format: str, seconds: float, shards: int) -> dict[str, Any]:
             assert begun.wait(120), "the writer did not start"
             orders = drive(server.address, _gets(workload, server), GET_CONNECTIONS, seconds)
             stock = drive(server.address, _asks(workload, server), AVAILABILITY_CONNECTIONS, seconds)
+            _check(orders, stock)
         finally:
             stop.set()
         rate = rates.get(timeout=300)
@@ -59,6 +62,18 @@ def run(stream_format: str, seconds: float, shards: int) -> dict[str, Any]:
         "shards": shards,
         "conditions": conditions,
     }
+
+
+def _check(orders: Load, stock: Load) -> None:
+    """A fast wrong answer is no result."""
+    for load in (orders, stock):
+        if set(load.statuses) != {200}:
+            raise WrongAnswers(f"Reads were answered {dict(load.statuses)}.")
+    order, items = msgspec.json.decode(orders.first_body), msgspec.json.decode(stock.first_body)["items"]
+    if not order["lines"] or order["status"] not in STATUS_NAMES:
+        raise WrongAnswers(f"This is no order: {orders.first_body[:300]!r}")
+    if len(items) != SKUS_PER_CALL or any(item["available"] != sum(item["nodes"].values()) for item in items):
+        raise WrongAnswers(f"{len(items)} SKUs answered, {SKUS_PER_CALL} asked for, or units that do not add up.")
 
 
 def _write(

@@ -32,15 +32,16 @@ def run(stream_format: str, orders: int, mix: str, shards: int) -> dict[str, Any
     workload, result = Workload(mix), {"bench": f"stream {stream_format} {mix}", "conditions": _harness.conditions()}
     with Server(shards=shards) as server:
         server.load(workload, orders)
-        _warm_up(server, stream_format, mix)
+        _warm_up(server, workload, stream_format, mix, orders)
         result |= measure(server, workload, stream_format, orders)
     return {**result, "shards": shards, "ready_after_s": round(server.ready_after_s, 2)}
 
 
-def _warm_up(server: Server, stream_format: str, mix: str) -> None:
-    """Other orders than those measured; not counted."""
-    pieces = make_pieces(Workload(mix, seed=2), stream_format, WARM_UP_ORDERS // (16 if mix == "b2b" else 1), 0)
-    exchange(server.address, server.key, stream_format, pieces)
+def _warm_up(server: Server, workload: Workload, stream_format: str, mix: str, orders: int) -> None:
+    """Orders after those measured, at the prices of the same tables; not counted."""
+    count = WARM_UP_ORDERS // (16 if mix == "b2b" else 1)
+    first = -(-orders // CHUNK_ORDERS) * CHUNK_ORDERS
+    exchange(server.address, server.key, stream_format, make_pieces(workload, stream_format, count, first))
 
 
 def measure(server: Server, workload: Workload, stream_format: str, orders: int) -> dict[str, Any]:

@@ -12,25 +12,32 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I32, IN_I64, IN_I64_2D, IN_U8, OUT_U8, inlined_rule, kernel
+from kernels.gather_text import put_word
 from kernels.json_write import COMMA, put, put_int, put_piece
 
 Array = npt.NDArray[Any]
 U = np.uint64
 
-ZERO = 0x30
+ZEROS = U(0x3030303030303030)
 
 
 @inlined_rule
 def put_units(out: Array, at: int, units: int) -> int:
-    """Decimal digits; nearly all stock is below 10,000, and unsigned division by a constant is no division."""
-    if units < 0 or units > 9_999:
+    """Decimal digits. Nearly all stock has at most eight of them: they are split in one word, halving it each time."""
+    if units < 0 or units > 99_999_999:
         return int(put_int(out, at, units))
+    digits = (
+        1 + (units > 9) + (units > 99) + (units > 999) + (units > 9_999) + (units > 99_999) + (units > 999_999)
+        + (units > 9_999_999)
+    )  # fmt: skip
     rest = U(units)
-    digits = 1 + (units > 9) + (units > 99) + (units > 999)
-    for place in range(digits - 1, -1, -1):
-        quotient = rest // U(10)
-        out[U(at + place)] = ZERO + (rest - quotient * U(10))
-        rest = quotient
+    fours = rest // U(10_000)
+    fours |= (rest - fours * U(10_000)) << U(32)
+    twos = ((fours * U(10_486)) >> U(20)) & U(0x0000007F_0000007F)  # divided by 100
+    twos |= (fours - twos * U(100)) << U(16)
+    ones = ((twos * U(103)) >> U(10)) & U(0x000F000F_000F000F)  # divided by 10
+    ones |= (twos - ones * U(10)) << U(8)
+    put_word(out, at, (ones | ZEROS) >> U(8 * (8 - digits)))
     return at + digits
 
 

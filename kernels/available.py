@@ -13,22 +13,43 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I32, IN_I64_2D, OUT_I64, OUT_I64_2D, VOID, kernel, rule
-from kernels.ledger_layout import IN_COMPONENTS, IN_NODES, IN_SKUS
-from kernels.plan_greedy import units_at
+from kernels._jit import I64, IN_I32, IN_I64_2D, OUT_I64, OUT_I64_2D, VOID, inlined_rule, kernel, rule
+from kernels.ledger_layout import IN_COMPONENTS, IN_NODES, IN_SKUS, INT64
 
 Array = npt.NDArray[Any]
 
 
-@rule
-def may_ship(node: int, channel: int, zone: int, channel_nodes: Array, ship_nodes: Array) -> int:
-    """1 when the node serves the channel and has a lane to the zone; a channel or zone of -1 masks nothing."""
-    bits = -1
+@inlined_rule
+def open_word(
+    word: int, goods_class: int, channel: int, zone: int, channel_nodes: Array, ship_nodes: Array, active_nodes: Array,
+    goods_nodes: Array,
+) -> int:  # fmt: skip
+    """Of 32 nodes, those that may ship such goods to such an order; a channel or zone of -1 masks nothing."""
+    bits = active_nodes[0, word] & goods_nodes[goods_class, word]
     if channel >= 0:
-        bits &= channel_nodes[channel, node >> 5]
+        bits &= channel_nodes[channel, word]
     if zone >= 0:
-        bits &= ship_nodes[zone, node >> 5]
-    return bits >> (node & 31) & 1
+        bits &= ship_nodes[zone, word]
+    return int(bits)
+
+
+@inlined_rule
+def units_of(
+    sku: int, goods_class: int, row: int, channel: int, zone: int, nodes: Array, channel_nodes: Array,
+    ship_nodes: Array, active_nodes: Array, goods_nodes: Array, available: Array, per_node: Array,
+) -> int:  # fmt: skip
+    """Fill per_node[row] for a SKU that is no bundle, as nearly all are; returns the units in all."""
+    units, count, bits = INT64(0), nodes.shape[0], INT64(0)
+    for node in range(count):
+        if node & 31 == 0:
+            bits = open_word(
+                node >> 5, goods_class, channel, zone, channel_nodes, ship_nodes, active_nodes, goods_nodes
+            )  # fmt: skip
+        has = max(available[sku, node] - nodes[node].safety_units, 0) * (bits & 1)
+        per_node[row, node] = has
+        units += has
+        bits >>= 1
+    return int(units)
 
 
 @rule
@@ -37,15 +58,17 @@ def add_units(
     ship_nodes: Array, active_nodes: Array, goods_nodes: Array, available: Array, per_node: Array,
 ) -> int:  # fmt: skip
     """Lower per_node[row] to what the component allows; returns how many of it there are in all."""
-    units = 0
+    units, bits = INT64(0), INT64(0)
     for node in range(nodes.shape[0]):
-        has = 0
-        open_ = active_nodes[0, node >> 5] >> (node & 31) & 1
-        if open_ and may_ship(node, channel, zone, channel_nodes, ship_nodes):
-            has = units_at(sku, node, goods_class, available, nodes, goods_nodes)
-        units += has
+        if node & 31 == 0:
+            bits = open_word(
+                node >> 5, goods_class, channel, zone, channel_nodes, ship_nodes, active_nodes, goods_nodes
+            )  # fmt: skip
+        has = max(available[sku, node] - nodes[node].safety_units, 0) * (bits & 1)
         per_node[row, node] = min(per_node[row, node], has // qty)
-    return units // qty
+        units += has
+        bits >>= 1
+    return int(units // qty)
 
 
 @kernel(
@@ -71,13 +94,14 @@ def available(
     most = 1 << 62
     for row in range(sku.shape[0]):
         entry = skus[sku[row]]
-        total[row] = most
-        per_node[row, :] = most
         if entry.first == entry.last:
-            total[row] = add_units(
-                sku[row], entry.goods_class, 1, row, channel, zone, nodes, channel_nodes, ship_nodes, active_nodes,
+            total[row] = units_of(
+                sku[row], entry.goods_class, row, channel, zone, nodes, channel_nodes, ship_nodes, active_nodes,
                 goods_nodes, units, per_node,
             )  # fmt: skip
+            continue
+        total[row] = most
+        per_node[row, :] = most
         for part in range(entry.first, entry.last):
             component = components[part]
             found = add_units(

@@ -16,6 +16,9 @@ from router.shard import Admitted
 U64 = npt.NDArray[np.uint64]
 _ROW_MASK = np.uint64(0xFFFF)
 _ROW_BITS = np.uint64(16)
+_SMALL_ROWS = 1_024  # so few are moved fastest by one call
+_SAME = ("status", "total_minor", "discount_minor", "tax_minor", "shipping_minor", "promise_day", "twin", "lines")
+_ANSWERED = {*_SAME, "parcels", "reasons", "reason_line", "fingerprint"}
 
 
 class Recall(Protocol):
@@ -47,14 +50,28 @@ def acknowledge(
     for sequence in np.unique(sequences):
         chosen = np.flatnonzero(sequences == sequence)
         at, rows = repeated[chosen], (reference[chosen] & _ROW_MASK).astype(np.int64)
-        known, decided = recall.orders(int(sequence))
-        again = first_answers(int(sequence), known, decided).take(pa.array(rows))
-        same = numbers(known, "fingerprint")[rows] == admitted.fingerprint[at]
+        known, decided = (_rows_of(batch, rows) for batch in recall.orders(int(sequence)))
+        again = first_answers(int(sequence), known, decided, rows)
+        same = numbers(known, "fingerprint") == admitted.fingerprint[at]
         retried = _first_of_each(rows) if sequence == first_sequence else np.zeros(len(rows), bool)
         pieces.append(_marked_repeats(again, same, retried))
         place.append(at)
-    joined = pa.concat_batches(pieces)
-    return select(joined, np.argsort(np.concatenate(place), kind="stable"))
+    return _in_place(pa.concat_batches(pieces), np.concatenate(place))
+
+
+def _rows_of(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """A few rows of a record, as far as answers are made from them."""
+    return batch.select([name for name in batch.schema.names if name in _ANSWERED]).take(pa.array(rows))
+
+
+def _in_place(answers: pa.RecordBatch, place: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """ACK rows where they belong. Numbers are gathered; lines, nested twice, are copied in the runs they stand in."""
+    order = np.argsort(place, kind="stable")
+    if len(order) < _SMALL_ROWS:
+        return answers.take(pa.array(order))
+    columns: dict[str, Any] = {name: numbers(answers, name)[order] for name in ACK.names if name != "lines"}
+    lines = select(answers.select(["lines"]), order)
+    return record_batch(ACK, {**columns, "lines": lines.column("lines")})
 
 
 def _first_of_each(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -64,12 +81,16 @@ def _first_of_each(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return first
 
 
-def first_answers(sequence: int, admitted: pa.RecordBatch, outcome: pa.RecordBatch) -> pa.RecordBatch:
-    """ACK rows of the orders of one sequence, as they were decided."""
+def first_answers(
+    sequence: int,
+    admitted: pa.RecordBatch,
+    outcome: pa.RecordBatch,
+    rows: npt.NDArray[np.int64] | None = None,
+) -> pa.RecordBatch:
+    """ACK rows of orders of one sequence as they were decided: of all of them, or of those of the ``rows`` given."""
     count = admitted.num_rows
     parcels, _ = list_parts(outcome.column("parcels"))
-    same = ("status", "total_minor", "discount_minor", "tax_minor", "shipping_minor", "promise_day", "twin", "lines")
-    columns: dict[str, Any] = {name: outcome.column(name) for name in same}
+    columns: dict[str, Any] = {name: outcome.column(name) for name in _SAME}
     return record_batch(
         ACK,
         {
@@ -79,7 +100,7 @@ def first_answers(sequence: int, admitted: pa.RecordBatch, outcome: pa.RecordBat
             "duplicate": np.zeros(count, np.uint8),
             "parcels": np.diff(parcels),
             "sequence": np.full(count, sequence, np.int64),
-            "row": np.arange(count, dtype=np.int32),
+            "row": (np.arange(count) if rows is None else rows).astype(np.int32),
         },
     )
 

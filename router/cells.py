@@ -27,7 +27,7 @@ ACCOUNTS = ("available", "held", "allocated", "shipped", "received")
 SHOWN = ("available", "held", "allocated")
 _HEADER_WORDS = 8
 _LOCK, _SEQUENCE, _SKUS, _NODES = range(4)  # words of the header; _SEQUENCE is one more than the sequence, 0 = none
-_READ_TRIES = 10_000
+_READ_TRIES = 300  # a few milliseconds
 _RETRY_MS = 20
 _MIN_SKUS, _MIN_NODES = 64, 8
 

@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     requests_per_second_max: int = 0  # per key, 0 = no limit
     header_timeout_ms: int = 10_000
     body_idle_timeout_ms: int = 30_000  # no byte for this long ends a request body
-    answers_memory_bytes: int = 8 << 20  # answers a stream's client has not read yet, kept in memory
+    answers_memory_bytes: int = 32 << 20  # answers a stream's client has not read yet, kept in memory
     answers_bytes_max: int = 4 << 30  # the same in all, with a temporary file; then the stream is ended
 
     def __post_init__(self) -> None:

@@ -11,12 +11,20 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from router.arrow_rows import ArrowRows
+
 _OBJECTS = ("customer", "ship_to", "bill_to", "payment", "shipping")
 
 
 def document_of(documents: pa.RecordBatch, row: int) -> dict[str, Any] | None:
     """The document in one row, in the JSON form of an order; None where it was erased."""
-    given = {name: value for name, value in documents.slice(row, 1).to_pylist()[0].items() if value is not None}
+    return document_in(ArrowRows(documents), row)
+
+
+def document_in(documents: ArrowRows, row: int) -> dict[str, Any] | None:
+    """The same of a batch that was opened before."""
+    cells = ((name, documents.value(name, row)) for name in documents.names)
+    given = {name: value for name, value in cells if value is not None}
     if not given:
         return None
     line = given.pop("json", None)

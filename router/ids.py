@@ -59,7 +59,9 @@ def hash_strings(key: U64, array: pa.StringArray) -> tuple[U64, U64]:
 
 def hash_text(key: U64, text: str) -> tuple[int, int]:
     """(hi, lo) of one string, equal to what :func:`hash_strings` gives."""
-    hi, lo = hash_strings(key, pa.array([text], pa.string()))
+    raw = text.encode()
+    hi, lo = np.empty(1, np.uint64), np.empty(1, np.uint64)
+    hash_ids(key, np.array([0, len(raw)], np.int32), np.frombuffer(raw, np.uint8) if raw else _NO_TEXT, hi, lo)
     return int(hi[0]), int(lo[0])
 
 

@@ -30,7 +30,7 @@ _ROWS_PER_SEGMENT = SEGMENT_SLOTS * 3 // 8  # segments are 3/8 to 3/4 full; more
 _ROWS_STEP = 1 << 16  # memory is taken in steps that cost a millisecond or less
 _SEGMENTS_STEP = 64
 _RESTORE_ROWS = 1 << 18
-_READ_TRIES = 2_000  # some milliseconds
+_READ_TRIES = 300  # a few milliseconds
 _RETRY_MS = 5
 
 _COLUMNS: dict[str, type[np.unsignedinteger]] = {

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import pyarrow as pa
 import xxhash
 
+from router.arrow_rows import ArrowRows
 from router.columns import ADMITTED, CLAIMS, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME
 from router.errors import Damaged, RouterError
 from router.ports import Bytes
@@ -95,6 +96,7 @@ class Record:
     batch_number: int
     messages: list[memoryview]
     chain: int
+    opened: list[ArrowRows] = field(default_factory=list, compare=False, repr=False)  # by ``rows_of``, once
 
 
 def frame(
@@ -215,6 +217,15 @@ def read_documents(record: Record) -> pa.RecordBatch:
     assert record.kind is Kind.DOCUMENTS
     with pa.ipc.open_stream(pa.py_buffer(record.messages[0])) as stream:
         return stream.read_next_batch()
+
+
+def rows_of(record: Record) -> ArrowRows:
+    """Single rows of the first message; opened once, kept as long as the record."""
+    if not record.opened:
+        documents = record.kind is Kind.DOCUMENTS
+        batch = read_documents(record) if documents else read_batch(record, 0, SCHEMAS[record.kind][0])
+        record.opened.append(ArrowRows(batch))
+    return record.opened[0]
 
 
 def chain_of(raw: Bytes) -> int:

@@ -77,4 +77,3 @@ def merge_answers(wire: WireBatch, parts: list[Part], answers: list[U8]) -> Deci
         shard_of_row[part.rows] = part.shard
     together = pa.concat_batches(batches).take(pa.array(np.argsort(place, kind="stable")))
     return Decided(together, shard_of_row)
-

@@ -170,12 +170,14 @@ class Router:
             tree += parents.get(number, [])
         return tree
 
-    def gateway(self) -> int:
-        """Process id of the gateway."""
-        (number,) = [
-            number for number in self.processes() if b"actors.gateway.main" in _proc(number, "cmdline").split(b"\0")
-        ]
-        return number
+    def gateways(self) -> dict[str, int]:
+        """Process ids of the gateway that listens, "front", and of the one that takes order streams, "streams"."""
+        commands = {number: _proc(number, "cmdline").split(b"\0") for number in self.processes()}
+        return {
+            "front" if b"--port" in command else "streams": number
+            for number, command in commands.items()
+            if b"actors.gateway.main" in command
+        }
 
     def terminate(self) -> None:
         """SIGTERM, once; what ran just before is kept for those who look whether anything stayed."""

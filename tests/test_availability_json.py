@@ -11,7 +11,10 @@ from router.availability_text import AvailabilityText
 from tests.reference.availability_json import availability_json
 
 NAMES = ["A", "SKU-1", 'quo"te', "back\\slash", "ümlaut", "日本", "tab\t", "x" * 40, "nul\x00"]
-NUMBERS = [0, 1, 9, 10, 99, 100, -1, -10, 12345678901, 2**63 - 1, -(2**63) + 1, 10**18, 10**18 - 1]
+NUMBERS = [
+    *(10**digits + more for digits in range(19) for more in (-1, 0, 1)),
+    *(-1, -10, 12345, 7_050_301, 90_807_060, 12345678901, 2**63 - 1, -(2**63) + 1),
+]
 
 
 def test_text_equals_the_twin_on_random_rows() -> None:
@@ -20,7 +23,7 @@ def test_text_equals_the_twin_on_random_rows() -> None:
         skus = draw.sample(NAMES, draw.randint(1, len(NAMES)))
         nodes = draw.sample(NAMES, draw.randint(0, 5))
         asked = [draw.randrange(len(skus)) for _ in range(draw.randint(0, 6))]
-        total = [draw.choice(NUMBERS) for _ in asked]
+        total = [draw.choice([*NUMBERS, draw.randrange(10**9)]) for _ in asked]
         units = [[draw.choice(NUMBERS) for _ in nodes] for _ in asked]
         text = AvailabilityText(skus, nodes).encode(
             3,

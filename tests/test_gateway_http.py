@@ -203,6 +203,29 @@ def test_orders_that_arrive_together_are_decided_together(lab: Lab) -> None:
     assert len(lab.backend.batches) <= 4, "two batches in flight, the rest waited together"
 
 
+@pytest.mark.parametrize("lab", [{"linger_ms": 500}], indirect=True)
+def test_clients_that_ask_again_at_once_share_two_batches_of_equal_size(lab: Lab) -> None:
+    lab.backend.before = lambda *_: asyncio.sleep(0.02)
+
+    def ask_often(client: int) -> None:
+        for turn in range(8):
+            assert lab.ask("POST", "/v1/orders", order(f"o{client}-{turn}"), **JSON)[0] == 200
+
+    with ThreadPoolExecutor(12) as clients:
+        list(clients.map(ask_often, range(12)))
+    sizes = [rows for _, _, rows in lab.backend.batches]
+    settled = sizes[len(sizes) // 2 : -4]
+    assert sum(sizes) == 96 and settled and set(settled) <= {5, 6, 7}, sizes
+
+
+@pytest.mark.parametrize("lab", [{"linger_ms": 2_000}], indirect=True)
+def test_a_client_that_is_alone_waits_for_nobody(lab: Lab) -> None:
+    began = time.monotonic()
+    for turn in range(5):
+        assert lab.ask("POST", "/v1/orders", order(f"o{turn}"), **JSON)[0] == 200
+    assert time.monotonic() - began < 1.5
+
+
 def test_one_bad_order_does_not_disturb_those_decided_with_it(lab: Lab) -> None:
     with ThreadPoolExecutor(20) as clients:
         bodies = [b"{broken" if i % 4 == 0 else order(f"o{i}") for i in range(20)]

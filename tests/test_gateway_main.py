@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -35,9 +37,11 @@ time.sleep(60)
 
 
 @pytest.fixture
-def folder(tmp_path: pathlib.Path) -> pathlib.Path:
-    DataFolder(tmp_path).create(Config())
-    return tmp_path
+def folder(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    data = DataFolder(tmp_path)
+    data.create(Config())
+    yield tmp_path
+    shutil.rmtree(data.shared, ignore_errors=True)
 
 
 def test_sigterm_answers_what_is_due_and_exits_0(folder: pathlib.Path) -> None:

@@ -6,6 +6,7 @@ import json
 import pathlib
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -179,6 +180,27 @@ def test_availability_counts_units_by_node_and_lists_unknown_skus(lab: Lab) -> N
     send(lab, "a", lines=[{"sku": "B", "qty": 3}])
     answer = json.loads(lab.ask("POST", "/v1/availability", b'{"skus":["B"]}', **JSON)[2])
     assert (answer["items"][0]["available"], answer["sequence"] > before) == (4, True)
+
+
+def test_reads_wait_for_an_owner_that_was_interrupted_in_the_middle_of_a_change(lab: Lab) -> None:
+    send(lab, "a")
+    cells, indexes = lab.backend._ledger.path.engine.cells, [path.engine.index for path in lab.backend._paths]
+    for _ in range(2):  # the second availability request is answered without a request object
+        for owner in (cells._lock, *indexes):
+            owner.begin_write()
+            threading.Timer(0.08, owner.end_write).start()
+        assert get(lab, "/v1/orders/a")["status"] == "allocated"
+        cells._lock.begin_write()
+        threading.Timer(0.08, cells._lock.end_write).start()
+        assert lab.ask("POST", "/v1/availability", b'{"skus":["A"]}', **JSON)[0] == 200
+
+
+def test_a_read_of_an_owner_that_recovers_for_long_is_told_to_come_back(lab: Lab) -> None:
+    lab.backend._ledger.path.engine.cells._lock.begin_write()
+    for _ in range(2):
+        problem = lab.problem("POST", "/v1/availability", b'{"skus":["A"]}', **JSON)
+        assert (problem["status"], problem["code"]) == (503, "shard_unavailable") and problem["retry_after"]
+    lab.backend._ledger.path.engine.cells._lock.end_write()
 
 
 @pytest.mark.parametrize(

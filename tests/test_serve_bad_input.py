@@ -23,7 +23,6 @@ from tests.serve_fixture import (
     NDJSON,
     Router,
     chunk,
-    is_alive,
     lines_of,
     memory_kb,
     ndjson,
@@ -65,10 +64,10 @@ def _goes_on(router: Router, numbers: Iterator[int], request: pytest.FixtureRequ
     if "ended" in request.fixturenames:  # it was stopped
         yield
         return
-    gateway = router.gateway()
+    gateways = router.gateways()
     yield
     assert router.json("POST", "/v1/orders", order(f"after-{next(numbers)}"))["status"] == "allocated"
-    assert is_alive(gateway), "the gateway was restarted"
+    assert router.gateways() == gateways, "a gateway was restarted"
 
 
 def line(order_id: str, **members: Any) -> bytes:
@@ -157,7 +156,7 @@ def test_unknown_fields_are_kept_with_the_order(router: Router) -> None:
 
 
 def test_a_line_of_a_gigabyte_is_refused_and_never_held(router: Router) -> None:
-    gateway, piece = router.gateway(), chunk(b"x" * (1 << 20))
+    gateway, piece = router.gateways()["streams"], chunk(b"x" * (1 << 20))
     before_kb = memory_kb(gateway, "VmRSS")
     reset_peak(gateway)
     client = router.open_stream()
@@ -373,7 +372,7 @@ def test_a_client_that_sends_thirty_megabytes_before_it_reads_does_not_deadlock(
     count = 90_000
     body = ndjson([order(f"whole-{number}", sku=f"SKU-{number % 60:02d}") for number in range(count)])
     assert len(body) > 30 << 20
-    gateway = router.gateway()
+    gateway = router.gateways()["streams"]
     before_kb = memory_kb(gateway, "VmRSS")
     reset_peak(gateway)
     headers = {"Authorization": f"Bearer {router.key('admin')}", "Content-Type": NDJSON}

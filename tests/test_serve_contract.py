@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import pathlib
 import re
+import signal
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -436,6 +438,8 @@ def test_metrics_are_prometheus_and_count_what_happened(router: Router) -> None:
     families = {family.name: family for family in text_string_to_metric_families(body.decode())}
     orders = sum(sample.value for sample in families["router_ingest_orders"].samples if sample.name.endswith("_total"))
     assert orders > 5_000
+    routes = {sample.labels["route"] for sample in families["router_requests"].samples if "route" in sample.labels}
+    assert {"/v1/orders", "/v1/orders/stream"} <= routes, "those of the process that serves streams are counted too"
     assert {"router_requests", "router_duplicates", "router_events", "router_open_connections"} <= set(families)
     labels = {text for family in families.values() for sample in family.samples for text in sample.labels.values()}
     assert not [text for text in labels if "talk-" in text or "page-" in text], "no label names an order"
@@ -468,6 +472,18 @@ def test_everything_listens_on_loopback_only(router: Router) -> None:
                 listening.append(fields[1])
                 assert fields[1].split(":")[0] in loopback, listening
     assert len(listening) > 1, "the gateway and Ray listen"
+
+
+def test_a_killed_stream_gateway_is_replaced_while_reads_and_waiting_streams_go_on(router: Router) -> None:
+    before = router.gateways()
+    router.json("POST", "/v1/orders", order("before-kill"))
+    os.kill(before["streams"], signal.SIGKILL)
+    until(lambda: not is_alive(before["streams"]), "it is dead")
+    assert router.json("GET", "/v1/orders/before-kill")["status"] == "allocated"
+    answers = rows_of(router.stream(ndjson([order(f"heir-{number}") for number in range(50)])))
+    assert [answer["status"] for answer in answers] == ["allocated"] * 50
+    after = router.gateways()
+    assert after["front"] == before["front"] and after["streams"] != before["streams"]
 
 
 def test_a_second_serve_on_the_same_folder_is_refused_in_words(router: Router) -> None:

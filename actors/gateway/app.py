@@ -16,7 +16,8 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.auth import KeyRing
 from actors.gateway.core import Core
 from actors.gateway.limits import GatewayServer
-from actors.gateway.problems import SERVER_NAME, Problem, json_response
+from actors.gateway.problems import SERVER_NAME, Problem, forbidden, json_response
+from actors.gateway.quick import QuickDesk, QuickServer
 from actors.gateway.routes import EVERYBODY, JSON, WATCHERS, Route, RouteTable
 from router.errors import Retryable
 
@@ -43,13 +44,22 @@ class Gateway:
 
     def server(self) -> GatewayServer:
         """The aiohttp server; must be made inside the running loop."""
-        server = GatewayServer(self.handle, self._core.config.limits)
-        metrics = self._core.metrics
+        limits, metrics = self._core.config.limits, self._core.metrics
+        desk = QuickDesk(self.table, self._keys, limits, metrics, self._core.log)
+        server = QuickServer(self.handle, limits, desk)
         metrics.gauge("router_open_connections", "Client connections", lambda: server.connection_count)
         metrics.gauge(
             "router_connections_refused", "Connections refused since the start", lambda: server.refused_connections
         )
         return server
+
+    def admits(self, authorization: str | None) -> bool:
+        """Whether a request with this header is let in; takes it from the rate of its key."""
+        try:
+            self._keys.authenticate(authorization)
+        except Problem:
+            return False
+        return True
 
     async def handle(self, request: BaseRequest) -> web.StreamResponse:
         path = request.raw_path
@@ -63,7 +73,7 @@ class Gateway:
             if route.roles is not None:
                 key = self._keys.authenticate(request.headers.get("Authorization"))
                 if key.role not in route.roles:
-                    raise _forbidden(key.role, route)
+                    raise forbidden(key.role, route.roles)
             response = await route.handler(request, parameters)
         except Problem as problem:
             response = self._answer_problem(problem)
@@ -132,7 +142,9 @@ class Gateway:
 
     async def _metrics(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Server": SERVER_NAME}
-        return web.Response(body=self._core.metrics.render(), headers=headers)
+        siblings = self._core.siblings
+        others = [] if siblings is None else await siblings.counted()
+        return web.Response(body=self._core.metrics.render(others), headers=headers)
 
     async def _openapi(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         if not self._document:
@@ -140,9 +152,3 @@ class Gateway:
 
             self._document = orjson.dumps(document(self.table.routes, self._core.version))
         return json_response(self._document)
-
-
-def _forbidden(role: str, route: Route) -> Problem:
-    assert route.roles is not None
-    allowed = sorted(route.roles)
-    return Problem("forbidden", f"Role {role!r} may not do this; it takes {', '.join(allowed)}.", roles=allowed)

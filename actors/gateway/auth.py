@@ -27,6 +27,13 @@ class Key:
     filled_at: float = field(default=float("-inf"))
 
 
+def bearer_digest(authorization: str | None) -> bytes | None:
+    """Digest of the key in an ``Authorization`` header; None when there is none."""
+    if authorization is None or authorization[:7].lower() != "bearer ":
+        return None
+    return digest_of(authorization[7:].strip().encode("utf-8", "surrogateescape"))
+
+
 class KeyRing:
     """The keys of a data folder, read again whenever the file has changed."""
 
@@ -47,13 +54,17 @@ class KeyRing:
 
     def authenticate(self, authorization: str | None) -> Key:
         """The key of an ``Authorization`` header; raises Problem 401."""
+        digest = bearer_digest(authorization)
+        if digest is None:
+            raise Problem("unauthorized", "Send the header 'Authorization: Bearer KEY'.")
+        return self.key_of(digest)
+
+    def key_of(self, digest: bytes) -> Key:
+        """The key with this digest, one request of its rate taken; raises Problem 401 or 429."""
         now = self._clock()
         if now - self._looked_at > RELOAD_INTERVAL_S:
             self._looked_at = now
             self._reload()
-        if authorization is None or authorization[:7].lower() != "bearer ":
-            raise Problem("unauthorized", "Send the header 'Authorization: Bearer KEY'.")
-        digest = digest_of(authorization[7:].strip().encode("utf-8", "surrogateescape"))
         key = self._keys.get(digest)
         if key is None or not hmac.compare_digest(key.digest, digest):
             raise Problem(

@@ -13,6 +13,7 @@ from actors.gateway.lanes import RETRY_DEADLINE_S, Lane
 from actors.gateway.logs import JsonLog
 from actors.gateway.metrics import Metrics
 from actors.gateway.reference import LOOK_EVERY_S, Reference
+from actors.gateway.siblings import Siblings
 from router.config import Config
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Core:
         self.log = log
         self.spool_folder = spool_folder
         self.metrics = Metrics(version)
+        self.siblings: Siblings | None = None  # the other gateway processes, where there are some
         self.worker = Worker("codec")  # decodes and encodes batches of streams
         self.reading = Worker("reading")  # searches and follows logs
         incarnation = secrets.randbits(63)  # batch ids of another life of this gateway must never be met again

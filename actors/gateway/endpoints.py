@@ -47,6 +47,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[RecordSource]) -> 
 
 def _writing(core: Core) -> list[Route]:
     acknowledgement, result = shapes.Acknowledgement, shapes.EventResult
+    orders = OrderEndpoint(core)
     return [
         Route(
             "PUT", "/v1/tables/{table}", TableEndpoint(core).put, OPERATORS,
@@ -59,9 +60,10 @@ def _writing(core: Core) -> list[Route]:
             {NDJSON: shapes.MovementResult}, {NDJSON: shapes.Movement}, problems=("shard_unavailable",),
         ),
         Route(
-            "POST", "/v1/orders", OrderEndpoint(core).post, SELLERS, "Decide one order",
+            "POST", "/v1/orders", orders.post, SELLERS, "Decide one order",
             {JSON: acknowledgement}, {JSON: shapes.Order},
             problems=("bad_json", "order_rejected", "id_conflict", "overloaded", "shard_unavailable"),
+            quick=orders.take,
         ),
         Route(
             "POST", "/v1/orders/stream", StreamEndpoint(core).post, SELLERS,
@@ -107,6 +109,7 @@ def _promising(promises: PromiseEndpoint) -> list[Route]:
         Route(
             "POST", "/v1/availability", promises.availability, READERS, "Units available to promise, by SKU and node",
             {JSON: shapes.Availability}, {JSON: shapes.AvailabilityAsked}, problems=("bad_json", "shard_unavailable"),
+            quick=promises.take,
         ),
         Route(
             "POST", "/v1/quotes", promises.quotes, READERS, "What would be decided now; takes nothing",

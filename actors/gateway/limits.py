@@ -7,6 +7,7 @@ down its writing side, and answers protocol faults as text; this protocol class 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -23,17 +24,22 @@ LINGERING_S = 2.0  # after an answer that came before the end of its body, so th
 READ_BUFFER_BYTES = 1 << 20  # a body is read ahead up to twice this
 PROGRESS_BYTES = 1024  # a body that is not a stream must bring as much within each idle deadline
 
+# Offers a connection and the first bytes of a request to another process; True when that process has taken it over.
+PassOn = Callable[[asyncio.BaseTransport, bytes], bool]
+
 
 class GatewayProtocol(RequestHandler):
     """One client connection."""
 
-    __slots__ = ("_head_deadline", "_head_timeout_s", "body_truncated")
+    __slots__ = ("_head_deadline", "_head_timeout_s", "_is_fresh", "body_truncated", "first_bytes")
 
     def __init__(self, manager: GatewayServer, head_timeout_s: float, **options: Any) -> None:
         super().__init__(manager, **options)
         self._head_timeout_s = head_timeout_s
         self._head_deadline: asyncio.TimerHandle | None = None
+        self._is_fresh = True  # nothing was received yet
         self.body_truncated = False
+        self.first_bytes = b""  # received by the process that passed this connection on
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -46,12 +52,18 @@ class GatewayProtocol(RequestHandler):
             self.force_close()
             return
         self._start_head_deadline()
+        if self.first_bytes:
+            self.data_received(self.first_bytes)
+            self.first_bytes = b""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_between_requests() and self._pass_on(data):
+            return
+        self._is_fresh = False
         heads = self._request_count
         super().data_received(data)
         if self._request_count != heads:
@@ -60,6 +72,22 @@ class GatewayProtocol(RequestHandler):
                 self._end_body()  # the fault lies in the body that is being read
         elif self._waiter is not None and self._head_deadline is None and data:
             self._start_head_deadline()  # the first bytes of a next request on a kept-alive connection
+
+    def _is_between_requests(self) -> bool:
+        """Whether the next byte is certainly the first of a request."""
+        return self._is_fresh
+
+    def _pass_on(self, data: bytes) -> bool:
+        """Give the connection to another process if that takes it; this one's descriptor is closed."""
+        manager, transport = self._manager, self.transport
+        assert isinstance(manager, GatewayServer)
+        if manager.pass_on is None or transport is None or transport.get_write_buffer_size():
+            return False
+        if not manager.pass_on(transport, data):
+            return False
+        self._stop_head_deadline()
+        self.force_close()
+        return True
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client will send no more; what it asked for so far is still answered."""
@@ -98,6 +126,8 @@ class GatewayProtocol(RequestHandler):
 
     def _close_when_answered(self) -> None:
         """Close after the last request that was sent before the client shut down its side."""
+        if self.transport is None:
+            return
         if self._is_idle():
             self.force_close()
         elif self._messages or self._current_request is None:
@@ -133,6 +163,7 @@ class GatewayServer(web.Server):
         )
         self._limits = limits
         self.refused_connections = 0
+        self.pass_on: PassOn | None = None
         self.full_answer = raw_response(
             Problem(
                 "connections_limit",
@@ -148,7 +179,7 @@ class GatewayServer(web.Server):
     def connection_count(self) -> int:
         return len(self._connections)
 
-    def __call__(self) -> RequestHandler:
+    def __call__(self) -> GatewayProtocol:
         return GatewayProtocol(self, self._limits.header_timeout_ms / 1000, loop=self._loop, **self._kwargs)
 
 

@@ -2,6 +2,8 @@
 
 Started and restarted by ``serve``; it never outlives its supervisor and holds nothing that must survive.
 SIGTERM drains: no new connection, streams may end by themselves for a while, then are ended with a problem.
+With ``--streams-to`` it passes order streams on to another one, which was started with ``--streams-from``
+instead of a port (``handover.py``).
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
-import gc
 import os
 import pathlib
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -27,16 +29,19 @@ from actors.gateway.auth import KeyRing
 from actors.gateway.backend import Backend
 from actors.gateway.core import Core
 from actors.gateway.endpoints import routes_of
+from actors.gateway.handover import StreamReceiver, StreamSender
 from actors.gateway.logs import JsonLog
 from actors.gateway.problems import Problem
 from actors.gateway.readers import log_sources
 from actors.gateway.reference import Reference
-from actors.heap import keep_freed_memory
+from actors.gateway.siblings import Siblings
+from actors.heap import keep_freed_memory, settle
 from router.config import Config, load_config
 from router.queries import RecordSource
 
 DRAIN_S = 10.0  # streams that have not ended by then are ended
 FINISH_S = 15.0  # then their last answers have this long
+STREAMS_NICENESS = 5  # so that the gateway that reads wait for gets the processor at once
 SWITCH_INTERVAL_S = 0.0005  # the event loop gets the interpreter back from a decoding thread after this
 PR_SET_PDEATHSIG = 1
 VERSION = metadata.version("order-router")
@@ -59,11 +64,15 @@ def build(
 
 
 class Service:
-    """A listening gateway."""
+    """A gateway with a way in: a port, a link from another gateway, or both."""
 
-    def __init__(self, gateway: Gateway, core: Core) -> None:
+    def __init__(self, gateway: Gateway, core: Core, streams_to: socket.socket | None = None) -> None:
         self._core = core
-        self._runner = web.ServerRunner(gateway.server())
+        self._server = gateway.server()
+        if streams_to is not None:
+            self._server.pass_on = StreamSender(streams_to, gateway.admits).pass_on
+        self._runner = web.ServerRunner(self._server)
+        self._receiver: StreamReceiver | None = None
         self.port = 0
 
     async def listen(self, host: str, port: int, reuse_port: bool = False) -> None:
@@ -72,9 +81,16 @@ class Service:
         await site.start()
         self.port = self._runner.addresses[0][1]
 
+    async def receive(self, link: socket.socket) -> None:
+        """Serve the connections that another gateway passes on."""
+        await self._runner.setup()
+        self._receiver = StreamReceiver(link, self._server)
+        self._receiver.start()
+
     async def drain(self, patience_s: float = DRAIN_S) -> None:
         """Stop accepting, let streams end, end the others, finish what is in flight."""
         self._core.draining.set()
+        self._server.pass_on = None  # the other one drains too
         for site in self._runner.sites:
             await site.stop()
         deadline = time.monotonic() + patience_s
@@ -88,6 +104,8 @@ class Service:
         while self._core.streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         await self._core.finish(FINISH_S)
+        if self._receiver is not None:
+            self._receiver.stop()
         await self._runner.cleanup()
         self._core.close()
 
@@ -95,10 +113,17 @@ class Service:
 async def serve(arguments: argparse.Namespace, backend: Backend, config: Config) -> None:
     log = JsonLog()
     gateway, core = build(backend, arguments.data, config, log)
-    service = Service(gateway, core)
-    await service.listen(arguments.host, arguments.port, reuse_port=config.gateways > 1)
-    log.write("info", "listening", host=arguments.host, port=service.port, pid=os.getpid())
-    gc.freeze()  # what was made at the start stays; later collections need not look at it
+    core.siblings = Siblings(DataFolder(arguments.data).gateways, core.metrics)
+    await core.siblings.start()
+    service = Service(gateway, core, _link(arguments.streams_to))
+    link = _link(arguments.streams_from)
+    if link is None:
+        await service.listen(arguments.host, arguments.port, reuse_port=config.gateways > 1)
+        log.write("info", "listening", host=arguments.host, port=service.port, pid=os.getpid())
+    else:
+        await service.receive(link)
+        log.write("info", "receiving", pid=os.getpid())
+    settle()  # what was made at the start stays; later collections need not look at it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -106,6 +131,12 @@ async def serve(arguments: argparse.Namespace, backend: Backend, config: Config)
     await stop.wait()
     log.write("info", "draining", pid=os.getpid())
     await service.drain()
+    core.siblings.close()
+
+
+def _link(descriptor: int | None) -> socket.socket | None:
+    """One end of a link that ``serve`` made."""
+    return None if descriptor is None else socket.socket(fileno=descriptor)
 
 
 def die_with_parent() -> None:
@@ -120,7 +151,10 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m actors.gateway.main", description="One HTTP gateway of a router.")
     made.add_argument("--data", type=pathlib.Path, required=True, help="data folder")
     made.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    made.add_argument("--port", type=int, required=True, help="port to listen on")
+    way_in = made.add_mutually_exclusive_group(required=True)
+    way_in.add_argument("--port", type=int, help="port to listen on")
+    way_in.add_argument("--streams-from", type=int, metavar="FD", help="link that order streams come from")
+    made.add_argument("--streams-to", type=int, metavar="FD", help="link to the gateway that takes order streams")
     made.add_argument("--ray-address", required=True, help="address of the Ray cluster that runs shards and ledger")
     made.add_argument("--config", type=pathlib.Path, help="JSON configuration, complete, as serve writes it")
     made.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="event loop")
@@ -130,6 +164,8 @@ def parser() -> argparse.ArgumentParser:
 def main(given: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(given)
     die_with_parent()
+    if arguments.streams_from is not None:
+        os.nice(STREAMS_NICENESS)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     keep_freed_memory()
     config = load_config(arguments.config.read_bytes()) if arguments.config else Config()

@@ -1,13 +1,14 @@
-"""Prometheus metrics of one gateway process. Labels are few and fixed; counters move once a batch."""
+"""Prometheus metrics of a gateway process. Labels are few and fixed; counters move once a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from actors.gateway.metric_sums import Family, families_of, text_of
 from router.reasons import REASONS
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
@@ -79,5 +80,10 @@ class Metrics:
         for number, count in counts.items():
             self.reasons.labels(REASONS[number].code).inc(count)
 
-    def render(self) -> bytes:
-        return prometheus.generate_latest(self.registry)
+    def families(self) -> list[Family]:
+        """What this process has counted."""
+        return families_of(self.registry)
+
+    def render(self, others: Sequence[list[Family]]) -> bytes:
+        """Prometheus text of this process and others together."""
+        return text_of([self.families(), *others])

@@ -1,14 +1,17 @@
 """``POST /v1/orders``: one order, one acknowledgement. Orders that arrive together are decided together.
 
-While a batch is in flight newcomers wait for it, at most ``linger_ms``, and then go as one batch: under load
-a request costs its share of a batch, alone it waits for nothing.
+Two batches take turns: while one is decoded or answered here, the other is at the shard. A batch has costs of its own,
+so the next one waits until half of those who were there last are there again, at most ``linger_ms``. Under load a
+request costs its share of a large batch, alone it waits for nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,7 +23,7 @@ from actors.gateway.core import Core
 from actors.gateway.forms import encode_answers
 from actors.gateway.limits import media_type_of, read_body
 from actors.gateway.problems import Problem, json_response
-from actors.gateway.routes import JSON
+from actors.gateway.routes import JSON, Answer, Reply
 from router.columns import Status
 from router.reasons import REASONS
 from router.split_batch import merge_answers
@@ -31,13 +34,13 @@ FORM = "single"
 BATCH_ROWS_MAX = 512  # decoding so many takes about a millisecond of the event loop
 WAITING_MAX = 16 * BATCH_ROWS_MAX
 ID_CONFLICT = next(reason.number for reason in REASONS.values() if reason.code == "id_conflict")
-BATCHES_MAX = 2  # in flight; the second hides the disk of the first
+BATCHES_MAX = 2  # in flight; with more the batches become small, with one the shard waits for the gateway
 
 
-@dataclass
+@dataclass(slots=True)
 class _Waiting:
     body: bytes
-    answer: asyncio.Future[tuple[int, bytes]]
+    reply: Reply
 
 
 class OrderEndpoint:
@@ -45,6 +48,10 @@ class OrderEndpoint:
         self._core = core
         self._waiting: list[_Waiting] = []
         self._in_flight = 0
+        self._sent = 0  # orders in flight
+        self._expected = 1  # orders the next batch should have
+        self._counted = 1  # half of the clients, as last seen
+        self._is_due = False  # the next batch goes after this turn of the loop
         self._timer: asyncio.TimerHandle | None = None
         core.metrics.gauge("router_single_orders_waiting", "Single orders not yet sent", lambda: len(self._waiting))
 
@@ -53,55 +60,61 @@ class OrderEndpoint:
         if media_type != JSON and media_type not in ("", "application/octet-stream", "application/x-ndjson"):
             raise Problem("unsupported_media_type", f"Send the order as {JSON}, not as {media_type[:80]!r}.")
         body = await read_body(request, self._core.config.limits)
-        status, answer = await self._decide(body)
-        if status == 200:
-            return json_response(answer)
-        raise _refusal(status, body, orjson.loads(answer))
+        answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.take(body, partial(_settle, answered))
+        return json_response(await answered)
 
-    def _decide(self, body: bytes) -> asyncio.Future[tuple[int, bytes]]:
+    def take(self, body: bytes, reply: Reply) -> None:
+        """Decide an order with the next batch."""
         if len(self._waiting) >= WAITING_MAX:
             raise Problem(
                 "overloaded", f"{WAITING_MAX} orders wait for the shards; try again shortly.", retry_after_ms=1_000
             )
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(body, loop.create_future())
-        self._waiting.append(waiting)
-        if self._in_flight == 0:
-            if self._timer is None:  # after this turn of the loop, so that all that is readable now goes together
-                self._timer = loop.call_later(0, self._flush)
-        elif self._timer is None and self._in_flight < BATCHES_MAX:
-            self._timer = loop.call_later(self._core.config.linger_ms / 1000, self._flush)
-        return waiting.answer
+        self._waiting.append(_Waiting(body, reply))
+        self._consider()
+
+    def _consider(self) -> None:
+        """Send a batch after this turn of the loop when it has the size expected, else when it has waited enough."""
+        if self._in_flight >= BATCHES_MAX or not self._waiting or self._is_due:
+            return
+        self._is_due = len(self._waiting) >= self._expected
+        if self._is_due and self._timer is not None:
+            self._timer.cancel()
+        if self._is_due or self._timer is None:
+            wait_s = 0 if self._is_due else self._core.config.linger_ms / 1000
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
-        if self._in_flight >= BATCHES_MAX or not self._waiting:
-            return
+        self._is_due = False
         batch, self._waiting = self._waiting[:BATCH_ROWS_MAX], self._waiting[BATCH_ROWS_MAX:]
         self._in_flight += 1
+        self._sent += len(batch)
         self._core.spawn(self._answer(batch))
 
     async def _answer(self, batch: list[_Waiting]) -> None:
+        answers: Sequence[Answer]
         try:
             answers = await self._answers([waiting.body for waiting in batch])
-            for waiting, answer in zip(batch, answers, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(answer)
+        except Problem as problem:
+            answers = [problem] * len(batch)
         except Exception as fault:
-            if not isinstance(fault, Problem):
-                self._core.log.fault("batch_broke", fault)
-                fault = Problem("internal", "The order could not be answered; send it again.")
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(fault)
-        finally:
-            self._in_flight -= 1
-            if self._timer is not None:
-                self._timer.cancel()
-            self._flush()
+            self._core.log.fault("batch_broke", fault)
+            answers = [Problem("internal", "The order could not be answered; send it again.")] * len(batch)
+        self._in_flight -= 1
+        self._expect((self._sent + len(self._waiting)) // BATCHES_MAX)
+        self._sent -= len(batch)
+        for waiting, answer in zip(batch, answers, strict=True):
+            waiting.reply(answer)
+        self._consider()
 
-    async def _answers(self, bodies: list[bytes]) -> list[tuple[int, bytes]]:
-        """HTTP status and acknowledgement of each order. Small batches are decoded on the loop: a thread's
+    def _expect(self, rows: int) -> None:
+        """The larger of two counts: one that is taken while clients are still on their way back is too low."""
+        self._expected = min(BATCH_ROWS_MAX, max(rows, self._counted))
+        self._counted = rows
+
+    async def _answers(self, bodies: list[bytes]) -> list[Answer]:
+        """Acknowledgement or refusal of each order. Small batches are decoded on the loop: a thread's
         hand-over costs more than it saves."""
         core = self._core
         began = time.perf_counter()
@@ -112,7 +125,19 @@ class OrderEndpoint:
         core.decider.count(wire, decided, FORM)
         encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
         core.metrics.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
-        return list(zip(_statuses(wire, decided.ack), encoded, strict=True))
+        return [
+            answer if status == 200 else _refusal(status, body, orjson.loads(answer))
+            for status, body, answer in zip(_statuses(wire, decided.ack), bodies, encoded, strict=True)
+        ]
+
+
+def _settle(answered: asyncio.Future[bytes], answer: Answer) -> None:
+    if answered.done():  # the client went away
+        return
+    if isinstance(answer, Problem):
+        answered.set_exception(answer)
+    else:
+        answered.set_result(answer)
 
 
 def _statuses(wire: WireBatch, ack: object) -> list[int]:

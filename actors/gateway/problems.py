@@ -6,11 +6,14 @@ changes its meaning. Members beyond the standard ones are flat (``reasons``, ``e
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
 
 MEDIA_TYPE = "application/problem+json"
 SERVER_NAME = "order-router"
@@ -106,11 +109,37 @@ class Problem(Exception):
 
 def raw_response(problem: Problem) -> bytes:
     """The whole HTTP answer as bytes, for connections that are refused before a request is read."""
-    body = problem.encode()
-    head = [f"HTTP/1.1 {problem.status} {problem.code}"]
-    head += [f"{name}: {value}" for name, value in problem.headers().items()]
-    head += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+    return _raw(problem.status, problem.encode(), {**problem.headers(), "Connection": "close"})
+
+
+def raw_problem(problem: Problem) -> bytes:
+    """The whole HTTP answer as bytes; the connection stays open."""
+    return _raw(problem.status, problem.encode(), {**problem.headers(), "Date": rfc822_formatted_time()})
+
+
+def raw_json(body: bytes) -> bytes:
+    """What :func:`json_response` would send, as bytes."""
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: %b\r\nContent-Length: %d\r\nDate: %b\r\n\r\n%b"
+        % (
+            SERVER_NAME.encode(),
+            len(body),
+            rfc822_formatted_time().encode(),
+            body,
+        )
+    )
+
+
+def _raw(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
+    head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    head += [f"{name}: {value}" for name, value in headers.items()]
+    head += [f"Content-Length: {len(body)}", "", ""]
     return "\r\n".join(head).encode() + body
+
+
+def forbidden(role: str, roles: Iterable[str]) -> Problem:
+    allowed = sorted(roles)
+    return Problem("forbidden", f"Role {role!r} may not do this; it takes {', '.join(allowed)}.", roles=allowed)
 
 
 def json_response(body: bytes, status: int = 200, media_type: str = "application/json") -> web.Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from functools import partial
 
 import orjson
 from aiohttp import web
@@ -15,7 +16,7 @@ from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core import Core
 from actors.gateway.problems import Problem, json_response
-from actors.gateway.readers import OrderReaders
+from actors.gateway.readers import OrderReaders, when_free
 from actors.gateway.routes import Query
 from router.columns import STATUS_NAMES
 from router.lifecycle import OrderState
@@ -48,13 +49,13 @@ class QueryEndpoint:
         self._thread_readers = thread_readers
 
     async def order(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        return _one(self._readers.order, parameters["order_id"])
+        return await _one(self._readers.order, parameters["order_id"])
 
     async def timeline(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        return _one(self._readers.timeline, parameters["order_id"])
+        return await _one(self._readers.timeline, parameters["order_id"])
 
     async def explain(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        return _one(self._readers.explain, parameters["order_id"])
+        return await _one(self._readers.explain, parameters["order_id"])
 
     async def search(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         given = request.query
@@ -74,14 +75,18 @@ class QueryEndpoint:
         )
         limit = whole_number(given.get("limit"), "limit", LIMIT_USUAL, 1, LIMIT_MAX)
         try:
-            rows, cursor = await self._core.reading.run(self._thread_readers.search, wanted, given.get("cursor"), limit)
+            find = partial(self._core.reading.run, self._thread_readers.search, wanted, given.get("cursor"), limit)
+            rows, cursor = await when_free(find)
         except CursorError as fault:
             raise Problem("bad_parameter", str(fault), parameter="cursor") from None
         return json_response(orjson.dumps({"orders": rows, "cursor": cursor}))
 
 
-def _one(view: Callable[[str], Row | None], order_id: str) -> web.StreamResponse:
-    row = view(order_id)
+async def _one(view: Callable[[str], Row | None], order_id: str) -> web.StreamResponse:
+    async def look() -> Row | None:
+        return view(order_id)
+
+    row = await when_free(look)
     if row is None:
         raise Problem("order_not_found", "No order with this id was acknowledged here; check the id.")
     return json_response(orjson.dumps(row))

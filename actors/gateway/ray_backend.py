@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 from actors.data_folder import DataFolder
 from actors.gateway.backend import BatchId, ShardUnavailable
 from actors.names import TABLES, engine_names, shard_name
+from actors.owners import Call, owner
 from router.config import Config
 from router.errors import RowError, TableRejected, Unsupported
 
@@ -30,7 +31,7 @@ class RayBackend:
         self.shards = config.shards
         self.key = data.key()
         self._data = data
-        self._handles: dict[str, Any] = {}
+        self._owners: dict[str, Call] = {}
 
     async def submit_orders(
         self, shard: int, batch_id: BatchId, orders: U8, skus: U8, documents: U8, now_ms: int
@@ -69,12 +70,12 @@ class RayBackend:
     async def _call(self, name: str, method: str, *arguments: object, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         """Our own deadline around every call: an error or silence never means that nothing was done."""
         try:
-            if name not in self._handles:
-                self._handles[name] = ray.get_actor(name, namespace=self._data.namespace)
-            reference = getattr(self._handles[name], method).remote(*arguments)
+            if name not in self._owners:
+                self._owners[name] = owner(self._data.namespace, name, self.shards)
+            reference = self._owners[name](method, *arguments)
             return await asyncio.wait_for(asyncio.wrap_future(reference.future()), timeout_s)
         except (RayError, ValueError, TimeoutError) as fault:
-            self._handles.pop(name, None)
+            self._owners.pop(name, None)
             why = f"{name} does not answer now ({type(fault).__name__}); it is being restarted or recovers"
             raise ShardUnavailable(why, RETRY_AFTER_MS) from None
 

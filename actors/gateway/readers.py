@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,7 @@ from actors.data_folder import DataFolder
 from actors.log_reader import LogReader
 from actors.mapped import SharedArenaReader
 from actors.names import shard_name
+from router.arena import BlockBusy
 from router.ids import hash_text, key64
 from router.order_index import OrderIndexReader
 from router.partition import shard_of
@@ -18,6 +21,22 @@ from router.queries import Found, OrderFilter, explain_view, order_view, search,
 from router.queries.source import RecordSource, Row, TablesOf
 from router.records import OUTCOME_PART
 from router.tables.compiled import Tables
+
+T = TypeVar("T")
+
+BUSY_TRIES = 50
+BUSY_WAIT_S = 0.004
+
+
+async def when_free(read: Callable[[], Awaitable[T]]) -> T:
+    """What a read gives. An owner that was interrupted in the middle of a change needs a core to finish it, so nobody
+    waits on one; one that recovers longer than this is told to the client."""
+    for _ in range(BUSY_TRIES):
+        try:
+            return await read()
+        except BlockBusy:
+            await asyncio.sleep(BUSY_WAIT_S)
+    return await read()
 
 
 def log_sources(data: DataFolder) -> list[LogReader]:

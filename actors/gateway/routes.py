@@ -10,8 +10,13 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from actors.gateway.problems import Problem
+
 Parameters = dict[str, str]
 Handler = Callable[[BaseRequest, Parameters], Awaitable[web.StreamResponse]]
+Answer = bytes | Problem  # a JSON document, or why there is none
+Reply = Callable[[Answer], None]
+Quick = Callable[[bytes, Reply], None]  # takes a body and replies once, now or later
 
 EVERYBODY: frozenset[str] | None = None  # no key needed
 READERS = frozenset({"admin", "ops", "channel", "service", "viewer"})
@@ -49,6 +54,7 @@ class Route:
     queries: Sequence[Query] = ()
     problems: Sequence[str] = ()
     choices: Mapping[str, Sequence[str]] | None = None  # allowed values of path parameters
+    quick: Quick | None = None  # the same answer without a request object, see gateway/quick.py
 
 
 class RouteTable:

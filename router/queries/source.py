@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from router.records import INPUT, OUTCOME_PART, SCHEMAS, Kind, Record, read_batch
+from router.arrow_rows import ArrowRows
+from router.records import INPUT, OUTCOME_PART, SCHEMAS, Kind, Record, read_batch, rows_of
 from router.tables.compiled import Tables
 
 Found = tuple[int, int, int]  # what the order index says: reference of the newest record, state byte, version
@@ -71,7 +72,18 @@ def order_step(source: RecordSource, newest: int) -> Step | None:
     return step_at(source, step.outcome["order"])
 
 
+class _LazyRow(Row):
+    """One row as Python values, each read when it is first asked for: an answer needs few of them."""
+
+    def __init__(self, rows: ArrowRows, row: int) -> None:
+        super().__init__()
+        self._rows = rows
+        self._row = row
+
+    def __missing__(self, name: str) -> Any:
+        value = self[name] = self._rows.value(name, self._row)
+        return value
+
+
 def _row(record: Record, row: int) -> Row:
-    """One row as Python values: only the row is taken out of the batch."""
-    values: Row = batch_of(record).slice(row, 1).to_pylist()[0]
-    return values
+    return _LazyRow(rows_of(record), row)

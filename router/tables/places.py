@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from kernels.place_cache import look_up_places, remember_place
+from router.arrays import I64
 from router.ids import string_parts
 from router.string_table import StringTable
 from router.tables.compiled import I32, U8, Tables
@@ -84,17 +85,29 @@ class PlaceResolver:
         entry, misses = np.empty(len(country), np.int64), np.empty(len(country), np.int64)
         missed = look_up_places(*parts, self._slots, self._bounds, self._keys, entry, misses)
         numbers, flags = self._numbers[entry], self._flags[entry]  # rows of misses are overwritten below
+        if missed:
+            self._answer_misses(misses[:missed], (country, region, postcode), parts, numbers, flags)
+        zone, tax_area, promotion_area = (np.ascontiguousarray(column) for column in numbers.T)
+        return Places(zone, tax_area, promotion_area, flags)
+
+    def _answer_misses(
+        self,
+        misses: I64,
+        columns: tuple[pa.StringArray, pa.StringArray, pa.StringArray],
+        parts: _Texts,
+        numbers: I32,
+        flags: U8,
+    ) -> None:
+        """Fill in the rows whose address is not in the cache, and remember them."""
         fresh: dict[tuple[str, str, str], Answer] = {}
-        rows = pa.array(misses[:missed])
-        texts = zip(*(column.take(rows).to_pylist() for column in (country, region, postcode)), strict=True)
-        for row, address in zip(misses[:missed].tolist(), texts, strict=True):
+        rows = pa.array(misses)
+        texts = zip(*(column.take(rows).to_pylist() for column in columns), strict=True)
+        for row, address in zip(misses.tolist(), texts, strict=True):
             if address not in fresh:
                 fresh[address] = self.answer(*address)
                 self._remember(row, parts, fresh[address])
             numbers[row] = fresh[address][:3]
             flags[row] = fresh[address].flags
-        zone, tax_area, promotion_area = (np.ascontiguousarray(column) for column in numbers.T)
-        return Places(zone, tax_area, promotion_area, flags)
 
     def answer(self, country: str, region: str, postcode: str) -> Answer:
         """The answer for one address, without the cache."""

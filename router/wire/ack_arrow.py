@@ -85,7 +85,6 @@ def answer_batch(
     assert ack.num_rows == wire.orders.num_rows == len(shard_of_row), "one answer an order"
     rows = ack.num_rows
     day = numbers(ack, "promise_day")
-    detail, details = refusal_sentences(wire, ack)
     batch = record_batch(
         ANSWER,
         {
@@ -99,12 +98,20 @@ def answer_batch(
             "reasons": _reasons(numbers(ack, "reasons")),
             "duplicate": pa.array(numbers(ack, "duplicate").astype(np.bool_)),
             "cursor": references(shard_of_row, numbers(ack, "sequence"), numbers(ack, "row")),
-            "detail": pa.array([*details, None], pa.string()).take(pa.array(detail % (len(details) + 1))),
+            "detail": _details(wire, ack),
             "duplicate_of": _twins(numbers(ack, "twin")),
             "line": pa.nulls(rows, pa.int64()),
         },
     )
     return _with_refusals(batch, wire) if wire.refused else batch
+
+
+def _details(wire: WireBatch, ack: pa.RecordBatch) -> pa.StringArray:
+    """Each refusal in words, null for all other orders."""
+    detail, details = refusal_sentences(wire, ack)
+    if not details:
+        return pa.nulls(ack.num_rows, pa.string())
+    return pa.array([*details, None], pa.string()).take(pa.array(detail % (len(details) + 1)))
 
 
 def _lines(wire: WireBatch, lines: AnswerLines, nodes: StringTable, skus: StringTable) -> pa.ListArray:
@@ -128,14 +135,14 @@ def _lines(wire: WireBatch, lines: AnswerLines, nodes: StringTable, skus: String
 
 def _sent_lines(lines: AnswerLines) -> I64:
     """The batch's line behind each answered line."""
+    place = np.arange(len(lines.backordered), dtype=np.int64)
     shift = lines.sent_offsets[:-1].astype(np.int64) - lines.offsets[:-1]
-    return np.arange(len(lines.backordered), dtype=np.int64) + np.repeat(shift, np.diff(lines.offsets))
+    return place + np.repeat(shift, np.diff(lines.offsets)) if shift.any() else place
 
 
 def _components(wire: WireBatch, lines: AnswerLines, code: I32, skus: StringTable) -> pa.StringArray:
     """The allocation's own SKU where it is a component of the line's bundle, null where it is the line's SKU."""
-    line_of = np.repeat(np.arange(len(code)), np.diff(lines.allocation_offsets))
-    own = skus.find(wire.skus)[code][line_of]
+    own = np.repeat(skus.find(wire.skus)[code], np.diff(lines.allocation_offsets))
     differs = own != lines.sku
     if not differs.any():
         return pa.nulls(len(lines.sku), pa.string())
@@ -171,7 +178,9 @@ def _taken(values: pa.StringArray, at: npt.NDArray[np.integer]) -> pa.StringArra
 
 
 def _reasons(masks: U64) -> pa.ListArray:
-    """Codes of each row's mask; batches know few different masks."""
+    """Codes of each row's mask; batches know few different masks, and mostly none but 0."""
+    if not masks.any():
+        return ragged(np.zeros(len(masks) + 1, np.int32), pa.array([], pa.string()), pa.list_(pa.string()))
     distinct, place = np.unique(masks, return_inverse=True)
     return pa.array([codes(int(mask)) for mask in distinct], pa.list_(pa.string())).take(pa.array(place))
 

@@ -1,0 +1,71 @@
+"""Metrics of several processes as those of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import prometheus_client as prometheus
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+_SAME_EVERYWHERE = ("_info", "_created")  # samples whose names end so are no counts
+
+
+class Sample(msgspec.Struct, array_like=True):
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+class Family(msgspec.Struct, array_like=True):
+    """One metric as one process has it."""
+
+    name: str
+    text: str
+    kind: str
+    samples: list[Sample]
+
+
+def families_of(registry: prometheus.CollectorRegistry) -> list[Family]:
+    return [
+        Family(
+            metric.name,
+            metric.documentation,
+            metric.type,
+            [Sample(sample.name, sample.labels, sample.value) for sample in metric.samples],
+        )
+        for metric in registry.collect()
+    ]
+
+
+def text_of(processes: Iterable[list[Family]]) -> bytes:
+    """Prometheus text with the sums of what the processes count."""
+    registry = prometheus.CollectorRegistry()
+    registry.register(_Collected(_added(processes)))
+    return prometheus.generate_latest(registry)
+
+
+class _Collected(Collector):
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _added(processes: Iterable[list[Family]]) -> list[Metric]:
+    metrics: dict[str, Metric] = {}
+    sums: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
+    for families in processes:
+        for family in families:
+            metrics.setdefault(family.name, Metric(family.name, family.text, family.kind))
+            values = sums.setdefault(family.name, {})
+            for sample in family.samples:
+                key = (sample.name, tuple(sample.labels.items()))
+                before = 0.0 if sample.name.endswith(_SAME_EVERYWHERE) else values.get(key, 0.0)
+                values[key] = before + sample.value
+    for name, metric in metrics.items():
+        for (sample_name, labels), value in sums[name].items():
+            metric.add_sample(sample_name, dict(labels), value)
+    return list(metrics.values())
