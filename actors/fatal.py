@@ -14,10 +14,15 @@ SWITCH_INTERVAL_S = 0.0005  # the commit thread needs the interpreter back quick
 EXIT_CODE = 70
 
 
-def or_die(work: Callable[[], T]) -> T:
-    """A bug or a fenced log must not leave a half-finished batch in memory: stop, restart, recover."""
+def or_die(work: Callable[[], T], passing: tuple[type[Exception], ...] = ()) -> T:
+    """A bug or a fenced log must not leave a half-finished batch in memory: stop, restart, recover.
+
+    Faults of the kinds ``passing`` are the caller's, raised before anything was changed.
+    """
     try:
         return work()
+    except passing:
+        raise
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()

@@ -21,7 +21,7 @@ from actors.mapped import SharedArena
 from actors.table_store import TableStore
 from router.config import Config
 from router.ledger import LedgerEngine
-from router.ledger_path import Answer, LedgerPath
+from router.ledger_path import Answer, LedgerPath, StaleOwner
 from router.order_events import Moves
 from router.shard import UnknownTables
 
@@ -51,7 +51,7 @@ class Ledger:
         self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
     ) -> Message:
         """DECISION of CLAIMS, durable."""
-        return or_die(lambda: self._decide(shard, sequence, epoch, tables_version, claims, now_ms))
+        return or_die(lambda: self._decide(shard, sequence, epoch, tables_version, claims, now_ms), (StaleOwner,))
 
     def _decide(
         self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
@@ -67,7 +67,10 @@ class Ledger:
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         """Stock moves of an event batch, durable."""
-        or_die(lambda: self._settle(self._locked(lambda: self._path.move(shard, sequence, epoch, moves, now_ms))))
+        or_die(
+            lambda: self._settle(self._locked(lambda: self._path.move(shard, sequence, epoch, moves, now_ms))),
+            (StaleOwner,),
+        )
 
     def stock(self, movements: Message, now_ms: int) -> Message:
         """Stock movements (receipts, counts, damage, transfers, on-hand settings), durable."""

@@ -55,13 +55,14 @@ class LmdbLog:
         try:
             self._environment = _open(log_folder(folder), config.log_bytes_max)
             refuse_short_file(self._environment, log_folder(folder))
+            self._store = LogStore(self._environment, part_count, str(folder), create=True)
+            self._tail = self._store.tail()
+            self._check_ends()
         except BaseException:
             self._owner.close()
             raise
-        self._store = LogStore(self._environment, part_count, str(folder), create=True)
         self._cache = PageCache(log_folder(folder) / "data.mdb")
         self.epoch = self._raise_epoch()
-        self._tail = self._store.tail()
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # for the commit thread
         self._done = threading.Condition(self._lock)  # for those who wait for it
@@ -222,6 +223,11 @@ class LmdbLog:
         if self._fenced is not None:
             raise LogFenced(self._fenced)
         assert not self._closing, "this log was closed"
+
+    def _check_ends(self) -> None:
+        """Records to come are chained to the last ones, so these are read whole before anything is built on them."""
+        for part, sequence in enumerate(self._tail.last):
+            self._store.read(sequence, part)
 
     def _raise_epoch(self) -> int:
         """Make every earlier owner's next commit fail, should one still be alive."""

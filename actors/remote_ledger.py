@@ -13,6 +13,7 @@ from ray.exceptions import GetTimeoutError, RayError, TaskCancelledError
 from actors.names import LEDGER
 from actors.owners import Call, owner
 from router.errors import Misconfigured
+from router.ledger_path import StaleOwner
 from router.order_events import Moves
 
 Message = npt.NDArray[np.uint8]
@@ -56,7 +57,7 @@ class RemoteLedger:
             except (GetTimeoutError, TaskCancelledError, ValueError):
                 self._call = None
             except RayError as fault:
-                if isinstance(getattr(fault, "cause", None), Misconfigured):
-                    raise
+                if isinstance(getattr(fault, "cause", None), Misconfigured | StaleOwner):
+                    raise  # asking again would not help; a shard that was replaced ends by this
                 self._call = None
             time.sleep(PAUSE_S)

@@ -21,7 +21,7 @@ from router.columns import CLAIMS
 from router.ledger import MOVES, LedgerEngine
 from router.order_events import Moves
 from router.ports import Log
-from router.records import INPUT, Kind, frame, serialize
+from router.records import INPUT, DamagedRecord, Kind, frame, serialize
 from router.replay import TablesOf, replay_ledger
 from router.tables.stock_rows import MOVEMENTS
 
@@ -115,7 +115,8 @@ class LedgerPath:
         if at is None:
             return None
         record = self._log.read(at, INPUT)
-        assert record is not None
+        if record is None or (record.batch_number, record.batch_id) != (shard, sequence):
+            raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} leads elsewhere", "the ledger's log")
         return Answer(NOTHING if message is None else np.frombuffer(record.messages[message], np.uint8))
 
     def _log_answer(

@@ -6,6 +6,7 @@ bits of the state byte, payment in the high three).
 
 from __future__ import annotations
 
+import functools
 from enum import IntEnum
 from typing import Any
 
@@ -191,8 +192,9 @@ def unpack_state(packed: int) -> tuple[OrderState, PaymentState]:
     return OrderState(packed & ORDER_BITS), PaymentState(packed >> 5)
 
 
+@functools.cache
 def transition_matrix() -> npt.NDArray[np.uint8]:
-    """uint8[256, events]: packed state after an event, NO_STATE where the table has no row.
+    """uint8[256, events]: packed state after an event, NO_STATE where the table has no row. Read-only.
 
     A payment event changes only the payment bits, a fulfilment event only the fulfilment bits.
     """
@@ -205,6 +207,7 @@ def transition_matrix() -> npt.NDArray[np.uint8]:
             continue
         for (paid, event), paid_after in PAYMENT.items():
             matrix[pack_state(order, paid), event] = pack_state(order, paid_after)
+    matrix.flags.writeable = False
     return matrix
 
 

@@ -237,6 +237,17 @@ def test_damage_and_gaps_are_named_with_their_sequence(tmp_path):
             list(log.iterate(1))
 
 
+def test_nothing_is_chained_to_a_last_record_that_is_damaged(tmp_path):
+    with opened(tmp_path) as log:
+        log.append(1, 0, record(1))
+        log.wait(log.append(1, 1, record(1, 1)))
+        overwrite(log, 1, 1, flip_last_bit)
+    with pytest.raises(DamagedRecord, match="record 1 part 1.*checksum"):
+        LmdbLog(tmp_path, CONFIG, 2)
+    with pytest.raises(DamagedRecord):  # and the folder is free for whoever mends it
+        LmdbLog(tmp_path, CONFIG, 2)
+
+
 def test_iterating_continues_from_the_chains_of_a_checkpoint(tmp_path):
     with opened(tmp_path) as log:
         for sequence in range(1, 50):

@@ -60,6 +60,11 @@ class PromiseEndpoint:
             reply(await self._when_free(body))
         except BlockBusy as fault:
             reply(Problem("shard_unavailable", str(fault), retry_after_ms=fault.retry_after_ms))
+        except Problem as problem:  # tables may have changed since the first look
+            reply(problem)
+        except Exception as fault:
+            self._core.log.fault("availability_broke", fault)
+            reply(Problem("internal", "Availability could not be computed; ask again."))
 
     async def _when_free(self, body: bytes) -> bytes:
         async def look() -> bytes:
