@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 SWITCH_INTERVAL_S = 0.0005  # the commit thread needs the interpreter back quickly
 EXIT_CODE = 70
+OWNER_PATIENCE_S = 30.0  # a restarted owner waits so long for the process before it, which may still be dying
 
 
 def or_die(work: Callable[[], T], passing: tuple[type[Exception], ...] = ()) -> T:

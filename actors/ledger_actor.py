@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
-from actors.fatal import SWITCH_INTERVAL_S, or_die
+from actors.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
 from actors.heap import settle
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
@@ -36,7 +36,7 @@ class Ledger:
         data = DataFolder(folder)
         self._config = msgspec.json.decode(config, type=Config)
         self._tables = TableStore(data.tables)
-        self._log = LmdbLog(data.ledger, self._config.log, part_count=1)
+        self._log = LmdbLog(data.ledger, self._config.log, 1, OWNER_PATIENCE_S)
         engine = LedgerEngine(self._config.policy, SharedArena(data.shared / "ledger"))
         self._path = LedgerPath(engine, self._log)
         self._checkpointer = Checkpointer(data.ledger, self._config.log.checkpoint_bytes, self._log.bytes_used)

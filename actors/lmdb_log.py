@@ -46,12 +46,12 @@ _Put = tuple[object, bytes, Bytes, bool]  # sub-database, key, value, may replac
 class LmdbLog:
     """Satisfies ``ports.Log`` on disk, below ``folder/log``; one owner a folder, on this machine or none."""
 
-    def __init__(self, folder: pathlib.Path, config: LogConfig, part_count: int) -> None:
+    def __init__(self, folder: pathlib.Path, config: LogConfig, part_count: int, patience_s: float = 0.0) -> None:
         keep_freed_memory()
         self.folder = folder
         self._config = config
         log_folder(folder).mkdir(parents=True, exist_ok=True)
-        self._owner = FolderLock(folder)
+        self._owner = FolderLock(folder, patience_s)
         try:
             self._environment = _open(log_folder(folder), config.log_bytes_max)
             refuse_short_file(self._environment, log_folder(folder))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import pathlib
+import time
 
 from router.errors import Misconfigured
+
+_LOOK_EVERY_S = 0.05
 
 
 class FolderInUse(Misconfigured):
@@ -16,19 +19,26 @@ class FolderInUse(Misconfigured):
 class FolderLock:
     """Holds ``folder/lock`` for as long as the object is open; the file names its owner for people."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, patience_s: float = 0.0) -> None:
+        """``patience_s``: how long an owner that is ending may take to let go."""
         path = folder / "lock"
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        deadline_s = time.monotonic() + patience_s
+        while not self._taken():
+            if time.monotonic() >= deadline_s:
+                owner = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
+                os.close(self._file)
+                raise FolderInUse(f"{folder} is in use by process {owner}; stop that process or choose another folder")
+            time.sleep(_LOOK_EVERY_S)
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def _taken(self) -> bool:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
-            os.close(self._file)
-            raise FolderInUse(
-                f"{folder} is in use by process {owner}; stop that process or choose another folder"
-            ) from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+            return False
+        return True
 
     def close(self) -> None:
         """Give the folder free. The file stays: unlinking it would let two owners lock two different files."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
-from actors.fatal import SWITCH_INTERVAL_S, or_die
+from actors.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
 from actors.heap import settle
 from actors.ledger_actor import Ledger
 from actors.lmdb_log import LmdbLog
@@ -49,7 +49,7 @@ class OrderShard:
         data = DataFolder(folder)
         self._config = msgspec.json.decode(config, type=Config)
         self._tables = TableStore(data.tables)
-        self._log = LmdbLog(data.shard(number), self._config.log, part_count=2)
+        self._log = LmdbLog(data.shard(number), self._config.log, 2, OWNER_PATIENCE_S)
         key = data.key()
         engine = ShardEngine(number, key, self._config, SharedArena(data.shared / shard_name(number)))
         desk = EventDesk(key, engine.index, OrderIndex(PrivateArena()))

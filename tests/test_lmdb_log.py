@@ -193,6 +193,14 @@ def test_a_second_owner_is_refused_with_the_pid_of_the_first(tmp_path):
         pass
 
 
+def test_a_patient_owner_waits_for_the_one_before_it_to_end(tmp_path):
+    first = LmdbLog(tmp_path, CONFIG, 2)
+    threading.Timer(0.3, first.close).start()
+    began_s = time.monotonic()
+    with contextlib.closing(LmdbLog(tmp_path, CONFIG, 2, patience_s=20.0)) as second:
+        assert time.monotonic() - began_s >= 0.2 and second.epoch == first.epoch + 1
+
+
 def test_an_owner_that_was_overtaken_writes_nothing_more(tmp_path):
     with opened(tmp_path) as log:
         log.wait(log.append(1, 0, record(1)))
