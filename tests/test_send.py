@@ -82,7 +82,7 @@ def test_a_broken_connection_is_resumed_with_what_was_not_answered(
 ) -> None:
     """Twice the router applies seven orders more than it answers and hangs up: nothing is missed or doubled."""
     with running(FakeRouter(break_after=[70, 95], swallow=7)) as fake:
-        code, summary = send(capsys, fake, orders[form], "--format", form)
+        code, summary = send(capsys, fake, orders[form])  # the file's name says which form
         assert code == 0
         assert summary["reconnects"] == 2 and fake.streams == 3
         assert summary["sent"] == summary["answered"] == len(fake.known)

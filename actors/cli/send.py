@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import collections
+import pathlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     add_server_flags(parser)
     parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--format", choices=("ndjson", "arrow", "csv"), default="ndjson")
+    parser.add_argument("--format", choices=("ndjson", "arrow", "csv"), help="default: by the file's name")
     parser.add_argument("--mapping", metavar="FILE", help="with --format csv: which column is which field")
     parser.add_argument(
         "--window", type=int, default=WINDOW_ORDERS, metavar="ORDERS", help="orders under way (default %(default)s)"
@@ -109,16 +110,24 @@ def _source(arguments: argparse.Namespace) -> tuple[Iterator[Block], Callable[..
 
     with sources.open_bytes(arguments.file):
         pass  # a file that cannot be read is said before anything is sent
-    if (arguments.format == "csv") != bool(arguments.mapping):
+    form = arguments.format or _form_of(pathlib.PurePath(arguments.file))
+    if (form == "csv") != bool(arguments.mapping):
         raise UsageError("--format csv and --mapping FILE go together.")
-    if arguments.format == "arrow":
+    if form == "arrow":
         return sources.arrow_blocks(arguments.file), ArrowWire, None
-    if arguments.format == "ndjson":
+    if form == "ndjson":
         return sources.ndjson_blocks(arguments.file), NdjsonWire, None
     with open(arguments.mapping, "rb") as file:
         mapping = load_mapping(file.read())
     translator = CsvTranslator(mapping)
     return sources.csv_blocks(arguments.file, mapping.file.encoding, translator), NdjsonWire, translator.report
+
+
+def _form_of(file: pathlib.PurePath) -> str:
+    """``orders.arrow``, ``orders.arrows.zst`` and the like are Arrow, ``.csv`` is CSV, all else is JSON lines."""
+    if {".arrow", ".arrows"} & set(file.suffixes):
+        return "arrow"
+    return "csv" if ".csv" in file.suffixes else "ndjson"
 
 
 def _summary(
