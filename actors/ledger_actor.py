@@ -138,5 +138,5 @@ class Ledger:
         self._log.wait(self._path.last_ticket)  # a checkpoint never runs ahead of the log
         sequence = self._path.sequence
         self._checkpointer.start(
-            sequence, self._log.chains_at(sequence), self._path.engine.dump(), self._log.bytes_used
+            sequence, self._log.chains_at(sequence), self._path.engine.snapshot(), self._log.bytes_used
         )

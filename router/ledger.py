@@ -225,8 +225,12 @@ class LedgerEngine:
         """The whole state but the tables, in a form that depends on the facts alone."""
         return self.cells.dump() | self.memory.dump()
 
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """The same for a checkpoint, taken quickly and in no particular order."""
+        return self.cells.dump() | self.memory.snapshot()
+
     def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Become what was dumped."""
+        """Become what was dumped or taken as a snapshot."""
         self.cells.restore(arrays)
         self.memory.restore(arrays)
 

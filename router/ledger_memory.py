@@ -70,14 +70,20 @@ class Memory:
                 self.uses[code] = count
 
     def dump(self) -> Arrays:
-        """Live entries in order of their keys."""
+        """Live entries in order of their keys: equal states give equal arrays."""
+        return {
+            name: _in_key_order(array) if name in EVER or name == "baskets" else array
+            for name, array in self.snapshot().items()
+        }
+
+    def snapshot(self) -> Arrays:
+        """The same entries in whatever order they stand; sorting millions would stop the ledger for seconds."""
         arrays: Arrays = {}
         for name in EVER:
-            live = self.ever[name]["key"] != 0
-            arrays |= _entries(name, self.ever[name][live])
+            arrays[name] = _plain(self.ever[name][self.ever[name]["key"] != 0])
         generation = int(self.windows["generation"][BASKETS])
         halves = np.array([generation - (generation & 1), generation - (~generation & 1)])  # generation of each half
-        arrays |= _entries("baskets", self.baskets[self.baskets["tag"] == halves])
+        arrays["baskets"] = _plain(self.baskets[self.baskets["tag"] == halves])
         arrays["windows"] = _numbers(self.windows)
         node, slot = np.nonzero(self.capacity["parcels"])
         days = self.capacity[node, slot]
@@ -110,8 +116,14 @@ def _numbers(rows: Rows) -> I64:
     return np.stack([rows[name] for name in rows.dtype.names or ()], axis=-1).astype(np.int64)
 
 
-def _entries(name: str, live: Rows) -> Arrays:
-    return {name: _numbers(live[np.lexsort((live["key"], live["tag"]))])}
+def _plain(entries: Rows) -> I64:
+    """Entries as they lie in memory: four int64 each, one column a field."""
+    return entries.view(np.int64).reshape(-1, len(_FIELDS))
+
+
+def _in_key_order(numbers: I64) -> I64:
+    key, tag = numbers[:, _FIELDS.index("key")], numbers[:, _FIELDS.index("tag")]
+    return numbers[np.lexsort((key, tag))]
 
 
 def _rows(numbers: I64) -> Rows:

@@ -105,7 +105,7 @@ def test_random_walks_keep_every_cell_and_replay_to_the_same_state(seed):
             assert engine.state_hash() == copy.state_hash()
             restored = LedgerEngine(Policy(), PrivateArena())
             restored.use_tables(build_tables(given))
-            restored.restore(engine.dump())
+            restored.restore(engine.snapshot())
             assert restored.state_hash() == engine.state_hash()
             assert np.array_equal(restored.cells.stocked, engine.cells.stocked[: len(restored.cells.stocked)])
             engine = restored if step % 40 == 0 else engine  # go on from a checkpoint now and then
