@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kernels import reasons
 from kernels._jit import inlined_rule
 from kernels.ledger_layout import INT64
-from kernels.windows import find_ever, find_recent, rotate
+from kernels.windows import find_ever, find_recent, rotate, segments_of
 
 Array = npt.NDArray[Any]
 
@@ -61,7 +61,7 @@ def count_recent(entry: Any, generation: int) -> None:
 def same_basket(basket: int, placed_at_ms: int, window: Any, baskets: Array) -> int:
     """Reference of the latest order with this basket within the window, -1 none."""
     for generation in range(window.generation, window.generation - 2, -1):
-        entry = baskets[find_recent(basket, generation, baskets), generation & 1]
+        entry = baskets[find_recent(basket, generation, segments_of(baskets), baskets), generation & 1]
         if entry.tag == generation and abs(placed_at_ms - entry.count) <= window.window_ms:
             return int(entry.value)
     return -1
@@ -72,7 +72,7 @@ def far_above_usual(claim: Any, terms: Any, channels: Array) -> bool:
     """Whether the order's value exceeds value_factor times the channel's usual, once that is known."""
     if claim.channel_key == 0 or terms.value_factor == 0:
         return False
-    entry = channels[find_ever(claim.channel_key, INT64(0), channels)]
+    entry = channels[find_ever(claim.channel_key, INT64(0), segments_of(channels), channels)]
     if entry.key == 0 or entry.count < terms.value_orders_min:
         return False
     return bool(claim.value_minor // terms.value_factor > entry.value >> LEVEL_SHIFT)
@@ -93,7 +93,7 @@ def judge(claim: Any, out: Any, terms: Any, customers: Array, channels: Array, w
         found |= 1 << reasons.RISK_VALUE
         risk += terms.points_value
     if windows[VELOCITY].window_ms > 0 and claim.customer != 0:
-        entry = customers[find_ever(claim.customer, INT64(0), customers)]
+        entry = customers[find_ever(claim.customer, INT64(0), segments_of(customers), customers)]
         count = recent_orders(entry, claim.placed_at_ms, windows[VELOCITY])
         if count >= terms.velocity_orders_max:
             found |= 1 << reasons.RISK_VELOCITY
@@ -116,7 +116,7 @@ def rotate_windows(placed_at_ms: int, windows: Array) -> None:
 @inlined_rule
 def remember_basket(basket: int, placed_at_ms: int, reference: int, window: Any, baskets: Array) -> None:
     generation = window.generation
-    entry = baskets[find_recent(basket, generation, baskets), generation & 1]
+    entry = baskets[find_recent(basket, generation, segments_of(baskets), baskets), generation & 1]
     if entry.tag != generation:
         entry.key, entry.tag = basket, generation
         window.entries += 1
@@ -128,7 +128,7 @@ def remember_channel(claim: Any, value_orders_min: int, counts: Any, channels: A
     """Move the channel's usual value: the plain mean of its first orders, then by 1/64 of the difference."""
     if claim.channel_key == 0:
         return
-    entry = channels[find_ever(claim.channel_key, INT64(0), channels)]
+    entry = channels[find_ever(claim.channel_key, INT64(0), segments_of(channels), channels)]
     if entry.key == 0:
         entry.key = claim.channel_key
         counts.channels += 1
@@ -146,7 +146,7 @@ def remember(
 ) -> None:  # fmt: skip
     """Count an order that goes through: its customer, channel, basket and time."""
     if claim.customer != 0:
-        entry = customers[find_ever(claim.customer, INT64(0), customers)]
+        entry = customers[find_ever(claim.customer, INT64(0), segments_of(customers), customers)]
         if entry.key == 0:
             entry.key = claim.customer
             counts.customers += 1

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from kernels._jit import I64, IN_I8, IN_I16, IN_I32, IN_I64, OUT_I8, OUT_I64_2D, OUT_U8, kernel, rule
 from kernels.ledger_layout import IO_CAPACITY, IO_COUNTS, IO_ENTRIES
-from kernels.windows import find_ever
+from kernels.windows import find_ever, segments_of
 
 Array = npt.NDArray[Any]
 
@@ -119,7 +119,7 @@ def stock(
     count = 0
     for row in range(key.shape[0]):
         s, n, units = sku[row], node[row], qty[row]
-        entry = movements[find_ever(key[row], key_hi[row], movements)]
+        entry = movements[find_ever(key[row], key_hi[row], segments_of(movements), movements)]
         if entry.key != 0:
             result[row] = REPEATED
             continue

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from kernels._jit import inlined_rule
 from kernels.grant import grant_obstacle, grant_row
 from kernels.ledger_layout import INT64
-from kernels.windows import find_ever
+from kernels.windows import find_ever, segments_of
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ def use_promotion(
     uses[promotion] += 1
     if customer == 0 or per_customer[promotion] < 0:
         return
-    entry = coupon_uses[find_ever(customer, promotion_code[promotion], coupon_uses)]
+    entry = coupon_uses[find_ever(customer, promotion_code[promotion], segments_of(coupon_uses), coupon_uses)]
     if entry.key == 0:
         entry.key, entry.tag = customer, promotion_code[promotion]
         counts.coupon_uses += 1
@@ -46,13 +46,13 @@ def grant(
         return end
     is_guest = 1 if claim.customer == 0 else 0
     is_first = 1
-    if not is_guest and customers[find_ever(claim.customer, INT64(0), customers)].key != 0:
+    if not is_guest and customers[find_ever(claim.customer, INT64(0), segments_of(customers), customers)].key != 0:
         is_first = 0
     for index in range(first, last):
         promotion = promotions[index]
         customer_uses[index - first] = 0
         if not is_guest and per_customer[promotion] >= 0:
-            at = find_ever(claim.customer, promotion_code[promotion], coupon_uses)
+            at = find_ever(claim.customer, promotion_code[promotion], segments_of(coupon_uses), coupon_uses)
             customer_uses[index - first] = coupon_uses[at].count
     grant_row(
         promotions, first, last, is_first, is_guest, uses, customer_uses, limit, per_customer, stackable, first_order,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kernels._jit import rule
 from kernels.ledger_layout import INT64
-from kernels.windows import home_ever
+from kernels.windows import home_of, segments_of
 
 Array = npt.NDArray[Any]
 
@@ -29,8 +29,8 @@ def touch_ahead(
     seen: int = INT64(0)
     for row in range(first, min(first + ROWS_AHEAD, claims.shape[0])):
         claim = claims[row]
-        seen ^= customers[home_ever(claim.customer, INT64(0), customers)].key
-        seen ^= baskets[claim.basket & (baskets.shape[0] - 1), 0].key
+        seen ^= customers[home_of(claim.customer, segments_of(customers))].key
+        seen ^= baskets[home_of(claim.basket, segments_of(baskets)), 0].key
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
             sku = line_sku[line]
             if sku >= 0:

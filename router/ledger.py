@@ -110,7 +110,7 @@ class LedgerEngine:
             tables.promotion_code, tables.limit, tables.per_customer, tables.stackable, tables.first_order,
             tables.needs_coupon,
             cells.available, cells.held, cells.allocated, cells.stocked, memory.capacity, uses,
-            memory.counts, memory.ever["customers"], memory.ever["coupon_uses"], memory.ever["channels"],
+            memory.counts, memory.ever("customers"), memory.ever("coupon_uses"), memory.ever("channels"),
             memory.windows if commit else memory.windows.copy(), memory.baskets,
             work.slots, work.demands, work.first_days, work.candidates, work.states, work.parcels, work.take, work.plan,
             work.customer_uses, work.mask,
@@ -143,7 +143,7 @@ class LedgerEngine:
             _offsets(decided.orders["parcels"]), decided.granted, parcels, _offsets(decided.line_end), taken,
             codes, per_customer,
             cells.available, cells.held, cells.allocated, cells.stocked, memory.capacity, uses,
-            memory.counts, memory.ever["customers"], memory.ever["coupon_uses"], memory.ever["channels"],
+            memory.counts, memory.ever("customers"), memory.ever("coupon_uses"), memory.ever("channels"),
             memory.windows, memory.baskets,
         )  # fmt: skip
         memory.set_uses(codes, uses)
@@ -183,7 +183,7 @@ class LedgerEngine:
         key = np.maximum(numbers(movements, "hash_lo"), np.uint64(1)).view(np.int64)  # 0 would be a free place
         move_kernels.stock(
             key, numbers(movements, "hash_hi").view(np.int64), kind, sku, node, to_node, qty, cells.available,
-            cells.held, cells.allocated, cells.received, cells.stocked, memory.counts, memory.ever["movements"],
+            cells.held, cells.allocated, cells.received, cells.stocked, memory.counts, memory.ever("movements"),
             results,
         )  # fmt: skip
         self._touched.append((sku, node))

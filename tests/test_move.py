@@ -9,7 +9,8 @@ import numpy as np
 from kernels import ledger_layout as layout
 from kernels import move as kernels
 from kernels.publish import gather, publish
-from kernels.windows import find_ever, find_recent, regrow_ever, regrow_recent
+from kernels.windows import SEGMENT_PLACES, fill_ever, fill_recent, find_ever, find_recent, grow_ever, grow_recent
+from router.ledger_entries import EverTable
 from tests.reference import move as twin
 from tests.reference import publish as publish_twin
 from tests.reference import windows as windows_twin
@@ -85,7 +86,7 @@ def test_stock_movements_equal_the_twin_on_random_rows():
             kind, node = rng.choice(KINDS), rng.randrange(NODES)
             to_node = (node + rng.randint(1, 2)) % NODES if kind == "transfer" else -1
             rows.append((rng.randint(1, 6), kind, rng.randrange(SKUS), node, to_node, rng.randint(0, 6)))
-        movements = np.zeros(64, layout.ENTRY)
+        movements = np.zeros(SEGMENT_PLACES, layout.ENTRY)
         counts, result = np.zeros(1, layout.COUNTS), np.zeros(len(rows), np.int8)
         known: set[int] = set()
         expected = twin.stock(rows, cells, known)
@@ -125,33 +126,59 @@ def _unique(entries):
     return list({entry[:2]: entry for entry in entries}.values())
 
 
-def test_a_larger_table_for_ever_holds_the_same_entries():
+def test_a_table_for_ever_holds_the_same_entries_however_it_grows():
     rng = random.Random(4)
     for _ in range(2_000):
-        wanted = _unique(_entry(rng, rng.choice([0, 5, -7])) for _ in range(rng.randint(0, 16)))
-        old, new = np.zeros(32, layout.ENTRY), np.zeros(64, layout.ENTRY)
+        wanted = _unique(_entry(rng, rng.choice([0, 5, -7])) for _ in range(rng.randint(0, 24)))
+        before, after = sorted((rng.randint(1, 9), rng.randint(1, 9)))
+        entries = np.zeros(after * SEGMENT_PLACES, layout.ENTRY)
+        fill_ever(np.array(wanted, layout.ENTRY), entries[: before * SEGMENT_PLACES])
+        grow_ever(before, after, entries, np.zeros(SEGMENT_PLACES, layout.ENTRY))
+        held = entries[entries["key"] != 0]
+        assert sorted(held.tolist()) == windows_twin.grow_ever(wanted) == sorted(wanted)
         for entry in wanted:
-            old[_place_ever(entry, old)] = entry
-        regrow_ever(old, new)
-        assert sorted(e for e in new.tolist() if e[0]) == windows_twin.regrow_ever(old.tolist()) == sorted(wanted)
-        for entry in wanted:
-            assert new[_place_ever(entry, new)].tolist() == entry
+            assert entries[find_ever(np.int64(entry[0]), np.int64(entry[1]), after, entries)].tolist() == entry
 
 
-def _place_ever(entry, table):
-    return find_ever(np.int64(entry[0]), np.int64(entry[1]), table)
-
-
-def test_a_larger_window_holds_the_two_live_generations():
+def test_a_window_holds_its_two_live_generations_however_it_grows():
     rng = random.Random(5)
     for _ in range(2_000):
-        generation = rng.randint(4, 9)
-        old, new = np.zeros((32, 2), layout.ENTRY), np.zeros((64, 2), layout.ENTRY)
-        for tag in sorted(range(generation - 3, generation + 1)):
-            for entry in _unique(_entry(rng, tag) for _ in range(rng.randint(0, 10))):
-                old[find_recent(np.int64(entry[0]), tag, old), tag & 1] = entry
-        regrow_recent(generation, old, new)
-        held = sorted((half, *pair[half]) for half in range(2) for pair in new.tolist() if pair[half][0])
-        assert held == windows_twin.regrow_recent(generation, old.tolist())
-        for half, *entry in held:
-            assert new[find_recent(np.int64(entry[0]), entry[1], new), half].tolist() == tuple(entry)
+        generation, wanted = rng.randint(4, 9), []
+        before, after = sorted((rng.randint(1, 9), rng.randint(1, 9)))
+        entries = np.zeros((after * SEGMENT_PLACES, 2), layout.ENTRY)
+        for tag in range(generation - 3, generation + 1):
+            rows = _unique(_entry(rng, tag) for _ in range(rng.randint(0, 10)))
+            fill_recent(np.array(rows, layout.ENTRY), entries[: before * SEGMENT_PLACES])
+            wanted += rows
+        grow_recent(generation, before, after, entries, np.zeros(SEGMENT_PLACES, layout.ENTRY))
+        alive = windows_twin.grow_recent(generation, wanted)
+        if after > before:
+            touched = split_places(before, after)
+            held = entries[touched]
+            assert {e for e in held.ravel().tolist() if e[0]} <= set(alive)
+        for entry in alive:
+            place = find_recent(np.int64(entry[0]), entry[1], after, entries)
+            assert entries[place, entry[1] & 1].tolist() == entry
+        tags = np.array([generation - (generation & 1), generation - (~generation & 1)])
+        assert sorted(entries[entries["tag"] == tags].tolist()) == sorted(alive)
+
+
+def split_places(before, after):
+    """Places of the segments that were split or are new."""
+    sources = {added - (1 << (added.bit_length() - 1)) for added in range(before, after)}
+    return np.concatenate(
+        [np.arange(s * SEGMENT_PLACES, (s + 1) * SEGMENT_PLACES) for s in {*sources, *range(before, after)}]
+    )
+
+
+def test_segments_stay_half_full_at_most_so_that_searches_stay_short():
+    table = EverTable()
+    rng = np.random.default_rng(6)
+    keys = rng.integers(1, 1 << 62, 300_000)
+    for start in range(0, len(keys), 30_000):
+        rows = np.zeros(30_000, layout.ENTRY)
+        rows["key"] = keys[start : start + 30_000]
+        table.reserve(start + 30_000)
+        fill_ever(rows, table.entries)
+        filled = (table.entries["key"] != 0).reshape(-1, SEGMENT_PLACES).sum(axis=1)
+        assert filled.sum() == start + 30_000 and filled.max() < 0.7 * SEGMENT_PLACES

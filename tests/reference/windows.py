@@ -23,16 +23,11 @@ class Window:
             self.started_ms = max(placed_at_ms, self.started_ms)
 
 
-def regrow_ever(old):
-    """Entries of a larger table: all that have a key."""
-    return sorted(tuple(entry) for entry in old if entry[0] != 0)
+def grow_ever(entries):
+    """Entries of a larger table: all of them."""
+    return sorted(entries)
 
 
-def regrow_recent(generation, old):
-    """Entries of a larger table: those of this generation and of the one before, by half."""
-    return sorted(
-        (half, *entry)
-        for half in range(2)
-        for entry in (pair[half] for pair in old)
-        if entry[1] in (generation, generation - 1) and entry[1] & 1 == half
-    )
+def grow_recent(generation, entries):
+    """Entries of a larger table: those of this generation and of the one before."""
+    return sorted(entry for entry in entries if entry[1] in (generation, generation - 1))
