@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from router.packing import PackedBatch
+
 Read = Callable[[int], Any]  # row -> value
 
 _FORMATS = {
@@ -22,7 +24,7 @@ _FORMATS = {
 class ArrowRows:
     """The rows of one batch; columns are opened when they are first asked for. For any thread."""
 
-    def __init__(self, batch: pa.RecordBatch) -> None:
+    def __init__(self, batch: pa.RecordBatch | PackedBatch) -> None:
         self._batch = batch
         self._columns: dict[str, Read] = {}
         self.names: tuple[str, ...] = tuple(batch.schema.names)

@@ -17,11 +17,11 @@ import pyarrow as pa
 
 from router.arrays import from_message, to_message
 from router.cells import Touched
-from router.columns import CLAIMS
+from router.columns import CLAIMS, DECISION
 from router.ledger import MOVES, LedgerEngine
 from router.order_events import Moves
-from router.ports import Log
-from router.records import INPUT, DamagedRecord, Kind, frame, serialize
+from router.ports import Bytes, Log
+from router.records import INPUT, DamagedRecord, Kind, frame, read_batch, serialize
 from router.replay import TablesOf, replay_ledger
 from router.tables.stock_rows import MOVEMENTS
 
@@ -63,14 +63,14 @@ class LedgerPath:
         self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
     ) -> Answer:
         """DECISION of CLAIMS; a repeated question gets the first answer."""
-        known = self._known(shard, sequence, epoch, 1)
+        known = self._known(shard, sequence, epoch, DECISION)
         if known is not None:
             return known
         asked = from_message(claims, CLAIMS)
         decision = self.engine.decide(shard, sequence, tables_version, asked, now_ms)
-        message = to_message(decision)
-        messages = [pa.py_buffer(claims), pa.py_buffer(message)]
-        return self._log_answer(Kind.DECISION, messages, message, (shard, sequence), tables_version, now_ms)
+        messages = [serialize(asked), serialize(decision)]
+        answer = to_message(decision)
+        return self._log_answer(Kind.DECISION, messages, answer, (shard, sequence), tables_version, now_ms)
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> Answer:
         """Stock moves of an event batch; a repeat changes nothing."""
@@ -103,7 +103,7 @@ class LedgerPath:
         self.engine.publish(None, self.sequence)
         return replayed
 
-    def _known(self, shard: int, sequence: int, epoch: int, message: int | None) -> Answer | None:
+    def _known(self, shard: int, sequence: int, epoch: int, schema: pa.Schema | None) -> Answer | None:
         newest = self._epochs.get(shard, 0)
         if epoch < newest:
             raise StaleOwner(f"shard {shard} with epoch {epoch} was replaced by epoch {newest}")
@@ -117,12 +117,12 @@ class LedgerPath:
         record = self._log.read(at, INPUT)
         if record is None or (record.batch_number, record.batch_id) != (shard, sequence):
             raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} leads elsewhere", "the ledger's log")
-        return Answer(NOTHING if message is None else np.frombuffer(record.messages[message], np.uint8))
+        return Answer(NOTHING if schema is None else to_message(read_batch(record, 1, schema)))
 
     def _log_answer(
         self,
         kind: Kind,
-        messages: list[pa.Buffer],
+        messages: list[Bytes | pa.Buffer],
         answer: Message,
         by_batch: tuple[int, int] | None,
         tables_version: int,

@@ -18,6 +18,7 @@ import xxhash
 from router.arrow_rows import ArrowRows
 from router.columns import ADMITTED, CLAIMS, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME
 from router.errors import Damaged, RouterError
+from router.packing import PackedBatch, can_pack, is_packed, pack
 from router.ports import Bytes
 
 MAGIC = b"ORL1"
@@ -29,6 +30,8 @@ CHAIN_AT = _FIELDS.size
 CHECKSUM_AT = CHAIN_AT + 8
 HEADER_BYTES = CHECKSUM_AT + 16
 assert HEADER_BYTES == 80, "docs/log-format.md gives the header 80 bytes"
+
+PACKED_ROWS_MIN = 4_096
 
 INPUT, OUTCOME_PART = 0, 1
 
@@ -208,8 +211,16 @@ def parse(raw: Bytes, where: str, *, place: tuple[int, int] | None = None, previ
 
 
 def read_batch(record: Record, message: int, schema: pa.Schema) -> pa.RecordBatch:
-    """Message number ``message`` as a record batch: no copy, the batch keeps the record's bytes alive."""
-    return pa.ipc.read_record_batch(pa.py_buffer(record.messages[message]), schema)
+    """Message number ``message`` as a record batch."""
+    batch = _opened(record.messages[message], schema)
+    return batch.whole() if isinstance(batch, PackedBatch) else batch
+
+
+def _opened(message: memoryview, schema: pa.Schema) -> pa.RecordBatch | PackedBatch:
+    """Without a copy: what is returned keeps the record's bytes alive."""
+    if is_packed(message):
+        return PackedBatch(message, schema)
+    return pa.ipc.read_record_batch(pa.py_buffer(message), schema)
 
 
 def read_documents(record: Record) -> pa.RecordBatch:
@@ -223,7 +234,7 @@ def rows_of(record: Record) -> ArrowRows:
     """Single rows of the first message; opened once, kept as long as the record."""
     if not record.opened:
         documents = record.kind is Kind.DOCUMENTS
-        batch = read_documents(record) if documents else read_batch(record, 0, SCHEMAS[record.kind][0])
+        batch = read_documents(record) if documents else _opened(record.messages[0], SCHEMAS[record.kind][0])
         record.opened.append(ArrowRows(batch))
     return record.opened[0]
 
@@ -234,8 +245,13 @@ def chain_of(raw: Bytes) -> int:
     return chain
 
 
-def serialize(batch: pa.RecordBatch) -> pa.Buffer:
-    """A record batch as one message of a record; readers know its schema by the record's kind."""
+def serialize(batch: pa.RecordBatch) -> Bytes | pa.Buffer:
+    """A record batch as one message of a record; readers know its schema by the record's kind.
+
+    Large batches are packed to about half; below PACKED_ROWS_MIN looking at every column costs more than it saves.
+    """
+    if batch.num_rows >= PACKED_ROWS_MIN and can_pack(batch.schema):
+        return pack(batch)
     return batch.serialize()
 
 
