@@ -31,3 +31,13 @@ def grow_ever(entries):
 def grow_recent(generation, entries):
     """Entries of a larger table: those of this generation and of the one before."""
     return sorted(entry for entry in entries if entry[1] in (generation, generation - 1))
+
+
+def fill_ever(rows, entries):
+    """Entries of a table after rows were entered."""
+    return sorted([*rows, *entries])
+
+
+def fill_recent(rows, entries):
+    """Entries of a window after rows were entered."""
+    return sorted([*rows, *entries])
