@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from kernels.publish import gather, publish
 from router.arena import BlockBusy, SequenceLock
+from router.arrays import zeros_aligned
 from router.ledger_tables import NODE_BITS
 from router.ports import Arena, ArenaReader
 
@@ -64,7 +65,7 @@ class Cells:
         if room == self.shape:
             return
         for account in ACCOUNTS:
-            setattr(self, account, _grown(getattr(self, account), np.zeros(room, np.int64)))
+            setattr(self, account, _grown(getattr(self, account), zeros_aligned(room, np.int64)))
         self.stocked = _grown(self.stocked, np.zeros((room[0], -(-room[1] // NODE_BITS)), np.int64))
         self._lock.begin_write()
         for account in SHOWN:

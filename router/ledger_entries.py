@@ -1,8 +1,9 @@
 """Hash tables of the ledger that grow by small steps: for ever, and for the two generations of a window.
 
-A table lies at the start of room that is twice as large when it is made, so that growing writes one segment of it and
-nothing moves. Room that was not used yet costs address space only. When it is used up the table is copied into twice
-as much: a plain copy, some 30 ms for 128 MB, where entering every key anew took 0.8 s.
+A table lies at the start of room that is larger, so that growing writes one segment of it and nothing moves. Room that
+was not used yet costs address space only. A table for ever is copied into twice as much when it is used up: a plain
+copy, some 30 ms for 128 MB, where entering every key anew took 0.8 s. A window's entries are bounded, so it takes all
+of its room at its first growth: copying would touch as much memory once more, and fresh memory is dear.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from kernels import ledger_layout as layout
 from kernels.windows import SEGMENT_PLACES, fill_ever, fill_recent, grow_ever, grow_recent
+from router.arrays import zeros_aligned
 
 Rows = npt.NDArray[Any]
 
@@ -26,7 +28,7 @@ class EverTable:
     """Entries by (key, tag) that are never removed."""
 
     def __init__(self, rows: Rows | None = None) -> None:
-        self._room: Rows = np.zeros(SEGMENT_PLACES, layout.ENTRY)
+        self._room = zeros_aligned(SEGMENT_PLACES, layout.ENTRY)
         self._segments = 1
         self._scratch: Rows = np.zeros(SEGMENT_PLACES, layout.ENTRY)
         if rows is not None:
@@ -53,9 +55,10 @@ class EverTable:
 class WindowTable:
     """Entries by key of the current generation and of the one before it, side by side."""
 
-    def __init__(self, rows: Rows | None = None) -> None:
-        self._room: Rows = np.zeros((SEGMENT_PLACES, 2), layout.ENTRY)
+    def __init__(self, entries_max: int, rows: Rows | None = None) -> None:
+        self._room = zeros_aligned((SEGMENT_PLACES, 2), layout.ENTRY)
         self._segments = 1
+        self._segments_max = _segments(entries_max)
         self._scratch: Rows = np.zeros(SEGMENT_PLACES, layout.ENTRY)
         if rows is not None:
             self.reserve(len(rows), EMPTY)
@@ -69,7 +72,7 @@ class WindowTable:
         """Places for so many entries of the current generation; views handed out before are void."""
         wanted = _segments(entries)
         if wanted > self._segments:
-            self._room = _with_room(self._room, self.entries, wanted)
+            self._room = _with_room(self._room, self.entries, max(wanted, self._segments_max))
             grow_recent(generation, self._segments, wanted, self._room, self._scratch)
             self._segments = wanted
 
@@ -96,6 +99,6 @@ def _with_room(room: Rows, used: Rows, segments: int) -> Rows:
     places = segments * SEGMENT_PLACES
     if places <= len(room):
         return room
-    larger: Rows = np.zeros((max(places, 2 * len(room)), *room.shape[1:]), room.dtype)
+    larger = zeros_aligned((max(places, 2 * len(room)), *room.shape[1:]), room.dtype)
     larger[: len(used)] = used
     return larger

@@ -31,7 +31,7 @@ class Memory:
     def __init__(self, policy: Policy) -> None:
         self.counts = np.zeros(1, layout.COUNTS)
         self._ever = {name: EverTable() for name in EVER}
-        self._baskets = WindowTable()
+        self._baskets = WindowTable(WINDOW_ENTRIES_MAX)
         self.windows = np.zeros(len(WINDOWS), layout.WINDOW)
         self.windows["window_ms"] = policy.velocity_window_ms, policy.duplicate_basket_window_ms
         self.windows["generation"] = EMPTY
@@ -97,7 +97,7 @@ class Memory:
             self.counts[name] = len(arrays[name])
         for column, field in enumerate(layout.WINDOW.names or ()):
             self.windows[field] = arrays["windows"][:, column]
-        self._baskets = WindowTable(rows_of(arrays["baskets"]))
+        self._baskets = WindowTable(WINDOW_ENTRIES_MAX, rows_of(arrays["baskets"]))
         node, day, parcels = arrays["capacity"].T
         self.capacity = np.zeros((int(node.max(initial=-1)) + 1, layout.CAPACITY_DAYS), layout.NODE_DAY)
         slot = day % layout.CAPACITY_DAYS
