@@ -300,10 +300,22 @@ def read_events(body: bytes) -> tuple[list[EventRow], list[dict[str, Any]], list
             rows.append(_read_event(line))
             places.append(place)
         except _NotAnEvent as fault:
-            refused.append(
-                {"place": place, "line": number, "status": "refused", "reason": "malformed_event", "detail": str(fault)}
-            )
+            said = {"status": "refused", "reason": "malformed_event", "detail": str(fault)}
+            refused.append({"place": place, "line": number, "event_id": _id_of(line), **said})
     return rows, refused, places
+
+
+class _AnyId(msgspec.Struct):
+    """The id alone, of a line that is otherwise wrong."""
+
+    event_id: str
+
+
+def _id_of(line: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(line, type=_AnyId).event_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 class _EventWire(msgspec.Struct):

@@ -127,7 +127,8 @@ def test_the_stream_shows_every_change_once_and_resumes_anywhere(lab: Lab) -> No
 
 def test_the_stream_follows_what_comes_later_as_sse_and_honours_last_event_id(lab: Lab) -> None:
     send(lab, "a", "b")
-    cursor = lines_of(lab, "/v1/stream?wait=0&limit=1")[0]["cursor"]
+    first = lines_of(lab, "/v1/stream?wait=0&limit=1")[0]
+    cursor = first["cursor"]
     client = connect(lab.port)
     head = f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lab.keys['viewer']}\r\n"
     client.sendall(f"{head}Accept: text/event-stream\r\nLast-Event-ID: {cursor}\r\n\r\n".encode())
@@ -136,13 +137,9 @@ def test_the_stream_follows_what_comes_later_as_sse_and_honours_last_event_id(la
     received += read_until(client, b'"later"', 1)
     assert b"content-type: text/event-stream" in received.lower()
     data = [json.loads(line[6:]) for line in received.split(b"\n") if line.startswith(b"data: ")]
-    assert {row["order_id"] for row in data} == {"a", "b", "later"} - {first_of(lab)}
+    assert {row["order_id"] for row in data} == {"a", "b", "later"} - {first["order_id"]}
     assert received.count(b"id: ") == len(data) == 2
     client.close()
-
-
-def first_of(lab: Lab) -> str:
-    return str(lines_of(lab, "/v1/stream?wait=0&limit=1")[0]["order_id"])
 
 
 def read_until(client: socket.socket, text: bytes, times: int) -> bytes:

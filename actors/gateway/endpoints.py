@@ -113,6 +113,7 @@ def _promising(promises: PromiseEndpoint) -> list[Route]:
         ),
         Route(
             "POST", "/v1/quotes", promises.quotes, READERS, "What would be decided now; takes nothing",
-            {JSON: shapes.QuotesAnswered}, {JSON: shapes.QuotesAsked}, problems=("bad_json", "shard_unavailable"),
+            {JSON: (shapes.Quote, shapes.QuotesAnswered)}, {JSON: (shapes.Order, shapes.QuotesAsked)},
+            problems=("bad_json", "shard_unavailable"),
         ),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from actors.gateway.problems import KINDS, MEDIA_TYPE
-from actors.gateway.routes import Route
+from actors.gateway.routes import Body, Route, alternatives
 
 REF = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"{(\w+)}")
@@ -50,7 +50,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 def _structs_of(route: Route) -> list[type]:
     contents = [route.answers, route.takes or {}]
-    return [struct for content in contents for struct in content.values() if struct is not None]
+    return [struct for content in contents for body in content.values() for struct in alternatives(body)]
 
 
 def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
@@ -91,8 +91,12 @@ def _path_parameter(route: Route, name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _content(bodies: Mapping[str, type | None], schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
-    return {media: {} if struct is None else {"schema": schema_of[struct]} for media, struct in bodies.items()}
+def _content(bodies: Mapping[str, Body], schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for media, body in bodies.items():
+        schemas = [schema_of[struct] for struct in alternatives(body)]
+        content[media] = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}} if schemas else {}
+    return content
 
 
 def _problem_responses(codes: list[str]) -> dict[str, Any]:

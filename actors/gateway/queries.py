@@ -19,6 +19,7 @@ from actors.gateway.problems import Problem, json_response
 from actors.gateway.readers import OrderReaders, when_free
 from actors.gateway.routes import Query
 from router.columns import STATUS_NAMES
+from router.documents import presentable
 from router.lifecycle import OrderState
 from router.queries import CursorError, OrderFilter
 from router.queries.source import Row
@@ -89,7 +90,10 @@ async def _one(view: Callable[[str], Row | None], order_id: str) -> web.StreamRe
     row = await when_free(look)
     if row is None:
         raise Problem("order_not_found", "No order with this id was acknowledged here; check the id.")
-    return json_response(orjson.dumps(row))
+    try:
+        return json_response(orjson.dumps(row))
+    except TypeError:  # the channel sent something that JSON has no form for
+        return json_response(orjson.dumps(presentable(row)))
 
 
 def choice(text: str | None, name: str, choices: tuple[str, ...]) -> str | None:

@@ -18,6 +18,9 @@ Answer = bytes | Problem  # a JSON document, or why there is none
 Reply = Callable[[Answer], None]
 Quick = Callable[[bytes, Reply], None]  # takes a body and replies once, now or later
 
+# Struct of one document (a line, a row), or several that are possible; None = free form.
+Body = type | tuple[type, ...] | None
+
 EVERYBODY: frozenset[str] | None = None  # no key needed
 READERS = frozenset({"admin", "ops", "channel", "service", "viewer"})
 WATCHERS = frozenset({"admin", "ops", "service", "viewer"})
@@ -31,6 +34,12 @@ ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 CSV = "text/csv"
 SSE = "text/event-stream"
+
+
+def alternatives(body: Body) -> tuple[type, ...]:
+    if body is None:
+        return ()
+    return body if isinstance(body, tuple) else (body,)
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,8 @@ class Route:
     handler: Handler
     roles: frozenset[str] | None
     summary: str
-    answers: Mapping[str, type | None]  # media type -> struct of one document (a line, a row), None = free form
-    takes: Mapping[str, type | None] | None = None
+    answers: Mapping[str, Body]  # by media type
+    takes: Mapping[str, Body] | None = None
     queries: Sequence[Query] = ()
     problems: Sequence[str] = ()
     choices: Mapping[str, Sequence[str]] | None = None  # allowed values of path parameters

@@ -49,7 +49,7 @@ class Acknowledgement(msgspec.Struct):
     order_id: str | None
     status: Status
     total: int
-    currency: str
+    currency: str | None  # null where the order could not be read
     discount: int
     tax: int
     shipping: int
@@ -132,9 +132,9 @@ class QuotesAsked(msgspec.Struct):
 
 
 class Quote(Acknowledgement):
-    """The acknowledgement the order would get, and what the plan costs us."""
+    """The acknowledgement the order would get, and what the plan costs us; an order that is none has no plan."""
 
-    cost: int
+    cost: int | None = None
 
 
 class QuotesAnswered(msgspec.Struct):
@@ -190,3 +190,4 @@ class Change(msgspec.Struct):
     reasons: list[str]
     at: str
     cursor: str
+    status: Status | None = None  # where the change is a decision, as it was acknowledged

@@ -6,7 +6,7 @@ import re
 
 from router.errors import Refused
 
-_ENTRY = re.compile(r"(0|[1-9]\d{0,3}):(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,4})")
+_ENTRY = re.compile(r"(0|[1-9]\d{0,3}):(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,4})", re.ASCII)
 ROWS_MAX = 1 << 16
 
 Place = tuple[int, int]  # sequence, row

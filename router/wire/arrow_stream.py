@@ -160,7 +160,16 @@ class ArrowStreamDecoder:
             for first in range(0, batch.num_rows, self._limits.batch_rows_max):
                 piece = batch.slice(first, self._limits.batch_rows_max)
                 self._rows += piece.num_rows
-                yield to_wire(order_columns(piece, self._plan, self._rows - piece.num_rows + 1), self._limits)
+                yield to_wire(self._columns(piece, self._plan), self._limits)
+
+    def _columns(self, piece: pa.RecordBatch, plan: ArrowPlan) -> OrderColumns:
+        try:
+            return order_columns(piece, plan, self._rows - piece.num_rows + 1)
+        except pa.ArrowException as fault:
+            why = str(fault).partition("\n")[0]
+            raise WireError(
+                "arrow_schema", f"a column has a type that cannot be kept ({why}); send plain text"
+            ) from fault
 
 
 def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:

@@ -30,6 +30,8 @@ Number = TypeVar("Number", np.int32, np.int64)
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = b"\n"
+_BLANK = b" \t\r"  # a line of nothing else gets no answer
+_NOT_COUNTED = len(_BOM) + len(b"\r")  # bytes of a line that do not count towards its length
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class LineSplitter:
         self._tail_bytes = 0  # behind the last newline
         self._line = 1
         self._dropping = False
+        self._dropped_blank = False  # whether the line that is being dropped holds nothing so far
         self._started = False
         self._room = ScanRoom()
 
@@ -68,17 +71,18 @@ class LineSplitter:
         """Take bytes; yields each block that is full."""
         piece = bytes(chunk)
         if self._dropping:
-            at = piece.find(_LINE_END)
-            if at < 0:
+            dropped, ended, piece = piece.partition(_LINE_END)
+            self._dropped_blank &= not dropped.strip(_BLANK)
+            if not ended:
                 return
-            piece = piece[at + 1 :]
-            yield self._dropped()
+            yield from self._dropped()
         self._keep(piece)
         most = self._limits.batch_bytes_max
         if self._lines and (self._bytes >= most or self._lines >= self._limits.batch_rows_max):
             yield from self._cut(full_only=self._tail_bytes < most)
-        if self._tail_bytes > self._limits.line_bytes_max:
+        if self._tail_bytes > self._limits.line_bytes_max + _NOT_COUNTED:
             yield from self._cut(full_only=False)
+            self._dropped_blank = not b"".join(self._chunks).strip(_BLANK)
             self._forget()
             self._dropping = True
 
@@ -90,7 +94,7 @@ class LineSplitter:
     def finish(self) -> Iterator[LineBlock]:
         """The body ended: yield what is left; its last line needs no newline."""
         if self._dropping:
-            yield self._dropped()
+            yield from self._dropped()
         if self._tail_bytes:
             self._keep(_LINE_END)
         yield from self.flush()
@@ -108,10 +112,11 @@ class LineSplitter:
     def _forget(self) -> None:
         self._chunks, self._bytes, self._lines, self._tail_bytes = [], 0, 0, 0
 
-    def _dropped(self) -> LineBlock:
+    def _dropped(self) -> Iterator[LineBlock]:
         self._dropping = False
         self._line += 1
-        return LineBlock(PADDING, 0, 0, self._line - 1, 1, too_long=True)
+        if not self._dropped_blank:
+            yield LineBlock(PADDING, 0, 0, self._line - 1, 1, too_long=True)
 
     def _cut(self, full_only: bool) -> Iterator[LineBlock]:
         """Blocks of the pending lines; what is left stays pending."""
@@ -191,7 +196,7 @@ def _mend(found: Scan, buffer: bytes, limits: Limits) -> list[Refusal]:
     for row in map(int, left):
         begin, end, number, _ = map(int, found.place[:, row])
         try:
-            plain.append(plain_line(buffer[begin : end - 1].rstrip(b"\r"), limits))
+            plain.append(plain_line(buffer[begin : end - 1].removesuffix(b"\r"), limits))
             mended.append(row)
         except LineFault as fault:
             refused.append(Refusal(row, number, fault.order_id, 1 << fault.reason, _at(number, fault.detail)))

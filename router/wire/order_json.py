@@ -22,6 +22,7 @@ Int64 = Annotated[int, msgspec.Meta(ge=1 - 2**63, le=2**63 - 1)]
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII)
+NESTING_MAX = 220  # values within values; JSON writers end at 254, and the answers that show an order add some
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -195,6 +196,7 @@ class _Pairs(list[tuple[str, Any]]):
 def refuse_repeats(line: bytes) -> None:
     """A known key given twice is ambiguous: readers differ on which one counts."""
     parsed = json.loads(line, object_pairs_hook=_Pairs, parse_int=_unread, parse_float=_unread, parse_constant=_unread)
+    _refuse_deep(parsed)
     _refuse_repeated(parsed, tuple(Order.__struct_fields__), "")
     for key, value in parsed:
         if key in OBJECTS and isinstance(value, _Pairs):
@@ -202,6 +204,17 @@ def refuse_repeats(line: bytes) -> None:
         if key == "lines" and isinstance(value, list):
             for number, item in enumerate(value):
                 _refuse_repeated(item, LINE_FIELDS, f"lines[{number}].")
+
+
+def _refuse_deep(parsed: _Pairs) -> None:
+    """Raises RecursionError, as JSON readers do, before the limit of the least of them."""
+    level: list[list[Any]] = [parsed]
+    for _ in range(NESTING_MAX):
+        inside = [[value for _, value in part] if isinstance(part, _Pairs) else part for part in level]
+        level = [item for values in inside for item in values if isinstance(item, list)]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _unread(_text: str) -> None:

@@ -108,7 +108,10 @@ class CellReader:
                 continue
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=self._zone)
-            return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            try:
+                return moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            except OverflowError:
+                raise CellFault("time_format", f"{path} {text!r} lies outside the years 1 to 9999") from None
         raise CellFault("time_format", f"{path} {text!r} fits none of {list(self._mapping.file.time_formats)}")
 
 

@@ -5,6 +5,7 @@ Read from TOML or JSON, checked once as a whole; ``docs/csv-channel.md`` explain
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import zoneinfo
 from decimal import Decimal, InvalidOperation
@@ -107,13 +108,27 @@ def _format_problems(file: FileFormat) -> list[str]:
         problems.append("file.decimal and file.thousands are the same mark")
     if len(file.delimiter) != 1 or len(file.quote) != 1:
         problems.append("file.delimiter and file.quote are one character each")
+    if file.delimiter == file.quote or {file.delimiter, file.quote} & {"\r", "\n"}:
+        problems.append("file.delimiter and file.quote differ, and neither is an end of line")
     if file.time_zone not in zoneinfo.available_timezones():
         problems.append(f"file.time_zone {file.time_zone!r} is no IANA time zone (such as Europe/London)")
+    problems += [
+        f"file.time_formats: {text!r} is no format of a time" for text in file.time_formats if not _reads(text)
+    ]
     try:
         "".encode(file.encoding)
-    except LookupError:
+    except (LookupError, UnicodeError):
         problems.append(f"file.encoding {file.encoding!r} is unknown")
     return problems
+
+
+def _reads(time_format: str) -> bool:
+    """Whether a time that is written in this format can be read again."""
+    try:
+        dt.datetime.strptime(dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC).strftime(time_format), time_format)
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 def _filter_problems(filters: list[Filter]) -> list[str]:
@@ -124,7 +139,9 @@ def _filter_problems(filters: list[Filter]) -> list[str]:
             problems.append(f"filter {position} ({rule.reason}) needs exactly one test")
         try:
             re.compile(rule.matches or "")
-            Decimal(rule.below or 0), Decimal(rule.at_most or 0)
+            bounds = [Decimal(rule.below or 0), Decimal(rule.at_most or 0)]
         except (re.error, InvalidOperation):
+            bounds = [Decimal("NaN")]
+        if not all(bound.is_finite() for bound in bounds):
             problems.append(f"filter {position} ({rule.reason}) has a pattern or number that cannot be read")
     return problems

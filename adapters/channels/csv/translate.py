@@ -96,7 +96,10 @@ class CsvTranslator:
         file = self._mapping.file
         # strict: a quote in the wrong place is a fault of its row, not part of a name
         reader = csv.reader(lines, delimiter=file.delimiter, quotechar=file.quote, strict=True)
-        header = next(reader, None)
+        try:
+            header = next(reader, None)
+        except csv.Error as fault:
+            raise Misconfigured(f"The first row of the CSV file cannot be read: {fault}; check its quotes.") from None
         if header is None:
             raise Misconfigured("The CSV file is empty; its first row must name the columns.")
         self._bind(header)

@@ -1,0 +1,146 @@
+"""Requests made from the OpenAPI document, right and wrong ones: no operation fails, and none answers undocumented.
+
+The gateway is a real one over real engines. What a request means is proved elsewhere; here every answer must have a
+status and a media type that the document names for its operation, and a body that fits the schema.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from actors.data_folder import DataFolder
+from actors.gateway.backend import BatchId
+from router.order_events import read_events
+from tests.gateway_engines import EngineBackend
+from tests.test_gateway_http import NDJSON, Lab, start
+from tests.test_gateway_reads import NODES, SKUS, STOCK
+
+LINES = "application/x-ndjson"
+ARROW = "application/vnd.apache.arrow.stream"
+EXAMPLES = 6  # of each kind an operation
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+OPERATIONS = (
+    *("GET /", "GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /v1/stream", "GET /v1/orders"),
+    *("GET /v1/orders/{order_id}", "GET /v1/orders/{order_id}/timeline", "GET /v1/orders/{order_id}/explain"),
+    *("PUT /v1/tables/{table}", "POST /v1/stock", "POST /v1/orders", "POST /v1/orders/stream", "POST /v1/events"),
+    *("POST /v1/availability", "POST /v1/quotes"),
+)
+
+
+@schemathesis.serializer(LINES, "text/csv", ARROW)
+def as_text(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """One line of JSON; where CSV or Arrow is expected, that is a body which is neither."""
+    return value if isinstance(value, bytes) else json.dumps(value).encode() + b"\n"
+
+
+class Engines(EngineBackend):
+    """Also answers lines that are events by their ids only, as a shard's process does."""
+
+    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
+        rows, refused, places = read_events(events)
+        results: list[Any] = [None] * (len(rows) + len(refused))
+        answers = await self._run(lambda: self._paths[shard].submit_events(batch_id, rows, now_ms)) if rows else []
+        for place, answer in zip(places, answers, strict=True):
+            results[place] = answer
+        for refusal in refused:
+            results[refusal.pop("place")] = refusal
+        return msgspec.json.encode(results)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder: pathlib.Path = tmp_path_factory.mktemp("openapi")
+    running = start(folder, shards=2, core=Engines)
+    for table, rows in (("skus", SKUS), ("nodes", NODES), ("stock", STOCK)):
+        assert running.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)[0] == 200
+    yield running
+    running.thread.run(running.service.drain(patience_s=0.1))
+    running.thread.close()
+    running.backend.close()
+    shutil.rmtree(DataFolder(folder).shared)
+
+
+@pytest.fixture(scope="module")
+def document(lab: Lab) -> dict[str, Any]:
+    return json.loads(lab.ask("GET", "/openapi.json", role="")[2])
+
+
+def lines_of(response: schemathesis.Response) -> list[Any]:
+    return [json.loads(line) for line in response.content.splitlines() if line]
+
+
+def test_the_operations_tried_here_are_those_of_the_document(document: dict[str, Any]) -> None:
+    described = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    assert described == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("kind", list(GenerationMode), ids=lambda kind: kind.value)
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_every_answer_is_one_that_the_document_names(
+    lab: Lab, document: dict[str, Any], label: str, kind: GenerationMode
+) -> None:
+    method, path = label.split()
+    operation = schemathesis.openapi.from_dict(document)[path][method]
+    described = document["paths"][path][method.lower()]
+    if kind is GenerationMode.NEGATIVE and not ("parameters" in described or "requestBody" in described):
+        pytest.skip("takes nothing that could be wrong")
+    session = requests.Session()
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=kind))
+    def exchange(case: Case) -> None:
+        if path == "/v1/stream":
+            _let_it_end(case)
+        headers = {"Authorization": f"Bearer {lab.keys['admin']}"}
+        answer = case.call(base_url=f"http://127.0.0.1:{lab.port}", session=session, headers=headers, timeout=20)
+        if answer.headers["content-type"][0].startswith(LINES):
+            case.validate_response(answer, checks=[*CHECKS])
+            _examine_lines(document, path, method, answer)
+        else:
+            case.validate_response(answer, checks=[*CHECKS, response_schema_conformance])
+
+    exchange()
+    session.close()
+    assert [line for line in lab.log if "fault" in json.dumps(line)] == [], "something broke inside and was hidden"
+
+
+def _let_it_end(case: Case) -> None:
+    """Without ``wait`` a reader of changes is never told that there are no more."""
+    given = case.query.get("wait")
+    if given is None or isinstance(given, int):
+        case.query["wait"] = 0
+
+
+def _examine_lines(document: dict[str, Any], path: str, method: str, answer: schemathesis.Response) -> None:
+    """Every line of an answer fits the schema, but for the problem that may end a stream."""
+    content = document["paths"][path][method.lower()]["responses"]["200"]["content"]
+    for line in lines_of(answer):
+        schema = {"$ref": "#/components/schemas/Problem"} if "http_status" in line else content[LINES]["schema"]
+        if "http_status" in line:
+            line = {**line, "status": line["http_status"]}
+        jsonschema.validate(line, {**schema, "components": document["components"]}, jsonschema.Draft202012Validator)
