@@ -9,6 +9,7 @@ import secrets
 import time
 
 import msgspec
+import xxhash
 
 from actors.locks import FolderLock
 from router.config import Config
@@ -29,6 +30,12 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
     shards: int
     hash_key: str  # 16 random bytes, hex: keys the hash of ids
+    checksum: str = ""  # of the other three; "" in the first folders
+
+    @property
+    def sealed(self) -> Identity:
+        digest = xxhash.xxh3_64_hexdigest(f"{self.format} {self.shards} {self.hash_key}".encode())
+        return msgspec.structs.replace(self, checksum=digest)
 
 
 class DataFolder:
@@ -42,7 +49,7 @@ class DataFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         meta = self.path / "meta.json"
         if not meta.exists():
-            write_durably(meta, msgspec.json.encode(Identity(FORMAT, config.shards, secrets.token_hex(16))))
+            write_durably(meta, msgspec.json.encode(Identity(FORMAT, config.shards, secrets.token_hex(16)).sealed))
         identity = self.identity()
         if identity.shards != config.shards:
             raise Misconfigured(
@@ -57,8 +64,10 @@ class DataFolder:
             raise Misconfigured(f"{self.path} is not a data folder of the order router: it has no meta.json")
         try:
             identity = msgspec.json.decode(meta.read_bytes(), type=Identity)
-        except msgspec.DecodeError as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
             raise Misconfigured(f"{meta} cannot be read ({fault}); restore it from a copy") from None
+        if identity.checksum not in ("", identity.sealed.checksum):
+            raise Misconfigured(f"{meta} does not fit its checksum: a byte of it was changed; restore it from a copy")
         if identity.format != FORMAT:
             raise Misconfigured(f"{self.path} has format {identity.format}; this version reads format {FORMAT}")
         return identity

@@ -30,7 +30,9 @@ from actors.log_store import (
     documents_key,
     log_folder,
     log_key,
+    pack_epoch,
     refuse_short_file,
+    unpack_epoch,
 )
 from actors.page_cache import PageCache
 from router.config import LogConfig
@@ -184,7 +186,7 @@ class LmdbLog:
     def _commit(self, group: list[list[_Put]]) -> None:
         self._refuse_when_disk_is_short(sum(len(value) for puts in group for _, _, value, _ in puts))
         with self._environment.begin(write=True) as writing:
-            if writing.get(EPOCH_KEY, db=self._store.meta) != _U64.pack(self.epoch):
+            if writing.get(EPOCH_KEY, db=self._store.meta) != pack_epoch(self.epoch):
                 raise LogFenced("another process has taken this log over; this one must end")
             for puts in group:
                 for database, key, value, replace in puts:
@@ -233,8 +235,8 @@ class LmdbLog:
         """Make every earlier owner's next commit fail, should one still be alive."""
         with self._environment.begin(write=True, db=self._store.meta) as writing:
             stored = writing.get(EPOCH_KEY)
-            epoch = 1 + (int(_U64.unpack(stored)[0]) if stored is not None else 0)
-            writing.put(EPOCH_KEY, _U64.pack(epoch))
+            epoch = 1 + (unpack_epoch(stored, str(self.folder)) if stored is not None else 0)
+            writing.put(EPOCH_KEY, pack_epoch(epoch))
         return epoch
 
 

@@ -58,6 +58,11 @@ class LogReader:
         with self._lock:
             return self._ask(lambda store: store.last_sequence(part)) or 0
 
+    def epoch(self) -> int:
+        """Of the newest owner; 0 before the first."""
+        with self._lock:
+            return self._ask(LogStore.epoch) or 0
+
     def find_batch(self, shard: int, sequence: int) -> int | None:
         """Of a ledger's log: where the answer to a shard's batch stands."""
         with self._lock:

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Sequence
 
 import lmdb
+import xxhash
 
 from router.log_tail import FIRST_SEQUENCE, LogTail
 from router.records import DamagedRecord, Record, chain_of, parse
@@ -18,6 +19,8 @@ from router.records import DamagedRecord, Record, chain_of, parse
 _LOG_KEY = struct.Struct(">QB")
 _DOCUMENTS_KEY = struct.Struct(">Q")
 _BATCH_KEY = struct.Struct(">HQ")
+_EPOCH = struct.Struct("<QQ")  # the epoch and its xxh3-64
+DATABASES = (b"log", b"documents", b"by_batch", b"meta")
 EPOCH_KEY = b"epoch"
 _ITERATE_CHUNK = 16  # records copied out per read transaction
 
@@ -36,6 +39,18 @@ def batch_key(shard: int, sequence: int) -> bytes:
     return _BATCH_KEY.pack(shard, sequence)
 
 
+def pack_epoch(epoch: int) -> bytes:
+    return _EPOCH.pack(epoch, xxhash.xxh3_64_intdigest(epoch.to_bytes(8, "little")))
+
+
+def unpack_epoch(stored: bytes, where: str) -> int:
+    """The epoch of a log's last owner; the first folders kept it without a checksum."""
+    epoch = int.from_bytes(stored[:8], "little")
+    if stored not in (pack_epoch(epoch), pack_epoch(epoch)[:8]):
+        raise DamagedRecord("the checksum does not fit the epoch", where)
+    return epoch
+
+
 class LogStore:
     """The reading half of a log, over an environment that somebody else opens and closes."""
 
@@ -43,10 +58,9 @@ class LogStore:
         self.environment = environment
         self.part_count = part_count
         self.where = where
-        self.log = environment.open_db(b"log", create=create)
-        self.documents = environment.open_db(b"documents", create=create)
-        self.by_batch = environment.open_db(b"by_batch", create=create)
-        self.meta = environment.open_db(b"meta", create=create)
+        self.log, self.documents, self.by_batch, self.meta = (
+            environment.open_db(name, create=create) for name in DATABASES
+        )
 
     def read(self, sequence: int, part: int) -> Record | None:
         with self.environment.begin(db=self.log) as reading:
@@ -66,6 +80,12 @@ class LogStore:
         with self.environment.begin(db=self.by_batch) as reading:
             found = reading.get(batch_key(shard, sequence))
         return None if found is None else int.from_bytes(found, "little")
+
+    def epoch(self) -> int:
+        """Of the newest owner; 0 before the first."""
+        with self.environment.begin(db=self.meta) as reading:
+            stored = reading.get(EPOCH_KEY)
+        return 0 if stored is None else unpack_epoch(stored, self.where)
 
     def last_sequence(self, part: int) -> int:
         return self.tail().last[part]

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import xxhash
 
 from router.errors import Damaged
 from router.tables.compile import accept, compile_tables, empty_tables
@@ -41,6 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Entry 0 is version 1; version 0 is "nothing loaded"."""
 
     versions: list[Version] = []
+    checksum: str = ""  # of the versions; "" in the first folders
 
 
 class TableStore:
@@ -128,14 +130,18 @@ class TableStore:
     def _manifest(self) -> Manifest:
         path = self._folder / "manifest.json"
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Manifest)
+            manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
         except FileNotFoundError:
             return Manifest()
-        except msgspec.DecodeError as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
             raise Damaged(f"{path} cannot be read ({fault}); restore it from a copy") from None
+        if manifest.checksum not in ("", _checksum(manifest.versions)):
+            raise Damaged(f"{path} does not fit its checksum; restore it from a copy")
+        return manifest
 
     def _replace_manifest(self, manifest: Manifest) -> None:
-        self._write("manifest.json.new", msgspec.json.encode(manifest))
+        sealed_manifest = Manifest(manifest.versions, _checksum(manifest.versions))
+        self._write("manifest.json.new", msgspec.json.encode(sealed_manifest))
         os.replace(self._folder / "manifest.json.new", self._folder / "manifest.json")
         self._sync_folder()
 
@@ -154,6 +160,10 @@ class TableStore:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _checksum(versions: list[Version]) -> str:
+    return xxhash.xxh3_128_hexdigest(msgspec.json.encode(versions))
 
 
 def _pack(rows: list[Any]) -> bytes:

@@ -1,7 +1,8 @@
 """``order-router verify``: recompute a data folder from its logs and compare with what it claims.
 
-tables: every file's checksum                  every order has its document
-logs: every checksum, every chain, no gap      shards: replay ─▶ state hash ══ checkpoint + tail ─▶ state hash
+files: every page where LMDB put it            tables: every file's checksum
+logs: every checksum, every chain, no gap      every order has its document
+by_batch: every answer is found again          shards: replay ─▶ state hash ══ checkpoint + tail ─▶ state hash
 ledger: replay ─▶ conservation, state hash     every outcome ══ the ledger's decision for it
 no shard's log ends before what the ledger decided for it
 """
@@ -23,6 +24,9 @@ import pyarrow as pa
 
 from actors.checkpoints import Checkpoint, read_latest
 from actors.data_folder import DataFolder
+from actors.doctor.apart import ReaderEnded, apart
+from actors.doctor.log_check import check_structure, entry_faults, epoch_faults
+from actors.doctor.page_format import BrokenPages, Layout
 from actors.log_reader import LogReader
 from actors.table_store import TableStore
 from router.arena import PrivateArena
@@ -31,6 +35,7 @@ from router.config import Config
 from router.errors import RouterError
 from router.ledger import LedgerEngine
 from router.lifecycle import OrderState
+from router.log_tail import FIRST_SEQUENCE
 from router.order_events import EventDesk
 from router.order_index import OrderIndex
 from router.records import INPUT, Kind, Record, read_batch, read_documents
@@ -41,6 +46,7 @@ from router.shard import ShardEngine
 _COMPARED = [name for name in DECISION.names if name != "reasons"]
 FINDINGS_MAX = 20  # of one place; the rest is counted
 # Replaying records that are whole but were written by no router trips over any of these.
+RESTORE = "restore this folder from a backup"
 _NONSENSE = (pa.ArrowInvalid, AssertionError, IndexError, KeyError, ValueError)
 
 
@@ -70,8 +76,21 @@ class Verdict:
         }
 
 
+@dataclass
+class _Told:
+    """What one part of the work found out, sent back by the process that did it."""
+
+    said: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    asked: Counter[int] = field(default_factory=Counter)  # shard -> newest sequence that the ledger has answered
+    pages_whole: bool = False
+
+
 class Verifier:
-    """Works on a folder that nobody writes; reads everything, changes nothing."""
+    """Works on a folder that nobody writes; reads everything, changes nothing.
+
+    Every part is looked at by a process of its own: a page that the disk cannot give ends that process only.
+    """
 
     def __init__(self, data: DataFolder, config: Config, progress: Callable[[str], None]) -> None:
         self._data = data
@@ -79,55 +98,90 @@ class Verifier:
         self._progress = progress
         self._key = data.key()
         self._tables = TableStore(data.tables)
-        self._asked: Counter[int] = Counter()  # shard -> newest sequence that the ledger has answered
-        self._found: Counter[str] = Counter()
+        self._asked: Counter[int] = Counter()
+        self._ledger_whole = False
+        self._told = _Told()
         self.verdict = Verdict()
 
     def run(self) -> Verdict:
-        self._guarded("tables", self._check_tables)
-        with contextlib.closing(LogReader(self._data.ledger, 1)) as ledger:
-            self._guarded("ledger", lambda: self._ledger(ledger))
-            for number in range(self._data.identity().shards):
-                with contextlib.closing(LogReader(self._data.shard(number), 2)) as reader:
-                    self._guarded(f"shard {number}", functools.partial(self._shard, number, reader, ledger))
-        for where, count in self._found.items():
-            if count > FINDINGS_MAX:
-                self.verdict.findings.append(Finding(where, f"and {count - FINDINGS_MAX:,} findings more"))
+        self._apart("tables", self._check_tables)
+        ledger = self._apart("ledger", self._with_ledger)
+        self.verdict.ledger, self._asked, self._ledger_whole = ledger.said, ledger.asked, ledger.pages_whole
+        for number in range(self._data.identity().shards):
+            told = self._apart(f"shard {number}", functools.partial(self._with_shard, number))
+            if told.said:
+                self.verdict.shards.append(told.said)
         return self.verdict
 
-    def _guarded(self, where: str, work: Callable[[], None]) -> None:
+    def _apart(self, where: str, work: Callable[[], None]) -> _Told:
         """A damaged part ends the work on that part only; the others are still looked at."""
+
+        def tell(show: Callable[[str], None]) -> _Told:
+            self._progress, self._told = show, _Told()
+            self._guarded(where, work)
+            return self._told
+
+        try:
+            told = apart(tell, self._progress)
+        except ReaderEnded as ended:
+            told = _Told(findings=[Finding(where, f"{ended}; {RESTORE}")])
+        self.verdict.findings += told.findings[:FINDINGS_MAX]
+        if len(told.findings) > FINDINGS_MAX:
+            more = len(told.findings) - FINDINGS_MAX
+            self.verdict.findings.append(Finding(where, f"and {more:,} findings more"))
+        return told
+
+    def _guarded(self, where: str, work: Callable[[], None]) -> None:
         try:
             work()
+        except BrokenPages as fault:
+            self._find(where, f"{fault}; {RESTORE}")
         except RouterError as fault:
             self._find(where, str(fault))
-        except lmdb.Error as fault:
-            self._find(where, f"LMDB cannot read its file ({fault}); restore this folder from a copy")
+        except (lmdb.Error, OSError) as fault:
+            self._find(where, f"its file cannot be read ({fault}); {RESTORE}")
         except _NONSENSE as fault:
             said = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
-            self._find(where, f"a record is whole but makes no sense here ({said}); restore this folder from a copy")
+            self._find(where, f"a record is whole but makes no sense here ({said}); {RESTORE}")
 
     def _find(self, where: str, what: str) -> None:
-        self._found[where] += 1
-        if self._found[where] <= FINDINGS_MAX:
-            self.verdict.findings.append(Finding(where, what))
+        self._told.findings.append(Finding(where, what))
+
+    def _find_all(self, where: str, faults: Iterator[str]) -> None:
+        for fault in faults:
+            self._find(where, f"{fault}; {RESTORE}")
 
     def _check_tables(self) -> None:
         self._progress("tables: reading")
         for fault in self._tables.faults():
             self._find("tables", fault)
 
+    def _check_structure(self, where: str, folder: pathlib.Path) -> Layout | None:
+        """LMDB may open the file only when this has not raised."""
+        self._progress(f"{where}: checking pages")
+        layout = check_structure(folder)
+        self._told.pages_whole = True
+        return layout
+
     # --- the ledger ------------------------------------------------------------------------------
+
+    def _with_ledger(self) -> None:
+        layout = self._check_structure("ledger", self._data.ledger)
+        with contextlib.closing(LogReader(self._data.ledger, 1)) as reader:
+            self._ledger(reader)
+            if layout is not None:
+                self._find_all("ledger", epoch_faults(reader))
+                self._find_all("ledger", entry_faults(reader, 1, len(layout.values[b"by_batch"])))
 
     def _ledger(self, reader: LogReader) -> None:
         self._progress("ledger: replaying")
         engine = LedgerEngine(self._config.policy, PrivateArena())
-        records = replay_ledger(engine, self._noting_shards(reader.iterate(1)), self._tables.load)
+        records = replay_ledger(engine, self._noting_shards(reader.iterate(FIRST_SEQUENCE)), self._tables.load)
         broken = engine.conservation()
         for cell in broken:
             self._find("ledger", f"{cell}: received differs from available + held + allocated + shipped")
         fresh = f"{engine.state_hash():016x}"
-        self.verdict.ledger = {
+        self._told.said = {
             "records": records,
             "state_hash": fresh,
             "conservation_broken_cells": len(broken),
@@ -143,7 +197,8 @@ class Verifier:
     def _noting_shards(self, records: Iterator[tuple[int, int, Record]]) -> Iterator[tuple[int, int, Record]]:
         for sequence, part, record in records:
             if record.kind in (Kind.DECISION, Kind.MOVES):
-                self._asked[record.batch_number] = max(self._asked[record.batch_number], record.batch_id)
+                asked = self._told.asked
+                asked[record.batch_number] = max(asked[record.batch_number], record.batch_id)
             yield sequence, part, record
 
     def _checkpoint(self, where: str, folder: pathlib.Path) -> Checkpoint | None:
@@ -163,11 +218,21 @@ class Verifier:
 
     # --- shards ----------------------------------------------------------------------------------
 
+    def _with_shard(self, number: int) -> None:
+        layout = self._check_structure(f"shard {number}", self._data.shard(number))
+        with (
+            contextlib.closing(LogReader(self._data.shard(number), 2)) as reader,
+            contextlib.closing(LogReader(self._data.ledger, 1)) as ledger,
+        ):
+            self._shard(number, reader, ledger)
+            if layout is not None:
+                self._find_all(f"shard {number}", epoch_faults(reader))
+
     def _shard(self, number: int, reader: LogReader, ledger: LogReader) -> None:
         where = f"shard {number}"
         self._progress(f"{where}: replaying")
         engine, desk = self._engine(number)
-        replayed = replay_shard(engine, desk, reader.iterate(1), _forget)
+        replayed = replay_shard(engine, desk, reader.iterate(FIRST_SEQUENCE), _forget)
         fresh = f"{engine.state_hash():016x}{desk.state_hash():016x}"
         states = np.bincount(engine.index.state(np.arange(engine.index.count)) & 31, minlength=len(OrderState))
         said = {
@@ -179,7 +244,7 @@ class Verifier:
             "states": {s.name.lower(): int(states[s]) for s in OrderState if states[s]},
             "state_hash": fresh,
         }
-        self.verdict.shards.append(said)
+        self._told.said = said
         self._check_end(where, number, reader)
         self._progress(f"{where}: comparing with the ledger")
         said["decisions_compared"] = self._compare(number, reader, ledger)
@@ -202,18 +267,18 @@ class Verifier:
             self._find(
                 where,
                 f"its log ends at record {last}, but the ledger has answered record {asked}: the end of the log is "
-                "missing; restore this folder from a copy",
+                f"missing; {RESTORE}",
             )
 
     def _compare(self, number: int, reader: LogReader, ledger: LogReader) -> int:
         """Every order has its document, and every outcome carries exactly what the ledger decided for it."""
         compared, newest_tables = 0, self._tables.current()
-        for sequence, part, record in reader.iterate(1):
+        for sequence, part, record in reader.iterate(FIRST_SEQUENCE):
             if record.tables_version > newest_tables:
                 self._find(f"shard {number}", f"record {sequence} names tables {record.tables_version}, not in tables/")
             if record.kind is Kind.ORDERS:
                 self._check_documents(number, sequence, record, reader)
-            elif part != INPUT and record.kind is Kind.OUTCOMES:
+            elif part != INPUT and record.kind is Kind.OUTCOMES and self._ledger_whole:
                 compared += self._compare_outcome(number, sequence, record, ledger)
         return compared
 

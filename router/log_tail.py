@@ -33,7 +33,7 @@ class LogTail:
 
     def follow(self, sequence: int, part: int, raw: Bytes, where: str) -> Record:
         """Parse the next record of a log that is being read, and check that nothing lies between."""
-        if not self.fits(sequence, part):
+        if part >= len(self.last) or not self.fits(sequence, part):
             raise MissingRecord(where, self.last[0] + 1, sequence, part)
         record = parse(
             raw, f"{where}, record {sequence} part {part}", place=(sequence, part), previous_chain=self.chains[part]

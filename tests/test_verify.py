@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pathlib
 import shutil
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,10 @@ import pytest
 
 from actors.cli.main import main
 from actors.data_folder import DataFolder
-from actors.log_store import documents_key, log_folder, log_key
+from actors.doctor import log_check
+from actors.doctor.page_format import META_BYTES, Layout
+from actors.doctor.pages import check_pages
+from actors.log_store import EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
 from router.arrays import numbers
 from router.columns import CLAIMS, DECISION
 from router.records import INPUT, OUTCOME_PART, frame, parse, read_batch, seal, serialize
@@ -177,12 +182,52 @@ CASES: dict[str, tuple[Damage, str, str]] = {
     "the file was cut off": (
         lambda data: rewrite(log_folder(data.ledger) / "data.mdb", lambda raw: raw[: len(raw) // 2]),
         "ledger",
-        "data.mdb has",
+        "its end is missing",
     ),
     "the file was overwritten": (
         lambda data: rewrite(log_folder(data.shard(0)) / "data.mdb", lambda raw: bytes(len(raw))),
         "shard 0",
-        "LMDB cannot read its file",
+        "meta page 0 is not one of LMDB",
+    ),
+    "an entry leads elsewhere": (
+        lambda data: edit(data.ledger, b"by_batch", batch_key(1, 2), flip(0)),
+        "ledger",
+        "the entry of shard 1, batch 2 leads to record",
+    ),
+    "an entry is missing": (
+        lambda data: edit(data.ledger, b"by_batch", batch_key(0, 3), drop),
+        "ledger",
+        f"{2 * BATCHES - 1} entries lead to {2 * BATCHES} answers",
+    ),
+    "a bit of the epoch": (
+        lambda data: edit(data.shard(0), b"meta", EPOCH_KEY, flip(0)),
+        "shard 0",
+        "the checksum does not fit the epoch",
+    ),
+    "an older epoch": (
+        lambda data: edit(data.shard(1), b"meta", EPOCH_KEY, lambda _: pack_epoch(0)),
+        "shard 1",
+        f"record {BATCHES} was written in epoch 1, the log says 0",
+    ),
+    "the bounds of a page": (
+        lambda data: turn(data.shard(0), lambda layout: max(layout.tree_pages) * layout.page_bytes + 13, 0x80),
+        "shard 0",
+        "impossible bounds",
+    ),
+    "the newest transaction": (
+        lambda data: turn(data.ledger, lambda layout: meta_at(layout) + META_BYTES - 8, 0x10),
+        "ledger",
+        "not neighbours",
+    ),
+    "the last page": (
+        lambda data: turn(data.ledger, lambda layout: meta_at(layout) + META_BYTES - 16, 0x20),
+        "ledger",
+        "data.mdb: ",
+    ),
+    "a key of the tree": (
+        lambda data: turn(data.ledger, lambda layout: layout.values[b"by_batch"][1][1][0] - 1, 0x80),
+        "ledger",
+        "keys out of order",
     ),
     "another shard's log": (
         lambda data: shutil.copytree(data.shard(0), data.shard(1), dirs_exist_ok=True),
@@ -202,6 +247,18 @@ def put_into_place(owner: pathlib.Path, taken: bytes, replaced: bytes) -> None:
 
     edit(owner, b"log", taken, keep)
     edit(owner, b"log", replaced, lambda _: kept[0])
+
+
+def turn(owner: pathlib.Path, place: Callable[[Layout], int], mask: int) -> None:
+    """Change a byte of what LMDB itself keeps in a log's file."""
+    file = log_folder(owner) / "data.mdb"
+    at = place(check_pages(file))
+    rewrite(file, lambda raw: raw[:at] + bytes([raw[at] ^ mask]) + raw[at + 1 :])
+
+
+def meta_at(layout: Layout) -> int:
+    """First byte of the newest meta page."""
+    return (layout.meta.transaction & 1) * layout.page_bytes
 
 
 def rewrite(path: pathlib.Path, change: Callable[[bytes], bytes]) -> None:
@@ -225,6 +282,26 @@ def test_damage_of_one_shard_does_not_hide_what_the_others_hold(data: DataFolder
     assert {finding["where"] for finding in verdict["findings"]} == {"shard 0"}
 
 
+def test_a_page_that_the_disk_cannot_give_ends_neither_verify_nor_doctor(
+    data: DataFolder, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = log_check.check_pages
+
+    def failing_disk(path: pathlib.Path) -> Layout:
+        if path.parent.parent == data.ledger:
+            os.kill(os.getpid(), signal.SIGBUS)
+        return whole(path)
+
+    monkeypatch.setattr(log_check, "check_pages", failing_disk)
+    code, verdict = verify(data, capsys)
+    [found] = verdict["findings"]
+    assert (code, found["where"], [shard["orders"] > 0 for shard in verdict["shards"]]) == (1, "ledger", [True, True])
+    assert "was ended by SIGBUS: the disk could not give a page" in found["what"]
+    assert main(["doctor", "--data", str(data.path), "--port", "0", "--json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert ["SIGBUS" in finding["found"] for finding in findings if finding["subject"] == "Log ledger"] == [True]
+
+
 def test_many_findings_of_one_place_are_counted_not_listed(data: DataFolder, capsys: Capture, monkeypatch: Any) -> None:
     monkeypatch.setattr("actors.verify.FINDINGS_MAX", 2)
     shutil.rmtree(log_folder(data.ledger))
@@ -235,6 +312,7 @@ def test_many_findings_of_one_place_are_counted_not_listed(data: DataFolder, cap
 
 def test_a_batch_that_was_under_way_is_no_damage(data: DataFolder, capsys: Capture) -> None:
     both(in_shard(1, BATCHES, OUTCOME_PART, drop), in_ledger(LAST_DECISION, drop))(data)
+    edit(data.ledger, b"by_batch", batch_key(1, BATCHES), drop)
     code, verdict = verify(data, capsys)
     assert code == 0 and verdict["shards"][1]["unfinished"] == 1
 
@@ -259,8 +337,12 @@ def test_people_read_the_findings_and_the_verdict(data: DataFolder, capsys: Capt
 DOCTOR = {
     "a byte of an input": ("Log shard-000", "fault", "record 2 part 0"),
     "a decision is missing": ("Log ledger", "fault", "record 3 part 0 is missing"),
-    "the file was cut off": ("Log ledger", "fault", "data.mdb has"),
-    "the file was overwritten": ("Log shard-000", "fault", "damaged after 0 records"),
+    "the file was cut off": ("Log ledger", "fault", "its end is missing"),
+    "the file was overwritten": ("Log shard-000", "fault", "meta page 0 is not one of LMDB"),
+    "an entry leads elsewhere": ("Log ledger", "fault", "shard 1, batch 2 leads to record"),
+    "a bit of the epoch": ("Log shard-000", "fault", "does not fit the epoch"),
+    "the bounds of a page": ("Log shard-000", "fault", "impossible bounds"),
+    "documents are missing": ("Log shard-001", "fault", "the documents of record 3 are missing"),
     "a byte of a table": ("Tables", "fault", "skus-000001.rows"),
     "a byte of a checkpoint": ("Log ledger", "warning", "checkpoint-9.bin is damaged"),
 }
@@ -274,7 +356,7 @@ def test_doctor_names_the_damage_and_the_safe_way_out(name: str, data: DataFolde
     findings = json.loads(capsys.readouterr().out)["findings"]
     [found] = [finding for finding in findings if finding["subject"] == subject and finding["level"] != "ok"]
     assert (code, found["level"]) == (int(level == "fault"), level) and what in found["found"]
-    assert ("restore the folder from a backup" if level == "fault" else "Nothing is lost") in found["remedy"]
+    assert ("Restore the folder from a backup" if level == "fault" else "Nothing is lost") in found["remedy"]
 
 
 def test_doctor_finds_nothing_in_a_whole_folder(data: DataFolder, capsys: Capture) -> None:

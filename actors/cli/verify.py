@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors.cli.output import Progress, add_json_flag, print_result
+
+if TYPE_CHECKING:
+    from actors.data_folder import DataFolder
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -23,28 +26,32 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import msgspec
-
     from actors.data_folder import DataFolder
-    from actors.verify import Verifier
-    from router.config import Config
 
-    data = DataFolder(arguments.data)
-    data.identity()
-    stored = data.path / "config.json"
-    config = msgspec.json.decode(stored.read_bytes(), type=Config) if stored.exists() else Config()
     progress = Progress()
-    lock = data.lock()
-    try:
-        verdict = Verifier(data, config, progress.show).run().as_dict()
-    finally:
-        lock.close()
+    verdict = verdict_of(DataFolder(arguments.data), progress)
     progress.done()
-    print_result(arguments.json, verdict, _as_text(verdict))
+    print_result(arguments.json, verdict, as_text(verdict))
     return 0 if verdict["ok"] else 1
 
 
-def _as_text(verdict: dict[str, Any]) -> str:
+def verdict_of(data: DataFolder, progress: Progress) -> dict[str, Any]:
+    import msgspec
+
+    from actors.verify import Verifier
+    from router.config import Config
+
+    data.identity()
+    stored = data.path / "config.json"
+    config = msgspec.json.decode(stored.read_bytes(), type=Config) if stored.exists() else Config()
+    lock = data.lock()
+    try:
+        return Verifier(data, config, progress.show).run().as_dict()
+    finally:
+        lock.close()
+
+
+def as_text(verdict: dict[str, Any]) -> str:
     lines = [
         f"shard {shard['shard']}: {shard['orders']:,} orders in {shard['batches']:,} batches, "
         f"{shard['decisions_compared']:,} decisions as the ledger made them, state hash {shard['state_hash']}"

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pathlib
 
-import lmdb
-
 from actors.checkpoints import read_latest
 from actors.data_folder import DataFolder
+from actors.doctor.apart import apart
+from actors.doctor.cut import Cutter
 from actors.doctor.finding import Finding, ok
+from actors.doctor.log_check import check_log, read_records
 from actors.log_reader import LogReader
+from actors.log_store import log_folder
 from actors.table_store import TableStore
 from router.errors import RouterError
-from router.log_tail import FIRST_SEQUENCE
 
 _RESTORE = (
-    "Do not start a router on it. Keep a copy of the whole folder as it is, restore the folder from a backup, run "
-    "`order-router verify` on it, then send again what came after the backup: known orders answer as duplicates."
+    "Do not start a router on it and keep it as it is. Restore the folder from a backup with `order-router restore`, "
+    "which verifies it, then send again what came after the backup: known orders answer as duplicates."
 )
 
 
@@ -37,9 +39,12 @@ def check(path: pathlib.Path) -> list[Finding]:
         _shared_memory(folder, owner),
         _tables(folder.tables),
     ]
-    for number in range(identity.shards):
-        findings += [_log(folder.shard(number), part_count=2), *_checkpoints(folder.shard(number))]
-    return [*findings, _log(folder.ledger, part_count=1), *_checkpoints(folder.ledger)]
+    logs = [_log(folder.shard(number), 2, bool(owner)) for number in range(identity.shards)]
+    logs.append(_log(folder.ledger, 1, bool(owner)))
+    for part in (*(folder.shard(number) for number in range(identity.shards)), folder.ledger):
+        findings += _checkpoints(part)
+    damaged = not owner and any(log.level == "fault" for log in logs)
+    return [*findings, *logs, *([_way_out(folder)] if damaged else [])]
 
 
 def lock_owner(folder: pathlib.Path) -> str:
@@ -86,21 +91,42 @@ def _shared_memory(folder: DataFolder, owner: str) -> Finding:
     return Finding("Mapped arrays", "warning", found, remedy)
 
 
-def _log(owner: pathlib.Path, part_count: int) -> Finding:
-    """Read the whole log: checksums, chain and sequence are verified on the way."""
+def _log(owner: pathlib.Path, part_count: int, in_use: bool) -> Finding:
+    """Read the whole log, in a process of its own: LMDB or the disk may end it.
+
+    Pages are checked where nobody writes them; a running router has opened the file itself.
+    """
     subject = f"Log {owner.name}"
-    if not (owner / "log" / "data.mdb").exists():
+    if not (log_folder(owner) / "data.mdb").exists():
         return ok(subject, "empty")
-    records = 0
-    reader = LogReader(owner, part_count)
+    read = _read_living if in_use else check_log
     try:
-        for _ in reader.iterate(FIRST_SEQUENCE):
-            records += 1
-    except (RouterError, lmdb.Error) as fault:
-        return Finding(subject, "fault", f"damaged after {records:,} records: {fault}", _RESTORE)
-    finally:
-        reader.close()
+        records = apart(lambda _: read(owner, part_count), _quiet)
+    except RouterError as fault:
+        return Finding(subject, "fault", str(fault), _RESTORE)
     return ok(subject, f"{records:,} records, all checksums right")
+
+
+def _read_living(owner: pathlib.Path, part_count: int) -> int:
+    with contextlib.closing(LogReader(owner, part_count)) as log:
+        return read_records(log)
+
+
+def _way_out(folder: DataFolder) -> Finding:
+    """What a cut would keep and lose, so that a person can choose between it and a backup."""
+    subject = "Without a backup"
+    try:
+        cut = apart(lambda _: Cutter(folder, _quiet).plan(), _quiet)
+    except RouterError as fault:
+        return Finding(subject, "warning", f"a cut cannot be planned: {fault}", _RESTORE)
+    kept = ", ".join(f"shard {shard.shard} up to record {shard.inputs}" for shard in cut.shards)
+    lost = "; ".join(cut.sentences()) or "nothing is lost: the next start asks the ledger for the outcomes again"
+    remedy = f"`order-router doctor --data {folder.path} --cut-to NEW` makes that folder and leaves this one as it is."
+    return Finding(subject, "warning", f"a cut keeps {kept}, the ledger up to record {cut.ledger}; {lost}", remedy)
+
+
+def _quiet(_text: str) -> None:
+    """Quick checks show no progress."""
 
 
 def _tables(path: pathlib.Path) -> Finding:

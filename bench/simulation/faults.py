@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.simulation.judge import damage_is_found
-from bench.simulation.log import DOCUMENTS, RECORD, Store
+from bench.simulation.log import BY_BATCH, DOCUMENTS, RECORD, Store
 from bench.simulation.plan import Fault
 from bench.simulation.scheduler import Process
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _BY_STEP = ("crash", "blackout", "replaced", "stopped")
 _REPAIR_MS = 40  # until somebody has put a damaged file right from a copy
-FLIPPED = (RECORD, DOCUMENTS)
+FLIPPED = (RECORD, DOCUMENTS, BY_BATCH)
 
 
 class Faults:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from actors.doctor.log_check import entry_faults, read_records
 from bench.simulation import goods
-from bench.simulation.log import Store
+from bench.simulation.log import BY_BATCH, Store
 from bench.simulation.outside import OrderAnswer
 from bench.simulation.twin import Twin
 from bench.simulation.watch import CONFLICT, accepted
@@ -20,7 +21,7 @@ from router.ledger import LedgerEngine
 from router.order_events import EventDesk
 from router.order_index import OrderIndex
 from router.queries import stream
-from router.records import INPUT, Kind, Record, read_batch
+from router.records import Kind, Record, read_batch
 from router.replay import replay_ledger, replay_shard
 from router.shard import ShardEngine
 from router.tables.stock_rows import MovementResult
@@ -229,11 +230,9 @@ def _documents_are_there(world: World, stored: list[Stored]) -> Iterator[str]:
 
 
 def damage_is_found(store: Store) -> bool:
-    """Whether reading the whole log, documents included, stops at damage."""
+    """Whether reading the whole log, documents and the entries of answered batches included, stops at damage."""
     try:
-        for sequence, part, _ in store.iterate(1):
-            if part == INPUT:
-                store.read_documents(sequence)
+        read_records(store)
+        return any(entry_faults(store, store.part_count, sum(key[0] == BY_BATCH for key in store.index)))
     except Damaged:
         return True
-    return False

@@ -1,0 +1,71 @@
+"""The bench that turns bits finds nothing to complain about, and would if a check were missing."""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import shutil
+
+import pytest
+
+from actors.data_folder import DataFolder
+from actors.doctor import pages
+from actors.doctor.page_format import META_BYTES
+from actors.log_store import log_folder
+from bench import flips
+from bench._flip_folders import small_folder
+from bench._flip_logs import CHANGED, looked_at, whole_digest, without_the_check
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
+    return small_folder(tmp_path_factory.mktemp("flips") / "small")
+
+
+@pytest.fixture
+def copy(small: DataFolder, tmp_path: pathlib.Path) -> DataFolder:
+    shutil.copytree(small.path, tmp_path / "copy")
+    return DataFolder(tmp_path / "copy")
+
+
+def test_every_bit_turned_is_found_or_proved_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, small_number in (("ALONE_SAMPLE", 16), ("LARGE_SAMPLE", 8), ("ONE_BY_ONE", 16), ("FILLS", 3)):
+        monkeypatch.setattr(flips, name, small_number)
+    result = flips.run(flips=2_000, seconds=5.0, seed=1, every=1_009, orders=1_024)
+    assert result["violations"] == [] and result["violation_count"] == 0
+    for place in ("shard_log", "ledger_log", "checkpoint", "tables", "identity", "random_bits", "large_log"):
+        assert result[place]["found"] > 0, place
+    assert result["random_bits"] == {"bits": 2_000, "found": 2_000, "harmless": 0, "carrying_nothing": 0, "missed": 0}
+    assert sum(result["lmdb_alone"].values()) == 16
+
+
+def transaction_bits(owner: pathlib.Path) -> list[tuple[int, int]]:
+    """The low bits of the transaction numbers of both meta pages: which one LMDB goes by."""
+    page_bytes = pages.check_pages(log_folder(owner) / "data.mdb").page_bytes
+    return [(page * page_bytes + META_BYTES - 8, bit) for page in (0, 1) for bit in range(4)]
+
+
+def test_a_bit_that_makes_lmdb_forget_its_last_transaction_is_found(
+    copy: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for owner, parts in ((copy.shard(0), 2), (copy.shard(1), 2), (copy.ledger, 1)):
+        bits, whole = transaction_bits(owner), whole_digest(owner)
+        assert all(verdict.startswith("found") for _, verdict in looked_at(owner, parts, bits, whole))
+        monkeypatch.setattr(pages._Walk, "_check_transaction", lambda self, meta: None)
+        assert CHANGED in {verdict for _, verdict in looked_at(owner, parts, bits, whole)}
+        assert without_the_check(owner, parts, bits, whole)[CHANGED] > 0
+        monkeypatch.undo()
+
+
+def test_every_bit_is_turned_back(copy: DataFolder) -> None:
+    file = log_folder(copy.ledger) / "data.mdb"
+    content, whole = file.read_bytes(), whole_digest(copy.ledger)
+    list(looked_at(copy.ledger, 1, transaction_bits(copy.ledger), whole))
+    without_the_check(copy.ledger, 1, transaction_bits(copy.ledger), whole)
+    assert file.read_bytes() == content
+
+
+def test_a_reader_that_checks_nothing_is_caught(copy: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flips, "parse", lambda raw, where: None)
+    tally = flips.flip_records(copy.shard(0), 100, 5.0, random.Random(1))
+    assert (tally.found, len(tally.missed)) == (0, 100)
