@@ -9,7 +9,13 @@ PORT = 8080
 # Schedules of `simulate`; each is a small world that runs to its end.
 SEEDS = 10000
 
-.PHONY: setup demo test uci lint bench simulate serve clean
+# Of fuzzing.
+SECONDS = 120
+# Processes that `chaos` kills; it stops killing after CHAOS_MINUTES.
+KILLS = 1000
+CHAOS_MINUTES = 40
+
+.PHONY: setup demo test uci lint bench simulate fuzz chaos serve clean
 
 setup: $(READY)
 
@@ -33,18 +39,23 @@ test: lint
 	$(BIN)/pytest
 	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m kernel
 
-# All 541,909 rows of the UCI Online Retail file through a running router, twice; `test` takes the first 60,000.
+# All 541,909 rows of the UCI Online Retail file through a running router, twice; `test` takes the first 30,000.
 uci: $(READY)
 	ORDER_ROUTER_UCI=full $(BIN)/pytest tests/test_uci_orders.py
 
+# One table, in some five minutes: every goal, what is measured here, the ratio.
 bench: $(READY)
-	$(BIN)/order-router bench stream --format arrow
-	$(BIN)/order-router bench stream --format ndjson
-	$(BIN)/order-router bench single
-	$(BIN)/pytest bench/kernels --benchmark-enable --benchmark-only
+	$(BIN)/order-router bench goals
 
 simulate: $(READY)
 	$(BIN)/python -m bench.simulation --seeds $(SEEDS) --workers 2
+
+chaos: $(READY)
+	$(BIN)/python -m bench.chaos --kills $(KILLS) --minutes $(CHAOS_MINUTES)
+
+# Processor time over all targets; what reached new code is kept below var/fuzz and is where the next run begins.
+fuzz: $(READY)
+	$(BIN)/python -m bench.fuzz --seconds $(SECONDS) --workers 2
 
 serve: $(READY)
 	$(BIN)/order-router serve --data $(DATA) --port $(PORT)

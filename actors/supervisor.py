@@ -17,19 +17,20 @@ import urllib.request
 
 import msgspec
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorDiedError, RayError
 
 from actors.data_folder import DataFolder, write_durably
 from actors.gateway_processes import GatewayProcesses
 from actors.keys import create_admin_key
-from actors.locks import FolderInUse
-from actors.topology import ray_has_ended, start_actors, start_ray, statuses, stop_actors
+from actors.locks import FolderInUse, owner_of
+from actors.topology import create_owners, ray_has_ended, start_actors, start_ray, statuses, stop_actors
 from actors.warm_up import warm_up
 from router.config import Config
 from router.errors import Misconfigured
 
 READY_TIMEOUT_S = 120.0
 DRAIN_TIMEOUT_S = 60.0
+LAST_WORDS_S = 1.0  # gateways without a Ray cannot finish what is under way
 LOOK_EVERY_S = 0.25
 ASK_EVERY_S = 5.0
 SILENCE_MAX_S = 60.0  # engines that answer nobody for this long: Ray itself is gone, start all of it again
@@ -122,19 +123,42 @@ class Supervisor:
             if now - asked < ASK_EVERY_S:
                 continue
             asked = now
-            with contextlib.suppress(RayError, ValueError, ConnectionError):
-                statuses(self.data, self._config, ASK_EVERY_S)
+            if self._all_answer():
                 heard = time.monotonic()
             if time.monotonic() - heard > SILENCE_MAX_S:
                 self._start_again(config_file)
                 heard = time.monotonic()
 
+    def _all_answer(self) -> bool:
+        """Whether every engine does. One that could not start, on a full disk say, is created anew: Ray gives it up."""
+        try:
+            statuses(self.data, self._config, ASK_EVERY_S)
+            return True
+        except (ActorDiedError, ValueError) as ended:
+            print(f"an owner has ended, creating it anew: {str(ended).splitlines()[-1]}", file=sys.stderr)
+            with contextlib.suppress(RayError, ValueError, ConnectionError):
+                create_owners(self.data, self._config)
+        except (RayError, ConnectionError):
+            pass
+        return False
+
     def _start_again(self, config_file: pathlib.Path) -> None:
         print("Ray has ended or its actors do not answer: starting all of it again", file=sys.stderr)
-        self._end_gateways(5.0)
+        self._end_gateways(LAST_WORDS_S)
         with contextlib.suppress(Exception):
             ray.shutdown()
+        if self._ray_address is None:
+            self._end_owners_left()
         self._start(config_file)
+
+    def _end_owners_left(self) -> None:
+        """An owner that outlived our Ray, because it stands still say, would keep its folder from the next one."""
+        for folder in (self.data.ledger, *(self.data.shard(number) for number in range(self._config.shards))):
+            owner = owner_of(folder)
+            if owner is not None:
+                print(f"process {owner} still owns {folder}: killing it", file=sys.stderr)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(owner, signal.SIGKILL)
 
     def _drain(self) -> int:
         """Gateways first, so that nothing new arrives; then shards, then the ledger."""

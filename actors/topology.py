@@ -42,6 +42,7 @@ def start_ray(config: Config, namespace: str, address: str | None) -> None:
         ray.init(address=address, runtime_env={"env_vars": QUIET}, **common)
         return
     ray.init(
+        address="local",  # whatever Ray else runs on this machine, or RAY_ADDRESS names, is not ours
         include_dashboard=False,
         object_store_memory=config.object_store_bytes,
         _node_ip_address="127.0.0.1",
@@ -57,18 +58,27 @@ def ray_has_ended() -> bool:
 
 def start_actors(data: DataFolder, config: Config) -> None:
     """Create tables, ledger and shards where they are not there yet, and wait until each has recovered."""
+    create_owners(data, config)
+    statuses(data, config, READY_TIMEOUT_S)
+    _create(TablesOwner, TABLES, data, 1, _placement()).remote(str(data.path), msgspec.json.encode(config))
+    ray.get(actor(data, TABLES).ready.remote(), timeout=READY_TIMEOUT_S)
+
+
+def create_owners(data: DataFolder, config: Config) -> None:
+    """Create ledger and shards where they are not there; what they do first is to recover."""
     raw = msgspec.json.encode(config)
     # As many threads as batches may be under way (a gateway has a partner for streams), some for questions about state.
     threads = config.limits.in_flight_batches_max * config.gateways * 2 + 8
-    placement = "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
+    placement = _placement()
     ledger_threads = threads * config.shards
     if host_of(LEDGER, config.shards) == LEDGER:
         _create(Ledger, LEDGER, data, ledger_threads, placement).remote(str(data.path), raw)
     for number in range(config.shards):
         _create(OrderShard, shard_name(number), data, threads, placement).remote(str(data.path), number, raw)
-    statuses(data, config, READY_TIMEOUT_S)
-    _create(TablesOwner, TABLES, data, 1, placement).remote(str(data.path), raw)
-    ray.get(actor(data, TABLES).ready.remote(), timeout=READY_TIMEOUT_S)
+
+
+def _placement() -> str:
+    return "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
 
 
 def _create(role: type, name: str, data: DataFolder, threads: int, placement: str) -> Any:

@@ -121,14 +121,7 @@ class Server:
 
     def processes(self) -> list[int]:
         """The router's process and all below it, parents first."""
-        children: dict[int, list[int]] = {}
-        for entry in pathlib.Path("/proc").iterdir():
-            if entry.name.isdigit():
-                children.setdefault(_parent(entry), []).append(int(entry.name))
-        tree = [self._process.pid]
-        for number in tree:
-            tree += children.get(number, [])
-        return tree
+        return tree_of(self._process.pid)
 
     def processor_s(self) -> dict[str, float]:
         """Processor time used so far, user and kernel, by part of the router."""
@@ -150,6 +143,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def tree_of(root: int) -> list[int]:
+    """A process and all below it, parents first."""
+    children: dict[int, list[int]] = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            children.setdefault(_parent(entry), []).append(int(entry.name))
+    tree = [root]
+    for number in tree:
+        tree += children.get(number, [])
+    return tree
 
 
 def _parent(entry: pathlib.Path) -> int:

@@ -74,8 +74,11 @@ class StreamReceiver:
     def _take(self) -> None:
         try:
             flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-            _, descriptors, _, _ = socket.recv_fds(self._link, len(_PASSED), 2, flags)
+            message, descriptors, _, _ = socket.recv_fds(self._link, len(_PASSED), 2, flags)
         except BlockingIOError:
+            return
+        if not message:  # front and supervisor have ended: a link that ended is readable for ever
+            self.stop()
             return
         if len(descriptors) != 2:  # this process may open no more files: the connection is lost, as in accept()
             for descriptor in descriptors:

@@ -15,7 +15,7 @@ from actors.gateway.problems import Problem
 
 RETRY_DEADLINE_S = 30.0
 ATTEMPT_TIMEOUT_S = 10.0  # then the same batch is sent again; its id makes that harmless
-PAUSE_S_MAX = 2.0
+PAUSE_S_MAX = 0.25  # an owner is back within two seconds, and its orders wait for the end of this pause
 
 T = TypeVar("T")
 Send = Callable[[BatchId, int], Awaitable[T]]

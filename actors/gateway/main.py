@@ -16,6 +16,7 @@ import pathlib
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from importlib import metadata
@@ -41,6 +42,8 @@ from router.queries import RecordSource
 
 DRAIN_S = 10.0  # streams that have not ended by then are ended
 FINISH_S = 15.0  # then their last answers have this long
+ORPHANED_S_MAX = 2.0  # a gateway outlives its supervisor by this, and by one look
+SUPERVISOR_LOOK_S = 0.25
 STREAMS_NICENESS = 5  # so that the gateway that reads wait for gets the processor at once
 SWITCH_INTERVAL_S = 0.0005  # the event loop gets the interpreter back from a decoding thread after this
 PR_SET_PDEATHSIG = 1
@@ -147,6 +150,15 @@ def die_with_parent() -> None:
         sys.exit(0)  # it died before we asked
 
 
+def end_after(supervisor: int) -> None:
+    """End soon after the supervisor, whatever happens: a call into a Ray that has died holds the event loop for up to
+    a minute, and with it the signal, the drain and every client that waits."""
+    while os.getppid() == supervisor:
+        time.sleep(SUPERVISOR_LOOK_S)
+    time.sleep(ORPHANED_S_MAX)
+    os._exit(0)
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m actors.gateway.main", description="One HTTP gateway of a router.")
     made.add_argument("--data", type=pathlib.Path, required=True, help="data folder")
@@ -164,6 +176,7 @@ def parser() -> argparse.ArgumentParser:
 def main(given: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(given)
     die_with_parent()
+    threading.Thread(target=end_after, args=(os.getppid(),), daemon=True).start()
     if arguments.streams_from is not None:
         os.nice(STREAMS_NICENESS)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
