@@ -1,7 +1,8 @@
 """What does an order cost when many are stored: time for the next one, memory, disk?
 
 Streams Arrow rounds into one router and, after each, notes the rate, the memory of all its processes (pages they
-share counted once) and the size of the data folder.
+share counted once) and the size of the data folder. Then everything is killed, and the time counts until the router
+is ready again.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ def run(orders: int, shards: int) -> dict[str, Any]:
             rate = round(count / _round(server, workload, count, stored))
             memory, disk = server.memory_bytes(), _disk_bytes(server.folder)
             steps.append({"stored": stored + count, "orders_per_s": rate, "memory_bytes": memory, "disk_bytes": disk})
+        server.kill_everything()
+        server.start()
     first, last = steps[0], steps[-1]
     return {
         "bench": "memory",
@@ -39,6 +42,7 @@ def run(orders: int, shards: int) -> dict[str, Any]:
         "cost_last_to_first": round(steps[1]["orders_per_s"] / last["orders_per_s"], 3),
         "memory_bytes_per_order": round((last["memory_bytes"] - first["memory_bytes"]) / orders, 1),
         "disk_bytes_per_order": round((last["disk_bytes"] - first["disk_bytes"]) / orders, 1),
+        "ready_after_kill_s": round(server.ready_after_s, 2),
         "shards": shards,
         "conditions": conditions,
     }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from actors.cli.output import add_json_flag, print_result
 
 MIXES = ("everyday", "flash_sale", "b2b", "bad_input")
 FORMATS = ("ndjson", "arrow")
+SCENARIOS = ("everyday", "flash_sale", "b2b", "bad_input", "shard_kill", "mixed_reads")
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -21,7 +24,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     benches = parser.add_subparsers(dest="bench", required=True, metavar="BENCH")
     stream = benches.add_parser("stream", help="orders a second over one streaming connection")
     stream.add_argument("--format", choices=FORMATS, default="arrow")
-    stream.add_argument("--orders", type=int, default=1_572_864)
+    stream.add_argument("--orders", type=int, default=4_194_304)
     single = benches.add_parser("single", help="single POSTs, against a bare aiohttp echo")
     single.add_argument("--orders", type=int, default=50_000)
     single.add_argument("--connections", type=int, default=128)
@@ -44,23 +47,104 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     tpcc.add_argument("--transactions", type=int, default=40_000)
     tpcc.add_argument("--terminals", type=int, default=32)
     tpcc.add_argument("--seed", type=int, default=1)
-    for bench in (stream, single, reads, memory, crash, peers, tpcc):
+    lab = _add_lab(benches)
+    _add_checked(benches)
+    for bench in (stream, single, reads, memory, crash, peers, tpcc, lab):
         bench.add_argument("--shards", type=int, default=1)
         add_json_flag(bench)
     return parser
 
 
-def run(arguments: argparse.Namespace) -> int:
-    from bench import _harness
+def _add_lab(benches: Any) -> argparse.ArgumentParser:
+    lab: argparse.ArgumentParser = benches.add_parser(
+        "lab", help="open-loop load: the knee, latency at 50 and 90 percent of it, promises checked meanwhile; a report"
+    )
+    lab.add_argument("--scenario", choices=SCENARIOS, default="everyday")
+    lab.add_argument("--format", choices=FORMATS, default="ndjson")
+    lab.add_argument("--seconds", type=float, default=10.0, help="of each hold; a probe of the ramp takes 0.3 of it")
+    lab.add_argument("--out", default="var/lab", help="folder of the reports (default %(default)s)")
+    return lab
 
+
+def _add_checked(benches: Any) -> None:
+    """Benches without a router of their own, and what looks at results."""
+    pipeline = benches.add_parser("pipeline", help="processor time of an order by step, in one process")
+    pipeline.add_argument("--format", choices=FORMATS, default="arrow")
+    pipeline.add_argument("--mix", choices=MIXES, default="everyday")
+    shards = benches.add_parser("shards", help="processor time of an order with 1, 2, 4 and 8 shards, in one process")
+    recovery = benches.add_parser("recovery", help="time to replay or restore what is stored, in one process")
+    for bench, orders in ((pipeline, 1_048_576), (shards, 524_288), (recovery, 1_081_344)):
+        bench.add_argument("--orders", type=int, default=orders)
+    goals = benches.add_parser("goals", help="one table: every goal, what is measured, the ratio")
+    goals.add_argument("--full", action="store_true", help="store 5,000,000 orders where else 2,000,000 are stored")
+    compare = benches.add_parser("compare", help="runs against the stored baseline; a regression is exit code 1")
+    compare.add_argument("runs", nargs="+", metavar="RUN.json", help="what a bench printed with --json")
+    compare.add_argument("--baseline", metavar="FILE", help="instead of the one that comes with the benches")
+    compare.add_argument("--accept", action="store_true", help="make these runs the baseline")
+    flips = benches.add_parser("flips", help="turn every bit of a small data folder and many of a large one")
+    flips.add_argument("--flips", type=int, default=1_000_000, help="random bits of the large folder's records")
+    flips.add_argument("--seconds", type=float, default=60.0, help="for these at most")
+    flips.add_argument("--seed", type=int, default=1)
+    for bench in (pipeline, shards, recovery, goals, compare, flips):
+        add_json_flag(bench)
+
+
+def run(arguments: argparse.Namespace) -> int:
     result = _measure(arguments)
-    print_result(arguments.json, result, _harness.as_text(result))
+    print_result(arguments.json, result, _text_of(arguments.bench)(result))
     return 1 if result.get("violations") else 0
+
+
+def _text_of(bench: str) -> Callable[[dict[str, Any]], str]:
+    if bench == "lab":
+        from bench.lab.report import as_text
+    elif bench == "goals":
+        from bench.goals import as_text
+    elif bench == "compare":
+        from bench.compare import as_text
+    else:
+        from bench._harness import as_text
+    return as_text
+
+
+def _measure_checked(given: argparse.Namespace) -> dict[str, Any] | None:
+    if given.bench == "lab":
+        from bench.lab import run as lab
+
+        return lab.run(given.scenario, given.format, given.seconds, given.shards, given.out)
+    if given.bench == "goals":
+        from bench import goals
+
+        return goals.run(given.full)
+    if given.bench == "compare":
+        from bench import compare
+
+        baseline = pathlib.Path(given.baseline) if given.baseline else compare.BASELINE
+        return compare.run(given.runs, baseline, given.accept)
+    if given.bench == "pipeline":
+        from bench import pipeline
+
+        return pipeline.run(given.format, given.orders, given.mix)
+    if given.bench == "shards":
+        from bench import shards
+
+        return shards.run(given.orders)
+    if given.bench == "recovery":
+        from bench import recovery
+
+        return recovery.run(given.orders)
+    if given.bench == "flips":
+        from bench import flips
+
+        return flips.run(given.flips, given.seconds, given.seed)
+    return None
 
 
 def _measure(given: argparse.Namespace) -> dict[str, Any]:
     from bench import crash, memory, reads, single, stream
 
+    if (checked := _measure_checked(given)) is not None:
+        return checked
     if given.bench == "peers":
         from bench.peers import comparison
 

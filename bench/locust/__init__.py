@@ -1,0 +1,1 @@
+"""For teams that already use Locust: users of the router, see ``locustfile.py`` and docs/benchmarks.md."""
