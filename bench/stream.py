@@ -31,21 +31,25 @@ SMOKE_ORDERS = CHUNK_ORDERS
 
 def run(stream_format: str, orders: int, mix: str, shards: int) -> dict[str, Any]:
     workload, result = Workload(mix), {"bench": f"stream {stream_format} {mix}", "conditions": _harness.conditions()}
+    warm_up = warm_up_orders(workload, orders)
     with Server(shards=shards) as server:
-        server.load(workload, orders)
-        result["warm_up_orders"] = _warm_up(server, workload, stream_format, mix, orders)
-        result |= measure(server, workload, stream_format, orders)
+        server.load(workload, orders + warm_up)
+        _warm_up(server, workload, stream_format, warm_up, orders)
+        result |= {"warm_up_orders": warm_up, **measure(server, workload, stream_format, orders)}
     return {**result, "shards": shards, "ready_after_s": round(server.ready_after_s, 2)}
 
 
-def _warm_up(server: Server, workload: Workload, stream_format: str, mix: str, orders: int) -> int:
+def warm_up_orders(workload: Workload, orders: int) -> int:
+    """No more than are measured; orders of many lines fill the same memory sooner."""
+    return min(WARM_UP_ORDERS, orders) // max(1, workload.mix.lines_fixed // 12)
+
+
+def _warm_up(server: Server, workload: Workload, stream_format: str, count: int, orders: int) -> None:
     """Orders after those measured, not counted; those of a flash sale at wrong prices, so that they take no units."""
     if workload.mix.hot_sku:
-        workload = Workload(mix, seed=2)
-    count = WARM_UP_ORDERS // (16 if mix == "b2b" else 1)
+        workload = Workload("flash_sale", seed=2)
     first = -(-orders // CHUNK_ORDERS) * CHUNK_ORDERS
     exchange(server.address, server.key, stream_format, make_pieces(workload, stream_format, count, first))
-    return count
 
 
 def measure(server: Server, workload: Workload, stream_format: str, orders: int) -> dict[str, Any]:

@@ -176,6 +176,26 @@ def test_reading_stops_when_the_window_is_full(starter: Starter) -> None:
     stream.socket.close()
 
 
+def test_orders_that_trickle_in_gather_instead_of_queueing_as_small_batches(starter: Starter) -> None:
+    lab = starter(gateway_stream_batches=6)
+    gate = threading.Event()
+
+    async def hold(shard: int, batch_id: tuple[int, int]) -> None:
+        while not gate.is_set():
+            await asyncio.sleep(0.002)
+
+    lab.backend.before = hold
+    stream = Stream(lab)
+    for number in range(12):
+        stream.send(order(f"o{number}") + b"\n")
+        time.sleep(0.02)
+    assert len(lab.backend.batches) == 2
+    gate.set()
+    stream.finish()
+    assert ids(stream.answers()) == [f"o{number}" for number in range(12)]
+    assert 3 <= len(lab.backend.batches) <= 4, "what had gathered was decided together"
+
+
 def test_a_client_that_ends_its_body_and_shuts_down_gets_all_answers(starter: Starter) -> None:
     stream = Stream(starter())
     stream.send(b"".join(order(f"o{number}") + b"\n" for number in range(3000)))

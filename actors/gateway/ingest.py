@@ -6,7 +6,8 @@
 
 Reading stops while the inbox is full, the inbox empties while a place in the window is free. The four steps
 run side by side, so a client may read while it writes, or write everything before it reads. A batch is cut
-when none is in flight (latency) or when the inbox is full (throughput); in between it lingers shortly.
+when none is in flight (latency) or when the inbox is full (throughput); a second one after it has lingered shortly, and
+what comes while two are in flight gathers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from actors.gateway.problems import SERVER_NAME, Problem
 from actors.gateway.spool import AnswerSpool, SpoolFull
 from router.split_batch import Part, merge_answers
 from router.wire.batch import WireBatch, WireError
+
+# In flight at a time that are not full: a batch costs milliseconds whatever its size, so more of them would only wait
+# for each other. With as many small batches as full ones, p99 at 20,000 orders/s was 173 ms instead of 74.
+SMALL_BATCHES_MAX = 2
 
 Packed = tuple[WireBatch, list[Part]]
 Read = tuple[list[Packed], WireError | None]
@@ -169,7 +174,7 @@ class OrderStream:
             if free and self._inbox_bytes >= self._batch_bytes_max:
                 return
             wait_s: float | None = None
-            if free and (self._inbox or self._held_back):
+            if self._in_flight < min(SMALL_BATCHES_MAX, self._window) and (self._inbox or self._held_back):
                 waited_s = time.monotonic() - self._inbox_since
                 if self._in_flight == 0 or waited_s >= self._linger_s:
                     return
