@@ -39,7 +39,7 @@ test: lint
 	$(BIN)/pytest
 	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m kernel
 
-# All 541,909 rows of the UCI Online Retail file through a running router, twice; `test` takes the first 30,000.
+# All 541,909 rows of the UCI Online Retail file through a running router, twice; `test` takes the first 60,000.
 uci: $(READY)
 	ORDER_ROUTER_UCI=full $(BIN)/pytest tests/test_uci_orders.py
 

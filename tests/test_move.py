@@ -144,7 +144,7 @@ def test_a_window_holds_its_two_live_generations_however_it_grows():
     rng = random.Random(5)
     for _ in range(2_000):
         generation, wanted = rng.randint(4, 9), []
-        before, after = sorted((rng.randint(1, 4), rng.randint(1, 4)))
+        before, after = sorted((rng.randint(1, 9), rng.randint(1, 9)))
         entries = np.zeros((after * SEGMENT_PLACES, 2), layout.ENTRY)
         for tag in range(generation - 3, generation + 1):
             rows = _unique(_entry(rng, tag) for _ in range(rng.randint(0, 10)))

@@ -1,6 +1,6 @@
 """Real orders through a real router: every sale invoice of the UCI Online Retail file is acknowledged exactly once.
 
-The first 30,000 rows; the whole file with ORDER_ROUTER_UCI=full, or ``make uci``. What is expected is counted here from
+The first 60,000 rows; the whole file with ORDER_ROUTER_UCI=full, or ``make uci``. What is expected is counted here from
 the rows themselves, with none of the code under test.
 """
 
@@ -28,7 +28,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 FILE = ROOT.parent / "shared/data/uci_online_retail/online_retail_2010-12_2011-12.csv.gz"
 EXAMPLE = ROOT / "examples/uci_online_retail"
 WHOLE = os.environ.get("ORDER_ROUTER_UCI") == "full"
-ROWS = 541_909 if WHOLE else 30_000
+ROWS = 541_909 if WHOLE else 60_000
 COMMAND_S_MAX = 280.0
 PAGE_ORDERS = 1_000
 # Reason of a row by its stock code, once it is known to be neither a cancellation nor a write-off.
