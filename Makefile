@@ -15,7 +15,7 @@ SECONDS = 120
 KILLS = 1000
 CHAOS_MINUTES = 40
 
-.PHONY: setup demo test uci lint bench simulate fuzz chaos serve clean
+.PHONY: setup demo test test-routers test-engines uci lint bench simulate fuzz chaos serve clean
 
 setup: $(READY)
 
@@ -34,10 +34,18 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The kernels' tests run twice: once as in production, once with every array index checked.
+# Two halves side by side: what starts a router mostly waits for processes, so the other core runs the rest meanwhile.
 test: lint
-	$(BIN)/pytest
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m kernel
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-routers test-engines
+
+test-routers: $(READY)
+	$(BIN)/pytest -m ray
+
+# The kernels' tests run twice: with every array index checked, and as in production. The checked ones come first,
+# because a first start of a router compiles what the others need.
+test-engines: $(READY)
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m "kernel and not ray"
+	$(BIN)/pytest -m "not ray"
 
 # All 541,909 rows of the UCI Online Retail file through a running router, twice; `test` takes the first 60,000.
 uci: $(READY)

@@ -1,8 +1,8 @@
 """Connections that bring a byte a second or nothing at all; one that is closed on is opened anew.
 
 A process of its own, so that it takes nothing from the honest clients: ``python -m bench.chaos.drips`` reads one JSON
-line ``{"host", "port", "key", "counts": {kind: connections}}``, drips until its input ends, and prints how many
-connections it has opened.
+line ``{"host", "port", "key", "counts": {kind: connections}}``, says ``open`` when each connection has been opened
+once, drips until its input ends, and prints how many connections it has opened.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Drips:
         self._kinds = [kind for kind in KINDS for _ in range(counts.get(kind, 0))]
         self._connections: list[socket.socket | None] = [None] * len(self._kinds)
         self.opened = 0
+        self.all_open = threading.Event()  # set after the first round over them
 
     def run(self, stopped: threading.Event) -> None:
         while not stopped.is_set():
@@ -45,6 +46,7 @@ class Drips:
                 self._drip(place)
                 if stopped.wait(DRIP_EVERY_S / len(self._kinds)):
                     return
+            self.all_open.set()
 
     def _drip(self, place: int) -> None:
         kind, connection = self._kinds[place], self._connections[place]
@@ -66,6 +68,8 @@ def main() -> None:
     drips, stopped = Drips(**given), threading.Event()
     thread = threading.Thread(target=drips.run, args=(stopped,))
     thread.start()
+    drips.all_open.wait()
+    print("open", flush=True)
     sys.stdin.read()
     stopped.set()
     thread.join()

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench._server import ServerFailed
-from bench.chaos.drips import DRIP_EVERY_S
 from bench.chaos.wires import NdjsonWire, pieces
 from bench.chaos.world import World, say
 
@@ -31,16 +30,17 @@ UNREAD_GROWTH_MIB_MAX = 192  # answers in memory (32 MiB), batches in flight, th
 
 @contextlib.contextmanager
 def drips(world: World, counts: dict[str, int]) -> Iterator[list[int]]:
-    """So many slow connections of each kind; the list gets the number that was opened in all."""
+    """So many slow connections of each kind, all open; the list gets the number that was opened in all."""
     host, port = world.router.address
     spec = json.dumps({"host": host, "port": port, "key": world.router.key, "counts": counts})
     opened: list[int] = []
     command = [sys.executable, "-m", "bench.chaos.drips"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
+        assert process.stdin is not None and process.stdout is not None
         process.stdin.write(spec + "\n")
         process.stdin.flush()
         try:
+            assert process.stdout.readline() == "open\n", "the process of slow connections ended"
             yield opened
         finally:
             told, _ = process.communicate()
@@ -57,7 +57,6 @@ def goodput(world: World, seconds: float) -> float:
 def slow_clients(world: World, counts: dict[str, int] | None = None, seconds: float = MEASURED_S) -> dict[str, Any]:
     calm = goodput(world, seconds)
     with drips(world, counts or DRIPS) as opened:
-        time.sleep(2 * DRIP_EVERY_S)  # all are open
         crowded = goodput(world, seconds)
     return _compared(world, "slow clients", calm, crowded) | {"connections": opened[0]}
 
