@@ -215,6 +215,7 @@ class Stream(threading.Thread):
             self.answers.append(json.loads(line))
 
 
+@pytest.mark.ray
 def test_a_running_router_is_backed_up_in_the_middle_of_a_stream(
     router: Router, tmp_path: pathlib.Path, capsys: Capture
 ) -> None:
