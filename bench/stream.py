@@ -34,29 +34,35 @@ def run(stream_format: str, orders: int, mix: str, shards: int) -> dict[str, Any
     warm_up = warm_up_orders(workload, orders)
     with Server(shards=shards) as server:
         server.load(workload, orders + warm_up)
-        _warm_up(server, workload, stream_format, warm_up, orders)
-        result |= {"warm_up_orders": warm_up, **measure(server, workload, stream_format, orders)}
+        _warm_up(server, workload, stream_format, warm_up)
+        result |= {"warm_up_orders": warm_up, **measure(server, workload, stream_format, orders, warm_up)}
     return {**result, "shards": shards, "ready_after_s": round(server.ready_after_s, 2)}
 
 
 def warm_up_orders(workload: Workload, orders: int) -> int:
-    """No more than are measured; orders of many lines fill the same memory sooner."""
-    return min(WARM_UP_ORDERS, orders) // max(1, workload.mix.lines_fixed // 12)
+    """Whole chunks, not many more than are measured; orders of many lines fill the same memory sooner."""
+    wanted = min(WARM_UP_ORDERS, orders) // max(1, workload.mix.lines_fixed // 12)
+    return -(-wanted // CHUNK_ORDERS) * CHUNK_ORDERS
 
 
-def _warm_up(server: Server, workload: Workload, stream_format: str, count: int, orders: int) -> None:
-    """Orders after those measured, not counted; those of a flash sale at wrong prices, so that they take no units."""
+def _warm_up(server: Server, workload: Workload, stream_format: str, count: int) -> None:
+    """Orders before those measured, not counted; those of a flash sale at wrong prices, so that they take no units.
+
+    They are the older ones: placed after those measured, they would keep the ledger's windows from ever ending.
+    """
     if workload.mix.hot_sku:
         workload = Workload("flash_sale", seed=2)
-    first = -(-orders // CHUNK_ORDERS) * CHUNK_ORDERS
-    exchange(server.address, server.key, stream_format, make_pieces(workload, stream_format, count, first))
+    exchange(server.address, server.key, stream_format, make_pieces(workload, stream_format, count, 0))
 
 
-def measure(server: Server, workload: Workload, stream_format: str, orders: int) -> dict[str, Any]:
+def measure(
+    server: Server, workload: Workload, stream_format: str, orders: int, first_order: int = 0
+) -> dict[str, Any]:
     answers, rates, waited_ms, elapsed_s, sent_bytes, limit = Answers(), [], [], 0.0, 0, 0.0
     used_s: Counter[str] = Counter()
-    for first in range(0, orders, ROUND_ORDERS[stream_format]):
-        pieces = make_pieces(workload, stream_format, min(ROUND_ORDERS[stream_format], orders - first), first)
+    last_order = first_order + orders
+    for first in range(first_order, last_order, ROUND_ORDERS[stream_format]):
+        pieces = make_pieces(workload, stream_format, min(ROUND_ORDERS[stream_format], last_order - first), first)
         limit = limit or decode_orders_per_s(stream_format, pieces)
         before = Counter(server.processor_s())
         round_trip = exchange(server.address, server.key, stream_format, pieces)
@@ -67,7 +73,7 @@ def measure(server: Server, workload: Workload, stream_format: str, orders: int)
         rates.append(sum(piece.orders for piece in pieces) / round_trip.elapsed_s)
         elapsed_s += round_trip.elapsed_s
         sent_bytes += sum(len(piece.body) for piece in pieces)
-    expected = workload.expected(orders)
+    expected = workload.expected(orders, first_order)
     check_answers(answers, expected)
     rate = orders / elapsed_s
     return {

@@ -9,14 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import ID_CONFLICT
-from router.arrays import list_parts, numbers, record_batch, select
+from router.arrays import list_parts, numbers, record_batch
 from router.columns import ACK, Status
+from router.selection import select
 from router.shard import Admitted
 
 U64 = npt.NDArray[np.uint64]
 _ROW_MASK = np.uint64(0xFFFF)
 _ROW_BITS = np.uint64(16)
-_SMALL_ROWS = 1_024  # so few are moved fastest by one call
 _SAME = ("status", "total_minor", "discount_minor", "tax_minor", "shipping_minor", "promise_day", "twin", "lines")
 _ANSWERED = {*_SAME, "parcels", "reasons", "reason_line", "fingerprint"}
 
@@ -43,7 +43,9 @@ def acknowledge(
     first = first_answers(admitted.sequence, admitted.new, outcome)
     if len(admitted.new_at) == admitted.sent:
         return first
-    repeated = np.setdiff1d(np.arange(admitted.sent), admitted.new_at, assume_unique=True)
+    is_new = np.zeros(admitted.sent, bool)
+    is_new[admitted.new_at] = True
+    repeated = np.flatnonzero(~is_new)
     reference = recall.orders_of(admitted.reference[repeated])
     sequences = reference >> _ROW_BITS
     pieces, place = [first], [admitted.new_at]
@@ -56,22 +58,12 @@ def acknowledge(
         retried = _first_of_each(rows) if sequence == first_sequence else np.zeros(len(rows), bool)
         pieces.append(_marked_repeats(again, same, retried))
         place.append(at)
-    return _in_place(pa.concat_batches(pieces), np.concatenate(place))
+    return select(pa.concat_batches(pieces), np.argsort(np.concatenate(place), kind="stable"))
 
 
 def _rows_of(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> pa.RecordBatch:
     """A few rows of a record, as far as answers are made from them."""
     return batch.select([name for name in batch.schema.names if name in _ANSWERED]).take(pa.array(rows))
-
-
-def _in_place(answers: pa.RecordBatch, place: npt.NDArray[np.int64]) -> pa.RecordBatch:
-    """ACK rows where they belong. Numbers are gathered; lines, nested twice, are copied in the runs they stand in."""
-    order = np.argsort(place, kind="stable")
-    if len(order) < _SMALL_ROWS:
-        return answers.take(pa.array(order))
-    columns: dict[str, Any] = {name: numbers(answers, name)[order] for name in ACK.names if name != "lines"}
-    lines = select(answers.select(["lines"]), order)
-    return record_batch(ACK, {**columns, "lines": lines.column("lines")})
 
 
 def _first_of_each(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -12,7 +12,6 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 CACHE_LINE = 64  # bytes
-_RUN_ROWS_MIN = 100  # shorter runs than this on average: gathering is cheaper
 
 
 def zeros_aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -74,21 +73,6 @@ def record_batch(schema: pa.Schema, columns: dict[str, npt.NDArray[Any] | pa.Arr
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def select(batch: pa.RecordBatch, rows: npt.NDArray[np.integer[Any]]) -> pa.RecordBatch:
-    """Rows of a batch in the order given; the batch itself where that is all of it.
-
-    A batch with a few rows left out or moved is cut at those places and joined again: copying the runs between
-    them costs less than gathering strings and lists row by row.
-    """
-    starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
-    if len(starts) <= 1:
-        return batch.slice(int(rows[0]) if len(rows) else 0, len(rows))
-    if len(starts) * _RUN_ROWS_MIN > len(rows):
-        return batch.take(pa.array(rows))
-    runs = zip(rows[starts].tolist(), np.diff(starts, append=len(rows)).tolist(), strict=True)
-    return pa.concat_batches([batch.slice(first, length) for first, length in runs])
 
 
 def to_message(batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from kernels.partition import shards_of, sort_by_shard
 from router.config import SLOTS
+from router.selection import select
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -35,4 +36,4 @@ def take_wire(batch: pa.RecordBatch, rows: I64) -> pa.RecordBatch:
     assert rows.size == 0 or (rows[0] >= 0 and rows[-1] < batch.num_rows)
     if rows.size == batch.num_rows:  # ascending and distinct, see split
         return batch
-    return batch.take(pa.array(rows))
+    return select(batch, rows)

@@ -27,12 +27,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from router.acknowledge import acknowledge, first_answers
-from router.arrays import from_message, select, to_message, to_stream
+from router.arrays import from_message, to_message, to_stream
 from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
 from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
 from router.ports import Bytes, Log
 from router.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
 from router.replay import TablesOf, decoded, replay_shard
+from router.selection import select
 from router.shard import Admitted, ShardEngine, UnknownTables, reopened
 
 Message = npt.NDArray[np.uint8]

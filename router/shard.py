@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from router.admission import Admitter, claims_of, order_lines, total_flags, without_units
-from router.arrays import list_parts, numbers, ragged, record_batch, select, structs
+from router.arrays import list_parts, numbers, ragged, record_batch, structs
 from router.columns import DECISION, OUTCOME, Status
 from router.config import Config
 from router.ids import hash_strings
@@ -24,6 +24,7 @@ from router.lifecycle import ORDER_BITS, STATE_OF_STATUS, OrderState, pack_state
 from router.order_index import OrderIndex
 from router.ports import Arena
 from router.pricing import price_orders
+from router.selection import select
 from router.tables.compiled import Tables
 
 I64 = npt.NDArray[np.int64]
@@ -132,18 +133,23 @@ class ShardEngine:
         """Positions that are judged: first sight of an id, or a new try of an id that was rejected."""
         if fresh.all():
             return np.arange(len(rows))
-        retried = (fresh == 0) & ((self.index.state(rows) & ORDER_BITS) == OrderState.REJECTED)
+        known = np.flatnonzero(fresh == 0)
+        retried = (self.index.state(rows[known]) & ORDER_BITS) == OrderState.REJECTED
         if first_sequence is not None:
-            retried &= self.index.reference(rows) >> np.uint64(REFERENCE_ROW_BITS) != first_sequence
-        candidates = np.flatnonzero(fresh | retried)
-        _, first = np.unique(rows[candidates], return_index=True)
-        return np.sort(candidates[first])
+            retried &= self.index.reference(rows[known]) >> np.uint64(REFERENCE_ROW_BITS) != first_sequence
+        again = known[retried]
+        if len(again) == 0:
+            return np.flatnonzero(fresh)
+        _, first = np.unique(rows[again], return_index=True)  # an id may be tried twice in one batch
+        return np.sort(np.concatenate([np.flatnonzero(fresh), again[first]]))
 
     def _open_rows(self, sequence: int, rows: I64, fresh: npt.NDArray[np.uint8], admitted: pa.RecordBatch) -> None:
         """Mark ids as taken but undecided, so that a second copy in flight is a duplicate."""
         if len(rows) == 0:
             return
-        previous = np.where(fresh, np.int64(-1), self.index.reference(rows).astype(np.int64))
+        previous = np.full(len(rows), -1, np.int64)
+        known = np.flatnonzero(fresh == 0)
+        previous[known] = self.index.reference(rows[known]).astype(np.int64)
         self.index.set_reference(rows, _references(sequence, len(rows)))
         self.index.set_state(rows, np.full(len(rows), _PENDING, np.uint8), self.index.version(rows))
         self._open[sequence] = _Open(rows, previous, numbers(admitted, "payment"))

@@ -12,6 +12,7 @@ from router.arrays import from_message, to_message, to_stream
 from router.columns import ACK, WIRE_SKUS
 from router.ids import hash_strings
 from router.partition import shard_of, split, take_wire
+from router.selection import select
 from router.wire.batch import WireBatch
 
 U8 = npt.NDArray[np.uint8]
@@ -55,7 +56,7 @@ def split_batch(wire: WireBatch, key: U64, shards: int) -> list[Part]:
         if len(rows) == orders.num_rows:
             return [Part(shard, None, to_message(orders), skus, to_stream(wire.documents))]
         if len(rows):
-            documents = wire.documents.take(pa.array(rows))
+            documents = select(wire.documents, rows)
             parts.append(Part(shard, rows, to_message(take_wire(orders, rows)), skus, to_stream(documents)))
     return parts
 
@@ -75,5 +76,4 @@ def merge_answers(wire: WireBatch, parts: list[Part], answers: list[U8]) -> Deci
     place = np.concatenate([part.rows for part in parts if part.rows is not None])
     for part in parts:
         shard_of_row[part.rows] = part.shard
-    together = pa.concat_batches(batches).take(pa.array(np.argsort(place, kind="stable")))
-    return Decided(together, shard_of_row)
+    return Decided(select(pa.concat_batches(batches), np.argsort(place, kind="stable")), shard_of_row)

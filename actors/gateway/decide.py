@@ -85,7 +85,7 @@ class Decider:
 
 
 def _reason_counts(masks: npt.NDArray[np.uint64], more: list[int]) -> dict[int, int]:
-    distinct, counts = np.unique(np.concatenate([masks, np.array(more, np.uint64)]), return_counts=True)
+    distinct, counts = np.unique(np.concatenate([masks[masks != 0], np.array(more, np.uint64)]), return_counts=True)
     tally: dict[int, int] = {}
     for mask, count in zip(distinct.tolist(), counts.tolist(), strict=True):
         for number in REASONS:

@@ -179,10 +179,12 @@ def _taken(values: pa.StringArray, at: npt.NDArray[np.integer]) -> pa.StringArra
 
 def _reasons(masks: U64) -> pa.ListArray:
     """Codes of each row's mask; batches know few different masks, and mostly none but 0."""
-    if not masks.any():
-        return ragged(np.zeros(len(masks) + 1, np.int32), pa.array([], pa.string()), pa.list_(pa.string()))
-    distinct, place = np.unique(masks, return_inverse=True)
-    return pa.array([codes(int(mask)) for mask in distinct], pa.list_(pa.string())).take(pa.array(place))
+    counts = np.zeros(len(masks) + 1, np.int32)
+    some = np.flatnonzero(masks)
+    distinct, place = np.unique(masks[some], return_inverse=True)
+    texts = pa.array([codes(int(mask)) for mask in distinct], pa.list_(pa.string())).take(pa.array(place))
+    counts[some + 1] = texts.value_lengths().to_numpy(zero_copy_only=False)
+    return ragged(np.cumsum(counts), texts.flatten(), pa.list_(pa.string()))
 
 
 def references(shard: npt.NDArray[np.integer], sequence: I64, row: npt.NDArray[np.integer]) -> pa.StringArray:
