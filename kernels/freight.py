@@ -66,7 +66,12 @@ def free_ship_day(first: int, node: int, limit: int, day0: int, calendar: Array,
 
 @inlined_rule
 def promise_day(ship_day: int, days: int, node: int, day0: int, calendar: Array) -> int:
-    """Day of arrival after ``days`` open days of the node."""
+    """Day of arrival after ``days`` open days of the node: one look-up where the calendar reaches so far."""
+    column = ship_day - day0
+    if days > 0 and 0 <= column < calendar.shape[1]:
+        number = calendar[node, column].opened + days - 1
+        if number < calendar.shape[1] and calendar[node, number].numbered_day >= 0:
+            return int(calendar[node, number].numbered_day)
     day = ship_day
     for _ in range(days):
         day = open_day(day + 1, node, day0, calendar)

@@ -42,7 +42,9 @@ COMPONENT = _row(sku=_H, qty=_H)
 NODE = _row(handling_minor=_I, safety_units=_I, capacity=_I, cutoff_min=_I)
 LANE = _row(first=_H, last=_H, lowest_minor=_I)  # bands[first:last] and their lowest price; empty = no rate
 BAND = _row(min_g=_I, max_g=_I, price_minor=_I, per_kg_minor=_I, days=_I, service=_I)
-CALENDAR_DAY = _row(open_day=_H, utc_offset_min=_H)
+# Of the day day0 + column: the next open day; minutes of local time; open days until its end, within the calendar; and,
+# of its column, the day that is open day number ``column`` from 0, -1 where there are no more.
+CALENDAR_DAY = _row(open_day=_H, utc_offset_min=_H, opened=_H, numbered_day=_H)
 TERMS = _row(
     rates_loaded=_I, default_days=_I, day0=_I,
     plan=_I, short_stock=_I, parcels_max=_I, split_penalty_minor=_I, late_penalty_minor=_I,

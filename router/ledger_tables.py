@@ -83,7 +83,7 @@ def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
         ),
         lanes=_lanes(rates),
         bands=_bands(rates),
-        calendar=_calendar(nodes),
+        calendar=calendar_rows(nodes),
         channel_nodes=node_words(nodes.serves_channel.astype(bool).T),
         serve_nodes=node_words(serves.T),
         ship_nodes=node_words(reaches.T),
@@ -165,9 +165,21 @@ def _bands(rates: RateTable) -> Rows:
     )
 
 
-def _calendar(nodes: NodeTable) -> Rows:
+def calendar_rows(nodes: NodeTable) -> Rows:
+    """CALENDAR_DAY by node and day."""
     assert nodes.ship_day.shape == nodes.utc_offset_min.shape and nodes.ship_day.shape[1] > 0, "an empty calendar"
-    return _rows(layout.CALENDAR_DAY, open_day=nodes.ship_day, utc_offset_min=nodes.utc_offset_min)
+    days = nodes.ship_day.shape[1]
+    is_open = nodes.ship_day == nodes.day0 + np.arange(days)
+    numbered = np.full(nodes.ship_day.shape, -1, np.int32)
+    for node, row in enumerate(is_open):
+        numbered[node, : row.sum()] = nodes.day0 + np.flatnonzero(row)
+    return _rows(
+        layout.CALENDAR_DAY,
+        open_day=nodes.ship_day,
+        utc_offset_min=nodes.utc_offset_min,
+        opened=np.cumsum(is_open, axis=1),
+        numbered_day=numbered,
+    )
 
 
 def _check_bundles(skus: SkuTable) -> None:

@@ -23,7 +23,7 @@ from router.wire.arrow_schema import ArrowPlan, plan_columns
 from router.wire.batch import WireBatch, WireError
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 from router.wire.order_columns import OrderColumns, to_wire
-from router.wire.texts import Texts
+from router.wire.texts import Texts, taken
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -184,6 +184,7 @@ def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
 
 def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> OrderColumns:
     """The known fields of a valid batch; columns that are not there read as absent."""
+    batch = _written_out(batch)
     rows = batch.num_rows
     coupon_offsets, coupons = _list(_column(batch, plan, "coupons"))
     line_offsets, lines = _list(batch.column("lines"))
@@ -211,6 +212,19 @@ def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> Ord
         line_ids=Texts.of_arrays([_text(fields.get("line_id", pa.nulls(count)))]),
         documents=_documents(batch, plan),
     )
+
+
+def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Dictionaries of whole columns written out, once for the fields and the document."""
+    columns = [_strings(column) if pa.types.is_dictionary(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _strings(column: pa.DictionaryArray) -> pa.Array:
+    values = column.dictionary
+    if not pa.types.is_string(values.type) or column.null_count or values.null_count:
+        return column.cast(column.type.value_type)
+    return taken(values, column.indices.to_numpy(zero_copy_only=False))
 
 
 def _column(batch: pa.RecordBatch, plan: ArrowPlan, name: str) -> pa.Array:

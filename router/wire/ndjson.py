@@ -22,7 +22,8 @@ from router.config import Limits
 from router.wire.batch import Refusal, WireBatch
 from router.wire.order_columns import OrderColumns, to_wire
 from router.wire.order_json import LineFault, plain_line, too_long
-from router.wire.scan_json import PADDING, Scan, ScanRoom, gather, put_rows, run_items, scan_block
+from router.wire.scan_json import PADDING, Scan, ScanRoom, put_rows, run_items, scan_block
+from router.wire.texts import gather
 
 Bytes = bytes | bytearray | memoryview
 I64 = npt.NDArray[np.int64]

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from kernels import scan_orders as scan
-from kernels.gather_text import gather_text
 from kernels.scan_orders import scan_orders
 from router.wire.fields import KEYS, NUMBER_FIELDS, TEXT_FIELDS
-from router.wire.texts import Texts
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
@@ -128,24 +125,6 @@ def put_rows(into: Scan, rows: I64, other: Scan) -> None:
     moved = other.coupon[:, : other.coupons] + np.array([[base], [0]])
     into.coupon = np.concatenate([into.coupon[:, :coupons], moved.astype(np.int32)], axis=1)
     into.lines, into.coupons = lines + other.lines, coupons + other.coupons
-
-
-def gather(text: U8, start: I32, length: I32, rows: int) -> Texts:
-    """String columns of the pieces, one a row of ``start``; the kernel's bounds are asserted here."""
-    start, length = np.ascontiguousarray(start), np.ascontiguousarray(length)
-    sizes = length[:, :rows].sum(axis=1, dtype=np.int64)
-    assert start.shape == length.shape and rows <= start.shape[1]
-    base = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes + 7 & ~7, out=base[1:])
-    out = np.empty(int(base[-1]) + 8, np.uint8)
-    offsets = np.empty((len(sizes), rows + 1), np.int32)
-    gather_text(text, start, length, base[:-1], offsets, out)
-    columns = [out[first : first + size] for first, size in zip(base.tolist(), sizes.tolist(), strict=False)]
-    return Texts(
-        offsets,
-        columns,
-        lambda column: pa.StringArray.from_buffers(rows, pa.py_buffer(offsets[column]), pa.py_buffer(columns[column])),
-    )
 
 
 def run_items(first: I32, count: I32) -> tuple[I32, I64 | None]:
