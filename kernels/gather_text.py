@@ -1,4 +1,4 @@
-"""Gather pieces of one text into string columns, field after field.
+"""Gather pieces of one text into string columns, field after field; take strings of a table by their numbers.
 
 offsets[f, 0] = 0;  offsets[f, r + 1] = offsets[f, r] + length[f, r]
 out[base[f] + offsets[f, r] : + length[f, r]] = text[start[f, r] : + length[f, r]]
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import IN_I32_2D, IN_I64, IN_U8, OUT_I32_2D, OUT_U8, VOID, kernel, rule
+from kernels._jit import I64, IN_I32, IN_I32_2D, IN_I64, IN_U8, OUT_I32, OUT_I32_2D, OUT_U8, VOID, kernel, rule
 from kernels.read_words import word_at
 
 Array = npt.NDArray[Any]
@@ -61,3 +61,40 @@ def gather_text(text: Array, start: Array, length: Array, base: Array, offsets: 
             copy_text(text, np.int64(start[field, row]), size, out, base[field] + at)
             at += size
             offsets[field, row + 1] = at
+
+
+@kernel(I64, IN_I32, IN_I32, OUT_I32)
+def measure_text(numbers: Array, table: Array, offsets: Array) -> Int:
+    """Offsets of the strings with these numbers, one behind the other; returns their bytes, -1 beyond int32.
+
+    numbers (n)      int32 0 <= number < strings of the table                                        IN
+    table   (t + 1)  int32 offsets of the table's strings                                            IN
+    offsets (n + 1)  int32                                                                           OUT
+
+    Cost: about 1 ns a string.
+    """
+    at: Int = np.int64(0)
+    offsets[0] = 0
+    for row in range(numbers.size):
+        number = U(numbers[row])
+        at += np.int64(table[number + U(1)]) - np.int64(table[number])
+        if at > 2**31 - 1:
+            return np.int64(-1)
+        offsets[row + 1] = at
+    return at
+
+
+@kernel(VOID, IN_I32, IN_I32, IN_U8, IN_I32, OUT_U8)
+def take_text(numbers: Array, table: Array, text: Array, offsets: Array, out: Array) -> None:
+    """Copy the strings with these numbers to where ``measure_text`` has put them.
+
+    numbers, table, offsets  as in measure_text                                                      IN
+    text    (any)    uint8 of the table; 8 readable bytes behind its last string                     IN
+    out     (any)    uint8 8 bytes of room behind the last string                                    OUT
+
+    Cost: about 2 ns a short string.
+    """
+    for row in range(numbers.size):
+        number = U(numbers[row])
+        size = np.int64(table[number + U(1)]) - np.int64(table[number])
+        copy_text(text, np.int64(table[number]), size, out, np.int64(offsets[row]))

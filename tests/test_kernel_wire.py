@@ -7,16 +7,19 @@ import random
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from kernels import scan_orders as scan
 from kernels.ack_json import FRAGMENTS, ack_json
 from kernels.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
-from kernels.gather_text import gather_text
+from kernels.gather_text import gather_text, measure_text, take_text
 from kernels.split_lines import CUT, LINES, count_lines, split_lines
 from kernels.write_references import write_references
+from router.ids import string_parts
 from router.wire.ack_json import _texts
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
 from router.wire.scan_json import PADDING, Scan, ScanRoom, scan_block
+from router.wire.texts import taken
 from tests.reference import ack_json as ack_twin
 from tests.reference import fingerprint_fields as fingerprint_twin
 from tests.reference import gather_text as gather_twin
@@ -143,6 +146,28 @@ def test_gather_text_equals_its_twin() -> None:
         got = [[raw[base[f] + offsets[f, r] : base[f] + offsets[f, r + 1]] for r in range(rows)] for f in range(fields)]
         assert got == gather_twin.gather_text(text, pieces)
         assert (offsets[:, 0] == 0).all() and (np.diff(offsets, axis=1) >= 0).all()
+
+
+def test_taken_strings_equal_the_twin() -> None:
+    draw = random.Random(9)
+    for _ in range(2_000):
+        table = ["".join(draw.choices("aß€x", k=draw.randint(0, 20))) for _ in range(draw.randint(1, 9))]
+        numbers = [draw.randrange(len(table)) for _ in range(draw.randint(0, 12))]
+        array = pa.array(["left out", *table], pa.string()).slice(1)
+        starts, text = string_parts(array)
+        offsets = np.full(len(numbers) + 1, -1, np.int32)
+        size = measure_text(np.array(numbers, np.int32), starts, offsets)
+        assert offsets.tolist() == gather_twin.measure_text(numbers, table) and size == offsets[-1]
+        out = np.zeros(size + 8, np.uint8)
+        padded = np.concatenate([text, np.zeros(8, np.uint8)])
+        take_text(np.array(numbers, np.int32), starts, padded, offsets, out)
+        wanted = gather_twin.take_text(numbers, table)
+        assert out[:size].tobytes().decode() == "".join(wanted)
+        assert taken(array, np.array(numbers, np.int64)).to_pylist() == wanted
+
+
+def test_strings_beyond_two_gigabytes_are_told() -> None:
+    assert measure_text(np.zeros(3, np.int32), np.array([0, 2**30], np.int32), np.zeros(4, np.int32)) == -1
 
 
 def _piece(rng: random.Random, size: int) -> tuple[int, int]:

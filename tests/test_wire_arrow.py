@@ -265,3 +265,37 @@ def test_rows_are_numbered_through_the_body() -> None:
     raw = stream(rows_to_arrow(orders[:3]), rows_to_arrow(orders[3:]))
     numbers = [refusal.line_number for batch in decode(raw) for refusal in batch.refused]
     assert numbers == [1, 2, 3, 4] and np.diff(numbers).min() == 1
+
+
+@pytest.mark.parametrize("place", ["known", "document", "large", "nested", "list of texts", "binary", "list"])
+def test_a_dictionary_that_is_small_on_the_wire_and_huge_written_out_is_refused(place: str) -> None:
+    long = "x" * 40_000
+    rows = 6_000
+    table = rows_to_arrow([plain_order(number) for number in range(rows)])
+    codes = pa.array(np.zeros(rows, np.int32))
+    dictionary = {
+        "large": pa.array([long], pa.large_string()),
+        "binary": pa.array([long.encode()], pa.large_binary()),
+        "list of texts": pa.array([[long]]),
+        "list": pa.array([[1] * 5_000]),
+    }.get(place, pa.array([long]))
+    coded = pa.DictionaryArray.from_arrays(codes, dictionary)
+    if place == "nested":
+        coded = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), coded)
+    if place == "known":
+        table = table.set_column(table.schema.get_field_index("channel"), "channel", coded)
+    else:
+        table = table.append_column("gift_note", coded)
+    batches, fault = _fault(stream(table))
+    assert batches == [] and fault.code == "arrow_too_large" and "written out" in fault.detail
+
+
+def test_a_dictionary_of_one_long_text_named_once_is_taken() -> None:
+    rows = 6_000
+    codes = np.ones(rows, np.int32)
+    codes[77] = 0
+    table = rows_to_arrow([plain_order(number) for number in range(rows)])
+    notes = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(["x" * 40_000, "short"]))
+    [batch] = decode(stream(table.append_column("gift_note", notes)))
+    kept = batch.documents.column("gift_note")
+    assert kept.type == pa.string() and kept[77].as_py() == "x" * 40_000 and kept[78].as_py() == "short"

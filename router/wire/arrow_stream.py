@@ -4,7 +4,7 @@
 
 Arrow's reader only pulls, so it is given a source that holds exactly the messages that are complete. It keeps
 the dictionaries (replaced or grown between batches) and unpacks compressed bodies; how much memory either may
-take is bounded before it sees them. Nothing of a batch is used before ``validate(full=True)`` has passed.
+take is bounded before it sees them. Nothing of a batch is used before ``_validate`` has passed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from router.config import Limits
 from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message, damaged
 from router.wire.arrow_schema import ArrowPlan, plan_columns
 from router.wire.batch import WireBatch, WireError
+from router.wire.dictionaries import plain, written_out
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 from router.wire.order_columns import OrderColumns, to_wire
-from router.wire.texts import Texts, taken
+from router.wire.texts import Texts
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -151,7 +152,7 @@ class ArrowStreamDecoder:
     def _next_batch(self) -> pa.RecordBatch:
         assert self._reader is not None
         batch = self._reader.read_next_batch()
-        batch.validate(full=True)
+        _validate(batch)
         return batch
 
     def _decode(self, waiting: list[pa.RecordBatch]) -> Iterator[WireBatch]:
@@ -164,12 +165,26 @@ class ArrowStreamDecoder:
 
     def _columns(self, piece: pa.RecordBatch, plan: ArrowPlan) -> OrderColumns:
         try:
-            return order_columns(piece, plan, self._rows - piece.num_rows + 1)
+            written = written_out(piece, self._limits.body_bytes_max)
+            return order_columns(written, plan, self._rows - piece.num_rows + 1)
         except pa.ArrowException as fault:
             why = str(fault).partition("\n")[0]
             raise WireError(
                 "arrow_schema", f"a column has a type that cannot be kept ({why}); send plain text"
             ) from fault
+
+
+def _validate(batch: pa.RecordBatch) -> None:
+    """``validate(full=True)``, but text that is ASCII throughout is looked at once and not string by string."""
+    batch.validate()
+    for column in batch.columns:
+        if pa.types.is_string(column.type):
+            bytes_only = (pa.binary(), len(column), column.buffers(), column.null_count, column.offset)
+            pa.Array.from_buffers(*bytes_only).validate(full=True)
+            text = column.buffers()[2]
+            if text is None or not np.frombuffer(text, np.int8).min(initial=0) < 0:
+                continue
+        column.validate(full=True)
 
 
 def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
@@ -183,8 +198,7 @@ def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
 
 
 def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> OrderColumns:
-    """The known fields of a valid batch; columns that are not there read as absent."""
-    batch = _written_out(batch)
+    """The known fields of a valid batch without dictionaries; columns that are not there read as absent."""
     rows = batch.num_rows
     coupon_offsets, coupons = _list(_column(batch, plan, "coupons"))
     line_offsets, lines = _list(batch.column("lines"))
@@ -212,19 +226,6 @@ def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> Ord
         line_ids=Texts.of_arrays([_text(fields.get("line_id", pa.nulls(count)))]),
         documents=_documents(batch, plan),
     )
-
-
-def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Dictionaries of whole columns written out, once for the fields and the document."""
-    columns = [_strings(column) if pa.types.is_dictionary(column.type) else column for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def _strings(column: pa.DictionaryArray) -> pa.Array:
-    values = column.dictionary
-    if not pa.types.is_string(values.type) or column.null_count or values.null_count:
-        return column.cast(column.type.value_type)
-    return taken(values, column.indices.to_numpy(zero_copy_only=False))
 
 
 def _column(batch: pa.RecordBatch, plan: ArrowPlan, name: str) -> pa.Array:
@@ -291,22 +292,5 @@ def _skus(column: pa.Array) -> tuple[I32, pa.StringArray]:
 
 def _documents(batch: pa.RecordBatch, plan: ArrowPlan) -> pa.RecordBatch:
     """The columns the log does not hold, dictionaries written out."""
-    columns = [_plain(batch.column(name)) for name in plan.document]
+    columns = [plain(batch.column(name)) for name in plan.document]
     return pa.RecordBatch.from_arrays(columns, list(plan.document))
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    dtype = _plain_type(column.type)
-    return column if dtype == column.type else column.cast(dtype)
-
-
-def _plain_type(dtype: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(dtype):
-        return dtype.value_type
-    if pa.types.is_list(dtype):
-        return pa.list_(_plain_type(dtype.value_type))
-    if pa.types.is_large_list(dtype):
-        return pa.large_list(_plain_type(dtype.value_type))
-    if pa.types.is_struct(dtype):
-        return pa.struct([dtype.field(i).with_type(_plain_type(dtype.field(i).type)) for i in range(dtype.num_fields)])
-    return dtype

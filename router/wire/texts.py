@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.gather_text import gather_text
+from kernels.gather_text import gather_text, measure_text, take_text
 from router.ids import string_parts
 
 U8 = npt.NDArray[np.uint8]
@@ -62,9 +62,11 @@ def gather(text: U8, start: I32, length: I32, rows: int) -> Texts:
 
 def taken(values: pa.StringArray, at: npt.NDArray[np.integer]) -> pa.StringArray:
     """``values.take`` without nulls, by the kernel that cuts JSON: three times as fast on short strings."""
-    offsets, text = string_parts(values)
+    table, text = string_parts(values)
     assert not len(at) or (at.min() >= 0 and at.max() < len(values)), "a number outside its table"
-    padded = np.concatenate([text[: offsets[-1]], np.zeros(8, np.uint8)])
-    start = offsets[:-1][at].reshape(1, -1)
-    length = np.diff(offsets)[at].reshape(1, -1)
-    return gather(padded, start, length, len(at)).array()
+    numbers, offsets = at.astype(np.int32, copy=False), np.empty(len(at) + 1, np.int32)
+    size = measure_text(numbers, table, offsets)
+    assert size >= 0, "the strings of a batch take less than 2 GiB"
+    out = np.empty(size + 8, np.uint8)
+    take_text(numbers, table, np.concatenate([text[: table[-1]], np.zeros(8, np.uint8)]), offsets, out)
+    return pa.StringArray.from_buffers(len(at), pa.py_buffer(offsets), pa.py_buffer(out[:size]))
