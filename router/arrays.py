@@ -65,14 +65,24 @@ def structs(dtype: pa.StructType, columns: dict[str, npt.NDArray[Any] | pa.Array
 
 def record_batch(schema: pa.Schema, columns: dict[str, npt.NDArray[Any] | pa.Array]) -> pa.RecordBatch:
     """A batch of the schema; every column named exactly once, numpy arrays taken without a copy."""
-    assert set(columns) == set(schema.names), set(columns) ^ set(schema.names)
+    fields = _fields(schema)
+    assert columns.keys() == fields.keys(), columns.keys() ^ fields.keys()
     arrays = [
-        columns[field.name]
-        if isinstance(columns[field.name], pa.Array)
-        else pa.array(columns[field.name], type=field.type)
-        for field in schema
+        column if isinstance(column := columns[name], pa.Array) else pa.array(column, type=kind)
+        for name, kind in fields.items()
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+_FIELDS: dict[int, tuple[pa.Schema, dict[str, pa.DataType]]] = {}  # by id; the schema beside it keeps the id its own
+
+
+def _fields(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """Types by name. Schemas are constants of the modules; asking Arrow each time was a third of the call."""
+    known = _FIELDS.get(id(schema))
+    if known is None:
+        known = _FIELDS[id(schema)] = schema, {field.name: field.type for field in schema}
+    return known[1]
 
 
 def to_message(batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from actors.gateway.limits import media_type_of
 from actors.gateway.problems import Problem
 from actors.gateway.routes import ARROW, NDJSON
 from router.config import Limits
+from router.ports import Bytes
 from router.split_batch import Decided
 from router.tables.compiled import Tables
 from router.wire.ack_arrow import begin_arrow, encode_arrow, end_arrow
@@ -35,7 +36,7 @@ class Form(Protocol):
     def begin(self) -> bytes:
         """The first bytes of the answer."""
 
-    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
+    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> Bytes:
         """Answers to one batch; batches may be encoded in another order than they are sent."""
 
     def end(self, problem: Problem | None) -> bytes:
@@ -65,7 +66,7 @@ class JsonForm:
     def begin(self) -> bytes:
         return b""
 
-    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
+    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> Bytes:
         return encode_answers(wire, decided, tables)
 
     def end(self, problem: Problem | None) -> bytes:
@@ -88,7 +89,7 @@ class ArrowForm:
     def begin(self) -> bytes:
         return begin_arrow()
 
-    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
+    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> Bytes:
         return encode_arrow(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids)
 
     def end(self, problem: Problem | None) -> bytes:

@@ -26,6 +26,7 @@ from actors.gateway.forms import Form, form_of
 from actors.gateway.limits import GatewayProtocol, answer_expectation
 from actors.gateway.problems import SERVER_NAME, Problem
 from actors.gateway.spool import AnswerSpool, SpoolFull
+from router.ports import Bytes
 from router.split_batch import Part, merge_answers
 from router.wire.batch import WireBatch, WireError
 
@@ -58,7 +59,7 @@ class OrderStream:
         self._news = asyncio.Event()  # something arrived, ended or became free: look again
         self._room = asyncio.Event()
         self._room.set()
-        self._pending: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
+        self._pending: asyncio.Queue[asyncio.Task[Bytes] | None] = asyncio.Queue()
         self._spool = AnswerSpool(limits.answers_memory_bytes, limits.answers_bytes_max, core.spool_folder)
         self._ending: Problem | None = None
         self._broken = False  # the body cannot be read on
@@ -211,14 +212,14 @@ class OrderStream:
             self._inbox, self._inbox_bytes = [], 0
             self._broken = True
 
-    async def _answer(self, wire: WireBatch, parts: list[Part]) -> bytes:
+    async def _answer(self, wire: WireBatch, parts: list[Part]) -> Bytes:
         began = time.perf_counter()
         answers = await self._core.decider.ask(parts)
         encoded = await self._core.worker.run(self._encode, wire, parts, answers)
         self._core.metrics.batch_seconds.labels(self._form.name).observe(time.perf_counter() - began)
         return encoded
 
-    def _encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> bytes:
+    def _encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Bytes:
         decided = merge_answers(wire, parts, answers)
         self._core.decider.count(wire, decided, self._form.name)
         return self._form.encode(wire, decided, self._core.reference.tables_for(decided.ack))
@@ -229,7 +230,7 @@ class OrderStream:
         """Bring answers into the order of arrival; after a fault the rest is finished but not answered."""
         self._spool.put(self._form.begin())
         while (task := await self._pending.get()) is not None:
-            answers = b""
+            answers: Bytes = b""
             try:
                 answers = await task
             except Problem as problem:
@@ -263,7 +264,7 @@ class OrderStream:
             if self._receiver is not None and not self._received_all:
                 self.stop(Problem("body_truncated", "The client went away."))
 
-    async def _write(self, answers: bytes) -> None:
+    async def _write(self, answers: Bytes) -> None:
         """Hand bytes to the socket; a client that neither reads nor sends for too long is cut off."""
         write = asyncio.ensure_future(self._response.write(answers))
         while not (await asyncio.wait({write}, timeout=self._idle_s))[0]:

@@ -11,6 +11,8 @@ import collections
 import tempfile
 from typing import IO
 
+from router.ports import Bytes
+
 PIECE_BYTES = 256 << 10  # read back from the file in pieces of this size
 
 
@@ -25,7 +27,7 @@ class AnswerSpool:
         self._memory_bytes_max = memory_bytes_max
         self._bytes_max = bytes_max
         self._folder = folder
-        self._memory: collections.deque[bytes] = collections.deque()
+        self._memory: collections.deque[Bytes] = collections.deque()
         self._memory_bytes = 0
         self._file: IO[bytes] | None = None
         self._file_read = 0
@@ -37,7 +39,7 @@ class AnswerSpool:
     def waiting_bytes(self) -> int:
         return self._memory_bytes + self._file_written - self._file_read
 
-    def put(self, answers: bytes, *, last: bool = False) -> None:
+    def put(self, answers: Bytes, *, last: bool = False) -> None:
         """Add answers in order; the ``last`` words of a stream always find room."""
         assert not self._ended, "the spool was ended"
         if not answers:
@@ -57,7 +59,7 @@ class AnswerSpool:
         self._ended = True
         self._news.set()
 
-    async def take(self) -> bytes:
+    async def take(self) -> Bytes:
         """The next answers; empty when the end is reached."""
         while not self._memory and self._file_written == self._file_read:
             if self._ended:
@@ -79,7 +81,7 @@ class AnswerSpool:
             self._file.close()
             self._file = None
 
-    def _put_in_file(self, answers: bytes) -> None:
+    def _put_in_file(self, answers: Bytes) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  (closed in close)
         view = memoryview(answers)

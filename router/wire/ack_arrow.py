@@ -64,9 +64,9 @@ def begin_arrow() -> bytes:
 
 def encode_arrow(
     wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32, nodes: StringTable, skus: StringTable
-) -> bytes:
+) -> memoryview:
     """The answers to one batch as one message of the stream; batches may be encoded in any order."""
-    return bytes(answer_batch(wire, ack, shard_of_row, nodes, skus).serialize())
+    return memoryview(answer_batch(wire, ack, shard_of_row, nodes, skus).serialize())
 
 
 def end_arrow(problem: tuple[str, str] | None) -> bytes:

@@ -10,6 +10,7 @@ type and body length, whether a dictionary grows, and the sizes that compressed 
 from __future__ import annotations
 
 import struct
+from collections import deque
 from dataclasses import dataclass
 
 from router.wire.batch import WireError
@@ -44,7 +45,7 @@ class FrameCutter:
 
     def __init__(self, body_bytes_max: int) -> None:
         self._max = body_bytes_max
-        self._chunks: list[bytes | memoryview] = []
+        self._chunks: deque[bytes | memoryview] = deque()
         self._have = 0
         self._want = _HEAD_BYTES
         self.ended = False
@@ -61,7 +62,7 @@ class FrameCutter:
     def next(self) -> Message | None:
         """The next whole message, None when more bytes are needed or the stream has ended."""
         while not self.ended and self._have >= self._want:
-            start = self._peek()
+            start = self._peek(_HEAD_BYTES)
             metadata_bytes = _metadata_bytes(start)
             if not metadata_bytes:
                 self.ended = True
@@ -70,22 +71,28 @@ class FrameCutter:
             if self._have < body_at:
                 self._want = body_at
                 return None
-            table = _Table.root(memoryview(start)[_HEAD_BYTES:body_at])
+            table = _Table.root(memoryview(self._peek(body_at))[_HEAD_BYTES:body_at])
             size = body_at + self._body_bytes(table)
             if self._have >= size:
                 return self._take(size, body_at, table)
             self._want = size
         return None
 
-    def _peek(self) -> bytes | memoryview:
-        if len(self._chunks) > 1:
-            self._chunks = [b"".join(self._chunks)]
+    def _peek(self, size: int) -> bytes | memoryview:
+        """So many bytes or more; only what begins a message is looked at before all of it is there."""
+        if len(self._chunks[0]) < size:
+            self._chunks = deque([b"".join(self._chunks)])
         return self._chunks[0]
 
     def _take(self, size: int, body_at: int, table: _Table) -> Message:
-        start = memoryview(self._peek())
-        raw = bytes(start[:size])  # a copy: Arrow wants bodies aligned, and the rest need not stay alive
-        self._chunks = [start[size:]] if size < len(start) else []
+        pieces, wanted = [], size
+        while wanted:
+            chunk = memoryview(self._chunks.popleft())
+            pieces.append(chunk[:wanted])
+            if len(chunk) > wanted:
+                self._chunks.appendleft(chunk[wanted:])
+            wanted -= len(pieces[-1])
+        raw = b"".join(pieces)  # a copy: Arrow wants bodies aligned, and the rest need not stay alive
         self._have -= size
         self._want = _HEAD_BYTES
         return _measured(raw, body_at, table, self._max)
