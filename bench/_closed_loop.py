@@ -30,6 +30,14 @@ class Load:
     elapsed_s: float = 0.0
     first_body: bytes = b""
 
+    def __iadd__(self, more: Load) -> Load:
+        """Both runs, one after the other."""
+        self.statuses += more.statuses
+        self.waited_ms += more.waited_ms
+        self.elapsed_s += more.elapsed_s
+        self.first_body = self.first_body or more.first_body
+        return self
+
     @property
     def requests_per_s(self) -> float:
         return len(self.waited_ms) / self.elapsed_s

@@ -1,7 +1,8 @@
 """How near do single POSTs come to the least that aiohttp can do, every order durable?
 
-The same client, connections and bodies drive the router and then a bare aiohttp echo whose answer is as long as an
-acknowledgement. Client and servers share this machine, so both figures include the client.
+The same client, connections and bodies drive the router and a bare aiohttp echo whose answer is as long as an
+acknowledgement, in turns: a shared machine changes its pace from one second to the next, and both get their part of
+each. Client and servers share this machine, so both figures include the client.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bench import _harness
@@ -17,7 +19,9 @@ from bench._server import Server
 from bench.workload import CHUNK_ORDERS, Workload
 
 WARM_UP_ORDERS = 500
+TURNS = 5
 SECONDS_MAX = 120.0
+Address = tuple[str, int]
 
 
 def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
@@ -25,10 +29,14 @@ def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
     with Server(shards=shards) as server:
         server.load(workload, orders)
         # The older orders: placed after those measured, they would keep the ledger's windows from ever ending.
-        drive(server.address, _posts(workload, WARM_UP_ORDERS, server.address, server.key), connections, SECONDS_MAX)
-        posts = _posts(workload, orders, server.address, server.key, first=CHUNK_ORDERS)
-        router = drive(server.address, posts, connections, SECONDS_MAX)
-    bare = _drive_echo(workload, orders, connections, router.first_body)
+        first_body = _drive(workload, server.address, server.key, connections, WARM_UP_ORDERS, 0).first_body
+        with _echo(first_body) as echo:
+            _drive(workload, echo, "none", connections, WARM_UP_ORDERS, 0)
+            router, bare = Load(), Load()
+            for turn in range(TURNS):
+                part = (orders * (turn + 1) // TURNS) - (first := orders * turn // TURNS)
+                router += _drive(workload, server.address, server.key, connections, part, CHUNK_ORDERS + first)
+                bare += _drive(workload, echo, "none", connections, part, CHUNK_ORDERS + first)
     return {
         "bench": f"single {mix}",
         "orders": len(router.waited_ms),
@@ -44,20 +52,24 @@ def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
     }
 
 
-def _posts(workload: Workload, orders: int, address: tuple[str, int], key: str, first: int = 0) -> Iterator[bytes]:
+def _drive(workload: Workload, address: Address, key: str, connections: int, orders: int, first: int) -> Load:
+    return drive(address, _posts(workload, orders, address, key, first), connections, SECONDS_MAX)
+
+
+def _posts(workload: Workload, orders: int, address: Address, key: str, first: int) -> Iterator[bytes]:
     """Requests made before the clock starts, of the orders from ``first`` on."""
-    rounded = -(-orders // CHUNK_ORDERS) * CHUNK_ORDERS
-    bodies = [line for chunk in workload.ndjson(rounded, first) for line in chunk.splitlines()][:orders]
+    begin = first // CHUNK_ORDERS * CHUNK_ORDERS
+    chunks = workload.ndjson(-(-(first + orders - begin) // CHUNK_ORDERS) * CHUNK_ORDERS, begin)
+    bodies = [line for chunk in chunks for line in chunk.splitlines()][first - begin :][:orders]
     return iter([request_bytes("POST", "/v1/orders", address, key, body) for body in bodies])
 
 
-def _drive_echo(workload: Workload, orders: int, connections: int, answer: bytes) -> Load:
+@contextmanager
+def _echo(answer: bytes) -> Iterator[Address]:
     command = [sys.executable, "-m", "bench._echo", "x" * len(answer)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as echo:
         try:
             assert echo.stdout is not None
-            address = ("127.0.0.1", int(echo.stdout.readline()))
-            drive(address, _posts(workload, WARM_UP_ORDERS, address, "none"), connections, SECONDS_MAX)
-            return drive(address, _posts(workload, orders, address, "none"), connections, SECONDS_MAX)
+            yield "127.0.0.1", int(echo.stdout.readline())
         finally:
             echo.terminate()

@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     stream.add_argument("--orders", type=int, default=4_194_304)
     single = benches.add_parser("single", help="single POSTs, against a bare aiohttp echo")
     single.add_argument("--orders", type=int, default=50_000)
-    single.add_argument("--connections", type=int, default=128)
+    single.add_argument("--connections", type=int, default=256)
     for bench in (stream, single):
         bench.add_argument("--mix", choices=MIXES, default="everyday")
     reads = benches.add_parser("reads", help="order and availability reads while a stream runs")
