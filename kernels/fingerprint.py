@@ -53,33 +53,6 @@ def absorb_text(state: np.uint64, text: U8Array, first: np.uint64, last: np.uint
     return state
 
 
-@kernel(VOID, OUT_U64, IN_I32, IN_U8)
-def fingerprint_strings(state: U64Array, offsets: I32Array, text: U8Array) -> None:
-    """Mix one string column into every row's state.
-
-    state (n) uint64 hash of the columns before INOUT
-    offsets (n+1) int32 byte where each string starts, ascending IN
-    text (any) uint8 UTF-8 of all strings IN
-
-    Invariant: rows equal so far and equal in this column stay equal. Cost: about 1.5 ns per 8 bytes.
-    """
-    for row in range(state.size):
-        state[row] = absorb_text(state[row], text, np.uint64(offsets[row]), np.uint64(offsets[row + 1]))
-
-
-@kernel(VOID, OUT_U64, IN_I64)
-def fingerprint_ints(state: U64Array, values: I64Array) -> None:
-    """Mix one number column into every row's state.
-
-    state (n) uint64 hash of the columns before INOUT
-    values (n) int64 any unit IN
-
-    Invariant: as above. Cost: one step a row.
-    """
-    for row in range(state.size):
-        state[row] = absorb(state[row], np.uint64(values[row]))
-
-
 @kernel(VOID, OUT_U64, IN_I32, IN_I64)
 def fingerprint_ragged_ints(state: U64Array, row_offsets: I32Array, values: I64Array) -> None:
     """Mix one column of number lists into every row's state: the count, then each number.
@@ -88,7 +61,7 @@ def fingerprint_ragged_ints(state: U64Array, row_offsets: I32Array, values: I64A
     row_offsets (n+1) int32 where each row's list starts in values, ascending IN
     values (any) int64 any unit IN
 
-    Invariant: as above. Cost: one step a row and one a number.
+    Invariant: rows equal so far and equal in this column stay equal. Cost: one step a row and one a number.
     """
     for row in range(state.size):
         mixed = absorb(state[row], np.uint64(row_offsets[row + 1] - row_offsets[row]))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from kernels import fingerprint as _fingerprint
 from kernels.hash_ids import hash_ids
-from router.arrays import list_parts
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
@@ -70,19 +67,6 @@ def key64(key: U64, array: pa.StringArray) -> U64:
     return hash_strings(key, array)[1]
 
 
-def fingerprint_strings(state: U64, offsets: I32, text: U8) -> None:
-    """Mix a string column (see :func:`string_parts`) into every row's state."""
-    assert offsets.size == state.size + 1, "one string a row"
-    assert offsets[0] >= 0 and offsets[-1] <= text.size, "string offsets lie outside their text"
-    _fingerprint.fingerprint_strings(state, offsets, text)
-
-
-def fingerprint_ints(state: U64, values: I64) -> None:
-    """Mix an int64 column into every row's state."""
-    assert values.size == state.size, "one number a row"
-    _fingerprint.fingerprint_ints(state, values)
-
-
 def fingerprint_ragged_ints(state: U64, row_offsets: I32, values: I64) -> None:
     """Mix a column of int64 lists into every row's state."""
     assert row_offsets.size == state.size + 1, "one list a row"
@@ -96,36 +80,3 @@ def fingerprint_ragged_strings(state: U64, row_offsets: I32, offsets: I32, text:
     assert row_offsets[0] >= 0 and row_offsets[-1] <= offsets.size - 1, "list offsets lie outside their values"
     assert offsets[0] >= 0 and offsets[-1] <= text.size, "string offsets lie outside their text"
     _fingerprint.fingerprint_ragged_strings(state, row_offsets, offsets, text)
-
-
-def fingerprint(columns: Iterable[pa.Array], rows: int) -> U64:
-    """Content hash of every row over columns of strings, integers, lists of these and structs of these."""
-    state = np.zeros(rows, np.uint64)
-    for column in columns:
-        assert len(column) == rows, "columns of one batch have equal lengths"
-        _mix_column(state, column)
-    return state
-
-
-def _mix_column(state: U64, column: pa.Array) -> None:
-    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
-        fingerprint_strings(state, *string_parts(column))
-    elif pa.types.is_list(column.type):
-        _mix_lists(state, *list_parts(column))
-    else:
-        fingerprint_ints(state, _as_int64(column))
-
-
-def _mix_lists(state: U64, row_offsets: I32, values: pa.Array) -> None:
-    if pa.types.is_struct(values.type):
-        for field in values.flatten():
-            _mix_lists(state, row_offsets, field)
-    elif pa.types.is_string(values.type):
-        fingerprint_ragged_strings(state, row_offsets, *string_parts(values))
-    else:
-        fingerprint_ragged_ints(state, row_offsets, _as_int64(values))
-
-
-def _as_int64(column: pa.Array) -> I64:
-    assert pa.types.is_integer(column.type) and column.null_count == 0, f"want whole numbers, got {column.type}"
-    return np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).astype(np.int64, copy=False)

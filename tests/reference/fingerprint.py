@@ -28,16 +28,6 @@ def absorb_text(state: int, text: bytes) -> int:
     return state
 
 
-def fingerprint_strings(states: list[int], texts: list[bytes]) -> list[int]:
-    """One string a row."""
-    return [absorb_text(state, text) for state, text in zip(states, texts, strict=True)]
-
-
-def fingerprint_ints(states: list[int], values: list[int]) -> list[int]:
-    """One number a row."""
-    return [absorb(state, value) for state, value in zip(states, values, strict=True)]
-
-
 def fingerprint_ragged_ints(states: list[int], rows: list[list[int]]) -> list[int]:
     """A list of numbers a row: the count, then each."""
     mixed = []
