@@ -267,7 +267,7 @@ def test_rows_are_numbered_through_the_body() -> None:
     assert numbers == [1, 2, 3, 4] and np.diff(numbers).min() == 1
 
 
-@pytest.mark.parametrize("place", ["known", "document", "large", "nested", "list of texts", "binary", "list"])
+@pytest.mark.parametrize("place", ["known", "document", "large", "nested", "list of texts", "binary", "list", "runs"])
 def test_a_dictionary_that_is_small_on_the_wire_and_huge_written_out_is_refused(place: str) -> None:
     long = "x" * 40_000
     rows = 6_000
@@ -282,6 +282,8 @@ def test_a_dictionary_that_is_small_on_the_wire_and_huge_written_out_is_refused(
     coded = pa.DictionaryArray.from_arrays(codes, dictionary)
     if place == "nested":
         coded = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), coded)
+    if place == "runs":
+        coded = pa.RunEndEncodedArray.from_arrays(pa.array([rows], pa.int32()), dictionary)
     if place == "known":
         table = table.set_column(table.schema.get_field_index("channel"), "channel", coded)
     else:
@@ -299,3 +301,30 @@ def test_a_dictionary_of_one_long_text_named_once_is_taken() -> None:
     [batch] = decode(stream(table.append_column("gift_note", notes)))
     kept = batch.documents.column("gift_note")
     assert kept.type == pa.string() and kept[77].as_py() == "x" * 40_000 and kept[78].as_py() == "short"
+
+
+VIEWS = {
+    "text": (pa.array(["x" * 20] * 40, pa.string_view()), pa.string()),
+    "bytes": (pa.array([b"x" * 20] * 40, pa.binary_view()), pa.binary()),
+    "inner": (pa.array([["a", "b"]] * 40, pa.list_(pa.string_view())), pa.list_(pa.string())),
+    "runs": (pa.RunEndEncodedArray.from_arrays(pa.array([15, 40], pa.int32()), pa.array(["a", "b"])), pa.string()),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_and_runs_in_documents_are_kept_as_their_values_so_that_rows_can_be_chosen(name: str) -> None:
+    given, kind = VIEWS[name]
+    table = rows_to_arrow([plain_order(number) for number in range(40)]).append_column("note", given)
+    [batch] = decode(stream(table))
+    kept = batch.documents.column("note")
+    assert kept.type == kind and kept.to_pylist() == given.to_pylist()
+    chosen = batch.documents.take(pa.array([0, 39, 7]))
+    assert chosen.column("note").to_pylist() == [given[row].as_py() for row in (0, 39, 7)]
+
+
+def test_a_column_of_which_no_rows_can_be_chosen_is_refused_in_words() -> None:
+    texts = pa.array(["a"] * 4, pa.string_view())
+    notes = pa.FixedSizeListArray.from_arrays(texts, 2)
+    table = rows_to_arrow([plain_order(number) for number in range(2)]).append_column("note", notes)
+    batches, fault = _fault(stream(table))
+    assert batches == [] and fault.code == "arrow_schema" and "cannot be kept" in fault.detail
