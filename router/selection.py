@@ -104,4 +104,8 @@ def _copied_offsets(column: pa.Array, runs: _Runs) -> tuple[pa.Buffer, _Runs]:
 
 
 def _viewed(buffer: pa.Buffer | None, dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
-    return np.frombuffer(buffer, dtype) if buffer is not None and buffer.size else np.zeros(0, dtype)
+    """The whole values in a buffer; one that a foreign writer placed off their boundary is copied."""
+    if buffer is None or not buffer.size:
+        return np.zeros(0, dtype)
+    values = np.frombuffer(buffer, dtype, buffer.size // np.dtype(dtype).itemsize)
+    return values if values.flags.aligned else values.copy()

@@ -89,6 +89,23 @@ def test_documents_of_any_type_are_selected_with_their_nulls(monkeypatch):
     assert select(batch, rows).equals(batch.take(pa.array(rows)))
 
 
+def test_buffers_of_odd_sizes_and_places_are_read_as_arrow_reads_them(monkeypatch):
+    monkeypatch.setattr(selection, "_SMALL_ROWS", 0)
+    numbers, texts = np.arange(9, dtype=np.int64), pa.array([f"text {row}" for row in range(9)])
+    room = np.zeros(9 * 8 + 7, np.uint8)
+    room[3 : 3 + 72] = numbers.view(np.uint8)
+    offsets = np.zeros(10 * 4 + 5, np.uint8)
+    offsets[2 : 2 + 40] = np.frombuffer(texts.buffers()[1], np.uint8)[:40]
+    odd = [
+        pa.Array.from_buffers(pa.int64(), 9, [None, pa.py_buffer(room[3:])]),
+        pa.Array.from_buffers(pa.string(), 9, [None, pa.py_buffer(offsets[2:]), texts.buffers()[2]]),
+    ]
+    rows = np.array([8, 0, 1, 5])
+    chosen = select(pa.RecordBatch.from_arrays(odd, ["number", "text"]), rows)
+    assert chosen.column("number").to_pylist() == rows.tolist()
+    assert chosen.column("text").to_pylist() == [f"text {row}" for row in rows]
+
+
 def test_all_rows_are_the_batch_itself_and_neighbours_a_slice():
     batch = random_batch(random.Random(1), WIRE, 30)
     assert select(batch, np.arange(30)).equals(batch)
