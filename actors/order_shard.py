@@ -37,7 +37,7 @@ from router.pipeline import OrderBatch, Pending, ShardPath
 from router.shard import ShardEngine
 
 Message = npt.NDArray[np.uint8]
-ORDER_PATIENCE_S = 0.05
+ORDER_PATIENCE_S = 0.05  # Ray's threads overtake each other by less; a batch that was given up never comes
 GATEWAYS_REMEMBERED = 256
 
 

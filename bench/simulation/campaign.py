@@ -19,7 +19,6 @@ from bench.simulation.shrink import shrunk
 from bench.simulation.world import Verdict, run
 
 CHUNK_SEEDS = 50
-SEEDS_A_PROCESS = 400
 TWICE_EVERY = 50  # every so many seeds one is run a second time: the trace must be the same
 FAILURES_TOLD = 5
 PROGRESS_S = 5.0
@@ -89,8 +88,7 @@ def _results(chunks: list[range], workers: int) -> Iterator[Any]:
         _settle()
         yield from map(_chunk, chunks)
         return
-    # Processes are renewed: greenlets that were ended in the middle keep their world, some 5 MB a schedule.
-    with get_context("spawn").Pool(workers, _settle, maxtasksperchild=-(-SEEDS_A_PROCESS // CHUNK_SEEDS)) as pool:
+    with get_context("spawn").Pool(workers, _settle) as pool:
         yield from pool.imap(_chunk, chunks)
 
 

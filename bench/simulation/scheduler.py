@@ -146,7 +146,10 @@ class Signal:
             self._waiting[number] = task
             if deadline_ms is not None:
                 self._scheduler.after(deadline_ms - self._scheduler.now_ms, partial(self._wake, number))
-            self._scheduler.leave(task)
+            try:
+                self._scheduler.leave(task)
+            finally:  # also of a task that dies: the collector does not see a dictionary into which a greenlet put itself
+                self._waiting.pop(number, None)
         return True
 
     def notify(self) -> None:
