@@ -148,7 +148,7 @@ class Signal:
                 self._scheduler.after(deadline_ms - self._scheduler.now_ms, partial(self._wake, number))
             try:
                 self._scheduler.leave(task)
-            finally:  # also of a task that dies: the collector does not see a dictionary into which a greenlet put itself
+            finally:  # also of one that dies: the collector overlooks a dictionary into which a greenlet put itself
                 self._waiting.pop(number, None)
         return True
 
