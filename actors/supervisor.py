@@ -1,6 +1,9 @@
 """``serve``: starts the processes of a data folder, keeps them running, and ends them in order.
 
 lock folder ─▶ compile kernels ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
+
+When Ray itself is gone everything starts again as a new image of this process: a client of a dead Ray, whatever it asks
+or ends, may wait for the control store for a minute and then end its process.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import sys
 import threading
 import time
 import urllib.request
+from typing import NoReturn
 
 import msgspec
 import ray
@@ -23,7 +27,7 @@ from actors.data_folder import DataFolder, write_durably
 from actors.gateway_processes import GatewayProcesses
 from actors.keys import create_admin_key
 from actors.locks import FolderInUse, owner_of
-from actors.topology import create_owners, ray_has_ended, start_actors, start_ray, statuses, stop_actors
+from actors.topology import create_owners, kill_ray, ray_has_ended, start_actors, start_ray, statuses, stop_actors
 from actors.warm_up import warm_up
 from router.config import Config
 from router.errors import Misconfigured
@@ -34,6 +38,8 @@ LAST_WORDS_S = 1.0  # gateways without a Ray cannot finish what is under way
 LOOK_EVERY_S = 0.25
 ASK_EVERY_S = 5.0
 SILENCE_MAX_S = 60.0  # engines that answer nobody for this long: Ray itself is gone, start all of it again
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STARTED_AGAIN = "ORDER_ROUTER_STARTED_AGAIN"  # set in the environment of an image that said `ready` before
 
 
 class Supervisor:
@@ -50,6 +56,8 @@ class Supervisor:
         self._ray_address = ray_address
         self._gateways: GatewayProcesses | None = None
         self._stopping = threading.Event()
+        self._heard_s = 0.0  # when all engines answered last
+        self._environment = dict(os.environ)  # as it was given, before Ray adds to it
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
@@ -63,15 +71,13 @@ class Supervisor:
             self._heed_signals()
             warm_up()
             self._start(config_file)
-            print(
-                msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}", flush=True
-            )
-            self._watch(config_file)
+            self._say_ready()
+            self._watch()
             return self._drain()
         finally:
             self._end_gateways(0.0)
             with contextlib.suppress(Exception):
-                ray.shutdown()
+                kill_ray() if ray_has_ended() else ray.shutdown()
             shutil.rmtree(self.data.shared, ignore_errors=True)
             lock.close()
 
@@ -80,6 +86,12 @@ class Supervisor:
             return self.data.lock()
         except FolderInUse as used:
             raise Misconfigured(f"another `order-router serve` runs on this folder: {used}") from None
+
+    def _say_ready(self) -> None:
+        """One line for whoever started us; a new image of the same process has nothing new to say."""
+        if STARTED_AGAIN not in self._environment:
+            line = msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}"
+            print(line, flush=True)
 
     def _start(self, config_file: pathlib.Path) -> None:
         start_ray(self._config, self.data.namespace, self._ray_address)
@@ -92,8 +104,9 @@ class Supervisor:
         self._wait_until_ready(self._gateways)
 
     def _heed_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, lambda *_: self._stopping.set())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _wait_until_ready(self, gateways: GatewayProcesses) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -109,25 +122,21 @@ class Supervisor:
                 f"{self.url}/readyz did not answer 200 within {READY_TIMEOUT_S:.0f} s; see the log above"
             )
 
-    def _watch(self, config_file: pathlib.Path) -> None:
+    def _watch(self) -> None:
         """Restart gateways that end; start everything again when Ray itself is gone."""
-        heard = asked = time.monotonic()
+        self._heard_s = time.monotonic()
+        threading.Thread(target=self._ask, name="ask", daemon=True).start()
         while not self._stopping.wait(LOOK_EVERY_S):
             if self._gateways is not None:
                 self._gateways.restart_ended()
-            if ray_has_ended():
-                self._start_again(config_file)
-                heard = asked = time.monotonic()
-                continue
-            now = time.monotonic()
-            if now - asked < ASK_EVERY_S:
-                continue
-            asked = now
+            if ray_has_ended() or time.monotonic() - self._heard_s > SILENCE_MAX_S:
+                self._start_again()
+
+    def _ask(self) -> None:
+        """Ask the engines now and then, on a thread of its own: a question to a dead Ray may never return."""
+        while not self._stopping.wait(ASK_EVERY_S):
             if self._all_answer():
-                heard = time.monotonic()
-            if time.monotonic() - heard > SILENCE_MAX_S:
-                self._start_again(config_file)
-                heard = time.monotonic()
+                self._heard_s = time.monotonic()
 
     def _all_answer(self) -> bool:
         """Whether every engine does. One that could not start, on a full disk say, is created anew: Ray gives it up."""
@@ -142,14 +151,15 @@ class Supervisor:
             pass
         return False
 
-    def _start_again(self, config_file: pathlib.Path) -> None:
-        print("Ray has ended or its actors do not answer: starting all of it again", file=sys.stderr)
+    def _start_again(self) -> NoReturn:
+        print("Ray has ended or its actors do not answer: starting all of it again", file=sys.stderr, flush=True)
         self._end_gateways(LAST_WORDS_S)
-        with contextlib.suppress(Exception):
-            ray.shutdown()
+        kill_ray()
         if self._ray_address is None:
             self._end_owners_left()
-        self._start(config_file)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # one that comes now is heeded by the new image
+        command = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, self._environment | {STARTED_AGAIN: "1"})
 
     def _end_owners_left(self) -> None:
         """An owner that outlived our Ray, because it stands still say, would keep its folder from the next one."""
@@ -163,7 +173,10 @@ class Supervisor:
     def _drain(self) -> int:
         """Gateways first, so that nothing new arrives; then shards, then the ledger."""
         self._end_gateways(DRAIN_TIMEOUT_S)
-        stop_actors(self.data, self._config, DRAIN_TIMEOUT_S)
+        if ray_has_ended():
+            self._end_owners_left()
+        else:
+            stop_actors(self.data, self._config, DRAIN_TIMEOUT_S)
         return 0
 
     def _end_gateways(self, timeout_s: float) -> None:

@@ -19,7 +19,7 @@ from bench.chaos.world import World
 
 pytestmark = pytest.mark.ray
 ORDERS = 4_000  # stock for so many: some SKUs run short
-KILLED = ["shard", "ledger", "streams", "front", "serve", "everything"]
+KILLED = ["shard", "ledger", "streams", "front", "gcs", "serve", "everything"]
 RECOVERY_S_MAX = 40.0  # half a minute more than any of them needs
 
 
