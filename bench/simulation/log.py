@@ -220,6 +220,8 @@ class SimulatedLog:
         self._step = step
         self.epoch = store.take_over(process, step)
         self._tail = store.tail()
+        for part, sequence in enumerate(self._tail.last):  # read whole, as records to come are chained to them
+            store.read(sequence, part)
         self._queue: list[list[Item]] = []
         self._appended = 0
         self._durable = 0
