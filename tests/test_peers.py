@@ -191,7 +191,7 @@ def test_the_router_is_checked_like_its_peers() -> None:
     workload = Workload()
     stream, single = router_peer._measure(workload, make_shop(workload, load.planned), load, "arrow")
     assert (stream["orders"], single["orders"]) == (1_500, 100)
-    assert stream["duplicates"] == workload.expected(1_500)["duplicates"]
+    assert stream["duplicates"] == workload.expected(1_500, load.first)["duplicates"]
 
 
 def test_a_peer_that_cannot_run_is_left_out_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

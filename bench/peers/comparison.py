@@ -66,7 +66,7 @@ def run(count: int, shards: int = 1) -> dict[str, Any]:
     warm_up = min(count, stream.WARM_UP_ORDERS)
     load = router_peer.Load(orders=count, warm_up=warm_up, singles=max(1, count // ONE_BY_ONE_PART), shards=shards)
     shop = make_shop(workload, load.planned)
-    orders, others = read_orders(workload, count), read_orders(workload, warm_up, load.first_warm_up)
+    orders, others = read_orders(workload, count, load.first), read_orders(workload, warm_up)
     rows: dict[str, dict[str, Any]] = {}
     skipped: dict[str, str] = {}
     versions: dict[str, str] = {}

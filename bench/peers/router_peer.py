@@ -33,7 +33,7 @@ NODE_NUMBER = {node: number for number, (node, *_) in enumerate(NODES)}
 
 
 class Load(NamedTuple):
-    """Rows of the workload that a run takes: the measured ones, then those that warm up, then the single POSTs."""
+    """Rows of the workload that a run takes: those that warm up, then the measured ones, then the single POSTs."""
 
     orders: int
     warm_up: int
@@ -41,12 +41,12 @@ class Load(NamedTuple):
     shards: int
 
     @property
-    def first_warm_up(self) -> int:
-        return _whole_chunks(self.orders)
+    def first(self) -> int:
+        return _whole_chunks(self.warm_up)
 
     @property
     def first_single(self) -> int:
-        return self.first_warm_up + _whole_chunks(self.warm_up)
+        return self.first + _whole_chunks(self.orders)
 
     @property
     def planned(self) -> int:
@@ -63,12 +63,12 @@ def measure(workload: Workload, shop: Shop, load: Load) -> dict[str, dict[str, A
 
 def _measure(workload: Workload, shop: Shop, load: Load, stream_format: str) -> list[dict[str, Any]]:
     """The stream's figures, then those of the single POSTs."""
-    parts = [(load.first_warm_up, load.warm_up), (0, load.orders)]
+    parts = [(0, load.warm_up), (load.first, load.orders)]
     with Server(shards=load.shards) as server:
         server.load(workload, shop.planned_orders)
-        warm_up = make_pieces(workload, stream_format, load.warm_up, load.first_warm_up)
+        warm_up = make_pieces(workload, stream_format, load.warm_up, 0)
         exchange(server.address, server.key, stream_format, warm_up)
-        told = [_figures(stream.measure(server, workload, stream_format, load.orders))]
+        told = [_figures(stream.measure(server, workload, stream_format, load.orders, load.first))]
         if load.singles:
             told.append(_post(server, read_orders(workload, load.singles, load.first_single)))
             parts.append((load.first_single, load.singles))
