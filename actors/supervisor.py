@@ -57,6 +57,7 @@ class Supervisor:
         self._gateways: GatewayProcesses | None = None
         self._stopping = threading.Event()
         self._heard_s = 0.0  # when all engines answered last
+        self._asker = threading.Thread(target=self._ask, name="ask", daemon=True)
         self._environment = dict(os.environ)  # as it was given, before Ray adds to it
 
     def run(self) -> int:
@@ -76,6 +77,7 @@ class Supervisor:
             return self._drain()
         finally:
             self._end_gateways(0.0)
+            self._stop_asking()
             with contextlib.suppress(Exception):
                 kill_ray() if ray_has_ended() else ray.shutdown()
             shutil.rmtree(self.data.shared, ignore_errors=True)
@@ -125,7 +127,7 @@ class Supervisor:
     def _watch(self) -> None:
         """Restart gateways that end; start everything again when Ray itself is gone."""
         self._heard_s = time.monotonic()
-        threading.Thread(target=self._ask, name="ask", daemon=True).start()
+        self._asker.start()
         while not self._stopping.wait(LOOK_EVERY_S):
             if self._gateways is not None:
                 self._gateways.restart_ended()
@@ -144,12 +146,20 @@ class Supervisor:
             statuses(self.data, self._config, ASK_EVERY_S)
             return True
         except (ActorDiedError, ValueError) as ended:
+            if self._stopping.is_set():
+                return False
             print(f"an owner has ended, creating it anew: {str(ended).splitlines()[-1]}", file=sys.stderr)
             with contextlib.suppress(RayError, ValueError, ConnectionError):
                 create_owners(self.data, self._config)
         except (RayError, ConnectionError):
             pass
         return False
+
+    def _stop_asking(self) -> None:
+        """Before anything is ended: a question under way could create an owner anew, or keep Ray from shutting down."""
+        self._stopping.set()
+        if self._asker.ident is not None:
+            self._asker.join(2 * ASK_EVERY_S)  # its question ends by a deadline, unless Ray is dead
 
     def _start_again(self) -> NoReturn:
         print("Ray has ended or its actors do not answer: starting all of it again", file=sys.stderr, flush=True)
@@ -173,6 +183,7 @@ class Supervisor:
     def _drain(self) -> int:
         """Gateways first, so that nothing new arrives; then shards, then the ledger."""
         self._end_gateways(DRAIN_TIMEOUT_S)
+        self._stop_asking()
         if ray_has_ended():
             self._end_owners_left()
         else:

@@ -104,9 +104,9 @@ class Server:
             self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as fault:  # named as the cause, so that what went wrong before is told too
             self.kill_everything()
-            raise ServerFailed(f"The router did not drain within {STOP_S_MAX} s.\n{self._last_words()}") from None
+            raise ServerFailed(f"The router did not drain within {STOP_S_MAX} s.\n{self._last_words()}") from fault
         self.url = ""
 
     def kill_everything(self) -> None:
