@@ -58,6 +58,9 @@ def goals(stored: int) -> list[Goal]:
         Goal("Arrow, end to end", "orders/s", 1_000_000, "stream arrow", _figure("orders_per_s"), False),
         Goal("NDJSON, end to end", "orders/s", 300_000, "stream ndjson", _figure("orders_per_s"), False),
         Goal("single POSTs", "of a bare echo", 0.9, "single", _figure("ratio_to_echo"), False),
+        Goal(
+            "single POSTs at half that rate, p99", "ms", 10, "single", lambda run: float(run["at_half_load"]["p99_ms"])
+        ),
         Goal(f"cost with {stored:,} stored", "times the first", 1.0, "memory", _figure("cost_last_to_first")),
         Goal("memory, open order", "bytes", 200, "memory", _figure("memory_bytes_per_order")),
         Goal("memory, closed order", "bytes", 40, "closed orders", _figure("memory_bytes_per_order")),

@@ -17,7 +17,7 @@ import numpy as np
 
 from bench import _harness
 from bench._answers import WrongAnswers
-from bench._closed_loop import Load, drive, request_bytes
+from bench._loops import Load, drive, request_bytes
 from bench._pieces import make_pieces
 from bench._server import Server
 from bench._stream_client import exchange

@@ -2,7 +2,8 @@
 
 The same client, connections and bodies drive the router and a bare aiohttp echo whose answer is as long as an
 acknowledgement, in turns: a shared machine changes its pace from one second to the next, and both get their part of
-each. Client and servers share this machine, so both figures include the client.
+each. Client and servers share this machine, so both figures include the client. Afterwards half as many orders a second
+are due at random moments, whatever was answered, and wait from then on: what a customer waits on a busy day.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench import _harness
-from bench._closed_loop import Load, drive, request_bytes
+from bench._loops import Load, drive, pace, request_bytes
 from bench._server import Server
 from bench.workload import CHUNK_ORDERS, Workload
 
 WARM_UP_ORDERS = 500
 TURNS = 5
 SECONDS_MAX = 120.0
+HALF_LOAD_S, HALF_LOAD_SEED = 5.0, 5
 Address = tuple[str, int]
 
 
 def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
     workload, conditions = Workload(mix), _harness.conditions()
     with Server(shards=shards) as server:
-        server.load(workload, orders)
+        server.load(workload, 2 * orders)
         # The older orders: placed after those measured, they would keep the ledger's windows from ever ending.
         first_body = _drive(workload, server.address, server.key, connections, WARM_UP_ORDERS, 0).first_body
         with _echo(first_body) as echo:
@@ -37,6 +39,7 @@ def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
                 part = (orders * (turn + 1) // TURNS) - (first := orders * turn // TURNS)
                 router += _drive(workload, server.address, server.key, connections, part, CHUNK_ORDERS + first)
                 bare += _drive(workload, echo, "none", connections, part, CHUNK_ORDERS + first)
+        half = _at_half_load(workload, server, connections, router.requests_per_s / 2, CHUNK_ORDERS + orders)
     return {
         "bench": f"single {mix}",
         "orders": len(router.waited_ms),
@@ -46,7 +49,8 @@ def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
         "echo_per_s": round(bare.requests_per_s),
         "echo_latency": bare.percentiles_ms(),
         "ratio_to_echo": round(router.requests_per_s / bare.requests_per_s, 3),
-        "by_http_status": {str(status): count for status, count in sorted(router.statuses.items())},
+        "by_http_status": {str(status): count for status, count in sorted((router.statuses + half.statuses).items())},
+        "at_half_load": {"orders_per_s": round(half.requests_per_s), **half.percentiles_ms()},
         "shards": shards,
         "conditions": conditions,
     }
@@ -54,6 +58,12 @@ def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
 
 def _drive(workload: Workload, address: Address, key: str, connections: int, orders: int, first: int) -> Load:
     return drive(address, _posts(workload, orders, address, key, first), connections, SECONDS_MAX)
+
+
+def _at_half_load(workload: Workload, server: Server, connections: int, per_s: float, first: int) -> Load:
+    orders = round(per_s * HALF_LOAD_S)
+    posts = list(_posts(workload, orders, server.address, server.key, first))
+    return pace(server.address, posts, per_s, connections, HALF_LOAD_SEED)
 
 
 def _posts(workload: Workload, orders: int, address: Address, key: str, first: int) -> Iterator[bytes]:

@@ -30,7 +30,7 @@ import uvloop
 
 from bench import _harness, people
 from bench._asking import Asking, Reply, connect
-from bench._closed_loop import request_bytes
+from bench._loops import request_bytes
 from bench._server import Server
 from bench.tables import COUNTRIES, NODES, as_ndjson
 from bench.tpcc_books import Book, audit

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench._asking import ask_all
-from bench._closed_loop import request_bytes
+from bench._loops import request_bytes
 from bench._server import Server
 from bench.tables import NODES
 

@@ -40,6 +40,7 @@ class FakeRouter:
     table_errors: list[dict[str, object]] = field(default_factory=list)
     explanations: dict[str, dict[str, object]] = field(default_factory=dict)  # by order id
     streams: int = 0
+    put_takes_s: float = 0.0
 
     def answer(self, order: dict[str, object]) -> dict[str, object]:
         order_id = str(order["order_id"])
@@ -89,6 +90,7 @@ class FakeRouter:
 
     async def put(self, request: web.Request) -> web.Response:
         body = await request.read()
+        await asyncio.sleep(self.put_takes_s)
         self.puts.append((request.match_info["table"], request.content_type, body))
         if self.table_errors:
             return web.json_response({"detail": "bad rows", "errors": self.table_errors}, status=422)

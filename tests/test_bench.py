@@ -13,8 +13,8 @@ import pytest
 from actors.cli.main import main
 from bench import _harness, compare, goals, pipeline, recovery, shards
 from bench._answers import Answers
-from bench._closed_loop import drive, request_bytes
 from bench._limits import decode_orders_per_s
+from bench._loops import drive, pace, request_bytes
 from bench._pieces import make_pieces
 from bench._stream_client import StreamBroken, exchange
 from bench.kernels.recorder import public_kernels
@@ -77,6 +77,19 @@ def test_the_closed_loop_sends_every_request_once() -> None:
         assert sorted(len(body) for _, _, body in fake.puts) == [3 * n for n in range(1, 51)]
     assert load.statuses == {200: 50} and len(load.waited_ms) == 50
     assert b"version" in load.first_body
+
+
+def test_the_open_loop_sends_when_due_and_counts_the_wait_for_a_free_connection() -> None:
+    with running(FakeRouter()) as fake:
+        where = address(fake)
+        requests = [request_bytes("PUT", "/v1/tables/skus", where, "k", b"{}\n" * n) for n in range(1, 41)]
+        load = pace(where, requests, per_s=100.0, connections=4, seed=1)
+        assert sorted(len(body) for _, _, body in fake.puts) == [3 * n for n in range(1, 41)]
+        assert load.statuses == {200: 40} and 0.2 < load.elapsed_s < 2, "40 requests at 100 a second"
+        fake.put_takes_s = 0.02
+        crowded = pace(where, requests, per_s=100.0, connections=1, seed=1)
+    assert crowded.elapsed_s >= 40 * 0.02, "one connection, one request at a time"
+    assert np.median(crowded.waited_ms) > 100, "the request behind nineteen others waited for all of them"
 
 
 def test_conditions_are_complete_and_printed() -> None:

@@ -173,6 +173,19 @@ def test_the_fingerprint_sees_every_known_field() -> None:
     assert len(prints) == len(variants) and len(set(prints)) == len(variants)
 
 
+def test_moving_a_border_between_fields_or_lines_changes_the_fingerprint() -> None:
+    bodies = []
+    for left, right in (("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", "")):
+        bodies += [
+            plain_order() | {"customer": {"id": "1", "name": left, "email": right}},
+            plain_order() | {"ship_to": {"line1": left, "line2": right, "country": "DE"}},
+            plain_order() | {"coupons": [left, right]},
+            plain_order() | {"lines": [{"sku": "a" + left, "qty": 1}, {"sku": "b" + right, "qty": 1}]},
+        ]
+    prints = decode(*map(line_of, bodies)).orders.column("fingerprint").to_pylist()
+    assert len(prints) == len(bodies) == len(set(prints))
+
+
 def test_attributes_and_unknown_fields_do_not_change_the_fingerprint() -> None:
     order = plain_order()
     prints = decode(

@@ -13,7 +13,7 @@ import numpy as np
 import uvloop
 
 from bench._asking import Asking, Reply, connect
-from bench._closed_loop import request_bytes
+from bench._loops import request_bytes
 from bench.lab.arrivals import F64, Phase, arrivals
 from bench.workload import Workload, sku_weights
 

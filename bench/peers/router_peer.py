@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from bench import _harness, stream
 from bench._asking import ask_all
-from bench._closed_loop import request_bytes
+from bench._loops import request_bytes
 from bench._pieces import make_pieces
 from bench._server import Server
 from bench._stream_client import exchange

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from bench._asking import ask_all
-from bench._closed_loop import request_bytes
+from bench._loops import request_bytes
 from bench.peers.job import Answer, Audit, Outcome, WrongPeer
 from bench.peers.shop import Orders, Shop
 from bench.workload import Workload
