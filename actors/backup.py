@@ -41,7 +41,6 @@ from actors.log_store import (
     refuse_short_file,
 )
 from actors.table_store import Manifest, TableStore
-from router.config import Config
 from router.errors import Damaged, Misconfigured
 from router.log_tail import FIRST_SEQUENCE
 from router.records import INPUT
@@ -292,18 +291,12 @@ def _refuse_when_disk_is_short(data: DataFolder, target: pathlib.Path) -> None:
     files = [path for path in data.path.rglob("*") if path.is_file()]
     needed = sum(path.stat().st_size for path in files if path.name != "lock.mdb")
     disk = os.statvfs(target)
-    free, kept = disk.f_bavail * disk.f_frsize, _kept_free(data)
+    free, kept = disk.f_bavail * disk.f_frsize, data.kept_config().log.disk_free_bytes_min
     if free < needed + kept:
         raise Misconfigured(
             f"{target} has {free:,} bytes free; the copy takes up to {needed:,} and {kept:,} have to stay free "
             "(log.disk_free_bytes_min): name a folder on another disk"
         )
-
-
-def _kept_free(data: DataFolder) -> int:
-    stored = data.path / "config.json"
-    config = msgspec.json.decode(stored.read_bytes(), type=Config) if stored.exists() else Config()
-    return config.log.disk_free_bytes_min
 
 
 def _digest(path: pathlib.Path) -> tuple[int, str]:

@@ -72,6 +72,19 @@ class DataFolder:
             raise Misconfigured(f"{self.path} has format {identity.format}; this version reads format {FORMAT}")
         return identity
 
+    @property
+    def config_file(self) -> pathlib.Path:
+        return self.path / "config.json"
+
+    def keep_config(self, config: Config) -> None:
+        """What ``verify`` replays with, and what gateways and a new image of ``serve`` go by."""
+        write_durably(self.config_file, msgspec.json.encode(config))
+
+    def kept_config(self) -> Config:
+        """The configuration of the last start; the default before the first one."""
+        file = self.config_file
+        return msgspec.json.decode(file.read_bytes(), type=Config) if file.exists() else Config()
+
     def key(self):  # type: ignore[no-untyped-def]
         """The two words that key the hash of ids."""
         return hash_key(bytes.fromhex(self.identity().hash_key))

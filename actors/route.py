@@ -6,11 +6,10 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from actors.data_folder import DataFolder, now_ms, write_durably
+from actors.data_folder import DataFolder, now_ms
 from actors.lmdb_log import LmdbLog
 from actors.table_store import TableStore
 from router.arrays import to_message
@@ -90,7 +89,7 @@ def _home(folder: pathlib.Path | None, config: Config) -> tuple[U64, Callable[[s
     data = DataFolder(folder)
     data.create(config)
     lock = data.lock()
-    write_durably(data.path / "config.json", msgspec.json.encode(config))  # what `verify` replays with
+    data.keep_config(config)
     logs: list[LmdbLog] = []
 
     def log_of(name: str, parts: int) -> Log:

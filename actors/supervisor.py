@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
 import shutil
 import signal
 import sys
 import threading
 import time
 import urllib.request
-from typing import NoReturn
 
 import msgspec
 import ray
 from ray.exceptions import ActorDiedError, RayError
 
-from actors.data_folder import DataFolder, write_durably
+from actors.data_folder import DataFolder
 from actors.gateway_processes import GatewayProcesses
 from actors.keys import create_admin_key
 from actors.locks import FolderInUse, owner_of
@@ -67,11 +65,10 @@ class Supervisor:
         try:
             self.data.create(self._config)
             create_admin_key(self.data.path)
-            config_file = self.data.path / "config.json"
-            write_durably(config_file, msgspec.json.encode(self._config))
+            self.data.keep_config(self._config)
             self._heed_signals()
             warm_up()
-            self._start(config_file)
+            self._start()
             self._say_ready()
             self._watch()
             return self._drain()
@@ -95,13 +92,13 @@ class Supervisor:
             line = msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}"
             print(line, flush=True)
 
-    def _start(self, config_file: pathlib.Path) -> None:
+    def _start(self) -> None:
         start_ray(self._config, self.data.namespace, self._ray_address)
         self._heed_signals()  # Ray takes them over when it starts
         start_actors(self.data, self._config)
         ray_address = ray.get_runtime_context().gcs_address
         self._gateways = GatewayProcesses(
-            self.data, self._host, self._port, self._config.gateways, config_file, ray_address
+            self.data, self._host, self._port, self._config.gateways, self.data.config_file, ray_address
         )
         self._wait_until_ready(self._gateways)
 
@@ -161,13 +158,16 @@ class Supervisor:
         if self._asker.ident is not None:
             self._asker.join(2 * ASK_EVERY_S)  # its question ends by a deadline, unless Ray is dead
 
-    def _start_again(self) -> NoReturn:
+    def _start_again(self) -> None:
+        """Does not come back, unless it is told to stop meanwhile."""
         print("Ray has ended or its actors do not answer: starting all of it again", file=sys.stderr, flush=True)
         self._end_gateways(LAST_WORDS_S)
         kill_ray()
         if self._ray_address is None:
             self._end_owners_left()
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # one that comes now is heeded by the new image
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # one that comes from now on is heeded by the new image
+        if self._stopping.is_set():  # one came since Ray died
+            return
         command = [sys.executable, *sys.orig_argv[1:]]
         os.execve(sys.executable, command, self._environment | {STARTED_AGAIN: "1"})
 

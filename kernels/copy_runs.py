@@ -85,14 +85,18 @@ def copy_offsets(first: Array, count: Array, offsets: Array, out: Array, bounds:
     count   (r)  i64  rows of each run, 0 or more; every run ends inside the column           IN
     offsets (n + 1)  i32  of the column, ascending                                            IN
     out     (sum of count + 1) i32  of the result, from 0                                     OUT
-    bounds  (2 r)  i32  where each run's items begin and end in the column                    OUT
+    bounds  (2 r)  i32  where each run's items begin and end in the column; 0, 0 for no rows  OUT
 
+    A run of no rows reads nothing: the one offset of a column without rows may have any value.
     Cost: as copy_runs_32.
     """
     at, moved = U(0), np.int32(0)
     out[0] = 0
     for run in range(first.size):
         source, size = U(first[run]), U(count[run])
+        if size == U(0):
+            bounds[2 * run], bounds[2 * run + 1] = 0, 0
+            continue
         begin, end = offsets[source], offsets[source + size]
         shift = moved - begin
         for place in range(size):

@@ -43,10 +43,7 @@ def list_parts(column: pa.ListArray) -> tuple[I32, pa.Array]:
 
 def struct_numbers(values: pa.StructArray, name: str) -> npt.NDArray[Any]:
     """One fixed-width child of a struct array without nulls, as a numpy view."""
-    child = values.field(name)  # not sliced by Arrow when the struct is
-    if len(child) != len(values):
-        child = child.slice(values.offset, len(values))
-    return np.asarray(child.to_numpy(zero_copy_only=True))
+    return np.asarray(values.field(name).to_numpy(zero_copy_only=True))  # cut as the struct is
 
 
 def ragged(offsets: npt.NDArray[np.integer[Any]], values: pa.Array, dtype: pa.ListType) -> pa.ListArray:

@@ -77,8 +77,7 @@ def _copied(column: pa.Array, runs: _Runs) -> pa.Array:
     """The runs of a column without nulls."""
     kind = column.type
     if pa.types.is_struct(kind):
-        inside = _Runs(runs.first + column.offset, runs.count)
-        children = [_copied(column.field(index), inside) for index in range(kind.num_fields)]
+        children = [_copied(child, runs) for child in column.flatten()]  # cut as the column is
         return pa.Array.from_buffers(kind, runs.rows, [None], children=children)
     if pa.types.is_list(kind):
         offsets, items = _copied_offsets(column, runs)

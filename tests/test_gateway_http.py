@@ -239,6 +239,28 @@ def test_clients_that_ask_again_at_once_share_a_batch(lab: Lab) -> None:
     assert sum(sizes) == 96 and settled and set(settled) <= {11, 12}, sizes
 
 
+@pytest.mark.parametrize("lab", [{"linger_ms": 300}], indirect=True)
+def test_clients_that_do_not_ask_again_are_not_waited_for(lab: Lab) -> None:
+    """Twice two orders at a time that nobody follows up: one wait in vain, then none."""
+    lab.backend.before = lambda *_: asyncio.sleep(0.05)
+
+    def ask(number: int) -> float:
+        began = time.monotonic()
+        assert lab.ask("POST", "/v1/orders", order(f"o{number}"), **JSON)[0] == 200
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(4) as clients:
+        for number in range(4):
+            clients.submit(ask, number)
+    time.sleep(0.5)
+    took_s = []
+    with ThreadPoolExecutor(1) as client:
+        for number in range(10, 20):
+            took_s.append(client.submit(ask, number).result())
+            time.sleep(0.01)
+    assert sum(seconds > 0.3 for seconds in took_s) <= 1, took_s
+
+
 @pytest.mark.parametrize("lab", [{"linger_ms": 2_000}], indirect=True)
 def test_a_client_that_is_alone_waits_for_nobody(lab: Lab) -> None:
     began = time.monotonic()

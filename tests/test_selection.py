@@ -42,6 +42,8 @@ def test_copied_offsets_equal_the_twin():
     for _ in range(2_000):
         lengths = [draw.randint(0, 9) for _ in range(draw.randint(0, 30))]
         offsets = np.cumsum([draw.randint(0, 5), *lengths]).astype(np.int32)
+        if not lengths:
+            offsets[0] = draw.randint(-(2**31), 2**31 - 1)  # of no meaning where there is no row
         first, count = _random_runs(draw, len(lengths))
         out, bounds = np.full(sum(count) + 1, -1, np.int32), np.full(2 * len(first), -1, np.int32)
         kernels.copy_offsets(np.array(first, np.int64), np.array(count, np.int64), offsets, out, bounds)
@@ -87,6 +89,25 @@ def test_documents_of_any_type_are_selected_with_their_nulls(monkeypatch):
     batch = pa.RecordBatch.from_pydict(kinds)
     rows = np.array([*range(3, 20), *range(25, 49), 1, 1, 0])
     assert select(batch, rows).equals(batch.take(pa.array(rows)))
+    cut = batch.slice(3, 40)
+    for number, column in enumerate(cut.columns):
+        chosen = select(cut.select([number]), np.array([39, 0, 1, 7])).column(0)
+        assert chosen.to_pylist() == [column[row].as_py() for row in (39, 0, 1, 7)], column.type
+
+
+def test_the_offset_of_a_column_without_rows_is_not_believed(monkeypatch):
+    """Arrow's own validation lets any number stand there."""
+    monkeypatch.setattr(selection, "_SMALL_ROWS", 0)
+    texts = pa.Array.from_buffers(
+        pa.string(), 0, [None, pa.py_buffer(np.array([0x70000001], np.int32)), pa.py_buffer(b"")]
+    )
+    inner = pa.Array.from_buffers(
+        pa.list_(pa.string()), 0, [None, pa.py_buffer(np.array([0x70000001], np.int32))], children=[texts]
+    )
+    notes = pa.ListArray.from_arrays(pa.array([0] * 6, pa.int32()), inner)
+    notes.validate(full=True)
+    batch = pa.RecordBatch.from_arrays([notes], ["notes"])
+    assert select(batch, np.array([4, 0, 1])).column(0).to_pylist() == [[], [], []]
 
 
 def test_buffers_of_odd_sizes_and_places_are_read_as_arrow_reads_them(monkeypatch):

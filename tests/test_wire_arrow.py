@@ -267,7 +267,18 @@ def test_rows_are_numbered_through_the_body() -> None:
     assert numbers == [1, 2, 3, 4] and np.diff(numbers).min() == 1
 
 
-@pytest.mark.parametrize("place", ["known", "document", "large", "nested", "list of texts", "binary", "list", "runs"])
+def _views(text: str, rows: int) -> pa.Array:
+    """So many views of one text, which is there once."""
+    view = np.array([len(text), int.from_bytes(text[:4].encode(), "little"), 0, 0], np.int32)
+    buffers = [None, pa.py_buffer(np.tile(view, rows)), pa.py_buffer(text.encode())]
+    return pa.Array.from_buffers(pa.string_view(), rows, buffers)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["known", "document", "large", "nested", "list of texts", "binary", "list", "runs", "views", "listed views",
+     "coded views", "coded lists"],
+)  # fmt: skip
 def test_a_dictionary_that_is_small_on_the_wire_and_huge_written_out_is_refused(place: str) -> None:
     long = "x" * 40_000
     rows = 6_000
@@ -278,9 +289,15 @@ def test_a_dictionary_that_is_small_on_the_wire_and_huge_written_out_is_refused(
         "binary": pa.array([long.encode()], pa.large_binary()),
         "list of texts": pa.array([[long]]),
         "list": pa.array([[1] * 5_000]),
+        "coded views": _views(long, 1),
+        "coded lists": pa.ListArray.from_arrays(
+            pa.array([0, rows], pa.int32()), pa.DictionaryArray.from_arrays(codes, pa.array([long]))
+        ),
     }.get(place, pa.array([long]))
     coded = pa.DictionaryArray.from_arrays(codes, dictionary)
-    if place == "nested":
+    if place.endswith("views") and place != "coded views":
+        coded = _views(long, rows)
+    if place in ("nested", "listed views"):
         coded = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), coded)
     if place == "runs":
         coded = pa.RunEndEncodedArray.from_arrays(pa.array([rows], pa.int32()), dictionary)
@@ -292,6 +309,51 @@ def test_a_dictionary_that_is_small_on_the_wire_and_huge_written_out_is_refused(
     assert batches == [] and fault.code == "arrow_too_large" and "written out" in fault.detail
 
 
+@pytest.mark.parametrize("kind", ["list", "large list", "struct", "struct of lists", "views"])
+def test_what_a_null_hides_is_not_written_out(kind: str) -> None:
+    rows, long = 4, "x" * 100_000
+    codes = pa.array(np.zeros(4_000, np.int32))
+    items = _views(long, 4_000) if kind == "views" else pa.DictionaryArray.from_arrays(codes, pa.array([long]))
+    hidden = pa.array([False, True, False, False])
+    offsets, want = [0, 1, 3_999, 3_999, 4_000], [[long], None, [], [long]]
+    if kind == "large list":
+        notes = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), items, mask=hidden)
+    elif kind == "struct":
+        notes = pa.StructArray.from_arrays([items.slice(0, rows)], ["a"], mask=pa.array([True] * rows))
+        want = [None] * rows
+    else:
+        notes = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, mask=hidden)
+    if kind == "struct of lists":
+        inner = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items)
+        notes, want = (
+            pa.StructArray.from_arrays([inner], ["a"], mask=hidden),
+            [{"a": [long]}, None, {"a": []}, {"a": [long]}],
+        )
+    table = rows_to_arrow([plain_order(number) for number in range(rows)]).append_column("note", notes)
+    [batch] = decode(stream(table))
+    kept = batch.documents.column("note")
+    kept.validate(full=True)
+    assert kept.to_pylist() == want and batch.documents.get_total_buffer_size() < 1 << 20
+
+
+def test_batches_that_are_too_large_only_together_are_taken_one_by_one() -> None:
+    limits = Limits(body_bytes_max=1 << 20, batch_bytes_max=1 << 19)
+    notes = [f"{number}" + "x" * 1_000 for number in range(2)]
+    tables = []
+    for first in range(0, 2_000, 500):
+        orders = rows_to_arrow([plain_order(number) for number in range(first, first + 500)])
+        codes = pa.array(np.arange(500) % 2, pa.int32())
+        tables.append(orders.append_column("note", pa.DictionaryArray.from_arrays(codes, pa.array(notes))))
+    raw = stream(*tables)
+    at_once = list(ArrowStreamDecoder(limits).feed([raw]))
+    decoder = ArrowStreamDecoder(limits)
+    cut = [batch for at in range(0, len(raw), 4_096) for batch in decoder.feed([raw[at : at + 4_096]])]
+    for batches in (at_once, cut):
+        ids = [order_id for batch in batches for order_id in batch.orders.column("order_id").to_pylist()]
+        assert len(ids) == len(set(ids)) == 2_000
+        assert [text for batch in batches for text in batch.documents.column("note").to_pylist()] == notes * 1_000
+
+
 def test_a_dictionary_of_one_long_text_named_once_is_taken() -> None:
     rows = 6_000
     codes = np.ones(rows, np.int32)
@@ -301,6 +363,16 @@ def test_a_dictionary_of_one_long_text_named_once_is_taken() -> None:
     [batch] = decode(stream(table.append_column("gift_note", notes)))
     kept = batch.documents.column("gift_note")
     assert kept.type == pa.string() and kept[77].as_py() == "x" * 40_000 and kept[78].as_py() == "short"
+
+
+def test_a_dictionary_of_views_is_read_in_known_fields_and_kept_in_documents() -> None:
+    table = rows_to_arrow([plain_order(number) for number in range(9)])
+    channels = ["a long channel name", "b"]
+    coded = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0] * 3, pa.int8()), pa.array(channels, pa.string_view()))
+    table = table.set_column(table.schema.get_field_index("channel"), "channel", coded).append_column("note", coded)
+    [batch] = decode(stream(table))
+    want = [channels[at] for at in (0, 1, 0)] * 3
+    assert batch.orders.column("channel").to_pylist() == want == batch.documents.column("note").to_pylist()
 
 
 VIEWS = {

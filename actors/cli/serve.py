@@ -39,15 +39,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     prepare(joins_cluster=arguments.ray_address is not None)  # before anything below imports Ray
     from actors.data_folder import DataFolder
-    from actors.supervisor import serve
+    from actors.supervisor import STARTED_AGAIN, serve
     from router.config import load_config
     from router.errors import Misconfigured
 
     if not 1 <= arguments.port <= 65_535:
         raise UsageError("--port takes a number from 1 to 65535.")
+    # A new image of a running router goes on as it was configured, whatever was written into the file since.
+    file = DataFolder(arguments.data).config_file if STARTED_AGAIN in os.environ else arguments.config
     try:
-        raw = arguments.config.read_bytes() if arguments.config else b"{}"
-        config = load_config(raw, arguments.preset)
+        config = load_config(file.read_bytes() if file else b"{}", arguments.preset)
     except OSError as fault:
         raise UsageError(f"--config {arguments.config}: {fault.strerror}.") from None
     except ValueError as fault:

@@ -36,14 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def verdict_of(data: DataFolder, progress: Progress) -> dict[str, Any]:
-    import msgspec
-
     from actors.verify import Verifier
-    from router.config import Config
 
     data.identity()
-    stored = data.path / "config.json"
-    config = msgspec.json.decode(stored.read_bytes(), type=Config) if stored.exists() else Config()
+    config = data.kept_config()
     lock = data.lock()
     try:
         return Verifier(data, config, progress.show).run().as_dict()

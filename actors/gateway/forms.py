@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from aiohttp.web_request import BaseRequest
@@ -30,7 +30,7 @@ class Form(Protocol):
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[WireBatch]:
         """Batches that are complete; with ``pause`` also those that are not as large as they might become."""
 
-    def finish(self) -> Iterable[WireBatch]:
+    def finish(self) -> Iterator[WireBatch]:
         """The body ended: what is left of it."""
 
     def begin(self) -> bytes:

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterator
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
@@ -35,7 +34,7 @@ from router.wire.batch import WireBatch, WireError
 SMALL_BATCHES_MAX = 2
 
 Packed = tuple[WireBatch, list[Part]]
-Read = tuple[list[Packed], WireError | None]
+Read = tuple[list[Packed], WireError | None, bool]  # what was decoded, what ended it, whether there is no more
 
 
 class OrderStream:
@@ -49,6 +48,7 @@ class OrderStream:
         self._idle_s = limits.body_idle_timeout_ms / 1000
         self._linger_s = core.config.linger_ms / 1000
         self._batch_bytes_max = limits.batch_bytes_max
+        self._decoded_bytes_max = limits.body_bytes_max
         self._window = core.config.gateway_stream_batches
         self._inbox: list[bytes] = []
         self._inbox_bytes = 0
@@ -156,13 +156,13 @@ class OrderStream:
                 self._room.set()
                 self._core.metrics.bytes.labels(self._form.name).inc(size)
                 self._held_back = size >= self._batch_bytes_max
-                await self._submit(*await self._core.worker.run(self._feed, chunks, not self._held_back))
+                await self._take(self._form.feed(chunks, not self._held_back))
             if self._ending is None and not self._gone:
-                await self._submit(*await self._core.worker.run(self._drain, self._form.finish))
+                await self._take(self._form.finish())
             elif not (
                 self._gone or self._broken or self._given_up
             ):  # a cut body: its whole orders count, the last piece is nobody's
-                await self._submit(*await self._core.worker.run(self._feed, [], True))
+                await self._take(self._form.feed([], True))
         finally:
             self._pending.put_nowait(None)
 
@@ -187,18 +187,28 @@ class OrderStream:
             except TimeoutError:
                 continue
 
-    def _feed(self, chunks: list[bytes], pause: bool) -> Read:
-        return self._drain(partial(self._form.feed, chunks, pause))
+    async def _take(self, source: Iterator[WireBatch]) -> None:
+        ended = False
+        while not ended and not self._given_up:
+            packed, fault, ended = await self._core.worker.run(self._drain, source)
+            await self._submit(packed, fault)
 
-    def _drain(self, source: Callable[[], Iterable[WireBatch]]) -> Read:
-        """Decode and split in the worker; what was read before a fault is kept."""
+    def _drain(self, source: Iterator[WireBatch]) -> Read:
+        """Decode and split in the worker; what was read before a fault is kept.
+
+        A few bytes that name long texts may decode to very many, so the rest waits for what there is already.
+        """
         packed: list[Packed] = []
+        decoded_bytes = 0
         try:
-            for wire in source():
+            for wire in source:
                 packed.append((wire, self._core.decider.split(wire)))
+                decoded_bytes += wire.documents.get_total_buffer_size()
+                if decoded_bytes > self._decoded_bytes_max:
+                    return packed, None, False
         except WireError as fault:
-            return packed, fault
-        return packed, None
+            return packed, fault, True
+        return packed, None, True
 
     async def _submit(self, packed: list[Packed], fault: WireError | None) -> None:
         for wire, parts in packed:

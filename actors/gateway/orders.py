@@ -1,8 +1,9 @@
 """``POST /v1/orders``: one order, one acknowledgement. Orders that arrive together are decided together.
 
 A batch costs some 7 ms of processors before its first order, so there is one at a time: what comes while it is under
-way goes into the next, which also waits until those just answered are there again, at most ``linger_ms``. Only a crowd
-sets out beside it. Under load a request costs its share of a large batch, alone it waits for nothing.
+way goes into the next, which also waits until those just answered are there again, at most ``linger_ms`` and only
+while they do come again. A crowd sets out beside it. Under load a request costs its share of a large batch, alone it
+waits for nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ WAITING_MAX = 16 * BATCH_ROWS_MAX
 ID_CONFLICT = next(reason.number for reason in REASONS.values() if reason.code == "id_conflict")
 BATCHES_MAX = 2  # in flight
 CROWD_ROWS = 256  # so many that a second batch pays: fewer would only cut one batch in two
+LONERS_BATCHES = 16  # without a wait, after one in which less than half of those just answered came again
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class OrderEndpoint:
         self._sent = 0  # orders in flight
         self._expected = 1  # orders the next batch should have
         self._counted = 1  # clients, as last seen
+        self._answered = (0, 0)  # orders of the last batch, and how many waited when it was answered
+        self._hurried = 0  # so many batches still go without a wait
         self._is_due = False  # the next batch goes after this turn of the loop
         self._timer: asyncio.TimerHandle | None = None
         core.metrics.gauge("router_single_orders_waiting", "Single orders not yet sent", lambda: len(self._waiting))
@@ -75,26 +79,33 @@ class OrderEndpoint:
         self._consider()
 
     def _consider(self) -> None:
-        """Send a batch after this turn of the loop when it has the size expected, else when it has waited enough."""
-        if not self._waiting or self._is_due or not self._has_room():
+        """Send a batch after this turn of the loop when it has whom it waits for, else when it has waited enough."""
+        crowd = len(self._waiting) >= CROWD_ROWS
+        if not self._waiting or self._is_due or self._in_flight >= (BATCHES_MAX if crowd else 1):
             return
-        self._is_due = len(self._waiting) >= self._expected
+        self._is_due = bool(self._hurried) or bool(self._in_flight) or len(self._waiting) >= self._expected
         if self._is_due and self._timer is not None:
             self._timer.cancel()
         if self._is_due or self._timer is None:
             wait_s = 0 if self._is_due else self._core.config.linger_ms / 1000
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._flush)
 
-    def _has_room(self) -> bool:
-        return self._in_flight < (BATCHES_MAX if len(self._waiting) >= CROWD_ROWS else 1)
-
     def _flush(self) -> None:
+        self._learn()
         self._timer = None
         self._is_due = False
         batch, self._waiting = self._waiting[:BATCH_ROWS_MAX], self._waiting[BATCH_ROWS_MAX:]
         self._in_flight += 1
         self._sent += len(batch)
         self._core.spawn(self._answer(batch))
+
+    def _learn(self) -> None:
+        """Whether waiting for clients to come again is worth it."""
+        if self._hurried:
+            self._hurried -= 1
+        elif not self._is_due:  # it waited, and in vain
+            answered, waited = self._answered
+            self._hurried = LONERS_BATCHES if 2 * (len(self._waiting) - waited) < answered else 0
 
     async def _answer(self, batch: list[_Waiting]) -> None:
         answers: Sequence[Answer]
@@ -108,6 +119,7 @@ class OrderEndpoint:
         self._in_flight -= 1
         self._expect(self._sent + len(self._waiting))
         self._sent -= len(batch)
+        self._answered = len(batch), len(self._waiting)
         for waiting, answer in zip(batch, answers, strict=True):
             waiting.reply(answer)
         self._consider()

@@ -19,6 +19,7 @@ from bench.simulation.shrink import shrunk
 from bench.simulation.world import Verdict, run
 
 CHUNK_SEEDS = 50  # some 200 MB of ended worlds, then they are collected
+CHUNKS_PER_PROCESS = 40  # then a new one: a heap cut up by so many worlds has grown to 2 GB, nearly all of it free
 TWICE_EVERY = 50  # every so many seeds one is run a second time: the trace must be the same
 FAILURES_TOLD = 5
 PROGRESS_S = 5.0
@@ -89,7 +90,7 @@ def _results(chunks: list[range], workers: int) -> Iterator[Any]:
         _settle()
         yield from map(_chunk, chunks)
         return
-    with get_context("spawn").Pool(workers, _settle) as pool:
+    with get_context("spawn").Pool(workers, _settle, maxtasksperchild=CHUNKS_PER_PROCESS) as pool:
         yield from pool.imap(_chunk, chunks)
 
 

@@ -21,7 +21,7 @@ from router.config import Limits
 from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message, damaged
 from router.wire.arrow_schema import ArrowPlan, plan_columns
 from router.wire.batch import WireBatch, WireError
-from router.wire.dictionaries import plain, written_out
+from router.wire.dictionaries import plain, written_bytes, written_out
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 from router.wire.order_columns import OrderColumns, to_wire
 from router.wire.texts import Texts
@@ -156,7 +156,15 @@ class ArrowStreamDecoder:
         return batch
 
     def _decode(self, waiting: list[pa.RecordBatch]) -> Iterator[WireBatch]:
-        for batch in _joined(waiting):
+        """What came together is decoded together, unless it is too large only together."""
+        joined = _joined(waiting)
+        bytes_max = self._limits.body_bytes_max
+        if len(joined) < len(waiting) and written_bytes(joined[0], bytes_max) > bytes_max:
+            half = len(waiting) // 2
+            yield from self._decode(waiting[:half])
+            yield from self._decode(waiting[half:])
+            return
+        for batch in joined:
             assert self._plan is not None
             for first in range(0, batch.num_rows, self._limits.batch_rows_max):
                 piece = batch.slice(first, self._limits.batch_rows_max)
@@ -198,7 +206,7 @@ def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
 
 
 def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> OrderColumns:
-    """The known fields of a valid batch without dictionaries; columns that are not there read as absent."""
+    """The known fields of a valid batch without dictionary columns; columns that are not there read as absent."""
     rows = batch.num_rows
     coupon_offsets, coupons = _list(_column(batch, plan, "coupons"))
     line_offsets, lines = _list(batch.column("lines"))

@@ -27,7 +27,7 @@ def copy_offsets(first: list[int], count: list[int], offsets: list[int]) -> tupl
     lengths = [after - before for before, after in zip(offsets, offsets[1:], strict=False)]
     out, bounds = [0], []
     for start, size in zip(first, count, strict=True):
-        bounds += [offsets[start], offsets[start + size]]
+        bounds += [offsets[start], offsets[start + size]] if size else [0, 0]
         for length in lengths[start : start + size]:
             out.append(out[-1] + length)
     return out, bounds

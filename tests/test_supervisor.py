@@ -1,0 +1,69 @@
+"""What ``serve`` does when Ray is gone and it starts again as a new image of itself; no Ray runs here."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from actors import environment, supervisor
+from actors.cli.main import main
+from actors.data_folder import DataFolder
+from actors.supervisor import SIGNALS, STARTED_AGAIN, Supervisor
+from router.config import Config
+
+
+@pytest.fixture
+def _own_signals() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _supervisor(folder: Any) -> Supervisor:
+    made = Supervisor(str(folder), "127.0.0.1", 1, Config(), None, False)
+    made._heed_signals()
+    return made
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_a_sigterm_while_a_dead_ray_is_ended_stops_the_router_instead_of_starting_it_again(tmp_path, monkeypatch):
+    images: list[Any] = []
+    monkeypatch.setattr(supervisor, "kill_ray", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(os, "execve", lambda *image: images.append(image))
+    told = _supervisor(tmp_path)
+    told._start_again()
+    assert told._stopping.is_set() and images == []
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_without_one_the_same_command_starts_again_and_a_signal_waits_for_it(tmp_path, monkeypatch):
+    images: list[Any] = []
+    monkeypatch.setattr(supervisor, "kill_ray", lambda: None)
+    monkeypatch.setattr(os, "execve", lambda *image: images.append(image))
+    _supervisor(tmp_path)._start_again()
+    [(_, command, environment)] = images
+    assert command[0] and environment[STARTED_AGAIN]
+    assert set(SIGNALS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_new_image_goes_on_as_it_was_configured_whatever_the_file_says_now(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "prepare", lambda **_: None)  # of other tests, too, it would be the environment
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    served: list[Config] = []
+    monkeypatch.setattr(supervisor, "serve", lambda folder, host, port, config, *_: served.append(config) or 0)
+    data, file = DataFolder(tmp_path / "data"), tmp_path / "router.toml"
+    file.write_text("linger_ms = 7\n", encoding="utf-8")
+    command = ["serve", "--data", str(data.path), "--port", "1", "--config", str(file)]
+    assert main(command) == 0 and served[-1].linger_ms == 7
+    data.create(served[-1])
+    data.keep_config(served[-1])
+    file.write_text("linger_ms = 'broken'\n", encoding="utf-8")
+    assert main(command) == 2, "a new start reads what it is given"
+    monkeypatch.setenv(STARTED_AGAIN, "1")
+    assert main(command) == 0 and served[-1] == served[0]
