@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
@@ -63,6 +64,7 @@ class Supervisor:
         self.data.path.mkdir(parents=True, exist_ok=True)
         lock = self._lock()
         try:
+            self._refuse_taken_port()
             self.data.create(self._config)
             create_admin_key(self.data.path)
             self.data.keep_config(self._config)
@@ -85,6 +87,16 @@ class Supervisor:
             return self.data.lock()
         except FolderInUse as used:
             raise Misconfigured(f"another `order-router serve` runs on this folder: {used}") from None
+
+    def _refuse_taken_port(self) -> None:
+        """Before anything starts: whoever has the port could answer for us that we are ready."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            socket.create_server((self._host, self._port), family=family).close()
+        except OSError as fault:
+            raise Misconfigured(
+                f"port {self._port} of {self._host} cannot be listened on ({fault.strerror}); name another with --port"
+            ) from None
 
     def _say_ready(self) -> None:
         """One line for whoever started us; a new image of the same process has nothing new to say."""

@@ -21,6 +21,7 @@ from actors.client.sources import Block
 from actors.client.wire import NdjsonWire
 from bench.workload import Workload
 from tests.fake_router import FakeRouter, running
+from tests.serve_fixture import free_port
 
 ORDERS = 300
 
@@ -110,6 +111,18 @@ def test_orders_that_stay_unanswered_fail_the_command(
         code, summary = send(capsys, fake, orders["ndjson"])
         assert code == 1 and summary["answered"] == 0
         assert "Gave up" in summary["fault"] and "refused with 503" in summary["fault"]
+
+
+def test_a_router_that_is_not_there_fails_the_command_and_every_attempt_is_told(
+    orders: dict[str, pathlib.Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_stream, "ATTEMPTS_MAX", 3)
+    url = f"http://127.0.0.1:{free_port()}"
+    assert main(["send", "--url", url, "--key", "k", "--json", str(orders["ndjson"])]) == 1
+    told = capsys.readouterr()
+    summary = json.loads(told.out)
+    assert (summary["sent"], summary["answered"], summary["all_sent"]) == (0, 0, False)
+    assert "attempt 2 of 3" in told.err and "attempt 3 of 3" in told.err
 
 
 def test_a_window_smaller_than_a_block_still_sends_everything(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,14 @@ def _own_signals() -> Iterator[None]:
     for number, handler in kept.items():
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+@pytest.fixture
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``serve`` sets up the environment of its process, which here is that of all tests."""
+    monkeypatch.setattr(environment, "prepare", lambda **_: None)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
 
 
 def _supervisor(folder: Any) -> Supervisor:
@@ -52,9 +61,17 @@ def test_without_one_the_same_command_starts_again_and_a_signal_waits_for_it(tmp
     assert set(SIGNALS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+@pytest.mark.usefixtures("_own_signals", "_own_environment")
+def test_a_port_that_another_program_has_is_refused_before_anything_starts(tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["serve", "--data", str(tmp_path / "data"), "--port", str(port)]) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and f"port {port} of 127.0.0.1" in told.err and "--port" in told.err
+
+
+@pytest.mark.usefixtures("_own_environment")
 def test_a_new_image_goes_on_as_it_was_configured_whatever_the_file_says_now(tmp_path, monkeypatch):
-    monkeypatch.setattr(environment, "prepare", lambda **_: None)  # of other tests, too, it would be the environment
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
     served: list[Config] = []
     monkeypatch.setattr(supervisor, "serve", lambda folder, host, port, config, *_: served.append(config) or 0)
     data, file = DataFolder(tmp_path / "data"), tmp_path / "router.toml"

@@ -59,6 +59,10 @@ class Progress:
         print(f"\r\x1b[K{text}" if self._in_place else text, end="" if self._in_place else "\n", file=sys.stderr)
         sys.stderr.flush()
 
+    def say(self, text: str) -> None:
+        """A line that stays, at once."""
+        print(f"\r\x1b[K{text}" if self._in_place else text, file=sys.stderr, flush=True)
+
     def done(self) -> None:
         if self._shown and self._in_place:
             print(file=sys.stderr)

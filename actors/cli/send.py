@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "send",
         help="stream a file of orders to a router",
         description="Streams a file of orders (plain, .gz or .zst) and prints what became of each. A broken "
-        "connection is resumed with what was not answered. Exit code 1 when an order stays unanswered.",
+        "connection is resumed with what was not answered. Exit code 1 when an order stays unanswered or unsent.",
     )
     add_server_flags(parser)
     parser.add_argument("file", metavar="FILE")
@@ -87,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
             make_wire=make_wire,
             on_answer=on_answer,
             window_orders=arguments.window,
+            on_pause=progress.say,
         )
         try:
             await stream.run()
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     progress.done()
     summary = _summary(stream, tally, csv_report, time.monotonic() - started_s, fault)
     print_result(arguments.json, summary, _as_text(summary))
-    return 1 if stream.unanswered else 0
+    return 1 if fault or stream.unanswered else 0
 
 
 def _source(arguments: argparse.Namespace) -> tuple[Iterator[Block], Callable[..., Any], CsvReport | None]:
@@ -151,6 +152,7 @@ def _summary(
         summary["csv"] = _csv_summary(csv_report)
     if fault:
         summary["fault"] = fault
+        summary["all_sent"] = stream.is_all_sent
     return summary
 
 
@@ -186,6 +188,8 @@ def _as_text(summary: dict[str, Any]) -> str:
         lines.append(f"{summary['unanswered']:,} orders are unanswered; send the file again, nothing happens twice.")
     if "fault" in summary:
         lines.append(summary["fault"])
+        if not summary["all_sent"]:
+            lines.append("The rest of the file was not sent.")
     return "\n".join(lines)
 
 

@@ -49,6 +49,7 @@ class OrderStream:
         make_wire: Callable[[Callable[[list[Answer]], None]], Wire],
         on_answer: Callable[[int, bool, Answer], None],  # row in the source, sent again?, answer
         window_orders: int,
+        on_pause: Callable[[str], None] = lambda _: None,  # why nothing is answered now, before the next attempt
     ) -> None:
         self._url = url.rstrip("/") + STREAM_PATH
         self._headers = {"Authorization": f"Bearer {key}"}
@@ -56,6 +57,7 @@ class OrderStream:
         self._make_wire = make_wire
         self._on_answer = on_answer
         self._window_orders = window_orders
+        self._on_pause = on_pause
         self._waiting: collections.deque[Block] = collections.deque()
         self._head_answered = 0  # orders of the first waiting block that are answered
         self._answered = 0
@@ -65,6 +67,11 @@ class OrderStream:
         self._room = asyncio.Event()
         self.sent = 0
         self.reconnects = 0
+
+    @property
+    def is_all_sent(self) -> bool:
+        """Whether the source was read to its end."""
+        return self._exhausted
 
     @property
     def unanswered(self) -> int:
@@ -89,6 +96,7 @@ class OrderStream:
                 if attempt >= ATTEMPTS_MAX:
                     raise _given_up(fault)
                 self.reconnects += 1
+                self._on_pause(f"{_in_words(fault)}; connecting again (attempt {attempt + 1} of {ATTEMPTS_MAX})")
                 await asyncio.sleep(_pause_s(fault, attempt))
 
     async def _connection(self, session: aiohttp.ClientSession) -> None:
@@ -200,4 +208,11 @@ def _pause_s(fault: Exception, attempt: int) -> float:
 
 
 def _given_up(fault: Exception) -> Retryable:
-    return Retryable(f"Gave up after {ATTEMPTS_MAX} connections without an answer. The last fault: {fault}", 0)
+    return Retryable(
+        f"Gave up after {ATTEMPTS_MAX} connections without an answer. The last fault: {_in_words(fault)}", 0
+    )
+
+
+def _in_words(fault: Exception) -> str:
+    """A timeout has no words of its own."""
+    return str(fault) or f"no byte came for {SILENCE_S_MAX:.0f} s"
