@@ -486,7 +486,7 @@ def test_search_goes_from_new_to_old():
 
 
 def test_search_looks_at_a_bounded_piece_a_call(monkeypatch):
-    monkeypatch.setattr("router.queries.order_search.RECORDS_MAX", 4)
+    monkeypatch.setattr("router.queries.order_search.WORK_MAX", 4)
     shards = searchable()
     reads = []
     read = MemoryLog.read
@@ -494,6 +494,30 @@ def test_search_looks_at_a_bounded_piece_a_call(monkeypatch):
     page, cursor = search(OrderFilter(sku="ghost"), None, 10, [shard.log for shard in shards], lambda *_: None, TABLES)
     assert page == [] and cursor is not None and len(reads) <= 8
     assert [row["order_id"] for row in pages(shards, OrderFilter(), 5)]
+
+
+def test_one_page_reaches_an_old_order_behind_hundreds_of_single_ones():
+    shard = Shard()
+    for number in range(400):
+        shard.orders([({"order_id": f"o{number}", "channel": "rare" if number == 3 else "web"}, {})], [b"{}"], number)
+    page, _ = search(OrderFilter(channel="rare"), None, 10, [shard.log], shard.find, TABLES)
+    assert [row["order_id"] for row in page] == ["o3"]
+    page, _ = search(OrderFilter(), None, 300, [shard.log], shard.find, TABLES)
+    assert len(page) == 300
+
+
+def test_the_stream_goes_on_behind_the_cursor_of_an_order():
+    shards = [Shard(), Shard()]
+    for number in range(6):
+        shards[number % 2].orders([({"order_id": f"o{number}-{row}"}, {}) for row in range(2)], [b"{}"] * 2, number)
+    logs = [shard.log for shard in shards]
+    rows, _ = stream("1:2:0", logs, 100)
+    shown = [row["order_id"] for row in rows]
+    assert shown == [f"o{number}-{row}" for number in (0, 2, 4) for row in range(2)] + ["o3-1", "o5-0", "o5-1"]
+    for odd in ("2:1:0", "0:1:70000", "0:0:0", "0:1:0,1:1:0", "0:9:0", "0:5.0,1:1.0"):
+        with pytest.raises(CursorError):
+            stream(odd, logs, 5)
+    assert stream("0:4.0,1:4.0", logs, 5) == ([], "0:4.0,1:4.0")
 
 
 def test_search_shows_a_rejected_id_judged_anew_once():

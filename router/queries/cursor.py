@@ -1,4 +1,7 @@
-"""A place in the logs of all shards at once: "0:123.0,1:98.17" = shard : sequence . row, one entry a shard."""
+"""A place in the logs of all shards at once: "0:123.0,1:98.17" = shard : sequence . row, one entry a shard.
+
+An order's own cursor, as its acknowledgement has it, is the place of one record in one shard: "1:98:16".
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 from router.errors import Refused
 
 _ENTRY = re.compile(r"(0|[1-9]\d{0,3}):(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,4})", re.ASCII)
+_ORDER = re.compile(r"(0|[1-9]\d{0,3}):([1-9]\d{0,17}):(0|[1-9]\d{0,4})", re.ASCII)
 ROWS_MAX = 1 << 16
 
 Place = tuple[int, int]  # sequence, row
@@ -27,6 +31,17 @@ def parse_cursor(text: str, shards: int) -> list[Place]:
     if len(places) != shards:
         raise CursorError(f"the cursor names {len(places)} shards, this router has {shards}; start without a cursor")
     return places
+
+
+def places_behind(text: str, shards: int, first: Place) -> list[Place]:
+    """As :func:`parse_cursor`; the cursor of an order stands behind it in its shard, and at ``first`` in all others."""
+    match = _ORDER.fullmatch(text)
+    if match is None:
+        return parse_cursor(text, shards)
+    shard, sequence, row = (int(part) for part in match.groups())
+    if shard >= shards or row >= ROWS_MAX:
+        raise CursorError(f'"{text}" is the cursor of no order here; send back a cursor as it was received')
+    return [(sequence, row + 1) if number == shard else first for number in range(shards)]
 
 
 def cursor_text(places: list[Place]) -> str:

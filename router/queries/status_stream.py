@@ -13,7 +13,7 @@ import pyarrow as pa
 from router.columns import STATUS_NAMES, EventResult
 from router.lifecycle import STATE_OF_STATUS, OrderEvent, pack_state
 from router.log_tail import FIRST_SEQUENCE
-from router.queries.cursor import Place, around, cursor_text, parse_cursor
+from router.queries.cursor import CursorError, Place, around, cursor_text, places_behind
 from router.queries.source import RecordSource, Row, batch_of
 from router.queries.text import state_names, time_text
 from router.reasons import codes
@@ -23,17 +23,32 @@ from router.records import INPUT, OUTCOME_PART, Kind, Record
 def stream(cursor: str | None, sources: Sequence[RecordSource], limit: int) -> tuple[list[Row], str]:
     """Up to ``limit`` changes after a cursor (None: from the beginning), and the cursor after the last of them.
 
+    The cursor may be that of an order: changes after its own in its shard, and all of the other shards.
+
     Each row carries the cursor after itself, so that a reader may stop anywhere. Fewer rows than ``limit``
     mean that everything durable was shown; ask again later with the cursor.
     """
     assert limit > 0
-    places = [(FIRST_SEQUENCE, 0)] * len(sources) if cursor is None else parse_cursor(cursor, len(sources))
+    places = _places(cursor, sources)
     rows: list[Row] = []
     for shard, source in enumerate(sources):
         rows += _of_shard(shard, source, places, limit - len(rows))
         if len(rows) == limit:
             break
     return rows, cursor_text(places)
+
+
+def _places(cursor: str | None, sources: Sequence[RecordSource]) -> list[Place]:
+    """Of a cursor; one beyond the log would be silent about what comes before it is reached, so it is refused."""
+    first = (FIRST_SEQUENCE, 0)
+    places = [first] * len(sources) if cursor is None else places_behind(cursor, len(sources), first)
+    for shard, ((sequence, _), source) in enumerate(zip(places, sources, strict=True)):
+        last = source.last_sequence(OUTCOME_PART)
+        if sequence > last + 1:
+            raise CursorError(
+                f"the cursor is at {sequence} of shard {shard}, whose log ends at {last}; start without a cursor"
+            )
+    return places
 
 
 def end_cursor(sources: Sequence[RecordSource]) -> str:
