@@ -1,7 +1,7 @@
 """Write acknowledgements as JSON lines, byte after byte into one buffer.
 
     line = {"order_id","status","total","currency","discount","tax","shipping","lines":[...],"parcels",
-            "promise_date","reasons":[...],"duplicate","cursor"} + "detail" where there is one
+            "promise_date","reasons":[...],"duplicate","cursor"} + "detail" and "line" where it was rejected
             + "duplicate_of" where another order is the same basket + newline
 
 Keys, colons and brackets between two values are one ``fragment`` each, copied in whole words.
@@ -48,7 +48,8 @@ U = np.uint64
     ROW,
     TWIN,
     DETAIL,
-) = range(13)
+    LINE,
+) = range(14)
 
 # The fragments, and the texts they stand for (router/wire/ack_json.py hands them over as one array).
 FRAGMENTS = (
@@ -71,8 +72,9 @@ FRAGMENTS = (
     ',"reasons":[',
     '],"duplicate":false,"cursor":"',
     '],"duplicate":true,"cursor":"',
-    '","detail":"',
-    '","duplicate_of":"',
+    ',"detail":"',
+    ',"line":',
+    ',"duplicate_of":"',
     "allocated",
     "partially_allocated",
     "backordered",
@@ -100,9 +102,10 @@ FRAGMENTS = (
     AT_CURSOR,
     AT_CURSOR_DUPLICATE,
     AT_DETAIL,
+    AT_LINE,
     AT_DUPLICATE_OF,
     AT_STATUS_NAMES,
-) = range(22)
+) = range(23)
 
 
 @rule
@@ -185,8 +188,9 @@ def ack_json(
 ) -> Int:
     """Write one JSON line a row; the form is the module's.
 
-    number      (13, n)  int64  STATUS, amounts in minor units, PARCELS, PROMISE_DAY (-1 none), DUPLICATE (0/1),
-                                SHARD, SEQUENCE and ROW of the cursor, TWIN (-1 none), DETAIL (its row, -1 none)  IN
+    number      (14, n)  int64  STATUS, amounts in minor units, PARCELS, PROMISE_DAY (-1 none), DUPLICATE (0/1),
+                                SHARD, SEQUENCE and ROW of the cursor, TWIN (-1 none), DETAIL (its row, -1 none),
+                                LINE of the body (written beside a detail)                                    IN
     reasons     (n)      uint64 one bit a reason                                                               IN
     id, currency         texts of each order: offsets (n + 1) int32 and UTF-8 text uint8, as all texts below   IN
     wire_lines  (n + 1)  int32  where each order's lines start in sku_code                                     IN
@@ -246,13 +250,16 @@ def ack_json(
         at = put_reasons(reasons[row], reason_offsets, reason_text, out, at)
         at = put_piece(fragment_offsets, fragment_text, AT_CURSOR + number[DUPLICATE, row], out, at)
         at = put_reference(out, at, number[SHARD, row], number[SEQUENCE, row], number[ROW, row])
+        at = put(out, at, QUOTE)
         if number[DETAIL, row] >= 0:
             at = put_piece(fragment_offsets, fragment_text, AT_DETAIL, out, at)
-            at = put_text(detail_offsets, detail_text, number[DETAIL, row], out, at)
+            at = put(out, put_text(detail_offsets, detail_text, number[DETAIL, row], out, at), QUOTE)
+            at = put_piece(fragment_offsets, fragment_text, AT_LINE, out, at)
+            at = put_int(out, at, number[LINE, row])
         twin = number[TWIN, row]
         if twin >= 0:
             at = put_piece(fragment_offsets, fragment_text, AT_DUPLICATE_OF, out, at)
-            at = put_reference(out, at, twin >> 48, twin >> 16 & 0xFFFFFFFF, twin & 0xFFFF)
-        at = put(out, put(out, put(out, at, QUOTE), CLOSE_OBJECT), NEWLINE)
+            at = put(out, put_reference(out, at, twin >> 48, twin >> 16 & 0xFFFFFFFF, twin & 0xFFFF), QUOTE)
+        at = put(out, put(out, at, CLOSE_OBJECT), NEWLINE)
         row_end[row] = at
     return at

@@ -276,6 +276,14 @@ def test_one_bad_order_does_not_disturb_those_decided_with_it(lab: Lab) -> None:
     assert statuses == [400 if i % 4 == 0 else 200 for i in range(20)]
 
 
+def test_a_bad_order_that_shares_a_batch_is_told_about_its_own_body(lab: Lab) -> None:
+    with ThreadPoolExecutor(12) as clients:
+        bodies = [b"{broken" if i == 9 else order(f"o{i}") for i in range(12)]
+        answers = list(clients.map(lambda body: lab.ask("POST", "/v1/orders", body, **JSON), bodies))
+    told = json.loads(answers[9][2])
+    assert told["detail"].startswith("line 1: ") and told["acknowledgement"]["line"] == 1
+
+
 def test_a_restarting_shard_gets_the_same_batch_again(lab: Lab) -> None:
     failures = iter([True, True, False])
 

@@ -248,6 +248,7 @@ def _ack_row(rng: random.Random) -> dict[str, Any]:
         "row": rng.randrange(65_536),
         "twin": rng.choice((-1, 5 << 48 | 1234 << 16 | 77)),
         "detail": rng.choice((None, *IDS)),
+        "line": rng.choice((1, 77, 10**12)),
         "mask": rng.choice((0, 0, 1, 5, 2**63 | 2)),
         "answered": rng.random() < 0.8,
     }
@@ -259,9 +260,10 @@ def _written(rows: list[dict[str, Any]], codes: list[str]) -> tuple[bytes, list[
         *("status", "total", "discount", "tax", "shipping", "parcels", "promise_day"),
         *("duplicate", "shard", "sequence", "row", "twin"),
     )
-    number = np.zeros((13, len(rows)), np.int64)
+    number = np.zeros((14, len(rows)), np.int64)
     for at, name in enumerate(names):
         number[at] = [row[name] for row in rows]
+    number[13] = [row["line"] for row in rows]
     number[12] = [-1 if row["detail"] is None else at for at, row in enumerate(rows)]
     sent = [line for row in rows for line in row["lines"]]
     answered = [line for row in rows for line in row["lines"] if row["answered"]]

@@ -134,7 +134,7 @@ class OrderEndpoint:
         hand-over costs more than it saves."""
         core = self._core
         began = time.perf_counter()
-        wire = decode_bodies(bodies, core.config.limits)
+        wire = decode_bodies(bodies, core.config.limits, apart=True)
         assert wire.count == len(bodies), "every body has its answer"
         parts = core.decider.split(wire)
         decided = merge_answers(wire, parts, await core.decider.ask(parts))

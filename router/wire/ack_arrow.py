@@ -49,7 +49,7 @@ ANSWER = pa.schema(
         ("cursor", pa.string()),
         ("detail", pa.string()),  # null where nothing was refused
         ("duplicate_of", pa.string()),
-        ("line", pa.int64()),  # row number of the body, from 1, of a row that cannot be an order
+        ("line", pa.int64()),  # row number of the body, from 1, of a row that was refused
     ]
 )
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -83,7 +83,6 @@ def answer_batch(
 ) -> pa.RecordBatch:
     """One row an order (ACK row i answers orders row i) and one a refusal, by position."""
     assert ack.num_rows == wire.orders.num_rows == len(shard_of_row), "one answer an order"
-    rows = ack.num_rows
     day = numbers(ack, "promise_day")
     batch = record_batch(
         ANSWER,
@@ -98,9 +97,9 @@ def answer_batch(
             "reasons": _reasons(numbers(ack, "reasons")),
             "duplicate": pa.array(numbers(ack, "duplicate").astype(np.bool_)),
             "cursor": references(shard_of_row, numbers(ack, "sequence"), numbers(ack, "row")),
-            "detail": _details(wire, ack),
+            "detail": (details := _details(wire, ack)),
             "duplicate_of": _twins(numbers(ack, "twin")),
-            "line": pa.nulls(rows, pa.int64()),
+            "line": _line_numbers(wire, details),
         },
     )
     return _with_refusals(batch, wire) if wire.refused else batch
@@ -112,6 +111,13 @@ def _details(wire: WireBatch, ack: pa.RecordBatch) -> pa.StringArray:
     if not details:
         return pa.nulls(ack.num_rows, pa.string())
     return pa.array([*details, None], pa.string()).take(pa.array(detail % (len(details) + 1)))
+
+
+def _line_numbers(wire: WireBatch, details: pa.StringArray) -> pa.Int64Array:
+    """Of the orders that were refused, null for all others."""
+    if details.null_count == len(details):
+        return pa.nulls(len(details), pa.int64())
+    return pa.array(wire.line_numbers, mask=details.is_null().to_numpy(zero_copy_only=False))
 
 
 def _lines(wire: WireBatch, lines: AnswerLines, nodes: StringTable, skus: StringTable) -> pa.ListArray:

@@ -25,7 +25,7 @@ I64 = npt.NDArray[np.int64]
 Texts = tuple[I32, U8]  # offsets (n + 1) and UTF-8
 
 _NUMBERS = ("status", "total_minor", "discount_minor", "tax_minor", "shipping_minor", "parcels", "promise_day")
-_ROW_BYTES = 13 * 20 + sum(map(len, kernel.FRAGMENTS[: kernel.AT_STATUS_NAMES])) + 40  # every number at its longest
+_ROW_BYTES = 14 * 20 + sum(map(len, kernel.FRAGMENTS[: kernel.AT_STATUS_NAMES])) + 40  # every number at its longest
 _LINE_BYTES = 64 + 2 * 20
 _ALLOCATION_BYTES = 32 + 20
 _ESCAPED = 6  # bytes a byte may become
@@ -80,8 +80,8 @@ def _numbers(wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32) -> tuple[I
     detail, details = refusal_sentences(wire, ack)
     columns = [numbers(ack, name) for name in _NUMBERS]
     rest = (numbers(ack, "duplicate"), shard_of_row, numbers(ack, "sequence"), numbers(ack, "row"))
-    number = np.empty((13, ack.num_rows), np.int64)
-    for place, values in enumerate((*columns, *rest, numbers(ack, "twin"), detail)):
+    number = np.empty((14, ack.num_rows), np.int64)
+    for place, values in enumerate((*columns, *rest, numbers(ack, "twin"), detail, wire.line_numbers)):
         number[place] = values
     return number, details
 

@@ -38,6 +38,7 @@ class WireBatch:
     documents: pa.RecordBatch
     line_ids: pa.StringArray  # one an order line, "" = not given
     positions: I64  # place of each order among the batch's answers
+    line_numbers: I64  # of each order in the body, from 1; of an Arrow stream the row number
     refused: list[Refusal]  # in order of position
 
     @property

@@ -6,6 +6,7 @@ chunks ─▶ LineSplitter ─▶ LineBlock ─▶ scanner ─▶ columns ─▶
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -45,6 +46,7 @@ class LineBlock:
     first_line: int
     lines: int  # at least as many as there are, blank ones included
     too_long: bool = False
+    apart: bool = False  # every line came as a body of its own, as its line 1
     room: ScanRoom = field(default_factory=ScanRoom, compare=False)  # shared by the blocks of one splitter
 
 
@@ -152,6 +154,8 @@ def decode_block(block: LineBlock, limits: Limits) -> WireBatch:
         )
     text = np.frombuffer(block.buffer, np.uint8)
     found = scan_block(text, block.begin, block.end, block.first_line, block.lines, block.room)
+    if block.apart:
+        found.place[scan.LINE_NUMBER_AT, : found.rows] = 1
     refused = _mend(found, block.buffer, limits)
     keep = None
     if refused:
@@ -160,18 +164,18 @@ def decode_block(block: LineBlock, limits: Limits) -> WireBatch:
     return to_wire(_columns(found, block, keep, refused), limits)
 
 
-def decode_lines(text: Bytes, first_line: int, limits: Limits) -> WireBatch:
+def decode_lines(text: Bytes, first_line: int, limits: Limits, apart: bool = False) -> WireBatch:
     """The orders of whole lines (the last needs no newline) that are in memory already; see :func:`decode_block`."""
     buffer = b"".join([text, _LINE_END, PADDING])
     begin = len(_BOM) if first_line == 1 and buffer.startswith(_BOM) else 0
     end = len(buffer) - len(PADDING)
     lines = count_lines(np.frombuffer(buffer, np.uint8), begin, end)
-    return decode_block(LineBlock(buffer, begin, end, first_line, lines), limits)
+    return decode_block(LineBlock(buffer, begin, end, first_line, lines, apart=apart), limits)
 
 
-def decode_bodies(bodies: Sequence[bytes], limits: Limits) -> WireBatch:
-    """Orders that came one a request: body number i is line i + 1, also where it is written over several lines."""
-    return decode_lines(_LINE_END.join(map(_one_line, bodies)), 1, limits)
+def decode_bodies(bodies: Sequence[bytes], limits: Limits, apart: bool = False) -> WireBatch:
+    """One order a body, also over several lines: body i is line i + 1, or each is line 1 where they came ``apart``."""
+    return decode_lines(_LINE_END.join(map(_one_line, bodies)), 1, limits, apart)
 
 
 def _one_line(body: bytes) -> bytes:
@@ -266,4 +270,4 @@ def _documents(buffer: bytes, place: I64) -> pa.RecordBatch:
 
 def _only_refused(refusal: Refusal) -> WireBatch:
     empty = decode_block(LineBlock(PADDING, 0, 0, 1, 0), Limits())
-    return WireBatch(empty.orders, empty.skus, empty.documents, empty.line_ids, empty.positions, [refusal])
+    return dataclasses.replace(empty, refused=[refusal])

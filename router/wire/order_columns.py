@@ -76,7 +76,7 @@ def to_wire(columns: OrderColumns, limits: Limits) -> WireBatch:
     refused = sorted([*columns.refused, *_refusals(columns, faults, limits)], key=lambda refusal: refusal.position)
     orders = wire_columns(columns, missing, fingerprint_orders(columns))
     skus, line_ids = columns.skus.array(), columns.line_ids.array()
-    batch = WireBatch(orders, skus, columns.documents, line_ids, columns.positions, refused)
+    batch = WireBatch(orders, skus, columns.documents, line_ids, columns.positions, columns.numbers_of_rows, refused)
     return without_rows(batch, faults, columns.line_offsets) if faults else batch
 
 
@@ -199,5 +199,6 @@ def without_rows(batch: WireBatch, faults: dict[int, tuple[int, str]], line_offs
         documents=batch.documents.take(rows),
         line_ids=batch.line_ids.take(lines),
         positions=batch.positions[keep],
+        line_numbers=batch.line_numbers[keep],
         refused=batch.refused,
     )

@@ -41,7 +41,7 @@ def _line(row: dict[str, Any]) -> bytes:
         "cursor": f"{row['shard']}:{row['sequence']}:{row['row']}",
     }
     if row["detail"] is not None:
-        answer["detail"] = row["detail"]
+        answer |= {"detail": row["detail"], "line": row["line"]}
     if row["twin"] >= 0:
         answer["duplicate_of"] = f"{row['twin'] >> 48}:{row['twin'] >> 16 & 0xFFFFFFFF}:{row['twin'] & 0xFFFF}"
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
