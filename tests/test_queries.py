@@ -266,6 +266,16 @@ def test_a_rejected_order_with_an_unknown_sku_shows_the_sku_that_was_sent():
     assert why["plan"]["margin"] is None
 
 
+def test_a_rejected_order_shows_the_quantity_and_price_that_were_refused():
+    shard = Shard()
+    counted = {"sku": 0, "qty": 0, "unit_price_minor": 1000, "list_price_minor": 1000}
+    document = b'{"order_id":"r","lines":[{"sku":"APPLE","qty":-2,"unit_price":-5},{"sku":"APPLE","qty":1}]}'
+    sent = {"order_id": "r", "lines": [counted, counted]}
+    shard.orders([(sent, {"status": Status.REJECTED})], [document], 1)
+    view = order_view(0, shard.found("r"), shard.log, tables_of)
+    assert [(line["qty"], line["unit_price"]) for line in view["lines"]] == [(-2, -5), (1, 1000)]
+
+
 def test_an_order_whose_outcome_is_not_durable_is_not_shown():
     shard = one_order()
     del shard.log._records[1, 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
-from router.columns import STATUS_NAMES
+from router.columns import STATUS_NAMES, Status
 from router.queries.source import Found, RecordSource, Row, Step, TablesOf, order_step
 from router.queries.text import date_text, name_of, state_names, time_text
 from router.reasons import codes
@@ -95,6 +95,7 @@ def _acknowledgement(shard: int, step: Step, tables: Tables, document: Row | Non
 
 def _lines(step: Step, tables: Tables, sent: list[Row]) -> list[Row]:
     priced = step.outcome["money_lines"]
+    rejected = step.outcome["status"] == Status.REJECTED
     lines = []
     for number, (line, answer) in enumerate(answered_lines(step)):
         as_sent = sent[number] if number < len(sent) else {}
@@ -102,14 +103,22 @@ def _lines(step: Step, tables: Tables, sent: list[Row]) -> list[Row]:
             {
                 "line_id": str(as_sent.get("line_id") or number + 1),
                 "sku": name_of(tables.skus.ids, line["sku"]) or as_sent.get("sku"),
-                "qty": line["qty"],
-                "unit_price": line["unit_price_minor"] if line["unit_price_minor"] >= 0 else None,
+                **(_as_sent(line, as_sent) if rejected else _as_counted(line)),
                 **_money(priced[number] if number < len(priced) else {}),
                 "allocations": [_allocation(part, line["sku"], tables) for part in answer["allocations"]],
                 "backordered": answer["backordered"],
             }
         )
     return lines
+
+
+def _as_counted(line: Row) -> Row:
+    return {"qty": line["qty"], "unit_price": line["unit_price_minor"] if line["unit_price_minor"] >= 0 else None}
+
+
+def _as_sent(line: Row, as_sent: Row) -> Row:
+    """A rejected order counts nothing, so it shows what was refused, as far as the document has it."""
+    return _as_counted(line) | {name: as_sent[name] for name in ("qty", "unit_price") if name in as_sent}
 
 
 def _money(line: Row) -> Row:
