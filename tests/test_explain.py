@@ -61,6 +61,20 @@ def test_an_allocated_order_says_where_from_when_and_at_what_cost(explained: dic
     assert "The plan costs 490." in text and "The best plan with other warehouses would have cost 490, 0 more." in text
 
 
+def test_the_score_of_a_single_parcel_is_what_the_plan_costs(explained: dict[str, Row]) -> None:
+    """The ledger's own figure, worked out a second time from the tables."""
+    single = [
+        view for view in explained.values() if len(view["plan"]["parcels"]) == 1 and view["status"] == "allocated"
+    ]
+    assert len(single) >= 3
+    for view in single:
+        first, *others = view["nodes"]
+        assert first["chosen"] and first["node"] == view["plan"]["parcels"][0]["node"]
+        assert first["cost"] == view["plan"]["cost"] <= min(node["cost"] for node in others if node["cost"] is not None)
+    text = text_of(explained["usual"])
+    assert "would have cost 490 for one parcel." in text
+
+
 def test_promotions_say_which_were_given_and_which_were_not(explained: dict[str, Row]) -> None:
     assert "Promotions granted: TEN." in text_of(explained["coupon"])
     used_up = text_of(explained["coupon used up"])
@@ -82,6 +96,7 @@ def test_a_rejected_order_names_line_and_reason_and_took_nothing(explained: dict
     text = text_of(explained["unknown"])
     assert "is rejected" in text and "Admission: rejected at line 2" in text
     assert "  sku_unknown (lines.sku): The SKU is not in the SKU table" in text
+    assert explained["unknown"]["nodes"] == []
     assert text.endswith("Nothing was taken from stock.") and "0 of" not in text
 
 

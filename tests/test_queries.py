@@ -29,11 +29,24 @@ from router.string_table import StringTable
 
 HOUR = 3_600_000
 TABLES: Any = SimpleNamespace(
-    skus=SimpleNamespace(ids=StringTable(["tea", "cup", "pot", "tea-set"])),
-    nodes=SimpleNamespace(ids=StringTable(["north", "south"])),
+    skus=SimpleNamespace(
+        ids=StringTable(["tea", "cup", "pot", "tea-set"]),
+        goods_class=np.zeros(4, np.int32),
+        bundle_offset=np.array([0, 0, 0, 0, 2]),
+        bundle_sku=np.array([1, 2], np.int32),
+    ),
+    nodes=SimpleNamespace(
+        ids=StringTable(["north", "south"]),
+        active=np.ones(2, np.uint8),
+        serves_channel=np.ones((2, 1), np.uint8),
+        serves_zone=np.ones((2, 1), np.uint8),
+        accepts_goods=np.ones((2, 1), np.uint8),
+        handling_minor=np.array([30, 40]),
+    ),
     rates=SimpleNamespace(
         carriers=StringTable(["post", "van"]),
         services=StringTable(["standard", "express"]),
+        loaded=False,
         band_carrier=np.array([0, 1], np.int16),
         band_service=np.array([1, -1], np.int16),
     ),

@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from actors.cli.output import add_json_flag, add_server_flags, print_result, read_key
 
 TIMEOUT_S = 30.0
+MASKS = {
+    "inactive": "it is not in use",
+    "channel": "it does not ship for the channel",
+    "zone": "it does not serve the place",
+    "lane": "no rate leads there",
+    "service": "no rate offers the service asked for",
+    "goods": "it does not take such goods",
+}
 VERDICTS = {"proceed": "let through", "hold": "held for review", "reject": "rejected"}
 
 
@@ -75,6 +83,7 @@ def sentences(explained: dict[str, Any]) -> Iterator[str]:
     if explained["duplicate_of"]:
         yield f"The order at {explained['duplicate_of']} has the same customer and the same basket."
     yield from _plan(explained["plan"])
+    yield from _nodes(explained.get("nodes", ()), explained["plan"]["cost"])
 
 
 def _admission(admission: dict[str, Any], risk: dict[str, int]) -> Iterator[str]:
@@ -115,6 +124,20 @@ def _plan(plan: dict[str, Any]) -> Iterator[str]:
         yield from _alternatives(plan)
     else:
         yield "Nothing was taken from stock."
+
+
+def _nodes(nodes: Sequence[dict[str, Any]], cost_minor: int) -> Iterator[str]:
+    """The nodes that gave nothing; those that gave something are in the parcels."""
+    for node in nodes:
+        if node["chosen"]:
+            continue
+        if node["removed_by"]:
+            yield f"{node['node']} may not ship it: {', '.join(MASKS[mask] for mask in node['removed_by'])}."
+        elif node["cost"] is None:
+            yield f"{node['node']} has no rate for a parcel of all of it."
+        else:
+            short = "; it was short of units, had no room or came later" if node["cost"] < cost_minor else ""
+            yield f"{node['node']} would have cost {node['cost']:,} for one parcel{short}."
 
 
 def _line(line: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""Why an order was decided as it was, from its own records and the tables of that day."""
+"""Why an order was decided as it was, from its own records and the tables of that day; nodes: explain_nodes.py."""
 
 from __future__ import annotations
 
 from router.columns import STATUS_NAMES, Admission
+from router.queries.explain_nodes import nodes_view
 from router.queries.order import answered_lines, parcels_of, reference_text, twin_of
 from router.queries.source import Found, RecordSource, Row, Step, TablesOf, order_step
 from router.queries.text import date_text, name_of, time_text
@@ -34,6 +35,7 @@ def explain_view(shard: int, found: Found, source: RecordSource, tables_of: Tabl
         "duplicate_of": twin_of(step.outcome["twin"]),
         "promotions": _promotions(step, tables),
         "plan": _plan(step, tables),
+        "nodes": nodes_view(step, tables),
     }
 
 
