@@ -111,6 +111,7 @@ def _marked_repeats(
         for amount in ("total_minor", "discount_minor", "tax_minor", "shipping_minor"):
             columns[amount] = np.where(same, numbers(answers, amount), 0)
         columns["parcels"] = np.where(same, numbers(answers, "parcels"), 0).astype(np.int32)
+        columns["twin"] = np.where(same, numbers(answers, "twin"), -1)
         columns["promise_day"] = np.where(same, numbers(answers, "promise_day"), -1).astype(np.int32)
         columns["lines"] = _without_lines(answers.column("lines"), same)
     return record_batch(ACK, columns)

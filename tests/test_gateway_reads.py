@@ -164,6 +164,23 @@ def test_stream_parameters_are_checked(lab: Lab) -> None:
     assert lab.problem("GET", "/v1/stream?wait=0", Accept="text/csv")["status"] == 406
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("Accept: text/event-stream;q=0.5, application/x-ndjson", "application/x-ndjson"),
+        ("Accept: application/x-ndjson;q=0.5\r\nAccept: text/event-stream", "text/event-stream"),
+        ("Accept:", "application/x-ndjson"),
+        ("X-Nothing: said", "application/x-ndjson"),
+    ],
+)
+def test_the_stream_comes_as_the_client_likes_it_best(lab: Lab, accept: str, media_type: str) -> None:
+    client = connect(lab.port)
+    head = f"GET /v1/stream?wait=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lab.keys['viewer']}\r\n"
+    client.sendall(f"{head}{accept}\r\n\r\n".encode())
+    assert f"content-type: {media_type}\r\n".encode() in read_until(client, b"\r\n\r\n", 1).lower()
+    client.close()
+
+
 def test_availability_counts_units_by_node_and_lists_unknown_skus(lab: Lab) -> None:
     asked = json.dumps({"skus": ["A", "nope", 'C"', "B"]}).encode()
     answer = json.loads(lab.ask("POST", "/v1/availability", asked, role="viewer", **JSON)[2])
@@ -201,15 +218,51 @@ def test_a_read_of_an_owner_that_recovers_for_long_is_told_to_come_back(lab: Lab
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"skus": "A"}', b'{"skus": [1]}', b'{"skus": ["\xff"]}', b'{"skus": ["\\ud800"]}']
+    "body", [b"", b"{", b'{"skus": "A"', b'{"skus": ["\xff"]}', b'{"skus": ["\\ud800"]}', b'{"skus": 1} x']
 )
-def test_availability_refuses_what_it_cannot_read(lab: Lab, body: bytes) -> None:
+def test_availability_refuses_what_is_no_json(lab: Lab, body: bytes) -> None:
     assert lab.problem("POST", "/v1/availability", body, **JSON)["code"] == "bad_json"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"orders": "A"', b'{"orders": 1} x'])
+def test_quotes_refuse_what_is_no_json(lab: Lab, body: bytes) -> None:
+    assert lab.problem("POST", "/v1/quotes", body, **JSON)["code"] == "bad_json"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("availability", b"{}", "skus"),
+        ("availability", b'{"skus": "A"}', "skus"),
+        ("availability", b'{"skus": ["A", 1]}', "skus[1]"),
+        ("availability", b'{"skus": ["A"], "ship_to": {"country": 49}}', "ship_to.country"),
+        ("availability", b'{"skus": %s}' % (b"9" * 1_000), "skus"),
+        ("availability", b"[]", "body"),
+        ("quotes", b'{"orders": {}}', "orders"),
+        ("quotes", b"[]", "body"),
+    ],
+)
+def test_promises_name_the_field_that_has_a_wrong_form(lab: Lab, path: str, body: bytes, field: str) -> None:
+    for _ in range(2):  # the second availability request is answered without a request object
+        problem = lab.problem("POST", f"/v1/{path}", body, **JSON)
+        assert (problem["status"], problem["code"], problem["parameter"]) == (400, "bad_parameter", field)
+
+
+def test_a_quote_has_no_cursor_whatever_it_says(lab: Lab) -> None:
+    """Nothing was written that a cursor could name; the order whose basket it repeats was."""
+    (sent,) = send(lab, "sent", customer={"id": "c", "name": "Ada"})
+    orders = b",".join((order("twin", customer={"id": "c", "name": "Ada"}), order("no", channel=""), b"7"))
+    quotes = json.loads(lab.ask("POST", "/v1/quotes", b'{"orders":[%s]}' % orders, **JSON)[2])["quotes"]
+    assert [(quote["status"], quote["cursor"]) for quote in quotes] == [
+        ("held", None), ("rejected", None), ("rejected", None),
+    ]  # fmt: skip
+    assert quotes[0]["duplicate_of"] == sent["cursor"] and quotes[1]["detail"]
 
 
 def test_a_quote_decides_without_taking(lab: Lab) -> None:
     quote = json.loads(lab.ask("POST", "/v1/quotes", order("q", lines=[{"sku": "B", "qty": 7}]), **JSON)[2])
     assert (quote["status"], quote["parcels"]) == ("allocated", 1) and isinstance(quote["cost"], int)
+    assert quote["cursor"] is None and list(quote)[-1] == "cost"
     answer = json.loads(lab.ask("POST", "/v1/availability", b'{"skus":["B"]}', **JSON)[2])
     assert answer["items"][0]["available"] == 7
     assert lab.problem("GET", "/v1/orders/q")["code"] == "order_not_found"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import pathlib
 import random
+import re
 
 import numpy as np
 
 from kernels.advance import advance
 from router.lifecycle import (
+    EVENT_TYPES,
     FULFILMENT,
     HOLDS_ALLOCATION,
     HOLDS_RESERVATION,
     INITIAL,
     NO_STATE,
     PAYMENT,
+    RELEASED_AS,
     TERMINAL,
     Move,
     OrderEvent,
@@ -114,3 +118,24 @@ def test_advance_equals_its_twin_on_random_histories():
 def test_a_held_order_offers_release_and_a_closed_one_nothing_but_payments():
     assert "release" in allowed_events(pack_state(S.HELD, PaymentState.UNPAID))
     assert allowed_events(pack_state(S.REJECTED, PaymentState.UNPAID)) == []
+
+
+def test_the_page_for_people_lists_every_event_type_with_its_states():
+    page = (pathlib.Path(__file__).parents[1] / "docs" / "http.md").read_text()
+    section = page[page.index("## Lifecycle events") : page.index("## Status changes")]
+    rows = [line.split("|")[1:4] for line in section.splitlines() if line.startswith("| `")]
+    said = {kind.strip(" `"): (named(before), named(after)) for kind, before, after in rows}
+    assert said == {name: states_around(event) for name, event in EVENT_TYPES.items()}
+    assert len(rows) == len(said), "each type once"
+
+
+def named(cell: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", cell))
+
+
+def states_around(event: OrderEvent) -> tuple[set[str], set[str]]:
+    """States that an event is taken from, and those it leads to."""
+    events = set(RELEASED_AS.values()) if event is OrderEvent.RELEASE else {event}
+    table = {**FULFILMENT, **PAYMENT}
+    ways = [(before.name.lower(), after.name.lower()) for (before, met), after in table.items() if met in events]
+    return {before for before, _ in ways}, {after for _, after in ways}

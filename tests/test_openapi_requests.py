@@ -28,15 +28,30 @@ from schemathesis.specs.openapi.checks import (
 
 from actors.data_folder import DataFolder
 from actors.gateway.backend import BatchId
+from router.lifecycle import EVENT_TYPES
 from router.order_events import read_events
+from tests.gateway_backend import order
 from tests.gateway_engines import EngineBackend
 from tests.test_gateway_http import NDJSON, Lab, start
-from tests.test_gateway_reads import NODES, SKUS, STOCK
+from tests.test_gateway_reads import NODES, SKUS, STOCK, send
 
 LINES = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 EXAMPLES = 6  # of each kind an operation
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+BUNDLE = (
+    b'{"sku":"PAIR","name":"two","price":900,"currency":"EUR","weight_g":200,"tax_class":"standard",'
+    b'"bundle":[{"sku":"A","qty":1},{"sku":"B","qty":1}]}\n'
+)
+EVENTS = (
+    b'{"event_id":"pick","order_id":"whole","type":"pick","at":"2026-03-01T12:00:00Z","source":"wms"}\n'
+    b'{"event_id":"pick","order_id":"whole","type":"pick"}\n'
+    b'{"event_id":"lose","order_id":"whole","type":"lose"}\n'
+    b'{"event_id":"odd","order_id":"whole","type":"dance"}\n'
+    b'{"event_id":"lost","order_id":"never sent","type":"ship"}\n'
+    b'{"event_id":"timeless","order_id":"whole","type":"ship","at":"yesterday"}\n'
+    b'{"event_id":7}\n'
+)
 OPERATIONS = (
     *("GET /", "GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /v1/stream", "GET /v1/orders"),
     *("GET /v1/orders/{order_id}", "GET /v1/orders/{order_id}/timeline", "GET /v1/orders/{order_id}/explain"),
@@ -69,13 +84,24 @@ class Engines(EngineBackend):
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder: pathlib.Path = tmp_path_factory.mktemp("openapi")
     running = start(folder, shards=2, core=Engines)
-    for table, rows in (("skus", SKUS), ("nodes", NODES), ("stock", STOCK)):
-        assert running.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)[0] == 200
+    fill(running)
     yield running
     running.thread.run(running.service.drain(patience_s=0.1))
     running.thread.close()
     running.backend.close()
     shutil.rmtree(DataFolder(folder).shared)
+
+
+def fill(lab: Lab) -> None:
+    for table, rows in (("skus", SKUS + BUNDLE), ("nodes", NODES), ("stock", STOCK)):
+        assert lab.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)[0] == 200
+
+
+@pytest.fixture
+def filled(lab: Lab) -> Lab:
+    """The tables as they were before requests made from the document replaced them."""
+    fill(lab)
+    return lab
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +170,48 @@ def _examine_lines(document: dict[str, Any], path: str, method: str, answer: sch
         if "http_status" in line:
             line = {**line, "status": line["http_status"]}
         jsonschema.validate(line, {**schema, "components": document["components"]}, jsonschema.Draft202012Validator)
+
+
+def described_in_full(document: dict[str, Any], name: str, answer: Any) -> None:
+    """The answer fits the schema, and the schema names every key it has."""
+    schemas = {
+        name: schema | {"additionalProperties": False} if "properties" in schema else schema
+        for name, schema in document["components"]["schemas"].items()
+    }
+    schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
+    jsonschema.validate(answer, schema, jsonschema.Draft202012Validator)
+
+
+def test_the_document_names_every_key_of_an_acknowledgement(filled: Lab, document: dict[str, Any]) -> None:
+    (whole,) = send(filled, "whole", lines=[{"sku": "PAIR", "qty": 1}, {"sku": "A", "qty": 1}])
+    (first,) = send(filled, "first", customer={"id": "twice", "name": "Ada"})  # alone, as either shard may be faster
+    (twin,) = send(filled, "twin", customer={"id": "twice", "name": "Ada"})
+    conflict, refused = send(filled, "twin", "refused", lines=[{"sku": "unknown", "qty": 1}])
+    unreadable = json.loads(filled.ask("POST", "/v1/orders/stream", b'{"order_id": 7}', **NDJSON)[2])
+    for answer in (whole, first, twin, conflict, refused, unreadable):
+        described_in_full(document, "Acknowledgement", answer)
+    assert {"sku", "node", "qty"} == set(whole["lines"][0]["allocations"][0])
+    assert twin["duplicate_of"] == first["cursor"]
+    assert "duplicate_of" not in conflict, "a conflict tells nothing about the other order"
+    assert refused["detail"] and conflict["detail"] and unreadable["line"] == 1
+
+
+def test_the_document_names_every_key_of_a_quote(filled: Lab, document: dict[str, Any]) -> None:
+    body = b'{"orders": [%s, %s, 7]}' % (order("q"), order("r", lines=[{"sku": "unknown", "qty": 1}]))
+    answer = json.loads(filled.ask("POST", "/v1/quotes", body, content_type="application/json")[2])
+    described_in_full(document, "QuotesAnswered", answer)
+    assert ["cost" in quote for quote in answer["quotes"]] == [True, True, False]
+
+
+def test_the_document_names_every_key_of_an_event_result_and_every_event_type(
+    filled: Lab, document: dict[str, Any]
+) -> None:
+    send(filled, "whole", lines=[{"sku": "PAIR", "qty": 1}, {"sku": "A", "qty": 1}])
+    results = [json.loads(line) for line in filled.ask("POST", "/v1/events", EVENTS, **NDJSON)[2].splitlines()]
+    assert [result.get("reason", result["status"]) for result in results] == [
+        *("applied", "duplicate", "transition_not_allowed", "event_type_unknown", "order_unknown"),
+        *("malformed_event", "malformed_event"),
+    ]
+    for result in results:
+        described_in_full(document, "EventResult", result)
+    assert document["components"]["schemas"]["Event"]["properties"]["type"]["enum"] == list(EVENT_TYPES)

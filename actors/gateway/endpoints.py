@@ -108,12 +108,13 @@ def _promising(promises: PromiseEndpoint) -> list[Route]:
     return [
         Route(
             "POST", "/v1/availability", promises.availability, READERS, "Units available to promise, by SKU and node",
-            {JSON: shapes.Availability}, {JSON: shapes.AvailabilityAsked}, problems=("bad_json", "shard_unavailable"),
+            {JSON: shapes.Availability}, {JSON: shapes.AvailabilityAsked},
+            problems=("bad_json", "bad_parameter", "shard_unavailable"),
             quick=promises.take,
         ),
         Route(
             "POST", "/v1/quotes", promises.quotes, READERS, "What would be decided now; takes nothing",
             {JSON: (shapes.Quote, shapes.QuotesAnswered)}, {JSON: (shapes.Order, shapes.QuotesAsked)},
-            problems=("bad_json", "shard_unavailable"),
+            problems=("bad_json", "bad_parameter", "shard_unavailable"),
         ),
     ]  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
+from typing import TypeVar
 
 import msgspec
 import numpy as np
+import orjson
 import pyarrow as pa
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
@@ -30,6 +33,10 @@ from router.wire.ndjson import decode_bodies
 
 SKUS_MAX = 10_000
 QUOTES_MAX = 1_000
+_ANY_JSON = msgspec.json.Decoder(msgspec.Raw)  # walks through a body and builds nothing
+_FIELD = re.compile(r"required field `(?P<missing>\w+)`|`\$\.(?P<wrong>[^`]+)`$")  # in the sentences of msgspec
+
+T = TypeVar("T")
 
 
 class _Several(msgspec.Struct):
@@ -74,10 +81,7 @@ class PromiseEndpoint:
 
     def _available(self, body: bytes) -> bytes:
         """A thousand SKUs take a quarter of a millisecond, so this runs on the event loop."""
-        try:
-            asked = self._asked.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-            raise Problem("bad_json", f'{fault}; send {{"skus": ["A", "B"]}}.') from None
+        asked = _read(self._asked, body, '{"skus": ["A", "B"]}')
         if len(asked.skus) > SKUS_MAX:
             raise Problem(
                 "bad_parameter", f"One call may ask for {SKUS_MAX} SKUs; send several calls.", parameter="skus"
@@ -92,10 +96,7 @@ class PromiseEndpoint:
 
     async def quotes(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         body = await self._json_body(request)
-        try:
-            orders = self._several.decode(body).orders
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-            raise Problem("bad_json", f'{fault}; send one order, or {{"orders": [...]}}.') from None
+        orders = _read(self._several, body, 'one order, or {"orders": [...]}').orders
         bodies = [body] if orders is msgspec.UNSET else [bytes(order) for order in orders]
         if len(bodies) > QUOTES_MAX:
             raise Problem("bad_parameter", f"One call may ask for {QUOTES_MAX} quotes.", parameter="orders")
@@ -112,7 +113,8 @@ class PromiseEndpoint:
         decided = Decided(batch.select(ACK.names), np.zeros(batch.num_rows, np.int32))
         lines = encode_answers(wire, decided, self._core.reference.tables_for(decided.ack)).splitlines()
         for position, cost in zip(wire.positions.tolist(), batch.column("cost_minor").to_pylist(), strict=True):
-            lines[position] = lines[position][:-1] + b',"cost":%d}' % cost
+            # A quote is no order and has no record that a cursor could name.
+            lines[position] = orjson.dumps(orjson.loads(lines[position]) | {"cursor": None, "cost": cost})
         return lines
 
     async def _json_body(self, request: BaseRequest) -> bytes:
@@ -120,3 +122,20 @@ class PromiseEndpoint:
         if media_type not in (JSON, ""):
             raise Problem("unsupported_media_type", f"Send {JSON}, not {media_type[:80]!r}.")
         return await read_body(request, self._core.config.limits)
+
+
+def _read(decoder: msgspec.json.Decoder[T], body: bytes, wanted: str) -> T:
+    """The body as the decoder reads it; ``wanted`` shows the right form to who sent another one."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as fault:
+        _read(_ANY_JSON, body, wanted)  # the decoder stopped at a wrong type; what is behind it may be no JSON
+        raise Problem("bad_parameter", f"{fault}; send {wanted}.", parameter=_field_of(fault)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise Problem("bad_json", f"{fault}; send {wanted}.") from None
+
+
+def _field_of(fault: msgspec.ValidationError) -> str:
+    """The field that is missing or of a wrong type; "body" where the document is no object."""
+    found = _FIELD.search(str(fault))
+    return str(found["missing"] or found["wrong"]) if found else "body"

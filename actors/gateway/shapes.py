@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
+from router.lifecycle import EVENT_TYPES
 from router.wire.order_json import Address, Customer, Line, Payment, Shipping
 
 Status = Literal["allocated", "partially_allocated", "backordered", "held", "rejected"]
+EventRefusal = Literal["malformed_event", "order_unknown", "event_type_unknown", "transition_not_allowed"]
+Detail = Annotated[str, Meta(description="why it was refused, and the remedy")]
+LineNumber = Annotated[int, Meta(description="line or row of the body, from 1, where it was refused")]
+Twin = Annotated[str, Meta(description="cursor of an order with the same basket of the same customer")]
+Component = Annotated[str, Meta(description="where the line is a bundle: the component that the units are of")]
+EventType = Annotated[str, Meta(extra_json_schema={"enum": list(EVENT_TYPES)})]
 
 
 class Order(msgspec.Struct):
@@ -34,6 +42,7 @@ class Order(msgspec.Struct):
 class Allocation(msgspec.Struct):
     node: str
     qty: int
+    sku: Component | UnsetType = UNSET
 
 
 class AnsweredLine(msgspec.Struct):
@@ -46,7 +55,7 @@ class AnsweredLine(msgspec.Struct):
 class Acknowledgement(msgspec.Struct):
     """The answer to one order."""
 
-    order_id: str | None
+    order_id: str  # empty where it could not be read
     status: Status
     total: int
     currency: str | None  # null where the order could not be read
@@ -59,6 +68,9 @@ class Acknowledgement(msgspec.Struct):
     reasons: list[str]
     duplicate: bool
     cursor: str | None
+    detail: Detail | UnsetType = UNSET
+    line: LineNumber | UnsetType = UNSET
+    duplicate_of: Twin | UnsetType = UNSET
 
 
 class Event(msgspec.Struct):
@@ -66,14 +78,23 @@ class Event(msgspec.Struct):
 
     event_id: str
     order_id: str
-    type: str
+    type: EventType
     at: str | None = None
-    source: str | None = None
+    source: str = ""
 
 
 class EventResult(msgspec.Struct):
-    event_id: str | None
-    status: str
+    """What became of an event, and the order's states afterwards where there is an order."""
+
+    event_id: str | None  # null where it could not be read
+    status: Literal["applied", "duplicate", "refused"]
+    order_id: str | UnsetType = UNSET
+    state: str | UnsetType = UNSET
+    payment_state: str | UnsetType = UNSET
+    version: int | UnsetType = UNSET  # not where it was refused
+    reason: EventRefusal | UnsetType = UNSET
+    detail: Detail | UnsetType = UNSET
+    line: LineNumber | UnsetType = UNSET
 
 
 class Movement(msgspec.Struct):
@@ -134,7 +155,7 @@ class QuotesAsked(msgspec.Struct):
 class Quote(Acknowledgement):
     """The acknowledgement the order would get, and what the plan costs us; an order that is none has no plan."""
 
-    cost: int | None = None
+    cost: int | UnsetType = UNSET
 
 
 class QuotesAnswered(msgspec.Struct):

@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from actors.gateway.accept import wish_for
 from actors.gateway.core import Core
 from actors.gateway.problems import SERVER_NAME, Problem
 from actors.gateway.queries import whole_number
@@ -49,7 +50,7 @@ class ChangeStream:
         core.metrics.gauge("router_open_change_streams", "Readers of status changes", lambda: self._open)
 
     async def get(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
-        media_type = _media_type(request.headers.get("Accept", "*/*"))
+        media_type = form_of_changes(",".join(request.headers.getall("Accept", ())) or "*/*")
         given = request.query
         cursor = request.headers.get("Last-Event-ID") or given.get("cursor") or None
         limit = whole_number(given.get("limit"), "limit", LIMIT_MAX, 1, LIMIT_MAX)
@@ -134,10 +135,9 @@ def encode(rows: list[Row], media_type: str) -> bytes:
     return b"".join(b"id: %s\ndata: %s\n\n" % (row["cursor"].encode(), orjson.dumps(row)) for row in rows)
 
 
-def _media_type(accept: str) -> str:
-    wanted = accept.lower()
-    if SSE in wanted:
-        return SSE
-    if NDJSON in wanted or "*/*" in wanted or "application/*" in wanted:
-        return NDJSON
-    raise Problem("not_acceptable", f"The stream is {SSE} or {NDJSON}; ask for one of them in Accept.")
+def form_of_changes(accept: str) -> str:
+    """What an Accept header wants most; of both alike SSE where it is named, else NDJSON."""
+    (sse, is_named), (ndjson, _) = wish_for(accept, SSE), wish_for(accept, NDJSON)
+    if sse == ndjson == 0:
+        raise Problem("not_acceptable", f"The stream is {SSE} or {NDJSON}; ask for one of them in Accept.")
+    return SSE if sse > ndjson or (sse == ndjson and is_named) else NDJSON
