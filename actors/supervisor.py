@@ -9,6 +9,7 @@ or ends, may wait for the control store for a minute and then end its process.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -33,6 +34,7 @@ from router.errors import Misconfigured
 
 READY_TIMEOUT_S = 120.0
 DRAIN_TIMEOUT_S = 60.0
+PORT_PATIENCE_S = 6.0
 LAST_WORDS_S = 1.0  # gateways without a Ray cannot finish what is under way
 LOOK_EVERY_S = 0.25
 ASK_EVERY_S = 5.0
@@ -89,14 +91,23 @@ class Supervisor:
             raise Misconfigured(f"another `order-router serve` runs on this folder: {used}") from None
 
     def _refuse_taken_port(self) -> None:
-        """Before anything starts: whoever has the port could answer for us that we are ready."""
+        """Before anything starts: whoever has the port could answer for us that we are ready.
+
+        The gateways of a `serve` that was killed give it up within a few seconds.
+        """
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            socket.create_server((self._host, self._port), family=family).close()
-        except OSError as fault:
-            raise Misconfigured(
-                f"port {self._port} of {self._host} cannot be listened on ({fault.strerror}); name another with --port"
-            ) from None
+        deadline_s = time.monotonic() + PORT_PATIENCE_S
+        while True:
+            try:
+                socket.create_server((self._host, self._port), family=family).close()
+                return
+            except OSError as fault:
+                if fault.errno != errno.EADDRINUSE or time.monotonic() > deadline_s:
+                    raise Misconfigured(
+                        f"port {self._port} of {self._host} cannot be listened on ({fault.strerror}); "
+                        "name another with --port"
+                    ) from None
+            time.sleep(0.1)
 
     def _say_ready(self) -> None:
         """One line for whoever started us; a new image of the same process has nothing new to say."""

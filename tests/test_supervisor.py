@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,12 +63,20 @@ def test_without_one_the_same_command_starts_again_and_a_signal_waits_for_it(tmp
 
 
 @pytest.mark.usefixtures("_own_signals", "_own_environment")
-def test_a_port_that_another_program_has_is_refused_before_anything_starts(tmp_path, capsys):
+def test_a_port_that_another_program_has_is_refused_before_anything_starts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(supervisor, "PORT_PATIENCE_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert main(["serve", "--data", str(tmp_path / "data"), "--port", str(port)]) == 1
     told = capsys.readouterr()
     assert told.out == "" and f"port {port} of 127.0.0.1" in told.err and "--port" in told.err
+
+
+def test_a_port_that_its_owner_is_giving_up_is_waited_for(tmp_path):
+    other = socket.create_server(("127.0.0.1", 0))
+    waiting = Supervisor(str(tmp_path), "127.0.0.1", other.getsockname()[1], Config(), None, False)
+    threading.Timer(0.5, other.close).start()
+    waiting._refuse_taken_port()
 
 
 @pytest.mark.usefixtures("_own_environment")
