@@ -59,12 +59,13 @@ class Supervisor:
         self._stopping = threading.Event()
         self._heard_s = 0.0  # when all engines answered last
         self._asker = threading.Thread(target=self._ask, name="ask", daemon=True)
+        self._stdout = -1
         self._environment = dict(os.environ)  # as it was given, before Ray adds to it
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
         self.data.path.mkdir(parents=True, exist_ok=True)
-        lock = self._lock()
+        lock, self._stdout = self._lock(), _keep_stdout()
         try:
             self._refuse_taken_port()
             self.data.create(self._config)
@@ -82,6 +83,7 @@ class Supervisor:
             with contextlib.suppress(Exception):
                 kill_ray() if ray_has_ended() else ray.shutdown()
             shutil.rmtree(self.data.shared, ignore_errors=True)
+            _give_stdout_back(self._stdout)
             lock.close()
 
     def _lock(self):  # type: ignore[no-untyped-def]
@@ -113,7 +115,7 @@ class Supervisor:
         """One line for whoever started us; a new image of the same process has nothing new to say."""
         if STARTED_AGAIN not in self._environment:
             line = msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}"
-            print(line, flush=True)
+            os.write(self._stdout, f"{line}\n".encode())
 
     def _start(self) -> None:
         start_ray(self._config, self.data.namespace, self._ray_address)
@@ -217,6 +219,25 @@ class Supervisor:
         if self._gateways is not None:
             self._gateways.end(timeout_s)
             self._gateways = None
+
+
+def _keep_stdout() -> int:
+    """Standard output, for our one line; what Ray prints there goes to standard error from now on.
+
+    Who starts us may read that line and no more. After some hundred messages about owners that died the pipe was full,
+    Ray's thread stood still in the middle of one, and a SIGTERM waited for it for ever.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.set_inheritable(kept, True)  # a new image of this process still has it: its end says that the router has ended
+    os.dup2(2, 1)
+    return kept
+
+
+def _give_stdout_back(kept: int) -> None:
+    sys.stdout.flush()
+    os.dup2(kept, 1)
+    os.close(kept)
 
 
 def serve(folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool) -> int:

@@ -35,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         assert self.order_value_minor_max * 10_000 < 2**63, "a rate in basis points would overflow int64"
         assert self.unit_price_minor_max * self.qty_max <= self.order_value_minor_max, "one line must fit an order"
         assert self.batch_rows_max <= 1 << 16, "a row number must fit the 16 bits of an order reference"
-        assert self.qty_max < 2**31 and self.lines_max * self.qty_max < 2**63
+        assert self.qty_max < 2**31 and self.lines_max * self.qty_max < 2**63, "units of an order would overflow int64"
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,8 +82,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log: LogConfig = LogConfig()
 
     def __post_init__(self) -> None:
-        assert 1 <= self.shards <= 256 and 1 <= self.gateways <= 64
-        assert self.gateway_stream_batches <= self.limits.in_flight_batches_max
+        assert 1 <= self.shards <= 256, "shards must lie between 1 and 256"
+        assert 1 <= self.gateways <= 64, "gateways must lie between 1 and 64"
+        assert self.gateway_stream_batches <= self.limits.in_flight_batches_max, (
+            "gateway_stream_batches must not be above limits.in_flight_batches_max"
+        )
 
 
 PRESETS: dict[str, Config] = {
@@ -99,11 +102,14 @@ PRESETS: dict[str, Config] = {
 
 
 def load_config(raw: bytes, preset: str = "laptop") -> Config:
-    """Overlay a JSON or TOML document on a preset; unknown keys and wrong types are refused by name."""
+    """Overlay a JSON or TOML document on a preset; what does not fit is refused by name, as ValueError."""
     base = msgspec.to_builtins(PRESETS[preset])
     text = raw.lstrip()
     given = msgspec.json.decode(raw) if text[:1] == b"{" else msgspec.toml.decode(raw)
-    return msgspec.convert(_merge(base, given), Config)
+    try:
+        return msgspec.convert(_merge(base, given), Config)
+    except AssertionError as fault:  # limits that do not go together
+        raise ValueError(str(fault)) from None
 
 
 def _merge(base: object, given: object) -> object:

@@ -20,7 +20,7 @@ from actors.doctor import folder, machine
 from actors.keys import digest_of, load_keys
 from actors.lmdb_log import LmdbLog
 from actors.log_store import log_folder, log_key
-from router.config import Config, LogConfig
+from router.config import Config, LogConfig, load_config
 from router.records import Kind, frame
 from tests.fake_router import FakeRouter, running
 
@@ -49,6 +49,34 @@ def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
         main(["send"])
     assert left.value.code == 2
     assert build_parser().prog == "order-router"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["serve", "--data", "{folder}", "--port", "8080", "--shards", "0"],
+            "--shards: takes a whole number from 1 to",
+        ),
+        (
+            ["serve", "--data", "{folder}", "--port", "8080", "--shards", "-1"],
+            "--shards: takes a whole number from 1 to",
+        ),
+        (["serve", "--data", "{folder}", "--port", "8080", "--shards", "257"], "from 1 to 256, not '257'"),
+        (["serve", "--data", "{folder}", "--port", "8080", "--shards", "two"], "from 1 to 256, not 'two'"),
+        (["serve", "--data", "{folder}", "--port", "0"], "--port: takes a whole number from 1 to 65,535, not '0'"),
+        (["doctor", "--port", "65536"], "--port: takes a whole number from 0 to 65,535"),
+        (["bench", "stream", "--shards", "0"], "--shards: takes a whole number from 1 to 256"),
+        (["bench", "pipeline", "--orders", "0"], "--orders: takes a whole number from 1 upwards, not '0'"),
+    ],
+)
+def test_a_number_out_of_bounds_is_wrong_usage_and_nothing_is_made(
+    arguments: list[str], said: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([argument.format(folder=tmp_path / "data") for argument in arguments])
+    assert left.value.code == 2 and said in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_key_is_shown_once_stored_as_a_hash_and_revoked(
@@ -94,6 +122,31 @@ def test_a_folder_of_tables_is_loaded_in_the_order_they_refer_to_each_other(
     ]
     assert fake.puts[0][2] == b'{"sku":"A"}\n{"sku":"B"}\n'
     assert [table["rows"] for table in json.loads(capsys.readouterr().out)["tables"]] == [2, 2, 1]
+
+
+def test_an_empty_file_replaces_the_table_by_an_empty_one(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("skus.ndjson", "promotions.csv", "stock.ndjson"):
+        (tmp_path / name).touch()
+    with running(FakeRouter()) as fake:
+        assert load(fake, "promotions", tmp_path / "promotions.csv") == 0
+        assert json.loads(capsys.readouterr().out) == {"tables": [{"table": "promotions", "version": 1, "rows": 0}]}
+        assert load(fake, "all", tmp_path) == 0
+    assert [table for table, _, _ in fake.puts] == ["promotions", "skus", "promotions", "stock"]
+    assert {body for _, _, body in fake.puts} == {b""}
+    assert [table["version"] for table in json.loads(capsys.readouterr().out)["tables"]] == [2, 3, 4]
+
+
+def test_stock_that_ends_with_a_whole_piece_is_not_followed_by_an_empty_one(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.cli.load.BODY_BYTES_MAX", 8)
+    (tmp_path / "stock.ndjson").write_text('{"sku":"A"}\n{"sku":"B"}\n')
+    with running(FakeRouter()) as fake:
+        assert load(fake, "stock", tmp_path / "stock.ndjson") == 0
+    assert [body for _, _, body in fake.puts] == [b'{"sku":"A"}\n', b'{"sku":"B"}\n']
+    assert json.loads(capsys.readouterr().out)["tables"][0]["rows"] == 2
 
 
 def test_a_refused_table_fails_the_command_and_shows_the_rows(
@@ -161,3 +214,12 @@ def test_doctor_names_the_process_that_uses_a_folder(tmp_path: pathlib.Path) -> 
         assert folder.lock_owner(tmp_path) == ""
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert folder.lock_owner(tmp_path) == "4711"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [('{"shards": 0}', "shards"), ('{"gateway_stream_batches": 99}', "in_flight_batches_max"), ('{"odd": 1}', "odd")],
+)
+def test_a_configuration_that_does_not_fit_is_refused_by_name(text: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        load_config(text.encode())

@@ -93,6 +93,20 @@ def test_sent_again_into_the_same_data_folder_everything_is_a_duplicate_and_noth
     assert _ledger(after) == _ledger(before)
 
 
+def test_without_an_output_file_the_answers_are_on_stdout_and_the_summary_on_stderr(
+    desk: Desk, capsys: Capture
+) -> None:
+    kept, summary = desk.route("--at", AT)
+    given = [str(desk.orders), "--tables", str(desk.tables), "--config", str(desk.config), "--at", AT]
+    assert main(["route", *given, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert [json.loads(line) for line in printed.out.splitlines()] == kept
+    last = json.loads(printed.err.splitlines()[-1])
+    assert last | {"elapsed_s": 0} == summary | {"elapsed_s": 0}
+    assert main(["route", *given]) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"{ORDERS} orders in ")
+
+
 def test_arrow_and_json_orders_get_the_same_decisions(desk: Desk) -> None:
     as_json, _ = desk.route("--at", AT)
     rows = [json.loads(line) for line in desk.orders.read_text().splitlines()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -70,6 +72,19 @@ def test_a_port_that_another_program_has_is_refused_before_anything_starts(tmp_p
         assert main(["serve", "--data", str(tmp_path / "data"), "--port", str(port)]) == 1
     told = capsys.readouterr()
     assert told.out == "" and f"port {port} of 127.0.0.1" in told.err and "--port" in told.err
+
+
+def test_what_libraries_print_neither_reaches_the_reader_of_the_ready_line_nor_waits_for_it():
+    """A pipe holds 64 KiB; who starts ``serve`` may read one line of it."""
+    said = (
+        "import os; from actors.supervisor import _give_stdout_back, _keep_stdout\n"
+        "kept = _keep_stdout(); print('x' * 200_000, flush=True); os.write(kept, b'ready\\n')\n"
+        "print('y' * 200_000, flush=True); _give_stdout_back(kept)\n"
+    )
+    command = [sys.executable, "-c", said]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.wait(60) == 0 and process.stdout is not None
+        assert process.stdout.read() == b"ready\n"
 
 
 def test_a_port_that_its_owner_is_giving_up_is_waited_for(tmp_path):

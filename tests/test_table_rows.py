@@ -17,10 +17,12 @@ from router.tables.row_types import ROW_TYPES, NodeRow, PromotionRow, SkuRow, Ta
 from router.tables.rows import ERRORS_MAX, parse_rows
 from tests.table_cases import GOOD, NDJSON, NOW_MS, STOCK, ndjson, tables_of, upload
 
+LOADED = tables_of(skus=[GOOD["skus"]], nodes=[GOOD["nodes"]])
+
 
 def refused(table: str, body: bytes, media_type: str = NDJSON) -> list[RowError]:
     with pytest.raises(TableRejected) as caught:
-        parse_rows(table, body, media_type)
+        accept(parse_rows(table, body, media_type), TableRows(), LOADED)
     assert caught.value.table == table
     assert all(error.detail.rstrip().endswith((".", ";")) and len(error.detail) > 20 for error in caught.value.errors)
     return caught.value.errors
@@ -227,7 +229,7 @@ def test_a_line_that_is_no_object_is_refused_by_number(line: bytes) -> None:
 
 def test_errors_are_bounded_but_all_are_counted() -> None:
     with pytest.raises(TableRejected) as caught:
-        parse_rows("skus", b"{}\n" * 1_000, NDJSON)
+        accept(parse_rows("skus", b"{}\n" * 1_000, NDJSON), TableRows(), LOADED)
     assert (len(caught.value.errors), caught.value.count) == (ERRORS_MAX, 1_000)
     assert "row 1, field sku" in str(caught.value)
 

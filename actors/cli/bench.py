@@ -7,11 +7,12 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from actors.cli.output import add_json_flag, print_result
+from actors.cli.output import add_json_flag, print_result, whole_number
 
 MIXES = ("everyday", "flash_sale", "b2b", "bad_input")
 FORMATS = ("ndjson", "arrow")
 SCENARIOS = ("everyday", "flash_sale", "b2b", "bad_input", "shard_kill", "mixed_reads")
+COUNT, SHARDS = whole_number(1), whole_number(1, 256)
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -24,33 +25,33 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     benches = parser.add_subparsers(dest="bench", required=True, metavar="BENCH")
     stream = benches.add_parser("stream", help="orders a second over one streaming connection")
     stream.add_argument("--format", choices=FORMATS, default="arrow")
-    stream.add_argument("--orders", type=int, default=4_194_304)
+    stream.add_argument("--orders", type=COUNT, default=4_194_304)
     single = benches.add_parser("single", help="single POSTs, against a bare aiohttp echo")
-    single.add_argument("--orders", type=int, default=50_000)
-    single.add_argument("--connections", type=int, default=256)
+    single.add_argument("--orders", type=COUNT, default=50_000)
+    single.add_argument("--connections", type=COUNT, default=256)
     for bench in (stream, single):
         bench.add_argument("--mix", choices=MIXES, default="everyday")
     reads = benches.add_parser("reads", help="order and availability reads while a stream runs")
     reads.add_argument("--format", choices=FORMATS, default="arrow")
     reads.add_argument("--seconds", type=float, default=10.0, help="for each kind of read")
     memory = benches.add_parser("memory", help="cost, memory and disk per order as orders pile up")
-    memory.add_argument("--orders", type=int, default=5_000_000)
+    memory.add_argument("--orders", type=COUNT, default=5_000_000)
     crash = benches.add_parser("crash", help="kill -9 what it is made of while orders stream; check every promise")
-    crash.add_argument("--kills", type=int, default=20)
-    crash.add_argument("--orders", type=int, default=400_000)
+    crash.add_argument("--kills", type=COUNT, default=20)
+    crash.add_argument("--orders", type=COUNT, default=400_000)
     crash.add_argument("--seed", type=int, default=1)
     peers = benches.add_parser("peers", help="PostgreSQL, Redis and SQLite on the same orders, and the ratios")
-    peers.add_argument("--orders", type=int, default=300_000)
+    peers.add_argument("--orders", type=COUNT, default=300_000)
     tpcc = benches.add_parser(
         "tpcc", help="TPC-C-derived: a mix of orders, payments, deliveries and reads; books checked"
     )
-    tpcc.add_argument("--transactions", type=int, default=40_000)
-    tpcc.add_argument("--terminals", type=int, default=32)
+    tpcc.add_argument("--transactions", type=COUNT, default=40_000)
+    tpcc.add_argument("--terminals", type=COUNT, default=32)
     tpcc.add_argument("--seed", type=int, default=1)
     lab = _add_lab(benches)
     _add_checked(benches)
     for bench in (stream, single, reads, memory, crash, peers, tpcc, lab):
-        bench.add_argument("--shards", type=int, default=1)
+        bench.add_argument("--shards", type=SHARDS, default=1)
         add_json_flag(bench)
     return parser
 
@@ -74,7 +75,7 @@ def _add_checked(benches: Any) -> None:
     shards = benches.add_parser("shards", help="processor time of an order with 1, 2, 4 and 8 shards, in one process")
     recovery = benches.add_parser("recovery", help="time to replay or restore what is stored, in one process")
     for bench, orders in ((pipeline, 1_048_576), (shards, 524_288), (recovery, 1_081_344)):
-        bench.add_argument("--orders", type=int, default=orders)
+        bench.add_argument("--orders", type=COUNT, default=orders)
     goals = benches.add_parser("goals", help="one table: every goal, what is measured, the ratio")
     goals.add_argument("--full", action="store_true", help="store 5,000,000 orders where else 2,000,000 are stored")
     compare = benches.add_parser("compare", help="runs against the stored baseline; a regression is exit code 1")
@@ -82,7 +83,7 @@ def _add_checked(benches: Any) -> None:
     compare.add_argument("--baseline", metavar="FILE", help="instead of the one that comes with the benches")
     compare.add_argument("--accept", action="store_true", help="make these runs the baseline")
     flips = benches.add_parser("flips", help="turn every bit of a small data folder and many of a large one")
-    flips.add_argument("--flips", type=int, default=1_000_000, help="random bits of the large folder's records")
+    flips.add_argument("--flips", type=COUNT, default=1_000_000, help="random bits of the large folder's records")
     flips.add_argument("--seconds", type=float, default=60.0, help="for these at most")
     flips.add_argument("--seed", type=int, default=1)
     for bench in (pipeline, shards, recovery, goals, compare, flips):

@@ -6,7 +6,7 @@ import argparse
 import pathlib
 from typing import Any
 
-from actors.cli.output import Progress, UsageError, add_json_flag, print_result
+from actors.cli.output import Progress, UsageError, add_json_flag, print_result, whole_number
 
 SIGNS = {"ok": "ok  ", "warning": "look", "fault": "BAD "}
 
@@ -19,7 +19,12 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "it makes a new folder of a damaged one, up to the last records that are whole, and says what is lost.",
     )
     parser.add_argument("--data", type=pathlib.Path, metavar="DIR", help="data folder to check as well")
-    parser.add_argument("--port", type=int, default=8080, help="port that `serve` shall use (default %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=whole_number(0, 65_535),
+        default=8080,
+        help="port that `serve` shall use (default %(default)s; 0: any that is free)",
+    )
     parser.add_argument(
         "--cut-to", type=pathlib.Path, metavar="NEW", help="a new folder that ends before the damage in DIR"
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TABLES = ("skus", "nodes", "rates", "taxes", "promotions", "carriers", "rules", "templates", "stock")
 BODY_BYTES_MAX = 32 << 20  # half of what the router takes by default
 ERRORS_SHOWN_MAX = 20
+CSV, NDJSON = "text/csv", "application/x-ndjson"
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -24,8 +25,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "load",
         help="put reference tables into a router",
         description="Replaces a table by the rows of the files (JSON lines, or CSV with a header row; plain, .gz or "
-        ".zst). `load all FOLDER` loads every table that the folder has a file of, skus.ndjson or nodes.csv say. "
-        "Nothing of a table is applied when one row is bad.",
+        ".zst), by an empty one when they hold none; of stock only the cells named are set. `load all FOLDER` loads "
+        "every table that the folder has a file of, skus.ndjson or nodes.csv say. Nothing of a table is applied when "
+        "one row is bad.",
     )
     add_server_flags(parser)
     parser.add_argument("table", choices=("all", *TABLES))
@@ -79,27 +81,34 @@ async def _put_all(url: str, key: str, bodies: list[tuple[str, list[pathlib.Path
 
 def _bodies(table: str, files: list[pathlib.Path]) -> Iterator[tuple[str, bytes]]:
     """One request body per table, since a PUT replaces it; ``stock`` sets cells, so it may come in pieces."""
-    from actors.client.sources import open_bytes
-
     kinds = {_media_type(path) for path in files}
-    if len(kinds) > 1 or (kinds == {"text/csv"} and len(files) > 1):
+    if len(kinds) > 1 or (kinds == {CSV} and len(files) > 1):
         raise UsageError(f"{table}: several files make one table only when all of them are JSON lines.")
-    media_type = kinds.pop()
-    pieces: list[bytes] = []
-    for path in files:
-        with open_bytes(str(path)) as file:
-            while chunk := file.read(BODY_BYTES_MAX):
-                whole = chunk + file.readline() if media_type != "text/csv" else chunk
-                pieces.append(whole if whole.endswith(b"\n") or media_type == "text/csv" else whole + b"\n")
-                if table == "stock" and media_type != "text/csv" and sum(map(len, pieces)) >= BODY_BYTES_MAX:
-                    yield media_type, b"".join(pieces)
-                    pieces = []
-    if pieces:
+    media_type, pieces, sent = kinds.pop(), list[bytes](), False
+    for piece in _pieces(files, media_type):
+        pieces.append(piece)
+        if table == "stock" and media_type != CSV and sum(map(len, pieces)) >= BODY_BYTES_MAX:
+            yield media_type, b"".join(pieces)
+            pieces, sent = [], True
+    if pieces or not sent:  # an empty file is an empty table, and has to be said like any other
         yield media_type, b"".join(pieces)
 
 
+def _pieces(files: list[pathlib.Path], media_type: str) -> Iterator[bytes]:
+    """What the files hold, JSON lines as whole lines."""
+    from actors.client.sources import open_bytes
+
+    for path in files:
+        with open_bytes(str(path)) as file:
+            while chunk := file.read(BODY_BYTES_MAX):
+                if media_type == CSV:
+                    yield chunk
+                else:
+                    yield (chunk + file.readline()).removesuffix(b"\n") + b"\n"
+
+
 def _media_type(path: pathlib.Path) -> str:
-    return "text/csv" if ".csv" in path.suffixes else "application/x-ndjson"
+    return CSV if ".csv" in path.suffixes else NDJSON
 
 
 async def _put(session: aiohttp.ClientSession, url: str, media_type: str, body: bytes) -> dict[str, Any]:

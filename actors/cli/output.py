@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import TextIO
 
 PROGRESS_EVERY_S = 1.0
 
 
 class UsageError(Exception):
     """The command line asks for something that cannot be; answered with exit code 2."""
+
+
+def whole_number(low: int, high: int = 1 << 62) -> Callable[[str], int]:
+    """The type of an option: a whole number within bounds, refused in words."""
+
+    def read(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if low <= int(text) <= high:
+                return int(text)
+        upwards = "upwards" if high == 1 << 62 else f"to {high:,}"
+        raise argparse.ArgumentTypeError(f"takes a whole number from {low:,} {upwards}, not {text!r}")
+
+    return read
 
 
 def add_json_flag(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +49,9 @@ def read_key(given: str) -> str:
         raise UsageError(f"--key {given}: {fault.strerror}; name a file that holds the key.") from None
 
 
-def print_result(as_json: bool, result: dict[str, object], text: str) -> None:
-    print(json.dumps(result, ensure_ascii=False) if as_json else text, flush=True)
+def print_result(as_json: bool, result: dict[str, object], text: str, file: TextIO | None = None) -> None:
+    """``file``: instead of standard output, where that holds what was asked for itself."""
+    print(json.dumps(result, ensure_ascii=False) if as_json else text, file=file, flush=True)
 
 
 def fail(sentence: str, exit_code: int) -> int:

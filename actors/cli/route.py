@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from actors.cli.output import Progress, UsageError, add_json_flag, print_result
+from actors.cli.output import Progress, UsageError, print_result
 
 if TYPE_CHECKING:
     from router.config import Limits
@@ -31,13 +31,21 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("orders", metavar="FILE", type=pathlib.Path)
     parser.add_argument("--tables", required=True, metavar="DIR", type=pathlib.Path)
     parser.add_argument(
-        "--output", metavar="FILE", type=pathlib.Path, help="acknowledgements; default: standard output"
+        "--output",
+        metavar="FILE",
+        type=pathlib.Path,
+        help="acknowledgements; default: standard output, and the summary on standard error",
     )
     parser.add_argument("--format", choices=("ndjson", "arrow"), help="default: arrow for .arrow and .arrows files")
     parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="JSON or TOML laid over the laptop preset")
     parser.add_argument("--data", metavar="DIR", type=pathlib.Path, help="keep everything in this data folder")
     parser.add_argument("--at", metavar="TIME", help="decide as if it were this time (RFC 3339); default: now")
-    add_json_flag(parser)
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the summary as one JSON object, on standard output or, without --output, as the last line of "
+        "standard error",
+    )
     return parser
 
 
@@ -77,10 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     text = f"{summary.orders:,} orders in {elapsed_s:.1f} s: {said}; {summary.duplicates:,} duplicates"
     if summary.unreadable:
         text += f", {summary.unreadable:,} unreadable"
-    if arguments.output:
-        print_result(arguments.json, result, text)
-    else:
-        print(text, file=sys.stderr)
+    print_result(arguments.json, result, text, file=sys.stdout if arguments.output else sys.stderr)
     return 0
 
 

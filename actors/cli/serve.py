@@ -7,7 +7,7 @@ import os
 import pathlib
 from typing import Any
 
-from actors.cli.output import UsageError
+from actors.cli.output import UsageError, whole_number
 
 PRESET_NAMES = ("laptop", "latency", "throughput")
 
@@ -20,9 +20,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "finishes what is under way and exits 0. The first start writes an admin key to DIR/admin.key.",
     )
     parser.add_argument("--data", required=True, metavar="DIR", help="data folder; made when it does not exist")
-    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--port", required=True, type=whole_number(1, 65_535))
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s: this machine)")
-    parser.add_argument("--shards", type=int, help="order shards; fixed at the first start of a data folder")
+    parser.add_argument(
+        "--shards", type=whole_number(1, 256), help="order shards; fixed at the first start of a data folder"
+    )
     parser.add_argument("--preset", choices=PRESET_NAMES, default="laptop", help="defaults to start from")
     parser.add_argument("--config", type=pathlib.Path, metavar="FILE", help="JSON or TOML laid over the preset")
     parser.add_argument("--ray-address", metavar="ADDR", help="join this Ray cluster instead of starting Ray")
@@ -43,8 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     from router.config import load_config
     from router.errors import Misconfigured
 
-    if not 1 <= arguments.port <= 65_535:
-        raise UsageError("--port takes a number from 1 to 65535.")
     # A new image of a running router goes on as it was configured, whatever was written into the file since.
     file = DataFolder(arguments.data).config_file if STARTED_AGAIN in os.environ else arguments.config
     try:
@@ -54,11 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as fault:
         raise UsageError(f"--config {arguments.config}: {fault}.") from None
     try:  # a folder keeps the number of shards it was made with
-        stored = DataFolder(arguments.data).identity().shards
+        shards = DataFolder(arguments.data).identity().shards
     except Misconfigured:
-        stored = None
-    shards = arguments.shards or stored or config.shards
-    if not 1 <= shards <= 256:
-        raise UsageError("--shards takes a number from 1 to 256.")
-    config = msgspec.structs.replace(config, shards=shards)
+        shards = config.shards
+    config = msgspec.structs.replace(config, shards=shards if arguments.shards is None else arguments.shards)
     return serve(arguments.data, arguments.host, arguments.port, config, arguments.ray_address, arguments.json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.errors import RowError
@@ -25,14 +25,14 @@ def direct_parts(rows: Sequence[SkuRow]) -> dict[str, list[tuple[str, int]]]:
     return {row.sku: [(part.sku, part.qty) for part in row.bundle] for row in rows if row.bundle}
 
 
-def bundle_errors(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowError]:
-    """Bundles with unknown components, circles, or more units than the limit."""
+def bundle_errors(rows: Sequence[SkuRow], places: Sequence[int], unread: Container[str]) -> Iterator[RowError]:
+    """Bundles with unknown components, circles, or more units than the limit; ``unread`` are SKUs of refused rows."""
     parts = direct_parts(rows)
     known = {row.sku for row in rows}
     faults = explode(parts).faults if parts else {}
     for row, place in zip(rows, places, strict=True):
         for part in row.bundle or ():
-            if part.sku not in known:
+            if part.sku not in known and part.sku not in unread:
                 detail = f"The component {part.sku!r} is no row of this table; add it or correct the bundle."
                 yield RowError(place, "bundle", "unknown_sku", detail)
         if row.sku in faults:

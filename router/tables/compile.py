@@ -19,7 +19,7 @@ from router.tables.compiled import PlaceTable, Tables
 from router.tables.countries import COUNTRIES, postcode_patterns
 from router.tables.row_checks import check_promoted_skus
 from router.tables.row_types import TableRows
-from router.tables.rows import Findings, Rows
+from router.tables.rows import Rows
 from router.tables.stock_rows import stock_errors
 
 # Bounds of what is dense in memory; each is far above what a network of warehouses needs.
@@ -33,25 +33,30 @@ def accept(upload: Rows, stored: TableRows, tables: Tables) -> TableRows:
     ``tables`` is the compiled form of ``stored``.
     Stock rows replace those of the cells they name, every other table is replaced as a whole.
     """
-    findings = Findings(upload.table)
+    upload.findings.joined(_misfits(upload, tables)).raise_if_any()
     rows: Any = upload.rows
-    if upload.table == "promotions":
-        findings.extend(check_promoted_skus(rows, upload.places, tables.skus.ids))
-    findings.extend(_too_many(upload))
     if upload.table == "stock":
-        findings.extend(stock_errors(rows, upload.places, tables))
         named = {(row.sku, row.node) for row in rows}
         rows = [row for row in stored.stock if (row.sku, row.node) not in named] + rows
     accepted = msgspec.structs.replace(stored, **{upload.table: rows})
-    findings.extend(_zone_errors(upload, accepted))
-    findings.raise_if_any()
+    upload.findings.joined(_zone_errors(upload, accepted)).raise_if_any()  # of rows whose zones can all be read
     return accepted
+
+
+def _misfits(upload: Rows, tables: Tables) -> Iterator[RowError]:
+    """Rows that refer to what was never loaded, or are too many."""
+    rows: Any = upload.rows
+    if upload.table == "promotions":
+        yield from check_promoted_skus(rows, upload.places, tables.skus.ids)
+    if upload.table == "stock":
+        yield from stock_errors(rows, upload.places, tables)
+    yield from _too_many(upload)
 
 
 def _too_many(upload: Rows) -> Iterator[RowError]:
     for table, most in (("nodes", NODES_MAX), ("promotions", PROMOTIONS_MAX)):
         if upload.table == table and len(upload.rows) > most:
-            detail = f"The table has {len(upload.rows)} rows, the limit is {most}; leave out rows that are over."
+            detail = f"The table takes {most} rows at most, and this is one more; leave some out."
             yield RowError(upload.places[most], "", "limit", detail)
 
 

@@ -35,12 +35,12 @@ def check_row(row: Row) -> Iterator[Found]:
         yield from check(row)
 
 
-def check_table(table: str, rows: Sequence[Any], places: Sequence[int]) -> Iterator[RowError]:
-    """Faults of rows among each other; ``places`` are their row numbers."""
+def check_table(table: str, rows: Sequence[Any], places: Sequence[int], unread: Container[str]) -> Iterator[RowError]:
+    """Faults of rows among each other; ``places`` are their row numbers, ``unread`` the SKUs of refused rows."""
     yield from _duplicates(rows, places)
     if table == "skus":
         yield from _price_list(rows, places)
-        yield from bundle_errors(rows, places)
+        yield from bundle_errors(rows, places, unread)
     if table == "rates":
         yield from _overlaps(rows, places)
 
@@ -74,8 +74,7 @@ def _sku(row: SkuRow) -> Iterator[Found]:
         yield "currency", "currency", detail
     if row.weight_g is None and not row.bundle:
         yield "weight_g", "missing", "weight_g is missing; only a bundle may leave it out."
-    flag = row.attributes.get("dangerous_goods", False)
-    if not isinstance(flag, bool):
+    if not isinstance(row.attributes.get("dangerous_goods"), bool | None):
         yield "attributes.dangerous_goods", "value", "dangerous_goods must be true or false."
 
 

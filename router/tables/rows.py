@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from router.errors import RowError, TableRejected, Unsupported
+from router.tables.nulls import without_nulls
 from router.tables.row_checks import check_row, check_table
 from router.tables.row_types import ROW_TYPES, Row
+from router.tables.unread import Unread
 
 ERRORS_MAX = 100  # reported; the count covers all
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json")
@@ -25,17 +28,8 @@ _CELL_BYTES_MAX = 1 << 20
 csv.field_size_limit(_CELL_BYTES_MAX)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """One upload, read and checked by itself; ``row_checks.check_against`` compares it with other tables."""
-
-    table: str
-    rows: list[Row]
-    places: list[int]  # where each row stood, as an editor shows it
-
-
 class Findings:
-    """Collects row errors up to a bound and counts the rest."""
+    """Row errors in order of their rows: the first ones up to a bound, and how many there are."""
 
     def __init__(self, table: str) -> None:
         self.table = table
@@ -44,47 +38,76 @@ class Findings:
 
     def add(self, error: RowError) -> None:
         self.count += 1
-        if len(self.errors) < ERRORS_MAX:
-            self.errors.append(error)
+        bisect.insort(self.errors, error, key=lambda kept: kept.row)
+        del self.errors[ERRORS_MAX:]
 
     def extend(self, errors: Iterable[RowError]) -> None:
         for error in errors:
             self.add(error)
 
+    def joined(self, errors: Iterable[RowError]) -> Findings:
+        """These and more of them; these stay as they are."""
+        both = Findings(self.table)
+        both.errors, both.count = [*self.errors], self.count
+        both.extend(errors)
+        return both
+
     def raise_if_any(self) -> None:
         if self.count:
-            self.errors.sort(key=lambda error: error.row)
             raise TableRejected(self.table, self.errors, self.count)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """One upload, read and checked by itself; ``compile.accept`` compares it with other tables and refuses it.
+
+    Not before: so one answer names the rows that are wrong by themselves and those that refer to nothing.
+    """
+
+    table: str
+    rows: list[Row]  # the readable ones; some of ``findings`` may be about them
+    places: list[int]  # where each row stood, as an editor shows it
+    findings: Findings
+
+
 def parse_rows(table: str, body: bytes, media_type: str) -> Rows:
-    """Rows of one upload; raises TableRejected with every bad row, or Unsupported."""
+    """Rows of one upload and what is wrong with them; raises Unsupported."""
     if table not in ROW_TYPES:
         raise Unsupported(f"there is no table {table!r}; the tables are {', '.join(ROW_TYPES)}")
-    findings = Findings(table)
-    parsed = Rows(table, [], [])
-    decode = msgspec.json.Decoder(ROW_TYPES[table]).decode
-    for place, line in _lines(table, body, media_type, findings):
+    parsed, unread = Rows(table, [], [], Findings(table)), Unread()
+    decode = _decoder(ROW_TYPES[table])
+    for place, line in _lines(table, body, media_type, parsed.findings, unread):
         try:
-            row = decode(line)
+            parsed.rows.append(decode(line))
+            parsed.places.append(place)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-            findings.add(explain(table, ROW_TYPES[table].__struct_fields__, place, fault))
-            continue
-        parsed.rows.append(row)
-        parsed.places.append(place)
+            parsed.findings.add(explain(table, ROW_TYPES[table].__struct_fields__, place, fault))
+            unread.add_line(line)
     for row, place in zip(parsed.rows, parsed.places, strict=True):
-        findings.extend(RowError(place, *found) for found in check_row(row))
-    findings.extend(check_table(table, parsed.rows, parsed.places))
-    findings.raise_if_any()
+        parsed.findings.extend(RowError(place, *found) for found in check_row(row))
+    parsed.findings.extend(check_table(table, parsed.rows, parsed.places, unread))
     return parsed
 
 
-def _lines(table: str, body: bytes, media_type: str, findings: Findings) -> Iterator[tuple[int, bytes]]:
+def _decoder(row_type: type[Row]) -> Callable[[bytes], Row]:
+    """Reads a line; one that is refused may have a null where it could have nothing, and is looked at again."""
+    read = msgspec.json.Decoder(row_type).decode
+
+    def decode(line: bytes) -> Row:
+        try:
+            return read(line)
+        except msgspec.ValidationError:
+            return read(without_nulls(line, row_type))
+
+    return decode
+
+
+def _lines(table: str, body: bytes, media_type: str, findings: Findings, unread: Unread) -> Iterator[tuple[int, bytes]]:
     essence = media_type.partition(";")[0].strip().lower()
     if essence in NDJSON:
         return ndjson_lines(body)
     if essence in CSV:
-        return _csv_lines(ROW_TYPES[table], body, findings)
+        return _csv_lines(ROW_TYPES[table], body, findings, unread)
     raise Unsupported(f"tables are read as {NDJSON[0]} or {CSV[0]}, not as {essence or 'an unnamed type'}")
 
 
@@ -95,7 +118,7 @@ def ndjson_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _csv_lines(row_type: type[Row], body: bytes, findings: Findings) -> Iterator[tuple[int, bytes]]:
+def _csv_lines(row_type: type[Row], body: bytes, findings: Findings, unread: Unread) -> Iterator[tuple[int, bytes]]:
     """Each record as a JSON line, so that one decoder judges both forms."""
     try:
         reader = csv.reader(io.StringIO(body.removeprefix(BOM).decode("utf-8"), newline=""), strict=True)
@@ -111,15 +134,18 @@ def _csv_lines(row_type: type[Row], body: bytes, findings: Findings) -> Iterator
             if len(cells) != len(header):
                 detail = f"The record has {len(cells)} cells, the header {len(header)}; quote cells that hold commas."
                 findings.add(RowError(place, "", "cells", detail))
+                unread.add_cells(cells)
                 continue
             try:
                 yield place, _json_line(header, cells, kinds)
             except ValueError as fault:
                 findings.add(RowError(place, str(fault), "json", f"The cell {fault} must hold JSON text; correct it."))
+                unread.add_cells(cells)
     except UnicodeDecodeError:
         findings.add(RowError(1, "", "encoding", "The file is not UTF-8; save it as UTF-8."))
     except csv.Error as fault:
         findings.add(RowError(reader.line_num, "", "csv", f"The CSV cannot be read here ({fault}); check the quotes."))
+        unread.add_rest()
 
 
 def _header_errors(row_type: type[Row], header: list[str]) -> Iterator[RowError]:
