@@ -28,6 +28,18 @@ class Asked(NamedTuple):
     replies: list[Reply]
 
 
+def whole_answer(buffer: bytes) -> tuple[int, int, int] | None:
+    """(status, where the body begins, where it ends) of the answer at the front; None while some of it is to come."""
+    head_end = buffer.find(b"\r\n\r\n")
+    if head_end < 0:
+        return None
+    length_at = buffer.find(b"Content-Length: ", 0, head_end) + 16
+    assert length_at > 15, "an answer without Content-Length has no end"
+    body_at = head_end + 4
+    end = body_at + int(buffer[length_at : buffer.find(b"\r", length_at)])
+    return (int(buffer[9:12]), body_at, end) if len(buffer) >= end else None
+
+
 class Asking(asyncio.Protocol):
     """One kept-alive connection; answers must say their Content-Length."""
 
@@ -52,16 +64,11 @@ class Asking(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
-        head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0:
+        found = whole_answer(self._buffer)
+        if found is None:
             return
-        length_at = self._buffer.find(b"Content-Length: ", 0, head_end) + 16
-        assert length_at > 15, "an answer without Content-Length has no end"
-        body_at = head_end + 4
-        end = body_at + int(self._buffer[length_at : self._buffer.find(b"\r", length_at)])
-        if len(self._buffer) < end:
-            return
-        reply, self._buffer = Reply(int(self._buffer[9:12]), self._buffer[body_at:end]), b""
+        status, body_at, end = found
+        reply, self._buffer = Reply(status, self._buffer[body_at:end]), b""
         assert self._reply is not None, "an answer that nobody asked for"
         self._reply.set_result(reply)
 

@@ -20,6 +20,7 @@ import numpy as np
 import uvloop
 
 from bench import _harness
+from bench._asking import whole_answer
 
 ANSWER_S_MAX = 30.0
 TICK_S_MIN = 0.0005  # of what is due closer together, the later is at most so late
@@ -166,18 +167,14 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
-        head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0:
+        found = whole_answer(self._buffer)
+        if found is None:
             return
-        length_at = self._buffer.find(b"Content-Length: ", 0, head_end) + 16
-        assert length_at > 15, "an answer without Content-Length cannot be timed"
-        end = head_end + 4 + int(self._buffer[length_at : self._buffer.find(b"\r", length_at)])
-        if len(self._buffer) < end:
-            return
+        status, body_at, end = found
         self._load.waited_ms.append((time.perf_counter() - self._since_s) * 1000)
-        self._load.statuses[int(self._buffer[9:12])] += 1
+        self._load.statuses[status] += 1
         if not self._load.first_body:
-            self._load.first_body = self._buffer[head_end + 4 : end]
+            self._load.first_body = self._buffer[body_at:end]
         self._buffer = b""
         self._plan.free(self)
 

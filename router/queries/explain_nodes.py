@@ -26,13 +26,14 @@ def nodes_view(step: Step, tables: Tables) -> list[Row]:
     if step.given["admission"] == Admission.REJECT:
         return []  # no node was looked at
     chosen = {parcel["node"] for parcel in step.outcome["parcels"]}
-    rows = [_node(node, node in chosen, step, tables) for node in range(len(tables.nodes.ids))]
+    goods = _goods(step, tables)
+    rows = [_node(node, node in chosen, goods, step, tables) for node in range(len(tables.nodes.ids))]
     rows.sort(key=_order)
     return rows[:NODES_SHOWN_MAX]
 
 
-def _node(node: int, is_chosen: bool, step: Step, tables: Tables) -> Row:
-    removed_by = list(_masks(node, step, tables))
+def _node(node: int, is_chosen: bool, goods: set[int], step: Step, tables: Tables) -> Row:
+    removed_by = list(_masks(node, goods, step, tables))
     return {
         "node": tables.nodes.ids.text(node),
         "chosen": is_chosen,
@@ -46,7 +47,7 @@ def _order(row: Row) -> tuple[bool, bool, int, str]:
     return not row["chosen"], bool(row["removed_by"]), 1 << 62 if cost is None else cost, row["node"]
 
 
-def _masks(node: int, step: Step, tables: Tables) -> Iterator[str]:
+def _masks(node: int, goods: set[int], step: Step, tables: Tables) -> Iterator[str]:
     nodes, zone = tables.nodes, step.given["zone"]
     if not nodes.active[node]:
         yield "inactive"
@@ -58,7 +59,7 @@ def _masks(node: int, step: Step, tables: Tables) -> Iterator[str]:
         yield "lane"
     elif tables.rates.loaded and not len(_bands(node, step, tables)):
         yield "service"
-    if any(not nodes.accepts_goods[node, goods] for goods in _goods(step, tables)):
+    if not all(nodes.accepts_goods[node, kind] for kind in goods):
         yield "goods"
 
 

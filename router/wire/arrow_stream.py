@@ -21,7 +21,7 @@ from router.config import Limits
 from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message, damaged
 from router.wire.arrow_schema import ArrowPlan, plan_columns
 from router.wire.batch import WireBatch, WireError
-from router.wire.dictionaries import plain, written_bytes, written_out
+from router.wire.dictionaries import TOO_LARGE, plain, written_out
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 from router.wire.order_columns import OrderColumns, to_wire
 from router.wire.texts import Texts
@@ -145,7 +145,7 @@ class ArrowStreamDecoder:
         self._dictionary_bytes[message.dictionary] = before + len(message.raw)
         if sum(self._dictionary_bytes.values()) > self._limits.body_bytes_max:
             raise WireError(
-                "arrow_too_large",
+                TOO_LARGE,
                 f"the dictionaries grew beyond {self._limits.body_bytes_max} bytes; replace them now and then",
             )
 
@@ -158,23 +158,26 @@ class ArrowStreamDecoder:
     def _decode(self, waiting: list[pa.RecordBatch]) -> Iterator[WireBatch]:
         """What came together is decoded together, unless it is too large only together."""
         joined = _joined(waiting)
-        bytes_max = self._limits.body_bytes_max
-        if len(joined) < len(waiting) and written_bytes(joined[0], bytes_max) > bytes_max:
-            half = len(waiting) // 2
-            yield from self._decode(waiting[:half])
-            yield from self._decode(waiting[half:])
-            return
         for batch in joined:
-            assert self._plan is not None
             for first in range(0, batch.num_rows, self._limits.batch_rows_max):
                 piece = batch.slice(first, self._limits.batch_rows_max)
+                try:
+                    columns = self._columns(piece)
+                except WireError as fault:
+                    if fault.code != TOO_LARGE or len(joined) == len(waiting):
+                        raise
+                    half = len(waiting) // 2  # they are one piece, so nothing of them was yielded
+                    yield from self._decode(waiting[:half])
+                    yield from self._decode(waiting[half:])
+                    return
                 self._rows += piece.num_rows
-                yield to_wire(self._columns(piece, self._plan), self._limits)
+                yield to_wire(columns, self._limits)
 
-    def _columns(self, piece: pa.RecordBatch, plan: ArrowPlan) -> OrderColumns:
+    def _columns(self, piece: pa.RecordBatch) -> OrderColumns:
+        assert self._plan is not None
         try:
             written = written_out(piece, self._limits.body_bytes_max)
-            return order_columns(written, plan, self._rows - piece.num_rows + 1)
+            return order_columns(written, self._plan, self._rows + 1)
         except pa.ArrowException as fault:
             why = str(fault).partition("\n")[0]
             raise WireError(

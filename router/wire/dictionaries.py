@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from router.wire.batch import WireError
 from router.wire.texts import taken
 
+TOO_LARGE = "arrow_too_large"
 _EXACT_FROM = 16  # an upper bound below this part of the limit is near enough
 
 
@@ -22,20 +23,15 @@ def written_out(batch: pa.RecordBatch, bytes_max: int) -> pa.RecordBatch:
 
     WireError when all that names its values, also the inner ones, would take more than ``bytes_max`` written out.
     """
-    size = written_bytes(batch, bytes_max)
+    size = sum(_written_bytes(column, bytes_max) for column in batch.columns)
     if size > bytes_max:
         raise WireError(
-            "arrow_too_large",
+            TOO_LARGE,
             f"the dictionaries of {batch.num_rows} rows take {size} bytes written out, at most {bytes_max} are taken; "
             "send fewer rows a batch, or shorter texts",
         )
     columns = [_strings(column) if pa.types.is_dictionary(column.type) else column for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def written_bytes(batch: pa.RecordBatch, bytes_max: int) -> int:
-    """What all that names its values takes written out, or somewhat more; exact enough to compare with the bound."""
-    return sum(_written_bytes(column, bytes_max) for column in batch.columns)
 
 
 def plain(column: pa.Array) -> pa.Array:
@@ -80,7 +76,7 @@ def _strings(column: pa.DictionaryArray) -> pa.Array:
 
 
 def _written_bytes(column: pa.Array, bytes_max: int) -> int:
-    """As :func:`written_bytes`; follows the steps of :func:`_plain`."""
+    """What a column takes written out, or somewhat more; follows the steps of :func:`_plain`."""
     kind = column.type
     if pa.types.is_run_end_encoded(kind):
         return _taken_bytes(column.values, len(column), None, bytes_max)
