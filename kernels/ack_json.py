@@ -4,7 +4,8 @@
             "promise_date","reasons":[...],"duplicate","cursor"} + "detail" and "line" where it was rejected
             + "duplicate_of" where another order is the same basket + newline
 
-Keys, colons and brackets between two values are one ``fragment`` each, copied in whole words.
+Keys, colons and brackets between two values are one fragment each, copied in whole words. They are constants of the
+form, not tables: where its number is known when the kernel is compiled, a fragment is a few stores of known words.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I32, IN_I32_2D, IN_I64_2D, IN_U8, IN_U64, OUT_I64, OUT_U8, inlined_rule, kernel, rule
+from kernels.gather_text import put_word
 from kernels.json_write import (
     CLOSE_OBJECT,
     COMMA,
@@ -23,11 +25,11 @@ from kernels.json_write import (
     put,
     put_date,
     put_int,
-    put_piece,
     put_reasons,
     put_reference,
     put_text,
 )
+from kernels.read_words import word_at
 
 Array = npt.NDArray[Any]
 Int = Any  # int64, see kernels/json_text.py
@@ -51,7 +53,6 @@ U = np.uint64
     LINE,
 ) = range(14)
 
-# The fragments, and the texts they stand for (router/wire/ack_json.py hands them over as one array).
 FRAGMENTS = (
     '{"order_id":"',
     '","status":"',
@@ -108,6 +109,18 @@ FRAGMENTS = (
 ) = range(23)
 
 
+_TEXT = np.frombuffer("".join(FRAGMENTS).encode() + bytes(8), np.uint8)  # eight readable bytes behind the last
+_STARTS = np.cumsum([0, *map(len, FRAGMENTS)])
+
+
+@inlined_rule
+def put_fragment(number: Int, out: Array, at: Int) -> Int:
+    first, last = _STARTS[number], _STARTS[number + 1]
+    for place in range(first, last, 8):
+        put_word(out, at + place - first, word_at(_TEXT, U(place)))
+    return at + last - first
+
+
 @rule
 def same_text(offsets: Array, text: Array, number: Int, others: Array, other_text: Array, other: Int) -> Int:
     first, second = np.int64(offsets[number]), np.int64(others[other])
@@ -131,20 +144,18 @@ def put_allocations(
     node_text: Array,
     table_offsets: Array,
     table_text: Array,
-    fragment_offsets: Array,
-    fragment_text: Array,
     out: Array,
     at: Int,
 ) -> Int:
     """A line's allocations; one whose SKU is not the line's own names it."""
     for place in range(allocation[0, line], allocation[0, line + 1]):
         at = at if place == allocation[0, line] else put(out, at, COMMA)
-        at = put_piece(fragment_offsets, fragment_text, AT_NODE, out, at)
+        at = put_fragment(AT_NODE, out, at)
         at = put_text(node_offsets, node_text, allocation[2, place], out, at)
         if not same_text(sku_offsets, sku_text, sku, table_offsets, table_text, allocation[1, place]):
-            at = put_piece(fragment_offsets, fragment_text, AT_SKU, out, at)
+            at = put_fragment(AT_SKU, out, at)
             at = put_text(table_offsets, table_text, allocation[1, place], out, at)
-        at = put_piece(fragment_offsets, fragment_text, AT_QTY, out, at)
+        at = put_fragment(AT_QTY, out, at)
         at = put(out, put_int(out, at, allocation[3, place]), CLOSE_OBJECT)
     return at
 
@@ -154,7 +165,7 @@ def put_allocations(
     *(IN_I64_2D, IN_U64, IN_I32, IN_U8, IN_I32, IN_U8),
     *(IN_I32, IN_I32, IN_I32, IN_U8, IN_I32, IN_U8),
     *(IN_I32, IN_I32, IN_I32_2D, IN_I32, IN_U8, IN_I32, IN_U8),
-    *(IN_I32, IN_U8, IN_I32, IN_U8, IN_I32, IN_U8),
+    *(IN_I32, IN_U8, IN_I32, IN_U8),
     *(OUT_I64, OUT_U8),
 )
 def ack_json(
@@ -181,8 +192,6 @@ def ack_json(
     reason_text: Array,
     detail_offsets: Array,
     detail_text: Array,
-    fragment_offsets: Array,
-    fragment_text: Array,
     row_end: Array,
     out: Array,
 ) -> Int:
@@ -204,61 +213,60 @@ def ack_json(
     node, table          texts of the nodes and of the SKU table; an allocation names its SKU where it is not
                          the line's own (a bundle's component)                                                 IN
     reason, detail       texts of the codes by bit, and of the sentences                                       IN
-    fragment             texts of FRAGMENTS                                                                    IN
     row_end     (n)      int64  byte behind each row's newline                                                 OUT
     out         (any)    uint8  the lines; 8 bytes of room behind the last                                     OUT
 
-    The texts of reason and fragment have 8 readable bytes behind their last. Returns the bytes written.
+    The texts of reason have 8 readable bytes behind their last. Returns the bytes written.
     Cost: about 0.25 us a row.
     """
     at: Int = 0
     for row in range(reasons.size):
-        at = put_piece(fragment_offsets, fragment_text, AT_ORDER_ID, out, at)
+        at = put_fragment(AT_ORDER_ID, out, at)
         at = put_text(id_offsets, id_text, row, out, at)
-        at = put_piece(fragment_offsets, fragment_text, AT_STATUS, out, at)
-        at = put_piece(fragment_offsets, fragment_text, AT_STATUS_NAMES + number[STATUS, row], out, at)
-        at = put_piece(fragment_offsets, fragment_text, AT_TOTAL, out, at)
+        at = put_fragment(AT_STATUS, out, at)
+        at = put_fragment(AT_STATUS_NAMES + number[STATUS, row], out, at)
+        at = put_fragment(AT_TOTAL, out, at)
         at = put_int(out, at, number[TOTAL, row])
-        at = put_piece(fragment_offsets, fragment_text, AT_CURRENCY, out, at)
+        at = put_fragment(AT_CURRENCY, out, at)
         at = put_text(currency_offsets, currency_text, row, out, at)
         for amount in range(3):
-            at = put_piece(fragment_offsets, fragment_text, AT_DISCOUNT + amount, out, at)
+            at = put_fragment(AT_DISCOUNT + amount, out, at)
             at = put_int(out, at, number[DISCOUNT + amount, row])
-        at = put_piece(fragment_offsets, fragment_text, AT_LINES, out, at)
+        at = put_fragment(AT_LINES, out, at)
         shift = wire_lines[row] - ack_lines[row]
         for line in range(ack_lines[row], ack_lines[row + 1]):
             at = at if line == ack_lines[row] else put(out, at, COMMA)
-            at = put_piece(fragment_offsets, fragment_text, AT_LINE_ID, out, at)
+            at = put_fragment(AT_LINE_ID, out, at)
             if line_id_offsets[line + shift] == line_id_offsets[line + shift + 1]:
                 at = put_int(out, at, line - ack_lines[row] + 1)
             else:
                 at = put_text(line_id_offsets, line_id_text, line + shift, out, at)
-            at = put_piece(fragment_offsets, fragment_text, AT_SKU, out, at)
+            at = put_fragment(AT_SKU, out, at)
             at = put_text(sku_offsets, sku_text, sku_code[line + shift], out, at)
-            at = put_piece(fragment_offsets, fragment_text, AT_ALLOCATIONS, out, at)
+            at = put_fragment(AT_ALLOCATIONS, out, at)
             at = put_allocations(
                 *(sku_code[line + shift], line, sku_offsets, sku_text, allocation, node_offsets, node_text),
-                *(table_offsets, table_text, fragment_offsets, fragment_text, out, at),
+                *(table_offsets, table_text, out, at),
             )
-            at = put_piece(fragment_offsets, fragment_text, AT_BACKORDERED, out, at)
+            at = put_fragment(AT_BACKORDERED, out, at)
             at = put(out, put_int(out, at, backordered[line]), CLOSE_OBJECT)
-        at = put_piece(fragment_offsets, fragment_text, AT_PARCELS, out, at)
+        at = put_fragment(AT_PARCELS, out, at)
         at = put_int(out, at, number[PARCELS, row])
-        at = put_piece(fragment_offsets, fragment_text, AT_PROMISE_DATE, out, at)
+        at = put_fragment(AT_PROMISE_DATE, out, at)
         at = put_date(out, at, number[PROMISE_DAY, row])
-        at = put_piece(fragment_offsets, fragment_text, AT_REASONS, out, at)
+        at = put_fragment(AT_REASONS, out, at)
         at = put_reasons(reasons[row], reason_offsets, reason_text, out, at)
-        at = put_piece(fragment_offsets, fragment_text, AT_CURSOR + number[DUPLICATE, row], out, at)
+        at = put_fragment(AT_CURSOR + number[DUPLICATE, row], out, at)
         at = put_reference(out, at, number[SHARD, row], number[SEQUENCE, row], number[ROW, row])
         at = put(out, at, QUOTE)
         if number[DETAIL, row] >= 0:
-            at = put_piece(fragment_offsets, fragment_text, AT_DETAIL, out, at)
+            at = put_fragment(AT_DETAIL, out, at)
             at = put(out, put_text(detail_offsets, detail_text, number[DETAIL, row], out, at), QUOTE)
-            at = put_piece(fragment_offsets, fragment_text, AT_LINE, out, at)
+            at = put_fragment(AT_LINE, out, at)
             at = put_int(out, at, number[LINE, row])
         twin = number[TWIN, row]
         if twin >= 0:
-            at = put_piece(fragment_offsets, fragment_text, AT_DUPLICATE_OF, out, at)
+            at = put_fragment(AT_DUPLICATE_OF, out, at)
             at = put(out, put_reference(out, at, twin >> 48, twin >> 16 & 0xFFFFFFFF, twin & 0xFFFF), QUOTE)
         at = put(out, put(out, at, CLOSE_OBJECT), NEWLINE)
         row_end[row] = at

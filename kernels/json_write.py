@@ -84,9 +84,16 @@ def put_text(offsets: Array, text: Array, number: Int, out: Array, at: Int) -> I
     return at
 
 
-@rule
+@inlined_rule
 def put_int(out: Array, at: Int, value: Int) -> Int:
-    """Decimal digits; int64's smallest value never occurs."""
+    """Decimal digits; most numbers of an answer have one. int64's smallest value never occurs."""
+    if U(value) < U(10):
+        return put(out, at, 0x30 + value)
+    return put_digits(out, at, value)
+
+
+@rule
+def put_digits(out: Array, at: Int, value: Int) -> Int:
     if value < 0:
         at, value = put(out, at, 0x2D), -value
     rest, digits = value // 10, 1

@@ -38,7 +38,6 @@ def _texts(values: Sequence[str]) -> Texts:
     return offsets, np.frombuffer(b"".join(raw) + bytes(8), np.uint8)
 
 
-_FRAGMENTS = _texts(kernel.FRAGMENTS)
 _REASONS = _texts([NAMES.get(bit, "") for bit in range(64)])
 
 
@@ -68,7 +67,7 @@ def encode_json(
     size = kernel.ack_json(
         *(number, reasons, *id_texts, *currency, lines.sent_offsets, lines.sku_code, *own, *line_ids),
         *(lines.offsets, lines.backordered, _allocations(lines), *node_texts, *table),
-        *(*_REASONS, *sentences, *_FRAGMENTS, row_end, out),
+        *(*_REASONS, *sentences, row_end, out),
     )
     assert size <= bound
     written: memoryview = out[:size].data
