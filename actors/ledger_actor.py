@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from actors.checkpointer import Checkpointer
 from actors.data_folder import DataFolder
@@ -19,11 +20,14 @@ from actors.heap import settle
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
 from actors.table_store import TableStore
+from router.arrays import from_message, to_message
+from router.columns import CLAIMS
 from router.config import Config
 from router.ledger import LedgerEngine
 from router.ledger_path import Answer, LedgerPath, StaleOwner
 from router.order_events import Moves
 from router.shard import UnknownTables
+from router.tables.stock_rows import MOVEMENTS
 
 Message = npt.NDArray[np.uint8]
 
@@ -48,14 +52,14 @@ class Ledger:
         settle()
 
     def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
+    ) -> pa.RecordBatch:
         """DECISION of CLAIMS, durable."""
         return or_die(lambda: self._decide(shard, sequence, epoch, tables_version, claims, now_ms), (StaleOwner,))
 
     def _decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
+    ) -> pa.RecordBatch:
         with self._turn:
             try:
                 answer = self._path.decide(shard, sequence, epoch, tables_version, claims, now_ms)
@@ -63,7 +67,7 @@ class Ledger:
                 self._path.engine.add_tables(self._tables.load(missing.version))
                 answer = self._path.decide(shard, sequence, epoch, tables_version, claims, now_ms)
         self._settle(answer)
-        return answer.message
+        return answer.batch
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         """Stock moves of an event batch, durable."""
@@ -72,19 +76,35 @@ class Ledger:
             (StaleOwner,),
         )
 
-    def stock(self, movements: Message, now_ms: int) -> Message:
-        """Stock movements (receipts, counts, damage, transfers, on-hand settings), durable."""
+    def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        """STOCK_RESULTS of MOVEMENTS (receipts, counts, damage, transfers, on-hand settings), durable."""
         return or_die(lambda: self._stock(movements, now_ms))
 
-    def _stock(self, movements: Message, now_ms: int) -> Message:
+    def _stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         answer = self._locked(lambda: self._path.stock(movements, now_ms))
         self._settle(answer)
-        return answer.message
+        return answer.batch
 
-    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """What decide would answer now; takes nothing."""
         with self._turn:
             return self._path.quote(tables_version, claims, now_ms)
+
+    # --- the same for callers in other processes -------------------------------------------------
+
+    def decide_message(
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
+    ) -> Message:
+        asked = from_message(claims, CLAIMS)
+        return to_message(self.decide(shard, sequence, epoch, tables_version, asked, now_ms))
+
+    def quote_message(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+        return to_message(self.quote(tables_version, from_message(claims, CLAIMS), now_ms))
+
+    def stock_message(self, movements: Message, now_ms: int) -> Message:
+        return to_message(self.stock(from_message(movements, MOVEMENTS), now_ms))
+
+    # --- tables, state, end ----------------------------------------------------------------------
 
     def use_tables(self, version: int) -> None:
         tables = self._tables.load(version)

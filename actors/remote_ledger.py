@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, RayError, TaskCancelledError
 
 from actors.names import LEDGER
 from actors.owners import Call, owner
+from router.arrays import from_message, to_message
+from router.columns import DECISION
 from router.errors import Misconfigured
+from router.ledger import STOCK_RESULTS
 from router.ledger_path import StaleOwner
 from router.order_events import Moves
 
-Message = npt.NDArray[np.uint8]
 ANSWER_TIMEOUT_S = 30.0
 PAUSE_S = 0.05
 
@@ -30,22 +31,21 @@ class RemoteLedger:
         self._call: Call | None = None
 
     def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
-        answer: Message = self._ask("decide", shard, sequence, epoch, tables_version, claims, now_ms)
-        return answer
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
+    ) -> pa.RecordBatch:
+        message = to_message(claims)
+        answer = self._ask("decide_message", shard, sequence, epoch, tables_version, message, now_ms)
+        return from_message(answer, DECISION)
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         self._ask("move", shard, sequence, epoch, moves, now_ms)
 
-    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
-        answer: Message = self._ask("quote", tables_version, claims, now_ms)
-        return answer
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        return from_message(self._ask("quote_message", tables_version, to_message(claims), now_ms), DECISION)
 
-    def stock(self, movements: Message, now_ms: int) -> Message:
-        """Stock movements; each is idempotent by its own id."""
-        answer: Message = self._ask("stock", movements, now_ms)
-        return answer
+    def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        """STOCK_RESULTS of MOVEMENTS; each is idempotent by its own id."""
+        return from_message(self._ask("stock_message", to_message(movements), now_ms), STOCK_RESULTS)
 
     def _ask(self, method: str, *arguments: object) -> Any:
         """Ray may report an error although the call was carried out; the ledger's idempotence covers that."""

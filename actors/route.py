@@ -12,7 +12,6 @@ import numpy.typing as npt
 from actors.data_folder import DataFolder, now_ms
 from actors.lmdb_log import LmdbLog
 from actors.table_store import TableStore
-from router.arrays import to_message
 from router.columns import STATUS_NAMES
 from router.config import Config
 from router.ids import hash_key
@@ -127,7 +126,7 @@ def _load(
             rows = accept(upload, rows, tables)
             tables = compile_tables(tables.version + 1, rows, tables, clock_ms())
         if upload.table == "stock":
-            local.ledger.stock(to_message(on_hand_movements(upload, tables, key, tables.version)), clock_ms())
+            local.ledger.stock(on_hand_movements(upload, tables, key, tables.version), clock_ms())
         local.use_tables(tables)
     return tables
 

@@ -20,10 +20,8 @@ from actors.names import engine_names
 from actors.owners import owner
 from actors.remote_ledger import RemoteLedger
 from actors.table_store import TableStore
-from router.arrays import from_message, to_message
 from router.config import Config
 from router.errors import TableRejected, Unsupported
-from router.ledger import STOCK_RESULTS
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
 
@@ -54,7 +52,7 @@ class TablesOwner:
             version = self._store.put(rows, now_ms)
             tables = self._store.load(version)
             if table == "stock":
-                self._ledger.stock(to_message(on_hand_movements(rows, tables, self._key, version)), now_ms)
+                self._ledger.stock(on_hand_movements(rows, tables, self._key, version), now_ms)
             else:
                 self._spread(version)
         except TableRejected as refused:
@@ -66,8 +64,7 @@ class TablesOwner:
     def stock(self, body: bytes, now_ms: int) -> bytes:
         """Results of stock movements sent as NDJSON: a JSON array, one object a line."""
         parsed = parse_movements(body, self._store.load(self._store.current()), self._key)
-        results = from_message(self._ledger.stock(to_message(parsed.batch), now_ms), STOCK_RESULTS)
-        return msgspec.json.encode(movement_results(parsed, results))
+        return msgspec.json.encode(movement_results(parsed, self._ledger.stock(parsed.batch, now_ms)))
 
     def _spread(self, version: int) -> None:
         for name in engine_names(self._shards):

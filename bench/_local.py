@@ -11,7 +11,6 @@ from actors.heap import keep_freed_memory, settle
 from actors.lmdb_log import LmdbLog
 from bench.tables import as_ndjson, tables_for
 from bench.workload import PLACED_FROM, Workload
-from router.arrays import to_message
 from router.config import Config, Limits
 from router.ids import hash_key
 from router.local import LocalRouter
@@ -85,5 +84,5 @@ class LocalHome:
             tables = compile_tables(self.tables.version + 1, rows, self.tables, NOW_MS)
             if name == "stock":
                 movements = on_hand_movements(upload, tables, KEY, tables.version)
-                self.router.ledger.stock(to_message(movements), NOW_MS)
+                self.router.ledger.stock(movements, NOW_MS)
             self._use(tables)

@@ -11,22 +11,15 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from router.arrays import from_message, to_message
 from router.cells import Touched
-from router.columns import CLAIMS, DECISION
+from router.columns import DECISION
 from router.ledger import MOVES, LedgerEngine
 from router.order_events import Moves
 from router.ports import Bytes, Log
 from router.records import INPUT, DamagedRecord, Kind, frame, read_batch, serialize
 from router.replay import TablesOf, replay_ledger
-from router.tables.stock_rows import MOVEMENTS
-
-Message = npt.NDArray[np.uint8]
-NOTHING = np.zeros(0, np.uint8)
 
 
 class StaleOwner(Exception):
@@ -37,7 +30,7 @@ class StaleOwner(Exception):
 class Answer:
     """What a caller gets once ``ticket`` is durable."""
 
-    message: Message
+    batch: pa.RecordBatch | None  # DECISION or STOCK_RESULTS
     ticket: int = 0  # 0: it was durable before
     sequence: int = 0
     by_batch: tuple[int, int] | None = None
@@ -60,17 +53,15 @@ class LedgerPath:
         return not self._unsettled
 
     def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
     ) -> Answer:
         """DECISION of CLAIMS; a repeated question gets the first answer."""
         known = self._known(shard, sequence, epoch, DECISION)
         if known is not None:
             return known
-        asked = from_message(claims, CLAIMS)
-        decision = self.engine.decide(shard, sequence, tables_version, asked, now_ms)
-        messages = [serialize(asked), serialize(decision)]
-        answer = to_message(decision)
-        return self._log_answer(Kind.DECISION, messages, answer, (shard, sequence), tables_version, now_ms)
+        decision = self.engine.decide(shard, sequence, tables_version, claims, now_ms)
+        messages = [serialize(claims), serialize(decision)]
+        return self._log_answer(Kind.DECISION, messages, decision, (shard, sequence), tables_version, now_ms)
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> Answer:
         """Stock moves of an event batch; a repeat changes nothing."""
@@ -79,16 +70,15 @@ class LedgerPath:
             return known
         batch = pa.RecordBatch.from_pylist([move._asdict() for move in moves], schema=MOVES)
         self.engine.move(batch)
-        return self._log_answer(Kind.MOVES, [serialize(batch)], NOTHING, (shard, sequence), 0, now_ms)
+        return self._log_answer(Kind.MOVES, [serialize(batch)], None, (shard, sequence), 0, now_ms)
 
-    def stock(self, movements: Message, now_ms: int) -> Answer:
-        """Stock movements; each is idempotent by its own id, so a repeat is answered row by row."""
-        batch = from_message(movements, MOVEMENTS)
-        results = to_message(self.engine.stock(batch))
-        return self._log_answer(Kind.STOCK, [serialize(batch)], results, None, 0, now_ms)
+    def stock(self, movements: pa.RecordBatch, now_ms: int) -> Answer:
+        """STOCK_RESULTS of MOVEMENTS; each is idempotent by its own id, so a repeat is answered row by row."""
+        results = self.engine.stock(movements)
+        return self._log_answer(Kind.STOCK, [serialize(movements)], results, None, 0, now_ms)
 
-    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
-        return to_message(self.engine.quote(tables_version, from_message(claims, CLAIMS), now_ms))
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        return self.engine.quote(tables_version, claims, now_ms)
 
     def publish(self, answer: Answer) -> None:
         """Show readers the cells of a durable record, and of every record before it: newer cells come last."""
@@ -117,13 +107,13 @@ class LedgerPath:
         record = self._log.read(at, INPUT)
         if record is None or (record.batch_number, record.batch_id) != (shard, sequence):
             raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} leads elsewhere", "the ledger's log")
-        return Answer(NOTHING if schema is None else to_message(read_batch(record, 1, schema)))
+        return Answer(None if schema is None else read_batch(record, 1, schema))
 
     def _log_answer(
         self,
         kind: Kind,
         messages: list[Bytes | pa.Buffer],
-        answer: Message,
+        answer: pa.RecordBatch | None,
         by_batch: tuple[int, int] | None,
         tables_version: int,
         now_ms: int,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from router.arena import PrivateArena
 from router.config import Config
@@ -24,7 +25,6 @@ from router.split_batch import Decided, merge_answers, split_batch
 from router.tables.compiled import Tables
 from router.wire.batch import WireBatch
 
-Message = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 
 
@@ -36,24 +36,24 @@ class DirectLedger:
         self._log = log
 
     def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
+    ) -> pa.RecordBatch:
         return self._settled(self.path.decide(shard, sequence, epoch, tables_version, claims, now_ms))
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         self._settled(self.path.move(shard, sequence, epoch, moves, now_ms))
 
-    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         return self.path.quote(tables_version, claims, now_ms)
 
-    def stock(self, movements: Message, now_ms: int) -> Message:
+    def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         return self._settled(self.path.stock(movements, now_ms))
 
-    def _settled(self, answer: Answer) -> Message:
+    def _settled(self, answer: Answer) -> pa.RecordBatch:
         if answer.ticket:
             self._log.wait(answer.ticket)
             self.path.publish(answer)
-        return answer.message
+        return answer.batch
 
 
 class LocalRouter:

@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from router.acknowledge import acknowledge, first_answers
 from router.arrays import from_message, to_message, to_stream
-from router.columns import ACK, ADMITTED, DECISION, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
+from router.columns import ACK, ADMITTED, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
 from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
 from router.ports import Bytes, Log
 from router.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
@@ -43,17 +43,17 @@ _NO_OUTCOME = pa.RecordBatch.from_pylist([], schema=OUTCOME)
 
 
 class LedgerPort(Protocol):
-    """The ledger as a shard sees it: in this process or behind an actor call, retried until answered."""
+    """The ledger as a shard sees it: in this process, or behind an actor call that is retried until answered."""
 
     def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
+    ) -> pa.RecordBatch:
         """DECISION of CLAIMS, durable; the same (shard, sequence) always gets the same answer."""
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         """Apply the stock moves of an event batch, durable; idempotent by (shard, sequence)."""
 
-    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """What decide would answer now; takes nothing."""
 
 
@@ -194,15 +194,17 @@ class ShardPath:
         if pending.ticket is None:
             return
         self.log.wait(pending.ticket)
-        answer = self._ledger.decide(
+        pending.decision = self._ask(admitted)
+
+    def _ask(self, admitted: Admitted) -> pa.RecordBatch:
+        return self._ledger.decide(
             self.engine.number,
             admitted.sequence,
             self.log.epoch,
             admitted.tables_version,
-            to_message(admitted.claims),
+            admitted.claims,
             admitted.now_ms,
         )
-        pending.decision = from_message(answer, DECISION)
 
     def finish(self, pending: Pending) -> tuple[Message, int | None]:
         """Commit in sequence order; the acknowledgement counts once the returned ticket is durable."""
@@ -245,7 +247,7 @@ class ShardPath:
         """QUOTE rows as if the orders were sent now; nothing is taken, logged or remembered."""
 
         def ask(tables_version: int, claims: pa.RecordBatch) -> pa.RecordBatch:
-            return from_message(self._ledger.quote(tables_version, to_message(claims), now_ms), DECISION)
+            return self._ledger.quote(tables_version, claims, now_ms)
 
         wire, items = from_message(orders, WIRE), from_message(skus, WIRE_SKUS).column("sku")
         admitted, outcome = self.engine.quote(wire, items, now_ms, ask)
@@ -309,21 +311,12 @@ class ShardPath:
             self._finish_events(sequence, read_batch(given, 0, EVENTS), given.now_ms)
             return
         admitted = reopened(sequence, given.tables_version, given.now_ms, read_batch(given, 0, ADMITTED))
-        pending = Pending(admitted, (given.batch_id, given.batch_number), 0, 0, None)
-        answer = self._ledger.decide(
-            self.engine.number,
-            sequence,
-            self.log.epoch,
-            given.tables_version,
-            to_message(admitted.claims),
-            given.now_ms,
-        )
-        pending.decision = from_message(answer, DECISION)
+        decision = self._ask(admitted)
         try:
-            _, ticket = self._commit(admitted, pending.decision)
+            _, ticket = self._commit(admitted, decision)
         except UnknownTables as missing:
             self.engine.add_tables(tables_of(missing.version))
-            _, ticket = self._commit(admitted, pending.decision)
+            _, ticket = self._commit(admitted, decision)
         self.log.wait(ticket)
 
 

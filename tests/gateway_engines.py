@@ -16,9 +16,8 @@ from actors.mapped import SharedArena
 from actors.names import shard_name
 from actors.table_store import TableStore
 from router.arena import PrivateArena
-from router.arrays import from_message, to_message
 from router.config import Config
-from router.ledger import STOCK_RESULTS, LedgerEngine
+from router.ledger import LedgerEngine
 from router.ledger_path import LedgerPath
 from router.local import DirectLedger
 from router.order_events import EventDesk, read_events
@@ -79,8 +78,7 @@ class EngineBackend:
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
         def work() -> bytes:
             parsed = parse_movements(rows, self._store.load(self._store.current()), self.key)
-            results = from_message(self._ledger.stock(to_message(parsed.batch), now_ms), STOCK_RESULTS)
-            return msgspec.json.encode(movement_results(parsed, results))
+            return msgspec.json.encode(movement_results(parsed, self._ledger.stock(parsed.batch, now_ms)))
 
         return await self._run(work)
 
@@ -91,7 +89,7 @@ class EngineBackend:
             self._use(version)
             if name == "stock":
                 movements = on_hand_movements(upload, self._store.load(version), self.key, version)
-                self._ledger.stock(to_message(movements), now_ms)
+                self._ledger.stock(movements, now_ms)
             return {"table": name, "version": version, "rows": len(upload.rows)}
 
         return await self._run(work)

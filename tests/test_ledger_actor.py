@@ -9,7 +9,6 @@ import pytest
 from actors.data_folder import DataFolder
 from actors.ledger_actor import Ledger
 from router.arena import PrivateArena
-from router.arrays import to_message
 from router.columns import CLAIMS
 from router.config import Config
 from router.ledger import LedgerEngine
@@ -18,7 +17,7 @@ from router.memory_log import MemoryLog
 from router.records import DamagedRecord
 from router.tables.compile import empty_tables
 
-NOTHING_ASKED = to_message(pa.RecordBatch.from_pylist([], schema=CLAIMS))
+NOTHING_ASKED = pa.RecordBatch.from_pylist([], schema=CLAIMS)
 NOW_MS = 1_796_000_000_000
 
 

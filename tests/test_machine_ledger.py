@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from router.arena import PrivateArena
-from router.arrays import from_message, to_message
-from router.columns import DECISION, Status
+from router.columns import Status
 from router.config import Policy
-from router.ledger import STOCK_RESULTS, LedgerEngine
+from router.ledger import LedgerEngine
 from router.ledger_path import LedgerPath, StaleOwner
 from router.lifecycle import Move
 from router.local import DirectLedger
@@ -67,7 +66,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(batch=st.lists(orders, min_size=1, max_size=4), shard=st.integers(0, 2))
     def decide(self, batch: list[dict[str, Any]], shard: int) -> None:
-        self.asked.append((shard, len(self.asked) + 1, to_message(claims(batch))))
+        self.asked.append((shard, len(self.asked) + 1, claims(batch)))
         decided = self._ask_again(len(self.asked) - 1)
         self.answers.append(decided)
         assert decided is not None
@@ -107,13 +106,13 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger.move(shard, sequence, EPOCH, wanted, NOW_MS)
             return None
         answer = self.ledger.decide(shard, sequence, EPOCH, TABLES.version, wanted, NOW_MS)
-        decided: list[dict[str, Any]] = from_message(answer, DECISION).to_pylist()
+        decided: list[dict[str, Any]] = answer.to_pylist()
         return decided
 
     @rule(batch=st.lists(orders, min_size=1, max_size=3))
     def quote(self, batch: list[dict[str, Any]]) -> None:
         before = self.path.engine.state_hash()
-        self.ledger.quote(TABLES.version, to_message(claims(batch)), NOW_MS)
+        self.ledger.quote(TABLES.version, claims(batch), NOW_MS)
         assert self.path.engine.state_hash() == before, "a quote takes nothing"
 
     @precondition(lambda self: self.asked)
@@ -122,7 +121,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._ask_again(0)  # the ledger has heard of the newer epoch
         shard, before = self.asked[0][0], self.path.engine.state_hash()
         with pytest.raises(StaleOwner):
-            self.ledger.decide(shard, 999, EPOCH - 1, TABLES.version, to_message(claims([order([(0, 1)])])), NOW_MS)
+            self.ledger.decide(shard, 999, EPOCH - 1, TABLES.version, claims([order([(0, 1)])]), NOW_MS)
         assert self.path.engine.state_hash() == before
 
     # --- moves and stock -------------------------------------------------------------------------
@@ -148,8 +147,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def _stock(self, number: int, kind: int, cell: Cell, qty: int) -> None:
         other = cell[0], (cell[1] + 1) % NODES
         row = movement(number, kind, *cell, qty, other[1] if kind == MovementKind.TRANSFER else -1)
-        message = to_message(pa.RecordBatch.from_pylist([row], schema=MOVEMENTS))
-        (result,) = from_message(self.ledger.stock(message, NOW_MS), STOCK_RESULTS).column("result").to_pylist()
+        moved = pa.RecordBatch.from_pylist([row], schema=MOVEMENTS)
+        (result,) = self.ledger.stock(moved, NOW_MS).column("result").to_pylist()
         assert result == self._expected(number, kind, cell, qty)
         if result != MovementResult.APPLIED:
             return

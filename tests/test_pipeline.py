@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router.arrays import to_message
 from router.columns import STATUS_NAMES
 from router.config import Config, Limits
 from router.ids import hash_key
@@ -117,7 +116,7 @@ class World:
         self.journal[:] = entries  # in the order of appending, not log by log
         self.router.recover(lambda version: TABLES)
         if not entries:
-            self.router.ledger.stock(to_message(on_hand_movements(STOCK, TABLES, KEY, TABLES.version)), NOW_MS)
+            self.router.ledger.stock(on_hand_movements(STOCK, TABLES, KEY, TABLES.version), NOW_MS)
         self.loaded = len(self.journal) if not entries else 0
 
     def after_crash(self, records: int | None = None) -> World:

@@ -19,9 +19,8 @@ from bench.simulation.network import Unanswered
 from bench.simulation.owners import LEDGER
 from bench.simulation.plan import EventSent, Movement, OrderRow
 from bench.simulation.scheduler import Process, Signal
-from router.arrays import from_message, numbers
+from router.arrays import numbers
 from router.ids import hash_strings
-from router.ledger import STOCK_RESULTS
 from router.order_events import EventRow
 from router.partition import shard_of
 from router.pipeline import OrderBatch
@@ -217,7 +216,7 @@ class Gateway:
         for row in rows:
             movement = {"movement_id": f"m-{row.movement}", "kind": row.kind, "sku": row.sku, "node": row.node}
             given.append(movement | {"qty": row.qty} | ({"to_node": row.to_node} if row.to_node else {}))
-        message, now_ms = goods.movements(given), self._now_ms
-        results = self._lanes[LEDGER].submit("stock", lambda _: (message, now_ms))
-        told: list[Any] = from_message(results, STOCK_RESULTS).column("result").to_pylist()
+        batch, now_ms = goods.movements(given), self._now_ms
+        results = self._lanes[LEDGER].submit("stock", lambda _: (batch, now_ms))
+        told: list[Any] = results.column("result").to_pylist()
         return told

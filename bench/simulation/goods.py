@@ -6,10 +6,8 @@ import functools
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 
-from router.arrays import to_message
 from router.config import Config
 from router.ids import hash_key, hash_text
 from router.tables.compile import accept, compile_tables, empty_tables
@@ -66,16 +64,16 @@ FIRST_TABLES, SECOND_TABLES = sorted(TABLES)
 
 
 @functools.cache
-def first_stock() -> npt.NDArray[np.uint8]:
+def first_stock() -> pa.RecordBatch:
     """MOVEMENTS that set the units of the beginning."""
     body = b"\n".join(msgspec.json.encode(row) for row in _rows(1)["stock"])
-    return to_message(on_hand_movements(parse_rows("stock", body, NDJSON), TABLES[FIRST_TABLES], KEY, FIRST_TABLES))
+    return on_hand_movements(parse_rows("stock", body, NDJSON), TABLES[FIRST_TABLES], KEY, FIRST_TABLES)
 
 
-def movements(rows: list[dict[str, Any]]) -> npt.NDArray[np.uint8]:
+def movements(rows: list[dict[str, Any]]) -> pa.RecordBatch:
     parsed = parse_movements(b"\n".join(msgspec.json.encode(row) for row in rows), TABLES[FIRST_TABLES], KEY)
     assert not parsed.refused, "plans move stock that exists"
-    return to_message(parsed.batch)
+    return parsed.batch
 
 
 def order_body(number: int, customer: int, lines: tuple[tuple[str, int], ...], paid: bool) -> bytes:

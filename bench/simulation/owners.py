@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from bench.simulation import goods
 from bench.simulation.log import SimulatedLog, Store
@@ -52,16 +53,16 @@ class LedgerLink:
         self._process = process
 
     def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
-        answer: Message = self._ask("decide", shard, sequence, epoch, tables_version, claims, now_ms)
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
+    ) -> pa.RecordBatch:
+        answer: pa.RecordBatch = self._ask("decide", shard, sequence, epoch, tables_version, claims, now_ms)
         return answer
 
     def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
         self._ask("move", shard, sequence, epoch, moves, now_ms)
 
-    def quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
-        answer: Message = self._ask("quote", tables_version, claims, now_ms)
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        answer: pa.RecordBatch = self._ask("quote", tables_version, claims, now_ms)
         return answer
 
     def _ask(self, method: str, *arguments: object) -> Any:
@@ -205,8 +206,8 @@ class Ledger:
         self.path.recover(start, goods.TABLES.__getitem__, chains)
 
     def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
+        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
+    ) -> pa.RecordBatch:
         self._world.step("ledger: claims arrived")
         try:
             answer = self.path.decide(shard, sequence, epoch, tables_version, claims, now_ms)
@@ -219,14 +220,14 @@ class Ledger:
         self._world.step("ledger: moves arrived")
         self._settled(self.path.move(shard, sequence, epoch, moves, now_ms))
 
-    def stock(self, movements: Message, now_ms: int) -> Message:
+    def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         self._world.step("ledger: stock arrived")
         return self._settled(self.path.stock(movements, now_ms))
 
     def use_tables(self, version: int) -> None:
         self.engine.use_tables(goods.TABLES[version])
 
-    def _settled(self, answer: Answer) -> Message:
+    def _settled(self, answer: Answer) -> pa.RecordBatch:
         if answer.ticket:
             self._world.step("ledger: decision queued")
             self._log.wait(answer.ticket)
@@ -235,7 +236,7 @@ class Ledger:
             self._checkpoint_when_due()
         self._world.watch.ledger_is_balanced(self.engine)
         self._world.step("ledger: answers")
-        return answer.message
+        return answer.batch
 
     def _checkpoint_when_due(self) -> None:
         if self.path.all_settled and self._world.checkpoint_is_due():
