@@ -18,6 +18,8 @@ Array = npt.NDArray[Any]
 Int = Any  # int64, see kernels/json_text.py
 U = np.uint64
 
+BEHIND = 16  # bytes that ``gather_text`` may read and write behind a piece
+
 
 @rule
 def put_word(out: Array, position: Int, word: np.uint64) -> None:
@@ -44,21 +46,27 @@ def copy_text(text: Array, start: Int, length: Int, out: Array, at: Int) -> None
 def gather_text(text: Array, start: Array, length: Array, base: Array, offsets: Array, out: Array) -> None:
     """Copy every piece behind the one before it; the formula is the module's.
 
-    text    (any)       uint8 UTF-8; 8 readable bytes behind the last piece                          IN
+    text    (any)       uint8 UTF-8; BEHIND readable bytes behind the last piece                     IN
     start   (F, >= n)   int32 first byte of each piece                                               IN
     length  (F, >= n)   int32 its bytes                                                              IN
     base    (F)         int64 place of each field's column in ``out``, ascending, no two overlap      IN
     offsets (F, n + 1)  int32 offsets of each field's column                                          OUT
-    out     (any)       uint8 all columns; 8 bytes of room behind the last                            OUT
+    out     (any)       uint8 all columns; BEHIND bytes of room behind the last                       OUT
 
-    Invariant: offsets ascend from 0; ``out`` between two columns is undefined. Cost: about 3 ns a short piece.
+    Invariant: offsets ascend from 0; ``out`` between two columns is undefined. Most pieces have up to 16 bytes: copying
+    so many without asking spares the processor a guess. Cost: about 5 ns a short piece.
     """
     for field in range(offsets.shape[0]):
         at: Int = 0
         offsets[field, 0] = 0
         for row in range(offsets.shape[1] - 1):
             size = np.int64(length[field, row])
-            copy_text(text, np.int64(start[field, row]), size, out, base[field] + at)
+            if size > 0:
+                first, place = np.int64(start[field, row]), base[field] + at
+                put_word(out, place, word_at(text, U(first)))
+                put_word(out, place + 8, word_at(text, U(first + 8)))
+                if size > BEHIND:
+                    copy_text(text, first + BEHIND, size - BEHIND, out, place + BEHIND)
             at += size
             offsets[field, row + 1] = at
 

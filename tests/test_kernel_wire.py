@@ -12,7 +12,7 @@ import pyarrow as pa
 from kernels import scan_orders as scan
 from kernels.ack_json import ack_json
 from kernels.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
-from kernels.gather_text import gather_text, measure_text, take_text
+from kernels.gather_text import BEHIND, gather_text, measure_text, take_text
 from kernels.split_lines import CUT, LINES, STRIDE, count_lines, split_lines
 from kernels.write_references import write_references
 from router.ids import string_parts
@@ -141,8 +141,8 @@ def test_gather_text_equals_its_twin() -> None:
         base = np.zeros(fields, np.int64)
         base[1:] = np.cumsum(length.sum(axis=1))[:-1]
         offsets = np.full((fields, rows + 1), -1, np.int32)
-        out = np.zeros(int(length.sum()) + 8, np.uint8)
-        gather_text(np.frombuffer(text + bytes(8), np.uint8), start, length, base, offsets, out)
+        out = np.zeros(int(length.sum()) + BEHIND, np.uint8)
+        gather_text(np.frombuffer(text + bytes(BEHIND), np.uint8), start, length, base, offsets, out)
         raw = out.tobytes()
         got = [[raw[base[f] + offsets[f, r] : base[f] + offsets[f, r + 1]] for r in range(rows)] for f in range(fields)]
         assert got == gather_twin.gather_text(text, pieces)

@@ -32,6 +32,8 @@ from router.wire.batch import WireBatch, WireError
 # In flight at a time that are not full: a batch costs milliseconds whatever its size, so more of them would only wait
 # for each other. With as many small batches as full ones, p99 at 20,000 orders/s was 173 ms instead of 74.
 SMALL_BATCHES_MAX = 2
+# A batch of JSON lines is filled by two inboxes; whole ones of each made a piece wait 1.5 instead of 1.1 s.
+INBOXES_A_BATCH = 2
 
 Packed = tuple[WireBatch, list[Part]]
 Read = tuple[list[Packed], WireError | None, bool]  # what was decoded, what ended it, whether there is no more
@@ -47,7 +49,7 @@ class OrderStream:
         self._form = form
         self._idle_s = limits.body_idle_timeout_ms / 1000
         self._linger_s = core.config.linger_ms / 1000
-        self._batch_bytes_max = limits.batch_bytes_max
+        self._inbox_bytes_max = limits.batch_bytes_max // INBOXES_A_BATCH
         self._decoded_bytes_max = limits.body_bytes_max
         self._window = core.config.gateway_stream_batches
         self._inbox: list[bytes] = []
@@ -123,7 +125,7 @@ class OrderStream:
 
     async def _read_body(self) -> None:
         content = self._request.content
-        content.set_read_chunk_size(self._batch_bytes_max)
+        content.set_read_chunk_size(self._inbox_bytes_max)
         while not content.at_eof():
             await self._room.wait()
             async with asyncio.timeout(self._idle_s):
@@ -140,7 +142,7 @@ class OrderStream:
             self._inbox_since = time.monotonic()
         self._inbox.append(chunk)
         self._inbox_bytes += len(chunk)
-        if self._inbox_bytes >= self._batch_bytes_max:
+        if self._inbox_bytes >= self._inbox_bytes_max:
             self._room.clear()
         self._news.set()
 
@@ -155,7 +157,7 @@ class OrderStream:
                 self._inbox, self._inbox_bytes = [], 0
                 self._room.set()
                 self._core.metrics.bytes.labels(self._form.name).inc(size)
-                self._held_back = size >= self._batch_bytes_max
+                self._held_back = size >= self._inbox_bytes_max
                 await self._take(self._form.feed(chunks, not self._held_back))
             if self._ending is None and not self._gone:
                 await self._take(self._form.finish())
@@ -172,7 +174,7 @@ class OrderStream:
     async def _wait_until_due(self) -> None:
         while not self._received_all:
             free = self._in_flight < self._window
-            if free and self._inbox_bytes >= self._batch_bytes_max:
+            if free and self._inbox_bytes >= self._inbox_bytes_max:
                 return
             wait_s: float | None = None
             if self._in_flight < min(SMALL_BATCHES_MAX, self._window) and (self._inbox or self._held_back):

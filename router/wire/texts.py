@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.gather_text import gather_text, measure_text, take_text
+from kernels.gather_text import BEHIND, gather_text, measure_text, take_text
 from router.ids import string_parts
 
 U8 = npt.NDArray[np.uint8]
@@ -49,7 +49,7 @@ def gather(text: U8, start: I32, length: I32, rows: int) -> Texts:
     assert start.shape == length.shape and rows <= start.shape[1]
     base = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes + 7 & ~7, out=base[1:])
-    out = np.empty(int(base[-1]) + 8, np.uint8)
+    out = np.empty(int(base[-1]) + BEHIND, np.uint8)
     offsets = np.empty((len(sizes), rows + 1), np.int32)
     gather_text(text, start, length, base[:-1], offsets, out)
     columns = [out[first : first + size] for first, size in zip(base.tolist(), sizes.tolist(), strict=False)]
