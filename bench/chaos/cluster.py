@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from types import TracebackType
 from typing import Any
 
 from actors.environment import prepare
 from bench._server import ServerFailed, tree_of
-from bench.chaos.router import TITLES, ChaosRouter, send_signal, title_of
+from bench.chaos.router import TITLES, ChaosRouter, title_of
 from bench.chaos.world import World, say
 
 NODES = 3
@@ -38,7 +37,18 @@ class LocalCluster:
 
     def raylets(self) -> list[int]:
         """Without the head's, which ``serve`` and its gateways are connected to."""
-        return [process.process.pid for node in self._others for process in node.all_processes.get("raylet", [])]
+        return [raylet.pid for raylet in self._raylets()]
+
+    def kill(self, number: int) -> None:
+        """kill -9 of a raylet, down to its entry in the process table: a raylet that nobody waited for is still there
+        for the workers that look whether it lives, and they would go on owning their folders.
+        """
+        (raylet,) = (raylet for raylet in self._raylets() if raylet.pid == number)
+        raylet.kill()
+        raylet.wait()
+
+    def _raylets(self) -> list[Any]:
+        return [process.process for node in self._others for process in node.all_processes.get("raylet", [])]
 
 
 class RouterOnCluster(ChaosRouter):
@@ -60,7 +70,7 @@ def lost_node(seed: int = 1) -> dict[str, Any]:
         if not lost:
             raise ServerFailed("all owners run on the head's node; there is none to lose")
         before, began_s = len(_owners(world)), time.monotonic()
-        send_signal(raylet, signal.SIGKILL)
+        cluster.kill(raylet)
         world.until(
             lambda: _are_elsewhere(world, set(lost.values()), before) and world.router.is_ready(),
             f"{', '.join(lost)} run on another node",
