@@ -77,11 +77,9 @@ class OrderShard:
 
     # --- orders ----------------------------------------------------------------------------------
 
-    def submit(
-        self, batch_id: tuple[int, int], orders: Message, skus: Message, documents: Message, now_ms: int
-    ) -> Message:
-        """ACK rows of a batch, durable."""
-        return or_die(lambda: self._submit(OrderBatch(batch_id, orders, skus, documents, now_ms)))
+    def submit(self, batch: OrderBatch) -> Message:
+        """ACK rows of a batch, durable. One argument, so that Ray packs and stores one object and not five."""
+        return or_die(lambda: self._submit(batch))
 
     def _submit(self, batch: OrderBatch) -> Message:
         with self._turn:

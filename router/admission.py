@@ -32,7 +32,7 @@ from router import pricing
 from router.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.columns import ADMITTED, CLAIMS, Admission
 from router.config import Config
-from router.ids import key64
+from router.ids import given, key64
 from router.lifecycle import PAYMENT_WORDS, PaymentState
 from router.reason_masks import FLAG_MASK, hold_mask, reject_mask
 from router.string_table import StringTable
@@ -108,7 +108,7 @@ class Admitter:
 
     def _identity(self, wire: pa.RecordBatch, hashes: tuple[U64, U64]) -> dict[str, Any]:
         customer = key64(self._key, wire.column("customer_id"))
-        customer[pc.equal(wire.column("customer_id"), "").to_numpy(zero_copy_only=False)] = 0
+        customer[~given(wire.column("customer_id"))] = 0
         keys = pc.binary_join_element_wise(wire.column("channel"), wire.column("currency"), "\x1f")
         copied = ("order_id", "channel", "seller")
         numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor")
@@ -131,8 +131,7 @@ class Admitter:
         found = self.tables.rates.services.find(column)
         if not self.tables.rates.loaded:
             return np.full(len(column), -1, np.int16), np.zeros(len(column), np.uint8)
-        asked = pc.not_equal(column, "").to_numpy(zero_copy_only=False)
-        return found.astype(np.int16), ((found < 0) & asked).astype(np.uint8)
+        return found.astype(np.int16), ((found < 0) & given(column)).astype(np.uint8)
 
     def _coupons(self, wire: pa.RecordBatch) -> tuple[tuple[npt.NDArray[np.int32], Any], npt.NDArray[np.uint8]]:
         """Coupons as promotion numbers per order, and which orders name an unknown one."""
@@ -294,7 +293,8 @@ def _address_differs(wire: pa.RecordBatch) -> npt.NDArray[np.uint8]:
     """1 where a billing country or postcode is given and is not the shipping one."""
     differs = np.zeros(wire.num_rows, bool)
     for billing, shipping in (("bill_country", "country"), ("bill_postcode", "postcode")):
-        given = pc.not_equal(wire.column(billing), "")
-        other = pc.not_equal(wire.column(billing), wire.column(shipping))
-        differs |= pc.and_(given, other).to_numpy(zero_copy_only=False)
+        stated = given(wire.column(billing))
+        if stated.any():  # most orders have no bill_to
+            other = pc.not_equal(wire.column(billing), wire.column(shipping))
+            differs |= stated & other.to_numpy(zero_copy_only=False)
     return differs.astype(np.uint8)

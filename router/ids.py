@@ -36,6 +36,12 @@ def string_parts(array: pa.StringArray) -> tuple[I32, U8]:
     return offsets, _NO_TEXT if text is None else np.frombuffer(text, np.uint8)
 
 
+def given(array: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which strings are not empty: "" stands for none in the columns of an order."""
+    offsets, _ = string_parts(array)
+    return np.not_equal(offsets[1:], offsets[:-1])
+
+
 def _offsets_of(array: pa.Array) -> I32:
     """A view of the offsets; only a buffer off its 4-byte boundary (foreign IPC) is copied."""
     if len(array) == 0:

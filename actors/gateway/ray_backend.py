@@ -17,6 +17,7 @@ from actors.names import TABLES, engine_names, shard_name
 from actors.owners import Call, owner
 from router.config import Config
 from router.errors import RowError, TableRejected, Unsupported
+from router.pipeline import OrderBatch
 
 U8 = npt.NDArray[np.uint8]
 CALL_TIMEOUT_S = 30.0
@@ -36,7 +37,8 @@ class RayBackend:
     async def submit_orders(
         self, shard: int, batch_id: BatchId, orders: U8, skus: U8, documents: U8, now_ms: int
     ) -> U8:
-        answer: U8 = await self._call(shard_name(shard), "submit", batch_id, orders, skus, documents, now_ms)
+        batch = OrderBatch(batch_id, orders, skus, documents, now_ms)
+        answer: U8 = await self._call(shard_name(shard), "submit", batch)
         return answer
 
     async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
