@@ -49,7 +49,7 @@ class OrderStream:
         self._form = form
         self._idle_s = limits.body_idle_timeout_ms / 1000
         self._linger_s = core.config.linger_ms / 1000
-        self._inbox_bytes_max = limits.batch_bytes_max // INBOXES_A_BATCH
+        self._inbox_bytes_max = max(1, limits.batch_bytes_max // INBOXES_A_BATCH)
         self._decoded_bytes_max = limits.body_bytes_max
         self._window = core.config.gateway_stream_batches
         self._inbox: list[bytes] = []
