@@ -40,11 +40,33 @@ def whole_answer(buffer: bytes) -> tuple[int, int, int] | None:
     return (int(buffer[9:12]), body_at, end) if len(buffer) >= end else None
 
 
-class Asking(asyncio.Protocol):
-    """One kept-alive connection; answers must say their Content-Length."""
+class LeanConnection(asyncio.Protocol):
+    """One kept-alive connection with one request under way; answers must say their Content-Length."""
 
     def __init__(self) -> None:
         self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        found = whole_answer(self._buffer)
+        if found is not None:
+            status, body_at, end = found
+            body, self._buffer = self._buffer[body_at:end], b""
+            self.answered(status, body)
+
+    def answered(self, status: int, body: bytes) -> None:
+        """The answer to the request under way, whole."""
+        raise NotImplementedError
+
+
+class Asking(LeanConnection):
+    """Hands every answer to who asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._reply: asyncio.Future[Reply] | None = None
 
     async def ask(self, request: bytes) -> Reply:
@@ -59,18 +81,9 @@ class Asking(asyncio.Protocol):
     def close(self) -> None:
         self._transport.close()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
-        found = whole_answer(self._buffer)
-        if found is None:
-            return
-        status, body_at, end = found
-        reply, self._buffer = Reply(status, self._buffer[body_at:end]), b""
+    def answered(self, status: int, body: bytes) -> None:
         assert self._reply is not None, "an answer that nobody asked for"
-        self._reply.set_result(reply)
+        self._reply.set_result(Reply(status, body))
 
     def connection_lost(self, fault: Exception | None) -> None:
         if self._reply is not None and not self._reply.done():

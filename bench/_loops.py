@@ -14,13 +14,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import uvloop
 
 from bench import _harness
-from bench._asking import whole_answer
+from bench._asking import LeanConnection
 
 ANSWER_S_MAX = 30.0
 TICK_S_MIN = 0.0005  # of what is due closer together, the later is at most so late
@@ -144,16 +144,13 @@ class _Open:
             self._idle.clear()
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(LeanConnection):
     def __init__(self, load: Load, plan: _Plan, done: asyncio.Future[None]) -> None:
+        super().__init__()
         self.done = done
         self._load = load
         self._plan = plan
-        self._buffer = b""
         self._since_s = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def send(self, request: bytes, since_s: float) -> None:
         """The answer's wait counts from ``since_s`` on."""
@@ -165,17 +162,10 @@ class _Connection(asyncio.Protocol):
             self.done.set_result(None)
         self._transport.close()
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
-        found = whole_answer(self._buffer)
-        if found is None:
-            return
-        status, body_at, end = found
+    def answered(self, status: int, body: bytes) -> None:
         self._load.waited_ms.append((time.perf_counter() - self._since_s) * 1000)
         self._load.statuses[status] += 1
-        if not self._load.first_body:
-            self._load.first_body = self._buffer[body_at:end]
-        self._buffer = b""
+        self._load.first_body = self._load.first_body or body
         self._plan.free(self)
 
     def connection_lost(self, fault: Exception | None) -> None:

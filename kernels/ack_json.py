@@ -115,6 +115,8 @@ _STARTS = np.cumsum([0, *map(len, FRAGMENTS)])
 
 @inlined_rule
 def put_fragment(number: Int, out: Array, at: Int) -> Int:
+    """Like ``put_piece``, but with the loop in sight of LLVM: through ``copy_text`` the known words were not stored as
+    such (0.35 instead of 0.25 us a row)."""
     first, last = _STARTS[number], _STARTS[number + 1]
     for place in range(first, last, 8):
         put_word(out, at + place - first, word_at(_TEXT, U(place)))

@@ -94,6 +94,7 @@ def put_int(out: Array, at: Int, value: Int) -> Int:
 
 @rule
 def put_digits(out: Array, at: Int, value: Int) -> Int:
+    """What ``put_int`` writes for any number: counted first, then written from the last digit on."""
     if value < 0:
         at, value = put(out, at, 0x2D), -value
     rest, digits = value // 10, 1

@@ -18,7 +18,7 @@ Int = Any  # int64, see kernels/json_text.py
 
 NEWLINE = 0x0A
 STRIDE = 4096  # bytes that are counted before it is asked whether the batch is full
-FEW = 224  # places
+FEW = 224  # places whose newlines one byte can count: below 256, and whole registers of 32
 CUT, LINES = 0, 1
 
 
@@ -41,7 +41,7 @@ def count_lines(text: Array, begin: Int, end: Int) -> Int:
     text       (any) uint8 any bytes                              IN
     begin, end       int64 first byte, byte behind the last       IN
 
-    Cost: about 0.05 ns a byte.
+    Cost: about 0.04 ns a byte.
     """
     return newlines(text, begin, end)
 
@@ -55,7 +55,7 @@ def split_lines(text: Array, begin: Int, end: Int, lines_max: Int, split: Array)
     lines_max        int64 at least 1                                                       IN
     split      (2)   int64 CUT: byte behind the last whole line, begin = none; LINES: how many   OUT
 
-    Invariant: CUT is begin or stands behind a newline. Cost: about 0.06 ns a byte.
+    Invariant: CUT is begin or stands behind a newline. Cost: about 0.04 ns a byte.
     """
     lines: Int = 0
     position = begin
