@@ -1,0 +1,263 @@
+"""Makes a small data folder with the router of this checkout and packs it, so that later versions can prove they open it.
+
+    python -m tests.folders.make NAME
+
+Whoever changes a stored format runs this once before the change lands; ``NAME.tar.xz`` beside this file is then kept
+for ever. The router runs as users run it: two shards, tables replaced under way, stock, orders of every status as JSON
+lines and as Arrow (one batch large enough to be packed), events of every type, a stop that writes checkpoints, more of
+everything, and in the end kill -9, so that the logs have a tail. ``expected.json`` in the archive has what the router
+said about every order, its timeline, the status stream and ``verify``.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from typing import Any
+
+import pyarrow as pa
+
+HERE = pathlib.Path(__file__).parent
+NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
+PACKED_ORDERS = 8_400  # over two shards: more than 4,096 each, which is packed
+READY_S_MAX = 240.0
+SHIP_TO = {"name": "Erika Muster", "line1": "Hauptstr. 1", "city": "Berlin", "postcode": "10117", "country": "DE"}
+EVENT_TYPES = (
+    ("payment_authorized", "payment_captured", "pick", "pack", "ship", "deliver", "return", "close"),
+    ("payment_failed", "cancel", "close"),
+    ("pick", "ship", "lose", "deliver", "payment_captured", "payment_refunded"),
+    ("ship", "return", "deliver"),
+    ("cancel", "cancel", "ship"),
+)
+
+Row = dict[str, Any]
+
+
+def tables(price: int) -> dict[str, list[Row]]:
+    sku = {"currency": "EUR", "weight_g": 300, "tax_class": "standard"}
+    plain = [{"sku": f"SKU-{number}", "name": f"SKU {number}", "price": price, **sku} for number in range(6)]
+    bundle = {"sku": "SET", "name": "Set", "price": 2_000, **sku}
+    parts = [{"sku": "SKU-0", "qty": 2}, {"sku": "SKU-1", "qty": 1}]
+    nodes = (("BER", "10115"), ("MUC", "80331"))
+    rate = {"carrier": "DHL", "service": "standard", "from_zone": "*", "to_zone": "DE", "min_g": 0, "max_g": None}
+    coupon = {"when": {"coupon": True}, "then": {"percent": 10}, "limit": 3, "priority": 1}
+    return {
+        "skus": [*plain, {**bundle, "bundle": parts}],
+        "nodes": [
+            {"node": node, "kind": "warehouse", "country": "DE", "postcode": code, "daily_capacity": 20_000}
+            for node, code in nodes
+        ],
+        "rates": [{**rate, "price": 490, "days": 2}],
+        "taxes": [{"country": "DE", "tax_class": "standard", "rate_bp": 1_900, "inclusive": True}],
+        "promotions": [{"code": "TEN", **coupon}],
+    }
+
+
+def order(number: int, lines: list[Row], **members: Any) -> Row:
+    return {
+        "order_id": f"o-{number}",
+        "channel": "web" if number % 3 else "app",
+        "seller": f"seller-{number % 2}",
+        "placed_at": "2026-03-01T12:00:00Z",
+        "currency": "EUR",
+        "customer": {"id": f"c-{number}", "name": "Erika Muster"},
+        "ship_to": SHIP_TO,
+        "lines": lines,
+        **members,
+    }
+
+
+def first_orders() -> list[Row]:
+    """Allocated, split, partly allocated, backordered, held, rejected; bundles, coupons, line ids, payment."""
+    line = {"sku": "SKU-0", "qty": 1}
+    many = [order(number, [{"sku": f"SKU-{number % 4}", "qty": 1 + number % 3}]) for number in range(30)]
+    two = [{"line_id": "first", "sku": "SKU-1", "qty": 2}, {"line_id": "second", "sku": "SKU-2", "qty": 1}]
+    twin = {"customer": {"id": "twin", "name": "Tom Twin"}}
+    return [
+        *many,
+        order(40, two, coupons=["TEN"], payment={"method": "card", "status": "authorized"}),
+        order(41, [{"sku": "SET", "qty": 2}], payment={"method": "card", "status": "paid"}),
+        order(42, [{"sku": "SKU-4", "qty": 12}]),  # from both nodes
+        order(43, [{"sku": "SKU-5", "qty": 9}]),  # four of them are there
+        order(44, [{"sku": "SKU-5", "qty": 2}]),  # none is left
+        order(45, [line], **twin),
+        order(46, [line], **twin),  # the same basket again: held
+        order(47, [line], **twin),
+        order(48, [{"sku": "NO-SUCH", "qty": 1}]),
+        order(49, [line], payment={"method": "card", "status": "declined"}),
+    ]
+
+
+def arrow_orders() -> bytes:
+    count = PACKED_ORDERS
+    item = [{"sku": "SKU-3", "qty": 1, "unit_price": 1_250}]
+    columns = {
+        "order_id": [f"a-{number}" for number in range(count)],
+        "channel": ["web"] * count,
+        "placed_at": pa.array([1_772_366_400_000] * count, pa.timestamp("ms", "UTC")),
+        "currency": ["EUR"] * count,
+        "customer_name": ["Erika Muster"] * count,
+        **{f"ship_to_{name}": [text] * count for name, text in SHIP_TO.items()},
+        "lines": pa.array([item] * count, pa.list_(pa.struct({"sku": pa.string(), "qty": pa.int32(), "unit_price": pa.int64()}))),
+    }  # fmt: skip
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        for batch in table.to_batches():
+            stream.write_batch(batch)
+    return sink.getvalue()
+
+
+def events(first: int, life: int) -> list[Row]:
+    """A few lives, told in mixed order."""
+    told = [
+        {"event_id": f"e-{first}-{step}-{number}", "order_id": f"o-{number}", "type": kind, "source": "fixture",
+         "at": f"2026-03-0{2 + step}T10:00:00Z"}
+        for number in range(first, first + 10)
+        for step, kind in enumerate(EVENT_TYPES[(number + life) % len(EVENT_TYPES)])
+    ]  # fmt: skip
+    review = [("o-46", "release"), ("o-47", "review_reject"), ("o-43", "ship"), ("o-44", "expire"), ("o-48", "cancel")]
+    return told + [{"event_id": f"r-{first}-{order_id}", "order_id": order_id, "type": kind} for order_id, kind in review]
+
+
+class Router:
+    """``serve`` of this checkout on a folder."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        command = [sys.executable, "-m", "actors.cli.main", "serve", "--data", str(folder), "--shards", "2"]
+        self.process = subprocess.Popen([*command, "--port", str(self.port)], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().startswith("ready "), "the router did not start"
+
+    def ask(self, method: str, path: str, body: bytes | None = None, media_type: str = NDJSON) -> bytes:
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        key = (self.folder / "admin.key").read_text().strip()
+        try:
+            client.request(method, path, body, {"Authorization": f"Bearer {key}", "Content-Type": media_type})
+            answer = client.getresponse()
+            text = answer.read()
+            assert answer.status == 200, (method, path, answer.status, text[:500])
+            return text
+        finally:
+            client.close()
+
+    def tell(self, path: str, rows: list[Row], method: str = "POST") -> list[Row]:
+        body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        return [json.loads(line) for line in self.ask(method, path, body).splitlines() if line]
+
+    def load(self, price: int) -> None:
+        for table, rows in tables(price).items():
+            self.tell(f"/v1/tables/{table}", rows, "PUT")
+
+    def stop(self) -> None:
+        """As an operator does: what is under way ends, checkpoints are kept."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(120) == 0
+
+    def kill(self) -> None:
+        """kill -9 of the router and all below it."""
+        tree = [self.process.pid]
+        for number in tree:
+            listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(number)], capture_output=True, text=True)
+            tree += [int(word) for word in listed.stdout.split()]
+        for number in tree:
+            os.kill(number, signal.SIGKILL)
+        self.process.wait()
+        time.sleep(1)
+
+
+def fill(folder: pathlib.Path) -> Row:
+    """The folder's whole life; what the router said of it."""
+    router = Router(folder)
+    try:
+        sent, acknowledged = first_life(router)
+        router.stop()
+        router = Router(folder)
+        more, answers = second_life(router)
+        return {"sent": [*sent, *more], "acknowledged": [*acknowledged, *answers], **views(router)}
+    finally:
+        router.kill()
+
+
+def first_life(router: Router) -> tuple[list[Row], list[Row]]:
+    """Orders and what they were answered, under two versions of the tables."""
+    router.load(1_250)
+    stock = [("SKU-4", "BER", 8), ("SKU-4", "MUC", 8), ("SKU-5", "BER", 4)]
+    plenty = [(f"SKU-{number}", node, 9_000) for number in range(4) for node in ("BER", "MUC")]
+    cells = [{"sku": sku, "node": node, "on_hand": units} for sku, node, units in stock + plenty]
+    router.tell("/v1/tables/stock", cells, "PUT")
+    sent = first_orders()
+    acknowledged = router.tell("/v1/orders/stream", sent)
+    router.ask("POST", "/v1/orders/stream", arrow_orders(), ARROW)
+    router.tell("/v1/events", events(0, 0))
+    router.load(1_300)  # another version of every table: SKU-0 to SKU-5 cost more
+    later = [order(number, [{"sku": "SKU-2", "qty": 1}]) for number in range(60, 70)]
+    again = [*later, sent[38]]  # the rejected one is judged anew
+    return [*sent, *again], acknowledged + router.tell("/v1/orders/stream", again)
+
+
+def second_life(router: Router) -> tuple[list[Row], list[Row]]:
+    """After a start from checkpoints: stock, events, some orders; none of it is in a checkpoint."""
+    moves = [("receipt", "SKU-5", "MUC", 3, None), ("transfer", "SKU-0", "BER", 5, "MUC"), ("damage", "SKU-1", "BER", 1, None)]
+    router.tell(
+        "/v1/stock",
+        [{"movement_id": f"m-{place}", "kind": kind, "sku": sku, "node": node, "qty": qty} | ({"to_node": to} if to else {})
+         for place, (kind, sku, node, qty, to) in enumerate(moves)],
+    )  # fmt: skip
+    router.tell("/v1/events", events(10, 1))
+    last = [order(number, [{"sku": "SKU-1", "qty": 1}, {"sku": "SKU-2", "qty": 2}]) for number in range(70, 76)]
+    acknowledged = router.tell("/v1/orders/stream", last)
+    router.tell("/v1/events", events(20, 2))
+    return last, acknowledged
+
+
+def views(router: Router) -> Row:
+    numbers = [*range(30), *range(40, 50), *range(60, 76)]
+    ids = [f"o-{number}" for number in numbers] + ["a-0", f"a-{PACKED_ORDERS - 1}"]
+    stream = router.ask("GET", "/v1/stream?wait=0").splitlines()
+    return {
+        "orders": {order_id: json.loads(router.ask("GET", f"/v1/orders/{order_id}")) for order_id in ids},
+        "timelines": {order_id: json.loads(router.ask("GET", f"/v1/orders/{order_id}/timeline")) for order_id in ids},
+        "changes": len([line for line in stream if line.strip()]),
+        "availability": json.loads(
+            router.ask("POST", "/v1/availability", json.dumps({"skus": [f"SKU-{n}" for n in range(6)]}).encode(), "application/json")
+        ),
+    }  # fmt: skip
+
+
+def verified(folder: pathlib.Path) -> Row:
+    command = [sys.executable, "-m", "actors.cli.main", "verify", "--data", str(folder), "--json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main(name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="order-router-folder-") as place:
+        folder = pathlib.Path(place) / "data"
+        said = fill(folder)
+        kept = pathlib.Path(place) / "kept"
+        shutil.copytree(folder, kept)
+        said["verify"] = verified(folder)
+        (kept / "expected.json").write_text(json.dumps(said, indent=1, sort_keys=True))
+        for lock in kept.rglob("lock*"):
+            lock.unlink()
+        with tarfile.open(HERE / f"{name}.tar.xz", "w:xz") as archive:
+            archive.add(kept, arcname=name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
