@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import pkgutil
 import subprocess
 import sys
 from collections.abc import Sequence
 
-import kernels
+from kernels._jit import modules
 
 # The modules that take longest to compile, shared out so that two cores are busy; the rest is quick.
-_SHARES = (("claim", "move", "available"), ("scan_orders", "ack_json", "price", "promote", "index"))
+_SHARES = (
+    ("claim.claim", "claim.move", "plan.available"),
+    ("text.scan_orders", "text.ack_json", "money.price", "money.promote", "rows.index"),
+)
 
 
 def compile_kernels(names: Sequence[str]) -> None:
     """Import kernel modules, all where none is named; with explicit signatures that compiles or loads them."""
-    every = [module.name for module in pkgutil.iter_modules(kernels.__path__) if not module.name.startswith("_")]
-    for name in names or every:
+    for name in names or modules():
         importlib.import_module(f"kernels.{name}")
 
 

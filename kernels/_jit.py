@@ -22,7 +22,17 @@ import numpy as np
 _HERE = pathlib.Path(__file__).parent
 
 
-_IMPORT = re.compile(r"^\s*(?:from|import) kernels\.(\w+)|^from kernels import (\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*(?:from|import) kernels((?:\.\w+)*)(?: import (\w+))?", re.MULTILINE)
+
+
+def modules() -> list[str]:
+    """Every module of kernels by its name below the package, rooms with dots: ``plan.allocate``."""
+    found = (path.relative_to(_HERE).with_suffix("").parts for path in _HERE.rglob("*.py"))
+    return sorted(".".join(parts) for parts in found if not parts[-1].startswith("_"))
+
+
+def _file(module: str) -> pathlib.Path:
+    return _HERE.joinpath(*module.split(".")).with_suffix(".py")
 
 
 @functools.cache
@@ -31,10 +41,11 @@ def _sources(module: str) -> frozenset[str]:
     found, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
-        if name not in found and (_HERE / f"{name}.py").exists():
-            found.add(name)
-            text = (_HERE / f"{name}.py").read_text(encoding="utf-8")
-            waiting += [first or second for first, second in _IMPORT.findall(text)]
+        if name in found or not _file(name).exists():
+            continue
+        found.add(name)
+        for package, member in _IMPORT.findall(_file(name).read_text(encoding="utf-8")):
+            waiting += [package[1:], f"{package}.{member}"[1:]]  # the member of a room is a module
     return frozenset(found)
 
 
@@ -46,7 +57,7 @@ def cache_folder(module: str) -> pathlib.Path:
     )
     digest = hashlib.blake2b(os.environ.get("NUMBA_BOUNDSCHECK", "0").encode(), digest_size=8)
     for name in sorted(_sources(module)):
-        digest.update(name.encode() + b"\0" + (_HERE / f"{name}.py").read_bytes())
+        digest.update(name.encode() + b"\0" + _file(name).read_bytes())
     return pathlib.Path(base) / "kernels" / f"{module}-{digest.hexdigest()}"
 
 
@@ -89,7 +100,7 @@ def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
     """Compile a loop over rows for exactly one signature, without the GIL, cached on disk."""
 
     def compile_or_load(function: _F) -> _F:
-        config.CACHE_DIR = str(cache_folder(function.__module__.rpartition(".")[2]))  # type: ignore[attr-defined]
+        config.CACHE_DIR = str(cache_folder(function.__module__.partition(".")[2]))  # type: ignore[attr-defined]
         return cast("_F", njit(result(*arguments), cache=True, **_OPTIONS)(function))
 
     return compile_or_load

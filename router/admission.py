@@ -16,10 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kernels.basket import basket
-from kernels.reasons import TOTAL_MISMATCH
-from kernels.score_risk import score_risk
-from kernels.validate import (
+from kernels.admit.basket import basket
+from kernels.admit.score_risk import score_risk
+from kernels.admit.validate import (
     FLAG_COUPON_UNKNOWN,
     FLAG_PAYMENT_FAILED,
     FLAG_SERVICE_UNKNOWN,
@@ -28,6 +27,7 @@ from kernels.validate import (
     REFUSE,
     validate,
 )
+from kernels.reasons import TOTAL_MISMATCH
 from router import pricing
 from router.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.columns import ADMITTED, CLAIMS, Admission

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels.available import available as available_kernel
+from kernels.plan.available import available as available_kernel
 from router.cells import CellsReader
 from router.ledger_tables import LedgerTables
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kernels.availability_json import availability_json
+from kernels.text.availability_json import availability_json
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]

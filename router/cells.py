@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.publish import gather, publish
+from kernels.claim.publish import gather, publish
 from router.arena import BlockBusy, SequenceLock
 from router.arrays import zeros_aligned
 from router.ledger_tables import NODE_BITS

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels import fingerprint as _fingerprint
-from kernels.hash_ids import hash_ids
+from kernels.rows import fingerprint as _fingerprint
+from kernels.rows.hash_ids import hash_ids
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from kernels import claim as claim_kernels
-from kernels import ledger_layout as layout
-from kernels import move as move_kernels
+from kernels import layout
+from kernels.claim import claim as claim_kernels
+from kernels.claim import move as move_kernels
 from router.arrays import numbers, record_batch
 from router.cells import Cells, Touched
 from router.columns import CLAIMS

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels import ledger_layout as layout
+from kernels import layout
 from router.arrays import list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.columns import DECISION, Admission
 from router.ledger_tables import LedgerTables

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import ledger_layout as layout
-from kernels.windows import SEGMENT_PLACES, fill_ever, fill_recent, grow_ever, grow_recent
+from kernels import layout
+from kernels.claim.windows import SEGMENT_PLACES, fill_ever, fill_recent, grow_ever, grow_recent
 from router.arrays import zeros_aligned
 
 Rows = npt.NDArray[Any]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import ledger_layout as layout
+from kernels import layout
 from router.config import Policy
 from router.ledger_entries import EMPTY, EverTable, Rows, WindowTable, rows_of
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from kernels import ledger_layout as layout
+from kernels import layout
 from router.config import Policy
 from router.errors import Misconfigured
 from router.tables.compiled import NodeTable, PromotionTable, RateTable, SkuTable, Tables

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import ledger_layout as layout
+from kernels import layout
 from router.ledger_batch import Claims, Decided
 from router.ledger_tables import LedgerTables
 

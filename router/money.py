@@ -27,7 +27,7 @@ _DECIMAL = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?", re.ASCII)
 def divide_rounded(numerator: int, denominator: int) -> int:
     """Quotient rounded half away from zero: the one rounding of percentages, rates and taxes.
 
-    ``kernels/price.py`` has the same rule for arrays; a test keeps them equal.
+    ``kernels/money/price.py`` has the same rule for arrays; a test keeps them equal.
     """
     assert denominator > 0
     quotient = (2 * abs(numerator) + denominator) // (2 * denominator)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.advance import advance
+from kernels.life.advance import advance
 from router.arrays import numbers, record_batch
 from router.columns import EVENT_OUTCOME, EVENTS, EventResult
 from router.ids import hash_strings

@@ -2,7 +2,7 @@
 
 One writer, the order shard; any process on the machine may read through :class:`OrderIndexReader`. Columns by row,
 appended only: hi, lo, reference (sequence << 16 | row in the batch), state, version; beside them the hash table of
-``kernels/index.py``. About 48 bytes an order. All of it lives in blocks of an arena that grow at their ends.
+``kernels/rows/index.py``. About 48 bytes an order. All of it lives in blocks of an arena that grow at their ends.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels.index import AHEAD, SEGMENT_SLOTS, SEGMENTS_MAX, find_ids, fold_rows, insert_ids, split_segment
+from kernels.rows.index import AHEAD, SEGMENT_SLOTS, SEGMENTS_MAX, find_ids, fold_rows, insert_ids, split_segment
 from router.arena import BlockBusy, SequenceLock
 from router.ports import Arena, ArenaReader
 

@@ -2,7 +2,7 @@
 
 Every column is taken apart into parts: numbers are one part, strings two (lengths, text), lists their lengths and the
 parts of their items, structs the parts of their fields. A part holds its integers as differences from the lowest in 0
-to 8 bytes each (kernels/pack.py). A reader that wants one column unpacks that column only.
+to 8 bytes each (kernels/rows/pack.py). A reader that wants one column unpacks that column only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels import pack as kernels
+from kernels.rows import pack as kernels
 from router.arrays import I32, list_parts
 
 Packed = npt.NDArray[np.uint8]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.partition import shards_of, sort_by_shard
+from kernels.rows.partition import shards_of, sort_by_shard
 from router.config import SLOTS
 from router.selection import select
 

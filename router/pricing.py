@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import prorate as _prorate
-from kernels import weigh as _weigh
-from kernels.fee import fee
-from kernels.price import WHOLE_BP, price
-from kernels.promote import promote
+from kernels.admit.fee import fee
+from kernels.money import prorate as _prorate
+from kernels.money import weigh as _weigh
+from kernels.money.price import WHOLE_BP, price
+from kernels.money.promote import promote
 from router.tables.compiled import PromotionKind, PromotionTable, Tables
 
 I16 = npt.NDArray[np.int16]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.copy_runs import copy_offsets, copy_runs_8, copy_runs_16, copy_runs_32, copy_runs_64
+from kernels.rows.copy_runs import copy_offsets, copy_runs_8, copy_runs_16, copy_runs_32, copy_runs_64
 from router.arrays import I64
 
 _SMALL_ROWS = 1_024  # so few are moved fastest by one call of Arrow's

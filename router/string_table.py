@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.lookup import fill_slots, find_strings
+from kernels.rows.lookup import fill_slots, find_strings
 from router.ids import string_parts
 
 _SLOTS_MIN = 8

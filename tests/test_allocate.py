@@ -24,8 +24,8 @@ from tests.ledger_cases import (
     sku,
     world,
 )
-from tests.reference import allocate as twin
-from tests.reference.freight import parcel
+from tests.reference.plan import allocate as twin
+from tests.reference.plan.freight import parcel
 
 
 def decide(given, stock, *orders, **policy):

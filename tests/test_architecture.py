@@ -69,9 +69,11 @@ def _kernels_of(path: pathlib.Path) -> list[str]:
 def test_every_kernel_has_a_plain_twin() -> None:
     missing = []
     for path in _sources("kernels"):
-        twin = ROOT / "tests" / "reference" / path.name
+        twin = ROOT / "tests" / "reference" / path.relative_to(ROOT / "kernels")
         text = twin.read_text(encoding="utf-8") if twin.exists() else ""
-        missing += [f"{path.stem}.{name}" for name in _kernels_of(path) if f"def {name}(" not in text]
+        missing += [
+            f"{path.parent.name}.{path.stem}.{name}" for name in _kernels_of(path) if f"def {name}(" not in text
+        ]
     assert not missing, f"no twin under tests/reference for {missing}"
 
 

@@ -13,7 +13,7 @@ from router.cells import CellsReader
 from router.config import Policy
 from router.ledger import LedgerEngine
 from tests.ledger_cases import build_tables, claims, order, random_stock, random_world, receipts
-from tests.reference import available as twin
+from tests.reference.plan import available as twin
 
 
 def _published(given, stock, **policy):

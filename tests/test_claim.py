@@ -22,7 +22,7 @@ from tests.ledger_cases import (
     sku,
     world,
 )
-from tests.reference import claim as twin
+from tests.reference.claim import claim as twin
 
 SIGNED = 1 << 64
 

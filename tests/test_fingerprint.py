@@ -10,7 +10,7 @@ import pytest
 
 from router import ids
 from router.arrays import list_parts
-from tests.reference import fingerprint as twin
+from tests.reference.rows import fingerprint as twin
 from tests.text_columns import random_text
 
 

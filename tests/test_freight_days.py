@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from kernels import freight
+from kernels.plan import freight
 from router.ledger_tables import calendar_rows
-from tests.reference import freight as twin
+from tests.reference.plan import freight as twin
 
 
 def _calendar(draw: random.Random) -> tuple[dict, dict, np.ndarray]:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kernels.hash_ids import hash_ids
+from kernels.rows.hash_ids import hash_ids
 from router.ids import hash_key, hash_strings, hash_text, key64, string_parts
-from tests.reference import hash_ids as twin
+from tests.reference.rows import hash_ids as twin
 from tests.text_columns import random_texts, sliced
 
 # The published results for key 00 01 .. 0f and messages 00 01 02 .. of length 0, 1, 2, ...

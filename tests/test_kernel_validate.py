@@ -7,12 +7,12 @@ import random
 import numpy as np
 
 from kernels import reasons as r
-from kernels.basket import basket
-from kernels.score_risk import score_risk
-from kernels.validate import validate
-from tests.reference import basket as basket_twin
-from tests.reference import score_risk as risk_twin
-from tests.reference import validate as twin
+from kernels.admit.basket import basket
+from kernels.admit.score_risk import score_risk
+from kernels.admit.validate import validate
+from tests.reference.admit import basket as basket_twin
+from tests.reference.admit import score_risk as risk_twin
+from tests.reference.admit import validate as twin
 
 CASES = 2_000
 SKUS, CURRENCIES = 6, 2

@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kernels import scan_orders as scan
-from kernels.ack_json import ack_json
-from kernels.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
-from kernels.gather_text import BEHIND, gather_text, measure_text, take_text
-from kernels.split_lines import CUT, LINES, STRIDE, count_lines, split_lines
-from kernels.write_references import write_references
+from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
+from kernels.rows.gather_text import BEHIND, gather_text, measure_text, take_text
+from kernels.text import scan_orders as scan
+from kernels.text.ack_json import ack_json
+from kernels.text.split_lines import CUT, LINES, STRIDE, count_lines, split_lines
+from kernels.text.write_references import write_references
 from router.ids import string_parts
 from router.wire.ack_json import _texts
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
 from router.wire.scan_json import PADDING, Scan, ScanRoom, scan_block
 from router.wire.texts import taken
-from tests.reference import ack_json as ack_twin
-from tests.reference import fingerprint_fields as fingerprint_twin
-from tests.reference import gather_text as gather_twin
-from tests.reference import scan_orders as scan_twin
-from tests.reference import split_lines as split_twin
-from tests.reference import write_references as references_twin
+from tests.reference.rows import fingerprint_fields as fingerprint_twin
+from tests.reference.rows import gather_text as gather_twin
+from tests.reference.text import ack_json as ack_twin
+from tests.reference.text import scan_orders as scan_twin
+from tests.reference.text import split_lines as split_twin
+from tests.reference.text import write_references as references_twin
 from tests.wire_cases import any_order, mutated, plain_order, spelled
 
 CASES = 2_000

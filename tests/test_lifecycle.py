@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from kernels.advance import advance
+from kernels.life.advance import advance
 from router.lifecycle import (
     EVENT_TYPES,
     FULFILMENT,
@@ -29,7 +29,7 @@ from router.lifecycle import (
     transition_matrix,
     unpack_state,
 )
-from tests.reference import advance as twin
+from tests.reference.life import advance as twin
 
 S = OrderState
 

@@ -6,14 +6,22 @@ import random
 
 import numpy as np
 
-from kernels import ledger_layout as layout
-from kernels import move as kernels
-from kernels.publish import gather, publish
-from kernels.windows import SEGMENT_PLACES, fill_ever, fill_recent, find_ever, find_recent, grow_ever, grow_recent
+from kernels import layout
+from kernels.claim import move as kernels
+from kernels.claim.publish import gather, publish
+from kernels.claim.windows import (
+    SEGMENT_PLACES,
+    fill_ever,
+    fill_recent,
+    find_ever,
+    find_recent,
+    grow_ever,
+    grow_recent,
+)
 from router.ledger_entries import EverTable
-from tests.reference import move as twin
-from tests.reference import publish as publish_twin
-from tests.reference import windows as windows_twin
+from tests.reference.claim.claim import move as twin
+from tests.reference.claim.claim import publish as publish_twin
+from tests.reference.claim.claim import windows as windows_twin
 
 SKUS, NODES = 3, 3
 ACCOUNTS = ("available", "held", "allocated", "shipped", "received")

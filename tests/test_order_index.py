@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-from kernels.index import AHEAD, SEGMENT_SLOTS, find_ids, fold_rows, insert_ids, split_segment
+from kernels.rows.index import AHEAD, SEGMENT_SLOTS, find_ids, fold_rows, insert_ids, split_segment
 from router.arena import BlockBusy, PrivateArena
 from router.order_index import NO_REFERENCE, OrderIndex, OrderIndexReader
-from tests.reference import index as twin
+from tests.reference.rows import index as twin
 
 U64_MAX = 2**64 - 1
 

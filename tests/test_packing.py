@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kernels import pack as kernels
+from kernels.rows import pack as kernels
 from router.arrow_rows import ArrowRows
 from router.columns import ADMITTED, CLAIMS, DECISION, OUTCOME
 from router.packing import PackedBatch, can_pack, is_packed, pack
 from router.records import PACKED_ROWS_MIN, Kind, frame, parse, read_batch, rows_of, seal, serialize
-from tests.reference import pack as twin
+from tests.reference.rows import pack as twin
 from tests.test_arrow_rows import random_batch
 
 LOGGED = [ADMITTED, OUTCOME, CLAIMS, DECISION]

@@ -10,7 +10,7 @@ import pytest
 
 from router.columns import WIRE
 from router.partition import shard_of, split, take_wire
-from tests.reference import partition as twin
+from tests.reference.rows import partition as twin
 
 
 def test_shards_and_order_equal_the_twin_on_random_batches():

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pyarrow as pa
 
-from kernels.place_cache import look_up_places, remember_place
+from kernels.admit.place_cache import look_up_places, remember_place
 from router.ids import string_parts
-from tests.reference import place_cache as plain
+from tests.reference.admit import place_cache as plain
 
 
 def random_text(draw: random.Random) -> str:

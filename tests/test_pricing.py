@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kernels.price import divide_rounded
+from kernels.money.price import divide_rounded
 from router import money, pricing
 from tests.pricing_cases import (
     CLASSES,
@@ -22,9 +22,9 @@ from tests.pricing_cases import (
     random_promotion,
     tables,
 )
-from tests.reference import fee as fee_twin
-from tests.reference import price as price_twin
-from tests.reference import weigh as weigh_twin
+from tests.reference.admit import fee as fee_twin
+from tests.reference.money import price as price_twin
+from tests.reference.money import weigh as weigh_twin
 
 SKUS = 6
 _DOCS = pathlib.Path(__file__).parent.parent / "docs" / "pricing.md"

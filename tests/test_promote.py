@@ -10,7 +10,7 @@ import pytest
 
 from router import pricing
 from tests.pricing_cases import line, order_lines, promotion, ragged, random_lines, random_promotion, tables
-from tests.reference import promote as twin
+from tests.reference.money import promote as twin
 
 SKUS = 6
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.prorate import SPREAD_MAX, prorate, share, units_part
+from kernels.money.prorate import SPREAD_MAX, prorate, share, units_part
 from router import pricing
-from tests.reference import prorate as twin
+from tests.reference.money import prorate as twin
 
 
 def _spread(groups: list[tuple[int, list[int]]]) -> list[list[int]]:

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kernels import copy_runs as kernels
+from kernels.rows import copy_runs as kernels
 from router import selection
 from router.columns import ACK, ADMITTED, WIRE
 from router.selection import select
-from tests.reference import copy_runs as twin
+from tests.reference.rows import copy_runs as twin
 from tests.test_arrow_rows import random_batch
 
 WIDTHS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kernels.lookup import fill_slots, find_strings
+from kernels.rows.lookup import fill_slots, find_strings
 from router.ids import string_parts
 from router.string_table import StringTable
-from tests.reference import fingerprint as mixing
-from tests.reference import lookup as twin
+from tests.reference.rows import fingerprint as mixing
+from tests.reference.rows import lookup as twin
 from tests.text_columns import random_text, random_texts, sliced
 
 

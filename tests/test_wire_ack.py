@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from kernels import reasons as code
-from kernels.ack_json import AT_STATUS_NAMES, FRAGMENTS
+from kernels.text.ack_json import AT_STATUS_NAMES, FRAGMENTS
 from router.columns import ACK, STATUS_NAMES, Status
 from router.config import Limits
 from router.string_table import StringTable

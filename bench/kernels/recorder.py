@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import pathlib
-import pkgutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-import kernels
 from actors.route import route
 from bench.tables import write_tables
 from bench.workload import Workload
+from kernels._jit import modules
 from router.config import Config
 from router.wire.batch import WireBatch
 from router.wire.ndjson import LineSplitter, decode_block
@@ -45,7 +44,7 @@ class Call:
 def public_kernels() -> dict[str, Callable[..., Any]]:
     """Every compiled kernel, by ``file.name``. Row rules have no signature of their own and are left out."""
     found = {}
-    for module_name in sorted(module.name for module in pkgutil.iter_modules(kernels.__path__)):
+    for module_name in modules():
         module = importlib.import_module(f"kernels.{module_name}")
         for name, value in vars(module).items():
             # a kernel has an explicit signature and compiles no other; a row rule compiles what its caller needs

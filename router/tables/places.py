@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from kernels.place_cache import look_up_places, remember_place
+from kernels.admit.place_cache import look_up_places, remember_place
 from router.arrays import I64
 from router.ids import string_parts
 from router.string_table import StringTable

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kernels.write_references import write_references
+from kernels.text.write_references import write_references
 from router.arrays import numbers, ragged, record_batch, structs
 from router.columns import STATUS_NAMES
 from router.ids import string_parts

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels import ack_json as kernel
 from kernels.reasons import NAMES
+from kernels.text import ack_json as kernel
 from router.arrays import numbers
 from router.ids import string_parts
 from router.reasons import codes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels import scan_orders as scan
-from kernels.read_key import KEY_SLOTS, LEVEL_MIX, NO_SLOT
+from kernels.text import scan_orders as scan
+from kernels.text.read_key import KEY_SLOTS, LEVEL_MIX, NO_SLOT
 
 ADDRESS = ("name", "line1", "line2", "city", "region", "postcode", "country")
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kernels.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
-from kernels.scan_orders import ABSENT
+from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
+from kernels.text.scan_orders import ABSENT
 from router.ids import fingerprint_ragged_ints, fingerprint_ragged_strings
 from router.wire.texts import Texts
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels import scan_orders as scan
 from kernels.reasons import FIELD_TOO_LONG
-from kernels.split_lines import CUT, LINES, count_lines, split_lines
+from kernels.text import scan_orders as scan
+from kernels.text.split_lines import CUT, LINES, count_lines, split_lines
 from router.config import Limits
 from router.wire.batch import Refusal, WireBatch
 from router.wire.order_columns import OrderColumns, to_wire

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import FIELD_MISSING, FIELD_TOO_LONG, MALFORMED
-from kernels.scan_orders import ABSENT
+from kernels.text.scan_orders import ABSENT
 from router.arrays import ragged, record_batch, structs
 from router.columns import REQUIRED_FIELDS, WIRE
 from router.config import Limits

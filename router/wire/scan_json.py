@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels import scan_orders as scan
-from kernels.scan_orders import scan_orders
+from kernels.text import scan_orders as scan
+from kernels.text.scan_orders import scan_orders
 from router.wire.fields import KEYS, NUMBER_FIELDS, TEXT_FIELDS
 
 U8 = npt.NDArray[np.uint8]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.gather_text import BEHIND, gather_text, measure_text, take_text
+from kernels.rows.gather_text import BEHIND, gather_text, measure_text, take_text
 from router.ids import string_parts
 
 U8 = npt.NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Makes a small data folder with the router of this checkout and packs it, so that later versions can prove they open it.
+"""Makes a small data folder with the router of this checkout and packs it: later versions prove that they open it.
 
     python -m tests.folders.make NAME
 
@@ -29,7 +29,8 @@ from typing import Any
 import pyarrow as pa
 
 HERE = pathlib.Path(__file__).parent
-NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
+NDJSON, ARROW, JSON = "application/x-ndjson", "application/vnd.apache.arrow.stream", "application/json"
+LINES = pa.list_(pa.struct({"sku": pa.string(), "qty": pa.int32(), "unit_price": pa.int64()}))
 PACKED_ORDERS = 8_400  # over two shards: more than 4,096 each, which is packed
 READY_S_MAX = 240.0
 SHIP_TO = {"name": "Erika Muster", "line1": "Hauptstr. 1", "city": "Berlin", "postcode": "10117", "country": "DE"}
@@ -109,7 +110,7 @@ def arrow_orders() -> bytes:
         "currency": ["EUR"] * count,
         "customer_name": ["Erika Muster"] * count,
         **{f"ship_to_{name}": [text] * count for name, text in SHIP_TO.items()},
-        "lines": pa.array([item] * count, pa.list_(pa.struct({"sku": pa.string(), "qty": pa.int32(), "unit_price": pa.int64()}))),
+        "lines": pa.array([item] * count, LINES),
     }  # fmt: skip
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     sink = io.BytesIO()
@@ -128,7 +129,9 @@ def events(first: int, life: int) -> list[Row]:
         for step, kind in enumerate(EVENT_TYPES[(number + life) % len(EVENT_TYPES)])
     ]  # fmt: skip
     review = [("o-46", "release"), ("o-47", "review_reject"), ("o-43", "ship"), ("o-44", "expire"), ("o-48", "cancel")]
-    return told + [{"event_id": f"r-{first}-{order_id}", "order_id": order_id, "type": kind} for order_id, kind in review]
+    return told + [
+        {"event_id": f"r-{first}-{order_id}", "order_id": order_id, "type": kind} for order_id, kind in review
+    ]
 
 
 class Router:
@@ -213,12 +216,12 @@ def first_life(router: Router) -> tuple[list[Row], list[Row]]:
 
 def second_life(router: Router) -> tuple[list[Row], list[Row]]:
     """After a start from checkpoints: stock, events, some orders; none of it is in a checkpoint."""
-    moves = [("receipt", "SKU-5", "MUC", 3, None), ("transfer", "SKU-0", "BER", 5, "MUC"), ("damage", "SKU-1", "BER", 1, None)]
-    router.tell(
-        "/v1/stock",
-        [{"movement_id": f"m-{place}", "kind": kind, "sku": sku, "node": node, "qty": qty} | ({"to_node": to} if to else {})
-         for place, (kind, sku, node, qty, to) in enumerate(moves)],
-    )  # fmt: skip
+    moves = [
+        {"movement_id": "m-0", "kind": "receipt", "sku": "SKU-5", "node": "MUC", "qty": 3},
+        {"movement_id": "m-1", "kind": "transfer", "sku": "SKU-0", "node": "BER", "qty": 5, "to_node": "MUC"},
+        {"movement_id": "m-2", "kind": "damage", "sku": "SKU-1", "node": "BER", "qty": 1},
+    ]
+    router.tell("/v1/stock", moves)
     router.tell("/v1/events", events(10, 1))
     last = [order(number, [{"sku": "SKU-1", "qty": 1}, {"sku": "SKU-2", "qty": 2}]) for number in range(70, 76)]
     acknowledged = router.tell("/v1/orders/stream", last)
@@ -230,14 +233,13 @@ def views(router: Router) -> Row:
     numbers = [*range(30), *range(40, 50), *range(60, 76)]
     ids = [f"o-{number}" for number in numbers] + ["a-0", f"a-{PACKED_ORDERS - 1}"]
     stream = router.ask("GET", "/v1/stream?wait=0").splitlines()
+    asked = {"skus": [f"SKU-{number}" for number in range(6)]}
     return {
         "orders": {order_id: json.loads(router.ask("GET", f"/v1/orders/{order_id}")) for order_id in ids},
         "timelines": {order_id: json.loads(router.ask("GET", f"/v1/orders/{order_id}/timeline")) for order_id in ids},
         "changes": len([line for line in stream if line.strip()]),
-        "availability": json.loads(
-            router.ask("POST", "/v1/availability", json.dumps({"skus": [f"SKU-{n}" for n in range(6)]}).encode(), "application/json")
-        ),
-    }  # fmt: skip
+        "availability": json.loads(router.ask("POST", "/v1/availability", json.dumps(asked).encode(), JSON)),
+    }
 
 
 def verified(folder: pathlib.Path) -> Row:

@@ -1,0 +1,281 @@
+"""Price: what every line and every order costs the customer after promotions and with tax.
+
+    gross    = qty * unit price;  remaining = gross
+    per promotion granted, in precedence order:
+        weight    = what it looks at of every matching line (kinds below)
+        amount    = what it gives on their sum; spread over the weights by largest remainder
+        remaining = remaining - part
+    net      = remaining;  discount = gross - net
+    tax      = exclusive: net * rate;  inclusive: net - net / (1 + rate);  total = net + exclusive tax
+    order    : total = sum of line totals + shipping;  shipping = fee - waived + its exclusive tax
+
+    kind         weight                                  amount
+    PERCENT      remaining                               sum * value bp
+    FIXED        remaining                               value, at most the sum
+    FIXED_PRICE  remaining above value * qty             the sum
+    BUY_X_GET_Y  remaining of the cheapest units         sum * value bp
+    FREE_SHIPPING waives what is left of the fee
+
+Every promotion rounds once (half up), so that parts always sum to what was given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from kernels._jit import I64, IN_I16, IN_I32, IN_I32_2D, IN_I64, IN_U8_2D, OUT_I64, VOID, inlined_rule, kernel, rule
+from kernels.money.prorate import spread, units_part
+from kernels.money.weigh import VALUE_MAX, order_value
+
+Array = npt.NDArray[Any]
+
+# The numbers of PromotionKind.
+PERCENT, FIXED, FIXED_PRICE, FREE_SHIPPING, BUY_X_GET_Y = range(5)
+
+WHOLE_BP = 10_000
+
+
+@inlined_rule
+def _set_gross(
+    first: int, last: int, sku: Array, qty: Array, unit_price_minor: Array, line_gross: Array, line_total: Array
+) -> bool:
+    """Set the lines' gross amounts; False, and 0 on every line, where the order has no value."""
+    priced = order_value(first, last, sku, qty, unit_price_minor) >= 0
+    for line in range(first, last):
+        line_gross[line] = qty[line] * unit_price_minor[line] if priced else 0
+        line_total[line] = line_gross[line]
+    return priced
+
+
+@inlined_rule
+def _tax_lines(
+    area: int, first: int, last: int, sku: Array, tax_class: Array, rate_bp: Array, inclusive: Array,
+    line_gross: Array, line_discount: Array, line_tax: Array, line_total: Array,
+) -> tuple[int, int]:  # fmt: skip
+    """Turn what remains of each line into discount, tax and total; returns the sums of total and tax."""
+    total, taxed = 0, 0
+    for line in range(first, last):
+        net = line_total[line]
+        line_discount[line] = line_gross[line] - net
+        line_tax[line] = 0
+        if net > 0:
+            column = tax_class[sku[line]]
+            line_tax[line], line_total[line] = taxed_amount(net, rate_bp[area, column], inclusive[area, column])
+        total += line_total[line]
+        taxed += line_tax[line]
+    return total, taxed
+
+
+@rule
+def divide_rounded(numerator: int, denominator: int) -> int:
+    """Nearest whole number, halves away from zero; the denominator is positive."""
+    magnitude = abs(numerator)
+    quotient, rest = magnitude // denominator, magnitude % denominator
+    if rest >= denominator - rest:
+        quotient += 1
+    return quotient if numerator >= 0 else -quotient
+
+
+@rule
+def taxed_amount(net: int, rate_bp: int, inclusive: int) -> tuple[int, int]:
+    """Tax on a net amount, and what the customer pays with it."""
+    if inclusive:
+        return net - divide_rounded(net * WHOLE_BP, WHOLE_BP + rate_bp), net
+    tax = divide_rounded(net * rate_bp, WHOLE_BP)
+    return tax, net + tax
+
+
+@inlined_rule
+def _weigh_lines(
+    promotion: int,
+    first: int,
+    last: int,
+    sku: Array,
+    qty: Array,
+    unit_price_minor: Array,
+    kind: Array,
+    value: Array,
+    buy_qty: Array,
+    get_qty: Array,
+    sku_set: Array,
+    remaining: Array,
+    weight: Array,
+) -> None:
+    """Set each line's weight: the part of its remaining amount that the promotion looks at, 0 where none."""
+    for line in range(first, last):
+        weight[line - first] = remaining[line] if sku_set[promotion, sku[line]] else 0
+    if kind[promotion] == FIXED_PRICE:
+        for line in range(first, last):
+            kept = min(value[promotion], unit_price_minor[line]) * qty[line]
+            weight[line - first] = max(weight[line - first] - kept, 0)
+    elif kind[promotion] == BUY_X_GET_Y:
+        for line in range(first, last):
+            weight[line - first] = qty[line] if sku_set[promotion, sku[line]] else 0
+        _keep_cheapest_units(
+            buy_qty[promotion], get_qty[promotion], first, last, qty, unit_price_minor, remaining, weight
+        )
+
+
+@rule
+def _keep_cheapest_units(
+    buy_qty: int,
+    get_qty: int,
+    first: int,
+    last: int,
+    qty: Array,
+    unit_price_minor: Array,
+    remaining: Array,
+    weight: Array,
+) -> None:
+    """Turn ``weight`` from matching units into what remains of those that are given.
+
+    Of every buy_qty + get_qty matching units of the order, get_qty are given: the ones of the lowest unit price,
+    the earlier line first where prices are equal. Of one line the units that carry least of its remaining amount.
+    """
+    units = 0
+    for line in range(first, last):
+        units += weight[line - first]
+    left = units // (buy_qty + get_qty) * get_qty
+    bar = _price_bar(left, first, last, unit_price_minor, weight)
+    at_bar = left
+    for line in range(first, last):
+        if unit_price_minor[line] < bar:
+            at_bar -= weight[line - first]
+    for line in range(first, last):
+        taken = weight[line - first]
+        if unit_price_minor[line] > bar:
+            taken = 0
+        elif unit_price_minor[line] == bar:
+            taken = min(taken, at_bar)
+            at_bar -= taken
+        weight[line - first] = units_part(remaining[line], qty[line], qty[line] - taken, taken) if taken > 0 else 0
+
+
+@rule
+def _price_bar(left: int, first: int, last: int, unit_price_minor: Array, weight: Array) -> int:
+    """The lowest unit price at or below which at least ``left`` matching units lie; -1 where none is wanted.
+
+    Halving the range of prices needs no sorting and no memory: at most 50 short passes.
+    """
+    if left == 0:
+        return -1
+    low, high = VALUE_MAX, 0
+    for line in range(first, last):
+        if weight[line - first] > 0:
+            low, high = min(low, unit_price_minor[line]), max(high, unit_price_minor[line])
+    while low < high:
+        middle = (low + high) // 2
+        units = 0
+        for line in range(first, last):
+            if unit_price_minor[line] <= middle:
+                units += weight[line - first]
+        if units >= left:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@inlined_rule
+def _take_off(
+    kind: int, value: int, first: int, last: int, remaining: Array, weight: Array, part: Array, remainder: Array
+) -> int:
+    """Take the promotion's amount off the remaining amounts, in proportion to the weights; returns the amount."""
+    lines = last - first
+    base = 0
+    for row in range(lines):
+        base += weight[row]
+    if kind == FIXED:
+        amount = min(value, base)
+    elif kind == FIXED_PRICE:
+        amount = base
+    else:
+        amount = divide_rounded(base * value, WHOLE_BP)
+    spread(amount, weight, 0, lines, part, remainder)
+    for row in range(lines):
+        remaining[first + row] -= part[row]
+    return amount
+
+
+@kernel(
+    VOID,
+    IN_I64, IN_I32, IN_I32, IN_I64, IN_I32, IN_I64, IN_I32, IN_I16,
+    IN_I32, IN_I64, IN_I32, IN_I32, IN_U8_2D,
+    IN_I32, IN_I32_2D, IN_U8_2D, I64,
+    OUT_I64, OUT_I64, OUT_I64, OUT_I64, OUT_I64,
+    OUT_I64, OUT_I64, OUT_I64, OUT_I64,
+    OUT_I64, OUT_I64, OUT_I64,
+)  # fmt: skip
+def price(
+    line_offset: Array, sku: Array, qty: Array, unit_price_minor: Array,
+    tax_area: Array, fee_minor: Array, granted_offset: Array, granted: Array,
+    kind: Array, value: Array, buy_qty: Array, get_qty: Array, sku_set: Array,
+    tax_class: Array, rate_bp: Array, inclusive: Array, shipping_class: int,
+    line_gross: Array, line_discount: Array, line_tax: Array, line_total: Array, promotion_part: Array,
+    order_total: Array, order_discount: Array, order_tax: Array, order_shipping: Array,
+    weight: Array, part: Array, remainder: Array,
+) -> None:  # fmt: skip
+    """Price every order; one that has no value (``weigh``) was refused and gets 0 everywhere.
+
+    line_offset      (n+1)  i64  first line of each order                                          IN
+    sku              (m)    i32  row of the SKU table, -1 = unknown                                IN
+    qty              (m)    i32  units, not negative; 0 = merged into another line                 IN
+    unit_price_minor (m)    i64  of one unit, negative = none                                      IN
+    tax_area         (n)    i32  row of rate_bp                                                    IN
+    fee_minor        (n)    i64  shipping fee before promotions, negative = none, to VALUE_MAX     IN
+    granted_offset   (n+1)  i32  first granted promotion of each order                             IN
+    granted          (g)    i16  promotion numbers in precedence order                             IN
+    kind             (P)    i32  PromotionKind                                                     IN
+    value            (P)    i64  basis points up to WHOLE_BP, or minor units                       IN
+    buy_qty, get_qty (P)    i32  of BUY_X_GET_Y, together at least 1                               IN
+    sku_set          (P, S) u8   1 = the line matches                                              IN
+    tax_class        (S)    i32  column of rate_bp                                                 IN
+    rate_bp          (A, K) i32  0 to WHOLE_BP                                                     IN
+    inclusive        (A, K) u8   1 = the price contains the tax                                    IN
+    shipping_class          i64  column of rate_bp that taxes the fee, -1 = untaxed
+    line_gross, line_discount, line_tax, line_total        (m) i64                                 OUT
+    promotion_part   (g)    i64  what each granted promotion gave, a waived fee included           OUT
+    order_total, order_discount, order_tax, order_shipping (n) i64                                 OUT
+    weight, part, remainder (lines of the longest order)       i64  scratch
+
+    Afterwards, and no amount is negative:
+        order_total    = sum of line_total + order_shipping
+                       = sum of line_gross - order_discount + fee + exclusive tax
+        order_discount = sum of line_discount + waived fee = sum of promotion_part
+        order_tax      = sum of line_tax + tax in order_shipping
+    Cost: linear in lines * (1 + promotions granted).
+    """
+    for order in range(line_offset.size - 1):
+        first, last = line_offset[order], line_offset[order + 1]
+        priced = _set_gross(first, last, sku, qty, unit_price_minor, line_gross, line_total)
+        fee = max(fee_minor[order], 0) if priced else 0
+        given = 0
+        for place in range(granted_offset[order], granted_offset[order + 1]):
+            promotion = granted[place]
+            promotion_part[place] = 0
+            if not priced:
+                continue
+            if kind[promotion] == FREE_SHIPPING:
+                promotion_part[place], fee = fee, 0
+            else:
+                _weigh_lines(
+                    promotion, first, last, sku, qty, unit_price_minor, kind, value, buy_qty, get_qty, sku_set,
+                    line_total, weight,
+                )  # fmt: skip
+                promotion_part[place] = _take_off(
+                    kind[promotion], value[promotion], first, last, line_total, weight, part, remainder
+                )
+            given += promotion_part[place]
+        area = tax_area[order]
+        total, taxed = _tax_lines(
+            area, first, last, sku, tax_class, rate_bp, inclusive, line_gross, line_discount, line_tax, line_total
+        )
+        if fee > 0 and shipping_class >= 0:
+            fee_tax, fee = taxed_amount(fee, rate_bp[area, shipping_class], inclusive[area, shipping_class])
+            taxed += fee_tax
+        order_total[order] = total + fee
+        order_discount[order] = given
+        order_tax[order] = taxed
+        order_shipping[order] = fee

@@ -1,0 +1,163 @@
+"""Candidates: what an order needs per SKU, and the nodes that could give some of it.
+
+    demand      lines summed per SKU, bundles exploded to their components
+    candidates  nodes that serve the channel and the zone, have a lane, have units of some SKU beyond their safety
+                stock, take the SKU's goods class, and have room within ROLLS_MAX open days
+
+Cost: words of 32 nodes x SKUs; a node without units costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from kernels._jit import inlined_rule, rule
+from kernels.layout import INT64, NO_PLAN, SKUS_EXACT
+from kernels.plan.freight import MINUTE_MS, first_ship_day, floor_minor, free_ship_day
+from kernels.plan.greedy import units_at
+
+Array = npt.NDArray[Any]
+
+
+@inlined_rule
+def want(sku: int, units: int, count: int, skus: Array, slots: Array, demands: Array) -> int:
+    """Add units to the demand of a SKU; returns the number of demands."""
+    slot = slots[sku]
+    if slot < count and demands[slot].sku == sku:
+        demands[slot].need += units
+        return count
+    slots[sku] = count
+    demand = demands[count]
+    demand.sku, demand.need, demand.taken = sku, units, 0
+    demand.weight_g, demand.goods_class = skus[sku].weight_g, skus[sku].goods_class
+    return count + 1
+
+
+@inlined_rule
+def gather(
+    first: int,
+    last: int,
+    line_sku: Array,
+    line_qty: Array,
+    skus: Array,
+    components: Array,
+    slots: Array,
+    demands: Array,
+) -> int:
+    """Demand of the lines first:last per distinct SKU; returns how many there are."""
+    count: int = INT64(0)
+    for line in range(first, last):
+        sku = line_sku[line]
+        if line_qty[line] <= 0 or sku < 0:
+            continue
+        entry = skus[sku]
+        if entry.first == entry.last:
+            count = want(INT64(sku), INT64(line_qty[line]), count, skus, slots, demands)
+        for part in range(entry.first, entry.last):
+            units = INT64(line_qty[line]) * components[part].qty
+            count = want(INT64(components[part].sku), units, count, skus, slots, demands)
+    return count
+
+
+@inlined_rule
+def add_candidate(
+    node: int, bit: int, zone: int, known_min: int, plan: Any, terms: Any, nodes: Array, lanes: Array, calendar: Array,
+    capacity: Array, available: Array, first_days: Array, candidates: Array, demands: Array,
+) -> None:  # fmt: skip
+    """Append the node when it can give a unit of the order and ship it."""
+    candidate = candidates[plan.candidates]
+    candidate.node, candidate.whole = node, 0
+    has = False
+    for index in range(plan.demands):
+        demand = demands[index]
+        units = 0
+        if demand.open_nodes >> bit & 1:
+            units = min(max(available[demand.sku, node] - nodes[node].safety_units, 0), demand.need)
+            has = has or units > 0
+        if index < SKUS_EXACT:
+            candidate.atp[index] = units
+            if units == demand.need:
+                candidate.whole |= 1 << index
+    if not has:
+        return
+    lane = lanes[node, zone]
+    candidate.band_first, candidate.band_last = lane.first, lane.last
+    candidate.floor_minor = lane.lowest_minor + nodes[node].handling_minor
+    first = first_days[node]
+    if first.known_min != known_min:
+        first.known_min = known_min
+        first.day = first_ship_day(known_min, node, nodes[node].cutoff_min, terms.day0, calendar)
+    candidate.ship_day = free_ship_day(first.day, node, nodes[node].capacity, terms.day0, calendar, capacity)
+    if candidate.ship_day < 0:
+        plan.full = 1
+        return
+    plan.candidates += 1
+
+
+@inlined_rule
+def find_candidates(
+    claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, calendar: Array,
+    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
+    first_days: Array, candidates: Array, demands: Array,
+) -> None:  # fmt: skip
+    """Candidates in node order, their floors by the lowest price of the lane."""
+    known_min = claim.known_ms // MINUTE_MS
+    for word in range(ship_nodes.shape[1]):
+        usable = channel_nodes[claim.channel_index, word] & ship_nodes[claim.zone, word]
+        if usable == 0:
+            continue
+        bits = 0
+        for index in range(plan.demands):
+            demand = demands[index]
+            demand.open_nodes = usable & stocked[demand.sku, word] & goods_nodes[demand.goods_class, word]
+            bits |= demand.open_nodes
+        bit = INT64(0)
+        while bits >> bit:
+            if bits >> bit & 1:
+                add_candidate(
+                    word * 32 + bit, bit, claim.zone, known_min, plan, terms, nodes, lanes, calendar, capacity,
+                    available, first_days, candidates, demands,
+                )  # fmt: skip
+            bit += 1
+
+
+@rule
+def tighten_floors(plan: Any, terms: Any, nodes: Array, bands: Array, candidates: Array, demands: Array) -> None:
+    """Raise floors to what a parcel of the lightest unit costs at least; drop candidates without any band for it."""
+    lightest_g = INT64(NO_PLAN)
+    for index in range(plan.demands):
+        lightest_g = min(lightest_g, demands[index].weight_g)
+    kept = 0
+    for index in range(plan.candidates):
+        candidate = candidates[index]
+        candidate.floor_minor = floor_minor(lightest_g, candidate, plan, terms, nodes, bands)
+        if candidate.floor_minor >= NO_PLAN:
+            plan.unshippable = 1
+            continue
+        if kept < index:
+            copy_candidate(candidate, candidates[kept])
+        kept += 1
+    plan.candidates = kept
+
+
+@rule
+def copy_candidate(source: Any, target: Any) -> None:
+    target.node, target.ship_day, target.floor_minor = source.node, source.ship_day, source.floor_minor
+    target.whole, target.band_first, target.band_last = source.whole, source.band_first, source.band_last
+    for index in range(SKUS_EXACT):
+        target.atp[index] = source.atp[index]
+
+
+@rule
+def enough(plan: Any, nodes: Array, goods_nodes: Array, available: Array, candidates: Array, demands: Array) -> bool:
+    """Whether all candidates together have every unit."""
+    for index in range(plan.demands):
+        demand = demands[index]
+        units = 0
+        for at in range(plan.candidates):
+            units += units_at(demand.sku, candidates[at].node, demand.goods_class, available, nodes, goods_nodes)
+        if units < demand.need:
+            return False
+    return True

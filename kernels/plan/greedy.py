@@ -1,0 +1,164 @@
+"""Plan greedily: for stock that does not cover the order, and for orders too large to be planned exactly.
+
+    until nothing is left to give or the parcels are used up:
+        pick the node of the highest score among those that have units of what is left, ties by (floor, node number)
+        it gives min(ATP, left) of every SKU; a node whose parcel no band takes gives nothing
+
+    score = units                                  when stock is short
+          = units x 1,000,000 // (floor + 1)       for large orders (greedy set cover), after which every node
+                                                   without which the others still cover everything is dropped
+
+Cost: parcels x candidates x SKUs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from kernels._jit import inlined_rule, rule
+from kernels.layout import INT64, NO_PLAN, PLAN_FASTEST
+from kernels.plan.freight import parcel
+
+Array = npt.NDArray[Any]
+
+
+@inlined_rule
+def units_at(sku: int, node: int, goods_class: int, available: Array, nodes: Array, goods_nodes: Array) -> int:
+    """Units of a SKU this node may promise: what is available beyond its safety stock, if it takes such goods."""
+    if not goods_nodes[goods_class, node >> 5] >> (node & 31) & 1:
+        return 0
+    return int(max(available[sku, node] - nodes[node].safety_units, 0))
+
+
+@rule
+def load(
+    at: int, node: int, demands_count: int, demands: Array, take: Array, available: Array, nodes: Array,
+    goods_nodes: Array,
+) -> int:  # fmt: skip
+    """Fill take[at] with what the node can give of what is left; returns the parcel's weight."""
+    weight = 0
+    for index in range(demands_count):
+        demand = demands[index]
+        take[at, index] = 0
+        if demand.left > 0:
+            units = units_at(demand.sku, node, demand.goods_class, available, nodes, goods_nodes)
+            take[at, index] = min(demand.left, units)
+            weight += take[at, index] * demand.weight_g
+    return weight
+
+
+@rule
+def score(
+    candidate: Any, by_cost: int, demands_count: int, demands: Array, available: Array, nodes: Array, goods_nodes: Array
+) -> int:
+    units = 0
+    for index in range(demands_count):
+        demand = demands[index]
+        if demand.left > 0:
+            has = units_at(demand.sku, candidate.node, demand.goods_class, available, nodes, goods_nodes)
+            units += min(demand.left, has)
+    return units * 1_000_000 // (candidate.floor_minor + 1) if by_cost else units
+
+
+@rule
+def best_candidate(
+    by_cost: int, plan: Any, candidates: Array, demands: Array, available: Array, nodes: Array, goods_nodes: Array
+) -> int:
+    """Unpicked candidate of the highest score, -1 when none has anything to give."""
+    best, best_score = -1, 0
+    for index in range(plan.candidates):
+        candidate = candidates[index]
+        if candidate.picked:
+            continue
+        points = score(candidate, by_cost, plan.demands, demands, available, nodes, goods_nodes)
+        cheaper = best >= 0 and candidate.floor_minor < candidates[best].floor_minor
+        if points > best_score or (points == best_score and points > 0 and cheaper):
+            best, best_score = index, points
+    return best
+
+
+@rule
+def accept(at: int, plan: Any, demands: Array, take: Array) -> None:
+    for index in range(plan.demands):
+        demands[index].left -= take[at, index]
+
+
+@rule
+def want_all(plan: Any, demands: Array) -> None:
+    for index in range(plan.demands):
+        demands[index].left = demands[index].need
+
+
+@rule
+def reload(
+    skipped: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
+    available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+) -> bool:  # fmt: skip
+    """Load all parcels but one anew; whether they cover everything and a band takes each."""
+    want_all(plan, demands)
+    shippable = True
+    for at in range(plan.parcels):
+        if at == skipped:
+            continue
+        candidate = candidates[parcels[at].candidate]
+        weight = load(at, candidate.node, plan.demands, demands, take, available, nodes, goods_nodes)
+        accept(at, plan, demands, take)
+        cost, _, _ = parcel(weight, INT64(0), candidate, plan, terms, nodes, bands, calendar)
+        shippable = shippable and cost < NO_PLAN
+    for index in range(plan.demands):
+        if demands[index].left > 0:
+            return False
+    return shippable
+
+
+@rule
+def drop_redundant(
+    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
+    available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+) -> None:  # fmt: skip
+    """Leave out, last pick first, every node without which the others still cover everything."""
+    for at in range(plan.parcels - 1, -1, -1):
+        if not reload(
+            at, plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take
+        ):
+            continue
+        for later in range(at + 1, plan.parcels):
+            parcels[later - 1].candidate = parcels[later].candidate
+        plan.parcels -= 1
+    reload(INT64(-1), plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take)
+
+
+@rule
+def plan_greedy(
+    by_cost: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
+    available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+) -> bool:  # fmt: skip
+    """Fill parcels and take; True when everything is covered. demands[].left is what is not."""
+    by_day = INT64(1) if terms.plan == PLAN_FASTEST else INT64(0)
+    plan.parcels = 0
+    plan.runner_up_minor = NO_PLAN
+    want_all(plan, demands)
+    for index in range(plan.candidates):
+        candidates[index].picked = 0
+    while plan.parcels < terms.parcels_max:
+        best = best_candidate(by_cost, plan, candidates, demands, available, nodes, goods_nodes)
+        if best < 0:
+            break
+        candidates[best].picked = 1
+        at = plan.parcels
+        weight = load(at, candidates[best].node, plan.demands, demands, take, available, nodes, goods_nodes)
+        cost, _, _ = parcel(weight, by_day, candidates[best], plan, terms, nodes, bands, calendar)
+        if cost >= NO_PLAN:
+            plan.unshippable = 1
+            continue
+        accept(at, plan, demands, take)
+        parcels[at].candidate = best
+        plan.parcels += 1
+    for index in range(plan.demands):
+        if demands[index].left > 0:
+            return False
+    if by_cost:
+        drop_redundant(plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take)
+    return True
