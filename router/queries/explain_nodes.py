@@ -1,7 +1,9 @@
 """Why each node was or was not considered for an order: the masks of the tables it was decided with, and its score.
 
     removed_by   inactive, channel, zone, lane, service, goods     the masks of kernels/plan, in that order
-    cost         freight + handling of one parcel with the whole order from there (kernels/plan/freight.py), by which single parcels are compared before any penalty for lateness; None where no band takes the weight
+    cost         freight + handling of one parcel with the whole order from there (kernels/plan/freight.py), the
+                 score by which single parcels are compared before any penalty for lateness; None where no band takes
+                 the weight
 
 What a node had in stock at that moment is not recorded with the order. A node that no mask removed, that costs less
 than the plan and that was not chosen lacked units of some SKU, had no room on its ship days or would have been later.
