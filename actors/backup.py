@@ -42,8 +42,8 @@ from actors.log_store import (
 )
 from actors.table_store import Manifest, TableStore
 from router.errors import Damaged, Misconfigured
-from router.log_tail import FIRST_SEQUENCE
-from router.records import INPUT
+from router.log.records import INPUT
+from router.log.tail import FIRST_SEQUENCE
 
 FORMAT = 1
 MANIFEST = "backup.json"

@@ -1,4 +1,4 @@
-"""The ledger's process: a thin shell around ``router.ledger_path.LedgerPath``."""
+"""The ledger's process: a thin shell around ``router.ledger.path.LedgerPath``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from actors.heap import settle
 from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
 from actors.table_store import TableStore
-from router.arrays import from_message, to_message
-from router.columns import CLAIMS
+from router.arrow.arrays import from_message, to_message
 from router.config import Config
-from router.ledger import LedgerEngine
-from router.ledger_path import Answer, LedgerPath, StaleOwner
-from router.order_events import Moves
-from router.shard import UnknownTables
+from router.ledger.engine import LedgerEngine
+from router.ledger.path import Answer, LedgerPath, StaleOwner
+from router.life.events import Moves
+from router.log.columns import CLAIMS
+from router.tables.compiled import UnknownTables
 from router.tables.stock_rows import MOVEMENTS
 
 Message = npt.NDArray[np.uint8]

@@ -35,9 +35,9 @@ from actors.log_store import (
     unpack_epoch,
 )
 from actors.page_cache import PageCache
+from router.arrow.arrays import Bytes
 from router.config import LogConfig
-from router.ports import Bytes
-from router.records import LogFenced, Record, erase_row, frame_documents
+from router.log.records import LogFenced, Record, erase_row, frame_documents
 
 _U64 = struct.Struct("<Q")
 _COMMITS_BETWEEN_READER_CHECKS = 4_096

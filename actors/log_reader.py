@@ -15,8 +15,8 @@ from typing import TypeVar
 import lmdb
 
 from actors.log_store import LogStore, documents_key, log_folder, refuse_short_file
-from router.documents import document_in
-from router.records import CHECKSUM_AT, HEADER_BYTES, Record, rows_of
+from router.log.documents import document_in
+from router.log.records import CHECKSUM_AT, HEADER_BYTES, Record, rows_of
 
 _T = TypeVar("_T")
 _CACHE_BYTES = 64 << 20  # an order's neighbours are in the same record; a handful of records serves a busy hour

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 import lmdb
 import xxhash
 
-from router.log_tail import FIRST_SEQUENCE, LogTail
-from router.records import DamagedRecord, Record, chain_of, parse
+from router.log.records import DamagedRecord, Record, chain_of, parse
+from router.log.tail import FIRST_SEQUENCE, LogTail
 
 _LOG_KEY = struct.Struct(">QB")
 _DOCUMENTS_KEY = struct.Struct(">Q")

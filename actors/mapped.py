@@ -56,7 +56,7 @@ class _Block:
 
 
 class SharedArena:
-    """The owner's side; satisfies ``router/ports.py`` Arena. One owner a folder: the caller holds a lock."""
+    """The owner's side; satisfies ``router/arrow/arena.py`` Arena. One owner a folder: the caller holds a lock."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
@@ -132,7 +132,7 @@ class SharedArena:
 
 
 class SharedArenaReader:
-    """Read-only views of another process's arena; satisfies ``router/ports.py`` ArenaReader."""
+    """Read-only views of another process's arena; satisfies ``router/arrow/arena.py`` ArenaReader."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder

@@ -29,12 +29,12 @@ from actors.mapped import SharedArena
 from actors.names import LEDGER, host_of, shard_name
 from actors.remote_ledger import RemoteLedger
 from actors.table_store import TableStore
-from router.arena import PrivateArena
+from router.arrow.arena import PrivateArena
 from router.config import Config
-from router.order_events import EventDesk, read_events
-from router.order_index import OrderIndex
+from router.life.events import EventDesk, read_events
+from router.log.index import OrderIndex
 from router.pipeline import OrderBatch, Pending, ShardPath
-from router.shard import ShardEngine
+from router.shard.engine import ShardEngine
 
 Message = npt.NDArray[np.uint8]
 ORDER_PATIENCE_S = 0.05  # Ray's threads overtake each other by less; a batch that was given up never comes

@@ -11,12 +11,12 @@ from ray.exceptions import GetTimeoutError, RayError, TaskCancelledError
 
 from actors.names import LEDGER
 from actors.owners import Call, owner
-from router.arrays import from_message, to_message
-from router.columns import DECISION
+from router.arrow.arrays import from_message, to_message
 from router.errors import Misconfigured
-from router.ledger import STOCK_RESULTS
-from router.ledger_path import StaleOwner
-from router.order_events import Moves
+from router.ledger.engine import STOCK_RESULTS
+from router.ledger.path import StaleOwner
+from router.life.events import Moves
+from router.log.columns import DECISION
 
 ANSWER_TIMEOUT_S = 30.0
 PAUSE_S = 0.05

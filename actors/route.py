@@ -12,11 +12,11 @@ import numpy.typing as npt
 from actors.data_folder import DataFolder, now_ms
 from actors.lmdb_log import LmdbLog
 from actors.table_store import TableStore
-from router.columns import STATUS_NAMES
 from router.config import Config
 from router.ids import hash_key
 from router.local import LocalRouter
-from router.memory_log import MemoryLog
+from router.log.columns import STATUS_NAMES
+from router.log.memory import MemoryLog
 from router.ports import Log
 from router.tables.compile import TableRows, accept, compile_tables, empty_tables
 from router.tables.compiled import Tables

@@ -29,18 +29,19 @@ from actors.doctor.log_check import check_structure, entry_faults, epoch_faults
 from actors.doctor.page_format import BrokenPages, Layout
 from actors.log_reader import LogReader
 from actors.table_store import TableStore
-from router.arena import PrivateArena
-from router.columns import ADMITTED, DECISION, OUTCOME
+from router.arrow.arena import PrivateArena
 from router.config import Config
 from router.errors import RouterError
-from router.ledger import LedgerEngine
-from router.lifecycle import OrderState
-from router.log_tail import FIRST_SEQUENCE
-from router.order_events import EventDesk
-from router.order_index import OrderIndex
-from router.records import INPUT, Kind, Record, read_batch, read_documents
-from router.replay import replay_ledger, replay_shard
-from router.shard import ShardEngine
+from router.ledger.engine import LedgerEngine
+from router.ledger.replay import replay_ledger
+from router.life.events import EventDesk
+from router.life.states import OrderState
+from router.log.columns import ADMITTED, DECISION, OUTCOME
+from router.log.index import OrderIndex
+from router.log.records import INPUT, Kind, Record, read_batch, read_documents
+from router.log.tail import FIRST_SEQUENCE
+from router.replay import replay_shard
+from router.shard.engine import ShardEngine
 
 # What a decision says, without what commit adds to it.
 _COMPARED = [name for name in DECISION.names if name != "reasons"]

@@ -37,7 +37,7 @@ from bench import _harness
 from bench._flip_folders import large_folder, small_folder
 from bench._flip_logs import SAME, Bit, carrying_nothing, looked_at, turned, values_of, whole_digest, without_the_check
 from router.errors import Damaged, RouterError
-from router.records import parse
+from router.log.records import parse
 
 FILLS = 8
 ONE_BY_ONE = 256  # bits of bytes that carry nothing, also turned one at a time

@@ -33,7 +33,7 @@ from bench.stream import check_answers
 from bench.workload import Workload
 from router.config import Limits
 from router.pipeline import OrderBatch
-from router.split_batch import Decided, merge_answers, split_batch
+from router.shard.split_batch import Decided, merge_answers, split_batch
 from router.wire.batch import WireBatch
 
 STEPS = ("decode", "begin", "decide", "finish", "encode")

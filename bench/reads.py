@@ -22,7 +22,7 @@ from bench._pieces import make_pieces
 from bench._server import Server
 from bench._stream_client import exchange
 from bench.workload import CHUNK_ORDERS, Workload
-from router.columns import STATUS_NAMES
+from router.log.columns import STATUS_NAMES
 
 STORED_ORDERS = 4 * CHUNK_ORDERS
 ROUND_ORDERS = 16 * CHUNK_ORDERS

@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.arena import PrivateArena
+from router.arrow.arena import PrivateArena
 from router.config import Config
-from router.ledger import LedgerEngine
-from router.ledger_path import Answer, LedgerPath
-from router.order_events import EventDesk, EventRow, Moves
-from router.order_index import OrderIndex
+from router.ledger.engine import LedgerEngine
+from router.ledger.path import Answer, LedgerPath
+from router.life.events import EventDesk, EventRow, Moves
+from router.log.index import OrderIndex
 from router.pipeline import OrderBatch, ShardPath
 from router.ports import Log
-from router.shard import ShardEngine
-from router.split_batch import Decided, merge_answers, split_batch
+from router.shard.engine import ShardEngine
+from router.shard.split_batch import Decided, merge_answers, split_batch
 from router.tables.compiled import Tables
 from router.wire.batch import WireBatch
 

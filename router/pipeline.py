@@ -26,15 +26,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.acknowledge import acknowledge, first_answers
-from router.arrays import from_message, to_message, to_stream
-from router.columns import ACK, ADMITTED, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
-from router.order_events import EventDesk, EventRow, Moves, event_results, events_batch
-from router.ports import Bytes, Log
-from router.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
-from router.replay import TablesOf, decoded, replay_shard
-from router.selection import select
-from router.shard import Admitted, ShardEngine, UnknownTables, reopened
+from router.arrow.arrays import Bytes, from_message, to_message, to_stream
+from router.arrow.selection import select
+from router.life.events import EventDesk, EventRow, Moves, event_results, events_batch
+from router.log.columns import ACK, ADMITTED, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
+from router.log.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
+from router.ports import Log
+from router.replay import decoded, replay_shard
+from router.shard.acknowledge import acknowledge, first_answers
+from router.shard.engine import Admitted, ShardEngine, reopened
+from router.tables.compiled import TablesOf, UnknownTables
 
 Message = npt.NDArray[np.uint8]
 RECALLED_ORDERS_MAX = 1 << 17  # in decoded sequences kept for duplicates and events; some 500 bytes each

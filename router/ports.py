@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from router.records import Record
-
-Bytes = bytes | bytearray | memoryview
+from router.arrow.arrays import Bytes
+from router.log.records import Record
 
 
 class Log(Protocol):
-    """A durable, ordered store of framed records (``router/records.py``), one or two parts a sequence.
+    """A durable, ordered store of framed records (``router/log/records.py``), one or two parts a sequence.
 
     Sequences begin at 1. Part 0 is written without gaps; part 1 in the same order, gaps allowed.
     """
@@ -63,24 +58,3 @@ class Log(Protocol):
 
     def erase_document(self, sequence: int, row: int) -> bool:
         """Empty one row of the documents, durably; False when there are none."""
-
-
-class Arena(Protocol):
-    """Growable zeroed memory that other processes on this machine may map read-only."""
-
-    def allocate(self, name: str, nbytes: int) -> npt.NDArray[np.uint8]:
-        """A zeroed, 64-byte aligned block, published under ``name``; a second call with the same name
-        replaces it (readers that mapped the old block keep it until they look again)."""
-
-    def extend(self, name: str, nbytes: int) -> npt.NDArray[np.uint8]:
-        """The block made longer: what it held is kept, the rest is zero. Forget every array taken before."""
-
-
-class ArenaReader(Protocol):
-    """The blocks of an arena as somebody else reads them, read-only."""
-
-    def version(self) -> int:
-        """A number that changes when a block came, went or grew; then every view must be taken again."""
-
-    def view(self, name: str) -> npt.NDArray[np.uint8] | None:
-        """The block, possibly longer than what was asked for; None while the owner has none of this name."""

@@ -6,21 +6,15 @@ recomputes are the same calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from router.columns import ADMITTED, CLAIMS, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME
-from router.ledger import MOVES, LedgerEngine
-from router.order_events import EventDesk
-from router.records import INPUT, Kind, Record, read_batch
-from router.shard import ShardEngine, UnknownTables
-from router.tables.compiled import Tables
-from router.tables.stock_rows import MOVEMENTS
-
-Records = Iterable[tuple[int, int, Record]]  # (sequence, part, record) in key order
-TablesOf = Callable[[int], Tables]  # any version there ever was
+from router.life.events import EventDesk
+from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME
+from router.log.records import INPUT, Kind, Record, Records, read_batch
+from router.shard.engine import ShardEngine
 
 
 @dataclass
@@ -60,27 +54,3 @@ def replay_shard(
             else:
                 desk.apply(sequence, *decoded(asked, record))
     return Replayed(batches, sorted(given))
-
-
-def replay_ledger(engine: LedgerEngine, records: Records, tables_of: TablesOf) -> int:
-    """Apply a ledger's records; returns how many there were. Only granted promotions need the tables of their time."""
-    count = 0
-    for _, _, record in records:
-        count += 1
-        try:
-            _apply(engine, record)
-        except UnknownTables as missing:
-            engine.add_tables(tables_of(missing.version))
-            _apply(engine, record)
-    return count
-
-
-def _apply(engine: LedgerEngine, record: Record) -> None:
-    if record.kind is Kind.DECISION:
-        claims, decision = read_batch(record, 0, CLAIMS), read_batch(record, 1, DECISION)
-        engine.apply_decision(record.batch_number, record.batch_id, record.tables_version, claims, decision)
-    elif record.kind is Kind.MOVES:
-        engine.move(read_batch(record, 0, MOVES))
-    else:
-        assert record.kind is Kind.STOCK, f"a ledger does not write {record.kind.name}"
-        engine.stock(read_batch(record, 0, MOVEMENTS))

@@ -12,10 +12,10 @@ import orjson
 import pyarrow as pa
 
 from actors.gateway.backend import U8, BatchId
-from router.arrays import from_message, record_batch, to_message
-from router.columns import ACK, WIRE, WIRE_SKUS, Status
+from router.arrow.arrays import from_message, record_batch, to_message
 from router.errors import TableRejected
 from router.ids import hash_key
+from router.log.columns import ACK, WIRE, WIRE_SKUS, Status
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)

@@ -15,15 +15,15 @@ from actors.lmdb_log import LmdbLog
 from actors.mapped import SharedArena
 from actors.names import shard_name
 from actors.table_store import TableStore
-from router.arena import PrivateArena
+from router.arrow.arena import PrivateArena
 from router.config import Config
-from router.ledger import LedgerEngine
-from router.ledger_path import LedgerPath
+from router.ledger.engine import LedgerEngine
+from router.ledger.path import LedgerPath
+from router.life.events import EventDesk, read_events
 from router.local import DirectLedger
-from router.order_events import EventDesk, read_events
-from router.order_index import OrderIndex
+from router.log.index import OrderIndex
 from router.pipeline import OrderBatch, ShardPath
-from router.shard import ShardEngine
+from router.shard.engine import ShardEngine
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
 

@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pyarrow as pa
 
-from router.arena import PrivateArena
-from router.columns import CLAIMS
+from router.arrow.arena import PrivateArena
+from router.arrow.string_table import StringTable
 from router.config import Policy
-from router.ledger import LedgerEngine
-from router.string_table import StringTable
+from router.ledger.engine import LedgerEngine
+from router.log.columns import CLAIMS
 from router.tables.compiled import (
     NO_LIMIT,
     NodeTable,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from router.pricing import OrderLines
-from router.string_table import StringTable
+from router.arrow.string_table import StringTable
+from router.shard.pricing import OrderLines
 from router.tables.compiled import PromotionTable, RateTable, TaxTable
 
 KINDS = ("percent", "fixed", "fixed_price", "free_shipping", "buy_x_get_y")

@@ -12,10 +12,10 @@ from actors.data_folder import DataFolder
 from actors.lmdb_log import LmdbLog
 from actors.route import RouteSummary, route
 from actors.table_store import TableStore
-from router.arena import PrivateArena
+from router.arrow.arena import PrivateArena
 from router.config import Config, LogConfig
-from router.ledger import LedgerEngine
-from router.replay import replay_ledger
+from router.ledger.engine import LedgerEngine
+from router.ledger.replay import replay_ledger
 from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_bodies
 

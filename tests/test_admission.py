@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from router.admission import Admitter
 from router.config import Config
 from router.ids import given, hash_key, hash_strings
 from router.reasons import codes
+from router.shard.admission import Admitter
 from router.wire.ndjson import decode_bodies
 from tests import table_cases
 from tests.table_cases import NOW_MS

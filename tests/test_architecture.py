@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from router import columns, config
+from router import config
+from router.log import columns
 
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = ("kernels", "router", "adapters", "actors", "bench")

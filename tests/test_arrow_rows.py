@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from router.arrow_rows import ArrowRows
-from router.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME
+from router.arrow.rows import ArrowRows
+from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME
 
 NUMBERS = {
     pa.int8(): 7, pa.int16(): 15, pa.int32(): 31, pa.int64(): 63,

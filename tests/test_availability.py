@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pytest
 
-from router.arena import BlockBusy, PrivateArena
-from router.availability import available
-from router.cells import CellsReader
+from router.arrow.arena import BlockBusy, PrivateArena
 from router.config import Policy
-from router.ledger import LedgerEngine
+from router.ledger.cells import CellsReader
+from router.ledger.engine import LedgerEngine
+from router.queries.availability import available
 from tests.ledger_cases import build_tables, claims, order, random_stock, random_world, receipts
 from tests.reference.plan import available as twin
 

@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 
-from router.availability_text import AvailabilityText
+from router.queries.availability_text import AvailabilityText
 from tests.reference.text.availability_json import availability_json
 
 NAMES = ["A", "SKU-1", 'quo"te', "back\\slash", "ümlaut", "日本", "tab\t", "x" * 40, "nul\x00"]

@@ -22,8 +22,8 @@ from actors.log_store import log_key
 from actors.route import _home, route
 from actors.table_store import TableStore
 from router.config import Config
+from router.life.events import EventRow
 from router.local import LocalRouter
-from router.order_events import EventRow
 from router.wire.ndjson import decode_bodies
 from tests.serve_fixture import Router, Row, chunk, lines_of, ndjson, rows_of, running_router, until
 from tests.serve_fixture import order as served_order

@@ -7,8 +7,8 @@ import random
 import msgspec
 import pytest
 
-from router.columns import DECISION
 from router.config import Policy
+from router.log.columns import DECISION
 from tests.ledger_cases import (
     NOON_MS,
     claims,

@@ -21,7 +21,7 @@ from actors.keys import digest_of, load_keys
 from actors.lmdb_log import LmdbLog
 from actors.log_store import log_folder, log_key
 from router.config import Config, LogConfig, load_config
-from router.records import Kind, frame
+from router.log.records import Kind, frame
 from tests.fake_router import FakeRouter, running
 
 COMMANDS = ("backup", "bench", "doctor", "explain", "keys", "load", "restore", "route", "send", "serve", "verify")

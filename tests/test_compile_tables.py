@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from router.arrow.string_table import StringTable
 from router.errors import Damaged
-from router.string_table import StringTable
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import NO_LIMIT, Tables
 from router.tables.row_types import TableRows

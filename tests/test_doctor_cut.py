@@ -13,7 +13,7 @@ from actors.cli.main import main
 from actors.data_folder import DataFolder
 from actors.doctor.page_format import META_BYTES
 from actors.log_store import documents_key, log_folder
-from router.records import INPUT, OUTCOME_PART
+from router.log.records import INPUT, OUTCOME_PART
 from tests.serve_fixture import Row, rows_of
 from tests.small_folder import BATCH_ORDERS, BATCHES, ORDERS, make_folder, order
 from tests.test_backup import command, decide

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router.columns import Admission
+from router.arrow.string_table import StringTable
+from router.log.columns import Admission
 from router.queries.explain_nodes import NODES_SHOWN_MAX, nodes_view
-from router.string_table import StringTable
 
 PLAIN, DANGEROUS = 0, 1
 

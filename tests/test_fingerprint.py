@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from router import ids
-from router.arrays import list_parts
+from router.arrow.arrays import list_parts
 from tests.reference.rows import fingerprint as twin
 from tests.text_columns import random_text
 

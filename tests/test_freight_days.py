@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from kernels.plan import freight
-from router.ledger_tables import calendar_rows
+from router.ledger.tables import calendar_rows
 from tests.reference.plan import freight as twin
 
 

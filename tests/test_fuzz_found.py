@@ -21,9 +21,9 @@ from bench.fuzz.corpus_files import FOLDER
 from bench.fuzz.csv_rows import HEADER, MAPPING
 from bench.fuzz.targets import TARGETS, examine, examples
 from router.config import Limits
-from router.documents import document_of, presentable
 from router.errors import Misconfigured
-from router.queries.cursor import CursorError, parse_cursor
+from router.log.cursor import CursorError, parse_cursor
+from router.log.documents import document_of, presentable
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireError
 from router.wire.ndjson import LineSplitter, decode_block, decode_lines
@@ -70,7 +70,7 @@ def test_no_target_stumbles_over_inputs_of_no_kind(target: str) -> None:
 def test_a_finding_ends_the_run_with_a_command_that_shows_it_again(tmp_path: pathlib.Path) -> None:
     """A target whose promise is broken on purpose: the campaign fails, and the command it prints fails alike."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import router.queries.cursor as cursor\ncursor._ENTRY = cursor.re.compile(cursor._ENTRY.pattern)\n"
+        "import router.log.cursor as cursor\ncursor._ENTRY = cursor.re.compile(cursor._ENTRY.pattern)\n"
     )
     found = tmp_path / "var" / "fuzz" / "corpus" / "cursors"
     found.mkdir(parents=True)

@@ -408,7 +408,7 @@ def test_batches_of_one_gateway_never_share_an_id_and_go_to_the_right_shard(tmp_
     import pyarrow as pa
 
     from router.ids import hash_strings
-    from router.partition import shard_of
+    from router.shard.partition import shard_of
 
     lab = start(tmp_path, shards=4)
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from kernels.claim.grant import grant_obstacle, grant_row
 from kernels.reasons import COUPON_USED_UP, FIRST_ORDER_ONLY
-from tests.reference.claim.claim import grant as twin
+from tests.reference.claim import grant as twin
 
 
 def _columns(promotions: list[dict]) -> dict[str, np.ndarray]:

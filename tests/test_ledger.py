@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from router.arena import PrivateArena
+from router.arrow.arena import PrivateArena
 from router.config import Policy
 from router.errors import Misconfigured
-from router.ledger import MOVES, TABLES_KEPT, LedgerEngine
-from router.lifecycle import Move
-from router.shard import UnknownTables
+from router.ledger.engine import MOVES, TABLES_KEPT, LedgerEngine
+from router.life.states import Move
+from router.tables.compiled import UnknownTables
 from router.tables.stock_rows import MOVEMENTS, MovementKind
 from tests.ledger_cases import (
     build_tables,

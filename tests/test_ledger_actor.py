@@ -8,13 +8,13 @@ import pytest
 
 from actors.data_folder import DataFolder
 from actors.ledger_actor import Ledger
-from router.arena import PrivateArena
-from router.columns import CLAIMS
+from router.arrow.arena import PrivateArena
 from router.config import Config
-from router.ledger import LedgerEngine
-from router.ledger_path import LedgerPath, StaleOwner
-from router.memory_log import MemoryLog
-from router.records import DamagedRecord
+from router.ledger.engine import LedgerEngine
+from router.ledger.path import LedgerPath, StaleOwner
+from router.log.columns import CLAIMS
+from router.log.memory import MemoryLog
+from router.log.records import DamagedRecord
 from router.tables.compile import empty_tables
 
 NOTHING_ASKED = pa.RecordBatch.from_pylist([], schema=CLAIMS)

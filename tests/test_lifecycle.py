@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from kernels.life.advance import advance
-from router.lifecycle import (
+from router.life.states import (
     EVENT_TYPES,
     FULFILMENT,
     HOLDS_ALLOCATION,

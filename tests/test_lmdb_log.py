@@ -19,7 +19,7 @@ from actors.locks import FolderInUse
 from actors.log_reader import LogReader
 from actors.log_store import EPOCH_KEY, log_folder, log_key
 from router.config import LogConfig
-from router.records import DamagedRecord, Kind, LogFenced, MissingRecord, frame, write_documents
+from router.log.records import DamagedRecord, Kind, LogFenced, MissingRecord, frame, write_documents
 
 pytestmark = pytest.mark.timeout(60)  # a waiter that nobody wakes must not hang the run
 
@@ -360,7 +360,7 @@ def test_a_reader_follows_an_owner_that_came_back_with_a_larger_map(tmp_path):
     script = (
         "import pathlib,sys;sys.path.insert(0,sys.argv[2])\n"
         "from actors.lmdb_log import LmdbLog\nfrom router.config import LogConfig\n"
-        "from router.records import Kind,frame\n"
+        "from router.log.records import Kind,frame\n"
         "log=LmdbLog(pathlib.Path(sys.argv[1]),LogConfig(log_bytes_max=int(sys.argv[3]),disk_free_bytes_min=0),1)\n"
         "first=log.last_sequence(0)+1\n"
         "for n in range(first,first+8):\n"

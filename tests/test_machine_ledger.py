@@ -15,15 +15,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from router.arena import PrivateArena
-from router.columns import Status
+from router.arrow.arena import PrivateArena
 from router.config import Policy
-from router.ledger import LedgerEngine
-from router.ledger_path import LedgerPath, StaleOwner
-from router.lifecycle import Move
+from router.ledger.engine import LedgerEngine
+from router.ledger.path import LedgerPath, StaleOwner
+from router.life.events import StockMove
+from router.life.states import Move
 from router.local import DirectLedger
-from router.memory_log import MemoryLog
-from router.order_events import StockMove
+from router.log.columns import Status
+from router.log.memory import MemoryLog
 from router.tables.stock_rows import MOVEMENTS, MovementKind, MovementResult
 from tests.ledger_cases import build_tables, claims, movement, node, order, promotion, sku, world
 

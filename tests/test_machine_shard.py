@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from router.lifecycle import EVENT_TYPES, FULFILMENT, PAYMENT, RELEASED_AS, OrderEvent, OrderState, PaymentState
+from router.life.states import EVENT_TYPES, FULFILMENT, PAYMENT, RELEASED_AS, OrderEvent, OrderState, PaymentState
 from tests.test_pipeline import World, decision, order, status, units_of
 
 IDS = 6

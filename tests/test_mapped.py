@@ -14,9 +14,9 @@ import pytest
 
 from actors import mapped
 from actors.mapped import SharedArena, SharedArenaReader
-from router.arena import ALIGNMENT, BlockBusy, PrivateArena
+from router.arrow.arena import ALIGNMENT, BlockBusy, PrivateArena
 from router.errors import Misconfigured
-from router.order_index import OrderIndex, OrderIndexReader
+from router.log.index import OrderIndex, OrderIndexReader
 
 SPAWN = multiprocessing.get_context("spawn")
 BATCH = 2_048

@@ -18,10 +18,10 @@ from kernels.claim.windows import (
     grow_ever,
     grow_recent,
 )
-from router.ledger_entries import EverTable
-from tests.reference.claim.claim import move as twin
-from tests.reference.claim.claim import publish as publish_twin
-from tests.reference.claim.claim import windows as windows_twin
+from router.ledger.entries import EverTable
+from tests.reference.claim import move as twin
+from tests.reference.claim import publish as publish_twin
+from tests.reference.claim import windows as windows_twin
 
 SKUS, NODES = 3, 3
 ACCOUNTS = ("available", "held", "allocated", "shipped", "received")

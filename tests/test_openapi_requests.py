@@ -28,8 +28,8 @@ from schemathesis.specs.openapi.checks import (
 
 from actors.data_folder import DataFolder
 from actors.gateway.backend import BatchId
-from router.lifecycle import EVENT_TYPES
-from router.order_events import read_events
+from router.life.events import read_events
+from router.life.states import EVENT_TYPES
 from tests.gateway_backend import order
 from tests.gateway_engines import EngineBackend
 from tests.test_gateway_http import NDJSON, Lab, start

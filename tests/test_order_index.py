@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kernels.rows.index import AHEAD, SEGMENT_SLOTS, find_ids, fold_rows, insert_ids, split_segment
-from router.arena import BlockBusy, PrivateArena
-from router.order_index import NO_REFERENCE, OrderIndex, OrderIndexReader
+from router.arrow.arena import BlockBusy, PrivateArena
+from router.log.index import NO_REFERENCE, OrderIndex, OrderIndexReader
 from tests.reference.rows import index as twin
 
 U64_MAX = 2**64 - 1

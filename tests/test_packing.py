@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from kernels.rows import pack as kernels
-from router.arrow_rows import ArrowRows
-from router.columns import ADMITTED, CLAIMS, DECISION, OUTCOME
-from router.packing import PackedBatch, can_pack, is_packed, pack
-from router.records import PACKED_ROWS_MIN, Kind, frame, parse, read_batch, rows_of, seal, serialize
+from router.arrow.packing import PackedBatch, can_pack, is_packed, pack
+from router.arrow.rows import ArrowRows
+from router.log.columns import ADMITTED, CLAIMS, DECISION, OUTCOME
+from router.log.records import PACKED_ROWS_MIN, Kind, frame, parse, read_batch, rows_of, seal, serialize
 from tests.reference.rows import pack as twin
 from tests.test_arrow_rows import random_batch
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from router.columns import WIRE
-from router.partition import shard_of, split, take_wire
+from router.log.columns import WIRE
+from router.shard.partition import shard_of, split, take_wire
 from tests.reference.rows import partition as twin
 
 

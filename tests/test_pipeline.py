@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router.columns import STATUS_NAMES
+from router.arrow.arrays import Bytes
 from router.config import Config, Limits
 from router.ids import hash_key
+from router.life.events import EventRow
 from router.local import LocalRouter
-from router.memory_log import MemoryLog
-from router.order_events import EventRow
+from router.log.columns import STATUS_NAMES
+from router.log.memory import MemoryLog
 from router.pipeline import OrderBatch, ack_batch
-from router.ports import Bytes
-from router.split_batch import merge_answers, split_batch
+from router.shard.split_batch import merge_answers, split_batch
 from router.tables.compiled import Tables
 from router.tables.stock_rows import on_hand_movements
 from router.wire.ndjson import decode_bodies

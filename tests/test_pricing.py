@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kernels.money.price import divide_rounded
-from router import money, pricing
+from router import money
+from router.shard import pricing
 from tests.pricing_cases import (
     CLASSES,
     line,

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from router import pricing
+from router.shard import pricing
 from tests.pricing_cases import line, order_lines, promotion, ragged, random_lines, random_promotion, tables
 from tests.reference.money import promote as twin
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.money.prorate import SPREAD_MAX, prorate, share, units_part
-from router import pricing
+from router.shard import pricing
 from tests.reference.money import prorate as twin
 
 

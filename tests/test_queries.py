@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 
 from kernels.reasons import DUPLICATE_BASKET, OUT_OF_STOCK, SKU_UNKNOWN
-from router.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME, Admission, EventResult, Status
-from router.lifecycle import STATE_OF_STATUS, OrderEvent, OrderState, PaymentState, pack_state
-from router.memory_log import MemoryLog
+from router.arrow.string_table import StringTable
+from router.life.states import STATE_OF_STATUS, OrderEvent, OrderState, PaymentState, pack_state
+from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME, Admission, EventResult, Status
+from router.log.memory import MemoryLog
+from router.log.records import Kind, frame, serialize, write_documents
 from router.queries import (
     CursorError,
     OrderFilter,
@@ -24,8 +26,6 @@ from router.queries import (
 )
 from router.queries.source import step_at
 from router.queries.text import date_text, time_text
-from router.records import Kind, frame, serialize, write_documents
-from router.string_table import StringTable
 
 HOUR = 3_600_000
 TABLES: Any = SimpleNamespace(

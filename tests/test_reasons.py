@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kernels import reasons as code
 from router.config import Policy
-from router.reason_masks import CLASSES, hold_mask, reject_mask
 from router.reasons import REASONS, codes, describe
+from router.shard.reason_masks import CLASSES, hold_mask, reject_mask
 
 
 def test_every_reason_has_a_text_that_ends_in_a_full_stop():

@@ -4,11 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from router.columns import EVENT_OUTCOME
-from router.documents import document_of
-from router.log_tail import LogTail
-from router.memory_log import MemoryLog
-from router.records import (
+from router.log.columns import EVENT_OUTCOME
+from router.log.documents import document_of
+from router.log.memory import MemoryLog
+from router.log.records import (
     HEADER_BYTES,
     DamagedRecord,
     Kind,
@@ -23,6 +22,7 @@ from router.records import (
     serialize,
     write_documents,
 )
+from router.log.tail import LogTail
 
 
 def small_record(sequence: int = 7, part: int = 0, text: bytes = b"12345678") -> bytearray:

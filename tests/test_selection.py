@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from kernels.rows import copy_runs as kernels
-from router import selection
-from router.columns import ACK, ADMITTED, WIRE
-from router.selection import select
+from router.arrow import selection
+from router.arrow.selection import select
+from router.log.columns import ACK, ADMITTED, WIRE
 from tests.reference.rows import copy_runs as twin
 from tests.test_arrow_rows import random_batch
 

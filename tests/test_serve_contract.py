@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors.data_folder import DataFolder
 from actors.gateway.tables import TABLES
-from router.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME
-from router.records import INPUT, Kind, parse, read_batch
+from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME
+from router.log.records import INPUT, Kind, parse, read_batch
 from tests.gateway_lab import connect
 from tests.serve_fixture import (
     ARROW,

@@ -18,7 +18,7 @@ from bench.simulation.log import SimulatedLog
 from bench.simulation.plan import OWNERS, EventSent, Fault, Movement, OrderRow, Plan, Request, draw
 from bench.simulation.shrink import shrunk
 from bench.simulation.world import Verdict, run
-from router.ledger import LedgerEngine
+from router.ledger.engine import LedgerEngine
 
 FIRST_SEED = 700_000
 SEEDS = 200  # of the router as it is

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from kernels.rows.lookup import fill_slots, find_strings
+from router.arrow.string_table import StringTable
 from router.ids import string_parts
-from router.string_table import StringTable
 from tests.reference.rows import fingerprint as mixing
 from tests.reference.rows import lookup as twin
 from tests.text_columns import random_text, random_texts, sliced

@@ -20,9 +20,9 @@ from actors.doctor import log_check
 from actors.doctor.page_format import META_BYTES, Layout
 from actors.doctor.pages import check_pages
 from actors.log_store import EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
-from router.arrays import numbers
-from router.columns import CLAIMS, DECISION
-from router.records import INPUT, OUTCOME_PART, frame, parse, read_batch, seal, serialize
+from router.arrow.arrays import numbers
+from router.log.columns import CLAIMS, DECISION
+from router.log.records import INPUT, OUTCOME_PART, frame, parse, read_batch, seal, serialize
 from tests.small_folder import BATCHES, CONFIG, ORDERS, keep_ledger_checkpoint, make_folder
 
 Capture = pytest.CaptureFixture[str]

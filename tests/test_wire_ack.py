@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from kernels import reasons as code
 from kernels.text.ack_json import AT_STATUS_NAMES, FRAGMENTS
-from router.columns import ACK, STATUS_NAMES, Status
+from router.arrow.string_table import StringTable
 from router.config import Limits
-from router.string_table import StringTable
+from router.log.columns import ACK, STATUS_NAMES, Status
 from router.wire.ack_arrow import ANSWER, begin_arrow, encode_arrow, end_arrow
 from router.wire.ack_json import encode_json
 from router.wire.batch import WireBatch

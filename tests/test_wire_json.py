@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from kernels.reasons import FIELD_MISSING, FIELD_TOO_LONG, MALFORMED
-from router.columns import REQUIRED_FIELDS, WIRE
 from router.config import Limits
+from router.log.columns import REQUIRED_FIELDS, WIRE
 from router.wire.batch import WireBatch
 from router.wire.ndjson import LineBlock, LineSplitter, decode_block, decode_bodies, decode_lines
 from router.wire.order_json import LineFault, parse_time, plain_line

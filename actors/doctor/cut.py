@@ -28,11 +28,10 @@ from actors.data_folder import DataFolder
 from actors.doctor.whole_records import WholeRecords
 from actors.log_store import EPOCH_KEY, LogStore, batch_key, documents_key, log_folder, log_key, pack_epoch
 from actors.table_store import TableStore
-from router.columns import ADMITTED
-from router.documents import document_of, presentable
 from router.errors import Misconfigured
-from router.log_tail import FIRST_SEQUENCE
-from router.records import (
+from router.log.columns import ADMITTED
+from router.log.documents import document_of, presentable
+from router.log.records import (
     INPUT,
     OUTCOME_PART,
     Kind,
@@ -42,6 +41,7 @@ from router.records import (
     read_documents,
     write_documents,
 )
+from router.log.tail import FIRST_SEQUENCE
 
 _U64_BYTES = 8
 _PUTS_A_TRANSACTION = 64  # a transaction keeps its pages in memory

@@ -12,8 +12,8 @@ from actors.doctor.pages import check_pages
 from actors.log_reader import LogReader
 from actors.log_store import DATABASES, log_folder
 from router.errors import Damaged
-from router.log_tail import FIRST_SEQUENCE
-from router.records import INPUT, DamagedRecord, Kind, Record
+from router.log.records import INPUT, DamagedRecord, Kind, Record
+from router.log.tail import FIRST_SEQUENCE
 
 
 class Log(Protocol):

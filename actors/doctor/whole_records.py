@@ -10,8 +10,8 @@ from actors.doctor.page_format import Place
 from actors.doctor.pages import whole_pages
 from actors.log_store import log_folder
 from router.errors import Damaged
-from router.log_tail import FIRST_SEQUENCE, LogTail
-from router.records import INPUT, OUTCOME_PART, Kind, Record, parse
+from router.log.records import INPUT, OUTCOME_PART, Kind, Record, parse
+from router.log.tail import FIRST_SEQUENCE, LogTail
 
 
 class WholeRecords:

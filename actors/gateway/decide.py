@@ -14,9 +14,9 @@ import numpy.typing as npt
 from actors.gateway.backend import U8, Backend
 from actors.gateway.lanes import Lane
 from actors.gateway.metrics import Metrics
-from router.columns import STATUS_NAMES, Status
+from router.log.columns import STATUS_NAMES, Status
 from router.reasons import REASONS
-from router.split_batch import Decided, Part, split_batch
+from router.shard.split_batch import Decided, Part, split_batch
 from router.wire.batch import WireBatch
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from actors.gateway.limits import media_type_of, read_body
 from actors.gateway.problems import Problem, json_response
 from actors.gateway.routes import JSON, NDJSON
 from router.ids import hash_strings
-from router.partition import shard_of
+from router.shard.partition import shard_of
 
 EVENTS_MAX = 8_192  # of one batch to one shard
 

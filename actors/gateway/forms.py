@@ -10,9 +10,9 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.limits import media_type_of
 from actors.gateway.problems import Problem
 from actors.gateway.routes import ARROW, NDJSON
+from router.arrow.arrays import Bytes
 from router.config import Limits
-from router.ports import Bytes
-from router.split_batch import Decided
+from router.shard.split_batch import Decided
 from router.tables.compiled import Tables
 from router.wire.ack_arrow import begin_arrow, encode_arrow, end_arrow
 from router.wire.ack_json import encode_json

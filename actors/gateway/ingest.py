@@ -25,8 +25,8 @@ from actors.gateway.forms import Form, form_of
 from actors.gateway.limits import GatewayProtocol, answer_expectation
 from actors.gateway.problems import SERVER_NAME, Problem
 from actors.gateway.spool import AnswerSpool, SpoolFull
-from router.ports import Bytes
-from router.split_batch import Part, merge_answers
+from router.arrow.arrays import Bytes
+from router.shard.split_batch import Part, merge_answers
 from router.wire.batch import WireBatch, WireError
 
 # In flight at a time that are not full: a batch costs milliseconds whatever its size, so more of them would only wait

@@ -25,9 +25,9 @@ from actors.gateway.forms import encode_answers
 from actors.gateway.limits import media_type_of, read_body
 from actors.gateway.problems import Problem, json_response
 from actors.gateway.routes import JSON, Answer, Reply
-from router.columns import Status
+from router.log.columns import Status
 from router.reasons import REASONS
-from router.split_batch import merge_answers
+from router.shard.split_batch import merge_answers
 from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_bodies
 

@@ -23,12 +23,12 @@ from actors.gateway.routes import JSON, Reply
 from actors.gateway.shapes import AvailabilityAsked, Place
 from actors.mapped import SharedArenaReader
 from actors.names import LEDGER
-from router.arena import BlockBusy
-from router.arrays import from_message, to_message
-from router.availability import available
-from router.cells import CellsReader
-from router.columns import ACK, QUOTE, WIRE_SKUS
-from router.split_batch import Decided
+from router.arrow.arena import BlockBusy
+from router.arrow.arrays import from_message, to_message
+from router.ledger.cells import CellsReader
+from router.log.columns import ACK, QUOTE, WIRE_SKUS
+from router.queries.availability import available
+from router.shard.split_batch import Decided
 from router.wire.ndjson import decode_bodies
 
 SKUS_MAX = 10_000

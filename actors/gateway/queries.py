@@ -18,9 +18,9 @@ from actors.gateway.core import Core
 from actors.gateway.problems import Problem, json_response
 from actors.gateway.readers import OrderReaders, when_free
 from actors.gateway.routes import Query
-from router.columns import STATUS_NAMES
-from router.documents import presentable
-from router.lifecycle import OrderState
+from router.life.states import OrderState
+from router.log.columns import STATUS_NAMES
+from router.log.documents import presentable
 from router.queries import CursorError, OrderFilter
 from router.queries.source import Row
 

@@ -13,14 +13,14 @@ from actors.data_folder import DataFolder
 from actors.log_reader import LogReader
 from actors.mapped import SharedArenaReader
 from actors.names import shard_name
-from router.arena import BlockBusy
+from router.arrow.arena import BlockBusy
 from router.ids import hash_text, key64
-from router.order_index import OrderIndexReader
-from router.partition import shard_of
+from router.log.index import OrderIndexReader
+from router.log.records import OUTCOME_PART
 from router.queries import Found, OrderFilter, explain_view, order_view, search, stream, timeline_view
-from router.queries.source import RecordSource, Row, TablesOf
-from router.records import OUTCOME_PART
-from router.tables.compiled import Tables
+from router.queries.source import RecordSource, Row
+from router.shard.partition import shard_of
+from router.tables.compiled import Tables, TablesOf
 
 T = TypeVar("T")
 

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from actors.gateway.logs import JsonLog
 from actors.table_store import TableStore
-from router.availability_terms import AvailabilityTerms
-from router.availability_text import AvailabilityText
 from router.config import Policy
 from router.errors import RouterError
+from router.queries.availability_terms import AvailabilityTerms
+from router.queries.availability_text import AvailabilityText
 from router.tables.compiled import Tables
 
 LOOK_EVERY_S = 0.25

@@ -11,7 +11,7 @@ import collections
 import tempfile
 from typing import IO
 
-from router.ports import Bytes
+from router.arrow.arrays import Bytes
 
 PIECE_BYTES = 256 << 10  # read back from the file in pieces of this size
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from bench.fuzz.pieces import pieces_of
 from bench.fuzz.targets import Examine
-from router.arrays import to_stream
+from router.arrow.arrays import to_stream
 from router.config import Limits
-from router.documents import document_of, presentable
+from router.log.documents import document_of, presentable
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireBatch, WireError
 

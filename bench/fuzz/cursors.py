@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.fuzz.targets import Examine
-from router.queries.cursor import CursorError, cursor_text, parse_cursor
+from router.log.cursor import CursorError, cursor_text, parse_cursor
 
 SHARDS_MAX = 4
 WORDS = (b"0:", b"1:", b"2:0.0", b",", b".", b"65536", b"999999999999999999", b"00", b"-1", "٣".encode())

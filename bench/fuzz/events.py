@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.fuzz.targets import Examine
-from router.columns import EVENTS
 from router.ids import hash_key
-from router.order_events import events_batch, read_events
+from router.life.events import events_batch, read_events
+from router.log.columns import EVENTS
 
 KEY = hash_key(bytes(16))
 NOW_MS = 1_763_758_800_000

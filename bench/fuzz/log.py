@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from bench.fuzz.targets import Examine
 from router.errors import Damaged
-from router.log_tail import LogTail
-from router.records import Kind, frame
+from router.log.records import Kind, frame
+from router.log.tail import LogTail
 
 EDIT_BYTES = 4
 RECORDS = 6

@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from bench.fuzz.goods import KEY, TABLES
 from bench.fuzz.targets import Examine
-from router.arrays import numbers, record_batch
-from router.ledger import STOCK_RESULTS
+from router.arrow.arrays import numbers, record_batch
+from router.ledger.engine import STOCK_RESULTS
 from router.tables.stock_rows import KIND_NAMES, MovementKind, movement_results, parse_movements
 
 WORDS = (

@@ -11,7 +11,7 @@ import orjson
 from bench.fuzz.pieces import pieces_of
 from bench.fuzz.targets import Examine
 from router.config import Limits
-from router.documents import document_of, presentable
+from router.log.documents import document_of, presentable
 from router.wire.batch import WireBatch
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
 from router.wire.ndjson import LineSplitter, decode_block, decode_bodies, decode_lines

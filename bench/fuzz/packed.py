@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.fuzz.targets import Examine
-from router.packing import PackedBatch, can_pack, is_packed, pack
+from router.arrow.packing import PackedBatch, can_pack, is_packed, pack
 
 ROWS_MAX = 12
 ROW_BYTES = 24

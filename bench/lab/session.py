@@ -28,7 +28,7 @@ from bench.lab.watch import Watch
 from bench.lab.worker import SPAWN, START_DELAY_S, Worker
 from bench.tables import FLASH_SALE_UNITS, NODES
 from bench.workload import CHUNK_ORDERS, Workload
-from router.cells import CellsReader
+from router.ledger.cells import CellsReader
 
 HOLDS = (0.5, 0.9)  # of the knee
 READS_GUESS_PER_S = 400_000  # where to look first when reads come with the orders; the ramp finds out

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.lab.sender import Sample
-from router.arena import BlockBusy
+from router.arrow.arena import BlockBusy
 
 I64 = npt.NDArray[np.int64]
 LOOK_EVERY_S = 0.25

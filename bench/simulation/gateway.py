@@ -19,12 +19,12 @@ from bench.simulation.network import Unanswered
 from bench.simulation.owners import LEDGER
 from bench.simulation.plan import EventSent, Movement, OrderRow
 from bench.simulation.scheduler import Process, Signal
-from router.arrays import numbers
+from router.arrow.arrays import numbers
 from router.ids import hash_strings
-from router.order_events import EventRow
-from router.partition import shard_of
+from router.life.events import EventRow
 from router.pipeline import OrderBatch
-from router.split_batch import merge_answers, split_batch
+from router.shard.partition import shard_of
+from router.shard.split_batch import merge_answers, split_batch
 from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_bodies
 

@@ -15,15 +15,16 @@ from bench.simulation.log import BY_BATCH, Store
 from bench.simulation.outside import OrderAnswer
 from bench.simulation.twin import Twin
 from bench.simulation.watch import CONFLICT, accepted
-from router.columns import ADMITTED, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME, EventResult, Status
 from router.errors import Damaged
-from router.ledger import LedgerEngine
-from router.order_events import EventDesk
-from router.order_index import OrderIndex
+from router.ledger.engine import LedgerEngine
+from router.ledger.replay import replay_ledger
+from router.life.events import EventDesk
+from router.log.columns import ADMITTED, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME, EventResult, Status
+from router.log.index import OrderIndex
+from router.log.records import Kind, Record, read_batch
 from router.queries import stream
-from router.records import Kind, Record, read_batch
-from router.replay import replay_ledger, replay_shard
-from router.shard import ShardEngine
+from router.replay import replay_shard
+from router.shard.engine import ShardEngine
 from router.tables.stock_rows import MovementResult
 
 if TYPE_CHECKING:

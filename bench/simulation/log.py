@@ -20,10 +20,10 @@ import xxhash
 
 from bench.simulation.disk import PAGE_BYTES, Disk
 from bench.simulation.scheduler import Process, Scheduler, Signal
-from router.documents import document_of
-from router.log_tail import LogTail
-from router.ports import Bytes
-from router.records import LogFenced, Record, chain_of, erase_row, frame_documents, parse, read_documents
+from router.arrow.arrays import Bytes
+from router.log.documents import document_of
+from router.log.records import LogFenced, Record, chain_of, erase_row, frame_documents, parse, read_documents
+from router.log.tail import LogTail
 
 _META = struct.Struct("<QQQ")  # transaction, bytes of the file in use, epoch
 _ITEM = struct.Struct("<BQQI")

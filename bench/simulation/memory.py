@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from router.arena import PrivateArena
+from router.arrow.arena import PrivateArena
 
 U8 = npt.NDArray[np.uint8]
 TOUCHED_BYTES = 1 << 16  # of a block: the first rows of a column, the first segment of a hash table

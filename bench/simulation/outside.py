@@ -11,13 +11,13 @@ from bench.simulation import goods
 from bench.simulation.network import Unanswered
 from bench.simulation.plan import CLIENTS, EventSent, OrderRow, Request
 from bench.simulation.scheduler import Process
-from router.arena import BlockBusy
+from router.arrow.arena import BlockBusy
 from router.errors import Damaged
 from router.ids import hash_text
-from router.order_index import OrderIndexReader
-from router.partition import shard_of
+from router.log.index import OrderIndexReader
 from router.queries import end_cursor, stream
 from router.queries.source import order_step
+from router.shard.partition import shard_of
 
 if TYPE_CHECKING:
     from bench.simulation.world import World

@@ -19,13 +19,14 @@ from bench.simulation import goods
 from bench.simulation.log import SimulatedLog, Store
 from bench.simulation.network import Unanswered
 from bench.simulation.scheduler import Process, Signal
-from router.ledger import LedgerEngine
-from router.ledger_path import Answer, LedgerPath
-from router.order_events import EventDesk, EventRow, Moves
-from router.order_index import OrderIndex
+from router.ledger.engine import LedgerEngine
+from router.ledger.path import Answer, LedgerPath
+from router.life.events import EventDesk, EventRow, Moves
+from router.log.index import OrderIndex
+from router.log.records import INPUT, OUTCOME_PART
 from router.pipeline import OrderBatch, Pending, ShardPath
-from router.records import INPUT, OUTCOME_PART
-from router.shard import ShardEngine, UnknownTables
+from router.shard.engine import ShardEngine
+from router.tables.compiled import UnknownTables
 
 if TYPE_CHECKING:
     from bench.simulation.world import World

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from router.columns import CLAIMS, DECISION, Status
-from router.ledger import MOVES
-from router.lifecycle import Move
-from router.records import Kind, Record, read_batch
+from router.ledger.engine import MOVES
+from router.life.states import Move
+from router.log.columns import CLAIMS, DECISION, Status
+from router.log.records import Kind, Record, read_batch
 from router.tables.stock_rows import MOVEMENTS, MovementKind
 
 Cell = tuple[int, int]

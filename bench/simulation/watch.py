@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from bench.simulation.log import BY_BATCH, RECORD
 from bench.simulation.plan import EventSent, Movement
 from kernels.reasons import ID_CONFLICT
-from router.arrays import from_message, numbers
-from router.columns import ACK, Status
-from router.ledger import LedgerEngine
-from router.records import INPUT
+from router.arrow.arrays import from_message, numbers
+from router.ledger.engine import LedgerEngine
+from router.log.columns import ACK, Status
+from router.log.records import INPUT
 
 if TYPE_CHECKING:
     from bench.simulation.outside import OrderAnswer

@@ -25,9 +25,9 @@ from bench.simulation.plan import CLIENTS, CRASHABLE, OWNERS, Plan
 from bench.simulation.scheduler import Died, Process, Scheduler, Signal
 from bench.simulation.watch import Watch
 from router.errors import Damaged, RouterError
-from router.ledger_path import StaleOwner
+from router.ledger.path import StaleOwner
+from router.log.records import LogFenced
 from router.queries import end_cursor
-from router.records import LogFenced
 
 STEP_MS_MAX = 3
 RESTART_MS = (5, 60)

@@ -7,13 +7,14 @@ earlier one (columns ``previous`` and ``order``), so no answer about one order e
 
 from __future__ import annotations
 
-from router.queries.cursor import CursorError
+from router.log.cursor import CursorError
 from router.queries.explain import explain_view
 from router.queries.order import order_view
 from router.queries.order_search import OrderFilter, search
-from router.queries.source import Found, RecordSource, TablesOf
+from router.queries.source import Found, RecordSource
 from router.queries.status_stream import end_cursor, stream
 from router.queries.timeline import timeline_view
+from router.tables.compiled import TablesOf
 
 __all__ = [
     "CursorError",

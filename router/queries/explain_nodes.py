@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from router.columns import Admission
+from router.log.columns import Admission
 from router.queries.source import Row, Step
 from router.tables.compiled import Tables
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
-from router.columns import STATUS_NAMES, Status
-from router.queries.source import Found, RecordSource, Row, Step, TablesOf, order_step
+from router.log.columns import STATUS_NAMES, Status
+from router.queries.source import Found, RecordSource, Row, Step, order_step
 from router.queries.text import date_text, name_of, state_names, time_text
 from router.reasons import codes
-from router.tables.compiled import Tables
+from router.tables.compiled import Tables, TablesOf
 
 # Parts of a document that have their own place in the view; the rest is shown as other_fields.
 _FROM_DOCUMENT = ("customer", "ship_to", "bill_to", "payment", "attributes")

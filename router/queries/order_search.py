@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from router.arrays import list_parts, numbers, struct_numbers
-from router.columns import STATUS_NAMES, Status
-from router.log_tail import FIRST_SEQUENCE
-from router.queries.cursor import ROWS_MAX, Place, cursor_text, parse_cursor
+from router.arrow.arrays import list_parts, numbers, struct_numbers
+from router.log.columns import STATUS_NAMES, Status
+from router.log.cursor import ROWS_MAX, Place, cursor_text, parse_cursor
+from router.log.records import INPUT, OUTCOME_PART, Kind
+from router.log.tail import FIRST_SEQUENCE
 from router.queries.order import reference_text
 from router.queries.source import Found, RecordSource, Row, batch_of
 from router.queries.text import name_of, state_names, time_text
-from router.records import INPUT, OUTCOME_PART, Kind
 from router.tables.compiled import Tables
 
 # What one call may look at: 1,024 records of single orders or 30 of the largest, a tenth of a second or two.

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from router.arrow_rows import ArrowRows
-from router.records import INPUT, OUTCOME_PART, SCHEMAS, Kind, Record, read_batch, rows_of
-from router.tables.compiled import Tables
+from router.arrow.rows import ArrowRows
+from router.log.records import INPUT, OUTCOME_PART, SCHEMAS, Kind, Record, read_batch, rows_of
 
 Found = tuple[int, int, int]  # what the order index says: reference of the newest record, state byte, version
-TablesOf = Callable[[int], Tables]  # the tables of a version
 Row = dict[str, Any]
 
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from router.columns import STATUS_NAMES, EventResult
-from router.lifecycle import STATE_OF_STATUS, OrderEvent, pack_state
-from router.log_tail import FIRST_SEQUENCE
-from router.queries.cursor import CursorError, Place, around, cursor_text, places_behind
+from router.life.states import STATE_OF_STATUS, OrderEvent, pack_state
+from router.log.columns import STATUS_NAMES, EventResult
+from router.log.cursor import CursorError, Place, around, cursor_text, places_behind
+from router.log.records import INPUT, OUTCOME_PART, Kind, Record
+from router.log.tail import FIRST_SEQUENCE
 from router.queries.source import RecordSource, Row, batch_of
 from router.queries.text import state_names, time_text
 from router.reasons import codes
-from router.records import INPUT, OUTCOME_PART, Kind, Record
 
 
 def stream(cursor: str | None, sources: Sequence[RecordSource], limit: int) -> tuple[list[Row], str]:

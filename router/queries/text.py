@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import functools
 
-from router.lifecycle import unpack_state
-from router.string_table import StringTable
+from router.arrow.string_table import StringTable
+from router.life.states import unpack_state
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _EPOCH_DAY = _EPOCH.toordinal()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from router.columns import STATUS_NAMES
-from router.lifecycle import STATE_OF_STATUS, OrderEvent, pack_state
+from router.life.states import STATE_OF_STATUS, OrderEvent, pack_state
+from router.log.columns import STATUS_NAMES
+from router.log.records import Kind
 from router.queries.order import reference_text
 from router.queries.source import Found, RecordSource, Row, Step, step_at
 from router.queries.text import state_names, time_text
 from router.reasons import codes
-from router.records import Kind
 
 
 def timeline_view(shard: int, found: Found, source: RecordSource) -> Row | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from router.arrow.string_table import StringTable
 from router.errors import RowError
 from router.money import EXPONENTS
-from router.string_table import StringTable
 from router.tables.arrays import frozen, int32s, offsets_of
 from router.tables.compile_nodes import compile_nodes
 from router.tables.compile_promotions import compile_promotions, compile_taxes

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from router.string_table import StringTable
+from router.arrow.string_table import StringTable
 from router.tables import calendars
 from router.tables.arrays import frozen
 from router.tables.compile_skus import DANGEROUS, GOODS_CLASSES

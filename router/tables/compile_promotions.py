@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from router.string_table import StringTable
+from router.arrow.string_table import StringTable
 from router.tables.arrays import frozen, int32s, int64s
 from router.tables.compiled import U8, PromotionTable, TaxTable
 from router.tables.promotion_terms import needs_currency, terms_of

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from router.string_table import StringTable
+from router.arrow.string_table import StringTable
 from router.tables.arrays import frozen, int32s, int64s, offsets_of
 from router.tables.compile_nodes import ship_to_texts
 from router.tables.compiled import I32, NO_LIMIT, NodeTable, RateTable

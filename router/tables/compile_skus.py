@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from router.string_table import StringTable
+from router.arrow.string_table import StringTable
 from router.tables.arrays import frozen, grown, int32s, offsets_of
 from router.tables.bundles import direct_parts, explode
 from router.tables.compiled import I64, SkuTable

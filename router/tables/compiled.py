@@ -11,12 +11,13 @@ A tax areas (0 = no tax), K tax classes, G goods classes, P promotions, B freigh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from router.string_table import StringTable
+from router.arrow.string_table import StringTable
 
 U8 = npt.NDArray[np.uint8]
 I16 = npt.NDArray[np.int16]
@@ -149,3 +150,14 @@ class Tables:
     channels: StringTable  # channels named by any table
     countries: StringTable  # ISO 3166-1 alpha-2, and XK
     places: PlaceTable = NO_PLACES
+
+
+TablesOf = Callable[[int], Tables]  # any version there ever was
+
+
+class UnknownTables(LookupError):
+    """A record or claim names a version of the tables that is not loaded."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"tables version {version} is not loaded")
+        self.version = version

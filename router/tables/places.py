@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from kernels.admit.place_cache import look_up_places, remember_place
-from router.arrays import I64
+from router.arrow.arrays import I64
+from router.arrow.string_table import StringTable
 from router.ids import string_parts
-from router.string_table import StringTable
 from router.tables.compiled import I32, U8, Tables
 from router.tables.countries import plain_postcode
 from router.tables.zones import Place, ZonePatterns, place_of, relevant, zone_name

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.arrays import record_batch
+from router.arrow.arrays import record_batch
+from router.arrow.string_table import StringTable
 from router.errors import RowError
 from router.ids import hash_strings
-from router.string_table import StringTable
 from router.tables.compiled import SkuTable, Tables
 from router.tables.row_types import Key, StockRow, Units
 from router.tables.rows import Rows, explain, ndjson_lines

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from router.arrow.string_table import StringTable
 from router.errors import Damaged
-from router.string_table import StringTable
 from router.tables.compiled import Tables
 
 _LAYOUT = 1  # raised when a field of Tables comes, goes or changes its meaning

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernels.text.write_references import write_references
-from router.arrays import numbers, ragged, record_batch, structs
-from router.columns import STATUS_NAMES
+from router.arrow.arrays import numbers, ragged, record_batch, structs
+from router.arrow.string_table import StringTable
 from router.ids import string_parts
+from router.log.columns import STATUS_NAMES
 from router.reasons import codes
-from router.string_table import StringTable
 from router.wire.ack_rows import REFERENCE_ROW, REFERENCE_SEQUENCE, AnswerLines, answer_lines, refusal_sentences
 from router.wire.batch import Refusal, WireBatch
 from router.wire.texts import taken

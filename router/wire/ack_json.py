@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from kernels.reasons import NAMES
 from kernels.text import ack_json as kernel
-from router.arrays import numbers
+from router.arrow.arrays import numbers
+from router.arrow.string_table import StringTable
 from router.ids import string_parts
 from router.reasons import codes
-from router.string_table import StringTable
 from router.wire.ack_rows import AnswerLines, answer_lines, refusal_sentences
 from router.wire.batch import Refusal, WireBatch
 

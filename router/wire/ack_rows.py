@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import FIELD_MISSING
-from router.arrays import list_parts, numbers, struct_numbers
-from router.columns import REQUIRED_FIELDS, Status
+from router.arrow.arrays import list_parts, numbers, struct_numbers
+from router.log.columns import REQUIRED_FIELDS, Status
 from router.reasons import REASONS
 from router.reasons import numbers as reason_numbers
 from router.wire.batch import WireBatch

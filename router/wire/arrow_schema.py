@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from router.columns import REQUIRED_FIELDS
+from router.log.columns import REQUIRED_FIELDS
 from router.wire.batch import WireError
 from router.wire.fields import LINE_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 

@@ -23,8 +23,9 @@ from router.wire.arrow_schema import ArrowPlan, plan_columns
 from router.wire.batch import WireBatch, WireError
 from router.wire.dictionaries import TOO_LARGE, plain, written_out
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
-from router.wire.order_columns import OrderColumns, to_wire
+from router.wire.order_columns import OrderColumns
 from router.wire.texts import Texts
+from router.wire.to_wire import to_wire
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]

@@ -7,18 +7,14 @@ the document and decide nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
 from kernels.text.scan_orders import ABSENT
 from router.ids import fingerprint_ragged_ints, fingerprint_ragged_strings
+from router.wire.order_columns import OrderColumns
 from router.wire.texts import Texts
-
-if TYPE_CHECKING:
-    from router.wire.order_columns import OrderColumns
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]

@@ -21,10 +21,11 @@ from kernels.text import scan_orders as scan
 from kernels.text.split_lines import CUT, LINES, count_lines, split_lines
 from router.config import Limits
 from router.wire.batch import Refusal, WireBatch
-from router.wire.order_columns import OrderColumns, to_wire
+from router.wire.order_columns import OrderColumns
 from router.wire.order_json import LineFault, plain_line, too_long
 from router.wire.scan_json import PADDING, Scan, ScanRoom, put_rows, run_items, scan_block
 from router.wire.texts import gather
+from router.wire.to_wire import to_wire
 
 Bytes = bytes | bytearray | memoryview
 I64 = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from tests.reference.claim.claim.hand_out import components, serve_lines
+from tests.reference.claim.hand_out import components, serve_lines
 from tests.reference.plan.freight import first_ship_day, floor_minor, free_ship_day, parcel, promise_day
 
 SKUS_EXACT, NODES_EXACT, PARCELS_MAX = 8, 64, 8

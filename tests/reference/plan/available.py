@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.reference.claim.claim.hand_out import components
+from tests.reference.claim.hand_out import components
 from tests.reference.plan.allocate import atp, has_lane
 
 

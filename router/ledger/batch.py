@@ -1,0 +1,172 @@
+"""Claims and decisions between Arrow columns and the rows the ledger's kernels work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels import layout
+from router.arrow.arrays import list_parts, numbers, ragged, record_batch, struct_numbers, structs
+from router.ledger.tables import LedgerTables
+from router.log.columns import DECISION, Admission
+
+Rows = npt.NDArray[Any]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+QTY_MAX = (1 << 31) - 1
+_KEYS = ("customer", "basket", "channel_key")
+_PLAIN = (
+    "placed_at_ms",
+    "promise_by_ms",
+    "value_minor",
+    "channel_index",
+    "zone",
+    "service",
+    "admission",
+    "risk",
+)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """A CLAIMS batch as rows."""
+
+    rows: Rows  # (n) CLAIM
+    line_sku: I32  # (m)
+    line_qty: I32
+    promotions: I16
+    channel_index: I16  # (n) and zone (n) i32: as in rows, 0 where the shard rejected the row
+    zone: I32
+
+    @property
+    def lines_max(self) -> int:
+        """Lines of the longest order."""
+        return int((self.rows["line_last"] - self.rows["line_first"]).max(initial=0))
+
+    @property
+    def candidates_max(self) -> int:
+        """Candidate promotions of the order that has most."""
+        return int((self.rows["promotion_last"] - self.rows["promotion_first"]).max(initial=0))
+
+
+def claims_of(batch: pa.RecordBatch, known_ms: int) -> Claims:
+    """Rows of a CLAIMS batch; an order cannot ship before ``known_ms``, when the router knew of it."""
+    rows = np.zeros(batch.num_rows, layout.CLAIM)
+    for name in _KEYS:
+        rows[name] = numbers(batch, name).view(np.int64)
+    for name in _PLAIN:
+        rows[name] = numbers(batch, name)
+    rows["known_ms"] = np.maximum(rows["placed_at_ms"], known_ms)
+    line_offset, lines = list_parts(batch.column("lines"))
+    promotion_offset, promotions = list_parts(batch.column("promotions"))
+    rows["line_first"], rows["line_last"] = line_offset[:-1], line_offset[1:]
+    rows["promotion_first"], rows["promotion_last"] = promotion_offset[:-1], promotion_offset[1:]
+    proceeds = numbers(batch, "admission") != Admission.REJECT
+    return Claims(
+        rows,
+        struct_numbers(lines, "sku"),
+        struct_numbers(lines, "qty"),
+        np.asarray(promotions.to_numpy(zero_copy_only=True)),
+        np.where(proceeds, numbers(batch, "channel_index"), np.int16(0)),
+        np.where(proceeds, numbers(batch, "zone"), np.int32(0)),
+    )
+
+
+def check_claims(claims: Claims, tables: LedgerTables) -> None:
+    """Every number that a kernel uses as an index is one; a row the shard rejected is never looked at."""
+    assert _within(claims.channel_index, 0, len(tables.channel_nodes)), "channel_index outside the channel masks"
+    assert _within(claims.zone, 0, len(tables.ship_nodes)), "zone outside the zone masks"
+    assert _within(claims.line_sku, -1, len(tables.skus)), "line sku outside the SKU table"
+    assert _within(claims.line_qty, 0, QTY_MAX), "line qty is negative"
+    assert _within(claims.promotions, 0, len(tables.promotion_code)), "promotion outside the promotion table"
+
+
+def _within(values: npt.NDArray[Any], low: int, end: int) -> bool:
+    return not len(values) or (int(values.min()) >= low and int(values.max()) < end)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What ``claim.decide`` filled in, or what ``claim.apply`` takes again."""
+
+    orders: Rows  # (n) ORDER_OUT
+    granted: I16
+    parcels: Rows  # PARCEL_OUT
+    backordered: I32  # (m)
+    line_end: I32  # (m) allocations up to and with the line
+    allocations: Rows  # ALLOCATION_OUT
+
+
+def decision_of(claims: Claims, decided: Decided) -> pa.RecordBatch:
+    """The DECISION batch; arrays are copied out of the workspace."""
+    orders = decided.orders
+    lines_type = DECISION.field("lines").type
+    allocations_type = lines_type.value_type.field("allocations").type
+    allocations = structs(allocations_type.value_type, _columns(decided.allocations))
+    lines = structs(
+        lines_type.value_type,
+        {
+            "backordered": decided.backordered.copy(),
+            "allocations": ragged(_offsets(decided.line_end), allocations, allocations_type),
+        },
+    )
+    parcels_type = DECISION.field("parcels").type
+    granted_type = DECISION.field("granted").type
+    granted = pa.array(decided.granted.copy(), granted_type.value_type)
+    parcels = structs(parcels_type.value_type, _columns(decided.parcels))
+    plain = ("status", "risk", "promise_day", "cost_minor", "runner_up_minor", "twin")
+    return record_batch(
+        DECISION,
+        {
+            **{name: orders[name].copy() for name in plain},
+            "reasons": orders["reasons"].copy().view(np.uint64),
+            "granted": ragged(_offsets(orders["granted"]), granted, granted_type),
+            "parcels": ragged(_offsets(orders["parcels"]), parcels, parcels_type),
+            "lines": ragged(_offsets(claims.rows["line_last"]), lines, lines_type),
+        },
+    )
+
+
+def decided_of(decision: pa.RecordBatch) -> Decided:
+    """Rows of a DECISION batch, as far as ``claim.apply`` takes them."""
+    orders = np.zeros(decision.num_rows, layout.ORDER_OUT)
+    orders["status"] = numbers(decision, "status")
+    granted_offset, granted = list_parts(decision.column("granted"))
+    parcel_offset, parcels = list_parts(decision.column("parcels"))
+    orders["granted"], orders["parcels"] = granted_offset[1:], parcel_offset[1:]
+    _, lines = list_parts(decision.column("lines"))
+    allocations_column = lines.field("allocations")
+    if len(allocations_column) != len(lines):
+        allocations_column = allocations_column.slice(lines.offset, len(lines))
+    allocation_offset, allocations = list_parts(allocations_column)
+    return Decided(
+        orders,
+        np.asarray(granted.to_numpy(zero_copy_only=True)),
+        _struct_rows(parcels, layout.PARCEL_OUT),
+        struct_numbers(lines, "backordered"),
+        allocation_offset[1:],
+        _struct_rows(allocations, layout.ALLOCATION_OUT),
+    )
+
+
+def _columns(rows: Rows) -> dict[str, npt.NDArray[Any] | pa.Array]:
+    return {name: rows[name].copy() for name in rows.dtype.names or ()}
+
+
+def _struct_rows(values: pa.StructArray, dtype: np.dtype[np.void]) -> Rows:
+    rows = np.zeros(len(values), dtype)
+    for name in dtype.names or ():
+        rows[name] = struct_numbers(values, name)
+    return rows
+
+
+def _offsets(ends: npt.NDArray[Any]) -> I32:
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    offsets[1:] = ends
+    return offsets

@@ -1,0 +1,55 @@
+"""Availability: units that may be promised, by the masks and the safety stock an allocation uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.plan.available import available as available_kernel
+from router.ledger.cells import CellsReader
+from router.ledger.tables import LedgerTables
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Answers in the order of the SKUs asked for."""
+
+    sequence: int  # newest ledger record the answer knows of
+    total: I64  # (k) units, or whole bundles, over all nodes
+    per_node: I64  # (k, N) from the node alone
+
+
+def available(
+    cells: CellsReader, tables: LedgerTables, skus: I32, channel_index: int = -1, zone: int = -1
+) -> Availability:
+    """Units to promise to an order of this channel for this zone; -1 asks for any channel, any zone.
+
+    Raises BlockBusy while the ledger recovers.
+    """
+    assert not len(skus) or (skus.min() >= 0 and skus.max() < len(tables.skus)), "unknown SKU number"
+    assert -1 <= channel_index < len(tables.channel_nodes) and -1 <= zone < len(tables.ship_nodes)
+    total = np.zeros(len(skus), np.int64)
+    per_node = np.zeros((len(skus), len(tables.nodes)), np.int64)
+
+    def count(units: I64, _held: I64, _allocated: I64) -> None:
+        available_kernel(
+            skus, channel_index, zone, tables.skus, tables.components, tables.nodes, tables.channel_nodes,
+            tables.ship_nodes, tables.active_nodes, tables.goods_nodes, _covering(units, tables), total, per_node,
+        )  # fmt: skip
+
+    return Availability(cells.read(count), total, per_node)
+
+
+def _covering(units: I64, tables: LedgerTables) -> I64:
+    """The cells; with zeros for SKUs and nodes of tables that the ledger has not taken up yet."""
+    skus, nodes = len(tables.skus), len(tables.nodes)
+    if units.shape[0] >= skus and units.shape[1] >= nodes:
+        return units
+    wider = np.zeros((max(skus, units.shape[0]), max(nodes, units.shape[1])), np.int64)
+    wider[: units.shape[0], : units.shape[1]] = units
+    return wider

@@ -1,0 +1,300 @@
+"""Admission: new orders as sent (WIRE) become ADMITTED rows and CLAIMS.
+
+    resolve strings ─▶ validate ─▶ score risk ─▶ weigh, fee, candidate promotions ─▶ columns
+
+Everything here is a function of the batch, the tables of one version and the policy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kernels.admit.basket import basket
+from kernels.admit.score_risk import score_risk
+from kernels.admit.validate import (
+    FLAG_COUPON_UNKNOWN,
+    FLAG_PAYMENT_FAILED,
+    FLAG_SERVICE_UNKNOWN,
+    KEEP,
+    MERGE,
+    REFUSE,
+    validate,
+)
+from kernels.reasons import TOTAL_MISMATCH
+from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
+from router.arrow.string_table import StringTable
+from router.config import Config
+from router.ids import given, key64
+from router.life.states import PAYMENT_WORDS, PaymentState
+from router.log.columns import ADMITTED, CLAIMS, Admission
+from router.shard import pricing
+from router.shard.reason_masks import FLAG_MASK, hold_mask, reject_mask
+from router.tables.compiled import Tables
+from router.tables.places import PlaceResolver
+
+U64 = npt.NDArray[np.uint64]
+_PAYMENT_WORDS = StringTable(list(PAYMENT_WORDS))
+_PAYMENT_STATES = np.array([*PAYMENT_WORDS.values(), PaymentState.UNPAID], np.uint8)  # row -1: any other word
+_LINES_MODE = {"keep": KEEP, "merge": MERGE, "reject": REFUSE}
+
+
+@dataclass(frozen=True)
+class WireLines:
+    """The lines of a WIRE batch as flat arrays."""
+
+    offset: I64  # (n+1)
+    sku: npt.NDArray[np.int32]  # (m) SKU number, -1 unknown
+    qty: I64
+    unit_price_minor: I64
+
+
+class Admitter:
+    """Judges batches against one version of the tables; keeps only caches and scratch."""
+
+    def __init__(self, config: Config, key: U64, tables: Tables) -> None:
+        self.tables = tables
+        self._key = key
+        self._config = config
+        self._places = PlaceResolver(tables)
+        self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
+        self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
+        self._stamp_base = 0
+        self._reject = np.uint64(reject_mask(config.policy))
+        self._hold = np.uint64(hold_mask(config.policy))
+
+    def admit(
+        self, wire: pa.RecordBatch, skus: pa.StringArray, hashes: tuple[U64, U64], now_ms: int
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """ADMITTED and CLAIMS of a WIRE batch whose ids hash to ``hashes``."""
+        lines = self._lines(wire, skus)
+        place = self._places.resolve(wire.column("country"), wire.column("region"), wire.column("postcode"))
+        columns = self._identity(wire, hashes)
+        columns["currency"] = self.tables.currencies.find(wire.column("currency")).astype(np.int16)
+        columns["channel_index"] = self._channel_index(wire)
+        columns["payment"] = _PAYMENT_STATES[_PAYMENT_WORDS.find(wire.column("payment_status"))]
+        columns["service"], service_unknown = self._service(wire)
+        coupons, coupon_unknown = self._coupons(wire)
+        flags = (
+            place.flags
+            | (coupon_unknown << FLAG_COUPON_UNKNOWN)
+            | (service_unknown << FLAG_SERVICE_UNKNOWN)
+            | ((columns["payment"] == PaymentState.FAILED) << FLAG_PAYMENT_FAILED)
+        ).astype(np.uint8)
+        counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns)
+        columns["zone"], columns["tax_area"] = place.zone, place.tax_area
+        self._risk(wire, lines, counted.qty, columns)
+        self._price(wire, counted, columns, coupons, place.promotion_area)
+        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted)})
+        return admitted, claims_of(admitted)
+
+    def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
+        offset, values = list_parts(wire.column("lines"))
+        code = struct_numbers(values, "sku_code")
+        assert len(code) == 0 or (int(code.min()) >= 0 and int(code.max()) < len(skus)), "sku_code beyond its strings"
+        number = self.tables.skus.ids.find(skus)
+        return WireLines(
+            offset.astype(np.int64),
+            number[code] if len(code) else np.zeros(0, np.int32),
+            struct_numbers(values, "qty"),
+            struct_numbers(values, "unit_price_minor"),
+        )
+
+    def _identity(self, wire: pa.RecordBatch, hashes: tuple[U64, U64]) -> dict[str, Any]:
+        customer = key64(self._key, wire.column("customer_id"))
+        customer[~given(wire.column("customer_id"))] = 0
+        keys = pc.binary_join_element_wise(wire.column("channel"), wire.column("currency"), "\x1f")
+        copied = ("order_id", "channel", "seller")
+        numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor")
+        return {
+            **{name: wire.column(name) for name in copied},
+            **{name: numbers(wire, name) for name in numeric},
+            "hash_hi": hashes[0],
+            "hash_lo": hashes[1],
+            "customer": customer,
+            "channel_key": key64(self._key, keys),
+        }
+
+    def _channel_index(self, wire: pa.RecordBatch) -> npt.NDArray[np.int16]:
+        found = self.tables.channels.find(wire.column("channel"))
+        return np.where(found < 0, len(self.tables.channels), found).astype(np.int16)
+
+    def _service(self, wire: pa.RecordBatch) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
+        """Service numbers (-1 = any) and which rows ask for one that no rate offers."""
+        column = wire.column("service")
+        found = self.tables.rates.services.find(column)
+        if not self.tables.rates.loaded:
+            return np.full(len(column), -1, np.int16), np.zeros(len(column), np.uint8)
+        return found.astype(np.int16), ((found < 0) & given(column)).astype(np.uint8)
+
+    def _coupons(self, wire: pa.RecordBatch) -> tuple[tuple[npt.NDArray[np.int32], Any], npt.NDArray[np.uint8]]:
+        """Coupons as promotion numbers per order, and which orders name an unknown one."""
+        offset, values = list_parts(wire.column("coupons"))
+        unknown = np.zeros(wire.num_rows, np.uint8)
+        if len(values) == 0:
+            return (offset, np.zeros(0, np.int32)), unknown
+        number = self.tables.promotions.ids.find(values)
+        owner = np.repeat(np.arange(wire.num_rows), np.diff(offset))
+        unknown[owner[number < 0]] = 1
+        return (offset, number), unknown
+
+    def _validate(
+        self,
+        wire: pa.RecordBatch,
+        lines: WireLines,
+        currency: npt.NDArray[np.int16],
+        flags: npt.NDArray[np.uint8],
+        now_ms: int,
+        columns: dict[str, Any],
+    ) -> pricing.OrderLines:
+        orders, count = wire.num_rows, len(lines.sku)
+        columns["reasons"] = np.zeros(orders, np.uint64)
+        columns["reason_line"] = np.full(orders, -1, np.int32)
+        qty, price, listed = np.zeros(count, np.int32), np.zeros(count, np.int64), np.zeros(count, np.int64)
+        validate(
+            lines.offset,
+            lines.sku,
+            lines.qty,
+            lines.unit_price_minor,
+            currency,
+            numbers(wire, "placed_at_ms"),
+            flags,
+            numbers(wire, "missing"),
+            self.tables.skus.active,
+            self.tables.skus.price_minor,
+            self._limits(now_ms),
+            self._stamp_base,
+            self._seen_stamp,
+            self._seen_line,
+            columns["reasons"],
+            columns["reason_line"],
+            qty,
+            price,
+            listed,
+        )
+        self._stamp_base += orders
+        columns["admission"] = self._admission(columns["reasons"])
+        counted = pricing.OrderLines(
+            line_offset=lines.offset, sku=lines.sku, qty=qty, unit_price_minor=price, list_price_minor=listed
+        )
+        # A refused order asks for nothing: it is neither weighed nor priced nor claimed.
+        return without_units(counted, columns["admission"] == Admission.REJECT)
+
+    def _limits(self, now_ms: int) -> I64:
+        limits, policy = self._config.limits, self._config.policy
+        return np.array(
+            [
+                limits.lines_max,
+                limits.qty_max,
+                limits.unit_price_minor_max,
+                limits.order_value_minor_max,
+                now_ms + policy.placed_at_future_ms_max,
+                policy.price_tolerance_bp,
+                _LINES_MODE[policy.duplicate_lines],
+            ],
+            np.int64,
+        )
+
+    def _risk(
+        self, wire: pa.RecordBatch, lines: WireLines, qty: npt.NDArray[np.int32], columns: dict[str, Any]
+    ) -> None:
+        policy = self._config.policy
+        rules = np.array([policy.risk_qty_max, policy.risk_points_address, policy.risk_points_qty], np.int64)
+        columns["risk"] = np.zeros(wire.num_rows, np.int32)
+        columns["basket"] = np.zeros(wire.num_rows, np.uint64)
+        score_risk(lines.offset, qty, _address_differs(wire), rules, columns["risk"], columns["reasons"])
+        basket(lines.offset, lines.sku, qty, columns["customer"], columns["basket"])
+
+    def _price(
+        self, wire: pa.RecordBatch, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
+    ) -> None:
+        """Weight, value, shipping fee and candidate promotions; flags a declared total that cannot be right."""
+        columns["weight_g"], columns["subtotal_minor"] = pricing.weigh(counted, self.tables.skus.weight_g)
+        fee = pricing.fees(self.tables, columns["zone"], columns["weight_g"], columns["service"])
+        columns["fee_minor"] = np.maximum(fee, 0)  # no rate at all: the ledger refuses it as unreachable
+        offset, promotion = pricing.list_candidates(
+            self.tables,
+            counted,
+            channel_index=columns["channel_index"],
+            promotion_area=area,
+            currency=columns["currency"],
+            placed_at_ms=columns["placed_at_ms"],
+            coupons=coupons,
+        )
+        columns["promotions"] = ragged(offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type)
+
+    def _admission(self, reasons: U64) -> npt.NDArray[np.int8]:
+        admission = np.full(len(reasons), Admission.PROCEED, np.int8)
+        admission[(reasons & self._hold) != 0] = Admission.HOLD
+        admission[(reasons & self._reject) != 0] = Admission.REJECT
+        return admission
+
+
+def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:
+    """What ADMITTED rows ask of the ledger; derivable at any time, so it is never stored by the shard."""
+    offset, values = list_parts(admitted.column("lines"))
+    line_type = CLAIMS.field("lines").type
+    wanted = structs(line_type.value_type, {n: struct_numbers(values, n) for n in ("sku", "qty")})
+    same = {name: admitted.column(name) for name in CLAIMS.names if name not in ("lines", "value_minor")}
+    return record_batch(
+        CLAIMS,
+        {**same, "value_minor": admitted.column("subtotal_minor"), "lines": ragged(offset, wanted, line_type)},
+    )
+
+
+def order_lines(admitted: pa.RecordBatch) -> pricing.OrderLines:
+    """The lines of ADMITTED rows as pricing takes them."""
+    offset, values = list_parts(admitted.column("lines"))
+    return pricing.OrderLines(
+        line_offset=offset.astype(np.int64),
+        sku=struct_numbers(values, "sku"),
+        qty=struct_numbers(values, "qty"),
+        unit_price_minor=struct_numbers(values, "unit_price_minor"),
+        list_price_minor=struct_numbers(values, "list_price_minor"),
+    )
+
+
+def without_units(lines: pricing.OrderLines, orders: npt.NDArray[np.bool_]) -> pricing.OrderLines:
+    """The same lines with no units on those of the orders marked."""
+    if not orders.any():
+        return lines
+    nothing = np.repeat(orders, np.diff(lines.line_offset))
+    return dataclasses.replace(lines, qty=np.where(nothing, np.int32(0), lines.qty))
+
+
+def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int) -> U64:
+    """TOTAL_MISMATCH where the channel's own total differs from ours; a flag, never a refusal."""
+    declared = numbers(admitted, "total_declared_minor")
+    differs = (declared >= 0) & (np.abs(declared - total_minor) > tolerance_minor)
+    return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
+
+
+def _admitted_lines(counted: pricing.OrderLines) -> pa.ListArray:
+    line_type = ADMITTED.field("lines").type
+    values = structs(
+        line_type.value_type,
+        {
+            "sku": counted.sku,
+            "qty": counted.qty,
+            "unit_price_minor": counted.unit_price_minor,
+            "list_price_minor": counted.list_price_minor,
+        },
+    )
+    return ragged(counted.line_offset, values, line_type)
+
+
+def _address_differs(wire: pa.RecordBatch) -> npt.NDArray[np.uint8]:
+    """1 where a billing country or postcode is given and is not the shipping one."""
+    differs = np.zeros(wire.num_rows, bool)
+    for billing, shipping in (("bill_country", "country"), ("bill_postcode", "postcode")):
+        stated = given(wire.column(billing))
+        if stated.any():  # most orders have no bill_to
+            other = pc.not_equal(wire.column(billing), wire.column(shipping))
+            differs |= stated & other.to_numpy(zero_copy_only=False)
+    return differs.astype(np.uint8)
