@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from actors.checkpoints import write_checkpoint
-from actors.data_folder import DataFolder
-from actors.lmdb_log import LmdbLog
-from actors.route import route
-from actors.table_store import TableStore
+from actors.run.route import route
+from actors.store.checkpoints import write_checkpoint
+from actors.store.data_folder import DataFolder
+from actors.store.lmdb_log import LmdbLog
+from actors.store.table_store import TableStore
 from router.arrow.arena import PrivateArena
 from router.config import Config, LogConfig
 from router.ledger.engine import LedgerEngine

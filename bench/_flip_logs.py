@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 import lmdb
 import xxhash
 
-from actors.doctor.apart import ReaderEnded, apart
-from actors.doctor.log_check import check_log, read_records
-from actors.doctor.page_format import META_BYTES, Layout
-from actors.log_store import DATABASES, LogStore, log_folder
+from actors.care.reading.apart import ReaderEnded, apart
+from actors.care.reading.log_check import check_log, read_records
+from actors.care.reading.page_format import META_BYTES, Layout
+from actors.store.log_store import DATABASES, LogStore, log_folder
 from router.errors import RouterError
 
 Spans = list[tuple[int, int]]  # first byte and the one behind the last

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from types import TracebackType
 
-from actors.heap import keep_freed_memory, settle
-from actors.lmdb_log import LmdbLog
+from actors.process.heap import keep_freed_memory, settle
+from actors.store.lmdb_log import LmdbLog
 from bench.tables import as_ndjson, tables_for
 from bench.workload import PLACED_FROM, Workload
 from router.config import Config, Limits

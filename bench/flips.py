@@ -25,14 +25,14 @@ from typing import Any
 
 import numpy as np
 
-from actors.checkpoints import Checkpoint, read_latest
-from actors.data_folder import DataFolder
-from actors.doctor.log_check import check_log
-from actors.doctor.page_format import Layout
-from actors.doctor.pages import check_pages
-from actors.log_reader import LogReader
-from actors.log_store import log_folder, log_key
-from actors.table_store import TableStore
+from actors.care.reading.log_check import check_log
+from actors.care.reading.page_format import Layout
+from actors.care.reading.pages import check_pages
+from actors.store.checkpoints import Checkpoint, read_latest
+from actors.store.data_folder import DataFolder
+from actors.store.log_reader import LogReader
+from actors.store.log_store import log_folder, log_key
+from actors.store.table_store import TableStore
 from bench import _harness
 from bench._flip_folders import large_folder, small_folder
 from bench._flip_logs import SAME, Bit, carrying_nothing, looked_at, turned, values_of, whole_digest, without_the_check

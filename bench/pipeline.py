@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from actors.gateway.forms import ArrowForm, Form, JsonForm
+from actors.gateway.http.forms import ArrowForm, Form, JsonForm
 from bench import _harness
 from bench._answers import Answers
 from bench._limits import decode_orders_per_s

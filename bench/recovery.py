@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from actors.checkpoints import read_latest, write_checkpoint
+from actors.store.checkpoints import read_latest, write_checkpoint
 from bench import _harness
 from bench._answers import WrongAnswers
 from bench._local import NOW_MS, LocalHome, config_for

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from actors.gateway.backend import U8, BatchId
+from actors.gateway.core.backend import U8, BatchId
 from router.arrow.arrays import from_message, record_batch, to_message
 from router.errors import TableRejected
 from router.ids import hash_key

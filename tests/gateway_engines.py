@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from actors.data_folder import DataFolder
-from actors.gateway.backend import U8, BatchId
-from actors.lmdb_log import LmdbLog
-from actors.mapped import SharedArena
-from actors.names import shard_name
-from actors.table_store import TableStore
+from actors.gateway.core.backend import U8, BatchId
+from actors.process.names import shard_name
+from actors.store.data_folder import DataFolder
+from actors.store.lmdb_log import LmdbLog
+from actors.store.mapped import SharedArena
+from actors.store.table_store import TableStore
 from router.arrow.arena import PrivateArena
 from router.config import Config
 from router.ledger.engine import LedgerEngine

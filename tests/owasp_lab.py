@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.data_folder import DataFolder
+from actors.store.data_folder import DataFolder
 from tests.gateway_backend import order
 from tests.gateway_engines import EngineBackend
 from tests.gateway_lab import connect, read_all

@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from actors.keys import add_key
+from actors.store.keys import add_key
 from tests.gateway_lab import connect
 
 READY_S_MAX = 240.0  # kernels that nothing has used before are compiled first

@@ -7,11 +7,11 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from actors.checkpoints import write_checkpoint
-from actors.data_folder import DataFolder
-from actors.lmdb_log import LmdbLog
-from actors.route import RouteSummary, route
-from actors.table_store import TableStore
+from actors.run.route import RouteSummary, route
+from actors.store.checkpoints import write_checkpoint
+from actors.store.data_folder import DataFolder
+from actors.store.lmdb_log import LmdbLog
+from actors.store.table_store import TableStore
 from router.arrow.arena import PrivateArena
 from router.config import Config, LogConfig
 from router.ledger.engine import LedgerEngine

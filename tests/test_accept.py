@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from actors.gateway.problems import Problem
-from actors.gateway.routes import NDJSON, SSE
-from actors.gateway.stream import form_of_changes
+from actors.gateway.core.problems import Problem
+from actors.gateway.endpoints.stream import form_of_changes
+from actors.gateway.http.routes import NDJSON, SSE
 
 CASES = (
     # no weights: SSE where it is named, NDJSON otherwise

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from actors import backup as backups
+from actors.care import backup as backups
 from actors.cli.main import main
-from actors.data_folder import DataFolder
-from actors.log_store import log_key
-from actors.route import _home, route
-from actors.table_store import TableStore
+from actors.run.route import _home, route
+from actors.store.data_folder import DataFolder
+from actors.store.log_store import log_key
+from actors.store.table_store import TableStore
 from router.config import Config
 from router.life.events import EventRow
 from router.local import LocalRouter

@@ -18,9 +18,9 @@ from typing import Any, cast
 import pyarrow as pa
 import pytest
 
-from actors.gateway.handover import StreamReceiver
-from actors.gateway.limits import GatewayServer
-from actors.locks import FolderLock, owner_of
+from actors.gateway.http.handover import StreamReceiver
+from actors.gateway.http.limits import GatewayServer
+from actors.store.locks import FolderLock, owner_of
 from bench.chaos import disk, shim
 from bench.chaos.__main__ import as_text, violations_of
 from bench.chaos.disk import Volume

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from actors.checkpoints import read_latest, write_checkpoint
+from actors.store.checkpoints import read_latest, write_checkpoint
 
 ARRAYS = {
     "rows": np.arange(1000, dtype=np.uint64),

@@ -14,12 +14,12 @@ import time
 import lmdb
 import pytest
 
+from actors.care.doctor import folder, machine
 from actors.cli.main import build_parser, main
-from actors.data_folder import DataFolder
-from actors.doctor import folder, machine
-from actors.keys import digest_of, load_keys
-from actors.lmdb_log import LmdbLog
-from actors.log_store import log_folder, log_key
+from actors.store.data_folder import DataFolder
+from actors.store.keys import digest_of, load_keys
+from actors.store.lmdb_log import LmdbLog
+from actors.store.log_store import log_folder, log_key
 from router.config import Config, LogConfig, load_config
 from router.log.records import Kind, frame
 from tests.fake_router import FakeRouter, running

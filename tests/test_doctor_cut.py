@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
+from actors.care.reading.page_format import META_BYTES
 from actors.cli.main import main
-from actors.data_folder import DataFolder
-from actors.doctor.page_format import META_BYTES
-from actors.log_store import documents_key, log_folder
+from actors.store.data_folder import DataFolder
+from actors.store.log_store import documents_key, log_folder
 from router.log.records import INPUT, OUTCOME_PART
 from tests.serve_fixture import Row, rows_of
 from tests.small_folder import BATCH_ORDERS, BATCHES, ORDERS, make_folder, order

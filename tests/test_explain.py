@@ -10,8 +10,8 @@ import pytest
 
 from actors.cli.explain import sentences
 from actors.cli.main import main
-from actors.log_reader import LogReader
-from actors.table_store import TableStore
+from actors.store.log_reader import LogReader
+from actors.store.table_store import TableStore
 from router.queries import explain_view
 from tests.fake_router import FakeRouter, running
 from tests.small_folder import PRICE_MINOR, decide_one_by_one, order

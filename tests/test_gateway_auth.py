@@ -9,9 +9,9 @@ import stat
 
 import pytest
 
-from actors.gateway.auth import RELOAD_INTERVAL_S, KeyRing
-from actors.gateway.problems import Problem
-from actors.keys import KeysRefused, add_key, create_admin_key, load_keys, revoke_key
+from actors.gateway.core.problems import Problem
+from actors.gateway.http.auth import RELOAD_INTERVAL_S, KeyRing
+from actors.store.keys import KeysRefused, add_key, create_admin_key, load_keys, revoke_key
 
 
 class Clock:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from actors.data_folder import DataFolder
-from actors.gateway.handover import STREAM_HEAD
-from actors.gateway.logs import JsonLog
+from actors.gateway.core.logs import JsonLog
+from actors.gateway.http.handover import STREAM_HEAD
 from actors.gateway.main import Service, build
-from actors.keys import add_key
+from actors.store.data_folder import DataFolder
+from actors.store.keys import add_key
 from router.config import Config, Limits
 from tests.gateway_backend import ScriptedBackend, order
 from tests.gateway_lab import LoopThread, body_of, connect, read_all

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from actors.data_folder import DataFolder
-from actors.gateway.app import Gateway
-from actors.gateway.backend import ShardUnavailable
-from actors.gateway.core import Core
-from actors.gateway.logs import JsonLog
+from actors.gateway.core.backend import ShardUnavailable
+from actors.gateway.core.core import Core
+from actors.gateway.core.logs import JsonLog
+from actors.gateway.endpoints.orders import CROWD_ROWS
+from actors.gateway.http.app import Gateway
 from actors.gateway.main import Service, build
-from actors.gateway.orders import CROWD_ROWS
-from actors.keys import ROLES, add_key
+from actors.store.data_folder import DataFolder
+from actors.store.keys import ROLES, add_key
 from router.config import Config, Limits
 from router.errors import RowError, TableRejected
 from tests.gateway_backend import KEY, ScriptedBackend, order
@@ -300,7 +300,7 @@ def test_a_shard_that_stays_away_is_503_with_retry_after(lab: Lab, monkeypatch: 
     async def fail(shard: int, batch_id: tuple[int, int]) -> None:
         raise ShardUnavailable("restarting", 10)
 
-    monkeypatch.setattr("actors.gateway.lanes.RETRY_DEADLINE_S", 0.3)
+    monkeypatch.setattr("actors.gateway.core.lanes.RETRY_DEADLINE_S", 0.3)
     lab.backend.before = fail
     problem = lab.problem("POST", "/v1/orders", order("a"), **JSON)
     assert (problem["status"], problem["code"], problem["retry_after"]) == (503, "shard_unavailable", "5")
@@ -315,7 +315,7 @@ def test_too_many_waiting_orders_are_429(lab: Lab, monkeypatch: pytest.MonkeyPat
         while not gate.is_set():
             await asyncio.sleep(0.001)
 
-    monkeypatch.setattr("actors.gateway.orders.WAITING_MAX", 3)
+    monkeypatch.setattr("actors.gateway.endpoints.orders.WAITING_MAX", 3)
     lab.backend.before = hold
     with ThreadPoolExecutor(30) as clients:
         answers = [clients.submit(lab.ask, "POST", "/v1/orders", order(f"o{i}"), **JSON) for i in range(30)]

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 import requests
 
-from actors.gateway.backend import ShardUnavailable
-from actors.gateway.routes import ARROW
+from actors.gateway.core.backend import ShardUnavailable
+from actors.gateway.http.routes import ARROW
 from tests.gateway_backend import order
 from tests.gateway_lab import body_of, connect
 from tests.test_gateway_http import NDJSON, Lab, start
@@ -287,7 +287,7 @@ def test_a_shard_that_restarts_in_the_middle_of_a_stream_is_waited_for(starter: 
 def test_a_shard_that_stays_away_ends_the_stream_after_the_answers_before(
     starter: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.gateway.lanes.RETRY_DEADLINE_S", 0.2)
+    monkeypatch.setattr("actors.gateway.core.lanes.RETRY_DEADLINE_S", 0.2)
     lab = starter(batch_rows_max=10)
 
     async def fail(shard: int, batch_id: tuple[int, int]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from actors.gateway.limits import GatewayServer, media_type_of, read_body
-from actors.gateway.problems import Problem
+from actors.gateway.core.problems import Problem
+from actors.gateway.http.limits import GatewayServer, media_type_of, read_body
 from router.config import Limits
 from tests.gateway_lab import LoopThread, body_of, connect, read_all
 

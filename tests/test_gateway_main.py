@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.data_folder import DataFolder
-from actors.keys import add_key
+from actors.store.data_folder import DataFolder
+from actors.store.keys import add_key
 from router.config import Config
 from tests.gateway_lab import connect
 

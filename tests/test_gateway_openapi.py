@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from actors.gateway.problems import KINDS, Problem
-from actors.gateway.routes import RouteTable
+from actors.gateway.core.problems import KINDS, Problem
+from actors.gateway.http.routes import RouteTable
 from tests.gateway_backend import order
 from tests.test_gateway_http import JSON, NDJSON, Lab, lab
 
@@ -73,7 +73,7 @@ def test_a_problem_code_is_declared_before_it_is_used() -> None:
 
 
 def test_path_segments_are_unquoted_one_by_one() -> None:
-    from actors.gateway.routes import Route
+    from actors.gateway.http.routes import Route
 
     async def nothing(*_: object) -> None: ...
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from actors.gateway import limits, quick
-from actors.keys import revoke_key
+from actors.gateway.http import limits, quick
+from actors.store.keys import revoke_key
 from tests.gateway_backend import order
 from tests.gateway_lab import connect, read_all
 from tests.test_gateway_http import Lab, start

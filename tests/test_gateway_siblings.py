@@ -8,8 +8,8 @@ import socket
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.gateway.metrics import Metrics
-from actors.gateway.siblings import Siblings
+from actors.gateway.core.metrics import Metrics
+from actors.gateway.core.siblings import Siblings
 from tests.gateway_lab import LoopThread
 
 

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from actors.gateway.spool import AnswerSpool, SpoolFull
+from actors.gateway.core.spool import AnswerSpool, SpoolFull
 
 
 def test_answers_come_out_in_order_through_memory_and_file_in_random_walks() -> None:

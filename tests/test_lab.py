@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actors.care.verify import Verifier
 from actors.cli import bench
-from actors.data_folder import DataFolder
-from actors.verify import Verifier
+from actors.store.data_folder import DataFolder
 from bench import _harness
 from bench.lab import figures, knee
 from bench.lab.arrivals import Phase, arrivals

@@ -6,8 +6,8 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from actors.data_folder import DataFolder
-from actors.ledger_actor import Ledger
+from actors.owners.ledger_actor import Ledger
+from actors.store.data_folder import DataFolder
 from router.arrow.arena import PrivateArena
 from router.config import Config
 from router.ledger.engine import LedgerEngine

@@ -14,10 +14,10 @@ import lmdb
 import pyarrow as pa
 import pytest
 
-from actors.lmdb_log import LmdbLog
-from actors.locks import FolderInUse
-from actors.log_reader import LogReader
-from actors.log_store import EPOCH_KEY, log_folder, log_key
+from actors.store.lmdb_log import LmdbLog
+from actors.store.locks import FolderInUse
+from actors.store.log_reader import LogReader
+from actors.store.log_store import EPOCH_KEY, log_folder, log_key
 from router.config import LogConfig
 from router.log.records import DamagedRecord, Kind, LogFenced, MissingRecord, frame, write_documents
 
@@ -359,7 +359,7 @@ def test_whatever_was_waited_for_survives_kill_9_and_readers_see_only_whole_comm
 def test_a_reader_follows_an_owner_that_came_back_with_a_larger_map(tmp_path):
     script = (
         "import pathlib,sys;sys.path.insert(0,sys.argv[2])\n"
-        "from actors.lmdb_log import LmdbLog\nfrom router.config import LogConfig\n"
+        "from actors.store.lmdb_log import LmdbLog\nfrom router.config import LogConfig\n"
         "from router.log.records import Kind,frame\n"
         "log=LmdbLog(pathlib.Path(sys.argv[1]),LogConfig(log_bytes_max=int(sys.argv[3]),disk_free_bytes_min=0),1)\n"
         "first=log.last_sequence(0)+1\n"

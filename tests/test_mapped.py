@@ -12,8 +12,8 @@ import time
 import numpy as np
 import pytest
 
-from actors import mapped
-from actors.mapped import SharedArena, SharedArenaReader
+from actors.store import mapped
+from actors.store.mapped import SharedArena, SharedArenaReader
 from router.arrow.arena import ALIGNMENT, BlockBusy, PrivateArena
 from router.errors import Misconfigured
 from router.log.index import OrderIndex, OrderIndexReader

@@ -26,8 +26,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from actors.data_folder import DataFolder
-from actors.gateway.backend import BatchId
+from actors.gateway.core.backend import BatchId
+from actors.store.data_folder import DataFolder
 from router.life.events import read_events
 from router.life.states import EVENT_TYPES
 from tests.gateway_backend import order

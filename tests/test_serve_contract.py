@@ -18,8 +18,8 @@ import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.data_folder import DataFolder
-from actors.gateway.tables import TABLES
+from actors.gateway.endpoints.tables import TABLES
+from actors.store.data_folder import DataFolder
 from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME
 from router.log.records import INPUT, Kind, parse, read_batch
 from tests.gateway_lab import connect

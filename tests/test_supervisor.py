@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from actors import environment, supervisor
 from actors.cli.main import main
-from actors.data_folder import DataFolder
-from actors.supervisor import SIGNALS, STARTED_AGAIN, Supervisor
+from actors.process import environment
+from actors.run import supervisor
+from actors.run.supervisor import SIGNALS, STARTED_AGAIN, Supervisor
+from actors.store.data_folder import DataFolder
 from router.config import Config
 
 
@@ -77,7 +78,7 @@ def test_a_port_that_another_program_has_is_refused_before_anything_starts(tmp_p
 def test_what_libraries_print_neither_reaches_the_reader_of_the_ready_line_nor_waits_for_it():
     """A pipe holds 64 KiB; who starts ``serve`` may read one line of it."""
     said = (
-        "import os; from actors.supervisor import _give_stdout_back, _keep_stdout\n"
+        "import os; from actors.run.supervisor import _give_stdout_back, _keep_stdout\n"
         "kept = _keep_stdout(); print('x' * 200_000, flush=True); os.write(kept, b'ready\\n')\n"
         "print('y' * 200_000, flush=True); _give_stdout_back(kept)\n"
     )

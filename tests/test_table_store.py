@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.table_store import TableStore
+from actors.store.table_store import TableStore
 from router.errors import Damaged, TableRejected
 from tests.table_cases import GOOD, NOW_MS, STOCK, upload
 

@@ -14,12 +14,12 @@ from typing import Any
 import lmdb
 import pytest
 
+from actors.care.reading import log_check
+from actors.care.reading.page_format import META_BYTES, Layout
+from actors.care.reading.pages import check_pages
 from actors.cli.main import main
-from actors.data_folder import DataFolder
-from actors.doctor import log_check
-from actors.doctor.page_format import META_BYTES, Layout
-from actors.doctor.pages import check_pages
-from actors.log_store import EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
+from actors.store.data_folder import DataFolder
+from actors.store.log_store import EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
 from router.arrow.arrays import numbers
 from router.log.columns import CLAIMS, DECISION
 from router.log.records import INPUT, OUTCOME_PART, frame, parse, read_batch, seal, serialize
@@ -303,7 +303,7 @@ def test_a_page_that_the_disk_cannot_give_ends_neither_verify_nor_doctor(
 
 
 def test_many_findings_of_one_place_are_counted_not_listed(data: DataFolder, capsys: Capture, monkeypatch: Any) -> None:
-    monkeypatch.setattr("actors.verify.FINDINGS_MAX", 2)
+    monkeypatch.setattr("actors.care.verify.FINDINGS_MAX", 2)
     shutil.rmtree(log_folder(data.ledger))
     _, verdict = verify(data, capsys)
     said = [finding["what"] for finding in verdict["findings"] if finding["where"] == "shard 0"]

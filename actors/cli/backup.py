@@ -26,8 +26,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from actors.backup import backup
-    from actors.data_folder import DataFolder
+    from actors.care.backup import backup
+    from actors.store.data_folder import DataFolder
 
     progress = Progress()
     summary = backup(DataFolder(arguments.data), arguments.to, progress.show)

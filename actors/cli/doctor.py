@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.data is None:
             raise UsageError("--cut-to needs --data DIR, the damaged folder.")
         return _cut(arguments)
-    from actors.doctor import folder, machine
+    from actors.care.doctor import folder, machine
 
     findings = machine.check(arguments.data or pathlib.Path("."), arguments.port)
     if arguments.data is not None:
@@ -58,10 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _cut(arguments: argparse.Namespace) -> int:
     import dataclasses
 
+    from actors.care.doctor.cut import Cutter
+    from actors.care.reading.apart import apart
     from actors.cli import verify
-    from actors.data_folder import DataFolder
-    from actors.doctor.apart import apart
-    from actors.doctor.cut import Cutter
+    from actors.store.data_folder import DataFolder
 
     progress, data = Progress(), DataFolder(arguments.data)
     data.identity()

@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from actors import keys
+    from actors.store import keys
 
     if not arguments.data.is_dir():
         return fail(f"{arguments.data} is no folder; --data names the folder that `serve` uses.", exit_code=1)
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from actors import keys
+    from actors.store import keys
 
     found: list[dict[str, object]] = [
         {"name": key.name, "role": key.role, "created_at": _rfc3339(key.created_at_ms)}

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(fault: Exception) -> int:
     """A fault of the outside world is a sentence; anything else is a bug and keeps its traceback."""
-    from actors.locks import FolderInUse
+    from actors.store.locks import FolderInUse
     from router.errors import RouterError
 
     if isinstance(fault, OSError) and fault.filename:

@@ -23,9 +23,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from actors.backup import restore
+    from actors.care.backup import restore
     from actors.cli import verify
-    from actors.data_folder import DataFolder
+    from actors.store.data_folder import DataFolder
 
     progress = Progress()
     summary = restore(arguments.backup, arguments.to, progress.show)

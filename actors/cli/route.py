@@ -50,8 +50,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from actors.data_folder import now_ms
-    from actors.route import route
+    from actors.run.route import route
+    from actors.store.data_folder import now_ms
     from router.config import load_config
 
     if not arguments.tables.is_dir():

@@ -37,11 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     import msgspec
 
-    from actors.environment import prepare
+    from actors.process.environment import prepare
 
     prepare(joins_cluster=arguments.ray_address is not None)  # before anything below imports Ray
-    from actors.data_folder import DataFolder
-    from actors.supervisor import STARTED_AGAIN, serve
+    from actors.run.supervisor import STARTED_AGAIN, serve
+    from actors.store.data_folder import DataFolder
     from router.config import load_config
     from router.errors import Misconfigured
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from actors.cli.output import Progress, add_json_flag, print_result
 
 if TYPE_CHECKING:
-    from actors.data_folder import DataFolder
+    from actors.store.data_folder import DataFolder
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from actors.data_folder import DataFolder
+    from actors.store.data_folder import DataFolder
 
     progress = Progress()
     verdict = verdict_of(DataFolder(arguments.data), progress)
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def verdict_of(data: DataFolder, progress: Progress) -> dict[str, Any]:
-    from actors.verify import Verifier
+    from actors.care.verify import Verifier
 
     data.identity()
     config = data.kept_config()

@@ -24,19 +24,19 @@ from importlib import metadata
 import uvloop
 from aiohttp import web
 
-from actors.data_folder import DataFolder
-from actors.gateway.app import Gateway
-from actors.gateway.auth import KeyRing
-from actors.gateway.backend import Backend
-from actors.gateway.core import Core
-from actors.gateway.endpoints import routes_of
-from actors.gateway.handover import StreamReceiver, StreamSender
-from actors.gateway.logs import JsonLog
-from actors.gateway.problems import Problem
-from actors.gateway.readers import log_sources
-from actors.gateway.reference import Reference
-from actors.gateway.siblings import Siblings
-from actors.heap import keep_freed_memory, settle
+from actors.gateway.core.backend import Backend
+from actors.gateway.core.core import Core
+from actors.gateway.core.logs import JsonLog
+from actors.gateway.core.problems import Problem
+from actors.gateway.core.readers import log_sources
+from actors.gateway.core.reference import Reference
+from actors.gateway.core.siblings import Siblings
+from actors.gateway.endpoints.table import routes_of
+from actors.gateway.http.app import Gateway
+from actors.gateway.http.auth import KeyRing
+from actors.gateway.http.handover import StreamReceiver, StreamSender
+from actors.process.heap import keep_freed_memory, settle
+from actors.store.data_folder import DataFolder
 from router.config import Config, load_config
 from router.queries import RecordSource
 
@@ -182,7 +182,7 @@ def main(given: Sequence[str] | None = None) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     keep_freed_memory()
     config = load_config(arguments.config.read_bytes()) if arguments.config else Config()
-    from actors.gateway.ray_backend import connect  # Ray starts threads: only the process itself pays for it
+    from actors.gateway.core.ray_backend import connect  # Ray starts threads: only the process itself pays for it
 
     backend = connect(arguments.data, arguments.ray_address, config)
     runner = uvloop.run if arguments.loop == "uvloop" else asyncio.run

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from actors.environment import prepare
+from actors.process.environment import prepare
 from bench._server import ServerFailed, tree_of
 from bench.chaos.router import TITLES, ChaosRouter, title_of
 from bench.chaos.world import World, say

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from actors.route import route
+from actors.run.route import route
 from bench.tables import write_tables
 from bench.workload import Workload
 from kernels._jit import modules

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from actors.cli.output import Progress
-from actors.data_folder import DataFolder
-from actors.mapped import SharedArenaReader
+from actors.store.data_folder import DataFolder
+from actors.store.mapped import SharedArenaReader
 from bench._answers import WrongAnswers
 from bench.lab import figures
 from bench.lab.arrivals import Burst, Phase

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from actors.heap import keep_freed_memory
+from actors.process.heap import keep_freed_memory
 from router.errors import RouterError
 
 START_DELAY_S = 0.1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from actors.doctor.log_check import entry_faults, read_records
+from actors.care.reading.log_check import entry_faults, read_records
 from bench.simulation import goods
 from bench.simulation.log import BY_BATCH, Store
 from bench.simulation.outside import OrderAnswer

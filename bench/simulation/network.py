@@ -61,7 +61,7 @@ class Network:
     def _serve(self, process: Process, method: str, arguments: Any, reply: Callable[[bool, Any], None]) -> None:
         try:
             value = process.handlers[method](*arguments)
-        except Exception as fault:  # whatever it is: the process ends and recovers, as actors/fatal.py has it
+        except Exception as fault:  # whatever it is: the process ends and recovers, as actors/process/fatal.py has it
             self._world.ended_by(process, fault)
             raise Died from None
         reply(True, value)

@@ -39,7 +39,7 @@ PAUSE_MS = 15
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An owner's arrays after a sequence, as ``actors/checkpoints.py`` keeps them; durable once it is there."""
+    """An owner's arrays after a sequence, as ``actors/store/checkpoints.py`` keeps them; durable once it is there."""
 
     sequence: int
     chains: list[int]
@@ -76,7 +76,7 @@ class LedgerLink:
 
 
 class Shard:
-    """What ``actors/order_shard.py`` does with threads, done with tasks."""
+    """What ``actors/owners/order_shard.py`` does with threads, done with tasks."""
 
     def __init__(self, world: World, process: Process, number: int, store: Store) -> None:
         self._world = world
@@ -185,7 +185,7 @@ class Shard:
 
 
 class Ledger:
-    """What ``actors/ledger_actor.py`` does."""
+    """What ``actors/owners/ledger_actor.py`` does."""
 
     def __init__(self, world: World, process: Process, store: Store) -> None:
         self._world = world

@@ -121,7 +121,7 @@ class World:
         if self.plan.new_tables_at_ms:
             self.scheduler.sleep(self.plan.new_tables_at_ms)
             self.tables_version = goods.SECOND_TABLES
-            for name in (LEDGER, *OWNERS[: goods.SHARDS]):  # the ledger first, as actors/tables_actor.py does
+            for name in (LEDGER, *OWNERS[: goods.SHARDS]):  # the ledger first, as actors/owners/tables_actor.py does
                 self._until_answered(outside, name, "tables", self.tables_version)
 
     def _until_answered(self, process: Process, target: str, method: str, *arguments: Any) -> None:

@@ -1,6 +1,6 @@
 """Memory that an owner writes and others read: the private form, and the sequence lock that both sides keep.
 
-The form that other processes can map is ``actors/mapped.py``.
+The form that other processes can map is ``actors/store/mapped.py``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,87 @@
+"""What all endpoints share: the configuration, the way to the shards, the tables, metrics and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
+
+from actors.gateway.core.backend import Backend
+from actors.gateway.core.decide import Decider, Worker
+from actors.gateway.core.lanes import RETRY_DEADLINE_S, Lane
+from actors.gateway.core.logs import JsonLog
+from actors.gateway.core.metrics import Metrics
+from actors.gateway.core.problems import Problem
+from actors.gateway.core.reference import LOOK_EVERY_S, Reference
+from actors.gateway.core.siblings import Siblings
+from router.config import Config
+
+T = TypeVar("T")
+
+
+class Stoppable(Protocol):
+    """An open order stream, as far as the end of the process concerns it."""
+
+    def stop(self, problem: Problem) -> None:
+        """End after the answers that are due."""
+
+
+class Core:
+    def __init__(
+        self,
+        backend: Backend,
+        reference: Reference,
+        config: Config,
+        version: str,
+        log: JsonLog,
+        spool_folder: str | None = None,
+    ) -> None:
+        self.backend = backend
+        self.reference = reference
+        self.config = config
+        self.version = version
+        self.log = log
+        self.spool_folder = spool_folder
+        self.metrics = Metrics(version)
+        self.siblings: Siblings | None = None  # the other gateway processes, where there are some
+        self.worker = Worker("codec")  # decodes and encodes batches of streams
+        self.reading = Worker("reading")  # searches and follows logs
+        incarnation = secrets.randbits(63)  # batch ids of another life of this gateway must never be met again
+        window = config.limits.in_flight_batches_max
+        retries = self.metrics.retries.inc
+        self.lanes = [Lane(f"Shard {shard}", incarnation, window, retries) for shard in range(backend.shards)]
+        # Stock bodies may be large: one long attempt rather than several at once.
+        self.ledger_lane = Lane("The ledger", incarnation, window, retries, RETRY_DEADLINE_S)
+        self.decider = Decider(backend, self.lanes, self.metrics)
+        self.streams: set[Stoppable] = set()
+        self.draining = asyncio.Event()
+        self._background: set[asyncio.Task[Any]] = set()
+        self._watching = asyncio.ensure_future(self._watch_tables())
+        self.metrics.gauge("router_open_streams", "Order streams open", lambda: len(self.streams))
+        self.metrics.gauge(
+            "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in self.lanes)
+        )
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run something to its end, whatever becomes of the request that asked for it."""
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait for what is in flight."""
+        if self._background:
+            await asyncio.wait(list(self._background), timeout=timeout_s)
+
+    async def _watch_tables(self) -> None:
+        """Notice new tables, off the event loop: a large table takes a while to read."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.reading.run(self.reference.look_again)
+
+    def close(self) -> None:
+        self._watching.cancel()
+        self.worker.close()
+        self.reading.close()

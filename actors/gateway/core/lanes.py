@@ -1,0 +1,75 @@
+"""Lanes: the way of batches to one shard, or to the ledger.
+
+A lane is bounded, keeps order, and is stubborn: a batch is sent with the same id until it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from actors.gateway.core.backend import BatchId, ShardUnavailable
+from actors.gateway.core.problems import Problem
+
+RETRY_DEADLINE_S = 30.0
+ATTEMPT_TIMEOUT_S = 10.0  # then the same batch is sent again; its id makes that harmless
+PAUSE_S_MAX = 0.25  # an owner is back within two seconds, and its orders wait for the end of this pause
+
+T = TypeVar("T")
+Send = Callable[[BatchId, int], Awaitable[T]]
+
+
+class Lane:
+    """Batches of this gateway to one owner; ``owner`` names it for people."""
+
+    def __init__(
+        self,
+        owner: str,
+        incarnation: int,
+        window: int,
+        on_retry: Callable[[], None],
+        attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
+    ) -> None:
+        self._owner = owner
+        self._incarnation = incarnation
+        self._number = 0
+        self._window = asyncio.Semaphore(window)
+        self._on_retry = on_retry
+        self._attempt_timeout_s = attempt_timeout_s
+        self.in_flight = 0
+
+    async def submit(self, send: Send[T]) -> T:
+        """Wait for room, then send until the shard answers; raises Problem after the deadline."""
+        async with self._window:
+            self._number += 1
+            assert self._number < 1 << 32, "a gateway process outlived its batch numbers; restart it"
+            batch_id = (self._incarnation, self._number)
+            self.in_flight += 1
+            try:
+                return await self._persist(send, batch_id, time.time_ns() // 1_000_000)
+            finally:
+                self.in_flight -= 1
+
+    async def _persist(self, send: Send[T], batch_id: BatchId, now_ms: int) -> T:
+        deadline = time.monotonic() + RETRY_DEADLINE_S
+        pause_s = 0.05
+        while True:
+            left_s = deadline - time.monotonic()
+            try:
+                async with asyncio.timeout(max(0.001, min(self._attempt_timeout_s, left_s))):
+                    return await send(batch_id, now_ms)
+            except (ShardUnavailable, TimeoutError) as fault:
+                if isinstance(fault, ShardUnavailable):
+                    pause_s = max(pause_s, fault.retry_after_ms / 1000)
+            self._on_retry()
+            if time.monotonic() + pause_s >= deadline:
+                raise Problem(
+                    "shard_unavailable",
+                    f"{self._owner} did not answer for {RETRY_DEADLINE_S:.0f} s. Send the same rows again: "
+                    "those already accepted answer as duplicates.",
+                    retry_after_ms=5_000,
+                )
+            await asyncio.sleep(pause_s)
+            pause_s = min(PAUSE_S_MAX, pause_s * 2)

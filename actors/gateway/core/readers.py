@@ -1,0 +1,95 @@
+"""Reading orders without asking their shards: mapped indexes and logs of the data folder on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from actors.process.names import shard_name
+from actors.store.data_folder import DataFolder
+from actors.store.log_reader import LogReader
+from actors.store.mapped import SharedArenaReader
+from router.arrow.arena import BlockBusy
+from router.ids import hash_text, key64
+from router.log.index import OrderIndexReader
+from router.log.records import OUTCOME_PART
+from router.queries import Found, OrderFilter, explain_view, order_view, search, stream, timeline_view
+from router.queries.source import RecordSource, Row
+from router.shard.partition import shard_of
+from router.tables.compiled import Tables, TablesOf
+
+T = TypeVar("T")
+
+BUSY_TRIES = 50
+BUSY_WAIT_S = 0.004
+
+
+async def when_free(read: Callable[[], Awaitable[T]]) -> T:
+    """What a read gives. An owner that was interrupted in the middle of a change needs a core to finish it, so nobody
+    waits on one; one that recovers longer than this is told to the client."""
+    for _ in range(BUSY_TRIES):
+        try:
+            return await read()
+        except BlockBusy:
+            await asyncio.sleep(BUSY_WAIT_S)
+    return await read()
+
+
+def log_sources(data: DataFolder) -> list[LogReader]:
+    """The shards' logs; one set a process, shared by its threads."""
+    return [LogReader(data.shard(number), part_count=2) for number in range(data.identity().shards)]
+
+
+class OrderReaders:
+    """Views of orders. Not for use by two threads at once: make one of these a thread, over shared sources."""
+
+    def __init__(
+        self, data: DataFolder, sources: Sequence[RecordSource], tables_of: TablesOf, newest: Callable[[], Tables]
+    ) -> None:
+        self._key = data.key()
+        self._sources = sources
+        self._tables_of = tables_of
+        self._newest = newest
+        self._indexes = [
+            OrderIndexReader(SharedArenaReader(data.shared / shard_name(number))) for number in range(len(sources))
+        ]
+
+    def order(self, order_id: str) -> Row | None:
+        place = self._place(order_id)
+        return place and order_view(place[0], place[1], self._sources[place[0]], self._tables_of)
+
+    def timeline(self, order_id: str) -> Row | None:
+        place = self._place(order_id)
+        return place and timeline_view(place[0], place[1], self._sources[place[0]])
+
+    def explain(self, order_id: str) -> Row | None:
+        place = self._place(order_id)
+        return place and explain_view(place[0], place[1], self._sources[place[0]], self._tables_of)
+
+    def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
+        return search(wanted, cursor, limit, self._sources, self._find, self._newest())
+
+    def changes(self, cursor: str | None, limit: int) -> tuple[list[Row], str]:
+        """Status changes after a cursor."""
+        return stream(cursor, self._sources, limit)
+
+    def ends(self) -> list[int]:
+        """Last durable outcome of every shard: when it moves there are changes to show."""
+        return [source.last_sequence(OUTCOME_PART) for source in self._sources]
+
+    def customer_number(self, customer_id: str) -> int:
+        """The customer as the log holds it: a keyed hash."""
+        return int(key64(self._key, pa.array([customer_id], pa.string()))[0])
+
+    def _place(self, order_id: str) -> tuple[int, Found] | None:
+        hi, lo = hash_text(self._key, order_id)
+        shard = int(shard_of(np.array([lo], np.uint64), len(self._indexes))[0])
+        found = self._find(shard, hi, lo)
+        return None if found is None else (shard, found)
+
+    def _find(self, shard: int, hi: int, lo: int) -> Found | None:
+        return self._indexes[shard].find(hi, lo)

@@ -1,0 +1,71 @@
+"""The reference tables as this gateway sees them: the newest version, and older ones that orders name."""
+
+from __future__ import annotations
+
+import pathlib
+import threading
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from actors.gateway.core.logs import JsonLog
+from actors.store.table_store import TableStore
+from router.config import Policy
+from router.errors import RouterError
+from router.queries.availability_terms import AvailabilityTerms
+from router.queries.availability_text import AvailabilityText
+from router.tables.compiled import Tables
+
+LOOK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True)
+class Newest:
+    """One version, with what answers about availability are made of."""
+
+    tables: Tables
+    text: AvailabilityText
+    terms: AvailabilityTerms
+
+
+class Reference:
+    """Tables by version; numbers of SKUs and nodes mean the same in all of them. For any thread."""
+
+    def __init__(self, folder: pathlib.Path, policy: Policy, log: JsonLog) -> None:
+        self._store = TableStore(folder)
+        self._policy = policy
+        self._log = log
+        self._lock = threading.Lock()
+        self.newest = self._read(self._store.current())
+
+    def look_again(self) -> None:
+        """Take over a newer version if there is one; when it cannot be read yet, the one in use stays."""
+        try:
+            with self._lock:
+                version = self._store.current()
+                if version != self.newest.tables.version:
+                    self.newest = self._read(version)
+        except (RouterError, OSError) as fault:
+            self._log.write("warning", "tables_unreadable", detail=str(fault))
+
+    def version(self, version: int) -> Tables:
+        """The tables of a version."""
+        if version == self.newest.tables.version:
+            return self.newest.tables
+        with self._lock:
+            return self._store.load(version)
+
+    def tables_for(self, ack: pa.RecordBatch) -> Tables:
+        """Tables that name every node and SKU of these answers, which may be newer than the last look."""
+        parts = ack.column("lines").flatten().field("allocations").flatten()
+        node, sku = pc.max(parts.field("node")).as_py(), pc.max(parts.field("sku")).as_py()
+        tables = self.newest.tables
+        if node is not None and (node >= len(tables.nodes.ids) or sku >= len(tables.skus.ids)):
+            self.look_again()
+        return self.newest.tables
+
+    def _read(self, version: int) -> Newest:
+        tables = self._store.load(version)
+        text = AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values)
+        return Newest(tables, text, AvailabilityTerms(tables, self._policy))

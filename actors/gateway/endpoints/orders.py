@@ -1,0 +1,185 @@
+"""``POST /v1/orders``: one order, one acknowledgement. Orders that arrive together are decided together.
+
+A batch costs some 7 ms of processors before its first order, so there is one at a time: what comes while it is under
+way goes into the next, which also waits until those just answered are there again, at most ``linger_ms`` and only
+while they do come again. A crowd sets out beside it. Under load a request costs its share of a large batch, alone it
+waits for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+import orjson
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from actors.gateway.core.core import Core
+from actors.gateway.core.problems import Problem, json_response
+from actors.gateway.http.forms import encode_answers
+from actors.gateway.http.limits import media_type_of, read_body
+from actors.gateway.http.routes import JSON, Answer, Reply
+from router.log.columns import Status
+from router.reasons import REASONS
+from router.shard.split_batch import merge_answers
+from router.wire.batch import WireBatch
+from router.wire.ndjson import decode_bodies
+
+FORM = "single"
+BATCH_ROWS_MAX = 512  # decoding so many takes about a millisecond of the event loop
+WAITING_MAX = 16 * BATCH_ROWS_MAX
+ID_CONFLICT = next(reason.number for reason in REASONS.values() if reason.code == "id_conflict")
+BATCHES_MAX = 2  # in flight
+CROWD_ROWS = 256  # so many that a second batch pays: fewer would only cut one batch in two
+LONERS_BATCHES = 16  # without a wait, after one in which less than half of those just answered came again
+
+
+@dataclass(slots=True)
+class _Waiting:
+    body: bytes
+    reply: Reply
+
+
+class OrderEndpoint:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._waiting: list[_Waiting] = []
+        self._in_flight = 0
+        self._sent = 0  # orders in flight
+        self._expected = 1  # orders the next batch should have
+        self._counted = 1  # clients, as last seen
+        self._answered = (0, 0)  # orders of the last batch, and how many waited when it was answered
+        self._hurried = 0  # so many batches still go without a wait
+        self._is_due = False  # the next batch goes after this turn of the loop
+        self._timer: asyncio.TimerHandle | None = None
+        core.metrics.gauge("router_single_orders_waiting", "Single orders not yet sent", lambda: len(self._waiting))
+
+    async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        media_type = media_type_of(request)
+        if media_type != JSON and media_type not in ("", "application/octet-stream", "application/x-ndjson"):
+            raise Problem("unsupported_media_type", f"Send the order as {JSON}, not as {media_type[:80]!r}.")
+        body = await read_body(request, self._core.config.limits)
+        answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.take(body, partial(_settle, answered))
+        return json_response(await answered)
+
+    def take(self, body: bytes, reply: Reply) -> None:
+        """Decide an order with the next batch."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise Problem(
+                "overloaded", f"{WAITING_MAX} orders wait for the shards; try again shortly.", retry_after_ms=1_000
+            )
+        self._waiting.append(_Waiting(body, reply))
+        self._consider()
+
+    def _consider(self) -> None:
+        """Send a batch after this turn of the loop when it has whom it waits for, else when it has waited enough."""
+        crowd = len(self._waiting) >= CROWD_ROWS
+        if not self._waiting or self._is_due or self._in_flight >= (BATCHES_MAX if crowd else 1):
+            return
+        self._is_due = bool(self._hurried) or bool(self._in_flight) or len(self._waiting) >= self._expected
+        if self._is_due and self._timer is not None:
+            self._timer.cancel()
+        if self._is_due or self._timer is None:
+            wait_s = 0 if self._is_due else self._core.config.linger_ms / 1000
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._flush)
+
+    def _flush(self) -> None:
+        self._learn()
+        self._timer = None
+        self._is_due = False
+        batch, self._waiting = self._waiting[:BATCH_ROWS_MAX], self._waiting[BATCH_ROWS_MAX:]
+        self._in_flight += 1
+        self._sent += len(batch)
+        self._core.spawn(self._answer(batch))
+
+    def _learn(self) -> None:
+        """Whether waiting for clients to come again is worth it."""
+        if self._hurried:
+            self._hurried -= 1
+        elif not self._is_due:  # it waited, and in vain
+            answered, waited = self._answered
+            self._hurried = LONERS_BATCHES if 2 * (len(self._waiting) - waited) < answered else 0
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        answers: Sequence[Answer]
+        try:
+            answers = await self._answers([waiting.body for waiting in batch])
+        except Problem as problem:
+            answers = [problem] * len(batch)
+        except Exception as fault:
+            self._core.log.fault("batch_broke", fault)
+            answers = [Problem("internal", "The order could not be answered; send it again.")] * len(batch)
+        self._in_flight -= 1
+        self._expect(self._sent + len(self._waiting))
+        self._sent -= len(batch)
+        self._answered = len(batch), len(self._waiting)
+        for waiting, answer in zip(batch, answers, strict=True):
+            waiting.reply(answer)
+        self._consider()
+
+    def _expect(self, rows: int) -> None:
+        """The larger of two counts: one that is taken while clients are still on their way back is too low."""
+        self._expected = min(BATCH_ROWS_MAX, max(rows, self._counted))
+        self._counted = rows
+
+    async def _answers(self, bodies: list[bytes]) -> list[Answer]:
+        """Acknowledgement or refusal of each order. Small batches are decoded on the loop: a thread's
+        hand-over costs more than it saves."""
+        core = self._core
+        began = time.perf_counter()
+        wire = decode_bodies(bodies, core.config.limits, apart=True)
+        assert wire.count == len(bodies), "every body has its answer"
+        parts = core.decider.split(wire)
+        decided = merge_answers(wire, parts, await core.decider.ask(parts))
+        core.decider.count(wire, decided, FORM)
+        encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
+        core.metrics.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
+        return [
+            answer if status == 200 else _refusal(status, body, orjson.loads(answer))
+            for status, body, answer in zip(_statuses(wire, decided.ack), bodies, encoded, strict=True)
+        ]
+
+
+def _settle(answered: asyncio.Future[bytes], answer: Answer) -> None:
+    if answered.done():  # the client went away
+        return
+    if isinstance(answer, Problem):
+        answered.set_exception(answer)
+    else:
+        answered.set_result(answer)
+
+
+def _statuses(wire: WireBatch, ack: object) -> list[int]:
+    """HTTP status of every position of a batch."""
+    statuses = [200] * wire.count
+    for refusal in wire.refused:
+        statuses[refusal.position] = 422
+    columns = (wire.positions, ack.column("status"), ack.column("reasons"))  # type: ignore[attr-defined]
+    for position, status, reasons in zip(*(column.tolist() for column in columns), strict=True):
+        if status == Status.REJECTED:
+            statuses[position] = 409 if reasons >> ID_CONFLICT & 1 else 422
+    return statuses
+
+
+def _refusal(status: int, body: bytes, acknowledgement: dict[str, object]) -> Problem:
+    """The problem that carries a refused order's acknowledgement."""
+    detail = str(acknowledgement.get("detail") or "The order was refused; see reasons.")
+    members: dict[str, Any] = {
+        "order_id": acknowledgement.get("order_id"),
+        "reasons": acknowledgement.get("reasons", []),
+        "acknowledgement": acknowledgement,
+    }
+    if status == 409:
+        return Problem("id_conflict", detail, **members)
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Problem("bad_json", detail, **members)
+    return Problem("order_rejected", detail, **members)

@@ -1,0 +1,126 @@
+"""``GET /v1/orders…``: one order, its history, why it was decided so; and the search over orders.
+
+Single orders are read on the event loop: an index look-up and one record, well below a millisecond. The
+search may open dozens of records and runs in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from functools import partial
+
+import orjson
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from actors.gateway.core.core import Core
+from actors.gateway.core.problems import Problem, json_response
+from actors.gateway.core.readers import OrderReaders, when_free
+from actors.gateway.http.routes import Query
+from router.life.states import OrderState
+from router.log.columns import STATUS_NAMES
+from router.log.documents import presentable
+from router.queries import CursorError, OrderFilter
+from router.queries.source import Row
+
+LIMIT_MAX = 1_000
+LIMIT_USUAL = 50
+STATES = tuple(state.name.lower() for state in OrderState)
+
+SEARCH_QUERIES = (
+    Query("channel", "orders of this channel", {"type": "string"}),
+    Query("status", "as acknowledged", {"type": "string", "enum": list(STATUS_NAMES)}),
+    Query("state", "as it is now", {"type": "string", "enum": list(STATES)}),
+    Query("customer", "orders of this customer id", {"type": "string"}),
+    Query("sku", "orders with a line of this SKU", {"type": "string"}),
+    Query("from", "placed at or after", {"type": "string", "format": "date-time"}),
+    Query("to", "placed before", {"type": "string", "format": "date-time"}),
+    Query("limit", "orders a page", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_USUAL}),
+    Query("cursor", "of the page before", {"type": "string"}),
+)
+
+
+class QueryEndpoint:
+    """``readers`` serves the event loop, ``thread_readers`` the core's reading thread."""
+
+    def __init__(self, core: Core, readers: OrderReaders, thread_readers: OrderReaders) -> None:
+        self._core = core
+        self._readers = readers
+        self._thread_readers = thread_readers
+
+    async def order(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
+        return await _one(self._readers.order, parameters["order_id"])
+
+    async def timeline(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
+        return await _one(self._readers.timeline, parameters["order_id"])
+
+    async def explain(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
+        return await _one(self._readers.explain, parameters["order_id"])
+
+    async def search(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        given = request.query
+        for name in given:
+            if name not in {query.name for query in SEARCH_QUERIES}:
+                known = ", ".join(query.name for query in SEARCH_QUERIES)
+                raise Problem("bad_parameter", f"There is no filter {name[:40]!r}; the filters are {known}.")
+        customer = given.get("customer")
+        wanted = OrderFilter(
+            channel=given.get("channel"),
+            status=choice(given.get("status"), "status", STATUS_NAMES),
+            state=choice(given.get("state"), "state", STATES),
+            customer=None if customer is None else self._readers.customer_number(customer),
+            sku=given.get("sku"),
+            placed_from_ms=moment(given.get("from"), "from"),
+            placed_to_ms=moment(given.get("to"), "to"),
+        )
+        limit = whole_number(given.get("limit"), "limit", LIMIT_USUAL, 1, LIMIT_MAX)
+        try:
+            find = partial(self._core.reading.run, self._thread_readers.search, wanted, given.get("cursor"), limit)
+            rows, cursor = await when_free(find)
+        except CursorError as fault:
+            raise Problem("bad_parameter", str(fault), parameter="cursor") from None
+        return json_response(orjson.dumps({"orders": rows, "cursor": cursor}))
+
+
+async def _one(view: Callable[[str], Row | None], order_id: str) -> web.StreamResponse:
+    async def look() -> Row | None:
+        return view(order_id)
+
+    row = await when_free(look)
+    if row is None:
+        raise Problem("order_not_found", "No order with this id was acknowledged here; check the id.")
+    try:
+        return json_response(orjson.dumps(row))
+    except TypeError:  # the channel sent something that JSON has no form for
+        return json_response(orjson.dumps(presentable(row)))
+
+
+def choice(text: str | None, name: str, choices: tuple[str, ...]) -> str | None:
+    if text is not None and text not in choices:
+        raise Problem("bad_parameter", f"{name} is one of {', '.join(choices)}.", parameter=name)
+    return text
+
+
+def whole_number(text: str | None, name: str, usual: int, low: int, high: int) -> int:
+    if text is None:
+        return usual
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
+        raise Problem("bad_parameter", f"{name} is a whole number from {low} to {high}.", parameter=name)
+    return int(text)
+
+
+def moment(text: str | None, name: str) -> int | None:
+    """Milliseconds of an RFC 3339 time or a date."""
+    if text is None:
+        return None
+    try:
+        at = datetime.datetime.fromisoformat(text.replace(" ", "+"))  # an unescaped + arrives as a space
+    except ValueError:
+        raise Problem(
+            "bad_parameter",
+            f"{name} is a time such as 2026-03-01T12:00:00Z or a date such as 2026-03-01.",
+            parameter=name,
+        ) from None
+    at = at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at
+    return (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(milliseconds=1)

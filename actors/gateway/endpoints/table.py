@@ -1,0 +1,120 @@
+"""The contract's endpoints as one table: who may call them, what they take and give, how they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actors.gateway.core.core import Core
+from actors.gateway.core.readers import OrderReaders
+from actors.gateway.endpoints.events import EventEndpoint
+from actors.gateway.endpoints.ingest import StreamEndpoint
+from actors.gateway.endpoints.orders import OrderEndpoint
+from actors.gateway.endpoints.promises import PromiseEndpoint
+from actors.gateway.endpoints.queries import SEARCH_QUERIES, QueryEndpoint
+from actors.gateway.endpoints.stock import StockEndpoint
+from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
+from actors.gateway.endpoints.tables import TABLES, TableEndpoint
+from actors.gateway.http import shapes
+from actors.gateway.http.routes import (
+    ARROW,
+    CSV,
+    JSON,
+    KEEPERS,
+    NDJSON,
+    OPERATORS,
+    READERS,
+    REPORTERS,
+    SELLERS,
+    SSE,
+    WATCHERS,
+    Route,
+)
+from actors.store.data_folder import DataFolder
+from router.queries import RecordSource
+
+
+def routes_of(core: Core, data: DataFolder, sources: Sequence[RecordSource]) -> list[Route]:
+    """Every route of the contract, its handlers bound to one core; ``sources`` are the shards' logs."""
+
+    def readers() -> OrderReaders:
+        return OrderReaders(data, sources, core.reference.version, lambda: core.reference.newest.tables)
+
+    on_loop, in_thread = readers(), readers()
+    query = QueryEndpoint(core, on_loop, in_thread)
+    changes = ChangeStream(core, on_loop, in_thread)
+    return [*_writing(core), *_reading(query, changes), *_promising(PromiseEndpoint(core, data))]
+
+
+def _writing(core: Core) -> list[Route]:
+    acknowledgement, result = shapes.Acknowledgement, shapes.EventResult
+    orders = OrderEndpoint(core)
+    return [
+        Route(
+            "PUT", "/v1/tables/{table}", TableEndpoint(core).put, OPERATORS,
+            "Replace a reference table, all of it or nothing",
+            {JSON: shapes.TableReplaced}, {NDJSON: None, CSV: None},
+            problems=("not_found", "table_refused", "unsupported", "shard_unavailable"), choices={"table": TABLES},
+        ),
+        Route(
+            "POST", "/v1/stock", StockEndpoint(core).post, KEEPERS, "Stock movements, one a line",
+            {NDJSON: shapes.MovementResult}, {NDJSON: shapes.Movement}, problems=("shard_unavailable",),
+        ),
+        Route(
+            "POST", "/v1/orders", orders.post, SELLERS, "Decide one order",
+            {JSON: acknowledgement}, {JSON: shapes.Order},
+            problems=("bad_json", "order_rejected", "id_conflict", "overloaded", "shard_unavailable"),
+            quick=orders.take,
+        ),
+        Route(
+            "POST", "/v1/orders/stream", StreamEndpoint(core).post, SELLERS,
+            "Decide orders while they arrive; one answer each, in order of arrival",
+            {NDJSON: acknowledgement, ARROW: None}, {NDJSON: shapes.Order, ARROW: None}, problems=("streams_limit",),
+        ),
+        Route(
+            "POST", "/v1/events", EventEndpoint(core).post, REPORTERS, "Lifecycle events, one a line",
+            {NDJSON: result}, {NDJSON: shapes.Event}, problems=("shard_unavailable",),
+        ),
+    ]  # fmt: skip
+
+
+def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
+    problems = ("order_not_found", "shard_unavailable")
+    return [
+        Route(
+            "GET", "/v1/orders", query.search, WATCHERS, "Search orders, newest first",
+            {JSON: shapes.Page}, queries=SEARCH_QUERIES, problems=("bad_parameter", "shard_unavailable"),
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}", query.order, READERS, "One order: its answer, its state, what was sent",
+            {JSON: shapes.OrderView}, problems=problems,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/timeline", query.timeline, READERS, "Every change of one order",
+            {JSON: shapes.Timeline}, problems=problems,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/explain", query.explain, WATCHERS, "Why one order was decided so",
+            {JSON: None}, problems=problems,
+        ),
+        Route(
+            "GET", "/v1/stream", changes.get, READERS, "Status changes of all orders from a cursor on",
+            {SSE: None, NDJSON: shapes.Change}, queries=STREAM_QUERIES,
+            problems=("bad_parameter", "not_acceptable", "streams_limit"),
+        ),
+    ]  # fmt: skip
+
+
+def _promising(promises: PromiseEndpoint) -> list[Route]:
+    return [
+        Route(
+            "POST", "/v1/availability", promises.availability, READERS, "Units available to promise, by SKU and node",
+            {JSON: shapes.Availability}, {JSON: shapes.AvailabilityAsked},
+            problems=("bad_json", "bad_parameter", "shard_unavailable"),
+            quick=promises.take,
+        ),
+        Route(
+            "POST", "/v1/quotes", promises.quotes, READERS, "What would be decided now; takes nothing",
+            {JSON: (shapes.Quote, shapes.QuotesAnswered)}, {JSON: (shapes.Order, shapes.QuotesAsked)},
+            problems=("bad_json", "bad_parameter", "shard_unavailable"),
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,154 @@
+"""The gateway: one table of routes, one dispatcher, one server.
+
+The dispatcher stands directly on aiohttp's protocol server: no middlewares and no application object, so a
+request costs a dictionary look-up, a key check and its handler.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import orjson
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from actors.gateway.core.core import Core
+from actors.gateway.core.problems import SERVER_NAME, Problem, forbidden, json_response
+from actors.gateway.http.auth import KeyRing
+from actors.gateway.http.limits import GatewayServer
+from actors.gateway.http.quick import QuickDesk, QuickServer
+from actors.gateway.http.routes import EVERYBODY, JSON, WATCHERS, Route, RouteTable
+from router.errors import Retryable
+
+INDEX = """order router
+
+GET  /livez            is the process alive
+GET  /readyz           does it accept orders
+GET  /openapi.json     every endpoint, its bodies and errors
+GET  /metrics          Prometheus
+POST /v1/orders        one order
+POST /v1/orders/stream orders as NDJSON or Arrow, answered while they arrive
+"""
+
+
+class Gateway:
+    """Dispatches requests to the routes it was given, and answers faults as problems."""
+
+    def __init__(self, core: Core, keys: KeyRing, routes: Sequence[Route]) -> None:
+        self._core = core
+        self._keys = keys
+        self.table = RouteTable([*routes, *self._own_routes()])
+        self._document = b""
+        self._request_number = 0
+
+    def server(self) -> GatewayServer:
+        """The aiohttp server; must be made inside the running loop."""
+        limits, metrics = self._core.config.limits, self._core.metrics
+        desk = QuickDesk(self.table, self._keys, limits, metrics, self._core.log)
+        server = QuickServer(self.handle, limits, desk)
+        metrics.gauge("router_open_connections", "Client connections", lambda: server.connection_count)
+        metrics.gauge(
+            "router_connections_refused", "Connections refused since the start", lambda: server.refused_connections
+        )
+        return server
+
+    def admits(self, authorization: str | None) -> bool:
+        """Whether a request with this header is let in; takes it from the rate of its key."""
+        try:
+            self._keys.authenticate(authorization)
+        except Problem:
+            return False
+        return True
+
+    async def handle(self, request: BaseRequest) -> web.StreamResponse:
+        path = request.raw_path
+        route = self.table.exact(request.method, path)
+        name = "unknown" if route is None else route.path
+        try:
+            parameters: dict[str, str] = {}
+            if route is None:
+                route, parameters = self._resolve(request)
+                name = route.path
+            if route.roles is not None:
+                key = self._keys.authenticate(request.headers.get("Authorization"))
+                if key.role not in route.roles:
+                    raise forbidden(key.role, route.roles)
+            response = await route.handler(request, parameters)
+        except Problem as problem:
+            response = self._answer_problem(problem)
+        except Retryable as fault:
+            response = Problem("shard_unavailable", str(fault), retry_after_ms=fault.retry_after_ms).response()
+        except ConnectionError:  # the client went away
+            raise
+        except Exception as fault:
+            response = self._answer_fault(fault, name)
+        self._core.metrics.count_request(name, response.status)
+        return response
+
+    def _resolve(self, request: BaseRequest) -> tuple[Route, dict[str, str]]:
+        raw = request.raw_path
+        path = (raw if raw.startswith("/") else request.rel_url.raw_path).partition("?")[0]
+        found = self.table.find(request.method, path)
+        if found is not None:
+            return found
+        methods = self.table.methods(path)
+        if methods:
+            raise Problem("method_not_allowed", f"This path takes {', '.join(methods)}.", allowed=methods)
+        raise Problem("not_found", "No endpoint has this path; GET /openapi.json lists all of them.")
+
+    def _answer_problem(self, problem: Problem) -> web.StreamResponse:
+        response = problem.response()
+        if problem.code in ("body_timeout", "body_too_large", "body_truncated"):
+            response.force_close()  # what is left of the body is not worth reading
+        return response
+
+    def _answer_fault(self, fault: Exception, route: str) -> web.StreamResponse:
+        """Something nobody foresaw: logged with a request id, told without details."""
+        self._request_number += 1
+        request_id = f"{time.time_ns() // 1_000_000:x}-{self._request_number:x}"
+        self._core.log.fault("request_broke", fault, route=route, request_id=request_id)
+        detail = "The router made a mistake; try again, and report the request_id if it happens again."
+        return Problem("internal", detail, request_id=request_id).response()
+
+    # --- routes of the gateway itself -----------------------------------------------------------------
+
+    def _own_routes(self) -> list[Route]:
+        text = {"text/plain": None}
+        return [
+            Route("GET", "/", self._index, EVERYBODY, "What is here", text),
+            Route("GET", "/livez", self._livez, EVERYBODY, "Whether the process is alive", {JSON: None}),
+            Route(
+                "GET", "/readyz", self._readyz, EVERYBODY, "Whether orders are accepted", {JSON: None},
+                problems=("not_ready", "shutting_down"),
+            ),
+            Route("GET", "/metrics", self._metrics, WATCHERS, "Prometheus metrics", text),
+            Route("GET", "/openapi.json", self._openapi, EVERYBODY, "This document", {JSON: None}),
+        ]  # fmt: skip
+
+    async def _index(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        return web.Response(text=INDEX, headers={"Server": SERVER_NAME})
+
+    async def _livez(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        return json_response(b'{"status":"alive"}')
+
+    async def _readyz(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        if self._core.draining.is_set():
+            raise Problem("shutting_down", "The router is shutting down.", retry_after_ms=2_000)
+        ready, why = await self._core.backend.ready()
+        if not ready:
+            raise Problem("not_ready", why, retry_after_ms=1_000)
+        return json_response(orjson.dumps({"status": "ready", "version": self._core.version}))
+
+    async def _metrics(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Server": SERVER_NAME}
+        siblings = self._core.siblings
+        others = [] if siblings is None else await siblings.counted()
+        return web.Response(body=self._core.metrics.render(others), headers=headers)
+
+    async def _openapi(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        if not self._document:
+            from actors.gateway.http.openapi import document
+
+            self._document = orjson.dumps(document(self.table.routes, self._core.version))
+        return json_response(self._document)

@@ -1,0 +1,112 @@
+"""Who may do what: bearer keys, roles, and the rate limit of a key.
+
+The path of a request costs one BLAKE2b of the presented key and one dictionary look-up. Keys are held as
+digests only, so a dump of this process's memory between requests shows none.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import pathlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from actors.gateway.core.problems import Problem
+from actors.store.keys import KEYS_FILE, KeysRefused, digest_of, load_keys
+
+RELOAD_INTERVAL_S = 0.5  # how soon a revoked key is refused
+
+
+@dataclass
+class Key:
+    name: str
+    role: str
+    digest: bytes
+    tokens: float = 0.0
+    filled_at: float = field(default=float("-inf"))
+
+
+def bearer_digest(authorization: str | None) -> bytes | None:
+    """Digest of the key in an ``Authorization`` header; None when there is none."""
+    if authorization is None or authorization[:7].lower() != "bearer ":
+        return None
+    return digest_of(authorization[7:].strip().encode("utf-8", "surrogateescape"))
+
+
+class KeyRing:
+    """The keys of a data folder, read again whenever the file has changed."""
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        requests_per_second_max: int,
+        clock: Callable[[], float],
+        on_fault: Callable[[str], None],
+    ) -> None:
+        self._folder = folder
+        self._rate = requests_per_second_max
+        self._clock = clock
+        self._on_fault = on_fault
+        self._keys: dict[bytes, Key] = {}
+        self._stamp: tuple[int, int, int] | None = None
+        self._looked_at = float("-inf")
+
+    def authenticate(self, authorization: str | None) -> Key:
+        """The key of an ``Authorization`` header; raises Problem 401."""
+        digest = bearer_digest(authorization)
+        if digest is None:
+            raise Problem("unauthorized", "Send the header 'Authorization: Bearer KEY'.")
+        return self.key_of(digest)
+
+    def key_of(self, digest: bytes) -> Key:
+        """The key with this digest, one request of its rate taken; raises Problem 401 or 429."""
+        now = self._clock()
+        if now - self._looked_at > RELOAD_INTERVAL_S:
+            self._looked_at = now
+            self._reload()
+        key = self._keys.get(digest)
+        if key is None or not hmac.compare_digest(key.digest, digest):
+            raise Problem(
+                "unauthorized", "The key is not known here; it may have been revoked. Ask an admin for a key."
+            )
+        if self._rate:
+            self._take_token(key, now)
+        return key
+
+    def _take_token(self, key: Key, now: float) -> None:
+        """Token bucket of one second's worth of requests."""
+        key.tokens = min(float(self._rate), key.tokens + (now - key.filled_at) * self._rate)
+        key.filled_at = now
+        if key.tokens < 1.0:
+            wait_ms = int((1.0 - key.tokens) * 1000 / self._rate) + 1
+            raise Problem(
+                "rate_limited",
+                f"This key may send {self._rate} requests a second; wait, or put many orders into one stream.",
+                retry_after_ms=wait_ms,
+            )
+        key.tokens -= 1.0
+
+    def _reload(self) -> None:
+        """Take over a changed file; a damaged one is reported and the keys known so far stay in force."""
+        try:
+            status = os.stat(self._folder / KEYS_FILE)
+            stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
+        except FileNotFoundError:
+            stamp = (0, 0, 0)
+        if stamp == self._stamp:
+            return
+        try:
+            stored = load_keys(self._folder)
+        except KeysRefused as fault:
+            self._on_fault(str(fault))
+            return
+        self._stamp = stamp
+        known = self._keys
+        digests = [(bytes.fromhex(key.hash), key) for key in stored]
+        self._keys = {
+            digest: known[digest]
+            if digest in known and known[digest].role == key.role
+            else Key(key.name, key.role, digest)
+            for digest, key in digests
+        }

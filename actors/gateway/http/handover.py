@@ -1,0 +1,105 @@
+"""Order streams get a process of their own, so that reads never wait for a stream's decoding.
+
+    client ──▶ front gateway: accepts, reads the first bytes of a request
+                 │ they begin an order stream: socket and bytes        ┌──▶ answered by the stream gateway from here on
+                 ├────────────── link (Unix socket, SCM_RIGHTS) ───────┘
+                 └ anything else: answered by the front
+
+The link is a pair of sockets that take each message whole or not at all. Both ends belong to ``serve``, which
+outlives either process: what is passed on while the stream gateway restarts waits in the link. A stream that was
+sent before the answer to an earlier request of its connection stays where that connection is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import Callable
+
+from actors.gateway.http.limits import GatewayProtocol, GatewayServer
+
+STREAM_HEAD = b"POST /v1/orders/stream "
+_AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*)\r\n", re.IGNORECASE)
+_PASSED = b"stream"  # a message holds two descriptors: the client's socket and a file with its first bytes
+
+
+class StreamSender:
+    """The front's end of the link; ``pass_on`` is a ``limits.PassOn``."""
+
+    def __init__(self, link: socket.socket, admits: Callable[[str | None], bool]) -> None:
+        link.setblocking(False)
+        self._link = link
+        self._admits = admits
+
+    def pass_on(self, transport: asyncio.BaseTransport, first: bytes) -> bool:
+        """Whether the connection has a new owner. When not (no stream, no room in the link, a key that is refused or
+        beyond its rate) it is served here, as any other is."""
+        if not first.startswith(STREAM_HEAD) or not self._admits(_authorization(first)):
+            return False
+        client = transport.get_extra_info("socket")
+        file = os.memfd_create("first-bytes")
+        try:
+            os.write(file, first)
+            socket.send_fds(self._link, [_PASSED], [client.fileno(), file])
+        except OSError:
+            return False
+        finally:
+            os.close(file)
+        return True
+
+
+def _authorization(first: bytes) -> str | None:
+    """The header of that name; the process that takes the stream reads it again, with a whole parser."""
+    found = _AUTHORIZATION.search(first, 0, first.find(b"\r\n\r\n") + 2)
+    return None if found is None else found[1].decode("utf-8", "surrogateescape")
+
+
+class StreamReceiver:
+    """The stream gateway's end: connections come out of it as if they had been accepted here."""
+
+    def __init__(self, link: socket.socket, server: GatewayServer) -> None:
+        link.setblocking(False)
+        self._link = link
+        self._server = server
+        self._adopting: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._link, self._take)
+
+    def stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._link)
+
+    def _take(self) -> None:
+        try:
+            flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+            message, descriptors, _, _ = socket.recv_fds(self._link, len(_PASSED), 2, flags)
+        except BlockingIOError:
+            return
+        if not message:  # front and supervisor have ended: a link that ended is readable for ever
+            self.stop()
+            return
+        if len(descriptors) != 2:  # this process may open no more files: the connection is lost, as in accept()
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
+        task = asyncio.ensure_future(self._adopt(*descriptors))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    async def _adopt(self, client: int, file: int) -> None:
+        connection = socket.socket(fileno=client)
+        with os.fdopen(file, "rb") as first_bytes:
+            first_bytes.seek(0)
+            first = first_bytes.read()
+        connection.setblocking(False)
+        await asyncio.get_running_loop().connect_accepted_socket(self._protocol_with(first), connection)
+
+    def _protocol_with(self, first: bytes) -> Callable[[], GatewayProtocol]:
+        def make() -> GatewayProtocol:
+            protocol = self._server()
+            protocol.first_bytes = first
+            return protocol
+
+        return make

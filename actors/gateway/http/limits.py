@@ -1,0 +1,254 @@
+"""What a connection may cost: deadlines for request heads and bodies, sizes, number of connections.
+
+aiohttp waits without a deadline for a request's head and body, closes a connection whose client has shut
+down its writing side, and answers protocol faults as text; this protocol class mends the three.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_request import BaseRequest
+
+from actors.gateway.core.problems import Problem, raw_response
+from router.config import Limits
+
+KEEP_ALIVE_S = 75.0
+PIPELINE_CHECK_S = 0.01
+LINGERING_S = 2.0  # after an answer that came before the end of its body, so that the client can read it
+READ_BUFFER_BYTES = 1 << 20  # a body is read ahead up to twice this
+PROGRESS_BYTES = 1024  # a body that is not a stream must bring as much within each idle deadline
+
+# Offers a connection and the first bytes of a request to another process; True when that process has taken it over.
+PassOn = Callable[[asyncio.BaseTransport, bytes], bool]
+
+
+class GatewayProtocol(RequestHandler):
+    """One client connection."""
+
+    __slots__ = ("_head_deadline", "_head_timeout_s", "_is_fresh", "body_truncated", "first_bytes")
+
+    def __init__(self, manager: GatewayServer, head_timeout_s: float, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._head_timeout_s = head_timeout_s
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._is_fresh = True  # nothing was received yet
+        self.body_truncated = False
+        self.first_bytes = b""  # received by the process that passed this connection on
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        manager = self._manager
+        assert isinstance(manager, GatewayServer)
+        if manager.is_full():
+            manager.refused_connections += 1
+            assert self.transport is not None
+            self.transport.write(manager.full_answer)
+            self.force_close()
+            return
+        self._start_head_deadline()
+        if self.first_bytes:
+            self.data_received(self.first_bytes)
+            self.first_bytes = b""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._stop_head_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_between_requests() and self._pass_on(data):
+            return
+        self._is_fresh = False
+        heads = self._request_count
+        super().data_received(data)
+        if self._request_count != heads:
+            self._stop_head_deadline()
+            if isinstance(self._messages and self._messages[-1][0], _ErrInfo):
+                self._end_body()  # the fault lies in the body that is being read
+        elif self._waiter is not None and self._head_deadline is None and data:
+            self._start_head_deadline()  # the first bytes of a next request on a kept-alive connection
+
+    def _is_between_requests(self) -> bool:
+        """Whether the next byte is certainly the first of a request."""
+        return self._is_fresh
+
+    def _pass_on(self, data: bytes) -> bool:
+        """Give the connection to another process if that takes it; this one's descriptor is closed."""
+        manager, transport = self._manager, self.transport
+        assert isinstance(manager, GatewayServer)
+        if manager.pass_on is None or transport is None or transport.get_write_buffer_size():
+            return False
+        if not manager.pass_on(transport, data):
+            return False
+        self._stop_head_deadline()
+        self.force_close()
+        return True
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The client will send no more; what it asked for so far is still answered."""
+        if self._is_idle():
+            return None
+        self._close_when_answered()
+        return True
+
+    def _is_idle(self) -> bool:
+        return self._waiter is not None and not self._messages
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Faults of the HTTP parser; those of handlers never come here."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun; it can only be cut off")
+        if status == 500:
+            problem = Problem("internal", "The request could not be answered; try again.")
+        else:
+            problem = Problem("bad_request", "The bytes sent are not a valid HTTP/1.1 request; check the client.")
+        response = problem.response()
+        response.force_close()
+        return response
+
+    def _end_body(self) -> None:
+        """The body under way will not be completed; what arrived of it can still be read."""
+        request = self._current_request
+        if request is not None and not request.content.is_eof():
+            self.body_truncated = True
+            request.content.feed_eof()
+
+    def _close_when_answered(self) -> None:
+        """Close after the last request that was sent before the client shut down its side."""
+        if self.transport is None:
+            return
+        if self._is_idle():
+            self.force_close()
+        elif self._messages or self._current_request is None:
+            self._loop.call_later(PIPELINE_CHECK_S, self._close_when_answered)
+        else:
+            self._end_body()
+            self._close = True
+
+    def _start_head_deadline(self) -> None:
+        self._head_deadline = self._loop.call_later(self._head_timeout_s, self._head_is_late)
+
+    def _stop_head_deadline(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def _head_is_late(self) -> None:
+        self._head_deadline = None
+        self.force_close()
+
+
+class GatewayServer(web.Server):
+    """The factory of connections, which knows how many there are."""
+
+    def __init__(self, handler: Any, limits: Limits) -> None:
+        super().__init__(
+            handler,
+            keepalive_timeout=KEEP_ALIVE_S,
+            access_log=None,
+            auto_decompress=False,
+            read_bufsize=READ_BUFFER_BYTES,
+            lingering_time=LINGERING_S,
+        )
+        self._limits = limits
+        self.refused_connections = 0
+        self.pass_on: PassOn | None = None
+        self.full_answer = raw_response(
+            Problem(
+                "connections_limit",
+                f"This gateway serves {limits.connections_max} connections; keep fewer open, or try again shortly.",
+                retry_after_ms=1000,
+            )
+        )
+
+    def is_full(self) -> bool:
+        return len(self._connections) > self._limits.connections_max
+
+    @property
+    def connection_count(self) -> int:
+        return len(self._connections)
+
+    def __call__(self) -> GatewayProtocol:
+        return GatewayProtocol(self, self._limits.header_timeout_ms / 1000, loop=self._loop, **self._kwargs)
+
+
+def media_type_of(request: BaseRequest) -> str:
+    """The body's media type without parameters; a compressed body is refused in words."""
+    headers = request.headers
+    coding = headers.get("Content-Encoding")
+    if coding is not None and coding.strip().lower() != "identity":
+        raise Problem(
+            "unsupported_media_type",
+            f"Content-Encoding {coding[:40]!r} is not accepted; send the body uncompressed.",
+        )
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+async def answer_expectation(request: BaseRequest) -> None:
+    """``Expect: 100-continue``: tell the client to send its body."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # so that a fault can still be answered
+
+
+async def read_body(request: BaseRequest, limits: Limits) -> bytes:
+    """A whole body within its size and deadline; raises Problem 400, 408 or 413."""
+    content = request.content
+    size_max = limits.body_bytes_max
+    if content.is_eof():  # arrived together with its head: the common case
+        body = content.read_nowait(-1)
+        if len(body) > size_max:
+            raise _too_large(size_max)
+        return body
+    length = request.content_length
+    if length is not None and length > size_max:
+        raise _too_large(size_max)
+    await answer_expectation(request)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        part = await _read_progress(content, limits)
+        size += len(part)
+        if size > size_max:
+            raise _too_large(size_max)
+        parts.append(part)
+        if content.at_eof():
+            break
+    if isinstance(request.protocol, GatewayProtocol) and request.protocol.body_truncated:
+        raise Problem("body_truncated", "The connection ended before the body did; send the request again.")
+    return b"".join(parts)
+
+
+async def _read_progress(content: StreamReader, limits: Limits) -> bytes:
+    """At least PROGRESS_BYTES (or the end) within the idle deadline, so that drops of a body end too."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(limits.body_idle_timeout_ms / 1000):
+            while size < PROGRESS_BYTES and not content.at_eof():
+                part = await content.readany()
+                size += len(part)
+                parts.append(part)
+    except TimeoutError:
+        raise Problem(
+            "body_timeout",
+            f"Less than {PROGRESS_BYTES} bytes of the body came in {limits.body_idle_timeout_ms} ms; send it faster.",
+        ) from None
+    except web.RequestPayloadError:
+        raise Problem("body_truncated", "The body's framing is broken; send the request again.") from None
+    return b"".join(parts)
+
+
+def _too_large(size_max: int) -> Problem:
+    return Problem("body_too_large", f"This body may have {size_max} bytes; send less at a time, or use a stream.")

@@ -1,0 +1,115 @@
+"""What a route is: the one table from which requests are dispatched and the OpenAPI document is made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from actors.gateway.core.problems import Problem
+
+Parameters = dict[str, str]
+Handler = Callable[[BaseRequest, Parameters], Awaitable[web.StreamResponse]]
+Answer = bytes | Problem  # a JSON document, or why there is none
+Reply = Callable[[Answer], None]
+Quick = Callable[[bytes, Reply], None]  # takes a body and replies once, now or later
+
+# Struct of one document (a line, a row), or several that are possible; None = free form.
+Body = type | tuple[type, ...] | None
+
+EVERYBODY: frozenset[str] | None = None  # no key needed
+READERS = frozenset({"admin", "ops", "channel", "service", "viewer"})
+WATCHERS = frozenset({"admin", "ops", "service", "viewer"})
+SELLERS = frozenset({"admin", "ops", "channel"})
+REPORTERS = frozenset({"admin", "ops", "channel", "service"})
+KEEPERS = frozenset({"admin", "ops", "service"})
+OPERATORS = frozenset({"admin", "ops"})
+
+NDJSON = "application/x-ndjson"
+ARROW = "application/vnd.apache.arrow.stream"
+JSON = "application/json"
+CSV = "text/csv"
+SSE = "text/event-stream"
+
+
+def alternatives(body: Body) -> tuple[type, ...]:
+    if body is None:
+        return ()
+    return body if isinstance(body, tuple) else (body,)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query parameter."""
+
+    name: str
+    text: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str  # with {names}
+    handler: Handler
+    roles: frozenset[str] | None
+    summary: str
+    answers: Mapping[str, Body]  # by media type
+    takes: Mapping[str, Body] | None = None
+    queries: Sequence[Query] = ()
+    problems: Sequence[str] = ()
+    choices: Mapping[str, Sequence[str]] | None = None  # allowed values of path parameters
+    quick: Quick | None = None  # the same answer without a request object, see gateway/quick.py
+
+
+class RouteTable:
+    """Finds the route of a method and a raw path."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.routes = tuple(routes)
+        self._exact: dict[tuple[str, str], Route] = {}
+        self._patterns: list[tuple[list[str], Route]] = []
+        for route in routes:
+            if "{" in route.path:
+                self._patterns.append((route.path.split("/"), route))
+            else:
+                assert (route.method, route.path) not in self._exact
+                self._exact[route.method, route.path] = route
+
+    def exact(self, method: str, path: str) -> Route | None:
+        return self._exact.get((method, path))
+
+    def find(self, method: str, path: str) -> tuple[Route, Parameters] | None:
+        method = "GET" if method == "HEAD" else method
+        route = self._exact.get((method, path))
+        if route is not None:
+            return route, {}
+        segments = path.split("/")
+        for pattern, candidate in self._patterns:
+            if candidate.method == method:
+                parameters = _match(pattern, segments)
+                if parameters is not None:
+                    return candidate, parameters
+        return None
+
+    def methods(self, path: str) -> list[str]:
+        """Methods offered at a path."""
+        return sorted({route.method for route in self.routes if self.find(route.method, path) is not None})
+
+
+def _match(pattern: list[str], segments: list[str]) -> Parameters | None:
+    if len(pattern) != len(segments):
+        return None
+    parameters: Parameters = {}
+    for part, segment in zip(pattern, segments, strict=True):
+        if part[:1] == "{":
+            if not segment:
+                return None
+            parameters[part[1:-1]] = unquote(segment, errors="replace")
+        elif part != segment:
+            return None
+    return parameters

@@ -1,0 +1,246 @@
+"""``serve``: starts the processes of a data folder, keeps them running, and ends them in order.
+
+lock folder ─▶ compile kernels ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
+
+When Ray itself is gone everything starts again as a new image of this process: a client of a dead Ray, whatever it asks
+or ends, may wait for the control store for a minute and then end its process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.request
+
+import msgspec
+import ray
+from ray.exceptions import ActorDiedError, RayError
+
+from actors.run.gateway_processes import GatewayProcesses
+from actors.run.topology import create_owners, kill_ray, ray_has_ended, start_actors, start_ray, statuses, stop_actors
+from actors.run.warm_up import warm_up
+from actors.store.data_folder import DataFolder
+from actors.store.keys import create_admin_key
+from actors.store.locks import FolderInUse, owner_of
+from router.config import Config
+from router.errors import Misconfigured
+
+READY_TIMEOUT_S = 120.0
+DRAIN_TIMEOUT_S = 60.0
+PORT_PATIENCE_S = 6.0
+LAST_WORDS_S = 1.0  # gateways without a Ray cannot finish what is under way
+LOOK_EVERY_S = 0.25
+ASK_EVERY_S = 5.0
+SILENCE_MAX_S = 60.0  # engines that answer nobody for this long: Ray itself is gone, start all of it again
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STARTED_AGAIN = "ORDER_ROUTER_STARTED_AGAIN"  # set in the environment of an image that said `ready` before
+
+
+class Supervisor:
+    """One running router."""
+
+    def __init__(
+        self, folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool
+    ) -> None:
+        self._as_json = as_json
+        self.data = DataFolder(folder)
+        self.url = f"http://{host}:{port}"
+        self._host, self._port = host, port
+        self._config = config
+        self._ray_address = ray_address
+        self._gateways: GatewayProcesses | None = None
+        self._stopping = threading.Event()
+        self._heard_s = 0.0  # when all engines answered last
+        self._asker = threading.Thread(target=self._ask, name="ask", daemon=True)
+        self._stdout = -1
+        self._environment = dict(os.environ)  # as it was given, before Ray adds to it
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; returns the exit code."""
+        self.data.path.mkdir(parents=True, exist_ok=True)
+        lock, self._stdout = self._lock(), _keep_stdout()
+        try:
+            self._refuse_taken_port()
+            self.data.create(self._config)
+            create_admin_key(self.data.path)
+            self.data.keep_config(self._config)
+            self._heed_signals()
+            warm_up()
+            self._start()
+            self._say_ready()
+            self._watch()
+            return self._drain()
+        finally:
+            self._end_gateways(0.0)
+            self._stop_asking()
+            with contextlib.suppress(Exception):
+                kill_ray() if ray_has_ended() else ray.shutdown()
+            shutil.rmtree(self.data.shared, ignore_errors=True)
+            _give_stdout_back(self._stdout)
+            lock.close()
+
+    def _lock(self):  # type: ignore[no-untyped-def]
+        try:
+            return self.data.lock()
+        except FolderInUse as used:
+            raise Misconfigured(f"another `order-router serve` runs on this folder: {used}") from None
+
+    def _refuse_taken_port(self) -> None:
+        """Before anything starts: whoever has the port could answer for us that we are ready.
+
+        The gateways of a `serve` that was killed give it up within a few seconds.
+        """
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        deadline_s = time.monotonic() + PORT_PATIENCE_S
+        while True:
+            try:
+                socket.create_server((self._host, self._port), family=family).close()
+                return
+            except OSError as fault:
+                if fault.errno != errno.EADDRINUSE or time.monotonic() > deadline_s:
+                    raise Misconfigured(
+                        f"port {self._port} of {self._host} cannot be listened on ({fault.strerror}); "
+                        "name another with --port"
+                    ) from None
+            time.sleep(0.1)
+
+    def _say_ready(self) -> None:
+        """One line for whoever started us; a new image of the same process has nothing new to say."""
+        if STARTED_AGAIN not in self._environment:
+            line = msgspec.json.encode({"ready": self.url}).decode() if self._as_json else f"ready {self.url}"
+            os.write(self._stdout, f"{line}\n".encode())
+
+    def _start(self) -> None:
+        start_ray(self._config, self.data.namespace, self._ray_address)
+        self._heed_signals()  # Ray takes them over when it starts
+        start_actors(self.data, self._config)
+        ray_address = ray.get_runtime_context().gcs_address
+        self._gateways = GatewayProcesses(
+            self.data, self._host, self._port, self._config.gateways, self.data.config_file, ray_address
+        )
+        self._wait_until_ready(self._gateways)
+
+    def _heed_signals(self) -> None:
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: self._stopping.set())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _wait_until_ready(self, gateways: GatewayProcesses) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline and not self._stopping.is_set():
+            with contextlib.suppress(OSError):
+                if gateways.have_started() and urllib.request.urlopen(f"{self.url}/readyz", timeout=2).status == 200:
+                    return
+            if gateways.ended():
+                raise Misconfigured(f"the gateway ended at once; is port {self._port} of {self._host} free?")
+            time.sleep(0.05)
+        if not self._stopping.is_set():
+            raise Misconfigured(
+                f"{self.url}/readyz did not answer 200 within {READY_TIMEOUT_S:.0f} s; see the log above"
+            )
+
+    def _watch(self) -> None:
+        """Restart gateways that end; start everything again when Ray itself is gone."""
+        self._heard_s = time.monotonic()
+        self._asker.start()
+        while not self._stopping.wait(LOOK_EVERY_S):
+            if self._gateways is not None:
+                self._gateways.restart_ended()
+            if ray_has_ended() or time.monotonic() - self._heard_s > SILENCE_MAX_S:
+                self._start_again()
+
+    def _ask(self) -> None:
+        """Ask the engines now and then, on a thread of its own: a question to a dead Ray may never return."""
+        while not self._stopping.wait(ASK_EVERY_S):
+            if self._all_answer():
+                self._heard_s = time.monotonic()
+
+    def _all_answer(self) -> bool:
+        """Whether every engine does. One that could not start, on a full disk say, is created anew: Ray gives it up."""
+        try:
+            statuses(self.data, self._config, ASK_EVERY_S)
+            return True
+        except (ActorDiedError, ValueError) as ended:
+            if self._stopping.is_set():
+                return False
+            print(f"an owner has ended, creating it anew: {str(ended).splitlines()[-1]}", file=sys.stderr)
+            with contextlib.suppress(RayError, ValueError, ConnectionError):
+                create_owners(self.data, self._config)
+        except (RayError, ConnectionError):
+            pass
+        return False
+
+    def _stop_asking(self) -> None:
+        """Before anything is ended: a question under way could create an owner anew, or keep Ray from shutting down."""
+        self._stopping.set()
+        if self._asker.ident is not None:
+            self._asker.join(2 * ASK_EVERY_S)  # its question ends by a deadline, unless Ray is dead
+
+    def _start_again(self) -> None:
+        """Does not come back, unless it is told to stop meanwhile."""
+        print("Ray has ended or its actors do not answer: starting all of it again", file=sys.stderr, flush=True)
+        self._end_gateways(LAST_WORDS_S)
+        kill_ray()
+        if self._ray_address is None:
+            self._end_owners_left()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # one that comes from now on is heeded by the new image
+        if self._stopping.is_set():  # one came since Ray died
+            return
+        command = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, self._environment | {STARTED_AGAIN: "1"})
+
+    def _end_owners_left(self) -> None:
+        """An owner that outlived our Ray, because it stands still say, would keep its folder from the next one."""
+        for folder in (self.data.ledger, *(self.data.shard(number) for number in range(self._config.shards))):
+            owner = owner_of(folder)
+            if owner is not None:
+                print(f"process {owner} still owns {folder}: killing it", file=sys.stderr)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(owner, signal.SIGKILL)
+
+    def _drain(self) -> int:
+        """Gateways first, so that nothing new arrives; then shards, then the ledger."""
+        self._end_gateways(DRAIN_TIMEOUT_S)
+        self._stop_asking()
+        if ray_has_ended():
+            self._end_owners_left()
+        else:
+            stop_actors(self.data, self._config, DRAIN_TIMEOUT_S)
+        return 0
+
+    def _end_gateways(self, timeout_s: float) -> None:
+        if self._gateways is not None:
+            self._gateways.end(timeout_s)
+            self._gateways = None
+
+
+def _keep_stdout() -> int:
+    """Standard output, for our one line; what Ray prints there goes to standard error from now on.
+
+    Who starts us may read that line and no more. After some hundred messages about owners that died the pipe was full,
+    Ray's thread stood still in the middle of one, and a SIGTERM waited for it for ever.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.set_inheritable(kept, True)  # a new image of this process still has it: its end says that the router has ended
+    os.dup2(2, 1)
+    return kept
+
+
+def _give_stdout_back(kept: int) -> None:
+    sys.stdout.flush()
+    os.dup2(kept, 1)
+    os.close(kept)
+
+
+def serve(folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool) -> int:
+    """Run a router on a data folder until it is told to stop."""
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    return Supervisor(folder, host, port, config, ray_address, as_json).run()

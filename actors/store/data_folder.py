@@ -1,0 +1,142 @@
+"""The data folder: its paths, its identity, and the one process group that may use it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import secrets
+import time
+
+import msgspec
+import xxhash
+
+from actors.store.locks import FolderLock
+from router.config import Config
+from router.errors import Misconfigured
+from router.ids import hash_key
+
+FORMAT = 1
+
+
+def now_ms() -> int:
+    """The clock of the edges; everything below gets its time with the batch."""
+    return time.time_ns() // 1_000_000
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may never change once orders are stored: ``DIR/meta.json``."""
+
+    format: int
+    shards: int
+    hash_key: str  # 16 random bytes, hex: keys the hash of ids
+    checksum: str = ""  # of the other three; "" in the first folders
+
+    @property
+    def sealed(self) -> Identity:
+        digest = xxhash.xxh3_64_hexdigest(f"{self.format} {self.shards} {self.hash_key}".encode())
+        return msgspec.structs.replace(self, checksum=digest)
+
+
+class DataFolder:
+    """Paths below a data folder. ``create`` writes the identity at the first start."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = pathlib.Path(path).resolve()
+
+    def create(self, config: Config) -> Identity:
+        """Identity of the folder, made when it is new; a shard count that differs is refused in words."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        meta = self.path / "meta.json"
+        if not meta.exists():
+            write_durably(meta, msgspec.json.encode(Identity(FORMAT, config.shards, secrets.token_hex(16)).sealed))
+        identity = self.identity()
+        if identity.shards != config.shards:
+            raise Misconfigured(
+                f"{self.path} was made with {identity.shards} shards, not {config.shards}: "
+                f"start with --shards {identity.shards}, or use another folder"
+            )
+        return identity
+
+    def identity(self) -> Identity:
+        meta = self.path / "meta.json"
+        if not meta.exists():
+            raise Misconfigured(f"{self.path} is not a data folder of the order router: it has no meta.json")
+        try:
+            identity = msgspec.json.decode(meta.read_bytes(), type=Identity)
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+            raise Misconfigured(f"{meta} cannot be read ({fault}); restore it from a copy") from None
+        if identity.checksum not in ("", identity.sealed.checksum):
+            raise Misconfigured(f"{meta} does not fit its checksum: a byte of it was changed; restore it from a copy")
+        if identity.format != FORMAT:
+            raise Misconfigured(f"{self.path} has format {identity.format}; this version reads format {FORMAT}")
+        return identity
+
+    @property
+    def config_file(self) -> pathlib.Path:
+        return self.path / "config.json"
+
+    def keep_config(self, config: Config) -> None:
+        """What ``verify`` replays with, and what gateways and a new image of ``serve`` go by."""
+        write_durably(self.config_file, msgspec.json.encode(config))
+
+    def kept_config(self) -> Config:
+        """The configuration of the last start; the default before the first one."""
+        file = self.config_file
+        return msgspec.json.decode(file.read_bytes(), type=Config) if file.exists() else Config()
+
+    def key(self):  # type: ignore[no-untyped-def]
+        """The two words that key the hash of ids."""
+        return hash_key(bytes.fromhex(self.identity().hash_key))
+
+    def lock(self) -> FolderLock:
+        """Held by ``serve`` for as long as it runs."""
+        return FolderLock(self.path)
+
+    def shard(self, number: int) -> pathlib.Path:
+        return self.path / f"shard-{number:03d}"
+
+    @property
+    def ledger(self) -> pathlib.Path:
+        return self.path / "ledger"
+
+    @property
+    def tables(self) -> pathlib.Path:
+        return self.path / "tables"
+
+    @property
+    def digest(self) -> str:
+        """Names what belongs to this folder elsewhere: shared memory, the Ray namespace."""
+        return hashlib.blake2b(os.fsencode(self.path), digest_size=6).hexdigest()
+
+    @property
+    def shared(self) -> pathlib.Path:
+        """Folder of mapped arrays; falls back to the data folder where the machine has no /dev/shm."""
+        memory = pathlib.Path("/dev/shm")
+        return (memory if memory.is_dir() else self.path) / f"order-router-{self.digest}"
+
+    @property
+    def gateways(self) -> pathlib.Path:
+        """Where gateway processes find each other."""
+        return self.shared / "gateways"
+
+    @property
+    def namespace(self) -> str:
+        return f"order-router-{self.digest}"
+
+
+def write_durably(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a small file so that after a crash it is there whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(part, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
