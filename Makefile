@@ -56,14 +56,14 @@ bench: $(READY)
 	$(BIN)/order-router bench goals
 
 simulate: $(READY)
-	$(BIN)/python -m bench.simulation --seeds $(SEEDS) --workers 2
+	$(BIN)/python -m bench.trials.simulation --seeds $(SEEDS) --workers 2
 
 chaos: $(READY)
-	$(BIN)/python -m bench.chaos --kills $(KILLS) --minutes $(CHAOS_MINUTES)
+	$(BIN)/python -m bench.trials.chaos --kills $(KILLS) --minutes $(CHAOS_MINUTES)
 
 # Processor time over all targets; what reached new code is kept below var/fuzz and is where the next run begins.
 fuzz: $(READY)
-	$(BIN)/python -m bench.fuzz --seconds $(SECONDS) --workers 2
+	$(BIN)/python -m bench.trials.fuzz --seconds $(SECONDS) --workers 2
 
 serve: $(READY)
 	$(BIN)/order-router serve --data $(DATA) --port $(PORT)

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from actors.cli.main import main
-from bench import _harness, compare, goals, pipeline, recovery, shards
-from bench._answers import Answers
-from bench._limits import decode_orders_per_s
-from bench._loops import drive, pace, request_bytes
-from bench._pieces import make_pieces
-from bench._stream_client import StreamBroken, exchange
-from bench.kernels.recorder import public_kernels
-from bench.workload import CHUNK_ORDERS, Workload
+from bench.harness import report as _harness
+from bench.harness.answers import Answers
+from bench.harness.limits import decode_orders_per_s
+from bench.harness.loops import drive, pace, request_bytes
+from bench.harness.pieces import make_pieces
+from bench.harness.stream_client import StreamBroken, exchange
+from bench.harness.workload import CHUNK_ORDERS, Workload
+from bench.speed import compare, goals, pipeline, recovery, shards
+from bench.speed.kernels.recorder import public_kernels
 from tests.fake_router import FakeRouter, running
 
 ORDERS = 400

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.chaos import cheats, hostile, pauses, shim
-from bench.chaos.kills import Killings
-from bench.chaos.router import ChaosRouter
-from bench.chaos.shim import Shim
-from bench.chaos.world import World
+from bench.trials.chaos import cheats, hostile, pauses, shim
+from bench.trials.chaos.kills import Killings
+from bench.trials.chaos.router import ChaosRouter
+from bench.trials.chaos.shim import Shim
+from bench.trials.chaos.world import World
 
 pytestmark = pytest.mark.ray
 ORDERS = 4_000  # stock for so many: some SKUs run short

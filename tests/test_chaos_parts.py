@@ -21,14 +21,14 @@ import pytest
 from actors.gateway.http.handover import StreamReceiver
 from actors.gateway.http.limits import GatewayServer
 from actors.store.locks import FolderLock, owner_of
-from bench.chaos import disk, shim
-from bench.chaos.__main__ import as_text, violations_of
-from bench.chaos.disk import Volume
-from bench.chaos.kills import MIX, plan
-from bench.chaos.promises import Answer, Promises
-from bench.chaos.shim import Shim
-from bench.chaos.wires import ArrowWire, NdjsonWire, Piece, pieces
-from bench.workload import Workload
+from bench.harness.workload import Workload
+from bench.trials.chaos import disk, shim
+from bench.trials.chaos.__main__ import as_text, violations_of
+from bench.trials.chaos.disk import Volume
+from bench.trials.chaos.kills import MIX, plan
+from bench.trials.chaos.promises import Answer, Promises
+from bench.trials.chaos.shim import Shim
+from bench.trials.chaos.wires import ArrowWire, NdjsonWire, Piece, pieces
 from router.wire.ack_arrow import ANSWER
 
 LINE = {"line_id": "1", "sku": "S1", "allocations": [{"node": "lon-1", "qty": 2, "sku": "S1"}], "backordered": 0}

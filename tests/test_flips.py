@@ -12,9 +12,9 @@ from actors.care.reading import pages
 from actors.care.reading.page_format import META_BYTES
 from actors.store.data_folder import DataFolder
 from actors.store.log_store import log_folder
-from bench import flips
-from bench._flip_folders import small_folder
-from bench._flip_logs import CHANGED, looked_at, whole_digest, without_the_check
+from bench.trials import flips
+from bench.trials.flip_folders import small_folder
+from bench.trials.flip_logs import CHANGED, looked_at, whole_digest, without_the_check
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ import pytest
 
 from adapters.channels.csv.mapping import load_mapping
 from adapters.channels.csv.translate import CsvTranslator
-from bench.fuzz.corpus_files import FOLDER
-from bench.fuzz.csv_rows import HEADER, MAPPING
-from bench.fuzz.targets import TARGETS, examine, examples
+from bench.trials.fuzz.corpus_files import FOLDER
+from bench.trials.fuzz.csv_rows import HEADER, MAPPING
+from bench.trials.fuzz.targets import TARGETS, examine, examples
 from router.config import Limits
 from router.errors import Misconfigured
 from router.log.cursor import CursorError, parse_cursor
@@ -55,7 +55,7 @@ def test_an_input_that_once_broke_a_promise_keeps_it_now(target: str, data: byte
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_examples_in_the_repository_are_those_of_the_targets_and_pass(target: str) -> None:
     kept = [path.read_bytes() for path in sorted((FOLDER / target).iterdir())]
-    assert kept == examples(target), "run python -m bench.fuzz.corpus_files"
+    assert kept == examples(target), "run python -m bench.trials.fuzz.corpus_files"
     assert sum(map(len, kept)) < 20_000
     for data in kept:
         examine(target)(data)
@@ -76,7 +76,7 @@ def test_a_finding_ends_the_run_with_a_command_that_shows_it_again(tmp_path: pat
     found.mkdir(parents=True)
     (found / "start").write_bytes(FOUND[4][1])
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-m", "bench.fuzz"]
+    command = [sys.executable, "-m", "bench.trials.fuzz"]
     ran = subprocess.run(
         [*command, "--seconds", "1", "--target", "cursors"],
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False,

@@ -20,17 +20,17 @@ import pytest
 from actors.care.verify import Verifier
 from actors.cli import bench
 from actors.store.data_folder import DataFolder
-from bench import _harness
-from bench.lab import figures, knee
-from bench.lab.arrivals import Phase, arrivals
-from bench.lab.run import balance, write
-from bench.lab.scenarios import SCENARIOS, Scenario
-from bench.lab.sender import Sample, Sender, Sent
-from bench.lab.session import Extent, Lab
-from bench.lab.tally import Tally, Totals
-from bench.lab.watch import Watch
-from bench.tables import as_ndjson, tables_for
-from bench.workload import CHUNK_ORDERS, MIXES, Workload
+from bench.harness import report as _harness
+from bench.harness.tables import as_ndjson, tables_for
+from bench.harness.workload import CHUNK_ORDERS, MIXES, Workload
+from bench.load import figures, knee
+from bench.load.arrivals import Phase, arrivals
+from bench.load.run import balance, write
+from bench.load.scenarios import SCENARIOS, Scenario
+from bench.load.sender import Sample, Sender, Sent
+from bench.load.session import Extent, Lab
+from bench.load.tally import Tally, Totals
+from bench.load.watch import Watch
 from router.config import Config
 from tests.gateway_engines import EngineBackend
 from tests.gateway_lab import request
@@ -89,7 +89,15 @@ def test_the_sender_counts_every_answer_to_json_lines(target: Target) -> None:
 
 
 def test_locust_users_order_and_read_without_a_failure(target: Target) -> None:
-    command = [sys.executable, "-m", "locust", "-f", str(ROOT / "bench/locust/locustfile.py"), "--headless", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(ROOT / "bench/load/locust/locustfile.py"),
+        "--headless",
+        "--json",
+    ]
     command += ["--host", target.url, "--router-key", target.key, "--reads-per-order", "2"]
     done = subprocess.run(
         [*command, "-u", "4", "-r", "100", "-t", "6"], cwd=ROOT, capture_output=True, text=True, timeout=90

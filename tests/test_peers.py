@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.harness.workload import Workload
 from bench.peers import comparison, job, router_peer
 from bench.peers.job import Answer, Audit, Outcome, PeerAbsent, Status, WrongPeer, check, decide_in_turn
 from bench.peers.postgres import Postgres
 from bench.peers.redis_peer import Redis
 from bench.peers.shop import Fee, Orders, Shop, make_shop, read_orders
 from bench.peers.sqlite_peer import SqliteService
-from bench.workload import Workload
 
 ORDERS = 900
 

@@ -19,7 +19,7 @@ from actors.cli.main import main
 from actors.client import order_stream
 from actors.client.sources import Block
 from actors.client.wire import NdjsonWire
-from bench.workload import Workload
+from bench.harness.workload import Workload
 from tests.fake_router import FakeRouter, running
 from tests.serve_fixture import free_port
 

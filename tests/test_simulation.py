@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from bench.simulation import campaign, goods, outside, owners
-from bench.simulation.dice import Dice
-from bench.simulation.disk import PAGE_BYTES, Disk
-from bench.simulation.log import SimulatedLog
-from bench.simulation.plan import OWNERS, EventSent, Fault, Movement, OrderRow, Plan, Request, draw
-from bench.simulation.shrink import shrunk
-from bench.simulation.world import Verdict, run
+from bench.trials.simulation import campaign, goods, outside, owners
+from bench.trials.simulation.dice import Dice
+from bench.trials.simulation.disk import PAGE_BYTES, Disk
+from bench.trials.simulation.log import SimulatedLog
+from bench.trials.simulation.plan import OWNERS, EventSent, Fault, Movement, OrderRow, Plan, Request, draw
+from bench.trials.simulation.shrink import shrunk
+from bench.trials.simulation.world import Verdict, run
 from router.ledger.engine import LedgerEngine
 
 FIRST_SEED = 700_000
@@ -86,7 +86,7 @@ def test_any_sync_may_fail_and_nothing_is_acknowledged_on_it(owner: str) -> None
 def test_a_seed_is_the_whole_schedule_even_in_another_process() -> None:
     here = run(draw(7)).trace_hash
     assert here == run(draw(7)).trace_hash != run(draw(8)).trace_hash
-    program = "from bench.simulation import plan, world; print(world.run(plan.draw(7)).trace_hash)"
+    program = "from bench.trials.simulation import plan, world; print(world.run(plan.draw(7)).trace_hash)"
     told = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -155,7 +155,7 @@ def test_a_failing_seed_says_how_to_replay_it(
     monkeypatch.setattr(owners, "SimulatedLog", HastyLog)
     seed = str(first_failure(itertools.count(), "a power cut would lose").plan.seed)
     assert campaign.main(["--first", seed, "--seeds", "1"]) == 1
-    assert f"python -m bench.simulation --replay {seed}" in capsys.readouterr().out
+    assert f"python -m bench.trials.simulation --replay {seed}" in capsys.readouterr().out
     monkeypatch.setattr(campaign, "shrunk", lambda plan, fails: plan)  # shrinking has its own test
     assert campaign.main(["--replay", seed]) == 1
     told = capsys.readouterr().out

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import tpcc
-from bench.tables import COUNTRIES, NODES
-from bench.tpcc_books import Book
+from bench.harness.tables import COUNTRIES, NODES
+from bench.peers import tpcc
+from bench.peers.tpcc_books import Book
 
 SENT = {
     "order_id": "o",

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from bench._server import Server
+from bench.harness.server import Server
 
 ROOT = pathlib.Path(__file__).parents[1]
 FILE = ROOT.parent / "shared/data/uci_online_retail/online_retail_2010-12_2011-12.csv.gz"

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.damage import COLUMN_DAMAGES, DAMAGES
-from bench.tables import FLASH_SALE_UNITS, NODES, tables_for
-from bench.workload import CHUNK_ORDERS, MIXES, Workload, sku_weights
+from bench.harness.damage import COLUMN_DAMAGES, DAMAGES
+from bench.harness.tables import FLASH_SALE_UNITS, NODES, tables_for
+from bench.harness.workload import CHUNK_ORDERS, MIXES, Workload, sku_weights
 
 ORDERS = 2_000
 

@@ -98,51 +98,52 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _text_of(bench: str) -> Callable[[dict[str, Any]], str]:
     if bench == "lab":
-        from bench.lab.report import as_text
+        from bench.load.report import as_text
     elif bench == "goals":
-        from bench.goals import as_text
+        from bench.speed.goals import as_text
     elif bench == "compare":
-        from bench.compare import as_text
+        from bench.speed.compare import as_text
     else:
-        from bench._harness import as_text
+        from bench.harness.report import as_text
     return as_text
 
 
 def _measure_checked(given: argparse.Namespace) -> dict[str, Any] | None:
     if given.bench == "lab":
-        from bench.lab import run as lab
+        from bench.load import run as lab
 
         return lab.run(given.scenario, given.format, given.seconds, given.shards, given.out)
     if given.bench == "goals":
-        from bench import goals
+        from bench.speed import goals
 
         return goals.run(given.full)
     if given.bench == "compare":
-        from bench import compare
+        from bench.speed import compare
 
         baseline = pathlib.Path(given.baseline) if given.baseline else compare.BASELINE
         return compare.run(given.runs, baseline, given.accept)
     if given.bench == "pipeline":
-        from bench import pipeline
+        from bench.speed import pipeline
 
         return pipeline.run(given.format, given.orders, given.mix)
     if given.bench == "shards":
-        from bench import shards
+        from bench.speed import shards
 
         return shards.run(given.orders)
     if given.bench == "recovery":
-        from bench import recovery
+        from bench.speed import recovery
 
         return recovery.run(given.orders)
     if given.bench == "flips":
-        from bench import flips
+        from bench.trials import flips
 
         return flips.run(given.flips, given.seconds, given.seed)
     return None
 
 
 def _measure(given: argparse.Namespace) -> dict[str, Any]:
-    from bench import crash, memory, reads, single, stream
+    from bench.speed import memory, reads, single, stream
+    from bench.trials import crash
 
     if (checked := _measure_checked(given)) is not None:
         return checked
@@ -151,7 +152,7 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
 
         return comparison.run(given.orders, given.shards)
     if given.bench == "tpcc":
-        from bench import tpcc
+        from bench.peers import tpcc
 
         return tpcc.run(given.transactions, given.terminals, given.shards, given.seed)
     if given.bench == "stream":

@@ -12,14 +12,15 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bench import _harness, stream
+from bench.harness import report as _harness
+from bench.harness.workload import Workload
 from bench.peers import router_peer
 from bench.peers.job import Outcome, PeerAbsent, check
 from bench.peers.postgres import Postgres
 from bench.peers.redis_peer import Redis
 from bench.peers.shop import Orders, Shop, make_shop, read_orders
 from bench.peers.sqlite_peer import SqliteService
-from bench.workload import Workload
+from bench.speed import stream
 
 ONE_BY_ONE_PART = 20  # of all orders the first 1/20
 # (ours, theirs): times as many orders a second

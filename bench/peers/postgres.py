@@ -21,7 +21,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from bench._server import free_port
+from bench.harness.server import free_port
 from bench.peers.daemon import Daemon, find_binary
 from bench.peers.job import Answer, Audit, Outcome, PeerAbsent
 from bench.peers.postgres_sql import PLACE_ORDER, PLACE_ORDERS, SESSION, TABLES

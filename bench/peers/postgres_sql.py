@@ -6,7 +6,7 @@ and never waits in a circle. Rows of ``stock`` have room on their page, so that 
 
 from __future__ import annotations
 
-from bench.tables import NODES
+from bench.harness.tables import NODES
 
 _NODES = range(1, len(NODES) + 1)
 

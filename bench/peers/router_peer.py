@@ -16,16 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench import _harness, stream
-from bench._asking import ask_all
-from bench._loops import request_bytes
-from bench._pieces import make_pieces
-from bench._server import Server
-from bench._stream_client import exchange
+from bench.harness import report as _harness
+from bench.harness.asking import ask_all
+from bench.harness.loops import request_bytes
+from bench.harness.pieces import make_pieces
+from bench.harness.server import Server
+from bench.harness.stream_client import exchange
+from bench.harness.tables import NODES
+from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.peers.job import WrongPeer, totals_minor
 from bench.peers.shop import I64, Orders, Shop, read_orders
-from bench.tables import NODES
-from bench.workload import CHUNK_ORDERS, Workload
+from bench.speed import stream
 
 SINGLE_CONNECTIONS = 128
 ASKED_SKUS = 1_000  # of one availability call

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bench.people import PLACES
-from bench.tables import NODES, Row, tables_for
-from bench.workload import CURRENCIES, Workload
+from bench.harness.people import PLACES
+from bench.harness.tables import NODES, Row, tables_for
+from bench.harness.workload import CURRENCIES, Workload
 
 I64 = npt.NDArray[np.int64]
 

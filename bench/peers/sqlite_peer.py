@@ -22,11 +22,11 @@ from typing import Self
 import msgspec
 import numpy as np
 
-from bench._asking import ask_all
-from bench._loops import request_bytes
+from bench.harness.asking import ask_all
+from bench.harness.loops import request_bytes
+from bench.harness.workload import Workload
 from bench.peers.job import Answer, Audit, Outcome, WrongPeer
 from bench.peers.shop import Orders, Shop
-from bench.workload import Workload
 
 CONNECTIONS = 64
 STOP_S_MAX = 30.0

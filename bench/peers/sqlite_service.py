@@ -19,10 +19,10 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from bench._server import free_port
+from bench.harness.server import free_port
+from bench.harness.workload import CURRENCIES
 from bench.peers.job import NO_NODE, Answer, Status, choose_node, fee_minor, line_total_minor
 from bench.peers.shop import AREAS, SERVICES, Shop
-from bench.workload import CURRENCIES
 
 HTTP_STATUS = {Status.ALLOCATED: 200, Status.BACKORDERED: 200, Status.REJECTED: 422}
 HTTP_DUPLICATE = 208

@@ -17,9 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench._server import Server
-from bench.tables import write_tables
-from bench.workload import CHUNK_ORDERS, Workload
+from bench.harness.server import Server
+from bench.harness.tables import write_tables
+from bench.harness.workload import CHUNK_ORDERS, Workload
 from examples.demo.client import Answer, stream
 from router.money import EXPONENTS, format_minor
 

@@ -1,0 +1,154 @@
+"""Do the promises hold while the load runs? Looks at the ledger's cells and at orders that were just acknowledged.
+
+conservation      available + held + allocated of every cell is what was put there (nothing is shipped in the lab)
+no oversell       no cell has less than nothing available
+ack = stored      an order that was acknowledged a moment ago reads with the same status and total
+"""
+
+from __future__ import annotations
+
+import http.client
+import queue
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.queues import Queue
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from bench.load.sender import Sample
+from router.arrow.arena import BlockBusy
+
+I64 = npt.NDArray[np.int64]
+LOOK_EVERY_S = 0.25
+BACK_S_MAX = 60.0  # a router that was killed in part answers again within so long
+FINDINGS_TOLD = 10
+
+
+class ReadsCells(Protocol):
+    def read(self, copy: Any) -> int:
+        """Calls ``copy(available, held, allocated)``."""
+
+
+class Watch:
+    """``ask(path)`` answers HTTP status and body of a GET."""
+
+    def __init__(self, cells: ReadsCells, ask: Callable[[str], tuple[int, bytes]], samples: Queue[Sample]) -> None:
+        self._cells = cells
+        self._ask = ask
+        self._samples = samples
+        self.looks = self.busy = self.orders_checked = 0
+        self._findings: list[str] = []
+        self._finding_count = 0
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._total = self._read()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look at everything once more, then end."""
+        self._stopped.set()
+        self._thread.join()
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "cells_looked_at": self.looks,
+            "cells_being_written": self.busy,
+            "acknowledged_orders_read": self.orders_checked,
+            "violations": self._finding_count,
+        }
+
+    @property
+    def findings(self) -> list[str]:
+        return list(self._findings)
+
+    def stock_arrives(self, units: int, put: Callable[[], None]) -> None:
+        """``put`` brings so many units in while nothing else changes."""
+        with self._lock:
+            put()
+            total = self._read()
+            came = int(total.sum() - self._total.sum())
+            if came != units:
+                self._find(f"{units} units were received, and the cells hold {came} more")
+            self._total = total
+
+    def look(self) -> None:
+        """Every cell once."""
+        with self._lock:
+            try:
+                total = self._read()
+            except BlockBusy:  # being written or recovered: looked at again a moment later
+                self.busy += 1
+                return
+            self.looks += 1
+            wrong = np.flatnonzero(total != self._total)
+            if len(wrong):
+                at, units = int(wrong[0]), int(total.flat[wrong[0]] - self._total.flat[wrong[0]])
+                self._find(f"{len(wrong)} cells are out of balance; cell {at} by {units:+} units")
+
+    def check(self, sample: Sample) -> None:
+        """One acknowledged order against what a read says of it."""
+        until_s = time.monotonic() + BACK_S_MAX
+        while True:
+            try:
+                status, body = self._ask(f"/v1/orders/{sample.order_id}")
+            except (OSError, http.client.HTTPException):
+                status, body = 503, b""
+            if status != 503 or time.monotonic() > until_s:
+                break
+            time.sleep(0.1)
+        self.orders_checked += 1
+        if status != 200:
+            self._find(f"{sample.order_id} was acknowledged and reads as HTTP {status}")
+            return
+        view = msgspec.json.decode(body)
+        if (view["status"], view["total"]) != (sample.status, sample.total):
+            self._find(f"{sample.order_id} was acknowledged as {sample[1:]} and reads {view['status']} {view['total']}")
+
+    def _run(self) -> None:
+        try:
+            self._look_and_check()
+        except Exception as fault:  # a watch that ends unseen would look like promises that hold
+            self._find(f"the watch ended early ({type(fault).__name__}: {fault})")
+
+    def _look_and_check(self) -> None:
+        while not self._stopped.is_set():
+            until_s = time.monotonic() + LOOK_EVERY_S
+            self.look()
+            while (left_s := until_s - time.monotonic()) > 0 and not self._stopped.is_set():
+                self._check_next(left_s)
+        self.look()
+        while self._check_next(LOOK_EVERY_S):
+            pass
+
+    def _check_next(self, seconds: float) -> bool:
+        try:
+            sample = self._samples.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        if sample.status != "rejected":  # one that is sent again is judged anew, so it need not read the same
+            self.check(sample)
+        return True
+
+    def _read(self) -> I64:
+        """Units in every cell; notes cells that have less than nothing."""
+        kept: list[I64] = []
+
+        def copy(available: I64, held: I64, allocated: I64) -> None:
+            kept[:] = [available.copy(), available + held + allocated]
+
+        self._cells.read(copy)
+        if int(kept[0].min(initial=0)) < 0:
+            self._find(f"{int((kept[0] < 0).sum())} cells have less than nothing available")
+        return kept[1]
+
+    def _find(self, sentence: str) -> None:
+        self._finding_count += 1
+        if len(self._findings) < FINDINGS_TOLD:
+            self._findings.append(sentence)

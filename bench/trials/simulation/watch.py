@@ -1,0 +1,96 @@
+"""What must hold at every moment, checked while a schedule runs; the first violation ends it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from bench.trials.simulation.log import BY_BATCH, RECORD
+from bench.trials.simulation.plan import EventSent, Movement
+from kernels.reasons import ID_CONFLICT
+from router.arrow.arrays import from_message, numbers
+from router.ledger.engine import LedgerEngine
+from router.log.columns import ACK, Status
+from router.log.records import INPUT
+
+if TYPE_CHECKING:
+    from bench.trials.simulation.outside import OrderAnswer
+    from bench.trials.simulation.world import World
+    from router.queries.source import Found, Step
+
+CONFLICT = 1 << ID_CONFLICT
+
+
+class Watch:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.violations: list[str] = []
+        self.told_orders: list[OrderAnswer] = []
+        self.told_events: list[tuple[EventSent, dict[str, Any]]] = []
+        self.told_movements: list[tuple[Movement, int]] = []
+        self.promised: set[str] = set()  # ids of orders that somebody was told were accepted
+        self.acted: dict[str, list[dict[str, Any]]] = defaultdict(list)  # by order, what a follower of the stream did
+        self._versions: dict[str, int] = {}  # newest that a reader saw
+
+    def violation(self, sentence: str) -> None:
+        self.violations.append(f"at {self._world.scheduler.now_ms} ms: {sentence}")
+
+    # --- owners ----------------------------------------------------------------------------------
+
+    def acknowledges(self, shard: int, message: Any) -> None:
+        """Called when an answer leaves a shard: if every disk lost its power now, what was promised must be left.
+
+        That is the input and the ledger's decision; the outcome follows from both.
+        """
+        answers = from_message(message, ACK)
+        own = self._world.shard_stores[shard].survivors()
+        decided = self._world.ledger_store.survivors()
+        for sequence in sorted(set(numbers(answers, "sequence").tolist())):
+            if (RECORD, sequence, INPUT) not in own:
+                self.violation(f"shard {shard} acknowledges sequence {sequence}, which a power cut would lose")
+            if (BY_BATCH, shard, sequence) not in decided:
+                self.violation(f"shard {shard} acknowledges sequence {sequence}, whose decision a power cut would lose")
+
+    def ledger_is_balanced(self, engine: LedgerEngine) -> None:
+        broken = engine.conservation()
+        if broken:
+            self.violation(f"cells {broken} break received = available + held + allocated + shipped")
+
+    # --- clients and readers ---------------------------------------------------------------------
+
+    def told_order(self, answer: OrderAnswer) -> None:
+        self.told_orders.append(answer)
+        if accepted(answer):  # a rejected one may be out of sight while it is judged anew
+            self.promised.add(f"o-{answer.order.number}")
+        ack = answer.ack
+        self._world.note("client", "told", f"{answer.order.number} {ack['status']} {ack['sequence']}.{ack['row']}")
+
+    def saw(self, order_id: str, found: Found | None, step: Step | None) -> None:
+        """A read that began after the order was acknowledged."""
+        if found is None or step is None:
+            self.violation(f"{order_id} was acknowledged and a reader does not find it")
+            return
+        version = found[2]
+        if step.given["order_id"] != order_id:
+            self.violation(f"the index leads from {order_id} to {step.given['order_id']}")
+        if version < self._versions.get(order_id, 0):
+            self.violation(f"{order_id} went back from version {self._versions[order_id]} to {version}")
+        self._versions[order_id] = version
+
+    def acted_on(self, rows: list[dict[str, Any]]) -> None:
+        """The follower of the stream does its work: nothing left out, nothing that a power cut could take back."""
+        for told in rows:
+            # A cursor also says how far the reader was in other shards, so a repeat has another one.
+            row = {name: value for name, value in told.items() if name != "cursor"}
+            done = self.acted[row["order_id"]]
+            newest = done[-1]["version"] if done else 0
+            if row["version"] == newest + 1:
+                done.append(row)
+            elif row["version"] > newest + 1:
+                self.violation(f"the stream went from version {newest} of {row['order_id']} to {row['version']}")
+            elif row != done[row["version"] - 1]:
+                self.violation(f"the stream told version {row['version']} of {row['order_id']} in two ways")
+
+
+def accepted(answer: OrderAnswer) -> bool:
+    return bool(answer.ack["status"] != Status.REJECTED)
