@@ -49,7 +49,7 @@ test-engines: $(READY)
 
 # All 541,909 rows of the UCI Online Retail file through a running router, twice; `test` takes the first 60,000.
 uci: $(READY)
-	ORDER_ROUTER_UCI=full $(BIN)/pytest tests/test_uci_orders.py
+	ORDER_ROUTER_UCI=full $(BIN)/pytest tests/actors/test_uci_orders.py
 
 # One table, in some five minutes: every goal, what is measured here, the ratio.
 bench: $(READY)

@@ -7,8 +7,8 @@
      4 % Delivery      POST /v1/events, pick, pack, ship and deliver for up to ten of the oldest orders
      4 % Stock-Level   POST /v1/availability for the SKUs of the terminal's last twenty orders
 
-Terminals have no think time; each keeps its own books of what it was told, and peers/tpcc_books.py compares them with the
-router afterwards. It is no TPC-C: there are no warehouses and districts of TPC-C's size, no customers looked up by
+Terminals have no think time; each keeps its own books of what it was told, and peers/tpcc_books.py compares them with
+the router afterwards. It is no TPC-C: there are no warehouses and districts of TPC-C's size, no customers looked up by
 name, no amounts with a payment, and its figure must not be called tpmC.
 """
 

@@ -1,0 +1,185 @@
+"""The ledger's kernels decide as the plain twin says, and take again what a decision gave."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+
+from router.config import Policy
+from router.log.columns import DECISION
+from tests.labs.ledger_cases import (
+    NOON_MS,
+    claims,
+    engine_of,
+    node,
+    order,
+    promotion,
+    random_order,
+    random_stock,
+    random_world,
+    sku,
+    world,
+)
+from tests.reference.claim import claim as twin
+
+SIGNED = 1 << 64
+
+
+def settings(rng: random.Random) -> dict:
+    return {
+        "short_stock": rng.choice(["partial", "partial", "backorder", "reject"]),
+        "plan": rng.choice(["cheapest", "fewest", "fastest"]),
+        "parcels_max": rng.choice([1, 2, 3, 4]),
+        "split_penalty_minor": rng.choice([0, 0, 30, 500]),
+        "late_penalty_minor_per_day": rng.choice([0, 0, 40]),
+        "duplicate_basket_window_ms": rng.choice([0, 3_600_000, 4 * 3_600_000]),
+        "velocity_window_ms": rng.choice([0, 3_600_000, 5 * 3_600_000]),
+        "velocity_orders_max": rng.choice([1, 2, 4]),
+        "risk_value_orders_min": rng.choice([0, 1, 3]),
+        "risk_value_factor": rng.choice([0, 2, 20]),
+        "risk_reject_at": rng.choice([90, 1_000]),
+    }
+
+
+def expected(answers: list[dict]) -> list[dict]:
+    """The twin's answers in the form of DECISION rows."""
+    return [
+        {name: answer[name] for name in DECISION.names} | {"reasons": twin.reasons_mask(answer["reasons"])}
+        for answer in answers
+    ]
+
+
+def state_of(engine, given) -> dict:
+    """The engine's state as the twin keeps it."""
+    dump = engine.dump()
+    cells = {(s, n): units for s, n, units in zip(
+        dump["cell_sku"].tolist(), dump["cell_node"].tolist(), dump["cell_units"].tolist(), strict=True
+    )}  # fmt: skip
+    return {
+        "available": {cell: units[0] for cell, units in cells.items() if units[0]},
+        "held": {cell: units[1] for cell, units in cells.items() if units[1]},
+        "allocated": {cell: units[2] for cell, units in cells.items() if units[2]},
+        "parcels_on": {(n, day): count for n, day, count in dump["capacity"].tolist()},
+        "customers": {key % SIGNED: count for key, _, count, _ in dump["customers"].tolist()},
+        "channels": {key % SIGNED: (count, level) for key, _, count, level in dump["channels"].tolist()},
+        "uses": sorted(count for _, count in dump["uses"].tolist()),
+        "customer_uses": sorted(count for _, _, count, _ in dump["coupon_uses"].tolist()),
+    }
+
+
+def twin_state(ledger) -> dict:
+    named = {name: {k: v for k, v in getattr(ledger, name).items() if v} for name in ("available", "held", "allocated")}
+    return named | {
+        "parcels_on": ledger.parcels_on,
+        "customers": ledger.customers,
+        "channels": ledger.channels,
+        "uses": sorted(ledger.uses.values()),
+        "customer_uses": sorted(ledger.customer_uses.values()),
+    }
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_decisions_and_state_equal_the_twin_on_random_batches(seed):
+    rng = random.Random(seed)
+    orders_seen = 0
+    while orders_seen < 500:
+        given, changed = random_world(rng), settings(rng)
+        policy = msgspec.to_builtins(Policy(**changed))
+        stock = random_stock(rng, given)
+        engine, ledger = engine_of(given, stock, **changed), twin.Ledger(policy, stock)
+        copy = engine_of(given, stock, **changed)
+        for sequence in range(1, 4):
+            batch = [random_order(rng, given) for _ in range(rng.choice([0, 1, 3, 6]))]
+            now_ms = rng.choice([0, NOON_MS, NOON_MS + 5 * 3_600_000])
+            reference = 3 << 48 | sequence << 16
+            quoted = engine.quote(1, claims(batch), now_ms)
+            before = engine.state_hash()
+            alone = [twin.decide(ledger, given, [row], 0, now_ms, commit=False)[0] for row in batch[:1]]
+            assert quoted.slice(0, 1).to_pylist() == expected(alone)
+            assert engine.state_hash() == before
+            decision = engine.decide(3, sequence, 1, claims(batch), now_ms)
+            answers = twin.decide(ledger, given, batch, reference, now_ms)
+            for row, (got, want) in enumerate(zip(decision.to_pylist(), expected(answers), strict=True)):
+                assert got == want, (changed, given, batch[: row + 1])
+            assert state_of(engine, given) == twin_state(ledger)
+            assert engine.conservation() == []
+            copy.apply_decision(3, sequence, 1, claims(batch), decision)
+            assert copy.state_hash() == engine.state_hash()
+            orders_seen += len(batch)
+
+
+def test_applying_decisions_equals_the_twin():
+    rng = random.Random(77)
+    for _ in range(100):
+        given, changed = random_world(rng), settings(rng)
+        policy = msgspec.to_builtins(Policy(**changed))
+        stock = random_stock(rng, given)
+        batch = [random_order(rng, given) for _ in range(20)]
+        answers = twin.decide(twin.Ledger(policy, stock), given, batch, 1 << 16, 0)
+        again = twin.Ledger(policy, stock)
+        twin.apply(again, given, batch, answers, 1 << 16)
+        live, engine = engine_of(given, stock, **changed), engine_of(given, stock, **changed)
+        engine.apply_decision(0, 1, 1, claims(batch), live.decide(0, 1, 1, claims(batch), 0))
+        assert state_of(engine, given) == twin_state(again)
+
+
+def _shop(units: int, **policy):
+    return engine_of(world([sku()], [node()]), {(0, 0): units}, **policy)
+
+
+def _statuses(engine, orders, sequence=1):
+    return engine.decide(0, sequence, 1, claims(orders), 0).column("status").to_pylist()
+
+
+def test_two_buyers_of_one_unit_get_one():
+    assert _statuses(_shop(1), [order([(0, 1)]), order([(0, 1)])]) == [0, 2]
+
+
+def test_a_held_order_keeps_its_units_from_later_ones():
+    engine = _shop(1)
+    assert _statuses(engine, [order([(0, 1)], admission=1), order([(0, 1)])]) == [3, 2]
+    assert engine.totals() == {"available": 0, "held": 1, "allocated": 0, "shipped": 0, "received": 1}
+
+
+def test_a_rejected_order_uses_neither_units_nor_coupon():
+    given = world([sku()], [node()], promotions=[promotion("ONCE", limit=1, needs_coupon=True)])
+    engine = engine_of(given, {(0, 0): 3}, risk_reject_at=90)
+    risky, plain = order([(0, 1)], risk=95, promotions=[0]), order([(0, 1)], promotions=[0])
+    decision = engine.decide(0, 1, 1, claims([risky, plain, plain]), 0).to_pylist()
+    assert [row["granted"] for row in decision] == [[], [0], []]
+    assert [row["status"] for row in decision] == [4, 0, 0]
+    assert decision[2]["reasons"] == 1 << 47
+
+
+def test_a_coupon_with_limit_one_is_used_once_by_two_batches_of_two_shards():
+    given = world([sku()], [node()], promotions=[promotion("ONCE", limit=1)])
+    engine = engine_of(given, {(0, 0): 9})
+    first = engine.decide(0, 1, 1, claims([order([(0, 1)], promotions=[0])]), 0)
+    second = engine.decide(1, 1, 1, claims([order([(0, 1)], promotions=[0])]), 0)
+    assert first.column("granted").to_pylist() + second.column("granted").to_pylist() == [[0], []]
+
+
+def test_the_same_basket_within_its_window_is_held_and_names_the_other_order():
+    engine = _shop(9)
+    later = order([(0, 1)], basket=5, placed_at_ms=NOON_MS + 60_000)
+    engine.decide(2, 7, 1, claims([order([(0, 1)]), order([(0, 1)], basket=5)]), 0)
+    row = engine.decide(0, 1, 1, claims([later]), 0).to_pylist()[0]
+    assert (row["status"], row["twin"], row["reasons"]) == (3, 2 << 48 | 7 << 16 | 1, 1 << 37)
+    much_later = order([(0, 1)], basket=5, placed_at_ms=NOON_MS + 60_000 + 10 * 60_000 + 1)
+    assert _statuses(engine, [much_later], sequence=2) == [0]
+
+
+def test_an_unusual_value_is_flagged_once_the_channel_is_known():
+    engine = _shop(999, risk_value_orders_min=5, risk_points_value=60)
+    usual = [order([(0, 1)], channel_key=8, value_minor=1_000) for _ in range(5)]
+    wild = order([(0, 1)], channel_key=8, value_minor=100_000)
+    assert _statuses(engine, [*usual[:4], wild]) == [0, 0, 0, 0, 0]
+    engine = _shop(999, risk_value_orders_min=5, risk_points_value=60)
+    assert _statuses(engine, [*usual, wild]) == [0, 0, 0, 0, 0, 3]
+
+
+def test_many_orders_of_a_customer_in_an_hour_are_held():
+    engine = _shop(99, velocity_orders_max=3, risk_points_velocity=60)
+    assert _statuses(engine, [order([(0, 1)], customer=4) for _ in range(5)]) == [0, 0, 0, 3, 3]

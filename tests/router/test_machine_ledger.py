@@ -1,0 +1,193 @@
+"""The ledger against a plain model: any order of decisions, repeats, moves, stock, quotes and crashes.
+
+The model is a dictionary of cells and a list of what orders hold. It does not choose warehouses; it says what any
+choice must keep: units come from where they are, once, and no unit is left while an order waits for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from router.arrow.arena import PrivateArena
+from router.config import Policy
+from router.ledger.engine import LedgerEngine
+from router.ledger.path import LedgerPath, StaleOwner
+from router.life.events import StockMove
+from router.life.states import Move
+from router.local import DirectLedger
+from router.log.columns import Status
+from router.log.memory import MemoryLog
+from router.tables.stock_rows import MOVEMENTS, MovementKind, MovementResult
+from tests.labs.ledger_cases import build_tables, claims, movement, node, order, promotion, sku, world
+
+SKUS, NODES, PROMOTION_LIMIT = 2, 2, 3
+TABLES = build_tables(world([sku(), sku()], [node(), node()], promotions=[promotion("P", limit=PROMOTION_LIMIT)]))
+EPOCH, NOW_MS = 5, 0
+ACCOUNTS = ("available", "held", "allocated", "shipped", "received")
+
+Cell = tuple[int, int]
+cells = st.tuples(st.integers(0, SKUS - 1), st.integers(0, NODES - 1))
+orders = st.builds(
+    lambda lines, hold, coupon: order(lines, admission=int(hold), promotions=[0] if coupon else []),
+    st.lists(st.tuples(st.integers(0, SKUS - 1), st.integers(1, 6)), min_size=1, max_size=2),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    @initialize(stock=st.dictionaries(cells, st.integers(0, 20)))
+    def start(self, stock: dict[Cell, int]) -> None:
+        self.log = MemoryLog(part_count=1)
+        self.cells = {(s, n): Counter[str]() for s in range(SKUS) for n in range(NODES)}
+        self.units: list[tuple[str, Cell, int]] = []  # what orders hold: account, cell, units
+        self.asked: list[tuple[Any, ...]] = []  # every decide or move so far
+        self.answers: list[list[dict[str, Any]] | None] = []
+        self.moved: dict[int, int] = {}  # movement number -> its result
+        self.granted = 0
+        self._open()
+        for number, (cell, units) in enumerate(sorted(stock.items())):
+            self._stock(1_000 + number, MovementKind.RECEIPT, cell, units)
+
+    def _open(self) -> None:
+        self.path = LedgerPath(LedgerEngine(Policy(), PrivateArena()), self.log)
+        self.path.engine.use_tables(TABLES)
+        self.path.recover(1, lambda version: TABLES)
+        self.ledger = DirectLedger(self.path, self.log)
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    @rule(batch=st.lists(orders, min_size=1, max_size=4), shard=st.integers(0, 2))
+    def decide(self, batch: list[dict[str, Any]], shard: int) -> None:
+        self.asked.append((shard, len(self.asked) + 1, claims(batch)))
+        decided = self._ask_again(len(self.asked) - 1)
+        self.answers.append(decided)
+        assert decided is not None
+        for wanted, answer in zip(batch, decided, strict=True):
+            self._take(wanted, answer)
+        assert self.granted <= PROMOTION_LIMIT
+
+    def _take(self, wanted: dict[str, Any], answer: dict[str, Any]) -> None:
+        account = "held" if wanted["admission"] else "allocated"
+        short = 0
+        for asked, line in zip(wanted["lines"], answer["lines"], strict=True):
+            assert asked["qty"] == line["backordered"] + sum(part["qty"] for part in line["allocations"])
+            short += line["backordered"]
+            for part in line["allocations"]:
+                cell = part["sku"], part["node"]
+                assert part["sku"] == asked["sku"] and 0 < part["qty"] <= self.cells[cell]["available"]
+                self._shift(cell, "available", account, part["qty"])
+                self.units.append((account, cell, part["qty"]))
+        for asked, line in zip(wanted["lines"], answer["lines"], strict=True):
+            left = sum(max(0, self.cells[asked["sku"], n]["available"]) for n in range(NODES))
+            assert not (line["backordered"] and left), "units lie there while an order waits for them"
+        given = any(line["allocations"] for line in answer["lines"])
+        usual = Status.BACKORDERED if not given else Status.PARTIALLY_ALLOCATED if short else Status.ALLOCATED
+        assert answer["status"] == (Status.HELD if wanted["admission"] else usual)
+        self.granted += len(answer["granted"])
+
+    @precondition(lambda self: self.asked)
+    @rule(pick=st.integers(0, 1_000))
+    def ask_again(self, pick: int) -> None:
+        at, before = pick % len(self.asked), self.path.engine.state_hash()
+        assert self._ask_again(at) == self.answers[at], "a repeated question gets the first answer"
+        assert self.path.engine.state_hash() == before, "a repeated question takes nothing"
+
+    def _ask_again(self, at: int) -> list[dict[str, Any]] | None:
+        shard, sequence, wanted = self.asked[at]
+        if isinstance(wanted, list):
+            self.ledger.move(shard, sequence, EPOCH, wanted, NOW_MS)
+            return None
+        answer = self.ledger.decide(shard, sequence, EPOCH, TABLES.version, wanted, NOW_MS)
+        decided: list[dict[str, Any]] = answer.to_pylist()
+        return decided
+
+    @rule(batch=st.lists(orders, min_size=1, max_size=3))
+    def quote(self, batch: list[dict[str, Any]]) -> None:
+        before = self.path.engine.state_hash()
+        self.ledger.quote(TABLES.version, claims(batch), NOW_MS)
+        assert self.path.engine.state_hash() == before, "a quote takes nothing"
+
+    @precondition(lambda self: self.asked)
+    @rule()
+    def a_replaced_shard_asks(self) -> None:
+        self._ask_again(0)  # the ledger has heard of the newer epoch
+        shard, before = self.asked[0][0], self.path.engine.state_hash()
+        with pytest.raises(StaleOwner):
+            self.ledger.decide(shard, 999, EPOCH - 1, TABLES.version, claims([order([(0, 1)])]), NOW_MS)
+        assert self.path.engine.state_hash() == before
+
+    # --- moves and stock -------------------------------------------------------------------------
+
+    @precondition(lambda self: self.units)
+    @rule(pick=st.integers(0, 1_000), ends_well=st.booleans())
+    def move(self, pick: int, ends_well: bool) -> None:
+        account, cell, qty = self.units.pop(pick % len(self.units))
+        if account == "held":
+            kind, to = (Move.CONFIRM, "allocated") if ends_well else (Move.RELEASE, "available")
+        else:
+            kind, to = (Move.SHIP, "shipped") if ends_well else (Move.CANCEL, "available")
+        self.asked.append((0, len(self.asked) + 1, [StockMove(int(kind), *cell, qty, -1)]))
+        self.answers.append(self._ask_again(len(self.asked) - 1))
+        self._shift(cell, account, to, qty)
+        if to == "allocated":
+            self.units.append((to, cell, qty))
+
+    @rule(number=st.integers(0, 9), kind=st.integers(0, 3), cell=cells, qty=st.integers(0, 8))
+    def stock(self, number: int, kind: int, cell: Cell, qty: int) -> None:
+        self._stock(number, kind, cell, qty)
+
+    def _stock(self, number: int, kind: int, cell: Cell, qty: int) -> None:
+        other = cell[0], (cell[1] + 1) % NODES
+        row = movement(number, kind, *cell, qty, other[1] if kind == MovementKind.TRANSFER else -1)
+        moved = pa.RecordBatch.from_pylist([row], schema=MOVEMENTS)
+        (result,) = self.ledger.stock(moved, NOW_MS).column("result").to_pylist()
+        assert result == self._expected(number, kind, cell, qty)
+        if result != MovementResult.APPLIED:
+            return
+        self.moved[number] = result
+        here, there = self.cells[cell], self.cells[other]
+        if kind == MovementKind.COUNT:
+            qty -= here["available"] + here["held"] + here["allocated"]
+        elif kind != MovementKind.RECEIPT:
+            qty = -qty
+        here.update(available=qty, received=qty)
+        if kind == MovementKind.TRANSFER:
+            there.update(available=-qty, received=-qty)
+
+    def _expected(self, number: int, kind: int, cell: Cell, qty: int) -> int:
+        if number in self.moved:
+            return MovementResult.REPEATED
+        takes = kind in (MovementKind.DAMAGE, MovementKind.TRANSFER)
+        return MovementResult.SHORT if takes and qty > self.cells[cell]["available"] else MovementResult.APPLIED
+
+    def _shift(self, cell: Cell, account: str, to: str, qty: int) -> None:
+        self.cells[cell][account] -= qty
+        self.cells[cell][to] += qty
+
+    # --- crash -----------------------------------------------------------------------------------
+
+    @rule()
+    def crash(self) -> None:
+        before = self.path.engine.state_hash()
+        self._open()
+        assert self.path.engine.state_hash() == before, "what the log gives back is what there was"
+
+    @invariant()
+    def cells_are_those_of_the_model(self) -> None:
+        engine = self.path.engine
+        assert engine.conservation() == []
+        for (s, n), accounts in self.cells.items():
+            for account in ACCOUNTS:
+                assert getattr(engine.cells, account)[s, n] == accounts[account], (s, n, account)
+
+
+LedgerMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None, derandomize=True)
+TestLedgerMachine = LedgerMachine.TestCase
