@@ -23,7 +23,7 @@ GATEWAY = """
 import sys, asyncio, pathlib
 from actors.gateway import main
 from router.config import Config
-from tests.gateway_backend import ScriptedBackend
+from tests.labs.gateway_backend import ScriptedBackend
 main.die_with_parent()
 arguments = main.parser().parse_args(["--data", sys.argv[1], "--port", "0", "--ray-address", "none"])
 asyncio.run(main.serve(arguments, ScriptedBackend(), Config()))
