@@ -29,8 +29,9 @@ import pyarrow as pa
 from router.arrow.arrays import Bytes, from_message, to_message, to_stream
 from router.arrow.selection import select
 from router.life.events import EventDesk, EventRow, Moves, event_results, events_batch
-from router.log.columns import ACK, ADMITTED, EVENTS, OUTCOME, QUOTE, WIRE, WIRE_SKUS
-from router.log.records import INPUT, OUTCOME_PART, Kind, frame, read_batch, serialize
+from router.log.columns import ACK, OUTCOME, QUOTE, WIRE, WIRE_SKUS
+from router.log.kinds import Kind
+from router.log.records import INPUT, OUTCOME_PART, frame, read_batch, serialize
 from router.ports import Log
 from router.replay import decoded, replay_shard
 from router.shard.acknowledge import acknowledge, first_answers
@@ -309,9 +310,9 @@ class ShardPath:
         given = self.log.read(sequence, INPUT)
         assert given is not None
         if given.kind is Kind.EVENTS:
-            self._finish_events(sequence, read_batch(given, 0, EVENTS), given.now_ms)
+            self._finish_events(sequence, read_batch(given), given.now_ms)
             return
-        admitted = reopened(sequence, given.tables_version, given.now_ms, read_batch(given, 0, ADMITTED))
+        admitted = reopened(sequence, given.tables_version, given.now_ms, read_batch(given))
         decision = self._ask(admitted)
         try:
             _, ticket = self._commit(admitted, decision)

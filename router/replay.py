@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from router.life.events import EventDesk
-from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME
-from router.log.records import INPUT, Kind, Record, Records, read_batch
+from router.log.kinds import Kind
+from router.log.records import INPUT, Record, Records, read_batch
 from router.shard.engine import ShardEngine
 
 
@@ -26,8 +26,8 @@ class Replayed:
 def decoded(given: Record, outcome: Record) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Both parts of a shard's sequence as batches."""
     if given.kind is Kind.ORDERS:
-        return read_batch(given, 0, ADMITTED), read_batch(outcome, 0, OUTCOME)
-    return read_batch(given, 0, EVENTS), read_batch(outcome, 0, EVENT_OUTCOME)
+        return read_batch(given), read_batch(outcome)
+    return read_batch(given), read_batch(outcome)
 
 
 def replay_shard(
@@ -46,11 +46,11 @@ def replay_shard(
             remember((record.batch_id, record.batch_number), sequence)
             given[sequence] = record
             if record.kind is Kind.ORDERS:
-                engine.replay_admitted(sequence, read_batch(record, 0, ADMITTED))
+                engine.replay_admitted(sequence, read_batch(record))
         else:
             asked = given.pop(sequence)
             if asked.kind is Kind.ORDERS:
-                engine.apply_outcome(sequence, read_batch(record, 0, OUTCOME))
+                engine.apply_outcome(sequence, read_batch(record))
             else:
                 desk.apply(sequence, *decoded(asked, record))
     return Replayed(batches, sorted(given))

@@ -36,9 +36,10 @@ from router.ledger.engine import LedgerEngine
 from router.ledger.replay import replay_ledger
 from router.life.events import EventDesk
 from router.life.states import OrderState
-from router.log.columns import ADMITTED, DECISION, OUTCOME
+from router.log.columns import DECISION
 from router.log.index import OrderIndex
-from router.log.records import INPUT, Kind, Record, read_batch, read_documents
+from router.log.kinds import Kind
+from router.log.records import INPUT, Record, read_batch, read_documents
 from router.log.tail import FIRST_SEQUENCE
 from router.replay import replay_shard
 from router.shard.engine import ShardEngine
@@ -285,7 +286,7 @@ class Verifier:
 
     def _check_documents(self, number: int, sequence: int, record: Record, reader: LogReader) -> None:
         kept = reader.read_documents(sequence)
-        orders = read_batch(record, 0, ADMITTED).num_rows
+        orders = read_batch(record).num_rows
         documents = 0 if kept is None else read_documents(kept).num_rows
         if orders != documents:
             self._find(f"shard {number}", f"record {sequence} has {orders} orders, but {documents} documents are there")
@@ -296,8 +297,8 @@ class Verifier:
         if decision is None:
             self._find(f"shard {number}", f"record {sequence} part 1: the ledger has no decision for this outcome")
             return 0
-        outcome = read_batch(record, 0, OUTCOME)
-        if not outcome.select(_COMPARED).equals(read_batch(decision, 1, DECISION).select(_COMPARED)):
+        outcome = read_batch(record)
+        if not outcome.select(_COMPARED).equals(read_batch(decision, 1).select(_COMPARED)):
             what = f"record {sequence} part 1: the outcome differs from the ledger's decision, record {at}"
             self._find(f"shard {number}", what)
         return outcome.num_rows

@@ -25,9 +25,8 @@ from router.config import Config
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import Answer, LedgerPath, StaleOwner
 from router.life.events import Moves
-from router.log.columns import CLAIMS
+from router.log.columns import CLAIMS, MOVEMENTS
 from router.tables.compiled import UnknownTables
-from router.tables.stock_rows import MOVEMENTS
 
 Message = npt.NDArray[np.uint8]
 

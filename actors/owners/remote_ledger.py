@@ -13,10 +13,9 @@ from actors.owners.calls import Call, owner
 from actors.process.names import LEDGER
 from router.arrow.arrays import from_message, to_message
 from router.errors import Misconfigured
-from router.ledger.engine import STOCK_RESULTS
 from router.ledger.path import StaleOwner
 from router.life.events import Moves
-from router.log.columns import DECISION
+from router.log.columns import DECISION, STOCK_RESULTS
 
 ANSWER_TIMEOUT_S = 30.0
 PAUSE_S = 0.05

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from kernels import layout
 from kernels.claim import claim as claim_kernels
 from kernels.claim import move as move_kernels
 from router.arrow.arena import Arena
@@ -27,26 +26,13 @@ from router.ledger.cells import Cells, Touched
 from router.ledger.memory import Memory
 from router.ledger.tables import LedgerTables, lay_out
 from router.ledger.workspace import Workspace
-from router.log.columns import CLAIMS
+from router.log.columns import STOCK_RESULTS
 from router.tables.compiled import Tables, UnknownTables
 
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 
 TABLES_KEPT = 8
-
-# Stock moves of lifecycle events: kind is router/life/states.py Move. ``ship_day``: a parcel of this day of the node
-# is given back as well (null or -1: none).
-MOVES = pa.schema(
-    [
-        pa.field("kind", pa.int8(), nullable=False),
-        pa.field("sku", pa.int32(), nullable=False),
-        pa.field("node", pa.int16(), nullable=False),
-        pa.field("qty", pa.int64(), nullable=False),
-        pa.field("ship_day", pa.int32()),
-    ]
-)
-STOCK_RESULTS = pa.schema([pa.field("result", pa.int8(), nullable=False)])  # MovementResult of router/tables/stock_rows
 
 
 class LedgerEngine:
@@ -156,8 +142,7 @@ class LedgerEngine:
     def move(self, moves: pa.RecordBatch) -> None:
         """Lifecycle moves of units an order holds; the caller sees to it that each comes once."""
         sku, node = numbers(moves, "sku"), numbers(moves, "node")
-        qty, kind = numbers(moves, "qty"), numbers(moves, "kind")
-        ship_day = np.asarray(moves.column("ship_day").fill_null(-1).to_numpy())
+        qty, kind, ship_day = (numbers(moves, name) for name in ("qty", "kind", "ship_day"))
         self._check_cells(sku, node)
         assert (qty >= 0).all() and (kind >= 0).all() and (kind <= move_kernels.SHIP).all(), "not a stock move"
         cells, refused = self.cells, np.zeros(len(sku), np.uint8)
@@ -252,6 +237,3 @@ def _offsets(ends: npt.NDArray[Any]) -> I32:
     offsets = np.zeros(len(ends) + 1, np.int32)
     offsets[1:] = ends
     return offsets
-
-
-__all__ = ["CLAIMS", "MOVES", "STOCK_RESULTS", "LedgerEngine", "layout", "reference_of"]

@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from router.arrow.arrays import Bytes
 from router.ledger.cells import Touched
-from router.ledger.engine import MOVES, LedgerEngine
+from router.ledger.engine import LedgerEngine
 from router.ledger.replay import replay_ledger
 from router.life.events import Moves
-from router.log.columns import DECISION
-from router.log.records import INPUT, DamagedRecord, Kind, frame, read_batch, serialize
+from router.log.columns import DECISION, MOVES
+from router.log.kinds import Kind
+from router.log.records import INPUT, DamagedRecord, frame, read_batch, serialize
 from router.ports import Log
 from router.tables.compiled import TablesOf
 
@@ -109,7 +110,7 @@ class LedgerPath:
         record = self._log.read(at, INPUT)
         if record is None or (record.batch_number, record.batch_id) != (shard, sequence):
             raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} leads elsewhere", "the ledger's log")
-        return Answer(None if schema is None else read_batch(record, 1, schema))
+        return Answer(None if schema is None else read_batch(record, 1))
 
     def _log_answer(
         self,

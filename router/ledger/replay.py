@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from router.ledger.engine import MOVES, LedgerEngine
-from router.log.columns import CLAIMS, DECISION
-from router.log.records import Kind, Record, Records, read_batch
+from router.ledger.engine import LedgerEngine
+from router.log.kinds import Kind
+from router.log.records import Record, Records, read_batch
 from router.tables.compiled import TablesOf, UnknownTables
-from router.tables.stock_rows import MOVEMENTS
 
 
 def replay_ledger(engine: LedgerEngine, records: Records, tables_of: TablesOf) -> int:
@@ -24,10 +23,10 @@ def replay_ledger(engine: LedgerEngine, records: Records, tables_of: TablesOf) -
 
 def _apply(engine: LedgerEngine, record: Record) -> None:
     if record.kind is Kind.DECISION:
-        claims, decision = read_batch(record, 0, CLAIMS), read_batch(record, 1, DECISION)
+        claims, decision = read_batch(record), read_batch(record, 1)
         engine.apply_decision(record.batch_number, record.batch_id, record.tables_version, claims, decision)
     elif record.kind is Kind.MOVES:
-        engine.move(read_batch(record, 0, MOVES))
+        engine.move(read_batch(record))
     else:
         assert record.kind is Kind.STOCK, f"a ledger does not write {record.kind.name}"
-        engine.stock(read_batch(record, 0, MOVEMENTS))
+        engine.stock(read_batch(record))

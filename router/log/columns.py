@@ -31,8 +31,40 @@ _LINES_WIRE = pa.list_(
 )
 
 
-def _schema(*fields: tuple[str, pa.DataType]) -> pa.Schema:
-    return pa.schema([pa.field(name, dtype, nullable=False) for name, dtype in fields])
+def _schema(*fields: tuple[str, pa.DataType] | pa.Field) -> pa.Schema:
+    return pa.schema([pa.field(*field, nullable=False) if isinstance(field, tuple) else field for field in fields])
+
+
+def since(version: int, name: str, dtype: pa.DataType, default: int = 0) -> pa.Field:
+    """A column that records of a kind have from a version on; what older ones say of it is ``default`` (texts "",
+    lists empty)."""
+    stamp = {"since": str(version), "default": str(default)}
+    return pa.field(name, dtype, nullable=False, metadata=stamp)
+
+
+def _nullable_before(version: int, name: str, dtype: pa.DataType, default: int) -> pa.Field:
+    """A column in which older records wrote null where ``default`` stands now."""
+    stamp = {"nullable_before": str(version), "default": str(default)}
+    return pa.field(name, dtype, nullable=False, metadata=stamp)
+
+
+def since_of(field: pa.Field) -> int:
+    """The version of its kind in which a column came."""
+    return _stamp(field, b"since")
+
+
+def was_nullable(field: pa.Field, version: int) -> bool:
+    """Whether records of a version have nulls in this column."""
+    return version < _stamp(field, b"nullable_before")
+
+
+def default_of(field: pa.Field) -> int:
+    """What a record from before the column says of it."""
+    return _stamp(field, b"default")
+
+
+def _stamp(field: pa.Field, name: bytes) -> int:
+    return int(field.metadata.get(name, 0)) if field.metadata else 0
 
 
 WIRE = _schema(
@@ -262,7 +294,7 @@ class EventResult:
 
     APPLIED = 0
     REPEATED = 1  # known event_id, or a report that changes nothing
-    REFUSED = 2  # the order's state does not accept it
+    REFUSED = 2  # the order's books do not accept it
     UNKNOWN_ORDER = 3
 
 
@@ -270,9 +302,9 @@ class EventResult:
 EVENTS = _schema(
     ("event_id", pa.string()),
     ("order_id", pa.string()),
-    ("hash_hi", pa.uint64()),
+    ("hash_hi", pa.uint64()),  # of the order's id within its scope
     ("hash_lo", pa.uint64()),
-    ("event", pa.int8()),  # router/life/states.py OrderEvent
+    ("event", pa.int8()),  # router/life/states.py OrderEvent, -1 unknown
     ("occurred_at_ms", pa.int64()),
     ("source", pa.string()),
 )
@@ -285,6 +317,27 @@ EVENT_OUTCOME = _schema(
     ("order", pa.int64()),  # the order's ORDERS record: sequence << 16 | row, -1 unknown order
     ("previous", pa.int64()),  # the order's newest record before this one, ORDERS or EVENTS, -1 unknown order
 )
+
+# Units that change their account in one cell of the ledger: what lifecycle events do to stock.
+MOVES = _schema(
+    ("kind", pa.int8()),  # router/life/states.py Move
+    ("sku", pa.int32()),
+    ("node", pa.int16()),
+    ("qty", pa.int64()),
+    _nullable_before(1, "ship_day", pa.int32(), -1),  # a parcel of this day of the node is given back as well, -1 none
+)
+
+# Movements of stock from outside.
+MOVEMENTS = _schema(
+    ("hash_hi", pa.uint64()),  # keyed hash of movement_id: the ledger applies each once
+    ("hash_lo", pa.uint64()),
+    ("kind", pa.int8()),  # router/tables/stock_rows.py MovementKind
+    ("sku", pa.int32()),
+    ("node", pa.int16()),
+    ("to_node", pa.int16()),  # -1 unless transfer
+    ("qty", pa.int64()),
+)
+STOCK_RESULTS = _schema(("result", pa.int8()))  # router/tables/stock_rows.py MovementResult
 
 # One row per row sent. The gateway adds order_id, line_id, sku and currency from what it was sent.
 ACK = _schema(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from typing import Any
 
 import pyarrow as pa
 import xxhash
@@ -19,7 +19,17 @@ from router.arrow.arrays import Bytes
 from router.arrow.packing import PackedBatch, can_pack, is_packed, pack
 from router.arrow.rows import ArrowRows
 from router.errors import Damaged, RouterError
-from router.log.columns import ADMITTED, CLAIMS, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME
+from router.log.kinds import (
+    MESSAGES,
+    ROW_FOR_ROW,
+    VERSION_SHIFT,
+    Kind,
+    default_value,
+    defaults,
+    form,
+    version_of,
+    widened,
+)
 
 MAGIC = b"ORL1"
 _FIELDS = struct.Struct("<4sHHQQQqQII")  # header bytes 0-55
@@ -34,30 +44,6 @@ assert HEADER_BYTES == 80, "docs/log-format.md gives the header 80 bytes"
 PACKED_ROWS_MIN = 4_096
 
 INPUT, OUTCOME_PART = 0, 1
-
-
-class Kind(IntEnum):
-    """What a record holds; numbers are permanent. Shards write 1-8, the ledger 16 and up."""
-
-    ORDERS = 1
-    OUTCOMES = 2
-    EVENTS = 3
-    EVENT_OUTCOMES = 4
-    DOCUMENTS = 8  # stands in the sub-database of documents, outside the chain
-    DECISION = 16
-    MOVES = 17
-    STOCK = 18
-    TABLES = 19
-
-
-# Schemas of the messages a record of this kind starts with.
-SCHEMAS: dict[Kind, tuple[pa.Schema, ...]] = {
-    Kind.ORDERS: (ADMITTED,),
-    Kind.OUTCOMES: (OUTCOME,),
-    Kind.EVENTS: (EVENTS,),
-    Kind.EVENT_OUTCOMES: (EVENT_OUTCOME,),
-    Kind.DECISION: (CLAIMS, DECISION),
-}
 
 
 class DamagedRecord(Damaged):
@@ -90,6 +76,7 @@ class Record:
     """One framed batch. ``messages`` are views into the bytes it was parsed from."""
 
     kind: Kind
+    version: int  # of the form of its messages, see router/log/kinds.py
     part: int
     sequence: int
     epoch: int
@@ -99,7 +86,7 @@ class Record:
     batch_number: int
     messages: list[memoryview]
     chain: int
-    opened: list[ArrowRows] = field(default_factory=list, compare=False, repr=False)  # by ``rows_of``, once
+    opened: dict[int, StoredRows] = field(default_factory=dict, compare=False, repr=False)  # by ``rows_of``, once
 
 
 Records = Iterable[tuple[int, int, Record]]  # (sequence, part, record) in key order
@@ -132,7 +119,9 @@ def frame(
         digest.update(view)
         payload_bytes += 8 + view.nbytes
     assert payload_bytes < 1 << 32, "the limits of a batch keep a payload below 4 GiB"
-    fields = _FIELDS.pack(MAGIC, kind, part, sequence, 0, tables_version, now_ms, batch_id, batch_number, payload_bytes)
+    stamp = kind | version_of(kind) << VERSION_SHIFT
+    batch = (tables_version, now_ms, batch_id, batch_number)
+    fields = _FIELDS.pack(MAGIC, stamp, part, sequence, 0, *batch, payload_bytes)
     return bytearray().join((fields, bytes(8), digest.digest(), *pieces))
 
 
@@ -184,7 +173,7 @@ def parse(raw: Bytes, where: str, *, place: tuple[int, int] | None = None, previ
         raise DamagedRecord(f"only {view.nbytes} bytes, a header has {HEADER_BYTES}", where)
     payload = view[HEADER_BYTES:]
     header = view[:HEADER_BYTES]
-    magic, kind, part, sequence, epoch, tables_version, now_ms, batch_id, batch_number, size = _FIELDS.unpack_from(view)
+    magic, stamp, part, sequence, epoch, *batch, size = _FIELDS.unpack_from(view)
     if magic != MAGIC:
         raise DamagedRecord("it does not begin like a record", where)
     if size != payload.nbytes:
@@ -194,13 +183,16 @@ def parse(raw: Bytes, where: str, *, place: tuple[int, int] | None = None, previ
         raise DamagedRecord("the checksum does not fit the content", where)
     if place is not None and place != (sequence, part):
         raise DamagedRecord(f"it is record {sequence} part {part}, put into another one's place", where)
-    if kind not in Kind.__members__.values():
-        raise DamagedRecord(f"kind {kind} is not known to this version of the router", where)
+    tables_version, now_ms, batch_id, batch_number = batch
+    kind, version = stamp & (1 << VERSION_SHIFT) - 1, stamp >> VERSION_SHIFT
+    if kind not in Kind.__members__.values() or version > version_of(Kind(kind)):
+        raise DamagedRecord(f"kind {kind} version {version} is not known to this version of the router", where)
     (chain,) = _CHAIN.unpack_from(view, CHAIN_AT)
     if previous_chain is not None and chain != _chain_of(header[:CHAIN_AT], previous_chain, payload_digest):
         raise DamagedRecord("it is whole but does not follow the record before it", where)
     return Record(
         Kind(kind),
+        version,
         part,
         sequence,
         epoch,
@@ -213,17 +205,23 @@ def parse(raw: Bytes, where: str, *, place: tuple[int, int] | None = None, previ
     )
 
 
-def read_batch(record: Record, message: int, schema: pa.Schema) -> pa.RecordBatch:
-    """Message number ``message`` as a record batch."""
-    batch = _opened(record.messages[message], schema)
-    return batch.whole() if isinstance(batch, PackedBatch) else batch
+def read_batch(record: Record, message: int = 0) -> pa.RecordBatch:
+    """Message number ``message`` as a batch of the newest form, whatever version wrote it."""
+    schema = MESSAGES[record.kind][message]
+    if message >= len(record.messages):  # there was no such message in its time
+        rows = read_batch(record).num_rows if schema in ROW_FOR_ROW else 0
+        return defaults(schema, rows)
+    batch = _opened(record, message)
+    whole = batch.whole() if isinstance(batch, PackedBatch) else batch
+    return whole if record.version == version_of(record.kind) else widened(whole, schema)
 
 
-def _opened(message: memoryview, schema: pa.Schema) -> pa.RecordBatch | PackedBatch:
-    """Without a copy: what is returned keeps the record's bytes alive."""
-    if is_packed(message):
-        return PackedBatch(message, schema)
-    return pa.ipc.read_record_batch(pa.py_buffer(message), schema)
+def _opened(record: Record, message: int) -> pa.RecordBatch | PackedBatch:
+    """As it was stored, without a copy: what is returned keeps the record's bytes alive."""
+    raw, schema = record.messages[message], form(record.kind, message, record.version)
+    if is_packed(raw):
+        return PackedBatch(raw, schema)
+    return pa.ipc.read_record_batch(pa.py_buffer(raw), schema)
 
 
 def read_documents(record: Record) -> pa.RecordBatch:
@@ -233,13 +231,33 @@ def read_documents(record: Record) -> pa.RecordBatch:
         return stream.read_next_batch()
 
 
-def rows_of(record: Record) -> ArrowRows:
-    """Single rows of the first message; opened once, kept as long as the record."""
-    if not record.opened:
-        documents = record.kind is Kind.DOCUMENTS
-        batch = read_documents(record) if documents else _opened(record.messages[0], SCHEMAS[record.kind][0])
-        record.opened.append(ArrowRows(batch))
-    return record.opened[0]
+class StoredRows:
+    """Single rows of one message; a column that its version did not have reads as its default."""
+
+    def __init__(self, rows: ArrowRows | None, schema: pa.Schema | None) -> None:
+        self._rows = rows
+        self._schema = schema
+        self.names = () if rows is None else rows.names
+
+    def value(self, name: str, row: int) -> Any:
+        if self._rows is not None and name in self.names:
+            return self._rows.value(name, row)
+        assert self._schema is not None, f"no document has a column {name}"
+        return default_value(self._schema.field(name))
+
+
+def rows_of(record: Record, message: int = 0) -> StoredRows:
+    """Single rows of a message; opened once, kept as long as the record."""
+    if message not in record.opened:
+        record.opened[message] = _stored_rows(record, message)
+    return record.opened[message]
+
+
+def _stored_rows(record: Record, message: int) -> StoredRows:
+    if record.kind is Kind.DOCUMENTS:
+        return StoredRows(ArrowRows(read_documents(record)), None)
+    there = message < len(record.messages)
+    return StoredRows(ArrowRows(_opened(record, message)) if there else None, MESSAGES[record.kind][message])
 
 
 def chain_of(raw: Bytes) -> int:

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from router.arrow.arrays import list_parts, numbers, struct_numbers
 from router.log.columns import STATUS_NAMES, Status
 from router.log.cursor import ROWS_MAX, Place, cursor_text, parse_cursor
-from router.log.records import INPUT, OUTCOME_PART, Kind
+from router.log.kinds import Kind
+from router.log.records import INPUT, OUTCOME_PART
 from router.log.tail import FIRST_SEQUENCE
 from router.queries.order import reference_text
 from router.queries.source import Found, RecordSource, Row, batch_of

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from router.arrow.rows import ArrowRows
-from router.log.records import INPUT, OUTCOME_PART, SCHEMAS, Kind, Record, read_batch, rows_of
+from router.log.kinds import Kind
+from router.log.records import INPUT, OUTCOME_PART, Record, StoredRows, read_batch, rows_of
 
 Found = tuple[int, int, int]  # what the order index says: reference of the newest record, state byte, version
 Row = dict[str, Any]
@@ -49,7 +49,7 @@ class Step:
 
 def batch_of(record: Record) -> pa.RecordBatch:
     """The record's first message, by the schema of its kind."""
-    return read_batch(record, 0, SCHEMAS[record.kind][0])
+    return read_batch(record)
 
 
 def step_at(source: RecordSource, reference: int) -> Step | None:
@@ -72,7 +72,7 @@ def order_step(source: RecordSource, newest: int) -> Step | None:
 class _LazyRow(Row):
     """One row as Python values, each read when it is first asked for: an answer needs few of them."""
 
-    def __init__(self, rows: ArrowRows, row: int) -> None:
+    def __init__(self, rows: StoredRows, row: int) -> None:
         super().__init__()
         self._rows = rows
         self._row = row

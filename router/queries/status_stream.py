@@ -13,7 +13,8 @@ import pyarrow as pa
 from router.life.states import STATE_OF_STATUS, OrderEvent, pack_state
 from router.log.columns import STATUS_NAMES, EventResult
 from router.log.cursor import CursorError, Place, around, cursor_text, places_behind
-from router.log.records import INPUT, OUTCOME_PART, Kind, Record
+from router.log.kinds import Kind
+from router.log.records import INPUT, OUTCOME_PART, Record
 from router.log.tail import FIRST_SEQUENCE
 from router.queries.source import RecordSource, Row, batch_of
 from router.queries.text import state_names, time_text

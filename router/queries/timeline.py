@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from router.life.states import STATE_OF_STATUS, OrderEvent, pack_state
 from router.log.columns import STATUS_NAMES
-from router.log.records import Kind
+from router.log.kinds import Kind
 from router.queries.order import reference_text
 from router.queries.source import Found, RecordSource, Row, Step, step_at
 from router.queries.text import state_names, time_text

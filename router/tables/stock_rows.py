@@ -15,6 +15,7 @@ from router.arrow.arrays import record_batch
 from router.arrow.string_table import StringTable
 from router.errors import RowError
 from router.ids import hash_strings
+from router.log.columns import MOVEMENTS
 from router.tables.compiled import SkuTable, Tables
 from router.tables.row_types import Key, StockRow, Units
 from router.tables.rows import Rows, explain, ndjson_lines
@@ -30,21 +31,6 @@ class MovementKind:
 
 
 KIND_NAMES = ("receipt", "count", "damage", "transfer")
-
-MOVEMENTS = pa.schema(
-    [
-        pa.field(name, dtype, nullable=False)
-        for name, dtype in (
-            ("hash_hi", pa.uint64()),  # keyed hash of movement_id: the ledger applies each once
-            ("hash_lo", pa.uint64()),
-            ("kind", pa.int8()),
-            ("sku", pa.int32()),
-            ("node", pa.int16()),
-            ("to_node", pa.int16()),  # -1 unless transfer
-            ("qty", pa.int64()),
-        )
-    ]
-)
 
 
 class MovementResult:

@@ -21,7 +21,8 @@ from actors.store.keys import digest_of, load_keys
 from actors.store.lmdb_log import LmdbLog
 from actors.store.log_store import log_folder, log_key
 from router.config import Config, LogConfig, load_config
-from router.log.records import Kind, frame
+from router.log.kinds import Kind
+from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = ("backup", "bench", "doctor", "explain", "keys", "load", "restore", "route", "send", "serve", "verify")

@@ -19,7 +19,8 @@ from actors.store.locks import FolderInUse
 from actors.store.log_reader import LogReader
 from actors.store.log_store import EPOCH_KEY, log_folder, log_key
 from router.config import LogConfig
-from router.log.records import DamagedRecord, Kind, LogFenced, MissingRecord, frame, write_documents
+from router.log.kinds import Kind
+from router.log.records import DamagedRecord, LogFenced, MissingRecord, frame, write_documents
 
 pytestmark = pytest.mark.timeout(60)  # a waiter that nobody wakes must not hang the run
 
@@ -306,9 +307,10 @@ def test_a_copied_log_reads_without_its_lock_file_and_without_an_owner(tmp_path)
 WRITER = """
 import pathlib, sys
 sys.path.insert(0, sys.argv[2])
-from actors.lmdb_log import LmdbLog
+from actors.store.lmdb_log import LmdbLog
 from router.config import LogConfig
-from router.records import Kind, frame
+from router.log.kinds import Kind
+from router.log.records import frame
 log = LmdbLog(pathlib.Path(sys.argv[1]), LogConfig(log_bytes_max=256 << 20, disk_free_bytes_min=0), 2)
 sequence = log.last_sequence(0)
 tickets = []
@@ -360,7 +362,7 @@ def test_a_reader_follows_an_owner_that_came_back_with_a_larger_map(tmp_path):
     script = (
         "import pathlib,sys;sys.path.insert(0,sys.argv[2])\n"
         "from actors.store.lmdb_log import LmdbLog\nfrom router.config import LogConfig\n"
-        "from router.log.records import Kind,frame\n"
+        "from router.log.kinds import Kind\nfrom router.log.records import frame\n"
         "log=LmdbLog(pathlib.Path(sys.argv[1]),LogConfig(log_bytes_max=int(sys.argv[3]),disk_free_bytes_min=0),1)\n"
         "first=log.last_sequence(0)+1\n"
         "for n in range(first,first+8):\n"

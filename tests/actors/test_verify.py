@@ -21,7 +21,7 @@ from actors.cli.main import main
 from actors.store.data_folder import DataFolder
 from actors.store.log_store import EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
 from router.arrow.arrays import numbers
-from router.log.columns import CLAIMS, DECISION
+from router.log.columns import DECISION
 from router.log.records import INPUT, OUTCOME_PART, frame, parse, read_batch, seal, serialize
 from tests.labs.small_folder import BATCHES, CONFIG, ORDERS, keep_ledger_checkpoint, make_folder
 
@@ -88,7 +88,7 @@ def both(*damages: Damage) -> Damage:
 def take_more(raw: bytes) -> bytes:
     """The ledger's decision with another cost, framed and sealed as well as any: only the shard knows better."""
     was = parse(raw, "test")
-    claims, decision = read_batch(was, 0, CLAIMS), read_batch(was, 1, DECISION)
+    claims, decision = read_batch(was), read_batch(was, 1)
     at = DECISION.get_field_index("cost_minor")
     forged = decision.set_column(at, DECISION.field(at), numbers(decision, "cost_minor") + 1)
     record = frame(

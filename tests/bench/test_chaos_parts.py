@@ -176,10 +176,11 @@ def _monotonic_s() -> float:
 
 FILLS_A_LOG = """
 import pathlib, sys
-from actors.lmdb_log import LmdbLog
-from actors.log_reader import LogReader
+from actors.store.lmdb_log import LmdbLog
+from actors.store.log_reader import LogReader
 from router.config import LogConfig
-from router.records import Kind, LogFenced, frame
+from router.log.kinds import Kind
+from router.log.records import LogFenced, frame
 
 log, durable = LmdbLog(pathlib.Path(sys.argv[1]), LogConfig(disk_free_bytes_min=int(sys.argv[2])), 1), 0
 try:
@@ -210,9 +211,9 @@ def test_a_log_on_a_full_disk_is_fenced_in_words_and_keeps_what_was_durable(rese
 
 OWNS_A_FOLDER = """
 import pathlib, sys, time
-from actors.gateway.handover import StreamReceiver
-from actors.gateway.limits import GatewayServer
-from actors.locks import FolderLock
+from actors.gateway.http.handover import StreamReceiver
+from actors.gateway.http.limits import GatewayServer
+from actors.store.locks import FolderLock
 lock = FolderLock(pathlib.Path(sys.argv[1]))
 print("owned", flush=True)
 time.sleep(60)

@@ -11,7 +11,7 @@ from router.arrow.arena import PrivateArena
 from router.arrow.string_table import StringTable
 from router.config import Policy
 from router.ledger.engine import LedgerEngine
-from router.log.columns import CLAIMS
+from router.log.columns import CLAIMS, MOVEMENTS
 from router.tables.compiled import (
     NO_LIMIT,
     NodeTable,
@@ -21,7 +21,7 @@ from router.tables.compiled import (
     Tables,
     TaxTable,
 )
-from router.tables.stock_rows import MOVEMENTS, MovementKind
+from router.tables.stock_rows import MovementKind
 
 DAY_MS = 86_400_000
 DAY0 = 20_000  # a Wednesday in 2024

@@ -12,10 +12,11 @@ import pytest
 from router.arrow.arena import PrivateArena
 from router.config import Policy
 from router.errors import Misconfigured
-from router.ledger.engine import MOVES, TABLES_KEPT, LedgerEngine
+from router.ledger.engine import TABLES_KEPT, LedgerEngine
 from router.life.states import Move
+from router.log.columns import MOVEMENTS, MOVES
 from router.tables.compiled import UnknownTables
-from router.tables.stock_rows import MOVEMENTS, MovementKind
+from router.tables.stock_rows import MovementKind
 from tests.labs.ledger_cases import (
     build_tables,
     claims,
@@ -70,7 +71,7 @@ def _move_step(rng, engine, copy, open_units):
             open_units.append(("allocated", s, n, qty))
     else:
         kind = rng.choice([Move.CANCEL, Move.SHIP])
-    batch = moves([(kind, s, n, qty, None)])
+    batch = moves([(kind, s, n, qty, -1)])
     for ledger in (engine, copy):
         ledger.move(batch)
 
@@ -144,7 +145,7 @@ def test_a_count_below_what_is_promised_makes_available_negative_and_nothing_mor
     assert engine.totals() == {"available": -2, "held": 0, "allocated": 4, "shipped": 0, "received": 2}
     assert engine.conservation() == []
     assert engine.decide(0, 2, 1, claims([order([(0, 1)])]), 0).column("status").to_pylist() == [2]
-    engine.move(moves([(Move.CANCEL, 0, 0, 4, None)]))
+    engine.move(moves([(Move.CANCEL, 0, 0, 4, -1)]))
     assert engine.totals()["available"] == 2
 
 
@@ -159,7 +160,7 @@ def test_a_cancelled_parcel_gives_its_day_back():
 def test_a_move_of_units_that_are_not_there_is_a_bug_and_stops():
     engine = engine_of(world([sku()], [node()]), {(0, 0): 1})
     with pytest.raises(AssertionError, match="move 0 takes more units"):
-        engine.move(moves([(Move.SHIP, 0, 0, 1, None)]))
+        engine.move(moves([(Move.SHIP, 0, 0, 1, -1)]))
 
 
 def test_claims_of_a_version_that_is_gone_are_asked_for_and_then_decided():

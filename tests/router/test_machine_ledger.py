@@ -22,9 +22,9 @@ from router.ledger.path import LedgerPath, StaleOwner
 from router.life.events import StockMove
 from router.life.states import Move
 from router.local import DirectLedger
-from router.log.columns import Status
+from router.log.columns import MOVEMENTS, Status
 from router.log.memory import MemoryLog
-from router.tables.stock_rows import MOVEMENTS, MovementKind, MovementResult
+from router.tables.stock_rows import MovementKind, MovementResult
 from tests.labs.ledger_cases import build_tables, claims, movement, node, order, promotion, sku, world
 
 SKUS, NODES, PROMOTION_LIMIT = 2, 2, 3

@@ -12,8 +12,9 @@ from kernels.reasons import DUPLICATE_BASKET, OUT_OF_STOCK, SKU_UNKNOWN
 from router.arrow.string_table import StringTable
 from router.life.states import STATE_OF_STATUS, OrderEvent, OrderState, PaymentState, pack_state
 from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME, Admission, EventResult, Status
+from router.log.kinds import Kind
 from router.log.memory import MemoryLog
-from router.log.records import Kind, frame, serialize, write_documents
+from router.log.records import frame, serialize, write_documents
 from router.queries import (
     CursorError,
     OrderFilter,

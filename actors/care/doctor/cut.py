@@ -29,12 +29,11 @@ from actors.store.data_folder import DataFolder
 from actors.store.log_store import EPOCH_KEY, LogStore, batch_key, documents_key, log_folder, log_key, pack_epoch
 from actors.store.table_store import TableStore
 from router.errors import Misconfigured
-from router.log.columns import ADMITTED
 from router.log.documents import document_of, presentable
+from router.log.kinds import Kind
 from router.log.records import (
     INPUT,
     OUTCOME_PART,
-    Kind,
     frame_documents,
     parse,
     read_batch,
@@ -142,7 +141,7 @@ class Cutter:
         record = log.record(sequence, INPUT)
         if record is not None:
             orders = record.kind is Kind.ORDERS
-            return list(read_batch(record, 0, ADMITTED).column("order_id").to_pylist()) if orders else []
+            return list(read_batch(record).column("order_id").to_pylist()) if orders else []
         rows = self._documents(log, sequence)
         return None if rows is None else [str(row.get("order_id")) for row in rows]
 
@@ -216,7 +215,7 @@ class Cutter:
     def _erased(self, log: WholeRecords, sequence: int) -> bytearray:
         record = log.record(sequence, INPUT)
         assert record is not None
-        rows = read_batch(record, 0, ADMITTED).num_rows
+        rows = read_batch(record).num_rows
         return frame_documents(sequence, write_documents(pa.record_batch({"json": pa.nulls(rows, pa.binary())})))
 
     def _write_lost(self, cut: Cut, path: pathlib.Path) -> None:

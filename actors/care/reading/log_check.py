@@ -12,7 +12,8 @@ from actors.care.reading.pages import check_pages
 from actors.store.log_reader import LogReader
 from actors.store.log_store import DATABASES, log_folder
 from router.errors import Damaged
-from router.log.records import INPUT, DamagedRecord, Kind, Record
+from router.log.kinds import Kind
+from router.log.records import INPUT, DamagedRecord, Record
 from router.log.tail import FIRST_SEQUENCE
 
 

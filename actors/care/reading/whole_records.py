@@ -10,7 +10,8 @@ from actors.care.reading.page_format import Place
 from actors.care.reading.pages import whole_pages
 from actors.store.log_store import log_folder
 from router.errors import Damaged
-from router.log.records import INPUT, OUTCOME_PART, Kind, Record, parse
+from router.log.kinds import Kind
+from router.log.records import INPUT, OUTCOME_PART, Record, parse
 from router.log.tail import FIRST_SEQUENCE, LogTail
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from bench.trials.fuzz.targets import Examine
 from router.errors import Damaged
-from router.log.records import Kind, frame
+from router.log.kinds import Kind
+from router.log.records import frame
 from router.log.tail import LogTail
 
 EDIT_BYTES = 4

@@ -7,7 +7,7 @@ import pyarrow as pa
 from bench.trials.fuzz.goods import KEY, TABLES
 from bench.trials.fuzz.targets import Examine
 from router.arrow.arrays import numbers, record_batch
-from router.ledger.engine import STOCK_RESULTS
+from router.log.columns import STOCK_RESULTS
 from router.tables.stock_rows import KIND_NAMES, MovementKind, movement_results, parse_movements
 
 WORDS = (

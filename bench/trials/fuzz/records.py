@@ -7,7 +7,8 @@ import struct
 import xxhash
 
 from bench.trials.fuzz.targets import Examine
-from router.log.records import CHECKSUM_AT, HEADER_BYTES, MAGIC, DamagedRecord, Kind, Record, frame, parse, seal
+from router.log.kinds import Kind
+from router.log.records import CHECKSUM_AT, HEADER_BYTES, MAGIC, DamagedRecord, Record, frame, parse, seal
 
 SEQUENCE, PART, CHAIN = 7, 0, 11
 _PAYLOAD_BYTES_AT = 52

@@ -19,9 +19,10 @@ from router.errors import Damaged
 from router.ledger.engine import LedgerEngine
 from router.ledger.replay import replay_ledger
 from router.life.events import EventDesk
-from router.log.columns import ADMITTED, DECISION, EVENT_OUTCOME, EVENTS, OUTCOME, EventResult, Status
+from router.log.columns import DECISION, EventResult, Status
 from router.log.index import OrderIndex
-from router.log.records import Kind, Record, read_batch
+from router.log.kinds import Kind
+from router.log.records import Record, read_batch
 from router.queries import stream
 from router.replay import replay_shard
 from router.shard.engine import ShardEngine
@@ -68,9 +69,9 @@ def _orders(shard: int, records: Records) -> Iterator[Stored]:
     given: dict[int, pa.RecordBatch] = {}
     for sequence, _, record in records:
         if record.kind is Kind.ORDERS:
-            given[sequence] = read_batch(record, 0, ADMITTED)
+            given[sequence] = read_batch(record)
         elif record.kind is Kind.OUTCOMES:
-            came, became = given.pop(sequence), read_batch(record, 0, OUTCOME)
+            came, became = given.pop(sequence), read_batch(record)
             ids, prints = came.column("order_id").to_pylist(), came.column("fingerprint").to_pylist()
             rows = became.select([*_TOLD, "version"]).to_pylist()
             for row, (order_id, fingerprint, outcome) in enumerate(zip(ids, prints, rows, strict=True)):
@@ -115,7 +116,7 @@ def _same_decision(shard: int, sequence: int, outcome: Record, decision: Record 
     if decision is None:
         yield f"sequence {sequence} of shard {shard} has an outcome and no decision"
         return
-    became, decided = read_batch(outcome, 0, OUTCOME), read_batch(decision, 1, DECISION)
+    became, decided = read_batch(outcome), read_batch(decision, 1)
     for name in DECISION.names:
         if name != "reasons" and not became.column(name).equals(decided.column(name)):
             yield f"sequence {sequence} of shard {shard}: {name} is not what the ledger decided"
@@ -194,9 +195,9 @@ def _applied_events(store: Store) -> Iterator[tuple[str, str, int]]:
     given: dict[int, pa.RecordBatch] = {}
     for sequence, _, record in store.iterate(1):
         if record.kind is Kind.EVENTS:
-            given[sequence] = read_batch(record, 0, EVENTS)
+            given[sequence] = read_batch(record)
         elif record.kind is Kind.EVENT_OUTCOMES:
-            came, outcome = given.pop(sequence), read_batch(record, 0, EVENT_OUTCOME)
+            came, outcome = given.pop(sequence), read_batch(record)
             columns = (came.column("event_id"), came.column("order_id"), outcome.column("version"))
             results = outcome.column("result").to_pylist()
             for result, *row in zip(results, *(column.to_pylist() for column in columns), strict=True):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from router.ledger.engine import MOVES
 from router.life.states import Move
-from router.log.columns import CLAIMS, DECISION, Status
-from router.log.records import Kind, Record, read_batch
-from router.tables.stock_rows import MOVEMENTS, MovementKind
+from router.log.columns import Status
+from router.log.kinds import Kind
+from router.log.records import Record, read_batch
+from router.tables.stock_rows import MovementKind
 
 Cell = tuple[int, int]
 
@@ -28,16 +28,16 @@ class Twin:
         if record.kind is Kind.DECISION:
             self._decision(record)
         elif record.kind is Kind.MOVES:
-            for row in read_batch(record, 0, MOVES).to_pylist():
+            for row in read_batch(record).to_pylist():
                 self._move((row["sku"], row["node"]), row["kind"], row["qty"])
         else:
-            for row in read_batch(record, 0, MOVEMENTS).to_pylist():
+            for row in read_batch(record).to_pylist():
                 self._stock(row)
 
     def _decision(self, record: Record) -> None:
-        decision = read_batch(record, 1, DECISION)
+        decision = read_batch(record, 1)
         statuses, lines = decision.column("status").to_pylist(), decision.column("lines").to_pylist()
-        asked = read_batch(record, 0, CLAIMS).column("lines").to_pylist()
+        asked = read_batch(record).column("lines").to_pylist()
         for status, given, wanted in zip(statuses, lines, asked, strict=True):
             account = self.held if status == Status.HELD else self.allocated
             for line, claim in zip(given, wanted, strict=False):

@@ -1,0 +1,86 @@
+"""Every folder that a landed version wrote opens, is whole, shows what it showed, and goes on.
+
+``tests/folders/`` keeps one of each stored format; ``make.py`` there says how a folder comes to be.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from actors.cli.main import main
+from tests.folders.make import HERE, Router, order
+
+FOLDERS = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar.xz"))
+Row = dict[str, Any]
+
+
+@dataclass
+class Opened:
+    """A folder of an older version under a router of this one."""
+
+    path: pathlib.Path
+    expected: Row
+    router: Router
+
+
+@pytest.fixture(scope="module", params=FOLDERS)
+def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    path = unpacked(request.param, tmp_path_factory.mktemp(request.param))
+    router = Router(path)
+    try:
+        yield Opened(path, json.loads((path / "expected.json").read_text()), router)
+    finally:
+        router.kill()
+
+
+def unpacked(name: str, folder: pathlib.Path) -> pathlib.Path:
+    with tarfile.open(HERE / f"{name}.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder / name
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_an_old_folder_is_whole(name: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = unpacked(name, tmp_path)
+    expected = json.loads((path / "expected.json").read_text())["verify"]
+    assert main(["verify", "--data", str(path), "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert verdict["findings"] == []
+    assert verdict["orders"] == expected["orders"]
+    assert verdict["ledger"]["totals"].items() >= expected["ledger"]["totals"].items()
+
+
+@pytest.mark.ray
+def test_an_old_folder_shows_what_it_showed(opened: Opened) -> None:
+    for order_id, shown in opened.expected["orders"].items():
+        now = json.loads(opened.router.ask("GET", f"/v1/orders/{order_id}"))
+        assert {name: now[name] for name in shown} == shown
+    for order_id, shown in opened.expected["timelines"].items():
+        assert json.loads(opened.router.ask("GET", f"/v1/orders/{order_id}/timeline")) == shown
+    assert len(opened.router.ask("GET", "/v1/stream?wait=0").splitlines()) == opened.expected["changes"]
+
+
+@pytest.mark.ray
+def test_orders_of_an_old_folder_that_are_sent_again_are_duplicates(opened: Opened) -> None:
+    accepted = {row["order_id"]: row for row in opened.expected["acknowledged"] if row["status"] != "rejected"}
+    sent = [row for row in opened.expected["sent"] if row["order_id"] in accepted]
+    for answer in opened.router.tell("/v1/orders/stream", sent):
+        assert answer == accepted[answer["order_id"]] | {"duplicate": True}
+
+
+@pytest.mark.ray
+def test_an_old_folder_grows_and_stays_whole(opened: Opened, capsys: pytest.CaptureFixture[str]) -> None:
+    (new,) = opened.router.tell("/v1/orders/stream", [order(900, [{"sku": "SKU-2", "qty": 1}])])
+    assert new["status"] == "allocated"
+    told = [{"event_id": f"new-{name}", "order_id": name, "type": "ship"} for name in ("o-900", "o-70")]
+    assert [answer["state"] for answer in opened.router.tell("/v1/events", told)] == ["shipped", "shipped"]
+    opened.router.kill()
+    assert main(["verify", "--data", str(opened.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["findings"] == []
