@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
 
 from router.arrow.arrays import Bytes
 from router.log.records import Record
@@ -58,3 +60,34 @@ class Log(Protocol):
 
     def erase_document(self, sequence: int, row: int) -> bool:
         """Empty one row of the documents, durably; False when there are none."""
+
+
+class Question(NamedTuple):
+    """Who asks the ledger, about what, and what it went by: the same (shard, sequence) always gets the same answer."""
+
+    shard: int
+    sequence: int
+    epoch: int  # of the shard's owner: one that was replaced is refused
+    tables_version: int
+    now_ms: int
+    grants_seen: int  # the newest record of the ledger whose grants the shard had taken over when it asked
+
+
+class LedgerPort(Protocol):
+    """The ledger as a shard sees it: in this process, or behind a call that is retried until answered."""
+
+    def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
+        """DECISION of CLAIMS, durable."""
+
+    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
+        """Apply the MOVES and GIVEN_BACK of an event batch, durable; a repeat changes nothing."""
+
+    def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
+        """AMENDED of AMENDS, durable: each releases and takes in one step."""
+
+    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+        """Grants to a shard in the first durable record of the ledger after ``after`` that has any: its sequence and
+        GRANTS; (``after``, no rows) when none came within ``wait_ms``."""
+
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        """What ``decide`` would answer now; takes nothing."""

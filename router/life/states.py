@@ -1,17 +1,17 @@
-"""The lifecycle of an order: one literal table for fulfilment, one for payment; all else is derived.
+"""Where an order can stand: stages of its units, accounts of its money, and the states people see, read off both.
 
-Numbers are permanent: they stand in log records and in the order index (fulfilment in the low five
-bits of the state byte, payment in the high three).
+    units   every allotment's units lie in stages; an event moves them from stage to stage
+    money   an order's accounts; an event adds to one or moves between two
+    state   a byte: low five bits what the units say, high three bits what the money says
+
+Numbers are permanent: they stand in log records, in checkpoints and in the order index.
 """
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from router.log.columns import Status
 
@@ -31,6 +31,10 @@ class OrderState(IntEnum):
     RETURNED = 11
     LOST = 12
     CLOSED = 13
+    PARTIALLY_PICKING = 14
+    PARTIALLY_PACKED = 15
+    PARTIALLY_SHIPPED = 16
+    PARTIALLY_DELIVERED = 17
 
 
 class PaymentState(IntEnum):
@@ -39,100 +43,104 @@ class PaymentState(IntEnum):
     PAID = 2
     FAILED = 3
     REFUNDED = 4
+    PARTIALLY_PAID = 5
+    PARTIALLY_REFUNDED = 6
 
 
-class OrderEvent(IntEnum):
-    """What the outside may report about an order."""
+class Stage(IntEnum):
+    """Where units of an order are, from shelf to buyer and back. The stages of a line sum to what was ordered."""
 
-    RELEASE = 0  # a review ended well: becomes one of the three RELEASED_* below by the order's stock
-    REVIEW_REJECT = 1
-    EXPIRE = 2  # a hold was not decided in time
-    CANCEL = 3
-    PICK = 4
-    PACK = 5
-    SHIP = 6
-    DELIVER = 7
-    LOSE = 8
-    RETURN = 9
-    CLOSE = 10
-    PAYMENT_AUTHORIZED = 11
-    PAYMENT_CAPTURED = 12
-    PAYMENT_FAILED = 13
-    PAYMENT_REFUNDED = 14
-    RELEASED_ALLOCATED = 15
-    RELEASED_PARTIALLY = 16
-    RELEASED_BACKORDERED = 17
+    BACKORDERED = 0
+    HELD = 1
+    ALLOCATED = 2
+    PICKED = 3
+    PACKED = 4
+    SHIPPED = 5
+    DELIVERED = 6
+    RETURNED = 7
+    LOST = 8
+    CANCELLED = 9
 
 
-S, E, P = OrderState, OrderEvent, PaymentState
+class Disposition(IntEnum):
+    """What became of units that came back; the detail of Stage.RETURNED."""
 
-FULFILMENT: dict[tuple[OrderState, OrderEvent], OrderState] = {
-    (S.HELD, E.RELEASED_ALLOCATED): S.ALLOCATED,
-    (S.HELD, E.RELEASED_PARTIALLY): S.PARTIALLY_ALLOCATED,
-    (S.HELD, E.RELEASED_BACKORDERED): S.BACKORDERED,
-    (S.HELD, E.REVIEW_REJECT): S.CANCELLED,
-    (S.HELD, E.EXPIRE): S.CANCELLED,
-    (S.HELD, E.CANCEL): S.CANCELLED,
-    (S.BACKORDERED, E.CANCEL): S.CANCELLED,
-    (S.PARTIALLY_ALLOCATED, E.CANCEL): S.CANCELLED,
-    (S.PARTIALLY_ALLOCATED, E.PICK): S.PICKING,
-    (S.PARTIALLY_ALLOCATED, E.SHIP): S.SHIPPED,  # a warehouse without pick and pack messages
-    (S.ALLOCATED, E.CANCEL): S.CANCELLED,
-    (S.ALLOCATED, E.PICK): S.PICKING,
-    (S.ALLOCATED, E.PACK): S.PACKED,
-    (S.ALLOCATED, E.SHIP): S.SHIPPED,
-    (S.PICKING, E.PICK): S.PICKING,  # a repeated report
-    (S.PICKING, E.CANCEL): S.CANCELLED,
-    (S.PICKING, E.PACK): S.PACKED,
-    (S.PICKING, E.SHIP): S.SHIPPED,
-    (S.PACKED, E.PACK): S.PACKED,
-    (S.PACKED, E.CANCEL): S.CANCELLED,
-    (S.PACKED, E.SHIP): S.SHIPPED,
-    (S.SHIPPED, E.SHIP): S.SHIPPED,
-    (S.SHIPPED, E.DELIVER): S.DELIVERED,
-    (S.SHIPPED, E.LOSE): S.LOST,
-    (S.SHIPPED, E.RETURN): S.RETURNED,  # came back undelivered
-    (S.DELIVERED, E.DELIVER): S.DELIVERED,
-    (S.DELIVERED, E.RETURN): S.RETURNED,
-    (S.DELIVERED, E.CLOSE): S.CLOSED,
-    (S.LOST, E.DELIVER): S.DELIVERED,  # found after all
-    (S.LOST, E.CLOSE): S.CLOSED,
-    (S.RETURNED, E.CLOSE): S.CLOSED,
-    (S.CANCELLED, E.CANCEL): S.CANCELLED,
-    (S.CANCELLED, E.CLOSE): S.CLOSED,
-}
+    INSPECT = 0  # they await inspection
+    RESTOCK = 1
+    REFURBISH = 2
+    SCRAP = 3
+    MISSING = 4
+    ELSEWHERE = 5  # what was done with them was not told here (returns from before books were opened)
 
-PAYMENT: dict[tuple[PaymentState, OrderEvent], PaymentState] = {
-    (P.UNPAID, E.PAYMENT_AUTHORIZED): P.AUTHORIZED,
-    (P.UNPAID, E.PAYMENT_CAPTURED): P.PAID,
-    (P.UNPAID, E.PAYMENT_FAILED): P.FAILED,
-    (P.AUTHORIZED, E.PAYMENT_AUTHORIZED): P.AUTHORIZED,
-    (P.AUTHORIZED, E.PAYMENT_CAPTURED): P.PAID,
-    (P.AUTHORIZED, E.PAYMENT_FAILED): P.FAILED,
-    (P.FAILED, E.PAYMENT_AUTHORIZED): P.AUTHORIZED,
-    (P.FAILED, E.PAYMENT_CAPTURED): P.PAID,
-    (P.FAILED, E.PAYMENT_FAILED): P.FAILED,
-    (P.PAID, E.PAYMENT_CAPTURED): P.PAID,
-    (P.PAID, E.PAYMENT_REFUNDED): P.REFUNDED,
-    (P.REFUNDED, E.PAYMENT_REFUNDED): P.REFUNDED,
+
+DISPOSITIONS: dict[str, Disposition] = {
+    name.name.lower(): name
+    for name in (Disposition.RESTOCK, Disposition.REFURBISH, Disposition.SCRAP, Disposition.MISSING)
 }
 
 
-class Move(IntEnum):
-    """What a transition does to the units an order holds; numbers are the ledger's move kinds."""
+class CellAccount(IntEnum):
+    """Where units lie at a node, as the ledger books them. All but GONE and WAITING sum to what was received."""
 
-    NONE = -1
-    CONFIRM = 0  # held -> allocated
-    RELEASE = 1  # held -> available
-    CANCEL = 2  # allocated -> available
-    SHIP = 3  # allocated -> shipped
+    AVAILABLE = 0
+    HELD = 1
+    ALLOCATED = 2
+    SHIPPED = 3
+    GONE = 4  # outside: nothing is kept of them
+    INSPECTION = 5
+    DAMAGED = 6
+    BLOCKED = 7
+    IN_TRANSIT = 8
+    WAITING = 9  # no units at all: a claim that waits for some
 
 
-# States whose units lie in the ledger's `held`, and those whose units lie in `allocated`.
-HOLDS_RESERVATION = frozenset({S.HELD})
-HOLDS_ALLOCATION = frozenset({S.PARTIALLY_ALLOCATED, S.ALLOCATED, S.PICKING, S.PACKED})
+class MoneyAccount(IntEnum):
+    """Accounts of an order's money; amounts are minor units of its currency."""
+
+    AUTHORIZED = 0
+    CAPTURED = 1
+    REFUNDING = 2  # asked for, not yet done: reserved out of what was captured
+    REFUNDED = 3
+    CREDITED = 4
+    WRITTEN_OFF = 5
+    FAILED = 6  # no amount: 1 = the payment failed
+
+
+# A stage byte is the stage and, above it, its detail: for PICKED to LOST the facts that were reported (a later report
+# of one that was skipped fills it in), for ALLOCATED what the node said, for RETURNED the disposition.
+DETAIL_SHIFT = 4
+PICK_SEEN, PACK_SEEN, SHIP_SEEN, LEFT = 1, 2, 4, 8  # LEFT: on-hand of the node has fallen already
+SENT, ACCEPTED = 1, 2
+
+S, U = OrderState, Stage
+
+# The state of an order whose live units (not cancelled, returned or lost) all lie in one stage.
+STATE_OF_STAGE: Mapping[Stage, OrderState] = {
+    U.BACKORDERED: S.BACKORDERED,
+    U.HELD: S.HELD,
+    U.ALLOCATED: S.ALLOCATED,
+    U.PICKED: S.PICKING,
+    U.PACKED: S.PACKED,
+    U.SHIPPED: S.SHIPPED,
+    U.DELIVERED: S.DELIVERED,
+}
+# The state where they lie in several: by the furthest.
+PARTIAL_STATE: Mapping[Stage, OrderState] = {
+    U.HELD: S.HELD,  # held and backordered: the review comes first
+    U.ALLOCATED: S.PARTIALLY_ALLOCATED,
+    U.PICKED: S.PARTIALLY_PICKING,
+    U.PACKED: S.PARTIALLY_PACKED,
+    U.SHIPPED: S.PARTIALLY_SHIPPED,
+    U.DELIVERED: S.PARTIALLY_DELIVERED,
+}
+# Without live units, the first of these that any unit lies in.
+ENDED_STATES: tuple[tuple[Stage, OrderState], ...] = (
+    (U.RETURNED, S.RETURNED),
+    (U.LOST, S.LOST),
+    (U.CANCELLED, S.CANCELLED),
+)
+LIVE = frozenset(STATE_OF_STAGE)
 INITIAL = frozenset({S.REJECTED, S.HELD, S.BACKORDERED, S.PARTIALLY_ALLOCATED, S.ALLOCATED})
-TERMINAL = frozenset({S.REJECTED, S.CLOSED})
 
 STATE_OF_STATUS: dict[int, OrderState] = {
     Status.ALLOCATED: S.ALLOCATED,
@@ -142,16 +150,7 @@ STATE_OF_STATUS: dict[int, OrderState] = {
     Status.REJECTED: S.REJECTED,
 }
 
-RELEASED_AS: dict[OrderState, OrderEvent] = {
-    S.ALLOCATED: E.RELEASED_ALLOCATED,
-    S.PARTIALLY_ALLOCATED: E.RELEASED_PARTIALLY,
-    S.BACKORDERED: E.RELEASED_BACKORDERED,
-}
-
-# Names users send as an event's `type`; the three RELEASED_* are never sent.
-EVENT_TYPES: dict[str, OrderEvent] = {
-    event.name.lower(): event for event in OrderEvent if not event.name.startswith("RELEASED_")
-}
+P = PaymentState
 
 # What channels write into an order's payment.status; anything else is unpaid.
 PAYMENT_WORDS: dict[str, PaymentState] = {
@@ -168,23 +167,11 @@ PAYMENT_WORDS: dict[str, PaymentState] = {
     "refunded": P.REFUNDED,
 }
 
-NO_STATE = 255
-
-
-def move_of(before: OrderState, after: OrderState) -> Move:
-    """The stock movement a transition asks for, read off the two states alone."""
-    if before in HOLDS_RESERVATION:
-        return Move.CONFIRM if after in HOLDS_ALLOCATION else Move.RELEASE if after is S.CANCELLED else Move.NONE
-    if before in HOLDS_ALLOCATION:
-        return Move.SHIP if after is S.SHIPPED else Move.CANCEL if after is S.CANCELLED else Move.NONE
-    return Move.NONE
-
-
 ORDER_BITS = 31  # of the state byte
 
 
 def pack_state(order: Any, payment: Any) -> Any:
-    """State byte of the order index; of two numbers or of two arrays of uint8."""
+    """State byte of two numbers or of two arrays of uint8."""
     return order | payment << 5
 
 
@@ -192,28 +179,5 @@ def unpack_state(packed: int) -> tuple[OrderState, PaymentState]:
     return OrderState(packed & ORDER_BITS), PaymentState(packed >> 5)
 
 
-@functools.cache
-def transition_matrix() -> npt.NDArray[np.uint8]:
-    """uint8[256, events]: packed state after an event, NO_STATE where the table has no row. Read-only.
-
-    A payment event changes only the payment bits, a fulfilment event only the fulfilment bits.
-    """
-    matrix = np.full((256, len(OrderEvent)), NO_STATE, np.uint8)
-    for payment in PaymentState:
-        for (state, event), after in FULFILMENT.items():
-            matrix[pack_state(state, payment), event] = pack_state(after, payment)
-    for order in OrderState:
-        if order in (S.PENDING, S.REJECTED):
-            continue
-        for (paid, event), paid_after in PAYMENT.items():
-            matrix[pack_state(order, paid), event] = pack_state(order, paid_after)
-    matrix.flags.writeable = False
-    return matrix
-
-
-def allowed_events(packed: int) -> list[str]:
-    """Event types an order in this state accepts, for answers that refuse another one."""
-    row = transition_matrix()[packed]
-    named = [name for name, event in EVENT_TYPES.items() if row[event] != NO_STATE]
-    release = ["release"] if OrderState(packed & 31) is S.HELD else []
-    return release + named
+def stage_byte(stage: int, detail: int = 0) -> int:
+    return stage | detail << DETAIL_SHIFT

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from router.log.event_fields import shown_columns
+
 _LINES_WIRE = pa.list_(
     pa.field(
         "item",
@@ -122,6 +124,7 @@ _LINES_ADMITTED = pa.list_(
                 pa.field("qty", pa.int32(), nullable=False),  # 0: merged into an earlier line of the same SKU
                 pa.field("unit_price_minor", pa.int64(), nullable=False),  # the price that counts
                 pa.field("list_price_minor", pa.int64(), nullable=False),  # catalogue, -1 none
+                since(1, "line_key", pa.uint64()),  # keyed hash of the line_id; 0 = the line's own number, from 1
             ]
         ),
         nullable=False,
@@ -191,6 +194,7 @@ CLAIMS = _schema(
             )
         ),
     ),
+    since(1, "priority", pa.int32()),  # who waits is served by it where the policy says so
 )
 
 
@@ -296,17 +300,85 @@ class EventResult:
     REPEATED = 1  # known event_id, or a report that changes nothing
     REFUSED = 2  # the order's books do not accept it
     UNKNOWN_ORDER = 3
+    CONFLICT = 4  # the event_id was used for this order with another body
 
 
-# Part 0 and part 1 of an event batch, row for row; what changed is found from the newest record backwards.
+_EVENT_LINES = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field("line_key", pa.uint64(), nullable=False),  # as in ADMITTED.lines
+                pa.field("line", pa.int32(), nullable=False),  # the line_id as a number from 1, -1 where it is none
+                pa.field("qty", pa.int64(), nullable=False),  # -1 not given: all units of the line
+            ]
+        ),
+        nullable=False,
+    )
+)
+_UNIT_MOVES = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field("line", pa.int16(), nullable=False),  # from 0
+                pa.field("sku", pa.int32(), nullable=False),  # a component's index where the line is a bundle
+                pa.field("node", pa.int16(), nullable=False),  # where the units lie, -1 nowhere yet
+                pa.field("to_node", pa.int16(), nullable=False),  # the same, or where they were moved to
+                pa.field("lot", pa.int32(), nullable=False),  # 0 = none known
+                pa.field("from_stage", pa.uint8(), nullable=False),  # stage byte, see router/life/states.py
+                pa.field("to_stage", pa.uint8(), nullable=False),
+                pa.field("shipment", pa.uint8(), nullable=False),  # number of the order's shipment afterwards, 0 none
+                pa.field("qty", pa.int32(), nullable=False),
+                pa.field("value_minor", pa.int64(), nullable=False),  # what the units carry of the order's total
+            ]
+        ),
+        nullable=False,
+    )
+)
+_MONEY_MOVES = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field("payment", pa.uint64(), nullable=False),  # keyed hash of the payment_id, 0 none
+                pa.field("account", pa.uint8(), nullable=False),  # router/life/states.py Account
+                pa.field("amount_minor", pa.int64(), nullable=False),  # what the account changes by
+            ]
+        ),
+        nullable=False,
+    )
+)
+
+# An event batch, row for row: what decides (EVENTS) and what is only shown (EVENT_PAYLOAD) in part 0, what became of it
+# (EVENT_OUTCOME) in part 1. What people wrote (note, text) lies with the documents, which can be erased. Texts that
+# decide are here as keyed hashes, 0 where they were not given.
 EVENTS = _schema(
     ("event_id", pa.string()),
     ("order_id", pa.string()),
     ("hash_hi", pa.uint64()),  # of the order's id within its scope
     ("hash_lo", pa.uint64()),
-    ("event", pa.int8()),  # router/life/states.py OrderEvent, -1 unknown
+    ("event", pa.int8()),  # router/life/event_types.py OrderEvent, -1 unknown
     ("occurred_at_ms", pa.int64()),
     ("source", pa.string()),
+    since(1, "event_key", pa.uint64()),  # of the event_id
+    since(1, "fingerprint", pa.uint64()),  # of all the event says: equal body <=> equal number
+    since(1, "payment", pa.uint64()),
+    since(1, "amount_minor", pa.int64(), -1),  # -1 not given
+    since(1, "currency", pa.int16(), -1),  # -1 not given, -2 unknown
+    since(1, "hold", pa.uint64()),
+    since(1, "node", pa.int16(), -1),  # -1 not given, -2 unknown
+    since(1, "to_node", pa.int16(), -1),
+    since(1, "shipment", pa.uint64()),
+    since(1, "tracking", pa.uint64()),
+    since(1, "disposition", pa.int8(), -1),  # router/life/states.py Disposition, -1 not given
+    since(1, "reversed", pa.uint64()),  # of the event_id that is taken back
+    since(1, "lines", _EVENT_LINES),
+)
+EVENT_PAYLOAD = _schema(
+    since(1, "type", pa.string()),  # as sent, for types that are not known
+    since(1, "line_ids", pa.list_(pa.field("item", pa.string(), nullable=False))),  # of EVENTS.lines, as sent
+    *(since(version, name, dtype, -1) for version, name, dtype in shown_columns()),
 )
 EVENT_OUTCOME = _schema(
     ("result", pa.int8()),  # EventResult
@@ -316,15 +388,132 @@ EVENT_OUTCOME = _schema(
     ("version", pa.int32()),  # of the order afterwards
     ("order", pa.int64()),  # the order's ORDERS record: sequence << 16 | row, -1 unknown order
     ("previous", pa.int64()),  # the order's newest record before this one, ORDERS or EVENTS, -1 unknown order
+    since(1, "refusal", pa.uint8()),  # router/life/refusals.py Refusal, 0 none
+    since(1, "refused_line", pa.int32(), -1),  # line of the order the refusal speaks of, from 0
+    since(1, "wanted", pa.int64()),  # units or amount that the event asked for
+    since(1, "found", pa.int64()),  # units or amount that were there
+    since(1, "whole", pa.uint8()),  # 1 = all units of the order moved as one, so `units` is empty
+    since(1, "units", _UNIT_MOVES),
+    since(1, "money", _MONEY_MOVES),
 )
 
 # Units that change their account in one cell of the ledger: what lifecycle events do to stock.
 MOVES = _schema(
-    ("kind", pa.int8()),  # router/life/states.py Move
+    ("kind", pa.int8()),  # of records before version 1: 0 held > allocated, 1 held > available,
+    # 2 allocated > available, 3 allocated > shipped; from then on -1, and the two accounts say it
     ("sku", pa.int32()),
     ("node", pa.int16()),
     ("qty", pa.int64()),
     _nullable_before(1, "ship_day", pa.int32(), -1),  # a parcel of this day of the node is given back as well, -1 none
+    since(1, "from_account", pa.int8(), -1),  # router/life/states.py CellAccount
+    since(1, "to_account", pa.int8(), -1),
+    since(1, "to_node", pa.int16(), -1),  # where the units lie afterwards, -1 the same node
+    since(1, "order", pa.int64(), -1),  # shard << 48 | sequence << 16 | row, where its waiting claims are concerned
+    since(1, "line", pa.int32(), -1),
+)
+
+# What a cancelled order gives back beside units: its customer's count, its basket, its uses of promotions.
+GIVEN_BACK = _schema(
+    since(1, "order", pa.int64()),  # reference of the order as the ledger knows it: shard << 48 | sequence << 16 | row
+    since(1, "customer", pa.uint64()),  # 0 = guest
+    since(1, "basket", pa.uint64()),
+    since(1, "tables_version", pa.int64()),  # of the promotions' numbers
+    since(1, "promotions", pa.list_(pa.field("item", pa.int16(), nullable=False))),  # as DECISION granted them
+)
+
+# Units that a record of the ledger gave to orders that waited for them; shards take them over as events.
+GRANTS = _schema(
+    since(1, "shard", pa.int16()),
+    since(1, "order", pa.int64()),  # the order's record in its shard: sequence << 16 | row
+    since(1, "line", pa.int32()),  # of the order, from 0
+    since(1, "sku", pa.int32()),  # a component's where the line is a bundle
+    since(1, "node", pa.int16()),
+    since(1, "qty", pa.int32()),
+    since(1, "line_qty", pa.int32()),  # units of the line that this completes; 0 in the further rows of a bundle
+)
+
+# A question that releases and takes in one step: an order's units are planned anew.
+_RELEASES = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field("from_account", pa.int8(), nullable=False),  # router/life/states.py CellAccount
+                pa.field("to_account", pa.int8(), nullable=False),
+                pa.field("sku", pa.int32(), nullable=False),
+                pa.field("node", pa.int16(), nullable=False),
+                pa.field("line", pa.int32(), nullable=False),  # of the order, where a waiting claim is given up
+                pa.field("qty", pa.int32(), nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
+_WANTED = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field("line", pa.int32(), nullable=False),
+                pa.field("sku", pa.int32(), nullable=False),
+                pa.field("qty", pa.int32(), nullable=False),
+            ]
+        ),
+        nullable=False,
+    )
+)
+
+
+class Amend:
+    """What an amendment does when not all that is wanted can be had."""
+
+    WHOLE = 0  # nothing happens at all
+    WAIT = 1  # what is there is taken, the rest waits
+
+
+AMENDS = _schema(
+    ("order", pa.int64()),  # shard << 48 | sequence << 16 | row
+    ("mode", pa.int8()),  # Amend
+    ("account", pa.int8()),  # CellAccount that what is taken goes to: ALLOCATED or HELD
+    ("only_node", pa.int16()),  # take from this node alone, -1 any
+    ("without_node", pa.int16()),  # -1 none
+    ("channel_index", pa.int16()),
+    ("zone", pa.int32()),
+    ("service", pa.int16()),
+    ("promise_by_ms", pa.int64()),
+    ("placed_at_ms", pa.int64()),
+    ("priority", pa.int32()),
+    ("releases", _RELEASES),
+    ("wanted", _WANTED),
+)
+AMENDED = _schema(
+    ("done", pa.int8()),  # 1 = as the mode allows; 0 = nothing was changed
+    ("parcels", _PARCELS),
+    ("lines", _LINES_DECISION),  # one entry for each entry of `wanted`
+)
+
+
+class PendingStep:
+    """What happens to units that are kept for somebody until a deadline."""
+
+    RESERVE = 0
+    POST = 1  # they are an order's now
+    VOID = 2  # they are available again
+    EXPIRE = 3  # the deadline passed
+
+
+PENDING = _schema(
+    ("key_hi", pa.uint64()),  # keyed hash of the reservation's id
+    ("key_lo", pa.uint64()),
+    ("step", pa.int8()),  # PendingStep
+    ("deadline_ms", pa.int64()),
+    ("channel_index", pa.int16()),
+    ("zone", pa.int32()),
+    ("wanted", _WANTED),
+)
+PENDED = _schema(
+    ("result", pa.int8()),  # 0 done, 1 done before, 2 not enough units, 3 no such reservation
+    ("lines", _LINES_DECISION),
 )
 
 # Movements of stock from outside.

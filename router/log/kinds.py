@@ -17,13 +17,20 @@ import pyarrow as pa
 
 from router.log.columns import (
     ADMITTED,
+    AMENDED,
+    AMENDS,
     CLAIMS,
     DECISION,
     EVENT_OUTCOME,
+    EVENT_PAYLOAD,
     EVENTS,
+    GIVEN_BACK,
+    GRANTS,
     MOVEMENTS,
     MOVES,
     OUTCOME,
+    PENDED,
+    PENDING,
     default_of,
     since_of,
     was_nullable,
@@ -44,21 +51,25 @@ class Kind(IntEnum):
     DECISION = 16
     MOVES = 17
     STOCK = 18
+    AMENDS = 20
+    PENDING = 21
 
 
 MESSAGES: dict[Kind, tuple[pa.Schema, ...]] = {
     Kind.ORDERS: (ADMITTED,),
     Kind.OUTCOMES: (OUTCOME,),
-    Kind.EVENTS: (EVENTS,),
+    Kind.EVENTS: (EVENTS, EVENT_PAYLOAD),
     Kind.EVENT_OUTCOMES: (EVENT_OUTCOME,),
     Kind.DOCUMENTS: (),
     Kind.DECISION: (CLAIMS, DECISION),
-    Kind.MOVES: (MOVES,),
-    Kind.STOCK: (MOVEMENTS,),
+    Kind.MOVES: (MOVES, GIVEN_BACK, GRANTS),
+    Kind.STOCK: (MOVEMENTS, GRANTS),
+    Kind.AMENDS: (AMENDS, AMENDED, GRANTS),
+    Kind.PENDING: (PENDING, PENDED, GRANTS),
 }
 
 
-ROW_FOR_ROW: tuple[pa.Schema, ...] = ()  # messages with a row for each row of the first one
+ROW_FOR_ROW = (EVENT_PAYLOAD,)  # messages with a row for each row of the first one
 
 
 @functools.cache
