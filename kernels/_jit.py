@@ -91,9 +91,15 @@ def records(dtype: np.dtype[np.void], ndim: int = 1, readonly: bool = False) -> 
     return types.Array(from_dtype(dtype), ndim, "C", readonly=readonly)
 
 
+def group(cls: type, *fields: types.Type) -> types.Type:
+    """A NamedTuple of arrays as one argument: what belongs together travels together."""
+    return types.NamedTuple(fields, cls)
+
+
 # Kernels own no memory, so numba's reference counts are left out (``_nrt``): handing an array from rule to rule
 # cost an atomic addition each time and doubled the time of the JSON scanner.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
@@ -106,13 +112,28 @@ def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
     return compile_or_load
 
 
+def _for_wide_integers(dispatcher: _F) -> _F:
+    """Compile a rule once for int64 and not again for each constant and narrower integer that it is called with."""
+    template = dispatcher.get_call_template  # type: ignore[attr-defined]
+
+    def wide(kind: types.Type) -> types.Type:
+        plain = types.unliteral(kind)
+        return types.int64 if isinstance(plain, types.Integer) and plain != types.uint64 else plain
+
+    def of_wide(arguments: Any, named: dict[str, Any]) -> Any:
+        return template(tuple(map(wide, arguments)), {name: wide(kind) for name, kind in named.items()})
+
+    dispatcher.get_call_template = of_wide  # type: ignore[attr-defined]
+    return dispatcher
+
+
 def rule(function: _F) -> _F:
     """A row rule called from kernels: inlined by LLVM into its caller, never called from Python."""
-    compiled: _F = njit(inline="never", **_OPTIONS)(function)
-    return compiled
+    compiled: _F = njit(inline="never", **_INNER)(function)
+    return _for_wide_integers(compiled)
 
 
 def inlined_rule(function: _F) -> _F:
     """A small row rule on the hottest path: LLVM has to inline it, however many arrays it is handed."""
-    compiled: _F = njit(inline="never", forceinline=True, **_OPTIONS)(function)
-    return compiled
+    compiled: _F = njit(inline="never", forceinline=True, **_INNER)(function)
+    return _for_wide_integers(compiled)

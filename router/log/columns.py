@@ -328,7 +328,8 @@ _UNIT_MOVES = pa.list_(
                 pa.field("lot", pa.int32(), nullable=False),  # 0 = none known
                 pa.field("from_stage", pa.uint8(), nullable=False),  # stage byte, see router/life/states.py
                 pa.field("to_stage", pa.uint8(), nullable=False),
-                pa.field("shipment", pa.uint8(), nullable=False),  # number of the order's shipment afterwards, 0 none
+                pa.field("from_shipment", pa.uint8(), nullable=False),  # number of the order's shipment, 0 none
+                pa.field("shipment", pa.uint8(), nullable=False),  # the same, afterwards
                 pa.field("qty", pa.int32(), nullable=False),
                 pa.field("value_minor", pa.int64(), nullable=False),  # what the units carry of the order's total
             ]
@@ -392,7 +393,8 @@ EVENT_OUTCOME = _schema(
     since(1, "refused_line", pa.int32(), -1),  # line of the order the refusal speaks of, from 0
     since(1, "wanted", pa.int64()),  # units or amount that the event asked for
     since(1, "found", pa.int64()),  # units or amount that were there
-    since(1, "whole", pa.uint8()),  # 1 = all units of the order moved as one, so `units` is empty
+    since(1, "whole", pa.uint8()),  # 1 = all units moved as one, so `units` is empty; 2 = one payment for all
+    since(1, "stage", pa.uint8()),  # stage byte of all units afterwards, where they moved as one
     since(1, "units", _UNIT_MOVES),
     since(1, "money", _MONEY_MOVES),
 )

@@ -1,0 +1,175 @@
+"""Apply: what events did, done again from what was written down, so that a replay does not depend on today's rules.
+
+    units      each move takes units of a line, SKU, node and stage to another; or all of them as one
+    money      each move adds to an account; or the state says what the only payment did
+    the rest   holds, shipments and ids are kept as the events themselves say
+
+Afterwards the books are what ``judge`` left behind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from kernels._jit import I64, IN_I64, IN_U32, kernel, rule
+from kernels.life.judge import add_hold, free_of_holds, hold_count, keep_id, needs_words, take_hold_off
+from kernels.life.layout import (
+    APPLIED,
+    DETAIL_SHIFT,
+    FLAGS,
+    INT64,
+    KIND_HOLD,
+    KIND_REJECT,
+    KIND_RELEASE,
+    KIND_REMARK,
+    MEMORY,
+    ON_HOLD,
+    ORDER_BITS,
+    REVIEW_KEY,
+    SENT_EVENTS,
+    SHIP_TRACKING,
+    TERMS,
+    TOLD,
+    WHOLE_MONEY,
+    WHOLE_UNITS,
+)
+from kernels.life.money import STATE_SHIFT, book_money
+from kernels.life.runs import end_position, first_position
+from kernels.life.select import shipment_at, shipment_count
+from kernels.life.take import add_shipment, set_tracking
+from kernels.life.units import move_units, part
+
+Array = npt.NDArray[Any]
+
+
+@rule
+def find_place(book: Any, move: Any, memory: Any) -> int:
+    """Number of the position that a unit move takes from."""
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if (
+            position.qty >= move.qty
+            and position.line == move.line
+            and position.sku == move.sku
+            and position.node == move.node
+            and position.stage == move.from_stage
+            and position.shipment == move.from_shipment
+        ):
+            return at - first_position(book)
+    return -1
+
+
+@rule
+def apply_units(book: Any, event: Any, first: int, last: int, terms: Any, units: Any, memory: Any) -> bool:
+    """False where the books have no such units: the record does not belong to them."""
+    part(book, memory)
+    for at in range(first, last):
+        move = units[at]
+        if move.shipment > 0:
+            note_shipment(book, event, INT64(move.shipment), terms, memory)
+        place = find_place(book, move, memory)
+        if place < 0:
+            return False
+        move_units(book, place, INT64(move.qty), move.to_stage, move.to_node, move.shipment, memory)
+    return True
+
+
+@rule
+def note_shipment(book: Any, event: Any, number: int, terms: Any, memory: Any) -> None:
+    """The shipment that units came into, where the order does not have it yet; its tracking number where it is told."""
+    count = shipment_count(book, memory)
+    if number > count:
+        key = event.shipment if event.shipment != 0 else terms.shipment_keys[number]
+        add_shipment(book, key, event.tracking, memory)
+    elif event.tracking != 0 and terms.rules[event.event].assigns:
+        memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] = event.tracking
+
+
+@rule
+def apply_whole(book: Any, stage: int, after: int, tracking: int) -> None:
+    book.flags = INT64(book.flags) & FLAGS | stage >> DETAIL_SHIFT << DETAIL_SHIFT
+    book.state = after & ORDER_BITS | INT64(book.state) >> STATE_SHIFT << STATE_SHIFT
+    set_tracking(book, tracking)
+
+
+@rule
+def apply_hold(book: Any, event: Any, kind: int, terms: Any, memory: Any) -> None:
+    if kind == KIND_HOLD:
+        if book.flags & ON_HOLD and hold_count(book, memory) == 0:
+            add_hold(book, terms.settings[REVIEW_KEY], memory)
+        add_hold(book, event.hold, memory)
+        book.flags |= ON_HOLD
+    elif kind == KIND_RELEASE:
+        take_hold_off(book, event, terms, memory)
+    elif kind == KIND_REJECT:
+        free_of_holds(book, memory)
+
+
+@rule
+def apply_money(book: Any, event: Any, verdict: Any, first: int, last: int, money: Any, memory: Any) -> None:
+    if verdict.whole & WHOLE_MONEY:
+        if event.payment != 0:
+            book.payment = event.payment
+        return
+    for at in range(first, last):
+        book_money(book, money[at].payment, money[at].account, money[at].amount_minor, memory)
+
+
+@rule
+def apply_one(
+    book: Any, event: Any, verdict: Any, unit_first: int, money_first: int, sequence: int, row: int, terms: Any,
+    units: Any, money: Any, memory: Any,
+) -> bool:  # fmt: skip
+    kind = terms.rules[event.event].kind
+    apply_hold(book, event, kind, terms, memory)
+    if verdict.whole & WHOLE_UNITS:
+        apply_whole(book, verdict.stage, verdict.after, event.tracking)
+    elif verdict.unit_last > unit_first:
+        if not apply_units(book, event, unit_first, verdict.unit_last, terms, units, memory):
+            return False
+    elif kind == KIND_REMARK and event.tracking != 0 and shipment_count(book, memory) == 0 and book.tracking == 0:
+        book.tracking = event.tracking
+    apply_money(book, event, verdict, money_first, verdict.money_last, money, memory)
+    book.state, book.version = verdict.after, verdict.version
+    book.newest_sequence, book.newest_row = sequence, row
+    keep_id(book, event, memory)
+    return True
+
+
+@kernel(I64, I64, I64, SENT_EVENTS, IN_I64, IN_U32, TERMS, MEMORY, TOLD)
+def apply(
+    start: int, sequence: int, sent: Any, rows: Array, book_of_row: Array, terms: Any, memory: Any, told: Any
+) -> int:  # fmt: skip
+    """Apply the verdicts of a batch from row ``start`` on; the first row that lacks room, -1 - row of one that misfits.
+
+    sequence    of the batch's record
+    sent        Sent       the batch                                                                      IN
+    rows        (n) i64    of the orders in the order index; book_of_row u32                              IN
+    terms       Terms                                                                                     IN
+    memory      Memory     books                                                                          INOUT
+    told        Told       verdicts, units and money as they were told                                    IN
+
+    Afterwards the books of every applied row are what judge left. Cost: as judge.
+    """
+    for row in range(start, rows.shape[0]):
+        verdict = told.verdicts[row]
+        if verdict.result != APPLIED:
+            continue
+        number = INT64(0) if rows[row] < 0 else INT64(book_of_row[rows[row]])
+        book = memory.books[number]
+        positions = 2 * INT64(book.positions) + 8
+        if memory.positions.shape[0] - memory.free_positions[
+            memory.free_positions.shape[0] - 1
+        ] < 2 * positions or memory.words.shape[0] - memory.free_words[memory.free_words.shape[0] - 1] < needs_words(
+            book, memory
+        ):
+            return row
+        unit_first = INT64(told.verdicts[row - 1].unit_last) if row else INT64(0)
+        money_first = INT64(told.verdicts[row - 1].money_last) if row else INT64(0)
+        if number == 0 or not apply_one(
+            book, sent.events[row], verdict, unit_first, money_first, sequence, row, terms, told.units, told.money, memory
+        ):  # fmt: skip
+            return -1 - row
+    return rows.shape[0]

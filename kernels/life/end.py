@@ -1,0 +1,174 @@
+"""End: books of orders that were closed are let go; digests and sums over all that are open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels._jit import I64, IN_I64, IN_U32, IN_U64, OUT_I64_2D, OUT_U32, U64, VOID, inlined_rule, kernel, rule
+from kernels.life.layout import (
+    CREDITED,
+    EXTRA_WORDS,
+    HOLD_COUNT,
+    HOLDS,
+    HOLDS_MAX,
+    INT64,
+    LINE_COUNT,
+    LINE_KEYS,
+    MEMORY,
+    PART_COUNT,
+    PART_WORDS,
+    PARTS,
+    PAYMENT_COUNT,
+    PAYMENT_WORDS,
+    PAYMENTS,
+    SHIPMENT_COUNT,
+    SHIPMENT_WORDS,
+    SHIPMENTS,
+    TOGETHER,
+    WRITTEN_OFF,
+)
+from kernels.life.runs import end_position, first_position, give_positions, give_words
+from kernels.life.units import account_of, stage_byte_of
+from kernels.rows.fingerprint import absorb, scatter
+from kernels.rows.read_words import ZERO
+
+Array = npt.NDArray[Any]
+
+
+@rule
+def give_extra(book: Any, memory: Any) -> None:
+    extra = INT64(book.extra)
+    if extra == 0:
+        return
+    words = memory.words
+    give_words(words[extra + PAYMENTS], PAYMENT_WORDS * words[extra + PAYMENT_COUNT], memory)
+    give_words(words[extra + SHIPMENTS], SHIPMENT_WORDS * words[extra + SHIPMENT_COUNT], memory)
+    give_words(words[extra + PARTS], PART_WORDS * words[extra + PART_COUNT], memory)
+    give_words(words[extra + LINE_KEYS], words[extra + LINE_COUNT], memory)
+    give_words(words[extra + HOLDS], HOLDS_MAX, memory)
+    give_words(extra, EXTRA_WORDS, memory)
+
+
+@kernel(VOID, IN_I64, OUT_U32, MEMORY)
+def end_books(rows: Array, book_of_row: Array, memory: Any) -> None:
+    """Let go of the books of orders.
+
+    rows         (n) i64  of the orders in the index; those without a book are passed by                  IN
+    book_of_row  u32      0 afterwards                                                                    INOUT
+    memory       Memory   what they took can be taken again                                               INOUT
+    """
+    for row in range(rows.shape[0]):
+        number = INT64(book_of_row[rows[row]])
+        if number == 0:
+            continue
+        book = memory.books[number]
+        give_extra(book, memory)
+        give_words(INT64(book.first_event), INT64(book.events), memory)
+        give_positions(INT64(book.first_position), INT64(book.positions), memory)
+        book.payment = memory.free_books[0]
+        memory.free_books[0] = number
+        book_of_row[rows[row]] = 0
+
+
+@inlined_rule
+def mixed(state: np.uint64, number: int) -> np.uint64:
+    return absorb(state, np.uint64(number))
+
+
+@inlined_rule
+def byte_of(book: Any, position: Any) -> int:
+    """The stage byte of a position, whether or not all units of the order lie together."""
+    return stage_byte_of(book) if book.flags & TOGETHER else INT64(position.stage)
+
+
+@rule
+def fold_words(state: np.uint64, first: int, count: int, memory: Any) -> np.uint64:
+    """A digest of words in no particular order."""
+    total = ZERO
+    for at in range(first, first + count):
+        total += scatter(mixed(state, memory.words[at]))
+    return total
+
+
+@rule
+def fold_positions(state: np.uint64, book: Any, memory: Any) -> np.uint64:
+    total = ZERO
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if position.qty == 0:
+            continue
+        one = mixed(mixed(state, position.line), position.sku)
+        one = mixed(mixed(one, position.node), position.qty)
+        one = mixed(mixed(one, byte_of(book, position)), position.shipment)
+        total += scatter(mixed(mixed(one, position.ship_day), position.value_minor))
+    return total
+
+
+@rule
+def fold_run(state: np.uint64, first: int, count: int, memory: Any) -> np.uint64:
+    """A digest of words in their order."""
+    for at in range(first, first + count):
+        state = mixed(state, memory.words[at])
+    return state
+
+
+@rule
+def fold_extra(state: np.uint64, book: Any, memory: Any) -> np.uint64:
+    extra, words = INT64(book.extra), memory.words
+    if extra == 0:
+        return state
+    state = mixed(mixed(state, words[extra + CREDITED]), words[extra + WRITTEN_OFF])
+    state = absorb(state, fold_words(state, words[extra + HOLDS], words[extra + HOLD_COUNT], memory))
+    state = fold_run(state, words[extra + PAYMENTS], PAYMENT_WORDS * words[extra + PAYMENT_COUNT], memory)
+    return fold_run(state, words[extra + SHIPMENTS], SHIPMENT_WORDS * words[extra + SHIPMENT_COUNT], memory)
+
+
+@kernel(U64, I64, IN_U64, IN_U32, MEMORY)
+def fold_books(count: int, row_hi: Array, book_of_row: Array, memory: Any) -> np.uint64:
+    """Sum over all open orders of a mix of all their books hold, modulo 2^64: the same whatever path led there.
+
+    count        rows of the order index                                                                  IN
+    row_hi       (>= count) u64  upper half of the id's hash    book_of_row (>= count) u32                IN
+    memory       Memory                                                                                   IN
+    """
+    total = ZERO
+    for row in range(count):
+        number = INT64(book_of_row[row])
+        if number == 0:
+            continue
+        book = memory.books[number]
+        state = mixed(absorb(ZERO, row_hi[row]), book.state)
+        state = mixed(mixed(state, book.version), book.customer)
+        state = mixed(mixed(state, book.order_sequence), book.order_row)
+        state = mixed(mixed(state, book.newest_sequence), book.newest_row)
+        state = mixed(mixed(state, book.payment), book.tracking)
+        state = absorb(state, fold_positions(state, book, memory))
+        state = absorb(state, fold_words(state, INT64(book.first_event), INT64(book.events), memory))
+        total += scatter(fold_extra(state, book, memory))
+    return total
+
+
+@kernel(I64, I64, IN_U32, MEMORY, OUT_I64_2D)
+def list_units(count: int, book_of_row: Array, memory: Any, units: Array) -> int:
+    """Where the ledger has to have the units of all open orders; returns the rows filled.
+
+    count        rows of the order index                                                                  IN
+    book_of_row  (>= count) u32    memory Memory                                                          IN
+    units        (>= positions in use, 4) i64  SKU, node, account, units                                  OUT
+    """
+    filled: int = INT64(0)
+    for row in range(count):
+        number = INT64(book_of_row[row])
+        if number == 0:
+            continue
+        book = memory.books[number]
+        for at in range(first_position(book), end_position(book)):
+            position = memory.positions[at]
+            if position.qty > 0:
+                units[filled, 0], units[filled, 1] = position.sku, position.node
+                units[filled, 2], units[filled, 3] = account_of(byte_of(book, position)), position.qty
+                filled += 1
+    return filled

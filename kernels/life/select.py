@@ -1,0 +1,150 @@
+"""Select: which units of an order an event concerns, and how many there are of them.
+
+class     of units: their stage, or "came back and awaits inspection"
+tiers     an event takes units of one group of classes before those of the next
+lines     of a plain line its units; of a bundle whole bundles: of each component as many as that takes
+filters   a node, a shipment
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernels._jit import inlined_rule, rule
+from kernels.life.layout import (
+    CLASS_INSPECT,
+    DETAIL_SHIFT,
+    INSPECT,
+    INT64,
+    LINE_COUNT,
+    LINE_KEYS,
+    PART_COUNT,
+    PART_SKU,
+    PART_UNITS,
+    PART_WORDS,
+    PARTS,
+    SHIP_KEY,
+    SHIPMENT_COUNT,
+    SHIPMENT_WORDS,
+    SHIPMENTS,
+    STAGE_BACKORDERED,
+    STAGE_MASK,
+    STAGE_RETURNED,
+    TIERS,
+)
+from kernels.life.runs import end_position, first_position
+
+ANY = -1  # node, SKU or shipment that does not matter
+
+
+@inlined_rule
+def class_of(byte: int) -> int:
+    stage = INT64(byte) & STAGE_MASK
+    return CLASS_INSPECT if stage == STAGE_RETURNED and INT64(byte) >> DETAIL_SHIFT == INSPECT else stage
+
+
+@inlined_rule
+def is_meant(position: Any, line: int, sku: int, node: int, shipment: int) -> bool:
+    return bool(
+        position.qty > 0
+        and (line == ANY or position.line == line)
+        and (sku == ANY or position.sku == sku)
+        and (node == ANY or position.node == node)
+        and (shipment == ANY or position.shipment == shipment)
+    )
+
+
+@rule
+def count_units(book: Any, line: int, sku: int, classes: int, node: int, shipment: int, memory: Any) -> int:
+    """Units of the book in any of the classes that are meant."""
+    found: int = INT64(0)
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if classes >> class_of(position.stage) & 1 and is_meant(position, line, sku, node, shipment):
+            found += position.qty
+    return found
+
+
+@rule
+def all_tiers(rule_row: Any) -> int:
+    classes = 0
+    for tier in range(TIERS):
+        classes |= rule_row.tiers[tier]
+    return classes
+
+
+@inlined_rule
+def part_count(book: Any, memory: Any) -> int:
+    return INT64(memory.words[book.extra + PART_COUNT]) if book.extra else 0
+
+
+@inlined_rule
+def part_word(book: Any, number: int, word: int, memory: Any) -> int:
+    return INT64(memory.words[memory.words[book.extra + PARTS] + PART_WORDS * number + word])
+
+
+@rule
+def is_bundle(book: Any, line: int, memory: Any) -> bool:
+    found = False
+    for number in range(part_count(book, memory)):
+        found |= part_word(book, number, PART_SKU, memory) >> 32 == line
+    return found
+
+
+@rule
+def count_line_units(book: Any, line: int, classes: int, node: int, shipment: int, memory: Any) -> int:
+    """Units of a line that are meant; of a bundle whole bundles, those that still wait included."""
+    if not is_bundle(book, line, memory):
+        return count_units(book, line, ANY, classes, node, shipment, memory)
+    waiting = count_units(book, line, ANY, classes & 1 << STAGE_BACKORDERED, node, shipment, memory)
+    served = -1
+    for number in range(part_count(book, memory)):
+        key = part_word(book, number, PART_SKU, memory)
+        if key >> 32 != line:
+            continue
+        sku, units = key & 0xFFFFFFFF, part_word(book, number, PART_UNITS, memory)
+        there = count_units(book, line, sku, classes & ~(1 << STAGE_BACKORDERED), node, shipment, memory)
+        if node != ANY and there == 0 and count_units(book, line, sku, classes, ANY, shipment, memory) > 0:
+            continue  # this component is sent from another node
+        served = there // units if served < 0 else min(served, there // units)
+    return waiting + max(served, 0)
+
+
+@rule
+def line_number(book: Any, line_key: int, line: int, memory: Any) -> int:
+    """Number of the line an event names, from 0; -1 where the order has none of this id.
+
+    An id of the channel's own goes first; one that is a number is the line's place where that line has no own id.
+    """
+    extra = book.extra
+    count = memory.words[extra + LINE_COUNT] if extra else 0
+    first = memory.words[extra + LINE_KEYS] if extra else 0
+    for number in range(count):
+        if memory.words[first + number] == line_key:
+            return number
+    if line < 1 or (line <= count and memory.words[first + line - 1] != 0):
+        return -1
+    for at in range(first_position(book), end_position(book)):
+        if memory.positions[at].line == line - 1:
+            return INT64(line - 1)
+    return -1
+
+
+@inlined_rule
+def shipment_count(book: Any, memory: Any) -> int:
+    return INT64(memory.words[book.extra + SHIPMENT_COUNT]) if book.extra else 0
+
+
+@inlined_rule
+def shipment_at(book: Any, number: int, memory: Any) -> int:
+    """Place of the words of a shipment; numbers begin at 1."""
+    return INT64(memory.words[book.extra + SHIPMENTS]) + SHIPMENT_WORDS * (number - 1)
+
+
+@rule
+def find_shipment(book: Any, key: int, memory: Any) -> int:
+    """Number of the shipment with this key, from 1; 0 where there is none."""
+    for number in range(1, shipment_count(book, memory) + 1):
+        if memory.words[shipment_at(book, number, memory) + SHIP_KEY] == key:
+            return number
+    return 0
