@@ -18,13 +18,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_U8, IN_U16, IN_U64, OUT_I64, OUT_U8, OUT_U64, U64, VOID, kernel, rule
+from kernels._jit import I64, IN_U8, IN_U32, IN_U64, OUT_I64, OUT_U8, OUT_U64, U64, VOID, kernel, rule
 from kernels.rows.fingerprint import absorb, scatter
 from kernels.rows.read_words import ONE, ZERO
 
 U64Array = npt.NDArray[np.uint64]
 I64Array = npt.NDArray[np.int64]
-U16Array = npt.NDArray[np.uint16]
+U32Array = npt.NDArray[np.uint32]
 U8Array = npt.NDArray[np.uint8]
 
 SEGMENT_SLOTS = 8_192
@@ -203,20 +203,20 @@ def split_segment(segments: int, slots: U64Array, scratch: U64Array) -> None:
         slots[first + home] = slot
 
 
-@kernel(U64, IN_U64, IN_U64, IN_U64, IN_U8, IN_U16)
-def fold_rows(row_hi: U64Array, row_lo: U64Array, reference: U64Array, state: U8Array, version: U16Array) -> np.uint64:
+@kernel(U64, IN_U64, IN_U64, IN_U64, IN_U8, IN_U32)
+def fold_rows(row_hi: U64Array, row_lo: U64Array, reference: U64Array, state: U8Array, version: U32Array) -> np.uint64:
     """Sum over rows of a mix of all they hold, modulo 2^64: the same for every order of rows.
 
     row_hi (n) uint64 upper half of the id's hash IN
     row_lo (n) uint64 lower half IN
     reference (n) uint64 place in the log IN
     state (n) uint8 lifecycle state IN
-    version (n) uint16 version of the order IN
+    version (n) uint32 version of the order IN
 
     Invariant: independent of the order of rows and of the table. Cost: about 5 ns a row.
     """
     total = ZERO
     for row in range(row_hi.size):
         mixed = absorb(absorb(absorb(ZERO, row_hi[row]), row_lo[row]), reference[row])
-        total += scatter(absorb(mixed, np.uint64(state[row]) << np.uint64(16) | np.uint64(version[row])))
+        total += scatter(absorb(mixed, np.uint64(state[row]) << np.uint64(32) | np.uint64(version[row])))
     return total

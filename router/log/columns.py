@@ -434,6 +434,28 @@ GRANTS = _schema(
     since(1, "line_qty", pa.int32()),  # units of the line that this completes; 0 in the further rows of a bundle
 )
 
+# The same as a shard takes it over, a row an order; its outcome is an EVENT_OUTCOME.
+_GRANTED_UNITS = pa.list_(
+    pa.field(
+        "item",
+        pa.struct(
+            [
+                pa.field(name, GRANTS.field(name).type, nullable=False)
+                for name in ("line", "sku", "node", "qty", "line_qty")
+            ]
+        ),
+        nullable=False,
+    )
+)
+GRANTED = _schema(
+    ("order_id", pa.string()),
+    ("hash_hi", pa.uint64()),
+    ("hash_lo", pa.uint64()),
+    ("ledger_sequence", pa.int64()),  # of the ledger's record, and the first of its rows for this order
+    ("ledger_row", pa.int32()),
+    ("units", _GRANTED_UNITS),
+)
+
 # A question that releases and takes in one step: an order's units are planned anew.
 _RELEASES = pa.list_(
     pa.field(

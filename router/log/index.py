@@ -1,8 +1,8 @@
 """Where every order is: 128-bit id hash -> place in the log, lifecycle state, version.
 
 One writer, the order shard; any process on the machine may read through :class:`OrderIndexReader`. Columns by row,
-appended only: hi, lo, reference (sequence << 16 | row in the batch), state, version; beside them the hash table of
-``kernels/rows/index.py``. About 48 bytes an order. All of it lives in blocks of an arena that grow at their ends.
+appended only: hi, lo, reference (router/log/reference.py), state, version; beside them the hash table of
+``kernels/rows/index.py``. About 50 bytes an order. All of it lives in blocks of an arena that grow at their ends.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from kernels.rows.index import AHEAD, SEGMENT_SLOTS, SEGMENTS_MAX, find_ids, fold_rows, insert_ids, split_segment
 from router.arrow.arena import Arena, ArenaReader, BlockBusy, SequenceLock
+from router.log.reference import sequence_of
 
 U8 = npt.NDArray[np.uint8]
-U16 = npt.NDArray[np.uint16]
+U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 
 NO_REFERENCE = (1 << 64) - 1  # of a row whose order was not given its place yet; beyond every sequence
-REFERENCE_ROW_BITS = 16
 
 # Words of the header block.
 _LOCK, _COUNT, _SEGMENTS, _COMMITTED = range(4)
@@ -37,7 +37,7 @@ _COLUMNS: dict[str, type[np.unsignedinteger]] = {
     "lo": np.uint64,
     "reference": np.uint64,
     "state": np.uint8,
-    "version": np.uint16,
+    "version": np.uint32,
 }
 _ROW_BYTES = sum(np.dtype(dtype).itemsize for dtype in _COLUMNS.values())
 
@@ -67,7 +67,7 @@ class OrderIndex:
     _lo: U64
     _reference: U64
     _state: U8
-    _version: U16
+    _version: U32
 
     def _take(self, name: str, block: U8) -> None:
         setattr(self, f"_{name}", block.view(_COLUMNS[name]))
@@ -144,13 +144,13 @@ class OrderIndex:
         return rows
 
     def reference(self, rows: I64) -> U64:
-        """sequence << 16 | row in the batch; NO_REFERENCE where none was set."""
+        """Newest record of each order; NO_REFERENCE where none was set."""
         return self._reference[self._known(rows)]
 
     def state(self, rows: I64) -> U8:
         return self._state[self._known(rows)]
 
-    def version(self, rows: I64) -> U16:
+    def version(self, rows: I64) -> U32:
         return self._version[self._known(rows)]
 
     def set_reference(self, rows: I64, references: U64) -> None:
@@ -263,6 +263,6 @@ class OrderIndexReader:
         if not 0 <= row < int(header[_COUNT]):  # beyond the count only when the owner writes meanwhile
             return None
         reference = int(views["reference"][row])
-        if reference >> REFERENCE_ROW_BITS > int(header[_COMMITTED]) - 1:
+        if sequence_of(reference) > int(header[_COMMITTED]) - 1:
             return None
         return reference, int(views["state"][row]), int(views["version"][row])

@@ -25,6 +25,7 @@ from router.log.columns import (
     EVENT_PAYLOAD,
     EVENTS,
     GIVEN_BACK,
+    GRANTED,
     GRANTS,
     MOVEMENTS,
     MOVES,
@@ -47,6 +48,8 @@ class Kind(IntEnum):
     OUTCOMES = 2
     EVENTS = 3
     EVENT_OUTCOMES = 4
+    GRANTED = 5
+    GRANTED_OUTCOMES = 6
     DOCUMENTS = 8  # stands in the sub-database of documents, outside the chain
     DECISION = 16
     MOVES = 17
@@ -60,6 +63,8 @@ MESSAGES: dict[Kind, tuple[pa.Schema, ...]] = {
     Kind.OUTCOMES: (OUTCOME,),
     Kind.EVENTS: (EVENTS, EVENT_PAYLOAD),
     Kind.EVENT_OUTCOMES: (EVENT_OUTCOME,),
+    Kind.GRANTED: (GRANTED,),
+    Kind.GRANTED_OUTCOMES: (EVENT_OUTCOME,),
     Kind.DOCUMENTS: (),
     Kind.DECISION: (CLAIMS, DECISION),
     Kind.MOVES: (MOVES, GIVEN_BACK, GRANTS),
