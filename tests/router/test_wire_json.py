@@ -73,8 +73,8 @@ def test_an_order_becomes_a_row() -> None:
         "total_declared_minor": 5997,
         "missing": 0,
         "lines": [
-            {"sku_code": 0, "qty": 2, "unit_price_minor": 1999},
-            {"sku_code": 1, "qty": 1, "unit_price_minor": -1},
+            {"sku_code": 0, "qty": 2, "unit_price_minor": 1999, "line_key": 0},
+            {"sku_code": 1, "qty": 1, "unit_price_minor": -1, "line_key": 0},
         ],
     }
     assert batch.skus.to_pylist() == ["SKU-1", "SKU-2"] and batch.line_ids.to_pylist() == ["", ""]
