@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.text.scan_orders import ABSENT
+from kernels.text.scan_json import ABSENT
 from router.config import Limits
 from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message, damaged
 from router.wire.arrow_schema import ArrowPlan, plan_columns

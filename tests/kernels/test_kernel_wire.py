@@ -11,20 +11,20 @@ import pyarrow as pa
 
 from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
 from kernels.rows.gather_text import BEHIND, gather_text, measure_text, take_text
-from kernels.text import scan_orders as scan
+from kernels.text import scan_json as scan
 from kernels.text.ack_json import ack_json
 from kernels.text.split_lines import CUT, LINES, STRIDE, count_lines, split_lines
 from kernels.text.write_references import write_references
 from router.ids import string_parts
 from router.wire.ack_json import _texts
-from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
+from router.wire.fields import NUMBER_FIELDS, ORDER_KEYS, TEXT_FIELDS
 from router.wire.scan_json import PADDING, Scan, ScanRoom, scan_block
 from router.wire.texts import taken
 from tests.labs.wire_cases import any_order, mutated, plain_order, spelled
 from tests.reference.rows import fingerprint_fields as fingerprint_twin
 from tests.reference.rows import gather_text as gather_twin
 from tests.reference.text import ack_json as ack_twin
-from tests.reference.text import scan_orders as scan_twin
+from tests.reference.text import scan_json as scan_twin
 from tests.reference.text import split_lines as split_twin
 from tests.reference.text import write_references as references_twin
 
@@ -56,8 +56,8 @@ def _row(found: Scan, row: int) -> dict[str, Any]:
 
 def _scanned(block: bytes) -> tuple[Scan, list[tuple[int, dict[str, Any] | None]]]:
     buffer = np.frombuffer(block + PADDING, np.uint8)
-    found = scan_block(buffer, 0, len(block), 5, block.count(b"\n") + 1, ScanRoom())
-    return found, scan_twin.scan_orders(block, 5)
+    found = scan_block(buffer, 0, len(block), 5, block.count(b"\n") + 1, ORDER_KEYS, ScanRoom())
+    return found, scan_twin.scan_json(block, 5)
 
 
 def _compare(block: bytes) -> int:
@@ -76,7 +76,7 @@ def _compare(block: bytes) -> int:
     return read
 
 
-def test_scan_orders_reads_every_plain_order_as_its_twin_does() -> None:
+def test_scan_json_reads_every_plain_order_as_its_twin_does() -> None:
     rng = random.Random(11)
     for case in range(CASES):
         orders = [any_order(rng, nasty=case % 3 == 0) for _ in range(rng.choice((0, 1, 2, 5)))]
@@ -87,7 +87,7 @@ def test_scan_orders_reads_every_plain_order_as_its_twin_does() -> None:
         assert _compare(block) == len(orders), block
 
 
-def test_scan_orders_reads_no_damaged_line_differently_from_its_twin() -> None:
+def test_scan_json_reads_no_damaged_line_differently_from_its_twin() -> None:
     rng = random.Random(12)
     read = left = 0
     for _ in range(4 * CASES):
@@ -101,7 +101,7 @@ def test_scan_orders_reads_no_damaged_line_differently_from_its_twin() -> None:
     assert read > CASES // 2 and left > CASES // 2, "both ways were tried"
 
 
-def test_scan_orders_reads_lists_larger_than_its_first_guess() -> None:
+def test_scan_json_reads_lists_larger_than_its_first_guess() -> None:
     order = {**plain_order(), "lines": [{}] * 5_000, "coupons": [""] * 5_000}
     assert _compare(json.dumps(order, separators=(",", ":")).encode()) == 1
 

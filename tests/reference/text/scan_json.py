@@ -29,7 +29,7 @@ class Refused(Exception):
     """The line is no order in plain form."""
 
 
-def scan_orders(block: bytes, first_line: int) -> list[tuple[int, dict[str, Any] | None]]:
+def scan_json(block: bytes, first_line: int) -> list[tuple[int, dict[str, Any] | None]]:
     """(line number, order) of every line that is not blank; None for a line that is no order in plain form."""
     found: list[tuple[int, dict[str, Any] | None]] = []
     for number, line in enumerate(block.split(b"\n"), start=first_line):
