@@ -269,7 +269,7 @@ def scan_line(
             position, line_number[field, cursor[LINES_USED] - 1] = read_number(text, position)
         elif kind == NUMBER:
             position, number[field, row] = read_number(text, position)
-        elif kind == TIME or kind == FLAG:
+        elif kind in (TIME, FLAG):
             position, number[field, row] = read_unusual(text, position, kind)
         elif kind == COUPONS:
             position = read_coupons(text, position, coupon, spill, cursor)
