@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kernels.rows import fingerprint as _fingerprint
 from kernels.rows import text_keys as _text_keys
@@ -14,6 +17,9 @@ U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
+
+Scope = Literal["global", "channel", "seller"]
+_SCOPE_END = "\x1f"  # between the name of a scope and the id
 
 _NO_TEXT = np.zeros(0, np.uint8)
 _NO_OFFSETS = np.zeros(1, np.int32)
@@ -59,6 +65,15 @@ def hash_strings(key: U64, array: pa.StringArray) -> tuple[U64, U64]:
     assert offsets[0] >= 0 and offsets[-1] <= text.size, "string offsets lie outside their text"
     hash_ids(key, offsets, text, hi, lo)
     return hi, lo
+
+
+def scoped_ids(
+    scope: Scope, order_id: pa.StringArray, channel: pa.StringArray, seller: pa.StringArray
+) -> pa.StringArray:
+    """What is hashed for the id of an order: the id within the scope that it is unique in."""
+    if scope == "global":
+        return order_id
+    return pc.binary_join_element_wise(channel if scope == "channel" else seller, order_id, _SCOPE_END)
 
 
 def hash_text(key: U64, text: str) -> tuple[int, int]:

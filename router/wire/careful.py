@@ -83,15 +83,20 @@ def plain_time(name: str, text: str | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def type_sentence(fault: str) -> str:
-    """msgspec's words with the field in front: ``lines[2].qty: expected `int`, got `str` ``."""
+def place_of(fault: str) -> tuple[str, str]:
+    """(place, words) of what msgspec says: ``lines[2].qty``, ``expected `int`, got `str` ``; the line has none."""
     place = _PLACE.search(fault)
     words = _PLACE.sub("", fault)
-    words = words[:1].lower() + words[1:]
+    return place.group(1) if place else "", words[:1].lower() + words[1:]
+
+
+def type_sentence(fault: str) -> str:
+    """msgspec's words with the field in front: ``lines[2].qty: expected `int`, got `str` ``."""
+    has_place, (place, words) = _PLACE.search(fault), place_of(fault)
     words = words.replace(" | null", "").replace("`int` >= ", "a number from ")
     if "int` " in words and ("<=" in words or ">=" in words):
         words = "the number does not fit 64 bits"
-    return f"{place.group(1) or 'the line'}: {words}; correct the field" if place else f"{words}; correct the line"
+    return f"{place or 'the line'}: {words}; correct the field" if has_place else f"{words}; correct the line"
 
 
 def syntax_sentence(line: bytes, fault: Exception) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -20,12 +19,11 @@ from router.wire.fields import ORDER_KEYS
 from router.wire.lines import Bytes, LineBlock, at_line, block_of, scan_lines, without_mark
 from router.wire.order_columns import OrderColumns
 from router.wire.order_json import plain_line
-from router.wire.scan_json import PADDING, Scan, kept_rows, run_items
+from router.wire.scan_json import PADDING, Scan, chosen, kept_rows, run_items
 from router.wire.texts import gather
 from router.wire.to_wire import to_wire
 
 I64 = npt.NDArray[np.int64]
-Number = TypeVar("Number", np.int32, np.int64)
 
 _LINE_END = b"\n"
 
@@ -69,8 +67,8 @@ def _columns(found: Scan, block: LineBlock, refused: list[Refusal]) -> OrderColu
     start, length, number, place, runs, positions = kept_rows(found, [refusal.position for refusal in refused])
     line_offsets, lines_at = run_items(runs[scan.LINES_FIRST], runs[scan.LINES_COUNT])
     coupon_offsets, coupons_at = run_items(runs[scan.COUPONS_FIRST], runs[scan.COUPONS_COUNT])
-    line_text, line_number = _chosen(found.line_text, lines_at), _chosen(found.line_number, lines_at)
-    coupon = _chosen(found.coupon, coupons_at)
+    line_text, line_number = chosen(found.line_text, lines_at), chosen(found.line_number, lines_at)
+    coupon = chosen(found.coupon, coupons_at)
     lines = int(line_offsets[-1])
     return OrderColumns(
         unit="line",
@@ -89,10 +87,6 @@ def _columns(found: Scan, block: LineBlock, refused: list[Refusal]) -> OrderColu
         documents=_documents(block.buffer, place),
         refused=refused,
     )
-
-
-def _chosen(items: npt.NDArray[Number], at: I64 | None) -> npt.NDArray[Number]:
-    return items if at is None else items[:, at]
 
 
 def _documents(buffer: bytes, place: I64) -> pa.RecordBatch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from router.wire.key_table import KeyTable
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+Number = TypeVar("Number", np.int32, np.int64)
 
 PADDING = b"\n" * 32  # readable bytes behind the last line: the scanner looks ahead
 _TIGHT_LINE_BYTES = 32  # room is made for an order line of so many bytes; where lines are shorter it grows
@@ -154,3 +156,8 @@ def run_items(first: I32, count: I32) -> tuple[I32, I64 | None]:
         return offsets, None
     shift = first.astype(np.int64) - offsets[:-1]
     return offsets, np.arange(offsets[-1], dtype=np.int64) + np.repeat(shift, count)
+
+
+def chosen(items: npt.NDArray[Number], at: I64 | None) -> npt.NDArray[Number]:
+    """Columns of an item list in the order that :func:`run_items` gave."""
+    return items if at is None else items[:, at]
