@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kernels.rows import fingerprint as _fingerprint
+from kernels.rows import text_keys as _text_keys
 from kernels.rows.hash_ids import hash_ids
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
+
+Scope = Literal["global", "channel", "seller"]
+_SCOPE_END = "\x1f"  # between the name of a scope and the id
 
 _NO_TEXT = np.zeros(0, np.uint8)
 _NO_OFFSETS = np.zeros(1, np.int32)
@@ -60,6 +67,15 @@ def hash_strings(key: U64, array: pa.StringArray) -> tuple[U64, U64]:
     return hi, lo
 
 
+def scoped_ids(
+    scope: Scope, order_id: pa.StringArray, channel: pa.StringArray, seller: pa.StringArray
+) -> pa.StringArray:
+    """What is hashed for the id of an order: the id within the scope that it is unique in."""
+    if scope == "global":
+        return order_id
+    return pc.binary_join_element_wise(channel if scope == "channel" else seller, order_id, _SCOPE_END)
+
+
 def hash_text(key: U64, text: str) -> tuple[int, int]:
     """(hi, lo) of one string, equal to what :func:`hash_strings` gives."""
     raw = text.encode()
@@ -71,6 +87,36 @@ def hash_text(key: U64, text: str) -> tuple[int, int]:
 def key64(key: U64, array: pa.StringArray) -> U64:
     """Keyed 64-bit hash of every string: the lower half of its 128."""
     return hash_strings(key, array)[1]
+
+
+def given_keys(key: U64, array: pa.StringArray) -> U64:
+    """:func:`key64` of every string that is not empty, 0 for the others."""
+    offsets, text = string_parts(array)
+    assert key.shape == (2,) and offsets[0] >= 0 and offsets[-1] <= text.size
+    out = np.zeros(len(array), np.uint64)
+    if offsets[-1] > offsets[0]:
+        _text_keys.text_keys(key, offsets, text, out)
+    return out
+
+
+def line_keys(key: U64, row_offsets: I32, line_ids: pa.StringArray) -> U64:
+    """Keyed hash of the line_id of every line of every order; 0 = none, or the line's own number from 1."""
+    offsets, text = string_parts(line_ids)
+    assert key.shape == (2,) and offsets[0] >= 0 and offsets[-1] <= text.size
+    assert row_offsets[0] == 0 and row_offsets[-1] == len(line_ids), "one line_id a line"
+    out = np.zeros(len(line_ids), np.uint64)
+    if offsets[-1] > offsets[0]:
+        _text_keys.line_keys(key, row_offsets, offsets, text, out)
+    return out
+
+
+def plain_numbers(array: pa.StringArray) -> I32:
+    """The number from 1 that each string writes in plain decimal, -1 where it writes none."""
+    offsets, text = string_parts(array)
+    assert offsets[0] >= 0 and offsets[-1] <= text.size
+    out = np.empty(len(array), np.int32)
+    _text_keys.plain_numbers(offsets, text, out)
+    return out
 
 
 def fingerprint_ragged_ints(state: U64, row_offsets: I32, values: I64) -> None:

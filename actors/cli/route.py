@@ -109,7 +109,8 @@ def _form(arguments: argparse.Namespace) -> str:
 
 def _batches(path: pathlib.Path, form: str, limits: Limits) -> Iterator[WireBatch]:
     from router.wire.arrow_stream import ArrowStreamDecoder
-    from router.wire.ndjson import LineSplitter, decode_block
+    from router.wire.lines import LineSplitter
+    from router.wire.ndjson import decode_block
 
     progress, read = Progress(), 0
     with path.open("rb") as file:

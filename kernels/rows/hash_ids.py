@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import IN_I32, IN_U8, IN_U64, OUT_U64, VOID, kernel, rule
+from kernels._jit import IN_I32, IN_U8, IN_U64, OUT_U64, VOID, inlined_rule, kernel, rule
 from kernels.rows.read_words import EIGHT, tail_of, word_at
 
 _V0 = np.uint64(0x736F6D6570736575)
@@ -62,6 +62,31 @@ def _four_rounds(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64) -> 
     return _round(v0, v1, v2, v3)
 
 
+@inlined_rule
+def absorb_id(key: npt.NDArray[np.uint64], text: npt.NDArray[np.uint8], first: np.uint64, last: np.uint64) -> _State:
+    """The state after a whole string, before its last rounds."""
+    v0 = _V0 ^ key[0]
+    v1 = _V1 ^ key[1] ^ _WIDE
+    v2 = _V2 ^ key[0]
+    v3 = _V3 ^ key[1]
+    at = first
+    for _ in range((last - first) // EIGHT):
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, word_at(text, at))
+        at += EIGHT
+    final = (last - first) << np.uint64(56) | tail_of(text, first, last)
+    return _absorb(v0, v1, v2, v3, final)
+
+
+@inlined_rule
+def lower_half(
+    key: npt.NDArray[np.uint64], text: npt.NDArray[np.uint8], first: np.uint64, last: np.uint64
+) -> np.uint64:
+    """Bytes 0-7 of a string's hash."""
+    v0, v1, v2, v3 = absorb_id(key, text, first, last)
+    v0, v1, v2, v3 = _four_rounds(v0, v1, v2 ^ _WIDE, v3)
+    return v0 ^ v1 ^ v2 ^ v3
+
+
 @kernel(VOID, IN_U64, IN_I32, IN_U8, OUT_U64, OUT_U64)
 def hash_ids(
     key: npt.NDArray[np.uint64],
@@ -82,18 +107,7 @@ def hash_ids(
     Cost: two rounds per 8 bytes plus ten per string; about 25 ns for 16 bytes.
     """
     for row in range(hi.size):
-        first = np.uint64(offsets[row])
-        last = np.uint64(offsets[row + 1])
-        v0 = _V0 ^ key[0]
-        v1 = _V1 ^ key[1] ^ _WIDE
-        v2 = _V2 ^ key[0]
-        v3 = _V3 ^ key[1]
-        at = first
-        for _ in range((last - first) // EIGHT):
-            v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, word_at(text, at))
-            at += EIGHT
-        final = (last - first) << np.uint64(56) | tail_of(text, first, last)
-        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, final)
+        v0, v1, v2, v3 = absorb_id(key, text, np.uint64(offsets[row]), np.uint64(offsets[row + 1]))
         v0, v1, v2, v3 = _four_rounds(v0, v1, v2 ^ _WIDE, v3)
         lo[row] = v0 ^ v1 ^ v2 ^ v3
         v0, v1, v2, v3 = _four_rounds(v0, v1 ^ _SECOND, v2, v3)

@@ -1,9 +1,9 @@
-"""Row rules that recognise the known keys of an order: two words compared, no byte looked at twice.
+"""Row rules that recognise the known keys of a line: two words compared, no byte looked at twice.
 
     slot = top byte of (first word ^ level * LEVEL_MIX) * mixer[0] + second word * mixer[1]
 
-The key tables are a perfect hash: router/wire/fields.py chooses ``mixer`` so that every known key has a slot of
-its own.
+The key tables are a perfect hash: router/wire/key_table.py chooses ``mixer`` so that every known key has a slot of
+its own. A key longer than two words is found by its first two, and the rest is compared where the colon is missed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import inlined_rule
+from kernels._jit import inlined_rule, rule
 from kernels.rows.read_words import word_at
 from kernels.text.json_text import COLON, HIGHS, ONES, QUOTES, past_space, skip_string
 
@@ -22,6 +22,8 @@ Int = Any  # int64, see kernels/text/json_text.py
 U = np.uint64
 
 KEY_SLOTS = 256
+KEY_BYTES = 16  # of a key and its closing quote that two words compare
+TAILS = 4 * (KEY_SLOTS + 1)  # place in ``keys`` where the rests of longer keys begin
 NO_SLOT = KEY_SLOTS  # of keys nobody reads; its words fit no sound text, its action is 0
 LEVEL_MIX = U(0x9E3779B97F4A7C15)
 
@@ -33,7 +35,7 @@ def key_slot(low: np.uint64, high: np.uint64, level: Int, mixer: Array) -> Int:
 
 @inlined_rule
 def key_words(text: Array, position: Int) -> tuple[np.uint64, np.uint64]:
-    """A key and its closing quote as two words; both 0 for a key that is longer than any known one."""
+    """A key and its closing quote as two words; the first sixteen bytes of a longer one."""
     low = word_at(text, U(position))
     quote = low ^ QUOTES
     marks = (quote - ONES) & ~quote & HIGHS
@@ -44,7 +46,7 @@ def key_words(text: Array, position: Int) -> tuple[np.uint64, np.uint64]:
     quote = high ^ QUOTES
     marks = (quote - ONES) & ~quote & HIGHS
     if marks == U(0):
-        return U(0), U(0)
+        return low, high
     lowest = (marks & (~marks + U(1))) >> U(7)
     return low, high & ((lowest << U(8)) - U(1))
 
@@ -56,6 +58,18 @@ def find_key(text: Array, position: Int, level: Int, keys: Array, key_action: Ar
     slot = key_slot(low, high, level, mixer)
     known = keys[4 * slot] == low and keys[4 * slot + 1] == high and (key_action[slot] >> 24 & 7) == level
     return slot if known and low != U(0) else NO_SLOT
+
+
+@rule
+def past_tail(text: Array, position: Int, slot: Int, keys: Array) -> Int:
+    """Behind the rest of a long key and its quote, with the position behind its first sixteen bytes; -1 where the key
+    is not long or goes on differently."""
+    mask = keys[TAILS + 2 * slot + 1]
+    if mask == U(0) or (word_at(text, U(position)) ^ keys[TAILS + 2 * slot]) & mask != U(0):
+        return -1
+    while mask != U(0):
+        position, mask = position + 1, mask >> U(8)
+    return position
 
 
 @inlined_rule
@@ -85,7 +99,12 @@ def read_key(
             return -1, slot
     else:
         position += (key_action[slot] >> 27) + 2
-    position = past_space(text, position)
-    if text[U(position)] != COLON:
-        return -1, slot
-    return past_space(text, position + 1), slot
+    behind = past_space(text, position)
+    if text[U(behind)] != COLON:
+        behind = past_tail(text, position, slot, keys)
+        if behind < 0:
+            return -1, slot
+        behind = past_space(text, behind)
+        if text[U(behind)] != COLON:
+            return -1, slot
+    return past_space(text, behind + 1), slot

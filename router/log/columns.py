@@ -26,6 +26,7 @@ _LINES_WIRE = pa.list_(
                 pa.field("sku_code", pa.int32(), nullable=False),  # index into the batch's own SKU strings
                 pa.field("qty", pa.int64(), nullable=False),  # as sent; range is checked by validate
                 pa.field("unit_price_minor", pa.int64(), nullable=False),  # -1: not given
+                pa.field("line_key", pa.uint64(), nullable=False),  # as in ADMITTED; 0 until the batch is split
             ]
         ),
         nullable=False,

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from router.life.states import STATE_OF_STATUS, OrderEvent, pack_state
+from router.life.event_types import OrderEvent
+from router.life.states import STATE_OF_STATUS, pack_state
 from router.log.columns import STATUS_NAMES, EventResult
 from router.log.cursor import CursorError, Place, around, cursor_text, places_behind
 from router.log.kinds import Kind

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from router.life.states import STATE_OF_STATUS, OrderEvent, pack_state
+from router.life.event_types import OrderEvent
+from router.life.states import STATE_OF_STATUS, pack_state
 from router.log.columns import STATUS_NAMES
 from router.log.kinds import Kind
 from router.queries.order import reference_text

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.arrow.arrays import from_message, to_message, to_stream
+from router.arrow.arrays import from_message, list_parts, ragged, structs, to_message, to_stream
 from router.arrow.selection import select
-from router.ids import hash_strings
-from router.log.columns import ACK, WIRE_SKUS
+from router.ids import given, hash_strings, line_keys
+from router.log.columns import ACK, WIRE, WIRE_SKUS
 from router.shard.partition import shard_of, split, take_wire
 from router.wire.batch import WireBatch
 
@@ -42,9 +42,9 @@ class Decided:
 
 def split_batch(wire: WireBatch, key: U64, shards: int) -> list[Part]:
     """Pack a batch for its shards; shards that get nothing are left out."""
-    orders = wire.orders
-    if orders.num_rows == 0:
+    if wire.orders.num_rows == 0:
         return []
+    orders = _with_line_keys(wire, key)
     skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
     if shards == 1:
         return [Part(0, None, to_message(orders), skus, to_stream(wire.documents))]
@@ -59,6 +59,17 @@ def split_batch(wire: WireBatch, key: U64, shards: int) -> list[Part]:
             documents = select(wire.documents, rows)
             parts.append(Part(shard, rows, to_message(take_wire(orders, rows)), skus, to_stream(documents)))
     return parts
+
+
+def _with_line_keys(wire: WireBatch, key: U64) -> pa.RecordBatch:
+    """WIRE with the keys of the line_ids; as it was where the channel sent none, as most do."""
+    if not given(wire.line_ids).any():
+        return wire.orders
+    offsets, lines = list_parts(wire.orders.column("lines"))
+    kind = WIRE.field("lines").type
+    parts = {field.name: lines.field(field.name) for field in kind.value_type}
+    keyed = structs(kind.value_type, parts | {"line_key": line_keys(key, offsets, wire.line_ids)})
+    return wire.orders.set_column(WIRE.get_field_index("lines"), WIRE.field("lines"), ragged(offsets, keyed, kind))
 
 
 def merge_answers(wire: WireBatch, parts: list[Part], answers: list[U8]) -> Decided:

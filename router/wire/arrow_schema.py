@@ -26,9 +26,9 @@ class ArrowPlan:
 
 def plan_columns(schema: pa.Schema) -> ArrowPlan:
     """Refuse a schema that is not one of orders, in one sentence that names every fault."""
-    known = {arrow_name(name): _text for name in TEXT_FIELDS}
-    known.update({arrow_name(name): _time for name in TIME_FIELDS})
-    known.update({"priority": _whole, "total": _whole, "coupons": _texts, "lines": _lines})
+    known = {arrow_name(name): text_faults for name in TEXT_FIELDS}
+    known.update({arrow_name(name): time_faults for name in TIME_FIELDS})
+    known.update({"priority": whole_faults, "total": whole_faults, "coupons": _texts, "lines": _lines})
     counts = Counter(schema.names)
     faults = [f"{name} stands there {count} times" for name, count in counts.items() if count > 1 and name in known]
     faults += [f"{name} is missing" for name in _required() if name not in counts]
@@ -68,31 +68,31 @@ def is_text(dtype: pa.DataType) -> bool:
     return any(check(dtype) for check in checks)
 
 
-def _text(name: str, dtype: pa.DataType) -> list[str]:
+def text_faults(name: str, dtype: pa.DataType) -> list[str]:
     return [] if is_text(dtype) else [f"{name} is {dtype}, send a string"]
 
 
-def _whole(name: str, dtype: pa.DataType) -> list[str]:
+def whole_faults(name: str, dtype: pa.DataType) -> list[str]:
     fits = pa.types.is_integer(dtype) or pa.types.is_null(dtype)
     return [] if fits else [f"{name} is {dtype}, send an integer (money in minor units)"]
 
 
-def _time(name: str, dtype: pa.DataType) -> list[str]:
+def time_faults(name: str, dtype: pa.DataType) -> list[str]:
     fits = pa.types.is_null(dtype) or (pa.types.is_timestamp(dtype) and dtype.tz is not None)
     return [] if fits else [f"{name} is {dtype}, send timestamp[ms, tz=UTC]"]
 
 
-def _is_list(dtype: pa.DataType) -> bool:
+def is_list(dtype: pa.DataType) -> bool:
     return bool(pa.types.is_list(dtype) or pa.types.is_large_list(dtype))
 
 
 def _texts(name: str, dtype: pa.DataType) -> list[str]:
-    fits = pa.types.is_null(dtype) or (_is_list(dtype) and is_text(dtype.value_type))
+    fits = pa.types.is_null(dtype) or (is_list(dtype) and is_text(dtype.value_type))
     return [] if fits else [f"{name} is {dtype}, send list<string>"]
 
 
 def _lines(name: str, dtype: pa.DataType) -> list[str]:
-    if not _is_list(dtype) or not pa.types.is_struct(dtype.value_type):
+    if not is_list(dtype) or not pa.types.is_struct(dtype.value_type):
         return [f"{name} is {dtype}, send list<struct<sku: string, qty: int32, unit_price: int64>>"]
     item = dtype.value_type
     counts = Counter(item.field(index).name for index in range(item.num_fields))
@@ -100,6 +100,6 @@ def _lines(name: str, dtype: pa.DataType) -> list[str]:
     faults += [f"{name}.{key} is missing" for key in ("sku", "qty") if not counts[key]]
     for key in LINE_FIELDS:
         if counts[key] == 1:
-            check = _text if key in ("sku", "line_id") else _whole
+            check = text_faults if key in ("sku", "line_id") else whole_faults
             faults += check(f"{name}.{key}", item.field(key).type)
     return faults

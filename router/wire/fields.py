@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterator
 
-from kernels.text import scan_orders as scan
-from kernels.text.read_key import KEY_SLOTS, LEVEL_MIX, NO_SLOT
+from kernels.text import scan_json as scan
+from router.wire.key_table import Key, KeyTable
 
 ADDRESS = ("name", "line1", "line2", "city", "region", "postcode", "country")
 
@@ -50,15 +49,13 @@ def arrow_name(name: str) -> str:
     return name.replace(".", "_")
 
 
-def _keys() -> list[tuple[int, str, int]]:
-    """(level, key, action) of every key the scanner knows."""
-    bits = iter(range(60))
-    keys = []
+def _keys() -> Iterator[Key]:
+    """Every key the scanner knows of an order."""
+    bits = iter(range(scan.REFUSED))
     for name in (*TEXT_FIELDS, *NUMBER_FIELDS, "coupons", "lines", *OBJECTS):
         owner, _, key = name.rpartition(".")
-        level = 1 + list(OBJECTS).index(owner) if owner else scan.ORDER_LEVEL
-        kind, field = _kind(name)
-        keys.append((level, key, next(bits) | kind << 8 | field << 16 | level << 24 | len(key) << 27))
+        level = 1 + list(OBJECTS).index(owner) if owner else scan.TOP_LEVEL
+        yield Key(level, key, next(bits), *_kind(name))
     for bit, (key, kind, field) in enumerate(
         (
             ("sku", scan.LINE_TEXT, scan.SKU_START),
@@ -67,9 +64,7 @@ def _keys() -> list[tuple[int, str, int]]:
             ("unit_price", scan.LINE_NUMBER, scan.UNIT_PRICE),
         )
     ):
-        action = 60 + bit | kind << 8 | field << 16 | scan.LINE_LEVEL << 24 | len(key) << 27
-        keys.append((scan.LINE_LEVEL, key, action))
-    return keys
+        yield Key(scan.LINE_LEVEL, key, scan.LINE_BIT + bit, kind, field)
 
 
 def _kind(name: str) -> tuple[int, int]:
@@ -82,45 +77,4 @@ def _kind(name: str) -> tuple[int, int]:
     return (scan.COUPONS if name == "coupons" else scan.LINES), 0
 
 
-class KeyTable:
-    """The known keys as a perfect hash: every key alone in its slot, so that one comparison decides."""
-
-    def __init__(self) -> None:
-        self.words = np.zeros((KEY_SLOTS + 1, 4), np.uint64)
-        self.words[:, 2:] = np.uint64(2**64 - 1)  # an empty slot fits no sound key
-        self.action = np.zeros(KEY_SLOTS + 1, np.int32)
-        known = [(level, *_words(key), len(key), action) for level, key, action in _keys()]
-        self.mixer = next(mixer for mixer in map(_mixer, range(1, 10_000)) if _is_perfect(known, mixer))
-        for level, low, high, length, action in known:
-            slot = _slot(level, low, high, self.mixer)
-            mask = 256 ** (length + 1) - 1
-            self.words[slot] = (low, high, mask % 2**64, mask >> 64)
-            self.action[slot] = action
-
-    def followers(self) -> npt.NDArray[np.int32]:
-        """Fresh memory of which key came after which."""
-        return np.full(8 * (KEY_SLOTS + 1), NO_SLOT, np.int32)
-
-
-def _words(key: str) -> tuple[int, int]:
-    raw = key.encode() + b'"'
-    assert 1 < len(raw) <= 16, "a key and its closing quote are compared as two words"
-    return int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")
-
-
-def _mixer(seed: int) -> npt.NDArray[np.uint64]:
-    """Two odd multipliers that differ from seed to seed."""
-    return np.array([(seed * 0xD6E8FEB86659FD93) % 2**64 | 1, (seed * 0xA0761D6478BD642F) % 2**64 | 1], np.uint64)
-
-
-def _slot(level: int, low: int, high: int, mixer: npt.NDArray[np.uint64]) -> int:
-    """The scanner's ``key_slot`` in Python's integers."""
-    mixed = (low ^ level * int(LEVEL_MIX) % 2**64) * int(mixer[0]) + high * int(mixer[1])
-    return mixed % 2**64 >> 56
-
-
-def _is_perfect(known: list[tuple[int, int, int, int, int]], mixer: npt.NDArray[np.uint64]) -> bool:
-    return len({_slot(level, low, high, mixer) for level, low, high, *_ in known}) == len(known)
-
-
-KEYS = KeyTable()
+ORDER_KEYS = KeyTable(list(_keys()), len(TEXT_FIELDS), len(NUMBER_FIELDS))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.text import scan_orders as scan
-from kernels.text.scan_orders import scan_orders
-from router.wire.fields import KEYS, NUMBER_FIELDS, TEXT_FIELDS
+from kernels.text import scan_json as scan
+from kernels.text.scan_json import scan_json
+from router.wire.key_table import KeyTable
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+Number = TypeVar("Number", np.int32, np.int64)
 
 PADDING = b"\n" * 32  # readable bytes behind the last line: the scanner looks ahead
 _TIGHT_LINE_BYTES = 32  # room is made for an order line of so many bytes; where lines are shorter it grows
@@ -41,29 +44,32 @@ class Scan:
 class ScanRoom:
     """The arrays a scan writes into, kept from block to block: fresh memory costs more than the scan's writes.
 
-    A room serves one scan at a time; what a WireBatch holds is never part of it.
+    A room serves one scan at a time, of lines with the same known keys; what a decoded batch holds is never part of it.
     """
 
     def __init__(self) -> None:
-        self._make(0, 0, 0)
+        self._keys: KeyTable | None = None
         self._spill = np.empty(0, np.uint8)
-        self.follower = KEYS.followers()
 
-    def _make(self, rows: int, lines: int, coupons: int) -> None:
-        self.text_start = np.empty((len(TEXT_FIELDS), rows), np.int32)
-        self.text_length = np.empty((len(TEXT_FIELDS), rows), np.int32)
-        self.number = np.empty((len(NUMBER_FIELDS), rows), np.int64)
+    def _make(self, keys: KeyTable, rows: int, lines: int, coupons: int) -> None:
+        self.text_start = np.empty((keys.texts, rows), np.int32)
+        self.text_length = np.empty((keys.texts, rows), np.int32)
+        self.number = np.empty((keys.numbers, rows), np.int64)
         self.place = np.empty((4, rows), np.int64)
         self.runs = np.empty((4, rows), np.int32)
         self.line_text = np.empty((4, lines), np.int32)
         self.line_number = np.empty((2, lines), np.int64)
         self.coupon = np.empty((2, coupons), np.int32)
 
-    def reserve(self, rows: int, lines: int, coupons: int) -> None:
+    def reserve(self, keys: KeyTable, rows: int, lines: int, coupons: int) -> None:
         """Room for so many, at least."""
+        if self._keys is None:
+            self._keys, self.follower = keys, keys.followers()
+            self._make(keys, rows, lines, coupons)
+        assert self._keys is keys, "a room remembers which key followed which"
         had = (self.place.shape[1], self.line_text.shape[1], self.coupon.shape[1])
         if rows > had[0] or lines > had[1] or coupons > had[2]:
-            self._make(max(rows, had[0]), max(lines, had[1]), max(coupons, had[2]))
+            self._make(keys, max(rows, had[0]), max(lines, had[1]), max(coupons, had[2]))
 
     def spill(self, size: int) -> U8:
         if len(self._spill) < size:
@@ -71,7 +77,7 @@ class ScanRoom:
         return self._spill
 
 
-def scan_block(text: U8, begin: int, end: int, first_line: int, rows_max: int, room: ScanRoom) -> Scan:
+def scan_block(text: U8, begin: int, end: int, first_line: int, rows_max: int, keys: KeyTable, room: ScanRoom) -> Scan:
     """Scan whole lines; ``text`` is padded by :data:`PADDING`, ``rows_max`` is at least its count of lines.
 
     The result lies in the room until the room is used again.
@@ -79,13 +85,12 @@ def scan_block(text: U8, begin: int, end: int, first_line: int, rows_max: int, r
     assert 0 <= begin <= end <= text.size - len(PADDING) and text.size < 1 << 30, "a block is padded and bounded"
     size = end - begin
     lines_max, coupons_max = size // _TIGHT_LINE_BYTES + 64, size // _TIGHT_COUPON_BYTES + 64
-    spill = room.spill(size)
-    rows = scan.FULL
+    spill, rows = room.spill(size), scan.FULL
     while rows == scan.FULL:
-        room.reserve(rows_max, lines_max, coupons_max)
+        room.reserve(keys, rows_max, lines_max, coupons_max)
         cursor = np.array([0, 0, 0, text.size], np.int64)
-        rows = scan_orders(
-            *(text, begin, end, first_line, KEYS.words.reshape(-1), KEYS.action, KEYS.mixer, room.follower),
+        rows = scan_json(
+            *(text, begin, end, first_line, keys.words, keys.action, keys.mixer, room.follower),
             *(room.text_start, room.text_length, room.number, room.place, room.runs),
             *(room.line_text, room.line_number, room.coupon, spill, cursor),
         )
@@ -127,6 +132,22 @@ def put_rows(into: Scan, rows: I64, other: Scan) -> None:
     into.lines, into.coupons = lines + other.lines, coupons + other.coupons
 
 
+def kept_rows(found: Scan, left_out: Sequence[int]) -> tuple[I32, I32, I64, I64, I32, I64]:
+    """Starts, lengths, numbers, places and runs of the rows without those left out, and which rows they are.
+
+    Starts and lengths may have more columns than there are rows.
+    """
+    rows = found.rows
+    number, place, runs = found.number[:, :rows], found.place[:, :rows], found.runs[:, :rows]
+    positions = np.arange(rows, dtype=np.int64)
+    if not left_out:
+        return found.text_start, found.text_length, number, place, runs, positions
+    keep = np.ones(rows, np.bool_)
+    keep[list(left_out)] = False
+    start, length = found.text_start[:, :rows][:, keep], found.text_length[:, :rows][:, keep]
+    return start, length, number[:, keep], place[:, keep], runs[:, keep], positions[keep]
+
+
 def run_items(first: I32, count: I32) -> tuple[I32, I64 | None]:
     """Offsets of the rows' items in row order, and where each item lies now (None: in that order already)."""
     offsets = np.zeros(len(count) + 1, np.int32)
@@ -135,3 +156,8 @@ def run_items(first: I32, count: I32) -> tuple[I32, I64 | None]:
         return offsets, None
     shift = first.astype(np.int64) - offsets[:-1]
     return offsets, np.arange(offsets[-1], dtype=np.int64) + np.repeat(shift, count)
+
+
+def chosen(items: npt.NDArray[Number], at: I64 | None) -> npt.NDArray[Number]:
+    """Columns of an item list in the order that :func:`run_items` gave."""
+    return items if at is None else items[:, at]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import FIELD_MISSING, FIELD_TOO_LONG, MALFORMED
-from kernels.text.scan_orders import ABSENT
+from kernels.text.scan_json import ABSENT
 from router.arrow.arrays import ragged, record_batch, structs
 from router.config import Limits
 from router.log.columns import REQUIRED_FIELDS, WIRE
@@ -133,6 +133,7 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[n
             "sku_code": columns.sku_code,
             "qty": np.where(columns.qty == ABSENT, 0, columns.qty),
             "unit_price_minor": _or_none(columns.unit_price),
+            "line_key": np.zeros(len(columns.qty), np.uint64),  # made where the folder's key is known
         },
     )
     return record_batch(

@@ -26,7 +26,8 @@ from router.log.cursor import CursorError, parse_cursor
 from router.log.documents import document_of, presentable
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireError
-from router.wire.ndjson import LineSplitter, decode_block, decode_lines
+from router.wire.lines import LineSplitter
+from router.wire.ndjson import decode_block, decode_lines
 from tests.labs.wire_cases import plain_order, rows_to_arrow, stream
 
 ROOT = pathlib.Path(__file__).parents[2]

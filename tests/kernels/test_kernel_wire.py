@@ -8,30 +8,33 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
 from kernels.rows.gather_text import BEHIND, gather_text, measure_text, take_text
-from kernels.text import scan_orders as scan
+from kernels.text import scan_json as scan
 from kernels.text.ack_json import ack_json
 from kernels.text.split_lines import CUT, LINES, STRIDE, count_lines, split_lines
 from kernels.text.write_references import write_references
 from router.ids import string_parts
+from router.wire import event_table
 from router.wire.ack_json import _texts
-from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
+from router.wire.fields import ORDER_KEYS, TEXT_FIELDS
 from router.wire.scan_json import PADDING, Scan, ScanRoom, scan_block
 from router.wire.texts import taken
+from tests.labs.event_cases import any_event
 from tests.labs.wire_cases import any_order, mutated, plain_order, spelled
 from tests.reference.rows import fingerprint_fields as fingerprint_twin
 from tests.reference.rows import gather_text as gather_twin
 from tests.reference.text import ack_json as ack_twin
-from tests.reference.text import scan_orders as scan_twin
+from tests.reference.text import scan_json as scan_twin
 from tests.reference.text import split_lines as split_twin
 from tests.reference.text import write_references as references_twin
 
 CASES = 2_000
 
 
-def _row(found: Scan, row: int) -> dict[str, Any]:
+def _row(found: Scan, row: int, events: bool = False) -> dict[str, Any]:
     """One row of a scan in the twin's form."""
     text = found.text.tobytes()
 
@@ -46,23 +49,23 @@ def _row(found: Scan, row: int) -> dict[str, Any]:
     return {
         "texts": {
             name: piece(int(found.text_start[at, row]), int(found.text_length[at, row]))
-            for at, name in enumerate(TEXT_FIELDS)
+            for at, name in enumerate(event_table.TEXT_FIELDS if events else TEXT_FIELDS)
         },
-        "numbers": [int(found.number[at, row]) for at in range(len(NUMBER_FIELDS))],
+        "numbers": [int(number) for number in found.number[:, row]],
         "coupons": [piece(*map(int, found.coupon[:, at])) for at in range(first_coupon, first_coupon + coupons)],
         "lines": lines,
     }
 
 
-def _scanned(block: bytes) -> tuple[Scan, list[tuple[int, dict[str, Any] | None]]]:
-    buffer = np.frombuffer(block + PADDING, np.uint8)
-    found = scan_block(buffer, 0, len(block), 5, block.count(b"\n") + 1, ScanRoom())
-    return found, scan_twin.scan_orders(block, 5)
+def _scanned(block: bytes, events: bool = False) -> tuple[Scan, list[tuple[int, dict[str, Any] | None]]]:
+    buffer, keys = np.frombuffer(block + PADDING, np.uint8), event_table.EVENT_KEYS if events else ORDER_KEYS
+    found = scan_block(buffer, 0, len(block), 5, block.count(b"\n") + 1, keys, ScanRoom())
+    return found, scan_twin.scan_json(block, 5, events)
 
 
-def _compare(block: bytes) -> int:
+def _compare(block: bytes, events: bool = False) -> int:
     """Rows the scanner read; each equals its twin, and it read nothing that the twin refuses."""
-    found, expected = _scanned(block)
+    found, expected = _scanned(block, events)
     assert found.rows == len(expected), block
     read = 0
     for row, (number, order) in enumerate(expected):
@@ -72,11 +75,11 @@ def _compare(block: bytes) -> int:
         if found.place[scan.SOUND, row] == scan.UNDERSTOOD:
             read += 1
             assert order is not None, block[begin:end].decode("latin-1")
-            assert _row(found, row) == order, block[begin:end]
+            assert _row(found, row, events) == order, block[begin:end]
     return read
 
 
-def test_scan_orders_reads_every_plain_order_as_its_twin_does() -> None:
+def test_scan_json_reads_every_plain_order_as_its_twin_does() -> None:
     rng = random.Random(11)
     for case in range(CASES):
         orders = [any_order(rng, nasty=case % 3 == 0) for _ in range(rng.choice((0, 1, 2, 5)))]
@@ -87,7 +90,7 @@ def test_scan_orders_reads_every_plain_order_as_its_twin_does() -> None:
         assert _compare(block) == len(orders), block
 
 
-def test_scan_orders_reads_no_damaged_line_differently_from_its_twin() -> None:
+def test_scan_json_reads_no_damaged_line_differently_from_its_twin() -> None:
     rng = random.Random(12)
     read = left = 0
     for _ in range(4 * CASES):
@@ -101,7 +104,56 @@ def test_scan_orders_reads_no_damaged_line_differently_from_its_twin() -> None:
     assert read > CASES // 2 and left > CASES // 2, "both ways were tried"
 
 
-def test_scan_orders_reads_lists_larger_than_its_first_guess() -> None:
+def test_scan_json_reads_every_plain_event_as_its_twin_does() -> None:
+    rng = random.Random(18)
+    for case in range(CASES):
+        events = [any_event(rng, nasty=case % 3 == 0) for _ in range(rng.choice((0, 1, 2, 5)))]
+        lines = [spelled(event, rng, unknown=False).encode() for event in events]
+        assert _compare(b"\n".join(lines), events=True) == len(events), lines
+
+
+def test_scan_json_reads_no_damaged_event_differently_from_its_twin() -> None:
+    rng = random.Random(19)
+    read = left = 0
+    for _ in range(4 * CASES):
+        block = spelled(any_event(rng), rng, unknown=rng.random() < 0.1).encode()
+        for _ in range(rng.choice((0, 1, 1, 2))):
+            block = mutated(block, rng)
+        _, expected = _scanned(block, events=True)
+        sound = _compare(block, events=True)
+        read, left = read + sound, left + len(expected) - sound
+    assert read > CASES // 2 and left > CASES // 2, "both ways were tried"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event_id":"a","colour":1}',
+        b'{"event_id":"a","colour":null}',
+        b'{"reversed_event_i":"a"}',
+        b'{"reversed_event_ie":"a"}',
+        b'{"reversed_event_idd":"a"}',
+        b'{"reversed_event_id" "a"}',
+        b'{"reversed_event_id":"a","reversed_event_id":"a"}',
+        b'{"lines":[]}',
+        b'{"lines":[{"line_id":"a","sku":"b"}]}',
+        b'{"lines":[{"line_id":"a","line_id":"a"}]}',
+        b'{"public":1}',
+        b'{"public":"true"}',
+        b'{"public":truely}',
+        b'{"at":true}',
+    ],
+)
+def test_scan_json_leaves_an_event_that_is_none(line: bytes) -> None:
+    assert _compare(line, events=True) == 0
+
+
+def test_scan_json_reads_a_key_that_is_longer_than_two_words() -> None:
+    line = b'{"reversed_event_id" : "a","tracking_number":"t","public":false}\n{"reversed_event_id":null,"public":true}'
+    assert _compare(line, events=True) == 2
+
+
+def test_scan_json_reads_lists_larger_than_its_first_guess() -> None:
     order = {**plain_order(), "lines": [{}] * 5_000, "coupons": [""] * 5_000}
     assert _compare(json.dumps(order, separators=(",", ":")).encode()) == 1
 

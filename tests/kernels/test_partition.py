@@ -37,7 +37,7 @@ def test_a_shard_that_does_not_exist_is_refused():
 
 
 def _wire(rows: int) -> pa.RecordBatch:
-    line = {"sku_code": 3, "qty": 2, "unit_price_minor": 100}
+    line = {"sku_code": 3, "qty": 2, "unit_price_minor": 100, "line_key": 0}
     row = {
         field.name: [] if pa.types.is_list(field.type) else "" if pa.types.is_string(field.type) else 0
         for field in WIRE

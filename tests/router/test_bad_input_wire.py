@@ -12,7 +12,8 @@ from kernels.reasons import FIELD_TOO_LONG, MALFORMED
 from router.config import Limits
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import Refusal, WireBatch, WireError
-from router.wire.ndjson import LineSplitter, decode_block, decode_bodies, decode_lines
+from router.wire.lines import LineSplitter
+from router.wire.ndjson import decode_block, decode_bodies, decode_lines
 from tests.labs.wire_cases import plain_order, rows_to_arrow, stream
 
 LIMITS = Limits()

@@ -137,7 +137,7 @@ def test_numbers_beyond_int64_are_out_of_every_range() -> None:
     )
     table = rows_to_arrow([plain_order()]).drop_columns("lines").append_column("lines", lines)
     (row,) = rows(decode(stream(table)))
-    assert row["lines"] == [("A", 2**63 - 1, -1)]
+    assert row["lines"] == [("A", 2**63 - 1, -1, 0)]
 
 
 def test_documents_keep_what_the_log_does_not() -> None:
@@ -400,3 +400,30 @@ def test_a_column_of_which_no_rows_can_be_chosen_is_refused_in_words() -> None:
     table = rows_to_arrow([plain_order(number) for number in range(2)]).append_column("note", notes)
     batches, fault = _fault(stream(table))
     assert batches == [] and fault.code == "arrow_schema" and "cannot be kept" in fault.detail
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_lists_that_are_nothing_on_the_wire_take_no_memory(depth: int) -> None:
+    """Nulls of the null type are a number of rows in a message's head, and nothing in its body."""
+    items = pa.StructArray.from_arrays([pa.nulls(2**31 - 1), pa.nulls(2**31 - 1)], ["sku", "qty"])
+    column = pa.ListArray.from_arrays(pa.array([0, 2**31 - 1], pa.int32()), items if depth == 1 else items.field(0))
+    name = "lines" if depth == 1 else "unknown"
+    column = column if depth == 1 else pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), column)
+    table = rows_to_arrow([plain_order()])
+    raw = stream((table.drop_columns([name]) if depth == 1 else table).append_column(name, column))
+    assert len(raw) < 10_000
+    with pytest.raises(WireError, match="entries in its lists") as refused:
+        decode(raw)
+    assert refused.value.code == "arrow_too_large"
+
+
+def test_a_batch_with_very_many_lines_is_decoded_in_pieces() -> None:
+    limits = Limits(body_bytes_max=1 << 16)
+    sku = pa.DictionaryArray.from_arrays(pa.array([0] * 7_500, pa.int8()), ["A"])
+    items = pa.StructArray.from_arrays([sku, pa.array([1] * 7_500, pa.int8())], ["sku", "qty"])
+    lines = pa.ListArray.from_arrays(pa.array(range(0, 7_501, 1_500), pa.int32()), items)
+    table = rows_to_arrow([plain_order(number) for number in range(5)])
+    raw = stream(table.drop_columns(["lines"]).append_column("lines", lines))
+    batches = list(ArrowStreamDecoder(limits).feed([raw]))
+    assert [batch.orders.num_rows for batch in batches] == [2, 1, 2]
+    assert [number for batch in batches for number in batch.line_numbers.tolist()] == [1, 2, 3, 4, 5]

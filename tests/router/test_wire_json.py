@@ -14,8 +14,10 @@ from kernels.reasons import FIELD_MISSING, FIELD_TOO_LONG, MALFORMED
 from router.config import Limits
 from router.log.columns import REQUIRED_FIELDS, WIRE
 from router.wire.batch import WireBatch
-from router.wire.ndjson import LineBlock, LineSplitter, decode_block, decode_bodies, decode_lines
-from router.wire.order_json import LineFault, parse_time, plain_line
+from router.wire.careful import LineFault, parse_time
+from router.wire.lines import LineBlock, LineSplitter
+from router.wire.ndjson import decode_block, decode_bodies, decode_lines
+from router.wire.order_json import plain_line
 from tests.labs.wire_cases import any_order, mutated, plain_order, spelled
 
 LIMITS = Limits()
@@ -73,8 +75,8 @@ def test_an_order_becomes_a_row() -> None:
         "total_declared_minor": 5997,
         "missing": 0,
         "lines": [
-            {"sku_code": 0, "qty": 2, "unit_price_minor": 1999},
-            {"sku_code": 1, "qty": 1, "unit_price_minor": -1},
+            {"sku_code": 0, "qty": 2, "unit_price_minor": 1999, "line_key": 0},
+            {"sku_code": 1, "qty": 1, "unit_price_minor": -1, "line_key": 0},
         ],
     }
     assert batch.skus.to_pylist() == ["SKU-1", "SKU-2"] and batch.line_ids.to_pylist() == ["", ""]
@@ -358,3 +360,11 @@ def test_a_refusal_names_the_order_where_it_can() -> None:
     (refusal,) = batch.refused
     assert (refusal.order_id, refusal.reasons) == ("A", 1 << MALFORMED)
     assert refusal.detail == "line 1: lines[0].qty: expected `int`, got `str`; correct the field"
+
+
+def test_a_batch_keeps_its_line_numbers_while_later_ones_are_decoded() -> None:
+    limits = Limits(batch_rows_max=2)
+    splitter = LineSplitter(limits)
+    bodies = [json.dumps(plain_order(number)).encode() + b"\n" for number in range(6)]
+    batches = [decode_block(block, limits) for body in bodies for block in splitter.feed(body)]
+    assert [batch.line_numbers.tolist() for batch in batches] == [[1, 2], [3, 4], [5, 6]]

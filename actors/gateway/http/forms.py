@@ -18,7 +18,8 @@ from router.wire.ack_arrow import begin_arrow, encode_arrow, end_arrow
 from router.wire.ack_json import encode_json
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireBatch
-from router.wire.ndjson import LineSplitter, decode_block
+from router.wire.lines import LineSplitter
+from router.wire.ndjson import decode_block
 
 
 class Form(Protocol):

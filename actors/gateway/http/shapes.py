@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from router.life.states import EVENT_TYPES
+from router.life.event_types import EVENT_TYPES
 from router.wire.order_json import Address, Customer, Line, Payment, Shipping
 
 Status = Literal["allocated", "partially_allocated", "backordered", "held", "rejected"]

@@ -23,7 +23,8 @@ from bench.harness.workload import Workload
 from kernels._jit import modules
 from router.config import Config
 from router.wire.batch import WireBatch
-from router.wire.ndjson import LineSplitter, decode_block
+from router.wire.lines import LineSplitter
+from router.wire.ndjson import decode_block
 
 
 @dataclass

@@ -14,7 +14,8 @@ from router.config import Limits
 from router.log.documents import document_of, presentable
 from router.wire.batch import WireBatch
 from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
-from router.wire.ndjson import LineSplitter, decode_block, decode_bodies, decode_lines
+from router.wire.lines import LineSplitter
+from router.wire.ndjson import decode_block, decode_bodies, decode_lines
 
 LIMITS = Limits(line_bytes_max=700, batch_rows_max=16, batch_bytes_max=1_000, text_bytes_max=60, id_bytes_max=20)
 BOM = b"\xef\xbb\xbf"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bench.trials.fuzz.pieces import pieces_of
 from bench.trials.fuzz.targets import Examine
 from router.config import Limits
-from router.wire.ndjson import LineBlock, LineSplitter
+from router.wire.lines import LineBlock, LineSplitter
 
 LIMITS = Limits(line_bytes_max=24, batch_rows_max=3, batch_bytes_max=40)
 BOM = b"\xef\xbb\xbf"

@@ -20,7 +20,11 @@ TEXTS = {
     "payment": ("method", "status", "reference"),
     "shipping": ("service",),
 }
-TIMES = ("placed_at", "promise_by")
+EVENT_TEXTS = (
+    "event_id", "order_id", "type", "source", "channel", "seller", "payment_id", "currency", "method", "reason", "hold",
+    "note", "node", "to_node", "shipment_id", "carrier", "service", "tracking_number", "disposition", "code", "place",
+    "text", "reversed_event_id",
+)  # fmt: skip
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -29,21 +33,20 @@ class Refused(Exception):
     """The line is no order in plain form."""
 
 
-def scan_orders(block: bytes, first_line: int) -> list[tuple[int, dict[str, Any] | None]]:
-    """(line number, order) of every line that is not blank; None for a line that is no order in plain form."""
+def scan_json(block: bytes, first_line: int, events: bool = False) -> list[tuple[int, dict[str, Any] | None]]:
+    """(line number, order or event) of every line that is not blank; None for a line that is none in plain form."""
     found: list[tuple[int, dict[str, Any] | None]] = []
     for number, line in enumerate(block.split(b"\n"), start=first_line):
         if line.strip(b" \t\r"):
             try:
-                found.append((number, _order(line)))
+                found.append((number, (_event if events else _order)(line)))
             except (Refused, ValueError, OverflowError, RecursionError):
                 found.append((number, None))
     return found
 
 
 def _order(line: bytes) -> dict[str, Any]:
-    parsed = json.loads(line.decode(), object_pairs_hook=_Pairs, parse_constant=_refuse, parse_int=_whole)
-    order = _fields(parsed, KNOWN)
+    order = _fields(_parsed(line), KNOWN)
     texts = {}
     for owner, names in TEXTS.items():
         part = order if not owner else _fields(order.get(owner, _Pairs()), _known_of(owner))
@@ -61,6 +64,42 @@ def _order(line: bytes) -> dict[str, Any]:
         "coupons": [_text(code) for code in _list(order.get("coupons", []))],
         "lines": [_line(line) for line in _list(order.get("lines", []))],
     }
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    """An event has no other keys than its own, and where it has lines it has some."""
+    event = _only(_parsed(line), (*EVENT_TEXTS, "at", "amount", "cartons", "eta", "public", "lines"))
+    if event.get("lines") == []:
+        raise Refused
+    lines = [_only(part, ("line_id", "qty")) for part in _list(event.get("lines", []))]
+    return {
+        "texts": {name: _text(event.get(name, "")) for name in EVENT_TEXTS},
+        "numbers": [
+            _time(event.get("at")),
+            _number(event.get("amount")),
+            _number(event.get("cartons")),
+            _time(event.get("eta")),
+            _flag(event.get("public")),
+        ],
+        "coupons": [],
+        "lines": [(b"", _text(part.get("line_id", "")), _number(part.get("qty")), ABSENT) for part in lines],
+    }
+
+
+def _only(pairs: Any, known: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(pairs, _Pairs) or any(key not in known for key, _ in pairs):
+        raise Refused
+    return _fields(pairs, known)
+
+
+def _flag(value: Any) -> int:
+    if value is not None and not isinstance(value, bool):
+        raise Refused
+    return ABSENT if value is None else int(value)
+
+
+def _parsed(line: bytes) -> Any:
+    return json.loads(line.decode(), object_pairs_hook=_Pairs, parse_constant=_refuse, parse_int=_whole)
 
 
 class _Pairs(list):

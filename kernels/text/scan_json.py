@@ -1,6 +1,6 @@
-"""Scan JSON order lines straight into columns: one pass over the bytes, nothing built in between.
+"""Scan JSON lines (orders, events) straight into columns: one pass over the bytes, nothing built in between.
 
-    line    = object of known keys in any order, unknown ones stepped over
+    line    = object of known keys in any order; which keys there are says a table, also what becomes of others
     text    -> where it lies (start, length) in the block, or in ``spill`` when it had escapes
     number  -> int64, ABSENT where the key is missing or null
     lists   -> a run of items: (first, count)
@@ -56,10 +56,12 @@ Array = npt.NDArray[Any]
 U = np.uint64
 
 # What an action says about a key: bit 0-7 its own bit, 8-15 its kind, 16-23 its field (row of the output),
-# 24-26 the level it belongs to, 27-30 its length. An action of 0 is an unknown key's.
-UNKNOWN, TEXT, TIME, NUMBER, OBJECT, COUPONS, LINES, LINE_TEXT, LINE_NUMBER = range(9)
-ORDER_LEVEL, LINE_LEVEL = 0, 6  # 1-5: customer, ship_to, bill_to, payment, shipping
-LINE_BITS = U(0xF) << U(60)  # bits of the keys of one line; cleared at its start
+# 24-26 the level it belongs to, 27-30 its length. Of a key that is not known: 0 = its value is stepped over, REFUSED.
+UNKNOWN, TEXT, TIME, NUMBER, OBJECT, COUPONS, LINES, LINE_TEXT, LINE_NUMBER, FLAG, SOME_LINES = range(11)
+TOP_LEVEL, LINE_LEVEL = 0, 6  # 1-5: objects of an order
+LINE_BIT = 60  # first bit of the keys of one line; they are cleared at its start
+LINE_BITS = U(0xF) << U(LINE_BIT)
+REFUSED = 59  # a bit that is set from the start, so that such a key is one given twice
 
 ABSENT = -(1 << 63)
 NOT_UNDERSTOOD, UNDERSTOOD = 0, 1
@@ -111,11 +113,20 @@ def read_number(text: Array, position: Int) -> tuple[Int, Int]:
 
 
 @rule
-def read_moment(text: Array, position: Int) -> tuple[Int, Int]:
-    """(place behind, milliseconds) of a time in quotes or null."""
+def read_flag(text: Array, position: Int) -> tuple[Int, Int]:
+    """(place behind, 0 or 1) of true or false."""
+    word = word_at(text, U(position))
+    if word & U(0xFFFFFFFF) == U(0x65757274):
+        return position + 4, 1
+    return (position + 5, 0) if word & U(0xFFFFFFFFFF) == U(0x65736C6166) else (-1, 0)
+
+
+@rule
+def read_unusual(text: Array, position: Int, kind: Int) -> tuple[Int, Int]:
+    """(place behind, milliseconds) of a time in quotes, or (place behind, 0 or 1) of a flag, or of null."""
     if is_null(text, position):
         return position + 4, ABSENT
-    return read_time(text, position)
+    return read_flag(text, position) if kind == FLAG else read_time(text, position)
 
 
 @rule
@@ -164,12 +175,12 @@ def next_line(text: Array, position: Int, line_text: Array, line_number: Array, 
     """Behind a line's closing brace: (place, level) in the next line, or behind the end of the list."""
     position = past_space(text, position)
     if text[U(position)] == CLOSE_LIST:
-        return position + 1, ORDER_LEVEL
+        return position + 1, TOP_LEVEL
     if text[U(position)] != COMMA:
-        return -1, ORDER_LEVEL
+        return -1, TOP_LEVEL
     position = past_space(text, position + 1)
     if text[U(position)] != OPEN_OBJECT:
-        return -1, ORDER_LEVEL
+        return -1, TOP_LEVEL
     return open_line(position, line_text, line_number, cursor), LINE_LEVEL
 
 
@@ -177,18 +188,19 @@ def next_line(text: Array, position: Int, line_text: Array, line_number: Array, 
 def open_level(
     text: Array, position: Int, action: Int, line_text: Array, line_number: Array, cursor: Array
 ) -> tuple[Int, Int]:
-    """(place, level) behind the opening of an object or of the first line; null and [] stay at the order's level."""
+    """(place, level) behind the opening of an object or of the first line; null stays at the top level, [] too where
+    lines may be none."""
     if is_null(text, position):
-        return position + 4, ORDER_LEVEL
+        return position + 4, TOP_LEVEL
     if (action >> 8) & 0xFF == OBJECT:
-        return (position + 1, (action >> 16) & 0xFF) if text[U(position)] == OPEN_OBJECT else (-1, ORDER_LEVEL)
+        return (position + 1, (action >> 16) & 0xFF) if text[U(position)] == OPEN_OBJECT else (-1, TOP_LEVEL)
     if text[U(position)] != OPEN_LIST:
-        return -1, ORDER_LEVEL
+        return -1, TOP_LEVEL
     position = past_space(text, position + 1)
     if text[U(position)] == CLOSE_LIST:
-        return position + 1, ORDER_LEVEL
+        return position + 1 if (action >> 8) & 0xFF == LINES else -1, TOP_LEVEL
     if text[U(position)] != OPEN_OBJECT:
-        return -1, ORDER_LEVEL
+        return -1, TOP_LEVEL
     return open_line(position, line_text, line_number, cursor), LINE_LEVEL
 
 
@@ -211,8 +223,8 @@ def scan_line(
     spill: Array,
     cursor: Array,
 ) -> Int:
-    """One order: place behind its closing brace, -1 when not understood, FULL. One loop serves every level."""
-    level, seen, opened = ORDER_LEVEL, U(0), True
+    """One row: place behind its closing brace, -1 when not understood, FULL. One loop serves every level."""
+    level, seen, opened = TOP_LEVEL, U(1) << U(REFUSED), True
     slot: Int = NO_SLOT
     if text[U(position)] != OPEN_OBJECT:
         return -1
@@ -220,7 +232,7 @@ def scan_line(
     while True:
         position = past_space(text, position)
         if text[U(position)] == CLOSE_OBJECT:
-            if level == ORDER_LEVEL:
+            if level == TOP_LEVEL:
                 return position + 1
             if level == LINE_LEVEL:
                 seen &= ~LINE_BITS
@@ -228,7 +240,7 @@ def scan_line(
                 if position < 0:
                     return position
             else:
-                position, level = position + 1, ORDER_LEVEL
+                position, level = position + 1, TOP_LEVEL
             opened = level == LINE_LEVEL
             continue
         if not opened:
@@ -257,14 +269,14 @@ def scan_line(
             position, line_number[field, cursor[LINES_USED] - 1] = read_number(text, position)
         elif kind == NUMBER:
             position, number[field, row] = read_number(text, position)
-        elif kind == TIME:
-            position, number[field, row] = read_moment(text, position)
+        elif kind in (TIME, FLAG):
+            position, number[field, row] = read_unusual(text, position, kind)
         elif kind == COUPONS:
             position = read_coupons(text, position, coupon, spill, cursor)
             runs[COUPONS_COUNT, row] = cursor[COUPONS_USED] - runs[COUPONS_FIRST, row]
         else:
             position, level = open_level(text, position, action, line_text, line_number, cursor)
-            opened = level != ORDER_LEVEL
+            opened = level != TOP_LEVEL
         if position < 0:
             return position
         if action != UNKNOWN:
@@ -297,7 +309,7 @@ def line_end(text: Array, position: Int) -> Int:
     *(OUT_I32_2D, OUT_I32_2D, OUT_I64_2D, OUT_I64_2D, OUT_I32_2D),
     *(OUT_I32_2D, OUT_I64_2D, OUT_I32_2D, OUT_U8, OUT_I64),
 )
-def scan_orders(
+def scan_json(
     text: Array,
     begin: Int,
     end: Int,
@@ -322,8 +334,10 @@ def scan_orders(
     text        (any)      uint8  lines, the last one ended too; 32 readable bytes behind ``end``           IN
     begin, end             int64  first byte of the first line, byte behind the last line                   IN
     first_line             int64  number of the first line; blank lines count but give no row               IN
-    keys        (4 * 257)  uint64 each hash slot's key and closing quote in two words, then the words' masks IN
-    key_action  (257)      int32  its length, level, field, kind and bit, see above; 0 = empty              IN
+    keys        (6 * 257)  uint64 each hash slot's key and closing quote in two words, then the words' masks;
+                                  behind all of them what is left of each longer key, and its mask          IN
+    key_action  (257)      int32  its length, level, field, kind and bit, see above; 0 = empty; the last is
+                                  any other key's                                                           IN
     mixer       (2)        uint64 multipliers that give each known key a slot of its own                    IN
     follower    (8 * 257)  int32  slot of the key that came after a slot at a level; NO_SLOT at first       INOUT
     text_start  (T, rows)  int32  where each text field starts: in text, from SPILL_BASE on in spill          OUT

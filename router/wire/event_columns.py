@@ -1,0 +1,69 @@
+"""Events of a body as columns of their known fields: what decoders of any form make and the last step takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.text.scan_json import ABSENT
+from router.wire.event_table import NUMBER, TEXT
+from router.wire.texts import Texts
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class EventRefusal:
+    """A line or row that is no event. It goes no further and is answered in its place."""
+
+    position: int  # among the batch's answers, from 0
+    line_number: int  # of the body, from 1; of an Arrow stream the row number, from 1
+    event_id: str | None  # None where it could not be read
+    order_id: str | None
+    reason: str  # stable, for programs
+    detail: str  # a sentence that names line, field and remedy
+
+
+@dataclass
+class EventColumns:
+    """Events as columns of their known fields; strings without nulls, ABSENT in numbers that were not given."""
+
+    unit: str  # what people count in this body: "line" or "row"
+    numbers_of_rows: I64  # number of each event in the body, from 1
+    positions: I64
+    text: Texts  # by TEXT_FIELDS
+    number: list[I64]  # by NUMBER_FIELDS
+    line_offsets: I32
+    line_ids: Texts
+    qty: I64
+    has_no_lines: Bools | None = None  # where a list of lines was given that is empty
+    refused: list[EventRefusal] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return len(self.positions)
+
+    def has_text(self, name: str) -> bool:
+        """Does any row have it? Columns that nobody sent cost nothing."""
+        offsets = self.text.offsets[TEXT[name]]
+        return bool(offsets[-1] > offsets[0])
+
+    def given(self, name: str) -> Bools:
+        """Which rows have a field."""
+        if name in TEXT:
+            return np.asarray(self.text.sizes[TEXT[name]] > 0)
+        if name in NUMBER:
+            return np.asarray(self.number[NUMBER[name]] != ABSENT)
+        return self.line_counts > 0
+
+    @property
+    def line_counts(self) -> I32:
+        return np.diff(self.line_offsets)
+
+    def rows_of_lines(self, lines: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """The events that lines belong to."""
+        return np.searchsorted(self.line_offsets, lines, side="right") - 1

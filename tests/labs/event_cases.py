@@ -1,0 +1,106 @@
+"""Random events for the tests of the wire: the same event as JSON in many spellings, and as an Arrow row."""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from router.arrow.string_table import StringTable
+from router.config import Limits
+from router.ids import Scope, hash_key
+from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
+from router.wire.event_wire import EventTerms, Names
+from tests.labs.wire_cases import NASTY, TEXTS, TIMES
+
+KEY = hash_key(bytes(range(16)))
+NOW_MS = 1_772_400_000_000
+NODES, CURRENCIES = ("BER", "LEJ", "東京"), ("EUR", "GBP")
+LINE_IDS = ("1", "2", "10", "01", "L-1", "Zoë", "9" * 30)
+
+
+def terms(limits: Limits | None = None, scope: Scope = "global") -> EventTerms:
+    names = Names(StringTable(NODES), StringTable(CURRENCIES))
+    return EventTerms(KEY, scope, limits or Limits(), lambda again: names, lambda: NOW_MS)
+
+
+def plain_event(number: int = 0, **fields: Any) -> dict[str, Any]:
+    return {"event_id": f"e-{number}", "order_id": f"ORD-{number:06d}", "type": "pick", **fields}
+
+
+def any_event(rng: random.Random, nasty: bool = False) -> dict[str, Any]:
+    """An event with any fields at all, absent, null or given, of the right JSON types; mostly no sound one."""
+    makers = _makers(rng, nasty)
+    names = [name for name in makers if rng.random() < 0.4]
+    return {name: None if rng.random() < 0.1 else makers[name]() for name in names}
+
+
+def sound_event(rng: random.Random, number: int, nasty: bool = False) -> dict[str, Any]:
+    """An event that is one: its type's fields, each given or not."""
+    makers, kind = _makers(rng, nasty), rng.choice(list(EVENT_TYPES))
+    takes = [name for name in TAKES[EVENT_TYPES[kind]] if rng.random() < 0.6]
+    needs = NEEDS.get(EVENT_TYPES[kind], ())
+    event = {"event_id": f"e-{number}", "order_id": f"o-{rng.randrange(50)}", "type": kind}
+    event |= {name: makers[name]() for name in ("at", "source", "channel", "seller") if rng.random() < 0.5}
+    event |= {name: makers[name]() for name in dict.fromkeys((*takes, *needs))}
+    return {name: value or "x" if name in needs and isinstance(value, str) else value for name, value in event.items()}
+
+
+def _makers(rng: random.Random, nasty: bool) -> dict[str, Callable[[], Any]]:
+    texts = TEXTS + NASTY if nasty else TEXTS
+    text_fields = (
+        "event_id", "order_id", "type", "source", "channel", "seller", "payment_id", "method", "reason", "hold", "note",
+        "shipment_id", "carrier", "service", "tracking_number", "code", "place", "text", "reversed_event_id",
+    )  # fmt: skip
+
+    def lines() -> list[dict[str, Any]]:
+        names = rng.sample(LINE_IDS, rng.choice((1, 1, 2, 3)))
+        return [
+            {"line_id": name} | ({"qty": rng.choice((1, 7, 2**31 - 1))} if rng.random() < 0.6 else {}) for name in names
+        ]
+
+    return {
+        **dict.fromkeys(text_fields, lambda: rng.choice(texts)),
+        "at": lambda: rng.choice(TIMES),
+        "eta": lambda: rng.choice(TIMES),
+        "amount": lambda: rng.choice((0, 1, 1999, 10**12)),
+        "cartons": lambda: rng.choice((0, 3)),
+        "public": lambda: rng.random() < 0.5,
+        "currency": lambda: rng.choice(CURRENCIES),
+        "node": lambda: rng.choice(NODES),
+        "to_node": lambda: rng.choice(NODES),
+        "disposition": lambda: rng.choice(("restock", "scrap", "missing", "refurbish")),
+        "lines": lines,
+    }
+
+
+def events_to_arrow(events: list[dict[str, Any]], large: bool = False, dictionary: bool = False) -> pa.RecordBatch:
+    """The events as a record batch with every column."""
+    string = pa.large_string() if large else pa.string()
+    line = pa.struct([("line_id", string), ("qty", pa.int64())])
+    columns: dict[str, pa.Array] = {}
+    for name in _makers(random.Random(0), False):
+        given = [event.get(name) for event in events]
+        if name in ("at", "eta"):
+            columns[name] = pa.array(list(map(_ms, given)), pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
+        elif name == "lines":
+            columns[name] = pa.array(given, pa.list_(line))
+        elif name == "public":
+            columns[name] = pa.array(given, pa.bool_())
+        elif name in ("amount", "cartons"):
+            columns[name] = pa.array(given, pa.int64())
+        else:
+            column = pa.array(given, string)
+            columns[name] = column.dictionary_encode() if dictionary else column
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _ms(text: str | None) -> int | None:
+    if text is None:
+        return None
+    moment = datetime.datetime.fromisoformat(text.replace(".1239Z", ".123900Z"))
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return (moment - epoch) // datetime.timedelta(milliseconds=1)
