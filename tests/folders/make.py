@@ -11,6 +11,7 @@ said about every order, its timeline, the status stream and ``verify``.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -174,12 +175,15 @@ class Router:
 
     def kill(self) -> None:
         """kill -9 of the router and all below it."""
+        if self.process.poll() is not None:
+            return
         tree = [self.process.pid]
         for number in tree:
             listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(number)], capture_output=True, text=True)
             tree += [int(word) for word in listed.stdout.split()]
         for number in tree:
-            os.kill(number, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         self.process.wait()
         time.sleep(1)
 
