@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -62,6 +62,20 @@ class Log(Protocol):
         """Empty one row of the documents, durably; False when there are none."""
 
 
+class Turn(Protocol):
+    """A lock with a condition: ``threading.Condition``, or what stands for it where tasks take turns."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *fault: object) -> object: ...
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Let others have the turn until the predicate holds; false where it did not within ``timeout`` seconds."""
+
+    def notify_all(self) -> None:
+        """Whoever waits looks again."""
+
+
 class Question(NamedTuple):
     """Who asks the ledger, about what, and what it went by: the same (shard, sequence) always gets the same answer."""
 
@@ -82,8 +96,10 @@ class LedgerPort(Protocol):
     def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
         """Apply the MOVES and GIVEN_BACK of an event batch, durable; a repeat changes nothing."""
 
-    def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
-        """AMENDED of AMENDS, durable: each releases and takes in one step."""
+    def amend(
+        self, question: Question, amends: pa.RecordBatch, moves: pa.RecordBatch, given_back: pa.RecordBatch
+    ) -> pa.RecordBatch:
+        """AMENDED of AMENDS, durable: each releases and takes in one step, after what else its batch moves."""
 
     def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
         """Grants to a shard in the first durable record of the ledger after ``after`` that has any: its sequence and

@@ -138,13 +138,13 @@ def apply_one(
     return True
 
 
-@kernel(I64, I64, I64, SENT_EVENTS, IN_I64, IN_U32, TERMS, MEMORY, TOLD)
+@kernel(I64, I64, I64, I64, SENT_EVENTS, IN_I64, IN_U32, TERMS, MEMORY, TOLD)
 def apply(
-    start: int, sequence: int, sent: Any, rows: Array, book_of_row: Array, terms: Any, memory: Any, told: Any
+    start: int, sequence: int, first_row: int, sent: Any, rows: Array, book_of_row: Array, terms: Any, memory: Any, told: Any
 ) -> int:  # fmt: skip
     """Apply the verdicts of a batch from row ``start`` on; the first row that lacks room, -1 - row of one that misfits.
 
-    sequence    of the batch's record
+    sequence    of the batch's record, whose row first_row is row 0 here
     sent        Sent       the batch                                                                      IN
     rows        (n) i64    of the orders in the order index; book_of_row u32                              IN
     terms       Terms                                                                                     IN
@@ -169,7 +169,7 @@ def apply(
         unit_first = INT64(told.verdicts[row - 1].unit_last) if row else INT64(0)
         money_first = INT64(told.verdicts[row - 1].money_last) if row else INT64(0)
         if number == 0 or not apply_one(
-            book, sent.events[row], verdict, unit_first, money_first, sequence, row, terms, told.units, told.money, memory
+            book, sent.events[row], verdict, unit_first, money_first, sequence, first_row + row, terms, told.units, told.money, memory
         ):  # fmt: skip
             return -1 - row
     return rows.shape[0]

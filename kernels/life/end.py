@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from kernels._jit import I64, IN_I64, IN_U32, IN_U64, OUT_I64_2D, OUT_U32, U64, VOID, inlined_rule, kernel, rule
 from kernels.life.layout import (
+    AUTHORIZED,
+    CAPTURED,
     CREDITED,
     EXTRA_WORDS,
     HOLD_COUNT,
@@ -24,12 +26,16 @@ from kernels.life.layout import (
     PAYMENT_COUNT,
     PAYMENT_WORDS,
     PAYMENTS,
+    REFUNDED,
+    REFUNDING,
     SHIPMENT_COUNT,
     SHIPMENT_WORDS,
     SHIPMENTS,
+    STAGE_MASK,
     TOGETHER,
     WRITTEN_OFF,
 )
+from kernels.life.money import due_minor, sum_of, total_of
 from kernels.life.runs import end_position, first_position, give_positions, give_words
 from kernels.life.units import account_of, stage_byte_of
 from kernels.rows.fingerprint import absorb, scatter
@@ -172,3 +178,23 @@ def list_units(count: int, book_of_row: Array, memory: Any, units: Array) -> int
                 units[filled, 2], units[filled, 3] = account_of(byte_of(book, position)), position.qty
                 filled += 1
     return filled
+
+
+@kernel(VOID, IN_I64, IN_U32, MEMORY, OUT_I64_2D, OUT_I64_2D)
+def sum_books(rows: Array, book_of_row: Array, memory: Any, units: Array, money: Array) -> None:
+    """What the books of some orders say in sum.
+
+    rows         (k) i64  of the orders in the index, each with a book    book_of_row u32                 IN
+    memory       Memory                                                                                   IN
+    units        (k, 10) i64  units by stage                                                              OUT
+    money        (k, 6) i64   authorized, captured, refunding, refunded, due, total                       OUT
+    """
+    for row in range(rows.shape[0]):
+        book = memory.books[INT64(book_of_row[rows[row]])]
+        units[row, :] = 0
+        for at in range(first_position(book), end_position(book)):
+            position = memory.positions[at]
+            units[row, byte_of(book, position) & STAGE_MASK] += position.qty
+        money[row, 0], money[row, 1] = sum_of(book, AUTHORIZED, memory), sum_of(book, CAPTURED, memory)
+        money[row, 2], money[row, 3] = sum_of(book, REFUNDING, memory), sum_of(book, REFUNDED, memory)
+        money[row, 4], money[row, 5] = due_minor(book, memory), total_of(book, memory)

@@ -176,12 +176,12 @@ def keep_line_keys(book: Any, first: int, last: int, line_key: Array, memory: An
 
 @kernel(
     I64,
-    I64, IN_I64, IN_I8, IN_U8, IN_I64, IN_I16, IN_I32, IN_I32, IN_I64,
+    I64, I64, IN_I64, IN_I8, IN_U8, IN_I64, IN_I16, IN_I32, IN_I32, IN_I64,
     IN_I32, IN_I32, IN_I32, IN_I64, IN_I64, IN_I32, IN_I32, IN_I32, IN_I16, IN_I32, IN_I32, IN_I16, IN_I32,
     MEMORY, OUT_U32,
 )  # fmt: skip
 def open_books(
-    sequence: int, rows: Array, status: Array, state: Array, total_minor: Array, currency: Array, version: Array,
+    sequence: int, first_row: int, rows: Array, status: Array, state: Array, total_minor: Array, currency: Array, version: Array,
     granted_offset: Array, customer: Array,
     line_offset: Array, line_sku: Array, line_qty: Array, line_key: Array, line_total_minor: Array, backordered: Array,
     allocation_offset: Array, allocation_sku: Array, allocation_node: Array, allocation_qty: Array,
@@ -190,7 +190,7 @@ def open_books(
 ) -> int:  # fmt: skip
     """Open the books of n orders with m lines and a allocations, decided in one record; returns how many.
 
-    sequence          of the record; order r is its row r
+    sequence          of the record; order r is its row first_row + r
     rows              (n) i64    of the orders in the order index                                         IN
     status            (n) i8     of the decision; state (n) u8 state byte after it                        IN
     total_minor       (n) i64    currency (n) i16    version (n) i32    customer (n) i64                  IN
@@ -215,7 +215,7 @@ def open_books(
         book = memory.books[number]
         book.payment, book.customer, book.tracking = 0, customer[row], 0
         book.order_sequence = book.newest_sequence = sequence
-        book.order_row = book.newest_row = row
+        book.order_row = book.newest_row = first_row + row
         book.version, book.currency, book.state = version[row], currency[row], state[row]
         book.first_event, book.events, book.extra = 0, 0, 0
         book.flags = PROMOTED if granted_offset[row + 1] > granted_offset[row] else 0

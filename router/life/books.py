@@ -116,6 +116,12 @@ class Books:
         """One open book as the kernels see it; for what is seldom asked."""
         return self._blocks["books"][self.book_of_row[row]]
 
+    def are_busy(self, rows: I64) -> npt.NDArray[np.bool_]:
+        """Which of these orders wait for an answer of the ledger, so that nothing else may be judged of them."""
+        self._reserve_rows(int(rows.max(initial=-1)) + 1)
+        flags = self._blocks["books"]["flags"][self.book_of_row[rows]]
+        return np.asarray(flags & layout.BUSY != 0)
+
     # --- orders ----------------------------------------------------------------------------------
 
     def open(self, sequence: int, orders: Opening) -> None:

@@ -400,6 +400,20 @@ EVENT_OUTCOME = _schema(
     since(1, "money", _MONEY_MOVES),
 )
 
+# What a shard answers to an event batch, row for row. Where an event was refused it says what the order's books hold.
+MONEY_SHOWN = ("authorized", "captured", "refunding", "refunded", "due", "total")
+EVENT_ACK = _schema(
+    ("result", pa.int8()),  # EventResult
+    ("refusal", pa.uint8()),  # router/life/refusals.py, 0 none
+    ("refused_line", pa.int32()),  # line of the order the refusal speaks of, from 0; -1 none
+    ("wanted", pa.int64()),  # units or amount that the event asked for
+    ("found", pa.int64()),  # units or amount that were there
+    ("state", pa.uint8()),  # state byte of the order afterwards
+    ("version", pa.int32()),  # of the order afterwards
+    ("units", pa.list_(pa.field("item", pa.int64(), nullable=False))),  # of the order, by Stage; empty unless refused
+    ("money", pa.list_(pa.field("item", pa.int64(), nullable=False))),  # minor units, by MONEY_SHOWN; likewise
+)
+
 # Units that change their account in one cell of the ledger: what lifecycle events do to stock.
 MOVES = _schema(
     ("kind", pa.int8()),  # of records before version 1: 0 held > allocated, 1 held > available,

@@ -172,22 +172,25 @@ class OrderIndex:
         """Digest of ids, references, states and versions, whatever the order in which they came."""
         return int(fold_rows(*self._columns()))
 
+    def hashes(self) -> tuple[U64, U64]:
+        """Both halves of the hash of every row's id."""
+        return self._hi[: self._count], self._lo[: self._count]
+
     def _columns(self) -> list[npt.NDArray[np.unsignedinteger]]:
         return [getattr(self, f"_{name}")[: self._count] for name in _COLUMNS]
 
-    def dump(self) -> list[npt.NDArray[np.unsignedinteger]]:
+    def dump(self) -> dict[str, npt.NDArray[np.unsignedinteger]]:
         """The state for a checkpoint; stays as it is while the index goes on.
 
         Hashes never change once written, so they are views; the rest is copied.
         """
-        hi, lo, *changing = self._columns()
-        committed = np.array([self.committed_sequence], np.uint64)
-        return [committed, hi, lo, *(column.copy() for column in changing)]
+        columns = dict(zip(_COLUMNS, self._columns(), strict=True))
+        return {name: column if name in ("hi", "lo") else column.copy() for name, column in columns.items()}
 
-    def restore(self, arrays: list[npt.NDArray[np.unsignedinteger]]) -> None:
+    def restore(self, arrays: dict[str, npt.NDArray[np.unsignedinteger]]) -> None:
         """Take the state of a :meth:`dump` into an empty index; readers stay out until a sequence is committed."""
         assert self._count == 0, "restore wants an empty index"
-        _, hi, lo, *kept = arrays
+        hi, lo = arrays["hi"], arrays["lo"]
         self._make_room(hi.size)
         self.begin_write()
         # An empty table needs no splitting to have any number of segments.
@@ -195,8 +198,8 @@ class OrderIndex:
         for start in range(0, hi.size, _RESTORE_ROWS):
             _, fresh = self.insert(hi[start : start + _RESTORE_ROWS], lo[start : start + _RESTORE_ROWS])
             assert fresh.all(), "an id stands twice in a checkpoint"
-        for column, stored in zip(self._columns()[2:], kept, strict=True):
-            column[:] = stored
+        for name, column in list(zip(_COLUMNS, self._columns(), strict=True))[2:]:
+            column[:] = arrays[name]
         self.end_write()
 
 

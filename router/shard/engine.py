@@ -1,6 +1,8 @@
 """The order shard: one writer for every order whose id falls into its slots.
 
     admit(batch) ─▶ Admitted ──(log, ledger)──▶ commit(admitted, decision) ─▶ outcome ─▶ acknowledge
+                                                      │
+                                                      └─▶ books: from here on events are judged on them
 
 The engine is synchronous and does no I/O. Sequences are given by the caller in order; commits happen in
 sequence order. Replaying the log's records through ``replay_*`` gives the same state as living it.
@@ -15,15 +17,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.arrow.arena import Arena
+from router.arrow.arena import Arena, PrivateArena
 from router.arrow.arrays import list_parts, numbers, ragged, record_batch, structs
 from router.arrow.selection import select
 from router.config import Config
 from router.ids import hash_strings
+from router.life.books import Books
 from router.life.states import ORDER_BITS, STATE_OF_STATUS, OrderState, pack_state
 from router.log.columns import DECISION, OUTCOME, Status
 from router.log.index import OrderIndex
+from router.log.reference import references, sequence_of
 from router.shard.admission import Admitter, claims_of, order_lines, total_flags, without_units
+from router.shard.opening import opening_of
 from router.shard.pricing import price_orders
 from router.tables.compiled import Tables, UnknownTables
 
@@ -33,7 +38,6 @@ U64 = npt.NDArray[np.uint64]
 TABLES_KEPT = 4
 _PENDING = int(OrderState.PENDING)
 _STATE_OF_STATUS = np.array([STATE_OF_STATUS[status] for status in sorted(STATE_OF_STATUS)], np.uint8)
-REFERENCE_ROW_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Admitted:
     claims: pa.RecordBatch
     sent: int  # rows of the batch as sent
     new_at: I64  # (new rows) their positions among the rows sent
-    reference: U64  # (sent) newest record of the order each sent row speaks of: sequence << 16 | row
+    reference: U64  # (sent) newest record that is shown of the order each sent row speaks of
     fingerprint: U64  # (sent)
 
 
@@ -66,7 +70,8 @@ class ShardEngine:
     def __init__(self, number: int, key: U64, config: Config, arena: Arena) -> None:
         self.number = number
         self.index = OrderIndex(arena)
-        self._key = key
+        self.books = Books(key, PrivateArena())
+        self.key = key
         self._config = config
         self._admitters: dict[int, Admitter] = {}
         self._current: Admitter | None = None
@@ -79,7 +84,7 @@ class ShardEngine:
     def add_tables(self, tables: Tables) -> None:
         """Make a version known, for replays and for batches judged before a switch."""
         if tables.version not in self._admitters:
-            self._admitters[tables.version] = Admitter(self._config, self._key, tables)
+            self._admitters[tables.version] = Admitter(self._config, self.key, tables)
         for version in sorted(self._admitters)[:-TABLES_KEPT]:
             if version != tables.version:
                 del self._admitters[version]
@@ -103,7 +108,7 @@ class ShardEngine:
         """
         assert self._current is not None, "no tables were loaded"
         assert wire.num_rows <= self._config.limits.batch_rows_max, "a batch is larger than the configured limit"
-        hashes = hash_strings(self._key, wire.column("order_id"))
+        hashes = hash_strings(self.key, wire.column("order_id"))
         rows, fresh = self.index.insert(*hashes)
         new_at = self._rows_to_judge(rows, fresh, first_sequence)
         new_wire = select(wire, new_at)
@@ -128,7 +133,7 @@ class ShardEngine:
         known = np.flatnonzero(fresh == 0)
         retried = (self.index.state(rows[known]) & ORDER_BITS) == OrderState.REJECTED
         if first_sequence is not None:
-            retried &= self.index.reference(rows[known]) >> np.uint64(REFERENCE_ROW_BITS) != first_sequence
+            retried &= sequence_of(self.index.reference(rows[known])) != first_sequence
         again = known[retried]
         if len(again) == 0:
             return np.flatnonzero(fresh)
@@ -142,7 +147,7 @@ class ShardEngine:
         previous = np.full(len(rows), -1, np.int64)
         known = np.flatnonzero(fresh == 0)
         previous[known] = self.index.reference(rows[known]).astype(np.int64)
-        self.index.set_reference(rows, _references(sequence, len(rows)))
+        self.index.set_reference(rows, references(sequence, len(rows)))
         self.index.set_state(rows, np.full(len(rows), _PENDING, np.uint8), self.index.version(rows))
         self._open[sequence] = _Open(rows, previous, numbers(admitted, "payment"))
 
@@ -152,7 +157,7 @@ class ShardEngine:
         opened = self._open[admitted.sequence]
         version = self.index.version(opened.rows).astype(np.int32) + np.int32(1)
         outcome = self._outcome_of(admitted.new, decision, tables, version, opened.previous)
-        self.apply_outcome(admitted.sequence, outcome)
+        self.apply_outcome(admitted.sequence, admitted.new, outcome)
         return outcome
 
     def quote(
@@ -164,7 +169,7 @@ class ShardEngine:
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """ADMITTED and OUTCOME as if the orders were new; ``ask(tables version, CLAIMS)`` decides; changes nothing."""
         assert self._current is not None, "no tables were loaded"
-        hashes = hash_strings(self._key, wire.column("order_id"))
+        hashes = hash_strings(self.key, wire.column("order_id"))
         admitted, claims = self._current.admit(wire, skus, hashes, now_ms)
         decision = ask(self._current.tables.version, claims)
         nothing = np.zeros(wire.num_rows, np.int32), np.full(wire.num_rows, -1, np.int64)
@@ -222,20 +227,30 @@ class ShardEngine:
             },
         )
 
-    def apply_outcome(self, sequence: int, outcome: pa.RecordBatch) -> None:
-        """Give the orders of a sequence the state their outcome says; also the replay of an OUTCOME record."""
+    def apply_outcome(self, sequence: int, admitted: pa.RecordBatch, outcome: pa.RecordBatch) -> None:
+        """Give the orders of a sequence the state their outcome says and open their books; also its replay."""
         opened = self._open.pop(sequence)
         state = pack_state(_STATE_OF_STATUS[numbers(outcome, "status")], opened.payment)
-        self.index.set_state(opened.rows, state, numbers(outcome, "version").astype(np.uint16))
+        version = numbers(outcome, "version")
+        self.index.set_state(opened.rows, state, version.astype(np.uint32))
+        self.books.open(sequence, opening_of(admitted, outcome, opened.rows, state))
 
     def replay_admitted(self, sequence: int, admitted: pa.RecordBatch) -> None:
         """Take the ids of a logged batch again, exactly as admit did."""
         rows, fresh = self.index.insert(numbers(admitted, "hash_hi"), numbers(admitted, "hash_lo"))
         self._open_rows(sequence, rows, fresh, admitted)
 
-    def state_hash(self) -> int:
-        """Digest of everything this shard knows; equal states have equal hashes whatever path led there."""
-        return self.index.state_hash()
+    def in_flight(self, rows: I64) -> npt.NDArray[np.bool_]:
+        """Which of these rows of the index (-1 unknown) are orders whose decision, or whose amendment, is under way."""
+        known = rows >= 0
+        found = np.zeros(len(rows), bool)
+        found[known] = (self.index.state(rows[known]) & ORDER_BITS) == _PENDING
+        found[known] |= self.books.are_busy(rows[known])
+        return found
+
+    def state_hash(self) -> tuple[int, int]:
+        """Digests of the index and of the books; equal states have equal hashes whatever path led there."""
+        return self.index.state_hash(), self.books.state_hash(self.index.hashes()[0])
 
 
 def reopened(sequence: int, tables_version: int, now_ms: int, admitted: pa.RecordBatch) -> Admitted:
@@ -249,10 +264,6 @@ def reopened(sequence: int, tables_version: int, now_ms: int, admitted: pa.Recor
         claims=claims_of(admitted),
         sent=rows,
         new_at=np.arange(rows),
-        reference=_references(sequence, rows),
+        reference=references(sequence, rows),
         fingerprint=numbers(admitted, "fingerprint"),
     )
-
-
-def _references(sequence: int, count: int) -> U64:
-    return (np.uint64(sequence) << np.uint64(REFERENCE_ROW_BITS)) | np.arange(count, dtype=np.uint64)

@@ -1,0 +1,153 @@
+"""Turns: who may begin, decide and finish in a shard, when it is closed, and when a checkpoint may be taken.
+
+    arrive ─▶ wait for earlier batches of the same sender, and for orders it names that are in flight ─▶ begin
+    begun  ─▶ disk, ledger: beside other batches
+    finish ─▶ in the order of sequences ─▶ disk ─▶ show ─▶ answer
+
+One plain state machine: ``turn`` is a lock with a condition, ``threading.Condition`` in ``actors/`` and a signal between
+tasks in the simulation, so the simulation runs the code that serves. Nothing here waits but by ``turn`` and by the ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from router.log.kinds import Kind
+from router.ports import Turn
+from router.shard.lanes import Batch, BatchId, Begun, Message
+
+PREDECESSOR_PATIENCE_S = 0.05  # calls overtake each other by less; a batch that was given up never comes
+SENDERS_REMEMBERED = 256
+
+
+class Path(Protocol):
+    """``router/pipeline.py`` ShardPath, as far as turns concern it."""
+
+    committed: int
+
+    @property
+    def shown(self) -> int: ...
+
+    @property
+    def last_sequence(self) -> int: ...
+
+    def must_wait(self, kind: Kind, batch: Batch) -> bool: ...
+
+    def begin(self, kind: Kind, batch: Batch) -> Begun: ...
+
+    def ask(self, begun: Begun) -> None: ...
+
+    def may_finish(self, begun: Begun) -> bool: ...
+
+    def finish(self, begun: Begun) -> None: ...
+
+    def settle(self, begun: Begun) -> None: ...
+
+    def show(self, begun: Begun) -> None: ...
+
+
+class ShardTurns:
+    """Batches of one shard, several under way at once."""
+
+    def __init__(self, path: Path, turn: Turn, keep_checkpoint: Callable[[bool], None]) -> None:
+        """``keep_checkpoint(must)`` is called with nothing under way: it keeps the state if that is due, or must be."""
+        self._path = path
+        self._turn = turn
+        self._keep_checkpoint = keep_checkpoint
+        self._under_way = 0  # begun and not finished
+        self._unshown = 0  # begun and not shown
+        self._waiting: set[BatchId] = set()  # arrived and not begun
+        self._begun: dict[int, int] = {}  # sender -> its newest batch number
+        self._closed = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was begun is shown, and nothing waits to begin."""
+        return not (self._unshown or self._under_way or self._closed or self._waiting)
+
+    def submit(self, kind: Kind, batch: Batch) -> Message:
+        """The answer to a batch, when all of it is durable and can be read."""
+        with self._turn:
+            begun = self._begin(kind, batch)
+        self._path.ask(begun)
+        with self._turn:
+            self._turn.wait_for(lambda: self._path.may_finish(begun))
+            self._path.finish(begun)
+            self._under_way -= 1
+            self._turn.notify_all()
+        self._path.settle(begun)
+        with self._turn:
+            self._show(begun)
+        return begun.said
+
+    def _begin(self, kind: Kind, batch: Batch) -> Begun:
+        self._waiting.add(batch.batch_id)
+        try:
+            self._turn.wait_for(lambda: self._follows(batch.batch_id), PREDECESSOR_PATIENCE_S)
+            self._turn.wait_for(lambda: self._may_begin(kind, batch))
+            begun = self._path.begin(kind, batch)
+        finally:
+            self._waiting.discard(batch.batch_id)
+            self._turn.notify_all()
+        self._note_begun(batch.batch_id)
+        self._under_way += 1
+        self._unshown += 1
+        return begun
+
+    def _follows(self, batch_id: BatchId) -> bool:
+        """Batches of one sender begin in the order in which it sent them, though calls may overtake each other."""
+        sender, number = batch_id
+        return self._begun.get(sender, number) >= number - 1
+
+    def _may_begin(self, kind: Kind, batch: Batch) -> bool:
+        sender, number = batch.batch_id
+        is_next = all(other != sender or earlier >= number for other, earlier in self._waiting)
+        return is_next and not self._closed and not self._path.must_wait(kind, batch)
+
+    def _note_begun(self, batch_id: BatchId) -> None:
+        sender, number = batch_id
+        self._begun[sender] = max(number, self._begun.get(sender, number))
+        while len(self._begun) > SENDERS_REMEMBERED:
+            del self._begun[next(iter(self._begun))]
+
+    def _show(self, begun: Begun) -> None:
+        """In the order of sequences, as the index takes what each batch left; then what it repeats can be read, too."""
+        if begun.is_logged:
+            self._turn.wait_for(lambda: self._path.shown >= begun.sequence - 1)
+            self._path.show(begun)
+        self._unshown -= 1
+        self._turn.notify_all()
+        if self._unshown == 0 and self._under_way == 0:
+            self._keep_checkpoint(False)
+        self._turn.wait_for(lambda: self._path.shown >= begun.waits_for)
+
+    # --- alone -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nothing is under way inside, and nothing begins."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._closed)
+            self._closed = True
+            self._turn.wait_for(lambda: self._unshown == 0)
+            try:
+                yield
+            finally:
+                self._closed = False
+                self._turn.notify_all()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """One engine step beside batches that are under way: new tables, a quote."""
+        with self._turn:
+            yield
+
+    def close(self) -> None:
+        """Finish what is under way, keep the state, and let nothing begin any more."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._closed)
+            self._closed = True
+            self._turn.wait_for(lambda: self._unshown == 0)
+            self._keep_checkpoint(True)
