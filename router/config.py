@@ -47,6 +47,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     short_stock: Literal["partial", "backorder", "reject"] = "partial"
     plan: Literal["cheapest", "fewest", "fastest"] = "cheapest"
     parcels_max: int = 4
+    on_hand_falls: Literal["ship", "pack"] = "ship"  # when units leave the on-hand stock of their node
     split_penalty_minor: int = 0  # added for every parcel after the first when plans are compared
     late_penalty_minor_per_day: int = 0  # for every day after promise_by
     duplicate_basket_window_ms: int = 10 * 60_000  # 0 switches the check off

@@ -22,8 +22,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-import numpy as np
-
 from router.config import Policy
 from router.log.kinds import Kind
 from router.log.recall import Recollection
@@ -47,8 +45,8 @@ class ShardPath:
         self.engine = engine
         self.log = log
         self.recall = Recollection(log)
-        self.orders = OrderLane(engine, self.recall, tables_of)
         self.events = EventLane(engine, self.recall, log, policy)
+        self.orders = OrderLane(engine, self.recall, tables_of, self.events.givers)
         self.grants = GrantLane(engine, self.recall)
         self.lanes: dict[Kind, Lane] = {lane.kind: lane for lane in (self.orders, self.events, self.grants)}
         self.ledger = ledger
@@ -78,9 +76,8 @@ class ShardPath:
         return begun.said
 
     def must_wait(self, kind: Kind, batch: Batch) -> bool:
-        """Whether the batch names an order whose decision or amendment is under way."""
-        rows = self.lanes[kind].names(batch)
-        return len(rows) > 0 and bool(self.engine.in_flight(rows).any())
+        """Whether the batch names an order of which something is under way that it has to know."""
+        return self.lanes[kind].must_wait(batch, self.shown)
 
     def begin(self, kind: Kind, batch: Batch) -> Begun:
         """Take a batch in and queue its input for the disk."""
@@ -181,7 +178,7 @@ class ShardPath:
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
     def _dump_path(self) -> dict[str, Any]:
-        return {"grants_seen": np.array([self.grants.seen], np.int64), **self.events.dump()}
+        return {**self.grants.dump(), **self.events.dump()}
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Become what was dumped; readers stay out until the log's tail is replayed."""
@@ -191,5 +188,5 @@ class ShardPath:
 
         self.engine.index.restore(of("index"))
         self.engine.books.restore(of("books"))
-        self.grants.seen = int(of("path")["grants_seen"][0])
+        self.grants.restore(of("path"))
         self.events.restore(of("path"))

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I64, IN_U32, kernel, rule
-from kernels.life.judge import add_hold, free_of_holds, hold_count, keep_id, needs_words, take_hold_off
+from kernels._jit import I64, IN_I64, IN_U32, inlined_rule, kernel, rule
+from kernels.life.judge import add_hold, free_of_holds, hold_count, keep_id, needs_words, state_after, take_hold_off
 from kernels.life.layout import (
     APPLIED,
+    DERIVED_STATE,
     DETAIL_SHIFT,
     FLAGS,
     INT64,
@@ -25,6 +26,7 @@ from kernels.life.layout import (
     KIND_RELEASE,
     KIND_REMARK,
     MEMORY,
+    NOWHERE,
     ON_HOLD,
     ORDER_BITS,
     REVIEW_KEY,
@@ -39,7 +41,7 @@ from kernels.life.money import STATE_SHIFT, book_money
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import shipment_at, shipment_count
 from kernels.life.take import add_shipment, set_tracking
-from kernels.life.units import move_units, part
+from kernels.life.units import move_units, part, put_units, take_out
 
 Array = npt.NDArray[Any]
 
@@ -69,11 +71,28 @@ def apply_units(book: Any, event: Any, first: int, last: int, terms: Any, units:
         move = units[at]
         if move.shipment > 0:
             note_shipment(book, event, INT64(move.shipment), terms, memory)
+        if move.from_stage == NOWHERE:
+            put_moved(book, move, move.value_minor, memory)
+            continue
         place = find_place(book, move, memory)
         if place < 0:
             return False
-        move_units(book, place, INT64(move.qty), move.to_stage, move.to_node, move.shipment, memory)
+        position = memory.positions[first_position(book) + place]
+        if move.to_stage != NOWHERE and move.ship_day == position.ship_day:
+            move_units(book, place, INT64(move.qty), move.to_stage, move.to_node, move.shipment, memory)
+            continue
+        value = take_out(position, INT64(move.qty))
+        if move.to_stage != NOWHERE:
+            put_moved(book, move, value, memory)
     return True
+
+
+@inlined_rule
+def put_moved(book: Any, move: Any, value_minor: int, memory: Any) -> None:
+    put_units(
+        book, INT64(move.line), INT64(move.sku), INT64(move.to_node), INT64(move.qty), INT64(value_minor),
+        INT64(move.to_stage), INT64(move.shipment), INT64(move.ship_day), memory,
+    )  # fmt: skip
 
 
 @rule
@@ -132,6 +151,8 @@ def apply_one(
     elif kind == KIND_REMARK and event.tracking != 0 and shipment_count(book, memory) == 0 and book.tracking == 0:
         book.tracking = event.tracking
     apply_money(book, event, verdict, money_first, verdict.money_last, money, memory)
+    if verdict.after == DERIVED_STATE:
+        verdict.after = state_after(book, kind, memory)
     book.state, book.version = verdict.after, verdict.version
     book.newest_sequence, book.newest_row = sequence, row
     keep_id(book, event, memory)
@@ -140,7 +161,8 @@ def apply_one(
 
 @kernel(I64, I64, I64, I64, SENT_EVENTS, IN_I64, IN_U32, TERMS, MEMORY, TOLD)
 def apply(
-    start: int, sequence: int, first_row: int, sent: Any, rows: Array, book_of_row: Array, terms: Any, memory: Any, told: Any
+    start: int, sequence: int, first_row: int, sent: Any, rows: Array, book_of_row: Array, terms: Any, memory: Any,
+    told: Any,
 ) -> int:  # fmt: skip
     """Apply the verdicts of a batch from row ``start`` on; the first row that lacks room, -1 - row of one that misfits.
 
@@ -149,7 +171,7 @@ def apply(
     rows        (n) i64    of the orders in the order index; book_of_row u32                              IN
     terms       Terms                                                                                     IN
     memory      Memory     books                                                                          INOUT
-    told        Told       verdicts, units and money as they were told                                    IN
+    told        Told       verdicts, units and money as they were told; states still to be derived        INOUT
 
     Afterwards the books of every applied row are what judge left. Cost: as judge.
     """
@@ -169,7 +191,8 @@ def apply(
         unit_first = INT64(told.verdicts[row - 1].unit_last) if row else INT64(0)
         money_first = INT64(told.verdicts[row - 1].money_last) if row else INT64(0)
         if number == 0 or not apply_one(
-            book, sent.events[row], verdict, unit_first, money_first, sequence, first_row + row, terms, told.units, told.money, memory
+            book, sent.events[row], verdict, unit_first, money_first, sequence, first_row + row, terms, told.units,
+            told.money, memory,
         ):  # fmt: skip
             return -1 - row
     return rows.shape[0]

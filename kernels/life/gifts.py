@@ -1,8 +1,8 @@
 """Gifts: units that the ledger gave to orders that waited, taken over into their books.
 
-A grant names, for a line, units of its SKU at a node, or of each component of whole bundles; ``line_qty`` on the first of
-its rows says how many units of the line that completes. What was cancelled meanwhile is not taken over: the ledger has
-given those units on when it was told of the cancel.
+A grant names, for a line, units of its SKU at a node, or of each component of whole bundles; ``line_qty`` on the first
+of its rows says how many units of the line that completes. What was cancelled meanwhile is not taken over: the ledger
+has given those units on when it was told of the cancel.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from kernels.life.layout import (
     TOLD,
     UNKNOWN_ORDER,
 )
-from kernels.life.open import note_part, share_of, write_position
+from kernels.life.open import note_part
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import ANY, count_units, is_bundle
 from kernels.life.tell import CELLS, MONEY, UNITS, reference_of, tell_cell
-from kernels.life.units import free_place, part
+from kernels.life.units import part, put_units, take_out
 
 Array = npt.NDArray[Any]
 
@@ -54,22 +54,7 @@ def tell_gift(
     told.ends[UNITS] += 1
     move.line, move.sku, move.lot, move.qty, move.value_minor = line, sku, 0, qty, value_minor
     move.node, move.to_node = -1 if before == STAGE_BACKORDERED else node, node
-    move.from_stage, move.to_stage, move.from_shipment, move.shipment = before, after, 0, 0
-
-
-@rule
-def add_units(
-    book: Any, line: int, sku: int, node: int, qty: int, value_minor: int, stage: int, memory: Any
-) -> None:  # fmt: skip
-    for at in range(first_position(book), end_position(book)):
-        other = memory.positions[at]
-        same = other.qty > 0 and other.line == line and other.sku == sku and other.node == node
-        if same and other.stage == stage and other.shipment == 0 and other.ship_day == 0:
-            other.qty += qty
-            other.value_minor += value_minor
-            return
-    place = free_place(book, memory)
-    write_position(memory.positions[place], line, sku, node, qty, value_minor, stage, 0)
+    move.from_stage, move.to_stage, move.from_shipment, move.shipment, move.ship_day = before, after, 0, 0, 0
 
 
 @rule
@@ -84,10 +69,8 @@ def take_line_gift(
     wanted = INT64(line_qty[first])
     taken = min(wanted, INT64(memory.positions[waiting].qty))
     position = memory.positions[waiting]
-    value = share_of(taken, INT64(position.qty), INT64(position.value_minor))
     bundle_sku = INT64(position.sku)
-    position.qty -= taken
-    position.value_minor -= value
+    value = take_out(position, taken)
     stage = STAGE_HELD if book.flags & ON_HOLD else STAGE_ALLOCATED
     knows_parts = is_bundle(book, line[first], memory)
     left = value
@@ -97,7 +80,7 @@ def take_line_gift(
             continue
         if sku[at] != bundle_sku and not knows_parts:
             note_component(book, first, last, at, line, sku, qty, wanted, memory)
-        add_units(book, line[at], sku[at], node[at], units, left, stage, memory)
+        put_units(book, line[at], sku[at], node[at], units, left, stage, INT64(0), INT64(0), memory)
         tell_gift(line[at], sku[at], node[at], units, left, STAGE_BACKORDERED, stage, told)
         tell_cell(book, line[at], sku[at], node[at], node[at], units, STAGE_ALLOCATED, stage, 0, told)
         left = INT64(0)

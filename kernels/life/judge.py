@@ -213,8 +213,7 @@ def after_units(book: Any, event: Any, kind: int, refusal: int, terms: Any, memo
 @rule
 def close(book: Any, memory: Any) -> int:
     """Nothing is under way any more: every unit was delivered, came back, was lost or cancelled."""
-    is_open = has_units(book, LIVE & ~(1 << STAGE_DELIVERED), memory)
-    return TRANSITION if is_open or book.flags & ON_HOLD else NO_REFUSAL
+    return TRANSITION if has_units(book, LIVE & ~(1 << STAGE_DELIVERED), memory) else NO_REFUSAL
 
 
 @rule

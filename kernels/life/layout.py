@@ -49,7 +49,6 @@ TOGETHER = 1  # all units lie in one stage
 PROMOTED = 2  # promotions were granted: to be given back with the order
 BUSY = 4  # the ledger is asked about this order: nothing else may be decided of it
 ON_HOLD = 8  # of a name in EXTRA, or for review where there is none
-CLOSED_FLAG = 16  # never stored: a closed order has no book
 FLAGS = 15
 DETAIL_SHIFT = 4
 TOTAL_IN_EXTRA = (1 << 32) - 1
@@ -92,6 +91,7 @@ PART_WORDS = 2
 ) = range(10)  # fmt: skip
 STAGES = 10
 STAGE_MASK = 15
+NOWHERE = 15  # of a unit move: components that become units of their bundle again, and the other way round
 CLASS_INSPECT = STAGES  # units come back that await inspection: as stages, a bit in masks of their own
 LIVE = 0b0001111111  # stages of units that are not cancelled, returned or lost
 PICK_SEEN, PACK_SEEN, SHIP_SEEN, LEFT = 1, 2, 4, 8
@@ -117,6 +117,7 @@ MONEY_AUTHORIZED, MONEY_CAPTURED, MONEY_REFUNDING, MONEY_REFUNDED, MONEY_CREDITE
 )
 
 APPLIED, REPEATED, REFUSED, UNKNOWN_ORDER, CONFLICT = range(5)  # result of an event
+DERIVED_STATE = 255  # of a verdict: the state is to be read off the books
 ASKED = 100  # not a result yet: the ledger, or the order's history, has to be asked; never stored
 
 # What an event is judged by; which event is which stands in router/life/rules.py.
@@ -188,8 +189,8 @@ VERDICT = _row(
 # Refusals, with their texts in router/life/refusals.py.
 (
     NO_REFUSAL, TRANSITION, NOT_ENOUGH, LINE_UNKNOWN, SHIPMENT_UNKNOWN, PAYMENT_UNKNOWN, AMOUNT_TOO_HIGH, NOTHING_DUE,
-    CURRENCY, HOLD_UNKNOWN, LIMIT, REJECTED, EVENT_UNKNOWN, NOT_REVERSIBLE, NO_STOCK, NOT_SHIPPED, BUSY_NOW,
-) = range(17)  # fmt: skip
+    CURRENCY, HOLD_UNKNOWN, LIMIT, REJECTED, EVENT_UNKNOWN, NOT_REVERSIBLE, NO_STOCK, NOT_SHIPPED, BUSY_NOW, WHICH_NODE,
+) = range(18)  # fmt: skip
 REPEATS = -1  # what a rule answers where an event says nothing new
 
 WHOLE_UNITS, WHOLE_MONEY = 1, 2  # bits of VERDICT.whole
@@ -199,6 +200,7 @@ UNIT_MOVE = _row(
     sku=np.int32,
     lot=np.int32,
     qty=np.int32,
+    ship_day=np.int32,
     line=np.int16,
     node=np.int16,
     to_node=np.int16,

@@ -181,8 +181,8 @@ def keep_line_keys(book: Any, first: int, last: int, line_key: Array, memory: An
     MEMORY, OUT_U32,
 )  # fmt: skip
 def open_books(
-    sequence: int, first_row: int, rows: Array, status: Array, state: Array, total_minor: Array, currency: Array, version: Array,
-    granted_offset: Array, customer: Array,
+    sequence: int, first_row: int, rows: Array, status: Array, state: Array, total_minor: Array, currency: Array,
+    version: Array, granted_offset: Array, customer: Array,
     line_offset: Array, line_sku: Array, line_qty: Array, line_key: Array, line_total_minor: Array, backordered: Array,
     allocation_offset: Array, allocation_sku: Array, allocation_node: Array, allocation_qty: Array,
     parcel_offset: Array, parcel_node: Array, parcel_day: Array,

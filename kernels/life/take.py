@@ -194,7 +194,7 @@ def move_position(
     told.ends[UNITS] += 1
     tell.line, tell.sku, tell.lot, tell.node, tell.to_node, tell.qty = line, sku, 0, node, to_node, units
     tell.from_stage, tell.to_stage, tell.shipment = before, after, shipment
-    tell.from_shipment = position.shipment
+    tell.from_shipment, tell.ship_day = position.shipment, day
     tell.value_minor = share_of(units, INT64(position.qty), INT64(position.value_minor))
     tell_cell(book, line, sku, node, to_node, units, before, after, day, told)
     move_units(book, place, units, after, to_node, shipment, memory)
@@ -219,7 +219,7 @@ def fill_in(
         tell.line, tell.sku, tell.lot, tell.qty = position.line, position.sku, 0, moved
         tell.node, tell.to_node = position.node, position.node
         tell.from_stage, tell.to_stage = before, before | rule_row.seen << DETAIL_SHIFT
-        tell.from_shipment, tell.shipment = position.shipment, number
+        tell.from_shipment, tell.shipment, tell.ship_day = position.shipment, number, position.ship_day
         tell.value_minor = share_of(moved, INT64(position.qty), INT64(position.value_minor))
         move_units(book, place, moved, INT64(tell.to_stage), INT64(position.node), number, memory)
         if units > 0:

@@ -55,7 +55,7 @@ from kernels.life.layout import (
     TOGETHER,
     WAITING,
 )
-from kernels.life.open import share_of
+from kernels.life.open import share_of, write_position
 from kernels.life.runs import add_position, copy_position, end_position, first_position
 
 Array = npt.NDArray[Any]
@@ -196,6 +196,33 @@ def move_units(
     source.qty -= units
     source.value_minor -= value
     return value
+
+
+@inlined_rule
+def take_out(position: Any, units: int) -> int:
+    """Take units off a position; returns what they carry."""
+    value = share_of(units, INT64(position.qty), INT64(position.value_minor))
+    position.qty -= units
+    position.value_minor -= value
+    return value
+
+
+@rule
+def put_units(
+    book: Any, line: int, sku: int, node: int, qty: int, value_minor: int, stage: int, shipment: int, ship_day: int,
+    memory: Any,
+) -> None:  # fmt: skip
+    """Add units to a parted book; the run of its positions may move."""
+    for at in range(first_position(book), end_position(book)):
+        other = memory.positions[at]
+        same = other.qty > 0 and other.line == line and other.sku == sku and other.node == node
+        if same and other.stage == stage and other.shipment == shipment and other.ship_day == ship_day:
+            other.qty += qty
+            other.value_minor += value_minor
+            return
+    place = free_place(book, memory)
+    write_position(memory.positions[place], line, sku, node, qty, value_minor, stage, ship_day)
+    memory.positions[place].shipment = shipment
 
 
 @rule

@@ -4,7 +4,7 @@
     apply   the same from what was told             end     books of closed orders are let go
 
 Private to the shard's owner and a step ahead of the order index: books know what was judged, the index shows what is
-durable. All of it lies in three arrays (kernels/life/layout.py) that grow at their ends.
+durable.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from kernels.life import apply as _apply
 from kernels.life import end as _end
 from kernels.life import judge as _judge
 from kernels.life import layout
+from kernels.life.gifts import take_gifts
 from kernels.life.open import open_books
-from kernels.life.runs import FREE, SIZES, first_free
 from router.arrow.arena import Arena
 from router.ids import hash_text
+from router.life.book_memory import BookMemory
+from router.life.open_book import OpenBook, read_book
 from router.life.rules import rule_table
+from router.life.states import ORDER_BITS, OrderState
+from router.log.columns import MONEY_SHOWN
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -32,10 +36,6 @@ U64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[Any]
 
 REVIEW = "review"  # the hold of an order that waits to be looked at
-_ROOM = {"books": 1 << 16, "positions": 1 << 18, "words": 1 << 18}  # entries at first, and the least that is added
-_DTYPES: dict[str, Any] = {
-    "books": layout.BOOK, "positions": layout.POSITION, "words": np.int64, "book_of_row": np.uint32,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,18 @@ class Opening:
     parcel_day: I32
 
 
+@dataclass(frozen=True)
+class Granted:
+    """What orders were granted as :meth:`Books.take_granted` takes it; columns of GRANTED."""
+
+    offset: I32
+    line: I32
+    sku: I32
+    node: npt.NDArray[np.int16]
+    qty: I32
+    line_qty: I32
+
+
 @dataclass
 class Judged:
     """What a batch of events did: verdicts row for row, and its moves."""
@@ -76,99 +88,142 @@ class Judged:
 
 
 class Books:
-    """Books by row of the order index."""
+    """Books by row of the order index; a row is -1 where an order is unknown."""
 
     def __init__(self, key: U64, arena: Arena) -> None:
-        self._arena = arena
-        self._blocks: dict[str, npt.NDArray[Any]] = {}
-        for name, count in {**_ROOM, "book_of_row": 1 << 16}.items():
-            block = arena.allocate(f"life.{name}", count * np.dtype(_DTYPES[name]).itemsize)
-            self._blocks[name] = block.view(_DTYPES[name])
-        self._free_books = np.array([0, 1], np.int64)
-        self._free_positions, self._free_words = first_free(), first_free()
+        self._memory = BookMemory(arena)
         self._shipment_keys = _keys(key, [""] + [str(number) for number in range(1, layout.SHIPMENTS_MAX + 1)])
         self._review_key = int(_keys(key, [REVIEW])[0])
 
     @property
-    def book_of_row(self) -> npt.NDArray[np.uint32]:
-        """Number of the book of each row of the index, 0 = none."""
-        return self._blocks["book_of_row"]
-
-    @property
     def count(self) -> int:
         """Books that are open."""
-        free, number = 0, int(self._free_books[0])
-        while number:
-            free, number = free + 1, int(self._blocks["books"]["payment"][number])
-        return int(self._free_books[1]) - 1 - free
+        return self._memory.count
 
     @property
     def nbytes(self) -> int:
         """Memory that was used so far."""
-        used = {
-            "books": self._free_books[1],
-            "positions": self._free_positions[SIZES],
-            "words": self._free_words[SIZES],
-        }
-        return sum(int(count) * np.dtype(_DTYPES[name]).itemsize for name, count in used.items())
+        return self._memory.nbytes
 
-    def of(self, row: int) -> Rows:
-        """One open book as the kernels see it; for what is seldom asked."""
-        return self._blocks["books"][self.book_of_row[row]]
+    # --- single books ----------------------------------------------------------------------------
+
+    def look(self, row: int) -> OpenBook:
+        """One open book as plain Python; for what is seldom done."""
+        return read_book(self._memory.books[self._memory.book_of_row[row]], self._memory.rows)
+
+    # --- some books ------------------------------------------------------------------------------
+
+    def customers(self, rows: I64) -> U64:
+        """Keyed hash of each order's customer, 0 = guest."""
+        return np.ascontiguousarray(self._memory.books["customer"][self._memory.book_of_row[rows]]).view(np.uint64)
+
+    def were_promoted(self, rows: I64) -> npt.NDArray[np.bool_]:
+        """Which of these orders were granted promotions."""
+        return np.asarray(self._memory.books["flags"][self._memory.book_of_row[rows]] & layout.PROMOTED != 0)
+
+    def are_open(self, rows: I64) -> npt.NDArray[np.bool_]:
+        """Which of these orders have a book."""
+        self._memory.reserve_rows(rows)
+        return np.asarray((rows >= 0) & (self._memory.book_of_row[rows] != 0))
 
     def are_busy(self, rows: I64) -> npt.NDArray[np.bool_]:
         """Which of these orders wait for an answer of the ledger, so that nothing else may be judged of them."""
-        self._reserve_rows(int(rows.max(initial=-1)) + 1)
-        flags = self._blocks["books"]["flags"][self.book_of_row[rows]]
+        self._memory.reserve_rows(rows)
+        flags = self._memory.books["flags"][self._memory.book_of_row[rows]]
         return np.asarray(flags & layout.BUSY != 0)
+
+    def free(self, rows: I64) -> None:
+        """Of these orders whatever is reported may be judged again."""
+        self._memory.books["flags"][self._memory.book_of_row[rows]] &= ~np.uint8(layout.BUSY)
+
+    def are_closed(self, rows: I64) -> npt.NDArray[np.bool_]:
+        """Which of these orders have a book although they are closed."""
+        self._memory.reserve_rows(rows)
+        states = self._memory.books["state"][self._memory.book_of_row[rows]] & ORDER_BITS
+        return np.asarray((rows >= 0) & (states == OrderState.CLOSED))
+
+    def states(self, rows: I64) -> npt.NDArray[np.uint8]:
+        """State bytes of orders that have a book."""
+        return np.asarray(self._memory.books["state"][self._memory.book_of_row[rows]])
+
+    def newest_sequence(self, rows: I64) -> npt.NDArray[np.uint32]:
+        """Of the newest record of each of these orders, judged or shown; 0 where it has no book."""
+        return np.asarray(self._memory.books["newest_sequence"][self._memory.book_of_row[rows]])
+
+    def set_newest(self, rows: I64, versions: I32, sequence: int, record_rows: I64) -> None:
+        """Name the newest record of orders that have a book, and the version it left them in."""
+        books, numbers = self._memory.books, self._memory.book_of_row[rows]
+        books["version"][numbers], books["newest_sequence"][numbers] = versions, sequence
+        books["newest_row"][numbers] = record_rows
+
+    def sums(self, rows: I64) -> tuple[I64, I64]:
+        """(k, stages) units and (k, MONEY_SHOWN) amounts of orders that have a book."""
+        units = np.zeros((len(rows), layout.STAGES), np.int64)
+        money = np.zeros((len(rows), len(MONEY_SHOWN)), np.int64)
+        _end.sum_books(rows, self._memory.book_of_row, self._memory.rows, units, money)
+        return units, money
 
     # --- orders ----------------------------------------------------------------------------------
 
-    def open(self, sequence: int, orders: Opening) -> None:
-        """Open the books of the orders of a record."""
-        count, lines = len(orders.rows), len(orders.line_sku)
-        self._reserve_rows(int(orders.rows.max(initial=-1)) + 1)
-        self._reserve("books", int(self._free_books[1]) + count)
-        self._reserve("positions", int(self._free_positions[SIZES]) + 2 * (len(orders.allocation_sku) + lines + count))
-        extra = layout.EXTRA_WORDS + 3
-        self._reserve(
-            "words", int(self._free_words[SIZES]) + extra * count + 2 * lines + 8 * len(orders.allocation_sku)
+    def open(self, sequence: int, orders: Opening, first_row: int = 0) -> None:
+        """Open the books of orders of a record, of which the first is its row ``first_row``."""
+        count, lines, allocations = len(orders.rows), len(orders.line_sku), len(orders.allocation_sku)
+        self._memory.reserve_rows(orders.rows)
+        self._memory.reserve(
+            books=count,
+            positions=2 * (allocations + lines + count),
+            words=(layout.EXTRA_WORDS + 3) * count + 2 * lines + 8 * allocations,
         )
         open_books(
-            sequence, orders.rows, orders.status, orders.state, orders.total_minor, orders.currency, orders.version,
-            orders.granted_offset, orders.customer, orders.line_offset, orders.line_sku, orders.line_qty,
-            orders.line_key, orders.line_total_minor, orders.backordered, orders.allocation_offset,
+            sequence, first_row, orders.rows, orders.status, orders.state, orders.total_minor, orders.currency,
+            orders.version, orders.granted_offset, orders.customer, orders.line_offset, orders.line_sku,
+            orders.line_qty, orders.line_key, orders.line_total_minor, orders.backordered, orders.allocation_offset,
             orders.allocation_sku, orders.allocation_node, orders.allocation_qty, orders.parcel_offset,
-            orders.parcel_node, orders.parcel_day, self._memory(), self.book_of_row,
+            orders.parcel_node, orders.parcel_day, self._memory.rows, self._memory.book_of_row,
         )  # fmt: skip
 
     def end(self, rows: I64) -> None:
         """Let the books of orders go that were closed."""
-        _end.end_books(np.unique(rows), self.book_of_row, self._memory())
+        _end.end_books(np.unique(rows), self._memory.book_of_row, self._memory.rows)
 
-    # --- events ----------------------------------------------------------------------------------
-
-    def judge(self, sequence: int, sent: layout.Sent, rows: I64, falls_at: int) -> Judged:
-        """Judge a batch of events on the orders of these rows (-1 unknown), doing what they say as it goes."""
+    def take_granted(self, sequence: int, granted: Granted, rows: I64, first_row: int = 0) -> Judged:
+        """Take over units that the ledger gave to orders that waited; an order a row."""
         told = _Telling(len(rows))
-        self._reserve_rows(int(rows.max(initial=-1)) + 1)
+        self._memory.reserve_rows(rows)
 
         def run(start: int) -> int:
-            terms = self._terms(falls_at)
-            return int(_judge.judge(start, sequence, sent, rows, self.book_of_row, terms, self._memory(), told.told))
+            done = take_gifts(
+                start, sequence, first_row, rows, granted.offset, granted.line, granted.sku, granted.node, granted.qty,
+                granted.line_qty, self._memory.book_of_row, self._memory.rows, told.told,
+            )  # fmt: skip
+            return int(done)
 
         self._through(run, len(rows), told.make_room)
         return told.judged()
 
-    def apply(self, sequence: int, sent: layout.Sent, rows: I64, judged: Judged) -> None:
+    # --- events ----------------------------------------------------------------------------------
+
+    def judge(self, sequence: int, sent: layout.Sent, rows: I64, falls_at: int) -> Judged:
+        """Judge a batch of events on the orders of these rows, doing what they say as it goes."""
+        told = _Telling(len(rows))
+        self._memory.reserve_rows(rows)
+
+        def run(start: int) -> int:
+            terms, memory = self._terms(falls_at), self._memory
+            return int(_judge.judge(start, sequence, sent, rows, memory.book_of_row, terms, memory.rows, told.told))
+
+        self._through(run, len(rows), told.make_room)
+        return told.judged()
+
+    def apply(self, sequence: int, sent: layout.Sent, rows: I64, judged: Judged, first_row: int = 0) -> None:
         """Do what a batch did when it was judged; asserts that the books are those it was judged on."""
         told = layout.Told(judged.verdicts, judged.units, judged.money, judged.cells, np.zeros(3, np.int64))
 
         def run(start: int) -> int:
-            terms = self._terms(layout.STAGE_SHIPPED)
-            done = int(_apply.apply(start, sequence, sent, rows, self.book_of_row, terms, self._memory(), told))
+            terms, memory = self._terms(layout.STAGE_SHIPPED), self._memory
+            done = _apply.apply(start, sequence, first_row, sent, rows, memory.book_of_row, terms, memory.rows, told)
             assert done >= 0, f"row {-1 - done} of record {sequence} moved units that its order does not have there"
-            return done
+            return int(done)
 
         self._through(run, len(rows), lambda: None)
 
@@ -176,69 +231,40 @@ class Books:
         """Let a kernel go through all rows; where it stops for lack of room there is more when it goes on."""
         done = run(0)
         while done < rows:
-            for name, free in (("positions", self._free_positions), ("words", self._free_words)):
-                self._reserve(name, int(free[SIZES]) + _ROOM[name] + self._largest())
+            self._memory.reserve_for_any()
             make_room()
             done = run(done)
 
-    def _largest(self) -> int:
-        """More than any single book can need at once."""
-        return 64 * int(self._blocks["books"]["positions"][: self._free_books[1]].max(initial=1)) + (1 << 17)
+    def _terms(self, falls_at: int) -> layout.Terms:
+        return layout.Terms(rule_table(), self._shipment_keys, np.array([falls_at, self._review_key], np.int64))
 
     # --- state -----------------------------------------------------------------------------------
 
     def state_hash(self, row_hi: U64) -> int:
         """Digest of all open books; equal facts give equal digests whatever path led there."""
-        self._reserve_rows(len(row_hi))
-        return int(_end.fold_books(len(row_hi), row_hi, self.book_of_row, self._memory()))
+        self._memory.reserve_rows(np.array([len(row_hi) - 1]))
+        return int(_end.fold_books(len(row_hi), row_hi, self._memory.book_of_row, self._memory.rows))
 
     def units(self, rows: int) -> I64:
         """(k, 4) SKU, node, account, units: where the ledger has to have what open orders hold."""
-        found = np.empty((int(self._free_positions[SIZES]), 4), np.int64)
-        return found[: int(_end.list_units(rows, self.book_of_row, self._memory(), found))]
+        found = np.empty((self._memory.used["positions"], 4), np.int64)
+        return found[: int(_end.list_units(rows, self._memory.book_of_row, self._memory.rows, found))]
 
-    def dump(self) -> dict[str, npt.NDArray[Any]]:
+    def dump(self) -> dict[str, Rows]:
         """The state for a checkpoint, copied."""
-        used = {
-            "books": self._free_books[1],
-            "positions": self._free_positions[SIZES],
-            "words": self._free_words[SIZES],
-        }
-        kept = {name: _plain(self._blocks[name][: int(count)]).copy() for name, count in used.items()}
-        free = np.concatenate([self._free_books, self._free_positions, self._free_words])
-        return {**kept, "book_of_row": self.book_of_row.copy(), "free": free}
+        return self._memory.dump()
 
-    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    def restore(self, arrays: dict[str, Rows]) -> None:
         """Become what was dumped."""
-        for name in _DTYPES:
-            stored = arrays[name].view(_DTYPES[name])
-            self._reserve(name, len(stored))
-            self._blocks[name][: len(stored)] = stored
-        books, positions, words = np.split(arrays["free"], [2, 2 + FREE])
-        self._free_books, self._free_positions, self._free_words = books.copy(), positions.copy(), words.copy()
+        self._memory.restore(arrays)
 
-    # --- memory ----------------------------------------------------------------------------------
 
-    def _memory(self) -> layout.Memory:
-        blocks = self._blocks
-        return layout.Memory(
-            blocks["books"], blocks["positions"], blocks["words"], self._free_books, self._free_positions,
-            self._free_words,
-        )  # fmt: skip
-
-    def _terms(self, falls_at: int) -> layout.Terms:
-        return layout.Terms(rule_table(), self._shipment_keys, np.array([falls_at, self._review_key], np.int64))
-
-    def _reserve_rows(self, rows: int) -> None:
-        self._reserve("book_of_row", rows)
-
-    def _reserve(self, name: str, count: int) -> None:
-        block = self._blocks[name]
-        if count > len(block):
-            step = _ROOM.get(name, 1 << 16)
-            wanted = -(-count // step) * step
-            grown = self._arena.extend(f"life.{name}", wanted * block.dtype.itemsize)
-            self._blocks[name] = grown.view(_DTYPES[name])
+def last_applied(judged: Judged) -> I64:
+    """Rows of a batch that are the last applied one of their order."""
+    applied = np.flatnonzero(judged.verdicts["result"] == layout.APPLIED)
+    rows = judged.verdicts["row"][applied]
+    _, last = np.unique(rows[::-1], return_index=True)
+    return np.asarray(applied[len(applied) - 1 - last])
 
 
 class _Telling:
@@ -263,11 +289,6 @@ class _Telling:
     def judged(self) -> Judged:
         units, money, cells = self._ends.tolist()
         return Judged(self._verdicts, self._units[:units], self._money[:money], self._cells[:cells])
-
-
-def _plain(rows: Rows) -> npt.NDArray[Any]:
-    """Structured rows as the bytes they are, so that a checkpoint need not know their fields."""
-    return rows.view(np.uint8) if rows.dtype.names else rows
 
 
 def _keys(key: U64, texts: list[str]) -> I64:

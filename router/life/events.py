@@ -20,7 +20,7 @@ from router.ids import key64
 from router.life.books import Judged
 from router.life.event_types import OrderEvent
 from router.life.states import Disposition
-from router.log.columns import EVENT_OUTCOME, MOVES, EventResult
+from router.log.columns import EVENT_OUTCOME, MOVES
 from router.log.reference import in_shard
 
 I64 = npt.NDArray[np.int64]
@@ -125,11 +125,3 @@ def moves_of(judged: Judged, shard: int) -> pa.RecordBatch:
             "order": cells["order"] + np.int64(in_shard(shard, 0)),
         },
     )
-
-
-def last_applied(judged: Judged) -> I64:
-    """Rows of a batch that are the last applied one of their order."""
-    applied = np.flatnonzero(judged.verdicts["result"] == EventResult.APPLIED)
-    rows = judged.verdicts["row"][applied]
-    _, last = np.unique(rows[::-1], return_index=True)
-    return np.asarray(applied[len(applied) - 1 - last])

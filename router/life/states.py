@@ -9,7 +9,7 @@ Numbers are permanent: they stand in log records, in checkpoints and in the orde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -181,3 +181,46 @@ def unpack_state(packed: int) -> tuple[OrderState, PaymentState]:
 
 def stage_byte(stage: int, detail: int = 0) -> int:
     return stage | detail << DETAIL_SHIFT
+
+
+def stage_of(byte: int) -> Stage:
+    return Stage(byte & (1 << DETAIL_SHIFT) - 1)
+
+
+def account_of(byte: int) -> CellAccount:
+    """Where the ledger keeps units in a stage; what a kernel does in kernels/life/units.py, said for people."""
+    stage, detail = stage_of(byte), byte >> DETAIL_SHIFT
+    if stage in (U.PICKED, U.PACKED):
+        return CellAccount.SHIPPED if detail & LEFT else CellAccount.ALLOCATED
+    return _ACCOUNT_OF_RETURNED[Disposition(detail)] if stage == U.RETURNED else _ACCOUNT_OF_STAGE[stage]
+
+
+_ACCOUNT_OF_STAGE: Mapping[Stage, CellAccount] = {
+    U.BACKORDERED: CellAccount.WAITING,
+    U.HELD: CellAccount.HELD,
+    U.ALLOCATED: CellAccount.ALLOCATED,
+    U.SHIPPED: CellAccount.SHIPPED,
+    U.DELIVERED: CellAccount.SHIPPED,
+    U.LOST: CellAccount.SHIPPED,
+    U.CANCELLED: CellAccount.AVAILABLE,
+}
+_ACCOUNT_OF_RETURNED: Mapping[Disposition, CellAccount] = {
+    Disposition.INSPECT: CellAccount.INSPECTION,
+    Disposition.RESTOCK: CellAccount.AVAILABLE,
+    Disposition.REFURBISH: CellAccount.DAMAGED,
+    Disposition.SCRAP: CellAccount.GONE,
+    Disposition.MISSING: CellAccount.GONE,
+    Disposition.ELSEWHERE: CellAccount.SHIPPED,
+}
+
+
+def state_of_stages(stages: Iterable[int], on_hold: bool) -> OrderState:
+    """The state of an order whose units lie in these stages."""
+    found = {Stage(stage) for stage in stages}
+    live = found & LIVE
+    if not live:
+        return next((state for stage, state in ENDED_STATES if stage in found), S.CANCELLED)
+    furthest = max(live)
+    if on_hold and furthest <= U.ALLOCATED:
+        return S.HELD
+    return STATE_OF_STAGE[furthest] if len(live) == 1 else PARTIAL_STATE[furthest]

@@ -333,6 +333,7 @@ _UNIT_MOVES = pa.list_(
                 pa.field("shipment", pa.uint8(), nullable=False),  # the same, afterwards
                 pa.field("qty", pa.int32(), nullable=False),
                 pa.field("value_minor", pa.int64(), nullable=False),  # what the units carry of the order's total
+                pa.field("ship_day", pa.int32(), nullable=False),  # of the node's parcel, afterwards; 0 none
             ]
         ),
         nullable=False,

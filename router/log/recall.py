@@ -30,6 +30,7 @@ class Halves:
 
     kind: Kind  # of the input
     tables_version: int
+    now_ms: int
     given: pa.RecordBatch
     outcome: pa.RecordBatch
 
@@ -42,12 +43,11 @@ class Recollection:
         self._kept: OrderedDict[int, Halves] = OrderedDict()
         self._rows = 0
 
-    def keep(
-        self, sequence: int, kind: Kind, tables_version: int, given: pa.RecordBatch, outcome: pa.RecordBatch
-    ) -> None:
+    def keep(self, sequence: int, halves: Halves) -> None:
+        """Remember a batch that was just finished."""
         assert sequence not in self._kept
-        self._kept[sequence] = Halves(kind, tables_version, given, outcome)
-        self._rows += given.num_rows
+        self._kept[sequence] = halves
+        self._rows += halves.given.num_rows
         while self._rows > RECALLED_ROWS_MAX and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
             self._rows -= oldest.given.num_rows
@@ -58,7 +58,8 @@ class Recollection:
             return self._kept[sequence]
         given, outcome = self._log.read(sequence, INPUT), self._log.read(sequence, OUTCOME_PART)
         assert given is not None and outcome is not None, f"sequence {sequence} is indexed but not in the log"
-        self.keep(sequence, given.kind, given.tables_version, read_batch(given), read_batch(outcome))
+        halves = Halves(given.kind, given.tables_version, given.now_ms, read_batch(given), read_batch(outcome))
+        self.keep(sequence, halves)
         return self._kept[sequence]
 
     def orders(self, sequence: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:

@@ -246,6 +246,12 @@ class StoredRows:
         return default_value(self._schema.field(name))
 
 
+def row_batch(record: Record, row: int) -> pa.RecordBatch:
+    """One row of a record's first message in the newest form; the others are not decoded."""
+    schema, stored = MESSAGES[record.kind][0], rows_of(record)
+    return pa.RecordBatch.from_pylist([{name: stored.value(name, row) for name in schema.names}], schema=schema)
+
+
 def rows_of(record: Record, message: int = 0) -> StoredRows:
     """Single rows of a message; opened once, kept as long as the record."""
     if message not in record.opened:

@@ -37,7 +37,7 @@ U64 = npt.NDArray[np.uint64]
 
 TABLES_KEPT = 4
 _PENDING = int(OrderState.PENDING)
-_STATE_OF_STATUS = np.array([STATE_OF_STATUS[status] for status in sorted(STATE_OF_STATUS)], np.uint8)
+STATE_NUMBERS = np.array([STATE_OF_STATUS[status] for status in sorted(STATE_OF_STATUS)], np.uint8)  # by Status
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class ShardEngine:
     def apply_outcome(self, sequence: int, admitted: pa.RecordBatch, outcome: pa.RecordBatch) -> None:
         """Give the orders of a sequence the state their outcome says and open their books; also its replay."""
         opened = self._open.pop(sequence)
-        state = pack_state(_STATE_OF_STATUS[numbers(outcome, "status")], opened.payment)
+        state = pack_state(STATE_NUMBERS[numbers(outcome, "status")], opened.payment)
         version = numbers(outcome, "version")
         self.index.set_state(opened.rows, state, version.astype(np.uint32))
         self.books.open(sequence, opening_of(admitted, outcome, opened.rows, state))
@@ -239,6 +239,11 @@ class ShardEngine:
         """Take the ids of a logged batch again, exactly as admit did."""
         rows, fresh = self.index.insert(numbers(admitted, "hash_hi"), numbers(admitted, "hash_lo"))
         self._open_rows(sequence, rows, fresh, admitted)
+
+    def rows_under_way(self, sequence: int) -> I64 | None:
+        """Rows of the index of orders whose decision is under way, by row of their record; None once it is there."""
+        opened = self._open.get(sequence)
+        return None if opened is None else opened.rows
 
     def in_flight(self, rows: I64) -> npt.NDArray[np.bool_]:
         """Which of these rows of the index (-1 unknown) are orders whose decision, or whose amendment, is under way."""

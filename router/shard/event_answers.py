@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.life import layout
 from router.arrow.arrays import I64, numbers, ragged, record_batch
 from router.life.books import Books
 from router.log.columns import EVENT_ACK, EventResult
@@ -35,6 +34,3 @@ def _at(rows: I64, values: npt.NDArray[np.int64], count: int, name: str) -> pa.L
     lengths = np.zeros(count + 1, np.int32)
     lengths[rows + 1] = values.shape[1]
     return ragged(np.cumsum(lengths), pa.array(values.reshape(-1)), EVENT_ACK.field(name).type)
-
-
-STAGES = layout.STAGES

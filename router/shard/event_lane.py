@@ -21,26 +21,26 @@ import pyarrow as pa
 from kernels.life import layout
 from router.arrow.arrays import from_message, numbers, to_message
 from router.config import Policy
-from router.life.books import Judged
-from router.life.events import judged_of, last_applied, moves_of, outcome_of, sent_before_books, sent_of
-from router.life.states import ORDER_BITS, OrderState
-from router.log.columns import EVENT_PAYLOAD, EVENTS, GIVEN_BACK, MOVES
+from router.life.before_books import judge_again
+from router.life.event_types import OrderEvent
+from router.life.events import judged_of, moves_of, outcome_of, sent_before_books, sent_of
+from router.log.columns import EVENT_PAYLOAD, EVENTS
 from router.log.kinds import Kind
 from router.log.recall import Recollection
 from router.log.records import Record, read_batch
-from router.log.reference import references
 from router.ports import LedgerPort, Log, Question
-from router.shard.amends import Amending
+from router.shard.asking import Asking
+from router.shard.engine import ShardEngine
 from router.shard.event_answers import answers_of
 from router.shard.give_back import Givers
-from router.shard.engine import ShardEngine
 from router.shard.history import History
 from router.shard.lanes import Begun, Message
+from router.shard.reversing import Reversing
+from router.shard.showing import show_judged
 from router.wire.event_batch import EventBatch
 
 I64 = npt.NDArray[np.int64]
 _FALLS_AT = {"ship": layout.STAGE_SHIPPED, "pack": layout.STAGE_PACKED}
-_NOTHING_BACK = pa.RecordBatch.from_pylist([], schema=GIVEN_BACK)
 
 
 @dataclass
@@ -48,13 +48,11 @@ class EventWork:
     """A batch of events between begin and show."""
 
     events: pa.RecordBatch
-    sent: layout.Sent
     rows: I64  # of the orders in the index, -1 unknown
-    judged: Judged
+    asking: Asking
     moves: pa.RecordBatch
     given_back: pa.RecordBatch
-    amending: Amending
-    reopened: I64  # rows of closed orders whose books were made again for this batch
+    closed: I64  # rows of orders that are closed and still have a book
 
 
 class EventLane:
@@ -66,10 +64,19 @@ class EventLane:
         self._recall = recall
         self._falls_at = _FALLS_AT[policy.on_hand_falls]
         self._history = History(engine, log)
-        self._givers = Givers(engine, recall, policy)
+        self._reversing = Reversing(engine.key)
+        self.givers = Givers(engine, recall, policy)
+        self._unshown: list[EventWork] = []
 
-    def names(self, batch: EventBatch) -> I64:
+    def must_wait(self, batch: EventBatch, shown: int) -> bool:
         events = from_message(batch.events, EVENTS)
+        rows = self._rows_of(events)
+        if self._engine.in_flight(rows).any():
+            return True
+        reverses = rows[(numbers(events, "event") == OrderEvent.REVERSE) & (rows >= 0)]
+        return len(reverses) > 0 and bool((self._engine.books.newest_sequence(reverses) > shown).any())
+
+    def _rows_of(self, events: pa.RecordBatch) -> I64:
         return self._engine.index.find(numbers(events, "hash_hi"), numbers(events, "hash_lo"))
 
     def begin(self, batch: EventBatch, sequence: int, first_sequence: int | None) -> Begun:
@@ -83,54 +90,48 @@ class EventLane:
         return begun
 
     def _judge(self, events: pa.RecordBatch, sequence: int, now_ms: int) -> EventWork:
-        rows = self._engine.index.find(numbers(events, "hash_hi"), numbers(events, "hash_lo"))
-        reopened = self._history.reopen_closed(rows)
-        sent = sent_of(events)
-        judged = self._engine.books.judge(sequence, sent, rows, self._falls_at)
-        moves = moves_of(judged, self._engine.number)
-        amending = Amending.of(self._engine, self._recall, events, sent, rows, judged)
-        return EventWork(
-            events, sent, rows, judged, moves, self._givers.of(judged, now_ms), amending, reopened
-        )  # fmt: skip
+        rows, sent, books = self._rows_of(events), sent_of(events), self._engine.books
+        self._history.reopen_closed(rows)
+        judged = books.judge(sequence, sent, rows, self._falls_at)
+        asking = Asking(self._engine, sequence, sent, rows, judged)
+        asking.reverse(events, self._history, self._reversing)
+        asking.prepare(self._recall)
+        moves, given_back = moves_of(asking.judged, self._engine.number), self.givers.of(asking.judged, now_ms)
+        closed = np.unique(rows[books.are_closed(rows)])
+        work = EventWork(events, rows, asking, moves, given_back, closed)
+        self._unshown.append(work)
+        return work
 
     def ask(self, begun: Begun, question: Question, ledger: LedgerPort) -> None:
         work: EventWork = begun.work
-        if work.amending.any:
-            begun.decision = ledger.amend(question, work.amending.amends, work.moves, work.given_back)
+        amends = work.asking.amends
+        if amends.num_rows:
+            begun.decision = ledger.amend(question, amends, work.moves, work.given_back)
         elif work.moves.num_rows or work.given_back.num_rows:
             ledger.move(question, work.moves, work.given_back)
 
     def finish(self, begun: Begun) -> pa.RecordBatch:
         work: EventWork = begun.work
-        if work.amending.any:
-            work.judged = work.amending.settle(begun.sequence, begun.decision)
-        outcome = outcome_of(work.judged)
-        self._recall.keep(begun.sequence, Kind.EVENTS, begun.tables_version, work.events, outcome)
+        if begun.decision is not None:
+            work.asking.answered(begun.decision)
+        outcome = outcome_of(work.asking.judged)
+        self._recall.keep(begun.sequence, begun.halves(work.events, outcome))
         return outcome
 
     def answer(self, begun: Begun) -> Message:
         if begun.first_sequence is not None:
             halves = self._recall.halves(begun.first_sequence)
-            rows = self._engine.index.find(numbers(halves.given, "hash_hi"), numbers(halves.given, "hash_lo"))
-            return to_message(answers_of(halves.outcome, rows, self._engine.books))
+            return to_message(answers_of(halves.outcome, self._rows_of(halves.given), self._engine.books))
         assert begun.outcome is not None
         return to_message(answers_of(begun.outcome, begun.work.rows, self._engine.books))
 
     def show(self, begun: Begun) -> None:
+        """Closed orders let their books go, unless a batch that was judged on one is still to be shown."""
         work: EventWork = begun.work
-        self._show(begun.sequence, work.judged)
-        self._engine.books.end(work.reopened)
-
-    def _show(self, sequence: int, judged: Judged) -> None:
-        """The index takes what is durable; closed orders let their books go."""
-        last = last_applied(judged)
-        verdicts, index = judged.verdicts[last], self._engine.index
-        rows = verdicts["row"]
-        index.set_state(rows, verdicts["after"], verdicts["version"].astype(np.uint32))
-        index.set_reference(rows, references(sequence, len(judged.verdicts))[last])
-        closed = rows[verdicts["after"] & ORDER_BITS == OrderState.CLOSED]
-        if len(closed):
-            self._engine.books.end(closed)
+        show_judged(self._engine, begun.sequence, work.asking.judged)
+        self._unshown.remove(work)
+        named = [other.rows for other in self._unshown]
+        self._engine.books.end(np.setdiff1d(work.closed, np.concatenate([np.zeros(0, np.int64), *named])))
 
     def reopen(self, given: Record) -> Begun:
         events = read_batch(given)
@@ -142,22 +143,20 @@ class EventLane:
         """Events act with their outcome."""
 
     def replay(self, given: Record, outcome: Record) -> None:
-        events = read_batch(given)
-        rows = self._engine.index.find(numbers(events, "hash_hi"), numbers(events, "hash_lo"))
-        judged = judged_of(read_batch(outcome))
+        events, books = read_batch(given), self._engine.books
+        rows, judged = self._rows_of(events), judged_of(read_batch(outcome))
         judged.verdicts["row"] = rows
-        applied = judged.verdicts["result"] == layout.APPLIED
-        reopened = self._history.reopen_closed(np.where(applied, rows, -1))
+        applied = np.where(judged.verdicts["result"] == layout.APPLIED, rows, -1)
+        self._history.reopen_closed(applied)
         if outcome.version:
-            self._engine.books.apply(given.sequence, sent_of(events), rows, judged)
+            books.apply(given.sequence, sent_of(events), rows, judged)
         else:
-            sent = sent_before_books(events, self._engine.key)
-            judged = self._engine.books.apply_before_books(given.sequence, sent, rows, judged)
-        self._show(given.sequence, judged)
-        self._engine.books.end(reopened)
+            judged = judge_again(books, given.sequence, sent_before_books(events, self._engine.key), rows, judged)
+        show_judged(self._engine, given.sequence, judged)
+        books.end(applied[books.are_closed(applied)])
 
     def dump(self) -> dict[str, Any]:
-        return self._givers.dump()
+        return self.givers.dump()
 
     def restore(self, arrays: dict[str, Any]) -> None:
-        self._givers.restore(arrays)
+        self.givers.restore(arrays)

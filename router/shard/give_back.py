@@ -6,12 +6,14 @@ promotions, and for those so young that their basket may still hold others back.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from router.arrow.arrays import record_batch
 from router.config import Policy
 from router.life.books import Judged
 from router.log.columns import GIVEN_BACK
@@ -23,42 +25,63 @@ I64 = npt.NDArray[np.int64]
 
 
 class Givers:
-    """Remembers which records are younger than the window of baskets; the same after a restart, from the log."""
+    """Knows how old records of orders are, whatever a restart came between."""
 
     def __init__(self, engine: ShardEngine, recall: Recollection, policy: Policy) -> None:
         self._engine = engine
         self._recall = recall
         self._window_ms = policy.duplicate_basket_window_ms
-        self._young: list[tuple[int, int]] = []  # sequence, now_ms of records of orders
+        self._young: list[tuple[int, int]] = []  # sequence, now_ms of records that are younger than the window
+        self._dropped_ms = -1  # of others none is newer
 
     def note(self, sequence: int, now_ms: int) -> None:
         """A record of orders came."""
         self._young.append((sequence, now_ms))
+        while self._young[0][1] <= now_ms - self._window_ms:
+            self._dropped_ms = max(self._dropped_ms, self._young.pop(0)[1])
 
     def of(self, judged: Judged, now_ms: int) -> pa.RecordBatch:
         """GIVEN_BACK of a batch of events."""
-        self._young = [(sequence, at_ms) for sequence, at_ms in self._young if at_ms > now_ms - self._window_ms]
-        youngest = self._young[0][0] if self._young else 1 << 62
-        rows = [self._row(verdict, youngest) for verdict in judged.verdicts[judged.verdicts["gives_back"] != 0]]
-        return pa.RecordBatch.from_pylist(rows, schema=GIVEN_BACK)
+        verdicts = judged.verdicts[judged.verdicts["gives_back"] != 0]
+        orders, books = verdicts["order"].copy(), self._engine.books
+        young = self._are_young(sequence_of(orders), now_ms)
+        baskets, versions = np.zeros(len(orders), np.uint64), np.zeros(len(orders), np.int64)
+        promotions: list[list[int]] = [[]] * len(orders)
+        for at in np.flatnonzero(young | books.were_promoted(verdicts["row"])).tolist():
+            halves, row = self._recall.halves(sequence_of(int(orders[at]))), row_of(int(orders[at]))
+            baskets[at] = halves.given.column("basket")[row].as_py()
+            promotions[at] = halves.outcome.column("granted")[row].as_py()
+            versions[at] = halves.tables_version
+        return record_batch(
+            GIVEN_BACK,
+            {
+                "order": orders + in_shard(self._engine.number, 0),
+                "customer": books.customers(verdicts["row"]),
+                "basket": baskets,
+                "tables_version": versions,
+                "promotions": pa.array(promotions, GIVEN_BACK.field("promotions").type),
+            },
+        )
 
-    def _row(self, verdict: Any, youngest: int) -> dict[str, Any]:
-        order, books = int(verdict["order"]), self._engine.books
-        row: dict[str, Any] = {
-            "order": in_shard(self._engine.number, order),
-            "customer": books.customer(int(verdict["row"])),
-            "basket": 0, "tables_version": 0, "promotions": [],
-        }  # fmt: skip
-        if books.was_promoted(int(verdict["row"])) or sequence_of(order) >= youngest:
-            halves = self._recall.halves(sequence_of(order))
-            at = row_of(order)
-            row["basket"] = halves.given.column("basket")[at].as_py()
-            row["promotions"] = halves.outcome.column("granted")[at].as_py()
-            row["tables_version"] = halves.tables_version
-        return row
+    def _are_young(self, sequences: I64, now_ms: int) -> npt.NDArray[np.bool_]:
+        found = np.zeros(len(sequences), bool)
+        for sequence in np.unique(sequences).tolist():
+            found[sequences == sequence] = self._came_ms(sequence, now_ms) > now_ms - self._window_ms
+        return found
+
+    def _came_ms(self, sequence: int, now_ms: int) -> int:
+        """When a record came; of one that is too old to matter the newest such."""
+        at = bisect_left(self._young, (sequence, -1))
+        if at < len(self._young) and self._young[at][0] == sequence:
+            return self._young[at][1]
+        if self._dropped_ms <= now_ms - self._window_ms:
+            return self._dropped_ms
+        return self._recall.halves(sequence).now_ms
 
     def dump(self) -> dict[str, npt.NDArray[Any]]:
-        return {"young": np.array(self._young, np.int64).reshape(-1, 2)}
+        young = np.array(self._young, np.int64).reshape(-1, 2)
+        return {"young": young, "dropped_ms": np.array([self._dropped_ms], np.int64)}
 
     def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self._young = [(int(sequence), int(now_ms)) for sequence, now_ms in arrays["young"]]
+        self._dropped_ms = int(arrays["dropped_ms"][0])

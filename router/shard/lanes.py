@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from router.arrow.arrays import Bytes
 from router.log.kinds import Kind
+from router.log.recall import Halves
 from router.log.records import Record
 from router.ports import LedgerPort, Question
 
@@ -64,13 +65,17 @@ class Begun:
     def is_logged(self) -> bool:
         return bool(self.messages)
 
+    def halves(self, given: pa.RecordBatch, outcome: pa.RecordBatch) -> Halves:
+        """The batch as later ones recall it."""
+        return Halves(self.kind, self.tables_version, self.now_ms, given, outcome)
+
 
 class Lane(Protocol):
     kind: Kind
     outcome_kind: Kind
 
-    def names(self, batch: Any) -> npt.NDArray[np.int64]:
-        """Rows of the index that must not be in flight when the batch begins; none where that is no matter."""
+    def must_wait(self, batch: Any, shown: int) -> bool:
+        """Whether something that the batch names is under way; ``shown`` is the newest sequence that is not."""
 
     def begin(self, batch: Any, sequence: int, first_sequence: int | None) -> Begun: ...
 

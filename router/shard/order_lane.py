@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from router.arrow.arrays import Bytes, from_message, to_message, to_stream
@@ -18,6 +16,7 @@ from router.log.reference import sequence_of
 from router.ports import LedgerPort, Question
 from router.shard.acknowledge import acknowledge, first_answers
 from router.shard.engine import Admitted, ShardEngine, reopened
+from router.shard.give_back import Givers
 from router.shard.lanes import BatchId, Begun, Message
 from router.tables.compiled import TablesOf, UnknownTables
 
@@ -39,13 +38,15 @@ class OrderLane:
     kind = Kind.ORDERS
     outcome_kind = Kind.OUTCOMES
 
-    def __init__(self, engine: ShardEngine, recall: Recollection, tables_of: TablesOf) -> None:
+    def __init__(self, engine: ShardEngine, recall: Recollection, tables_of: TablesOf, givers: Givers) -> None:
         self._engine = engine
         self._recall = recall
         self._tables_of = tables_of
+        self._givers = givers
 
-    def names(self, batch: OrderBatch) -> npt.NDArray[np.int64]:
-        return np.zeros(0, np.int64)
+    def must_wait(self, batch: OrderBatch, shown: int) -> bool:
+        """What it repeats is waited for before it is answered."""
+        return False
 
     def begin(self, batch: OrderBatch, sequence: int, first_sequence: int | None) -> Begun:
         wire = from_message(batch.orders, WIRE)
@@ -56,6 +57,7 @@ class OrderLane:
         if len(admitted.reference):
             begun.waits_for = int(sequence_of(admitted.reference).max())
         if admitted.new.num_rows:
+            self._givers.note(sequence, batch.now_ms)
             begun.messages = [admitted.new]
             begun.documents = _documents_of(batch, admitted)
         return begun
@@ -69,7 +71,7 @@ class OrderLane:
         except UnknownTables as missing:
             self._engine.add_tables(self._tables_of(missing.version))
             outcome = self._engine.commit(begun.work, begun.decision)
-        self._recall.keep(begun.sequence, Kind.ORDERS, begun.tables_version, begun.work.new, outcome)
+        self._recall.keep(begun.sequence, begun.halves(begun.work.new, outcome))
         return outcome
 
     def show(self, begun: Begun) -> None:
@@ -98,6 +100,7 @@ class OrderLane:
         )  # fmt: skip
 
     def replay_input(self, given: Record) -> None:
+        self._givers.note(given.sequence, given.now_ms)
         self._engine.replay_admitted(given.sequence, read_batch(given))
 
     def replay(self, given: Record, outcome: Record) -> None:

@@ -4,8 +4,9 @@
     begun  ─▶ disk, ledger: beside other batches
     finish ─▶ in the order of sequences ─▶ disk ─▶ show ─▶ answer
 
-One plain state machine: ``turn`` is a lock with a condition, ``threading.Condition`` in ``actors/`` and a signal between
-tasks in the simulation, so the simulation runs the code that serves. Nothing here waits but by ``turn`` and by the ports.
+One plain state machine: ``turn`` is a lock with a condition, ``threading.Condition`` in ``actors/`` and a signal
+between tasks in the simulation, so the simulation runs the code that serves. Nothing here waits but by ``turn`` and by
+the ports.
 """
 
 from __future__ import annotations
