@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.claim.publish import gather, publish
+from kernels.layout import Units
 from router.arrow.arena import Arena, ArenaReader, BlockBusy, SequenceLock
 from router.arrow.arrays import zeros_aligned
 from router.ledger.tables import NODE_BITS
@@ -52,6 +53,11 @@ class Cells:
         self.available = self.held = self.allocated = self.shipped = self.received = np.zeros((0, 0), np.int64)
         self.stocked = np.zeros((0, 1), np.int64)  # node words: available > 0
         self.reserve(_MIN_SKUS, _MIN_NODES)
+
+    @property
+    def units(self) -> Units:
+        """The cells as kernels take them, until the next :meth:`reserve`."""
+        return Units(self.available, self.held, self.allocated, self.shipped, self.received, self.stocked)
 
     @property
     def shape(self) -> tuple[int, int]:

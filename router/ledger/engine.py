@@ -18,13 +18,14 @@ import xxhash
 
 from kernels.claim import claim as claim_kernels
 from kernels.claim import move as move_kernels
+from kernels.layout import Answers
 from router.arrow.arena import Arena
 from router.arrow.arrays import numbers, record_batch
 from router.config import Policy
-from router.ledger.batch import Claims, Decided, check_claims, claims_of, decided_of, decision_of
+from router.ledger.batch import Claims, answers_of, check_claims, claims_of, decision_of
 from router.ledger.cells import Cells, Touched
 from router.ledger.memory import Memory
-from router.ledger.tables import LedgerTables, lay_out
+from router.ledger.tables import NO_PROMOTIONS, LedgerTables, lay_out
 from router.ledger.workspace import Workspace
 from router.log.columns import STOCK_RESULTS
 from router.tables.compiled import Tables, UnknownTables
@@ -82,60 +83,44 @@ class LedgerEngine:
         asked = claims_of(claims, now_ms)
         return decision_of(asked, self._decide(self.tables(tables_version), asked, 0, commit=False))
 
-    def _decide(self, tables: LedgerTables, asked: Claims, reference: int, *, commit: bool) -> Decided:
-        check_claims(asked, tables)
-        self._reserve(asked)
-        cells, memory, work = self.cells, self.memory, self._workspace
-        work.fit(asked, tables)
-        uses = memory.uses_of(tables.promotion_code)
+    def _decide(self, tables: LedgerTables, claims: Claims, reference: int, *, commit: bool) -> Answers:
+        check_claims(claims, tables)
+        self._reserve(claims)
+        work = self._workspace
+        work.fit(claims, tables)
+        counted = self.memory.counted(tables.promotions.code, commit=commit)
         rows = claim_kernels.decide(
-            int(commit), reference, asked.rows, asked.line_sku, asked.line_qty, asked.promotions,
-            tables.terms, tables.skus, tables.components, tables.nodes, tables.lanes, tables.bands, tables.calendar,
-            tables.channel_nodes, tables.serve_nodes, tables.ship_nodes, tables.goods_nodes,
-            tables.promotion_code, tables.limit, tables.per_customer, tables.stackable, tables.first_order,
-            tables.needs_coupon,
-            cells.available, cells.held, cells.allocated, cells.stocked, memory.capacity, uses,
-            memory.counts, memory.ever("customers"), memory.ever("coupon_uses"), memory.ever("channels"),
-            memory.windows if commit else memory.windows.copy(), memory.baskets,
-            work.slots, work.demands, work.first_days, work.candidates, work.states, work.parcels, work.take, work.plan,
-            work.customer_uses, work.mask,
-            work.orders, work.granted, work.parcels_out, work.backordered, work.line_end, work.allocations,
+            int(commit), reference, claims.asked, tables.rows, tables.promotions, self.cells.units, counted,
+            work.scratch, work.answers,
         )  # fmt: skip
         if commit:
-            memory.set_uses(tables.promotion_code, uses)
-        return work.decided(asked, rows)
+            self.memory.set_uses(tables.promotions.code, counted.uses)
+        return work.answered(claims, rows)
 
     def apply_decision(
         self, shard: int, sequence: int, tables_version: int, claims: pa.RecordBatch, decision: pa.RecordBatch
     ) -> None:
         """Take what a decision of the log gave. The tables are needed only where promotions were granted."""
-        asked, decided = claims_of(claims, 0), decided_of(decision)
-        assert len(asked.rows) == len(decided.orders) and len(asked.line_sku) == len(decided.line_end)
-        codes, per_customer = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        asked, decided = claims_of(claims, 0), answers_of(decision)
+        assert len(asked.rows) == len(decided.orders) and len(asked.asked.line_sku) == len(decided.line_end)
+        promotions = NO_PROMOTIONS
         if len(decided.granted):
-            tables = self.tables(tables_version)
-            codes, per_customer = tables.promotion_code, tables.per_customer
-            assert int(decided.granted.max()) < len(codes), "a granted promotion is not in the promotion table"
+            promotions = self.tables(tables_version).promotions
+            assert int(decided.granted.max()) < len(promotions.code), "a promotion that no table has"
         taken, parcels = decided.allocations, decided.parcels
         nodes = max(taken["node"].max(initial=-1), parcels["node"].max(initial=-1))
         self.cells.reserve(int(taken["sku"].max(initial=-1)) + 1, int(nodes) + 1)
         self._reserve(asked)
-        cells, memory = self.cells, self.memory
-        uses = memory.uses_of(codes)
+        counted = self.memory.counted(promotions.code, commit=True)
         claim_kernels.apply(
-            reference_of(shard, sequence), self._policy.risk_value_orders_min, asked.rows,
-            decided.orders["status"].astype(np.int32), _offsets(decided.orders["granted"]),
-            _offsets(decided.orders["parcels"]), decided.granted, parcels, _offsets(decided.line_end), taken,
-            codes, per_customer,
-            cells.available, cells.held, cells.allocated, cells.stocked, memory.capacity, uses,
-            memory.counts, memory.ever("customers"), memory.ever("coupon_uses"), memory.ever("channels"),
-            memory.windows, memory.baskets,
+            reference_of(shard, sequence), self._policy.risk_value_orders_min, asked.asked, promotions,
+            self.cells.units, counted, decided,
         )  # fmt: skip
-        memory.set_uses(codes, uses)
+        self.memory.set_uses(promotions.code, counted.uses)
         self._touch(taken)
 
-    def _reserve(self, asked: Claims) -> None:
-        self.memory.reserve(len(asked.rows), len(asked.promotions), 0, self.cells.shape[1])
+    def _reserve(self, claims: Claims) -> None:
+        self.memory.reserve(len(claims.rows), len(claims.asked.promotions), 0, self.cells.shape[1])
 
     # --- movements -------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import layout
+from kernels.layout import Counted
 from router.config import Policy
 from router.ledger.entries import EMPTY, EverTable, Rows, WindowTable, rows_of
 
@@ -52,14 +53,19 @@ class Memory:
             grown[: len(self.capacity)] = self.capacity
             self.capacity = grown
 
+    def counted(self, codes: I64, *, commit: bool) -> Counted:
+        """Everything as kernels take it, until the next :meth:`reserve`; with the uses of one version's promotions.
+
+        A kernel that only looks gets windows of its own, because they begin a new generation when it is time.
+        """
+        return Counted(
+            self.counts, self.ever("customers"), self.ever("coupon_uses"), self.ever("channels"),
+            self.windows if commit else self.windows.copy(), self._baskets.entries, self.capacity, self.uses_of(codes),
+        )  # fmt: skip
+
     def ever(self, name: str) -> Rows:
         """The table of that name as kernels take it, until the next :meth:`reserve`."""
         return self._ever[name].entries
-
-    @property
-    def baskets(self) -> Rows:
-        """(n, 2) entries by place and generation, until the next :meth:`reserve`."""
-        return self._baskets.entries
 
     def uses_of(self, codes: I64) -> I64:
         """Uses so far of the promotions of one version."""

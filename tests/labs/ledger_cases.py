@@ -72,7 +72,7 @@ def world(skus, nodes, lanes=None, promotions=(), rates_loaded=True, default_day
 def order(lines, **changes):
     return {
         "customer": 0, "basket": 0, "channel_key": 0, "placed_at_ms": NOON_MS, "channel_index": 0, "zone": 1,
-        "service": -1, "promise_by_ms": -1, "admission": 0, "risk": 0, "value_minor": 1_000, "promotions": [],
+        "service": -1, "promise_by_ms": -1, "admission": 0, "risk": 0, "value_minor": 1_000, "promotions": [], "priority": 0,
         "lines": [{"sku": s, "qty": q} for s, q in lines],
     } | changes  # fmt: skip
 
@@ -297,4 +297,5 @@ def random_order(rng, given, **changes):
         risk=rng.choice([0, 0, 20, 50]),
         value_minor=rng.choice([900, 1_000, 1_100, 50_000]),
         promotions=sorted(rng.sample(codes, rng.randint(0, len(codes)))),
+        priority=rng.choice([0, 0, 0, 5, -3]),
     ) | changes  # fmt: skip
