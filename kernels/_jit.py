@@ -91,9 +91,11 @@ def records(dtype: np.dtype[np.void], ndim: int = 1, readonly: bool = False) -> 
     return types.Array(from_dtype(dtype), ndim, "C", readonly=readonly)
 
 
-def group(cls: type, *fields: types.Type) -> types.Type:
-    """A NamedTuple of arrays as one argument: what belongs together travels together."""
-    return types.NamedTuple(fields, cls)
+def group(fields: type[tuple[Any, ...]], *members: types.Type) -> types.Type:
+    """Arrays handed to a kernel together, as a named tuple. The class has to live in a module of its own right, by
+    which the cache finds it again; its arrays must be exactly as read-only as the type says."""
+    grouped: types.Type = types.BaseTuple.from_types(members, fields)  # type: ignore[no-untyped-call]
+    return grouped
 
 
 # Kernels own no memory, so numba's reference counts are left out (``_nrt``): handing an array from rule to rule

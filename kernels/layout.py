@@ -8,11 +8,28 @@ Node sets are bit words: node ``n`` is bit ``n & 31`` of word ``n >> 5``. Keys a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from kernels._jit import I64, records
+from kernels._jit import (
+    I64,
+    IN_I16,
+    IN_I32,
+    IN_I64,
+    IN_I64_2D,
+    IN_U8,
+    OUT_I16,
+    OUT_I32,
+    OUT_I64,
+    OUT_I64_2D,
+    OUT_U8,
+    group,
+    records,
+)
+
+Array = npt.NDArray[Any]
 
 INT64: Any = I64  # INT64(0) has the type of a variable; a bare literal would have a rule compiled once more for it
 
@@ -58,11 +75,22 @@ NODE_DAY = _row(day=_H, parcels=_H)
 #     customers     key customer,  tag 0,                  count orders,        value orders lately, see judge.py
 #     coupon uses   key customer,  tag promotion code,     count orders
 #     channels      key channel,   tag 0,                  count orders,        value 64 x the usual order value
-#     movements     key id (low),  tag id (high)
+#     movements     key id (low),  tag id (high),                               value fingerprint, 0 not known
 #     baskets       key basket,    tag generation,         count placed_at_ms,  value reference of the order
+#     waiting       key order + 1, tag 0,                  count first claim,   value last claim of the order
 ENTRY = _row(key=_I, tag=_I, count=_I, value=_I)
 WINDOW = _row(window_ms=_I, generation=_I, started_ms=_I, entries=_I, entries_max=_I)  # window_ms 0 = switched off
 COUNTS = _row(customers=_I, coupon_uses=_I, channels=_I, movements=_I)
+# A line that waits for units; -1 = no other one. Claims of a SKU are linked in the order they came, so are an order's.
+WAITING = _row(
+    order=_I, placed_at_ms=_I, arrival=_I,  # arrival: claims that came before this one; -1 = a free place
+    sku=_H, line=_H, qty=_H, priority=_H, zone=_H, before=_H, after=_H, sibling=_H,
+    channel_index=np.int16, service=np.int16,  # channel_index -1 = a channel that the tables of its time did not name
+)  # fmt: skip
+WAITING_SKU = _row(newest=_H, claims=_H)  # the claim that came last, and how many wait
+WAITING_COUNTS = _row(places=_I, claims=_I, free=_I, arrivals=_I, orders=_I, lines_max=_I)
+# A claim as it stands in the order of being served, with what this order goes by.
+QUEUED = _row(arrival=_I, placed_at_ms=_I, slot=_H, priority=_H)
 
 # --- what an order asks for --------------------------------------------------------------------
 CLAIM = _row(
@@ -124,6 +152,7 @@ STATES = (PARCELS_MAX + 1) * (1 << SKUS_EXACT) * 2
 # --- results of a batch ------------------------------------------------------------------------
 PARCEL_OUT = _row(node=np.int16, band=_H, ship_day=_H, promise_day=_H, cost_minor=_I)
 ALLOCATION_OUT = _row(sku=_H, node=np.int16, qty=_H)
+GRANT_OUT = _row(order=_I, line=_H, sku=_H, qty=_H, line_qty=_H, node=np.int16)  # a row of GRANTS, order with its shard
 ORDER_OUT = _row(
     status=np.int8, risk=_H, promise_day=_H, reasons=_I, cost_minor=_I, runner_up_minor=_I, twin=_I,
     granted=_H, parcels=_H,  # promotions and parcels of all orders up to and with this one
@@ -140,5 +169,123 @@ IO_FIRST_DAYS = records(FIRST_DAY)
 IO_DEMAND, IO_CANDIDATES, IO_PARCELS, IO_STATES, IO_PLAN = (
     records(t) for t in (DEMAND, CANDIDATE, PARCEL, STATE, PLAN)
 )
-IN_PARCELS, IN_ALLOCATIONS = records(PARCEL_OUT, readonly=True), records(ALLOCATION_OUT, readonly=True)
 OUT_ORDERS, OUT_PARCELS, OUT_ALLOCATIONS = (records(t) for t in (ORDER_OUT, PARCEL_OUT, ALLOCATION_OUT))
+IO_QUEUE, IO_GRANTS = records(QUEUED), records(GRANT_OUT)
+
+
+# --- arguments that belong together ----------------------------------------------------------------
+# A kernel takes groups of arrays by name. Whether an array is read-only is part of a group's type: tables and what was
+# asked are, everything else is not.
+class Asked(NamedTuple):
+    """What n orders with m lines and q candidate promotions ask for."""
+
+    claims: Array  # (n) CLAIM  lines and promotions by first and last
+    line_sku: Array  # (m) i32  -1 = none
+    line_qty: Array  # (m) i32  units, 0 = merged into another line
+    promotions: Array  # (q) i16  candidates by precedence
+
+
+class TableRows(NamedTuple):
+    """One version of the reference tables, and the policy."""
+
+    terms: Array  # (1) TERMS  policy and scalars of the tables
+    skus: Array  # (S) SKU
+    components: Array  # (c) COMPONENT
+    nodes: Array  # (N) NODE
+    lanes: Array  # (N, Z) LANE
+    bands: Array  # (B) BAND
+    calendar: Array  # (N, D) CALENDAR_DAY
+    channel_nodes: Array  # (H+1, W) i64  node words: ships for the channel
+    serve_nodes: Array  # (Z, W) i64  may ship to the zone
+    ship_nodes: Array  # (Z, W) i64  may, and has a lane
+    active_nodes: Array  # (1, W) i64
+    goods_nodes: Array  # (G, W) i64  takes such goods
+
+
+class PromotionRows(NamedTuple):
+    """Promotions of one version; limits of -1 are none."""
+
+    code: Array  # (P) i64  hash of the code
+    limit: Array  # (P) i64
+    per_customer: Array  # (P) i64
+    stackable: Array  # (P) u8
+    first_order: Array  # (P) u8
+    needs_coupon: Array  # (P) u8
+
+
+class Units(NamedTuple):
+    """Units of every cell, (>= S, >= N) i64 each."""
+
+    available: Array
+    held: Array
+    allocated: Array
+    shipped: Array
+    received: Array
+    stocked: Array  # (>= S, W) i64  node words: available > 0
+
+
+class Counted(NamedTuple):
+    """Everything countable but units."""
+
+    counts: Array  # (1) COUNTS  entries in the tables below
+    customers: Array  # (.) ENTRY
+    coupon_uses: Array  # (.) ENTRY
+    channels: Array  # (.) ENTRY
+    windows: Array  # (2) WINDOW  of velocity and of baskets
+    baskets: Array  # (., 2) ENTRY
+    capacity: Array  # (>= N, CAPACITY_DAYS) NODE_DAY  parcels counted
+    uses: Array  # (P) i64  orders given the promotion so far
+
+
+class WaitingRows(NamedTuple):
+    """Who waits for units."""
+
+    claims: Array  # (.) WAITING
+    skus: Array  # (>= S) WAITING_SKU
+    by_order: Array  # (.) ENTRY
+    counts: Array  # (1) WAITING_COUNTS  places used, claims, first free place, arrivals, orders, most lines of an order
+
+
+class Scratch(NamedTuple):
+    """Holds nothing between two orders; k = most demands of an order."""
+
+    slots: Array  # (S) i32
+    demands: Array  # (k) DEMAND
+    first_days: Array  # (N) FIRST_DAY  known_min -1
+    candidates: Array  # (N) CANDIDATE
+    states: Array  # (STATES) STATE
+    parcels: Array  # (PARCELS_MAX) PARCEL
+    take: Array  # (PARCELS_MAX, k) i64
+    plans: Array  # (1) PLAN
+    customer_uses: Array  # (most candidates of an order) i64
+    mask: Array  # (most candidates of an order) u8
+
+
+class Answers(NamedTuple):
+    """What n orders with m lines are given."""
+
+    orders: Array  # (n) ORDER_OUT
+    granted: Array  # (>= q) i16
+    parcels: Array  # (>= n x parcels_max) PARCEL_OUT
+    backordered: Array  # (m) i32  units of the line that wait; 0 for rejected orders
+    line_end: Array  # (m) i32  rows of allocations up to and with this line
+    allocations: Array  # (.) ALLOCATION_OUT  room for a row for each component of each line and parcel
+
+
+ASKED = group(Asked, IN_CLAIMS, IN_I32, IN_I32, IN_I16)
+TABLES = group(
+    TableRows, IN_TERMS, IN_SKUS, IN_COMPONENTS, IN_NODES, IN_LANES, IN_BANDS, IN_CALENDAR, IN_I64_2D, IN_I64_2D,
+    IN_I64_2D, IN_I64_2D, IN_I64_2D,
+)  # fmt: skip
+PROMOTIONS = group(PromotionRows, IN_I64, IN_I64, IN_I64, IN_U8, IN_U8, IN_U8)
+UNITS = group(Units, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D)
+COUNTED = group(
+    Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_CAPACITY, OUT_I64
+)
+IO_WAITING = records(WAITING)
+WAITING_ROWS = group(WaitingRows, IO_WAITING, records(WAITING_SKU), IO_ENTRIES, records(WAITING_COUNTS))
+SCRATCH = group(
+    Scratch, OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, IO_PARCELS, OUT_I64_2D, IO_PLAN, OUT_I64,
+    OUT_U8,
+)  # fmt: skip
+ANSWERS = group(Answers, OUT_ORDERS, OUT_I16, OUT_PARCELS, OUT_I32, OUT_I32, OUT_ALLOCATIONS)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 
 from router.arrow.arrays import Bytes
+from router.log.questions import Answered, AskedBy
 from router.log.records import Record
 
 
@@ -25,11 +26,11 @@ class Log(Protocol):
         part: int,
         record: bytearray,
         documents: Bytes | None = None,
-        by_batch: tuple[int, int] | None = None,
+        by_batch: AskedBy | None = None,
     ) -> int:
         """Seal and queue one frame; returns a ticket for :meth:`wait`. Never blocks on the disk.
 
-        ``documents`` (an Arrow IPC stream) and ``by_batch`` (shard, shard sequence) become durable with it.
+        ``documents`` (an Arrow IPC stream) and ``by_batch``, the question that it answers, become durable with it.
         Raises ``LogFenced`` when nothing can be written any more.
         """
 
@@ -42,8 +43,8 @@ class Log(Protocol):
     def read_documents(self, sequence: int) -> Record | None:
         """The documents that came with part 0 of this sequence, checked, or None."""
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
-        """Sequence of the record that was appended with this ``by_batch``, or None."""
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
+        """Where the record lies that was appended with this ``by_batch``, or None."""
 
     def last_sequence(self, part: int) -> int:
         """Sequence of the newest durable record of a part, 0 = none."""
@@ -63,14 +64,17 @@ class Log(Protocol):
 
 
 class Turn(Protocol):
-    """A lock with a condition: ``threading.Condition``, or what stands for it where tasks take turns."""
+    """Whose turn it is among those who share the state of an owner: a ``threading.Condition``, or its like among the
+    tasks of the simulation."""
 
-    def __enter__(self) -> object: ...
+    def __enter__(self) -> object:
+        """Wait for the turn."""
 
-    def __exit__(self, *fault: object) -> object: ...
+    def __exit__(self, *fault: object) -> None:
+        """Let others have it."""
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Let others have the turn until the predicate holds; false where it did not within ``timeout`` seconds."""
+        """Let others have the turn until ``predicate`` holds or ``timeout`` seconds are over; whether it holds."""
 
     def notify_all(self) -> None:
         """Whoever waits looks again."""

@@ -79,17 +79,18 @@ def far_above_usual(claim: Any, terms: Any, channels: Array) -> bool:
 
 
 @inlined_rule
-def judge(claim: Any, out: Any, terms: Any, customers: Array, channels: Array, windows: Array, baskets: Array) -> int:
+def judge(claim: Any, out: Any, terms: Any, counted: Any) -> int:
     """PROCEED, HOLD or REJECT by risk and windows; fills the order's risk, reasons and twin."""
     verdict = int(claim.admission)
     found = 0
     risk = claim.risk
+    customers, windows = counted.customers, counted.windows
     if windows[BASKET].window_ms > 0 and claim.basket != 0:
-        out.twin = same_basket(claim.basket, claim.placed_at_ms, windows[BASKET], baskets)
+        out.twin = same_basket(claim.basket, claim.placed_at_ms, windows[BASKET], counted.baskets)
         if out.twin >= 0:
             found |= 1 << reasons.DUPLICATE_BASKET
             verdict = HOLD
-    if far_above_usual(claim, terms, channels):
+    if far_above_usual(claim, terms, counted.channels):
         found |= 1 << reasons.RISK_VALUE
         risk += terms.points_value
     if windows[VELOCITY].window_ms > 0 and claim.customer != 0:
@@ -140,19 +141,17 @@ def remember_channel(claim: Any, value_orders_min: int, counts: Any, channels: A
 
 
 @inlined_rule
-def remember(
-    claim: Any, reference: int, value_orders_min: int, counts: Any, customers: Array, channels: Array, windows: Array,
-    baskets: Array,
-) -> None:  # fmt: skip
+def remember(claim: Any, reference: int, value_orders_min: int, counted: Any) -> None:
     """Count an order that goes through: its customer, channel, basket and time."""
+    customers, windows = counted.customers, counted.windows
     if claim.customer != 0:
         entry = customers[find_ever(claim.customer, INT64(0), segments_of(customers), customers)]
         if entry.key == 0:
             entry.key = claim.customer
-            counts.customers += 1
+            counted.counts[0].customers += 1
         entry.count += 1
         if windows[VELOCITY].window_ms > 0:
             count_recent(entry, windows[VELOCITY].generation)
     if windows[BASKET].window_ms > 0 and claim.basket != 0:
-        remember_basket(claim.basket, claim.placed_at_ms, reference, windows[BASKET], baskets)
-    remember_channel(claim, value_orders_min, counts, channels)
+        remember_basket(claim.basket, claim.placed_at_ms, reference, windows[BASKET], counted.baskets)
+    remember_channel(claim, value_orders_min, counted.counts[0], counted.channels)

@@ -70,34 +70,36 @@ def short_reason(
 
 @inlined_rule
 def plan_row(
-    claim: Any, out: Any, line_sku: Array, line_qty: Array, terms: Any, skus: Array, components: Array, nodes: Array,
-    lanes: Array, bands: Array, calendar: Array, channel_nodes: Array, serve_nodes: Array, ship_nodes: Array,
-    goods_nodes: Array, available: Array, stocked: Array, capacity: Array, slots: Array, demands: Array,
-    first_days: Array, candidates: Array, states: Array, parcels: Array, take: Array, plan: Any, backordered: Array,
+    claim: Any, out: Any, terms: Any, asked: Any, tables: Any, units: Any, capacity: Array, work: Any, plan: Any,
+    backordered: Array,
 ) -> int:  # fmt: skip
     """Plan one order and say what each line waits for; returns how far the plan reaches."""
     first, last = claim.line_first, claim.line_last
-    plan.demands = gather(first, last, line_sku, line_qty, skus, components, slots, demands)
+    plan.demands = gather(
+        first, last, asked.line_sku, asked.line_qty, tables.skus, tables.components, work.slots, work.demands
+    )
     complete = plan_order(
-        claim, plan, terms, nodes, lanes, bands, calendar, channel_nodes, ship_nodes, goods_nodes, capacity,
-        available, stocked, first_days, candidates, demands, states, parcels, take,
+        claim, plan, terms, tables.nodes, tables.lanes, tables.bands, tables.calendar, tables.channel_nodes,
+        tables.ship_nodes, tables.goods_nodes, capacity, units.available, units.stocked, work.first_days,
+        work.candidates, work.demands, work.states, work.parcels, work.take,
     )  # fmt: skip
     if complete:
         backordered[first:last] = 0
         return COMPLETE
     reason = short_reason(
-        claim, plan, nodes, channel_nodes, serve_nodes, ship_nodes, goods_nodes, available, candidates, demands
-    )
+        claim, plan, tables.nodes, tables.channel_nodes, tables.serve_nodes, tables.ship_nodes, tables.goods_nodes,
+        units.available, work.candidates, work.demands,
+    )  # fmt: skip
     if plan.full:
         out.reasons |= 1 << reasons.NODE_CAPACITY
     partly = plan.parcels > 0
     if partly and trim(
-        claim, plan, terms, nodes, bands, calendar, line_sku, line_qty, skus, components, slots, candidates, demands,
-        parcels, take, backordered,
+        claim, plan, terms, tables.nodes, tables.bands, tables.calendar, asked.line_sku, asked.line_qty, tables.skus,
+        tables.components, work.slots, work.candidates, work.demands, work.parcels, work.take, backordered,
     ):  # fmt: skip
         out.reasons |= 1 << reason
         return SHORT
-    backorder_all(claim, plan, line_qty, backordered)
+    backorder_all(claim, plan, asked.line_qty, backordered)
     out.reasons |= 1 << (reasons.OUT_OF_STOCK if partly else reason)
     impossible = reason == reasons.UNREACHABLE or reason == reasons.NO_ELIGIBLE_NODE
     return IMPOSSIBLE if impossible else NOTHING

@@ -1,7 +1,8 @@
 """Take: units, parcels of ship days and promotions of one order, when it goes through.
 
-grant       which candidate promotions the order is given; counts nothing
-take_order  available less, allocated or held more; the nodes' days and the promotions' uses one more each
+grant            which candidate promotions the order is given; counts nothing
+take_plan        available less, allocated or held more; the nodes' days one more each
+take_promotions  their uses one more each
 """
 
 from __future__ import annotations
@@ -19,54 +20,50 @@ Array = npt.NDArray[Any]
 
 
 @inlined_rule
-def use_promotion(
-    promotion: int, customer: int, promotion_code: Array, per_customer: Array, uses: Array, counts: Any,
-    coupon_uses: Array,
-) -> None:  # fmt: skip
+def use_promotion(promotion: int, customer: int, promotions: Any, counted: Any) -> None:
     """Count one use; per customer only where there is such a limit."""
-    uses[promotion] += 1
-    if customer == 0 or per_customer[promotion] < 0:
+    counted.uses[promotion] += 1
+    if customer == 0 or promotions.per_customer[promotion] < 0:
         return
-    entry = coupon_uses[find_ever(customer, promotion_code[promotion], segments_of(coupon_uses), coupon_uses)]
+    code, table = promotions.code[promotion], counted.coupon_uses
+    entry = table[find_ever(customer, code, segments_of(table), table)]
     if entry.key == 0:
-        entry.key, entry.tag = customer, promotion_code[promotion]
-        counts.coupon_uses += 1
+        entry.key, entry.tag = customer, code
+        counted.counts[0].coupon_uses += 1
     entry.count += 1
 
 
 @inlined_rule
-def grant(
-    claim: Any, out: Any, end: int, promotions: Array, promotion_code: Array, limit: Array, per_customer: Array,
-    stackable: Array, first_order: Array, needs_coupon: Array, uses: Array, customers: Array, coupon_uses: Array,
-    customer_uses: Array, mask: Array, granted: Array,
-) -> int:  # fmt: skip
+def grant(claim: Any, out: Any, end: int, asked: Any, promotions: Any, counted: Any, work: Any, granted: Array) -> int:
     """Append what is granted from ``end`` on and flag codes given in vain; returns the new end. Counts nothing."""
     first, last = claim.promotion_first, claim.promotion_last
     if first == last:
         return end
+    customers, coupon_uses = counted.customers, counted.coupon_uses
     is_guest = 1 if claim.customer == 0 else 0
     is_first = 1
-    if not is_guest and customers[find_ever(claim.customer, INT64(0), segments_of(customers), customers)].key != 0:
+    if not is_guest and customers[find_ever(claim.customer, INT64(0), segments_of(customers), customers)].count != 0:
         is_first = 0
     for index in range(first, last):
-        promotion = promotions[index]
-        customer_uses[index - first] = 0
-        if not is_guest and per_customer[promotion] >= 0:
-            at = find_ever(claim.customer, promotion_code[promotion], segments_of(coupon_uses), coupon_uses)
-            customer_uses[index - first] = coupon_uses[at].count
+        promotion = asked.promotions[index]
+        work.customer_uses[index - first] = 0
+        if not is_guest and promotions.per_customer[promotion] >= 0:
+            at = find_ever(claim.customer, promotions.code[promotion], segments_of(coupon_uses), coupon_uses)
+            work.customer_uses[index - first] = coupon_uses[at].count
     grant_row(
-        promotions, first, last, is_first, is_guest, uses, customer_uses, limit, per_customer, stackable, first_order,
-        mask,
+        asked.promotions, first, last, is_first, is_guest, counted.uses, work.customer_uses, promotions.limit,
+        promotions.per_customer, promotions.stackable, promotions.first_order, work.mask,
     )  # fmt: skip
     for index in range(first, last):
-        promotion = promotions[index]
-        if mask[index - first]:
+        promotion = asked.promotions[index]
+        if work.mask[index - first]:
             granted[end] = promotion
             end += 1
-        elif needs_coupon[promotion]:
+        elif promotions.needs_coupon[promotion]:
             obstacle = grant_obstacle(
-                promotion, is_first, is_guest, customer_uses[index - first], uses, limit, per_customer, first_order
-            )
+                promotion, is_first, is_guest, work.customer_uses[index - first], counted.uses, promotions.limit,
+                promotions.per_customer, promotions.first_order,
+            )  # fmt: skip
             if obstacle >= 0:
                 out.reasons |= 1 << obstacle
     return end
@@ -91,16 +88,19 @@ def take_day(node: int, day: int, parcels: int, capacity: Array) -> None:
 
 
 @inlined_rule
-def take_order(
-    claim: Any, allocation_first: int, allocation_last: int, parcel_first: int, parcel_last: int, granted_first: int,
-    granted_last: int, allocations: Array, parcels_out: Array, granted: Array, promotion_code: Array,
-    per_customer: Array, uses: Array, target: Array, available: Array, stocked: Array, capacity: Array, counts: Any,
-    coupon_uses: Array,
+def take_plan(
+    allocation_first: int, allocation_last: int, parcel_first: int, parcel_last: int, answers: Any, units: Any,
+    target: Array, capacity: Array,
 ) -> None:  # fmt: skip
-    """Take units, parcels of ship days and promotions of one order."""
+    """Take units and parcels of ship days of one order."""
     for at in range(allocation_first, allocation_last):
-        take_units(allocations[at], target, available, stocked)
+        take_units(answers.allocations[at], target, units.available, units.stocked)
     for at in range(parcel_first, parcel_last):
-        take_day(parcels_out[at].node, parcels_out[at].ship_day, 1, capacity)
-    for at in range(granted_first, granted_last):
-        use_promotion(granted[at], claim.customer, promotion_code, per_customer, uses, counts, coupon_uses)
+        take_day(answers.parcels[at].node, answers.parcels[at].ship_day, 1, capacity)
+
+
+@inlined_rule
+def take_promotions(first: int, last: int, customer: int, answers: Any, promotions: Any, counted: Any) -> None:
+    """Count the uses of what one order was granted."""
+    for at in range(first, last):
+        use_promotion(answers.granted[at], customer, promotions, counted)

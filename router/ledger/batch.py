@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels import layout
-from router.arrow.arrays import list_parts, numbers, ragged, record_batch, struct_numbers, structs
+from kernels.layout import Answers, Asked
+from router.arrow.arrays import frozen, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.ledger.tables import LedgerTables
 from router.log.columns import DECISION, Admission
 
@@ -37,12 +38,15 @@ _PLAIN = (
 class Claims:
     """A CLAIMS batch as rows."""
 
-    rows: Rows  # (n) CLAIM
-    line_sku: I32  # (m)
-    line_qty: I32
-    promotions: I16
-    channel_index: I16  # (n) and zone (n) i32: as in rows, 0 where the shard rejected the row
+    asked: Asked
+    priority: I32  # (n)
+    channel_index: I16  # (n) and zone (n) i32: as in the rows, 0 where the shard rejected the row
     zone: I32
+
+    @property
+    def rows(self) -> Rows:
+        """(n) CLAIM."""
+        return self.asked.claims
 
     @property
     def lines_max(self) -> int:
@@ -69,10 +73,13 @@ def claims_of(batch: pa.RecordBatch, known_ms: int) -> Claims:
     rows["promotion_first"], rows["promotion_last"] = promotion_offset[:-1], promotion_offset[1:]
     proceeds = numbers(batch, "admission") != Admission.REJECT
     return Claims(
-        rows,
-        struct_numbers(lines, "sku"),
-        struct_numbers(lines, "qty"),
-        np.asarray(promotions.to_numpy(zero_copy_only=True)),
+        Asked(
+            frozen(rows),
+            frozen(struct_numbers(lines, "sku")),
+            frozen(struct_numbers(lines, "qty")),
+            frozen(promotions.to_numpy(zero_copy_only=True)),
+        ),
+        numbers(batch, "priority"),
         np.where(proceeds, numbers(batch, "channel_index"), np.int16(0)),
         np.where(proceeds, numbers(batch, "zone"), np.int32(0)),
     )
@@ -80,46 +87,23 @@ def claims_of(batch: pa.RecordBatch, known_ms: int) -> Claims:
 
 def check_claims(claims: Claims, tables: LedgerTables) -> None:
     """Every number that a kernel uses as an index is one; a row the shard rejected is never looked at."""
-    assert _within(claims.channel_index, 0, len(tables.channel_nodes)), "channel_index outside the channel masks"
-    assert _within(claims.zone, 0, len(tables.ship_nodes)), "zone outside the zone masks"
-    assert _within(claims.line_sku, -1, len(tables.skus)), "line sku outside the SKU table"
-    assert _within(claims.line_qty, 0, QTY_MAX), "line qty is negative"
-    assert _within(claims.promotions, 0, len(tables.promotion_code)), "promotion outside the promotion table"
+    asked, rows = claims.asked, tables.rows
+    assert _within(claims.channel_index, 0, len(rows.channel_nodes)), "channel_index outside the channel masks"
+    assert _within(claims.zone, 0, len(rows.ship_nodes)), "zone outside the zone masks"
+    assert _within(asked.line_sku, -1, len(rows.skus)), "line sku outside the SKU table"
+    assert _within(asked.line_qty, 0, QTY_MAX), "line qty is negative"
+    assert _within(asked.promotions, 0, len(tables.promotions.code)), "promotion outside the promotion table"
 
 
 def _within(values: npt.NDArray[Any], low: int, end: int) -> bool:
     return not len(values) or (int(values.min()) >= low and int(values.max()) < end)
 
 
-@dataclass(frozen=True)
-class Decided:
-    """What ``claim.decide`` filled in, or what ``claim.apply`` takes again."""
-
-    orders: Rows  # (n) ORDER_OUT
-    granted: I16
-    parcels: Rows  # PARCEL_OUT
-    backordered: I32  # (m)
-    line_end: I32  # (m) allocations up to and with the line
-    allocations: Rows  # ALLOCATION_OUT
-
-
-def decision_of(claims: Claims, decided: Decided) -> pa.RecordBatch:
+def decision_of(claims: Claims, answers: Answers) -> pa.RecordBatch:
     """The DECISION batch; arrays are copied out of the workspace."""
-    orders = decided.orders
-    lines_type = DECISION.field("lines").type
-    allocations_type = lines_type.value_type.field("allocations").type
-    allocations = structs(allocations_type.value_type, _columns(decided.allocations))
-    lines = structs(
-        lines_type.value_type,
-        {
-            "backordered": decided.backordered.copy(),
-            "allocations": ragged(_offsets(decided.line_end), allocations, allocations_type),
-        },
-    )
-    parcels_type = DECISION.field("parcels").type
-    granted_type = DECISION.field("granted").type
-    granted = pa.array(decided.granted.copy(), granted_type.value_type)
-    parcels = structs(parcels_type.value_type, _columns(decided.parcels))
+    orders = answers.orders
+    parcels_type, granted_type = DECISION.field("parcels").type, DECISION.field("granted").type
+    granted = pa.array(answers.granted.copy(), granted_type.value_type)
     plain = ("status", "risk", "promise_day", "cost_minor", "runner_up_minor", "twin")
     return record_batch(
         DECISION,
@@ -127,32 +111,55 @@ def decision_of(claims: Claims, decided: Decided) -> pa.RecordBatch:
             **{name: orders[name].copy() for name in plain},
             "reasons": orders["reasons"].copy().view(np.uint64),
             "granted": ragged(_offsets(orders["granted"]), granted, granted_type),
-            "parcels": ragged(_offsets(orders["parcels"]), parcels, parcels_type),
-            "lines": ragged(_offsets(claims.rows["line_last"]), lines, lines_type),
+            "parcels": ragged(_offsets(orders["parcels"]), parcels_column(answers, parcels_type), parcels_type),
+            "lines": lines_column(_offsets(claims.rows["line_last"]), answers),
         },
     )
 
 
-def decided_of(decision: pa.RecordBatch) -> Decided:
+def parcels_column(answers: Answers, parcels_type: pa.ListType) -> pa.StructArray:
+    """The parcels of all orders."""
+    return structs(parcels_type.value_type, _columns(answers.parcels))
+
+
+def lines_column(offsets: I32, answers: Answers) -> pa.ListArray:
+    """What the lines were given, ``offsets`` lines a row."""
+    lines_type = DECISION.field("lines").type
+    allocations_type = lines_type.value_type.field("allocations").type
+    allocations = structs(allocations_type.value_type, _columns(answers.allocations))
+    columns = {
+        "backordered": answers.backordered.copy(),
+        "allocations": ragged(_offsets(answers.line_end), allocations, allocations_type),
+    }
+    return ragged(offsets, structs(lines_type.value_type, columns), lines_type)
+
+
+def answers_of(decision: pa.RecordBatch) -> Answers:
     """Rows of a DECISION batch, as far as ``claim.apply`` takes them."""
     orders = np.zeros(decision.num_rows, layout.ORDER_OUT)
     orders["status"] = numbers(decision, "status")
     granted_offset, granted = list_parts(decision.column("granted"))
-    parcel_offset, parcels = list_parts(decision.column("parcels"))
-    orders["granted"], orders["parcels"] = granted_offset[1:], parcel_offset[1:]
+    orders["granted"] = granted_offset[1:]
+    orders["parcels"], parcels = parcel_rows(decision)
+    backordered, line_end, allocations = line_rows(decision)
+    return Answers(orders, granted.to_numpy().copy(), parcels, backordered, line_end, allocations)
+
+
+def parcel_rows(decision: pa.RecordBatch) -> tuple[I32, Rows]:
+    """Where each order's parcels end, and all of them."""
+    offset, parcels = list_parts(decision.column("parcels"))
+    return offset[1:], _struct_rows(parcels, layout.PARCEL_OUT)
+
+
+def line_rows(decision: pa.RecordBatch) -> tuple[I32, I32, Rows]:
+    """What each line waits for, where its allocations end, and all of them."""
     _, lines = list_parts(decision.column("lines"))
-    allocations_column = lines.field("allocations")
-    if len(allocations_column) != len(lines):
-        allocations_column = allocations_column.slice(lines.offset, len(lines))
-    allocation_offset, allocations = list_parts(allocations_column)
-    return Decided(
-        orders,
-        np.asarray(granted.to_numpy(zero_copy_only=True)),
-        _struct_rows(parcels, layout.PARCEL_OUT),
-        struct_numbers(lines, "backordered"),
-        allocation_offset[1:],
-        _struct_rows(allocations, layout.ALLOCATION_OUT),
-    )
+    column = lines.field("allocations")
+    if len(column) != len(lines):
+        column = column.slice(lines.offset, len(lines))
+    offset, allocations = list_parts(column)
+    backordered = struct_numbers(lines, "backordered").copy()
+    return backordered, offset[1:].copy(), _struct_rows(allocations, layout.ALLOCATION_OUT)
 
 
 def _columns(rows: Rows) -> dict[str, npt.NDArray[Any] | pa.Array]:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import xxhash
 
 from kernels import layout
+from kernels.layout import PromotionRows, TableRows
+from router.arrow.arrays import frozen
 from router.config import Policy
 from router.errors import Misconfigured
 from router.tables.compiled import NodeTable, PromotionTable, RateTable, SkuTable, Tables
@@ -29,28 +31,21 @@ _SHORT = {
 
 @dataclass(frozen=True)
 class LedgerTables:
-    """Arguments of ``claim.decide`` that come from one version of the tables."""
+    """One version of the tables as kernels take it."""
 
     version: int
-    terms: Rows
-    skus: Rows
-    components: Rows
-    nodes: Rows
-    lanes: Rows
-    bands: Rows
-    calendar: Rows
-    channel_nodes: I64  # node words of NODE_BITS nodes each
-    serve_nodes: I64
-    ship_nodes: I64
-    active_nodes: I64
-    goods_nodes: I64
-    promotion_code: I64
-    limit: I64
-    per_customer: I64
-    stackable: npt.NDArray[np.uint8]
-    first_order: npt.NDArray[np.uint8]
-    needs_coupon: npt.NDArray[np.uint8]
+    rows: TableRows
+    promotions: PromotionRows
     components_max: int  # of one line: 1 without bundles
+
+    @property
+    def other_channel(self) -> int:
+        """The ``channel_index`` of every channel that these tables do not name."""
+        return len(self.rows.channel_nodes) - 1
+
+
+_NONE, _NO_FLAGS = frozen(np.zeros(0, np.int64)), frozen(np.zeros(0, np.uint8))
+NO_PROMOTIONS = PromotionRows(_NONE, _NONE, _NONE, _NO_FLAGS, _NO_FLAGS, _NO_FLAGS)
 
 
 def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
@@ -59,12 +54,8 @@ def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
     active = nodes.active.astype(bool)
     serves = nodes.serves_zone.astype(bool) & active[:, None]
     reaches = serves & (rates.lane >= 0) if rates.loaded else serves
-    components = _rows(layout.COMPONENT, sku=tables.skus.bundle_sku, qty=tables.skus.bundle_qty)
-    sizes = np.diff(tables.skus.bundle_offset)
     _check_bundles(tables.skus)
-    promotions = tables.promotions
-    return LedgerTables(
-        version=tables.version,
+    rows = TableRows(
         terms=_terms(tables, policy),
         skus=_rows(
             layout.SKU,
@@ -73,7 +64,7 @@ def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
             first=tables.skus.bundle_offset[:-1],
             last=tables.skus.bundle_offset[1:],
         ),
-        components=components,
+        components=_rows(layout.COMPONENT, sku=tables.skus.bundle_sku, qty=tables.skus.bundle_qty),
         nodes=_rows(
             layout.NODE,
             handling_minor=nodes.handling_minor,
@@ -89,13 +80,19 @@ def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
         ship_nodes=node_words(reaches.T),
         active_nodes=node_words(active[None, :]),
         goods_nodes=node_words(nodes.accepts_goods.astype(bool).T),
-        promotion_code=promotion_codes(promotions),
-        limit=_frozen(promotions.limit),
-        per_customer=_frozen(promotions.per_customer),
-        stackable=_frozen(promotions.stackable),
-        first_order=_frozen(promotions.first_order),
-        needs_coupon=_frozen(promotions.needs_coupon),
-        components_max=int(sizes.max(initial=1)),
+    )
+    sizes = np.diff(tables.skus.bundle_offset)
+    return LedgerTables(tables.version, rows, _promotion_rows(tables.promotions), int(sizes.max(initial=1)))
+
+
+def _promotion_rows(promotions: PromotionTable) -> PromotionRows:
+    return PromotionRows(
+        code=promotion_codes(promotions),
+        limit=frozen(promotions.limit),
+        per_customer=frozen(promotions.per_customer),
+        stackable=frozen(promotions.stackable),
+        first_order=frozen(promotions.first_order),
+        needs_coupon=frozen(promotions.needs_coupon),
     )
 
 
@@ -105,13 +102,13 @@ def node_words(masks: npt.NDArray[np.bool_]) -> I64:
     words = np.zeros((rows, max(1, -(-nodes // NODE_BITS))), np.int64)
     for node in range(nodes):
         words[:, node // NODE_BITS] |= masks[:, node].astype(np.int64) << (node % NODE_BITS)
-    return _frozen(words)
+    return frozen(words)
 
 
 def promotion_codes(promotions: PromotionTable) -> I64:
     """A number per code that is the same in every version, as rows of a version are renumbered."""
     codes = [xxhash.xxh3_64_intdigest(code.encode()) for code in promotions.ids.values]
-    return np.array(codes, np.uint64).view(np.int64)
+    return frozen(np.array(codes, np.uint64).view(np.int64))
 
 
 def _terms(tables: Tables, policy: Policy) -> Rows:
@@ -197,10 +194,4 @@ def _rows(dtype: np.dtype[np.void], **columns: npt.ArrayLike) -> Rows:
     rows = np.zeros(shape, dtype)
     for name in dtype.names or ():
         rows[name] = columns[name]
-    return _frozen(rows)
-
-
-def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    out = np.ascontiguousarray(array).view()
-    out.flags.writeable = False
-    return out
+    return frozen(rows)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import layout
-from router.ledger.batch import Claims, Decided
+from kernels.layout import Answers, Scratch
+from router.ledger.batch import Claims
 from router.ledger.tables import LedgerTables
 
 Rows = npt.NDArray[Any]
@@ -18,66 +19,85 @@ class Workspace:
     """Arguments of ``claim.decide`` that hold nothing between two batches."""
 
     def __init__(self) -> None:
-        self.slots = np.zeros(0, np.int32)
-        self.demands = np.zeros(0, layout.DEMAND)
-        self.candidates = np.zeros(0, layout.CANDIDATE)
-        self.first_days = np.zeros(0, layout.FIRST_DAY)
-        self.states = np.zeros(layout.STATES, layout.STATE)
-        self.parcels = np.zeros(layout.PARCELS_MAX, layout.PARCEL)
-        self.take = np.zeros((layout.PARCELS_MAX, 0), np.int64)
-        self.plan = np.zeros(1, layout.PLAN)
-        self.customer_uses = np.zeros(0, np.int64)
-        self.mask = np.zeros(0, np.uint8)
-        self.orders = np.zeros(0, layout.ORDER_OUT)
-        self.granted = np.zeros(0, np.int16)
-        self.parcels_out = np.zeros(0, layout.PARCEL_OUT)
-        self.backordered = np.zeros(0, np.int32)
-        self.line_end = np.zeros(0, np.int32)
-        self.allocations = np.zeros(0, layout.ALLOCATION_OUT)
+        self.scratch = Scratch(
+            slots=np.zeros(0, np.int32),
+            demands=np.zeros(0, layout.DEMAND),
+            first_days=np.zeros(0, layout.FIRST_DAY),
+            candidates=np.zeros(0, layout.CANDIDATE),
+            states=np.zeros(layout.STATES, layout.STATE),
+            parcels=np.zeros(layout.PARCELS_MAX, layout.PARCEL),
+            take=np.zeros((layout.PARCELS_MAX, 0), np.int64),
+            plans=np.zeros(1, layout.PLAN),
+            customer_uses=np.zeros(0, np.int64),
+            mask=np.zeros(0, np.uint8),
+        )
+        self.answers = Answers(
+            orders=np.zeros(0, layout.ORDER_OUT),
+            granted=np.zeros(0, np.int16),
+            parcels=np.zeros(0, layout.PARCEL_OUT),
+            backordered=np.zeros(0, np.int32),
+            line_end=np.zeros(0, np.int32),
+            allocations=np.zeros(0, layout.ALLOCATION_OUT),
+        )
 
-    def fit(self, asked: Claims, tables: LedgerTables) -> None:
+    def fit(self, claims: Claims, tables: LedgerTables) -> None:
         """Room for a batch."""
-        orders, lines = len(asked.rows), len(asked.line_sku)
-        parcels_max = int(tables.terms["parcels_max"][0])
-        demands = min(len(tables.skus), asked.lines_max * tables.components_max)
-        self.slots = _room(self.slots, len(tables.skus))
-        self.demands = _room(self.demands, demands)
-        self.candidates = _room(self.candidates, len(tables.nodes))
-        self.first_days = _room(self.first_days, len(tables.nodes))
-        self.first_days["known_min"] = -1
-        if self.take.shape[1] < demands:
-            self.take = np.zeros((layout.PARCELS_MAX, len(self.demands)), np.int64)
-        self.customer_uses = _room(self.customer_uses, asked.candidates_max)
-        self.mask = _room(self.mask, asked.candidates_max)
-        self.orders = _room(self.orders, orders)
-        self.granted = _room(self.granted, len(asked.promotions))
-        self.parcels_out = _room(self.parcels_out, orders * parcels_max)
-        self.backordered = _room(self.backordered, lines)
-        self.line_end = _room(self.line_end, lines)
-        self.allocations = _room(self.allocations, self._components(asked, tables) * parcels_max)
+        rows, parcels_max = tables.rows, int(tables.rows.terms["parcels_max"][0])
+        orders, lines = len(claims.rows), len(claims.asked.line_sku)
+        demands = min(len(rows.skus), claims.lines_max * tables.components_max)
+        old, answers = self.scratch, self.answers
+        self.scratch = old._replace(
+            slots=_room(old.slots, len(rows.skus)),
+            demands=_room(old.demands, demands),
+            first_days=_room(old.first_days, len(rows.nodes)),
+            candidates=_room(old.candidates, len(rows.nodes)),
+            take=_wide(old.take, demands),
+            customer_uses=_room(old.customer_uses, claims.candidates_max),
+            mask=_room(old.mask, claims.candidates_max),
+        )
+        self.scratch.first_days["known_min"] = -1
+        self.answers = Answers(
+            orders=_room(answers.orders, orders),
+            granted=_room(answers.granted, len(claims.asked.promotions)),
+            parcels=_room(answers.parcels, orders * parcels_max),
+            backordered=_room(answers.backordered, lines),
+            line_end=_room(answers.line_end, lines),
+            allocations=_room(answers.allocations, self._components(claims, tables) * parcels_max),
+        )
 
-    def _components(self, asked: Claims, tables: LedgerTables) -> int:
+    def fit_waiting(self, lines_max: int, tables: LedgerTables) -> None:
+        """Room for what an order of so many lines waits for."""
+        skus, old = len(tables.rows.skus), self.scratch
+        demands = _room(old.demands, min(skus, lines_max * tables.components_max))
+        self.scratch = old._replace(slots=_room(old.slots, skus), demands=demands)
+
+    def _components(self, claims: Claims, tables: LedgerTables) -> int:
         """Components of all lines, a line that is no bundle counting once."""
+        line_sku = claims.asked.line_sku
         if tables.components_max == 1:
-            return len(asked.line_sku)
-        entries = tables.skus[np.maximum(asked.line_sku, 0)]
+            return len(line_sku)
+        entries = tables.rows.skus[np.maximum(line_sku, 0)]
         return int(np.maximum(entries["last"] - entries["first"], 1).sum())
 
-    def decided(self, asked: Claims, allocations: int) -> Decided:
+    def answered(self, claims: Claims, allocations: int) -> Answers:
         """What the kernel filled in, cut to the batch."""
-        orders, lines = len(asked.rows), len(asked.line_sku)
-        filled = self.orders[:orders]
+        orders, lines = len(claims.rows), len(claims.asked.line_sku)
+        filled = self.answers.orders[:orders]
         granted, parcels = (int(filled[name][-1]) if orders else 0 for name in ("granted", "parcels"))
-        return Decided(
+        return Answers(
             filled,
-            self.granted[:granted],
-            self.parcels_out[:parcels],
-            self.backordered[:lines],
-            self.line_end[:lines],
-            self.allocations[:allocations],
+            self.answers.granted[:granted],
+            self.answers.parcels[:parcels],
+            self.answers.backordered[:lines],
+            self.answers.line_end[:lines],
+            self.answers.allocations[:allocations],
         )
 
 
 def _room(array: Rows, count: int) -> Rows:
     """The array itself, or a larger one; what it held is of no interest."""
     return array if len(array) >= count else np.zeros(max(count, 2 * len(array)), array.dtype)
+
+
+def _wide(array: Rows, columns: int) -> Rows:
+    return array if array.shape[1] >= columns else np.zeros((len(array), max(columns, 2 * array.shape[1])), array.dtype)

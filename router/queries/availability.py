@@ -31,15 +31,16 @@ def available(
 
     Raises BlockBusy while the ledger recovers.
     """
-    assert not len(skus) or (skus.min() >= 0 and skus.max() < len(tables.skus)), "unknown SKU number"
-    assert -1 <= channel_index < len(tables.channel_nodes) and -1 <= zone < len(tables.ship_nodes)
+    rows = tables.rows
+    assert not len(skus) or (skus.min() >= 0 and skus.max() < len(rows.skus)), "unknown SKU number"
+    assert -1 <= channel_index < len(rows.channel_nodes) and -1 <= zone < len(rows.ship_nodes)
     total = np.zeros(len(skus), np.int64)
-    per_node = np.zeros((len(skus), len(tables.nodes)), np.int64)
+    per_node = np.zeros((len(skus), len(rows.nodes)), np.int64)
 
     def count(units: I64, _held: I64, _allocated: I64) -> None:
         available_kernel(
-            skus, channel_index, zone, tables.skus, tables.components, tables.nodes, tables.channel_nodes,
-            tables.ship_nodes, tables.active_nodes, tables.goods_nodes, _covering(units, tables), total, per_node,
+            skus, channel_index, zone, rows.skus, rows.components, rows.nodes, rows.channel_nodes, rows.ship_nodes,
+            rows.active_nodes, rows.goods_nodes, _covering(units, tables), total, per_node,
         )  # fmt: skip
 
     return Availability(cells.read(count), total, per_node)
@@ -47,7 +48,7 @@ def available(
 
 def _covering(units: I64, tables: LedgerTables) -> I64:
     """The cells; with zeros for SKUs and nodes of tables that the ledger has not taken up yet."""
-    skus, nodes = len(tables.skus), len(tables.nodes)
+    skus, nodes = len(tables.rows.skus), len(tables.rows.nodes)
     if units.shape[0] >= skus and units.shape[1] >= nodes:
         return units
     wider = np.zeros((max(skus, units.shape[0]), max(nodes, units.shape[1])), np.int64)

@@ -12,6 +12,7 @@ from router.arrow.string_table import StringTable
 from router.config import Policy
 from router.ledger.engine import LedgerEngine
 from router.log.columns import CLAIMS, MOVEMENTS
+from router.ports import Question
 from router.tables.compiled import (
     NO_LIMIT,
     NodeTable,
@@ -73,8 +74,12 @@ def order(lines, **changes):
     return {
         "customer": 0, "basket": 0, "channel_key": 0, "placed_at_ms": NOON_MS, "channel_index": 0, "zone": 1,
         "service": -1, "promise_by_ms": -1, "admission": 0, "risk": 0, "value_minor": 1_000, "promotions": [],
-        "lines": [{"sku": s, "qty": q} for s, q in lines],
+        "priority": 0, "lines": [{"sku": s, "qty": q} for s, q in lines],
     } | changes  # fmt: skip
+
+
+def question(shard=0, sequence=1, version=1, now_ms=0, seen=0, epoch=1) -> Question:
+    return Question(shard, sequence, epoch, version, now_ms, seen)
 
 
 def claims(orders) -> pa.RecordBatch:
@@ -202,15 +207,16 @@ def engine_of(given, stock, version=1, **policy) -> LedgerEngine:
     """A ledger with a world's tables and units in its cells: {(sku, node): units}."""
     engine = LedgerEngine(Policy(**policy), PrivateArena())
     engine.use_tables(build_tables(given, version))
-    engine.stock(receipts(stock))
+    engine.stock(receipts(stock), 0)
     engine.take_touched()
     return engine
 
 
-def movement(number, kind, s, n, qty, to_node=-1):
+def movement(number, kind, s, n, qty, to_node=-1, **changes):
     return {
-        "hash_hi": 7, "hash_lo": number + 1, "kind": kind, "sku": s, "node": n, "to_node": to_node, "qty": qty
-    }  # fmt: skip
+        "hash_hi": 7, "hash_lo": number + 1, "kind": kind, "sku": s, "node": n, "to_node": to_node, "qty": qty,
+        "state": -1, "fingerprint": 0, "reason": "", "reference": "",
+    } | changes  # fmt: skip
 
 
 def receipts(stock) -> pa.RecordBatch:
@@ -297,4 +303,5 @@ def random_order(rng, given, **changes):
         risk=rng.choice([0, 0, 20, 50]),
         value_minor=rng.choice([900, 1_000, 1_100, 50_000]),
         promotions=sorted(rng.sample(codes, rng.randint(0, len(codes)))),
+        priority=rng.choice([0, 0, 0, 5, -3]),
     ) | changes  # fmt: skip

@@ -39,7 +39,7 @@ class Call:
 
     @property
     def nbytes(self) -> int:
-        return sum(value.nbytes for value in self.kept if isinstance(value, np.ndarray))
+        return sum(value.nbytes for value in _arrays(self.kept))
 
 
 def public_kernels() -> dict[str, Callable[..., Any]]:
@@ -103,6 +103,17 @@ def _recorder(name: str, function: Callable[..., Any], calls: dict[str, Call]) -
     return run
 
 
+def _arrays(values: tuple[Any, ...]) -> Iterator[np.ndarray[Any, Any]]:
+    """All arrays among arguments, those of groups too."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _arrays(value)
+        elif isinstance(value, np.ndarray):
+            yield value
+
+
 def _copied(value: Any) -> Any:
     """A writable array becomes a new one; a read-only one is nobody's to change and stays."""
+    if isinstance(value, tuple):
+        return type(value)(*map(_copied, value))
     return value.copy() if isinstance(value, np.ndarray) and value.flags.writeable else value
