@@ -100,10 +100,8 @@ class LedgerPort(Protocol):
     def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
         """Apply the MOVES and GIVEN_BACK of an event batch, durable; a repeat changes nothing."""
 
-    def amend(
-        self, question: Question, amends: pa.RecordBatch, moves: pa.RecordBatch, given_back: pa.RecordBatch
-    ) -> pa.RecordBatch:
-        """AMENDED of AMENDS, durable: each releases and takes in one step, after what else its batch moves."""
+    def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
+        """AMENDED of AMENDS, durable: each releases and takes in one step."""
 
     def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
         """Grants to a shard in the first durable record of the ledger after ``after`` that has any: its sequence and

@@ -106,7 +106,8 @@ class EventLane:
         work: EventWork = begun.work
         amends = work.asking.amends
         if amends.num_rows:
-            begun.decision = ledger.amend(question, amends, work.moves, work.given_back)
+            assert not (work.moves.num_rows or work.given_back.num_rows), "a batch asks or moves, see split_events.py"
+            begun.decision = ledger.amend(question, amends)
         elif work.moves.num_rows or work.given_back.num_rows:
             ledger.move(question, work.moves, work.given_back)
 
