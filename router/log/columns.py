@@ -7,6 +7,9 @@
     OUTCOME     shard    -> log       decision plus money: the acknowledgement in columns
     ACK         shard    -> gateway   OUTCOME for every row that was sent, duplicates included
 
+    EVENTS      gateway  -> log       what an event says, as numbers and hashes; EVENT_PAYLOAD: what of it is shown
+    EVENT_ACK   shard    -> gateway   what became of each event
+
 All are Arrow record batches without dictionary types, so that one IPC message with a known schema
 suffices. Money is int64 minor units; times are int64 milliseconds since the epoch, UTC; days are int32
 days since the epoch. There is no float column. ``-1`` means "none" in every index and optional amount.
@@ -396,6 +399,20 @@ EVENT_OUTCOME = _schema(
     since(1, "whole", pa.uint8()),  # 1 = all units of the order moved as one, so `units` is empty
     since(1, "units", _UNIT_MOVES),
     since(1, "money", _MONEY_MOVES),
+)
+
+# What a shard answers to an event batch, row for row. Where an event was refused it says what the order's books hold.
+MONEY_SHOWN = ("authorized", "captured", "refunding", "refunded", "due", "total")
+EVENT_ACK = _schema(
+    ("result", pa.int8()),  # EventResult
+    ("refusal", pa.uint8()),  # router/life/refusals.py, 0 none
+    ("refused_line", pa.int32()),  # line of the order the refusal speaks of, from 0; -1 none
+    ("wanted", pa.int64()),  # units or amount that the event asked for
+    ("found", pa.int64()),  # units or amount that were there
+    ("state", pa.uint8()),  # state byte of the order afterwards
+    ("version", pa.int32()),  # of the order afterwards
+    ("units", pa.list_(pa.field("item", pa.int64(), nullable=False))),  # of the order, by Stage; empty unless refused
+    ("money", pa.list_(pa.field("item", pa.int64(), nullable=False))),  # minor units, by MONEY_SHOWN; likewise
 )
 
 # Units that change their account in one cell of the ledger: what lifecycle events do to stock.
