@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from router.arrow.arrays import numbers, record_batch
 from router.wire.ack_arrow import END
-from router.wire.event_answers import REFUSED, STATE_WORDS, STATUS_OF_RESULT, RefusedEvent, refused_events
+from router.wire.event_answers import REFUSED, STATE_WORDS, STATUS_OF_RESULT, RefusedEvent
 from router.wire.event_wire import EventWire
 from router.wire.texts import taken
 
@@ -38,9 +38,9 @@ def begin_event_arrow() -> bytes:
     return bytes(EVENT_ANSWER.serialize())
 
 
-def encode_event_arrow(wire: EventWire, ack: pa.RecordBatch) -> memoryview:
+def encode_event_arrow(wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent]) -> memoryview:
     """The answers to one batch as one message of the stream; batches may be encoded in any order."""
-    return memoryview(event_answers(wire, ack).serialize())
+    return memoryview(event_answers(wire, ack, refused).serialize())
 
 
 def end_event_arrow(problem: tuple[str, str] | None) -> bytes:
@@ -52,9 +52,8 @@ def end_event_arrow(problem: tuple[str, str] | None) -> bytes:
     return bytes(pa.RecordBatch.from_pylist([row], EVENT_ANSWER).serialize()) + END
 
 
-def event_answers(wire: EventWire, ack: pa.RecordBatch) -> pa.RecordBatch:
-    """One row an event (ACK row i answers events row i) and one a refusal, by position."""
-    refused = refused_events(wire, ack)
+def event_answers(wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent]) -> pa.RecordBatch:
+    """One row an event (EVENT_ACK row i answers events row i) and one a refusal, by position."""
     result = numbers(ack, "result")
     answered = np.isin(result, list(STATUS_OF_RESULT))
     rows = np.flatnonzero(answered)

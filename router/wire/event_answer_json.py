@@ -13,7 +13,7 @@ from kernels.text.event_json import LEFT_OUT, event_json
 from router.arrow.arrays import numbers
 from router.ids import string_parts
 from router.wire.ack_json import piece_texts
-from router.wire.event_answers import STATE_WORDS, STATUS_OF_RESULT, RefusedEvent, refused_events
+from router.wire.event_answers import STATE_WORDS, STATUS_OF_RESULT, RefusedEvent
 from router.wire.event_wire import EventWire
 
 I32 = npt.NDArray[np.int32]
@@ -42,9 +42,8 @@ _ROW_BYTES = sum(map(len, _PIECES[:2])) + max(map(len, _PIECES)) + _NUMBER_BYTES
 assert list(STATUS_OF_RESULT) == [0, 1], "pieces are found by result and state"
 
 
-def encode_event_json(wire: EventWire, ack: pa.RecordBatch) -> memoryview:
-    """One JSON line an event (ACK row i answers events row i) and one a refusal, by position."""
-    refused = refused_events(wire, ack)
+def encode_event_json(wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent]) -> memoryview:
+    """One JSON line an event (EVENT_ACK row i answers events row i) and one a refusal, by position."""
     result = numbers(ack, "result").astype(np.int32)
     said = np.where(result < len(STATUS_OF_RESULT), 2 + _STATES * result + numbers(ack, "state"), LEFT_OUT)
     event_ids, order_ids = (string_parts(wire.events.column(name)) for name in ("event_id", "order_id"))

@@ -20,6 +20,7 @@ from router.log.columns import EVENT_ACK, EVENT_PAYLOAD, EVENTS, MONEY_SHOWN, Ev
 from router.shard.split_events import ASKING, EventPart, merge_event_answers, split_events, turns_of
 from router.wire.event_answer_arrow import EVENT_ANSWER, begin_event_arrow, encode_event_arrow, end_event_arrow
 from router.wire.event_answer_json import encode_event_json
+from router.wire.event_answers import refused_events
 from router.wire.event_ndjson import decode_events
 from router.wire.event_wire import EventWire
 from tests.labs.event_cases import any_ack, plain_event, terms
@@ -39,11 +40,11 @@ def ack_of(*rows: dict[str, Any]) -> pa.RecordBatch:
 
 
 def as_json(wire: EventWire, ack: pa.RecordBatch) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in bytes(encode_event_json(wire, ack)).splitlines()]
+    return [json.loads(line) for line in bytes(encode_event_json(wire, ack, refused_events(wire, ack))).splitlines()]
 
 
 def as_arrow(wire: EventWire, ack: pa.RecordBatch) -> list[dict[str, Any]]:
-    body = begin_event_arrow() + bytes(encode_event_arrow(wire, ack)) + end_event_arrow(None)
+    body = begin_event_arrow() + bytes(encode_event_arrow(wire, ack, refused_events(wire, ack))) + end_event_arrow(None)
     return [without_nulls(row) for row in pa.ipc.open_stream(body).read_all().to_pylist()]
 
 
@@ -213,4 +214,4 @@ def test_a_problem_is_the_last_row() -> None:
 
 def test_an_answer_of_nothing_is_nothing() -> None:
     wire = decode_events(b"", terms())
-    assert bytes(encode_event_json(wire, ack_of())) == b"" and np.all(wire.positions == [])
+    assert bytes(encode_event_json(wire, ack_of(), [])) == b"" and np.all(wire.positions == [])
