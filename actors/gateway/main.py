@@ -2,8 +2,8 @@
 
 Started and restarted by ``serve``; it never outlives its supervisor and holds nothing that must survive.
 SIGTERM drains: no new connection, streams may end by themselves for a while, then are ended with a problem.
-With ``--streams-to`` it passes streams of orders and events on to another one, which was started with ``--streams-from``
-instead of a port (``handover.py``).
+With ``--streams-to`` it passes streams of orders and events on to another one, which was started with
+``--streams-from`` instead of a port (``handover.py``).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ EventUnits = Annotated[dict[str, int], Meta(description="units of the order by s
 EventMoney = Annotated[dict[str, int], Meta(description="money of the order in minor units, likewise")]
 Component = Annotated[str, Meta(description="where the line is a bundle: the component that the units are of")]
 EventType = Annotated[str, Meta(extra_json_schema={"enum": list(EVENT_TYPES)})]
+EventId = Annotated[str, Meta(min_length=1, max_length=128)]
 EventReason = Annotated[
     str, Meta(extra_json_schema={"enum": [*EVENT_REASONS, *dict.fromkeys(each.code for each in REFUSALS.values())]})
 ]
@@ -112,7 +113,7 @@ def _event_field(name: str, form: Form) -> Any:
 
 def _event() -> type[msgspec.Struct]:
     """Every field that events may have; which type takes which is said beside it."""
-    required: list[Any] = [(name, EventType if name == "type" else str) for name in REQUIRED]
+    required: list[Any] = [(name, EventType if name == "type" else EventId) for name in REQUIRED]
     further = [
         (name, _event_field(name, field.form) | None, None)
         for name, field in (COMMON | FIELDS).items()
