@@ -2,8 +2,8 @@
 
 Started and restarted by ``serve``; it never outlives its supervisor and holds nothing that must survive.
 SIGTERM drains: no new connection, streams may end by themselves for a while, then are ended with a problem.
-With ``--streams-to`` it passes order streams on to another one, which was started with ``--streams-from``
-instead of a port (``handover.py``).
+With ``--streams-to`` it passes streams of orders and events on to another one, which was started with
+``--streams-from`` instead of a port (``handover.py``).
 """
 
 from __future__ import annotations
@@ -100,9 +100,8 @@ class Service:
         while self._core.streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         for stream in list(self._core.streams):
-            stream.stop(
-                Problem("shutting_down", "The router is shutting down. Send the orders without an answer again.")
-            )
+            again = f"Send the {stream.noun} without an answer again."
+            stream.stop(Problem("shutting_down", f"The router is shutting down. {again}"))
         deadline = time.monotonic() + FINISH_S
         while self._core.streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
@@ -165,8 +164,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default="127.0.0.1", help="address to listen on")
     way_in = made.add_mutually_exclusive_group(required=True)
     way_in.add_argument("--port", type=int, help="port to listen on")
-    way_in.add_argument("--streams-from", type=int, metavar="FD", help="link that order streams come from")
-    made.add_argument("--streams-to", type=int, metavar="FD", help="link to the gateway that takes order streams")
+    way_in.add_argument("--streams-from", type=int, metavar="FD", help="link that streams come from")
+    made.add_argument("--streams-to", type=int, metavar="FD", help="link to the gateway that takes streams")
     made.add_argument("--ray-address", required=True, help="address of the Ray cluster that runs shards and ledger")
     made.add_argument("--config", type=pathlib.Path, help="JSON configuration, complete, as serve writes it")
     made.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="event loop")

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from actors.gateway.http.forms import ArrowForm, Form, JsonForm
+from actors.gateway.http.forms import ArrowForm, JsonForm, OrderForm
 from bench.harness import report as _harness
 from bench.harness.answers import Answers
 from bench.harness.limits import decode_orders_per_s
@@ -119,11 +119,11 @@ def wire_batches(stream_format: str, limits: Limits, pieces: list[Piece]) -> Ite
     yield from form.finish()
 
 
-def form_of(stream_format: str, limits: Limits) -> Form:
+def form_of(stream_format: str, limits: Limits) -> OrderForm:
     return JsonForm(limits) if stream_format == "ndjson" else ArrowForm(limits)
 
 
-def _submit(home: LocalHome, clock: Clock, form: Form, wire: WireBatch, number: int) -> bytes:
+def _submit(home: LocalHome, clock: Clock, form: OrderForm, wire: WireBatch, number: int) -> bytes:
     """One batch from its columns to the bytes of its answers."""
     shard, log = home.router.shards[0], home.logs["shard-000"]
     parts = clock.time("decode", lambda: split_batch(wire, KEY, 1))

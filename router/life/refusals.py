@@ -55,7 +55,3 @@ REFUSALS: dict[int, Refusal] = {
     layout.WHICH_NODE: Refusal("which_units", "units of several nodes could be meant; name the node"),
     layout.BUSY_NOW: Refusal("order_busy", "the order is being planned anew; send the event again in a moment"),
 }
-UNKNOWN_ORDER = Refusal("order_unknown", "no order has this order_id; send it first")
-ID_CONFLICT = Refusal(
-    "id_conflict", "this event_id was used for the order with another body; send a new fact under a new event_id"
-)

@@ -7,6 +7,9 @@
     OUTCOME     shard    -> log       decision plus money: the acknowledgement in columns
     ACK         shard    -> gateway   OUTCOME for every row that was sent, duplicates included
 
+    EVENTS      gateway  -> log       what an event says, as numbers and hashes; EVENT_PAYLOAD: what of it is shown
+    EVENT_ACK   shard    -> gateway   what became of each event
+
 All are Arrow record batches without dictionary types, so that one IPC message with a known schema
 suffices. Money is int64 minor units; times are int64 milliseconds since the epoch, UTC; days are int32
 days since the epoch. There is no float column. ``-1`` means "none" in every index and optional amount.

@@ -52,7 +52,7 @@ ANSWER = pa.schema(
         ("line", pa.int64()),  # row number of the body, from 1, of a row that was refused
     ]
 )
-_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _STATUS = pa.array(STATUS_NAMES)
 REFERENCE_BYTES = 3 * 20 + 2
 
@@ -72,10 +72,10 @@ def encode_arrow(
 def end_arrow(problem: tuple[str, str] | None) -> bytes:
     """The end of the stream; a problem (code, sentence) goes before it as a row of status ``error``."""
     if problem is None:
-        return _END
+        return END
     code, detail = problem
     row = {name: None for name in ANSWER.names} | {"status": "error", "reasons": [code], "detail": detail}
-    return bytes(pa.RecordBatch.from_pylist([row], ANSWER).serialize()) + _END
+    return bytes(pa.RecordBatch.from_pylist([row], ANSWER).serialize()) + END
 
 
 def answer_batch(

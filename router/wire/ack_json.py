@@ -31,14 +31,14 @@ _ALLOCATION_BYTES = 32 + 20
 _ESCAPED = 6  # bytes a byte may become
 
 
-def _texts(values: Sequence[str]) -> Texts:
+def piece_texts(values: Sequence[str]) -> Texts:
     """Texts the kernel copies in whole words: with eight readable bytes behind them."""
     raw = [value.encode() for value in values]
     offsets = np.cumsum([0, *map(len, raw)]).astype(np.int32)
     return offsets, np.frombuffer(b"".join(raw) + bytes(8), np.uint8)
 
 
-_REASONS = _texts([NAMES.get(bit, "") for bit in range(64)])
+_REASONS = piece_texts([NAMES.get(bit, "") for bit in range(64)])
 
 
 def encode_json(
@@ -54,7 +54,7 @@ def encode_json(
     line_ids, own = string_parts(wire.line_ids), string_parts(wire.skus)
     node_texts, table = string_parts(nodes.to_arrow()), string_parts(skus.to_arrow())
     _assert_numbers(lines, len(nodes), len(skus), len(wire.skus), len(wire.line_ids))
-    sentences, reason_bytes = _texts(details), _reason_bytes(reasons)
+    sentences, reason_bytes = piece_texts(details), _reason_bytes(reasons)
     row_end = np.empty(ack.num_rows, np.int64)
     bound = (
         ack.num_rows * (_ROW_BYTES + reason_bytes + _ESCAPED * _longest(sentences))

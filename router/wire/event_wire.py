@@ -99,6 +99,8 @@ def _named(columns: EventColumns, terms: EventTerms, faults: dict[int, Fault]) -
         numbers = _numbers_of(columns, terms.names(True))
     for field, remedy in _REMEDIES.items():
         rows = np.flatnonzero(numbers[field] == UNKNOWN)
+        if not len(rows):
+            continue
         texts = columns.text.array(TEXT[field]).take(pa.array(rows)).to_pylist()
         for row, text in zip(rows.tolist(), texts, strict=True):
             faults.setdefault(row, Fault(MALFORMED, f"{field} {text[:_SHOWN_MAX]!r} {remedy}"))

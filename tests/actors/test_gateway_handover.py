@@ -220,3 +220,17 @@ def test_only_the_stream_endpoint_is_passed_on(pair: Pair) -> None:
         client = connect(pair.port)
         client.sendall(pair.head("POST", path, "Content-Length: 0", "Connection: close"))
         assert read_all(client).startswith(b"HTTP/1.1 4"), path
+
+
+def test_a_stream_of_events_changes_its_process_and_a_webhook_stays(pair: Pair) -> None:
+    pair.start_streams()
+    line = b'{"event_id":"e-%d","order_id":"o","type":"pick"}\n'
+    client = connect(pair.port)
+    whole = ("Content-Type: application/x-ndjson", f"Content-Length: {len(line % 1)}")
+    client.sendall(pair.head("POST", "/v1/events", *whole) + line % 1)
+    assert client.recv(1 << 16).startswith(b"HTTP/1.1 200")
+    chunked = ("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked", "Connection: close")
+    client.sendall(pair.head("POST", "/v1/events", *chunked) + b"%x\r\n%s\r\n" % (len(line % 2), line % 2))
+    client.sendall(b"0\r\n\r\n")
+    assert ids_of(read_all(client)) == ["o"]
+    assert (pair.front.events, pair.streams.events) == ({"o": ["e-1"]}, {"o": ["e-2"]})

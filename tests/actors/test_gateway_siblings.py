@@ -24,7 +24,7 @@ def values_of(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], floa
 def counted(orders: int, requests: int, seconds: float) -> Metrics:
     metrics = Metrics("1.0")
     metrics.orders.labels("arrow", "allocated").inc(orders)
-    metrics.batch_seconds.labels("arrow").observe(seconds)
+    metrics.order_flow.batch_seconds.labels("arrow").observe(seconds)
     metrics.gauge("router_open_streams", "Order streams open", lambda: requests)
     for _ in range(requests):
         metrics.count_request("/v1/orders", 200)

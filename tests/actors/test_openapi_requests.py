@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
 import requests
 import schemathesis
@@ -26,10 +25,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from actors.gateway.core.backend import BatchId
 from actors.store.data_folder import DataFolder
-from router.life.events import read_events
-from router.life.states import EVENT_TYPES
+from router.life.event_types import EVENT_TYPES
 from tests.actors.test_gateway_http import NDJSON, Lab, start
 from tests.actors.test_gateway_reads import NODES, SKUS, STOCK, send
 from tests.labs.gateway_backend import order
@@ -45,10 +42,11 @@ BUNDLE = (
 )
 EVENTS = (
     b'{"event_id":"pick","order_id":"whole","type":"pick","at":"2026-03-01T12:00:00Z","source":"wms"}\n'
-    b'{"event_id":"pick","order_id":"whole","type":"pick"}\n'
+    b'{"event_id":"pick","order_id":"whole","type":"pick","at":"2026-03-01T13:00:00+01:00","source":"wms"}\n'
     b'{"event_id":"lose","order_id":"whole","type":"lose"}\n'
     b'{"event_id":"odd","order_id":"whole","type":"dance"}\n'
     b'{"event_id":"lost","order_id":"never sent","type":"ship"}\n'
+    b'{"event_id":"pick","order_id":"whole","type":"pick","source":"another"}\n'
     b'{"event_id":"timeless","order_id":"whole","type":"ship","at":"yesterday"}\n'
     b'{"event_id":7}\n'
 )
@@ -66,24 +64,10 @@ def as_text(_: schemathesis.SerializationContext, value: Any) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value).encode() + b"\n"
 
 
-class Engines(EngineBackend):
-    """Also answers lines that are events by their ids only, as a shard's process does."""
-
-    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
-        rows, refused, places = read_events(events)
-        results: list[Any] = [None] * (len(rows) + len(refused))
-        answers = await self._run(lambda: self._paths[shard].submit_events(batch_id, rows, now_ms)) if rows else []
-        for place, answer in zip(places, answers, strict=True):
-            results[place] = answer
-        for refusal in refused:
-            results[refusal.pop("place")] = refusal
-        return msgspec.json.encode(results)
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder: pathlib.Path = tmp_path_factory.mktemp("openapi")
-    running = start(folder, shards=2, core=Engines)
+    running = start(folder, shards=2, core=EngineBackend)
     fill(running)
     yield running
     running.thread.run(running.service.drain(patience_s=0.1))
@@ -210,7 +194,7 @@ def test_the_document_names_every_key_of_an_event_result_and_every_event_type(
     results = [json.loads(line) for line in filled.ask("POST", "/v1/events", EVENTS, **NDJSON)[2].splitlines()]
     assert [result.get("reason", result["status"]) for result in results] == [
         *("applied", "duplicate", "transition_not_allowed", "event_type_unknown", "order_unknown"),
-        *("malformed_event", "malformed_event"),
+        *("id_conflict", "malformed_event", "malformed_event"),
     ]
     for result in results:
         described_in_full(document, "EventResult", result)

@@ -67,7 +67,12 @@ def test_columns_of_the_router_in_an_arrow_order_change_nothing(lab: Lab) -> Non
 
 def test_an_event_says_what_happened_and_nothing_else(lab: Lab) -> None:
     sell(lab, "eventful")
-    event = {"event_id": "e-m", "order_id": "eventful", "type": "pick", "state": "closed", "version": 50, "after": 13}
+    event = {"event_id": "e-m", "order_id": "eventful", "type": "pick"}
+    for name, value in {"state": "closed", "version": 50, "after": 13, "status": "applied", "units": {}}.items():
+        body = json.dumps(event | {name: value}).encode()
+        (line,) = lab.ask("POST", "/v1/events", body, role="channel", **NDJSON)[2].splitlines()
+        result = json.loads(line)
+        assert (result["status"], result["reason"]) == ("refused", "malformed_event") and name in result["detail"]
     (line,) = lab.ask("POST", "/v1/events", json.dumps(event).encode(), role="channel", **NDJSON)[2].splitlines()
     result = json.loads(line)
     assert (result["status"], result["state"], result["version"]) == ("applied", "picking", 2)

@@ -14,11 +14,12 @@ from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprin
 from kernels.rows.gather_text import BEHIND, gather_text, measure_text, take_text
 from kernels.text import scan_json as scan
 from kernels.text.ack_json import ack_json
+from kernels.text.event_json import LEFT_OUT, event_json
 from kernels.text.split_lines import CUT, LINES, STRIDE, count_lines, split_lines
 from kernels.text.write_references import write_references
 from router.ids import string_parts
 from router.wire import event_table
-from router.wire.ack_json import _texts
+from router.wire.ack_json import piece_texts
 from router.wire.fields import ORDER_KEYS, TEXT_FIELDS
 from router.wire.scan_json import PADDING, Scan, ScanRoom, scan_block
 from router.wire.texts import taken
@@ -27,6 +28,7 @@ from tests.labs.wire_cases import any_order, mutated, plain_order, spelled
 from tests.reference.rows import fingerprint_fields as fingerprint_twin
 from tests.reference.rows import gather_text as gather_twin
 from tests.reference.text import ack_json as ack_twin
+from tests.reference.text import event_json as event_twin
 from tests.reference.text import scan_json as scan_twin
 from tests.reference.text import split_lines as split_twin
 from tests.reference.text import write_references as references_twin
@@ -329,15 +331,15 @@ def _written(rows: list[dict[str, Any]], codes: list[str]) -> tuple[bytes, list[
     row_end, out = np.empty(len(rows), np.int64), np.empty(200_000, np.uint8)
     size = ack_json(
         *(number, np.array([row["mask"] for row in rows], np.uint64)),
-        *(*_texts([row["order_id"] for row in rows]), *_texts([row["currency"] for row in rows])),
+        *(*piece_texts([row["order_id"] for row in rows]), *piece_texts([row["currency"] for row in rows])),
         np.cumsum([0, *(len(row["lines"]) for row in rows)]).astype(np.int32),
         np.arange(len(sent), dtype=np.int32),
-        *(*_texts([line[1] for line in sent]), *_texts([line[0] for line in sent])),
+        *(*piece_texts([line[1] for line in sent]), *piece_texts([line[0] for line in sent])),
         np.cumsum([0, *(len(row["lines"]) * row["answered"] for row in rows)]).astype(np.int32),
         np.array([line[3] for line in answered], np.int32),
         table,
-        *(*_texts([node for _, node, _ in allocations]), *_texts([sku for sku, _, _ in allocations])),
-        *(*_texts(codes), *_texts([row["detail"] or "" for row in rows]), row_end, out),
+        *(*piece_texts([node for _, node, _ in allocations]), *piece_texts([sku for sku, _, _ in allocations])),
+        *(*piece_texts(codes), *piece_texts([row["detail"] or "" for row in rows]), row_end, out),
     )
     return out[:size].tobytes(), row_end.tolist()
 
@@ -355,3 +357,23 @@ def test_ack_json_equals_its_twin_and_is_json() -> None:
         lines = written.splitlines(keepends=True)
         assert np.cumsum([len(line) for line in lines]).tolist() == ends
         assert [json.loads(line)["order_id"] for line in lines] == [row["order_id"] for row in rows]
+
+
+def test_event_json_equals_its_twin_and_is_json() -> None:
+    rng = random.Random(20)
+    pieces = ['{"event_id":"', '","order_id":"', '","status":"applied","version":', '","v":']
+    for _ in range(CASES):
+        rows = [
+            (rng.choice(IDS), rng.choice(IDS), rng.choice((2, 3, LEFT_OUT)), rng.choice((0, 9, 10, 2**31 - 1)))
+            for _ in range(rng.choice((0, 1, 2, 5)))
+        ]
+        out, ends = np.zeros(20_000, np.uint8), np.empty(len(rows), np.int64)
+        size = event_json(
+            *(*piece_texts([row[0] for row in rows]), *piece_texts([row[1] for row in rows])),
+            *(np.array([row[2] for row in rows], np.int32), np.array([row[3] for row in rows], np.int32)),
+            *(*piece_texts(pieces), ends, out),
+        )
+        written, wanted = event_twin.event_json(rows, pieces)
+        assert out[:size].tobytes() == written and ends.tolist() == wanted
+        said = [row for row in rows if row[2] != LEFT_OUT]
+        assert [json.loads(line)["order_id"] for line in written.splitlines()] == [row[1] for row in said]

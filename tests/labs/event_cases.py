@@ -13,6 +13,9 @@ from router.arrow.string_table import StringTable
 from router.config import Limits
 from router.ids import Scope, hash_key
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
+from router.life.refusals import REFUSALS
+from router.life.states import OrderState, PaymentState, Stage, pack_state
+from router.log.columns import EVENT_ACK, MONEY_SHOWN, EventResult
 from router.wire.event_wire import EventTerms, Names
 from tests.labs.wire_cases import NASTY, TEXTS, TIMES
 
@@ -104,3 +107,24 @@ def _ms(text: str | None) -> int | None:
     moment = datetime.datetime.fromisoformat(text.replace(".1239Z", ".123900Z"))
     epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
     return (moment - epoch) // datetime.timedelta(milliseconds=1)
+
+
+def any_ack(rng: random.Random, rows: int) -> pa.RecordBatch:
+    """EVENT_ACK rows as a shard may give them."""
+    return pa.RecordBatch.from_pylist([_ack_row(rng) for _ in range(rows)], schema=EVENT_ACK)
+
+
+def _ack_row(rng: random.Random) -> dict[str, Any]:
+    result = rng.choice((0, 0, 1, 2, 3, 4))
+    is_refused = result == EventResult.REFUSED
+    return {
+        "result": result,
+        "refusal": rng.choice(list(REFUSALS)) if is_refused else 0,
+        "refused_line": rng.choice((-1, 0, 5)),
+        "wanted": rng.choice((0, 7, 2**62)),
+        "found": rng.choice((0, 3)),
+        "state": pack_state(rng.choice(list(OrderState)), rng.choice(list(PaymentState))),
+        "version": rng.choice((1, 9, 10, 70_000, 2**31 - 1)),
+        "units": [rng.randrange(5) for _ in Stage] if is_refused else [],
+        "money": [rng.choice((0, 4_493, -5)) for _ in MONEY_SHOWN] if is_refused else [],
+    }

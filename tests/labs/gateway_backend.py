@@ -15,7 +15,19 @@ from actors.gateway.core.backend import U8, BatchId
 from router.arrow.arrays import from_message, record_batch, to_message
 from router.errors import TableRejected
 from router.ids import hash_key
-from router.log.columns import ACK, WIRE, WIRE_SKUS, Status
+from router.life.states import OrderState, PaymentState, Stage, pack_state
+from router.log.columns import (
+    ACK,
+    EVENT_ACK,
+    EVENT_PAYLOAD,
+    EVENTS,
+    MONEY_SHOWN,
+    WIRE,
+    WIRE_SKUS,
+    EventResult,
+    Status,
+)
+from router.wire.event_batch import EventBatch
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)
@@ -33,6 +45,8 @@ class ScriptedBackend:
         self.batches: list[tuple[int, BatchId, int]] = []
         self.seen: dict[str, tuple[int, int, int]] = {}  # order_id -> shard, sequence, row
         self.answered: dict[tuple[int, BatchId], U8] = {}
+        self.events: dict[str, list[str]] = {}  # order_id -> ids of the events that were applied, in order
+        self.shard_of_order: dict[str, int] = {}
         self.documents: list[pa.RecordBatch] = []
         self.tables: dict[str, bytes] = {}
         self.reject: TableRejected | None = None
@@ -86,17 +100,46 @@ class ScriptedBackend:
             },
         )
 
-    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
+    async def submit_events(self, shard: int, batch: EventBatch) -> U8:
+        """Orders whose id begins with ``unknown`` or ``refuse`` are so; other events are applied, or were before."""
+        events = from_message(batch.events, EVENTS)
+        assert from_message(batch.payload, EVENT_PAYLOAD).num_rows == events.num_rows
+        if batch.documents is not None:
+            kept = pa.ipc.open_stream(pa.py_buffer(batch.documents)).read_all()
+            assert kept.num_rows == events.num_rows, "one document an event"
+            self.documents += kept.to_batches()
         if self.before is not None:
-            await self.before(shard, batch_id)
-        rows = [orjson.loads(line) for line in events.splitlines()]
-        self.batches.append((shard, batch_id, len(rows)))
-        return orjson.dumps(
-            [
-                {"event_id": row["event_id"], "status": "applied", "shard": shard, "line": at + 1}
-                for at, row in enumerate(rows)
-            ]
-        )
+            await self.before(shard, batch.batch_id)
+        self.batches.append((shard, batch.batch_id, events.num_rows))
+        if (shard, batch.batch_id) not in self.answered:
+            rows = [self._report(shard, event) for event in events.to_pylist()]
+            self.answered[shard, batch.batch_id] = to_message(pa.RecordBatch.from_pylist(rows, EVENT_ACK))
+        return self.answered[shard, batch.batch_id]
+
+    def _report(self, shard: int, event: dict[str, Any]) -> dict[str, Any]:
+        order_id = event["order_id"]
+        reported = self.events.setdefault(order_id, [])
+        result, books = EventResult.APPLIED, (list[int](), list[int]())
+        if order_id.startswith("unknown"):
+            result = EventResult.UNKNOWN_ORDER
+        elif order_id.startswith("refuse"):
+            result, books = EventResult.REFUSED, ([1] * len(Stage), [5] * len(MONEY_SHOWN))
+        elif event["event_id"] in reported:
+            result = EventResult.REPEATED
+        else:
+            reported.append(event["event_id"])
+            self.shard_of_order[order_id] = shard
+        return {
+            "result": result,
+            "refusal": int(result == EventResult.REFUSED),
+            "refused_line": -1,
+            "wanted": 0,
+            "found": 0,
+            "state": pack_state(OrderState.PICKING, PaymentState.PAID),
+            "version": 1 + len(reported),
+            "units": books[0],
+            "money": books[1],
+        }
 
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
         return orjson.dumps(

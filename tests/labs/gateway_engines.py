@@ -19,13 +19,14 @@ from router.arrow.arena import PrivateArena
 from router.config import Config
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import LedgerPath
-from router.life.events import EventDesk, read_events
+from router.life.events import EventDesk
 from router.local import DirectLedger
 from router.log.index import OrderIndex
 from router.pipeline import OrderBatch, ShardPath
 from router.shard.engine import ShardEngine
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
+from router.wire.event_batch import EventBatch
 
 T = TypeVar("T")
 
@@ -70,10 +71,8 @@ class EngineBackend:
         batch = OrderBatch(batch_id, orders, skus, documents, now_ms)
         return await self._run(lambda: self._paths[shard].submit(batch))
 
-    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
-        rows, refused, places = read_events(events)
-        assert not refused and places == list(range(len(rows))), "the gateway sends readable events only"
-        return msgspec.json.encode(await self._run(lambda: self._paths[shard].submit_events(batch_id, rows, now_ms)))
+    async def submit_events(self, shard: int, batch: EventBatch) -> U8:
+        return await self._run(lambda: self._paths[shard].submit_events(batch))
 
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
         def work() -> bytes:

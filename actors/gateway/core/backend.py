@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.errors import Retryable
+from router.wire.event_batch import EventBatch
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -33,8 +34,8 @@ class Backend(Protocol):
         """``orders``: one IPC message of WIRE, ``skus``: one of WIRE_SKUS, ``documents``: an IPC stream with a
         row per order. Returns one IPC message of ACK, row by row; raises ShardUnavailable."""
 
-    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
-        """``events``: NDJSON, all of this shard's orders. Returns a JSON array, one result object a line."""
+    async def submit_events(self, shard: int, batch: EventBatch) -> U8:
+        """Events of this shard's orders. Returns one IPC message of EVENT_ACK, row by row; raises ShardUnavailable."""
 
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
         """Stock movements as NDJSON, idempotent by movement_id. Returns a JSON array, one result object a line."""

@@ -14,14 +14,18 @@ from actors.gateway.core.logs import JsonLog
 from actors.gateway.core.metrics import Metrics
 from actors.gateway.core.problems import Problem
 from actors.gateway.core.reference import LOOK_EVERY_S, Reference
+from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
 from router.config import Config
+from router.ids import Scope
 
 T = TypeVar("T")
 
 
 class Stoppable(Protocol):
-    """An open order stream, as far as the end of the process concerns it."""
+    """An open stream, as far as the end of the process concerns it."""
+
+    noun: str  # what people call its rows
 
     def stop(self, problem: Problem) -> None:
         """End after the answers that are due."""
@@ -36,6 +40,7 @@ class Core:
         version: str,
         log: JsonLog,
         spool_folder: str | None = None,
+        order_id_scope: Scope = "global",
     ) -> None:
         self.backend = backend
         self.reference = reference
@@ -43,6 +48,7 @@ class Core:
         self.version = version
         self.log = log
         self.spool_folder = spool_folder
+        self.order_id_scope = order_id_scope
         self.metrics = Metrics(version)
         self.siblings: Siblings | None = None  # the other gateway processes, where there are some
         self.worker = Worker("codec")  # decodes and encodes batches of streams
@@ -54,11 +60,12 @@ class Core:
         # Stock bodies may be large: one long attempt rather than several at once.
         self.ledger_lane = Lane("The ledger", incarnation, window, retries, RETRY_DEADLINE_S)
         self.decider = Decider(backend, self.lanes, self.metrics)
+        self.reporter = Reporter(backend, self.lanes, self.metrics)
         self.streams: set[Stoppable] = set()
         self.draining = asyncio.Event()
         self._background: set[asyncio.Task[Any]] = set()
         self._watching = asyncio.ensure_future(self._watch_tables())
-        self.metrics.gauge("router_open_streams", "Order streams open", lambda: len(self.streams))
+        self.metrics.gauge("router_open_streams", "Streams of orders and events open", lambda: len(self.streams))
         self.metrics.gauge(
             "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in self.lanes)
         )

@@ -78,7 +78,7 @@ class Decider:
         duplicates = int(decided.ack.column("duplicate").to_numpy(zero_copy_only=False).sum())
         if duplicates:
             self._metrics.duplicates.inc(duplicates)
-        self._metrics.batch_rows.labels(form).observe(wire.count)
+        self._metrics.order_flow.batch_rows.labels(form).observe(wire.count)
         reasons = decided.ack.column("reasons").to_numpy(zero_copy_only=False)
         if reasons.any() or wire.refused:
             self._metrics.count_reasons(_reason_counts(reasons, [refusal.reasons for refusal in wire.refused]))

@@ -1,6 +1,8 @@
 """Lanes: the way of batches to one shard, or to the ledger.
 
-A lane is bounded, keeps order, and is stubborn: a batch is sent with the same id until it is answered.
+A lane is bounded, keeps order, and is stubborn: a batch is sent with the same id until it is answered. It keeps order
+after a fault, too: while a batch that failed is not answered, no later one is sent, or sent again, because an event of
+an order may stand in each of them.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class Lane:
         self._window = asyncio.Semaphore(window)
         self._on_retry = on_retry
         self._attempt_timeout_s = attempt_timeout_s
+        self._failed: set[int] = set()  # numbers of batches that were sent in vain and are not answered yet
+        self._mended = asyncio.Event()
         self.in_flight = 0
 
     async def submit(self, send: Send[T]) -> T:
@@ -51,18 +55,24 @@ class Lane:
                 return await self._persist(send, batch_id, time.time_ns() // 1_000_000)
             finally:
                 self.in_flight -= 1
+                self._failed.discard(batch_id[1])
+                self._mended.set()
 
     async def _persist(self, send: Send[T], batch_id: BatchId, now_ms: int) -> T:
         deadline = time.monotonic() + RETRY_DEADLINE_S
         pause_s = 0.05
         while True:
-            left_s = deadline - time.monotonic()
             try:
+                if self._failed:
+                    async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                        await self._earlier_ones(batch_id[1])
+                left_s = deadline - time.monotonic()
                 async with asyncio.timeout(max(0.001, min(self._attempt_timeout_s, left_s))):
                     return await send(batch_id, now_ms)
             except (ShardUnavailable, TimeoutError) as fault:
                 if isinstance(fault, ShardUnavailable):
                     pause_s = max(pause_s, fault.retry_after_ms / 1000)
+            self._failed.add(batch_id[1])
             self._on_retry()
             if time.monotonic() + pause_s >= deadline:
                 raise Problem(
@@ -73,3 +83,9 @@ class Lane:
                 )
             await asyncio.sleep(pause_s)
             pause_s = min(PAUSE_S_MAX, pause_s * 2)
+
+    async def _earlier_ones(self, number: int) -> None:
+        """Wait until every earlier batch that failed is answered or given up."""
+        while min(self._failed, default=number) < number:
+            self._mended.clear()
+            await self._mended.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -11,6 +12,7 @@ from prometheus_client.registry import Collector
 from actors.gateway.core.metric_sums import Family, families_of, text_of
 from router.reasons import REASONS
 
+ROWS = (1, 8, 64, 512, 2048, 8192, 16384)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 
 
@@ -29,44 +31,63 @@ class _Counts(Collector):
             yield GaugeMetricFamily(name, text, value=read())
 
 
+class Flow(NamedTuple):
+    """What is counted of one kind of rows that stream in, by format."""
+
+    bytes: prometheus.Counter
+    batch_seconds: prometheus.Histogram
+    batch_rows: prometheus.Histogram
+
+
 class Metrics:
     def __init__(self, version: str) -> None:
         self.registry = prometheus.CollectorRegistry()
         self.requests: dict[tuple[str, int], int] = {}
         self.gauges: list[tuple[str, str, Callable[[], float]]] = []
-        counter, histogram = prometheus.Counter, prometheus.Histogram
+        counter = prometheus.Counter
         self.orders = counter(
             "router_ingest_orders_total", "Orders answered", ("format", "status"), registry=self.registry
-        )
-        self.bytes = counter(
-            "router_ingest_bytes_total", "Bytes of orders received", ("format",), registry=self.registry
         )
         self.duplicates = counter("router_duplicates_total", "Orders that were known already", registry=self.registry)
         self.reasons = counter(
             "router_order_reasons_total", "Reasons given in answers to orders", ("reason",), registry=self.registry
         )
-        self.batch_seconds = histogram(
-            "router_ingest_duration_seconds",
-            "From a decoded batch to its encoded answers",
-            ("format",),
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self.batch_rows = histogram(
-            "router_ingest_batch_orders",
-            "Orders a batch",
-            ("format",),
-            buckets=(1, 8, 64, 512, 2048, 8192, 16384),
-            registry=self.registry,
-        )
+        self.order_flow = self._flow("router_ingest", "orders")
+        self.event_flow = self._flow("router_event", "events")
         self.retries = counter("router_batch_retries_total", "Batches sent to a shard again", registry=self.registry)
         self.events = counter("router_events_total", "Lifecycle events answered", ("outcome",), registry=self.registry)
+        self.event_results = counter(
+            "router_event_results_total", "Lifecycle events answered", ("format", "status"), registry=self.registry
+        )
+        self.event_reasons = counter(
+            "router_event_reasons_total", "Reasons why events were refused", ("reason",), registry=self.registry
+        )
         self.lookups = counter(
             "router_availability_lookups_total", "SKUs whose availability was asked", registry=self.registry
         )
         build = prometheus.Gauge("router_build_info", "Version of the router", ("version",), registry=self.registry)
         build.labels(version).set(1)
         self.registry.register(_Counts(self))
+
+    def _flow(self, prefix: str, noun: str) -> Flow:
+        counter, histogram = prometheus.Counter, prometheus.Histogram
+        return Flow(
+            counter(f"{prefix}_bytes_total", f"Bytes of {noun} received", ("format",), registry=self.registry),
+            histogram(
+                f"{prefix}_duration_seconds",
+                "From a decoded batch to its encoded answers",
+                ("format",),
+                buckets=SECONDS,
+                registry=self.registry,
+            ),
+            histogram(
+                f"{prefix}_batch_{noun}",
+                f"{noun.capitalize()} a batch",
+                ("format",),
+                buckets=ROWS,
+                registry=self.registry,
+            ),
+        )
 
     def count_request(self, route: str, status: int) -> None:
         key = (route, status)

@@ -48,7 +48,7 @@ KINDS: dict[str, ProblemKind] = {
     "answers_not_read": ProblemKind(400, "Too many answers wait to be read"),
     "rate_limited": ProblemKind(429, "Too many requests with this key"),
     "overloaded": ProblemKind(429, "The router has no room at the moment"),
-    "streams_limit": ProblemKind(429, "Too many order streams are open"),
+    "streams_limit": ProblemKind(429, "Too many streams are open"),
     "connections_limit": ProblemKind(429, "Too many connections are open"),
     "internal": ProblemKind(500, "The router made a mistake"),
     "shard_unavailable": ProblemKind(503, "A part of the router is being restarted"),

@@ -18,6 +18,7 @@ from actors.store.data_folder import DataFolder
 from router.config import Config
 from router.errors import RowError, TableRejected, Unsupported
 from router.pipeline import OrderBatch
+from router.wire.event_batch import EventBatch
 
 U8 = npt.NDArray[np.uint8]
 CALL_TIMEOUT_S = 30.0
@@ -41,8 +42,8 @@ class RayBackend:
         answer: U8 = await self._call(shard_name(shard), "submit", batch)
         return answer
 
-    async def submit_events(self, shard: int, batch_id: BatchId, events: bytes, now_ms: int) -> bytes:
-        answer: bytes = await self._call(shard_name(shard), "submit_events", batch_id, events, now_ms)
+    async def submit_events(self, shard: int, batch: EventBatch) -> U8:
+        answer: U8 = await self._call(shard_name(shard), "submit_events", batch)
         return answer
 
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:

@@ -39,6 +39,11 @@ class AnswerSpool:
     def waiting_bytes(self) -> int:
         return self._memory_bytes + self._file_written - self._file_read
 
+    @property
+    def is_spent(self) -> bool:
+        """Nothing waits, and nothing follows."""
+        return self._ended and not self.waiting_bytes
+
     def put(self, answers: Bytes, *, last: bool = False) -> None:
         """Add answers in order; the ``last`` words of a stream always find room."""
         assert not self._ended, "the spool was ended"

@@ -1,115 +1,108 @@
-"""``POST /v1/events``: lifecycle events as NDJSON, one result row each, in order of arrival."""
+"""``POST /v1/events``: lifecycle events in, one result row each out, in order of arrival.
+
+A small body of JSON lines, such as a webhook sends, is read whole and answered whole. Every other is a stream like that
+of orders, but for the head of its response, which waits for the first answers.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
-from functools import partial
+import time
+from collections.abc import Iterator
 
-import msgspec
-import orjson
-import pyarrow as pa
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
+from actors.gateway.core.report import Parts
+from actors.gateway.endpoints.ingest import Traffic, serve_stream
+from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
+from actors.gateway.http.handover import is_small
 from actors.gateway.http.limits import media_type_of, read_body
-from actors.gateway.http.routes import JSON, NDJSON
-from router.ids import hash_strings
-from router.shard.partition import shard_of
+from actors.gateway.http.routes import ARROW, JSON, NDJSON
+from router.arrow.arrays import Bytes
+from router.shard.split_events import merge_event_answers
+from router.wire.event_answers import refused_events
+from router.wire.event_ndjson import on_one_line
+from router.wire.event_wire import EventTerms, EventWire, Names
 
-EVENTS_MAX = 8_192  # of one batch to one shard
+ON_LOOP_BYTES = 16 << 10  # a body up to this is decoded faster than a thread takes it over
 
-
-class EventHead(msgspec.Struct):
-    """What the gateway must know of an event to find its shard; the shard reads the rest."""
-
-    event_id: str
-    order_id: str
+Packed = list[tuple[EventWire, Parts]]
 
 
-@dataclass
-class _Sorted:
-    """Lines of a body by shard, and the answers that the gateway gives itself."""
+class EventTraffic(Traffic[EventWire, Parts]):
+    noun = "events"
+    head_waits = True
 
-    results: list[bytes | None] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)  # line of the body, from 1
-    lines: list[list[bytes]] = field(default_factory=list)
-    places: list[list[int]] = field(default_factory=list)
+    def __init__(self, core: Core, form: EventForm) -> None:
+        super().__init__(core, form, core.metrics.event_flow)
+        self._encode = form.encode
+        self._sender = core.reporter.sender()
+
+    def pack(self, wire: EventWire) -> tuple[Parts, int, int]:
+        return self._core.reporter.split(wire), wire.count, wire.nbytes
+
+    async def ask(self, parts: Parts) -> list[U8]:
+        return await self._sender.ask(parts)
+
+    def encode(self, wire: EventWire, parts: Parts, answers: list[U8]) -> Bytes:
+        ack = merge_event_answers(wire, [part for of_shard in parts for part in of_shard], answers)
+        refused = refused_events(wire, ack)
+        self._core.reporter.count(wire, ack, refused, self.form.name)
+        return self._encode(wire, ack, refused)
 
 
 class EventEndpoint:
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._terms = EventTerms(core.backend.key, core.order_id_scope, core.config.limits, self._names, _now_ms)
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
-        if media_type_of(request) not in (NDJSON, JSON):
-            raise Problem("unsupported_media_type", f"Send events as {NDJSON}, one JSON object a line.")
-        body = await read_body(request, self._core.config.limits)
-        work = await self._core.worker.run(self._sort, body)
-        await self._core.spawn(self._ask(work))
-        results = [result for result in work.results if result is not None]
-        assert len(results) == len(work.results), "every event has its result"
-        refused = sum(b'"status":"refused"' in result for result in results)
-        self._core.metrics.events.labels("refused").inc(refused)
-        self._core.metrics.events.labels("accepted").inc(len(results) - refused)
-        return json_response(b"".join(result + b"\n" for result in results), media_type=NDJSON)
+        media_type = media_type_of(request)
+        if media_type == ARROW:
+            return await serve_stream(self._core, request, EventTraffic(self._core, ArrowEvents(self._terms)))
+        if media_type not in (NDJSON, JSON):
+            raise Problem("unsupported_media_type", f"Send events as {NDJSON}, one JSON object a line, or as {ARROW}.")
+        if media_type == JSON or is_small(request.content_length):
+            return await self._answer(await read_body(request, self._core.config.limits), media_type)
+        return await serve_stream(self._core, request, EventTraffic(self._core, JsonEvents(self._terms)))
 
-    def _sort(self, body: bytes) -> _Sorted:
-        work = _Sorted(lines=[[] for _ in self._core.lanes], places=[[] for _ in self._core.lanes])
-        known: list[tuple[int, bytes, str]] = []
-        for number, line in enumerate(body.split(b"\n"), 1):
-            if not line.strip():
-                continue
-            work.numbers.append(number)
-            try:
-                head = msgspec.json.decode(line, type=EventHead)
-                known.append((len(work.results), line, head.order_id))
-                work.results.append(None)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-                work.results.append(_unreadable(number, fault))
-        if known:
-            _, lo = hash_strings(self._core.backend.key, pa.array([order_id for _, _, order_id in known], pa.string()))
-            for (place, line, _), shard in zip(known, shard_of(lo, len(self._core.lanes)).tolist(), strict=True):
-                work.lines[shard].append(line)
-                work.places[shard].append(place)
-        return work
+    async def _answer(self, body: bytes, media_type: str) -> web.StreamResponse:
+        """All results of a whole body, or the first problem."""
+        traffic = EventTraffic(self._core, JsonEvents(self._terms))
+        traffic.flow.bytes.labels(traffic.form.name).inc(len(body))
+        text = on_one_line(body) if media_type == JSON else body
+        if len(text) <= ON_LOOP_BYTES:
+            packed = _packed(traffic, text)
+        else:
+            packed = await self._core.worker.run(_packed, traffic, text)
+        answers = await self._core.spawn(self._report(traffic, packed))
+        return json_response(b"".join(answers), media_type=NDJSON)
 
-    async def _ask(self, work: _Sorted) -> None:
-        shards = [shard for shard, lines in enumerate(work.lines) if lines]
-        faults = await asyncio.gather(*(self._ask_shard(shard, work) for shard in shards), return_exceptions=True)
-        for fault in faults:
-            if fault is not None:
-                raise fault
+    async def _report(self, traffic: EventTraffic, packed: Packed) -> list[Bytes]:
+        answers = []
+        for wire, parts in packed:
+            began = time.perf_counter()
+            answers.append(traffic.encode(wire, parts, await traffic.ask(parts)))
+            traffic.flow.batch_seconds.labels(traffic.form.name).observe(time.perf_counter() - began)
+        return answers
 
-    async def _ask_shard(self, shard: int, work: _Sorted) -> None:
-        lines, places = work.lines[shard], work.places[shard]
-        for first in range(0, len(lines), EVENTS_MAX):
-            events = b"\n".join(lines[first : first + EVENTS_MAX]) + b"\n"
-            submit = partial(self._core.backend.submit_events, shard)
-            answer = await self._core.lanes[shard].submit(
-                lambda batch_id, now_ms, events=events, submit=submit: submit(batch_id, events, now_ms)  # type: ignore[misc]
-            )
-            results = msgspec.json.decode(answer, type=list[msgspec.Raw])
-            for place, result in zip(places[first : first + EVENTS_MAX], results, strict=True):
-                work.results[place] = _at_line(bytes(result), work.numbers[place])
+    def _names(self, again: bool) -> Names:
+        if again:
+            self._core.reference.look_again()
+        tables = self._core.reference.newest.tables
+        return Names(tables.nodes.ids, tables.currencies)
 
 
-def _at_line(result: bytes, number: int) -> bytes:
-    """A shard counts the lines it was sent; the sender counts its own."""
-    if b'"line":' not in result:
-        return result
-    return orjson.dumps({**orjson.loads(result), "line": number})
+def _packed(traffic: EventTraffic, body: bytes) -> Packed:
+    def wires() -> Iterator[EventWire]:
+        yield from traffic.form.feed([body], False)
+        yield from traffic.form.finish()
+
+    return [(wire, traffic.pack(wire)[0]) for wire in wires()]
 
 
-def _unreadable(number: int, fault: Exception) -> bytes:
-    return orjson.dumps(
-        {
-            "event_id": None,
-            "status": "refused",
-            "line": number,
-            "reason": "malformed_event",
-            "detail": f"Line {number} cannot be read as an event ({fault}); correct it and send it again.",
-        }
-    )
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""``POST /v1/orders/stream``: orders in, acknowledgements out, both at once.
+"""Streams of rows in, of their answers out, both at once: what orders and events have in common.
 
     body ─▶ receive ─▶ inbox ─▶ decide ─▶ shards ─▶ collect ─▶ spool ─▶ send ─▶ client
             deadline   bounded  batches   in flight  in order   memory,
@@ -8,26 +8,31 @@ Reading stops while the inbox is full, the inbox empties while a place in the wi
 run side by side, so a client may read while it writes, or write everything before it reads. A batch is cut
 when none is in flight (latency) or when the inbox is full (throughput); a second one after it has lingered shortly, and
 what comes while two are in flight gathers.
+
+Where the head of the response waits for the first answers, a fault before them is an HTTP answer with its own status;
+behind them it is the last line of the stream.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar, Generic, TypeVar
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
+from actors.gateway.core.metrics import Flow
 from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.core.spool import AnswerSpool, SpoolFull
-from actors.gateway.http.forms import Form, form_of
+from actors.gateway.http.forms import Form, Wire
 from actors.gateway.http.limits import GatewayProtocol, answer_expectation
 from router.arrow.arrays import Bytes
-from router.shard.split_batch import Part, merge_answers
-from router.wire.batch import WireBatch, WireError
+from router.wire.batch import WireError
 
 # In flight at a time that are not full: a batch costs milliseconds whatever its size, so more of them would only wait
 # for each other. With as many small batches as full ones, p99 at 20,000 orders/s was 173 ms instead of 74.
@@ -35,22 +40,49 @@ SMALL_BATCHES_MAX = 2
 # Two fill a batch of JSON lines. With inboxes as large as a batch a piece of Arrow waited 1.5 instead of 1.1 s.
 INBOXES_A_BATCH = 2
 
-Packed = tuple[WireBatch, list[Part]]
-Read = tuple[list[Packed], WireError | None, bool]  # what was decoded, what ended it, whether there is no more
+Parts = TypeVar("Parts")  # a batch packed for its shards
 
 
-class OrderStream:
+class Traffic(ABC, Generic[Wire, Parts]):
+    """What becomes of the batches of one stream: orders are decided, events reported."""
+
+    noun: ClassVar[str]  # what people call the rows
+    head_waits: ClassVar[bool]  # the head of the response comes with the first answers
+
+    def __init__(self, core: Core, form: Form[Wire], flow: Flow) -> None:
+        self._core = core
+        self.form = form
+        self.flow = flow
+
+    @abstractmethod
+    def pack(self, wire: Wire) -> tuple[Parts, int, int]:
+        """The parts of a batch for its shards, its rows, and its bytes in memory; runs in the worker."""
+
+    @abstractmethod
+    async def ask(self, parts: Parts) -> list[U8]:
+        """What the shards answer; raises Problem."""
+
+    @abstractmethod
+    def encode(self, wire: Wire, parts: Parts, answers: list[U8]) -> Bytes:
+        """Count a batch and write its answers; runs in the worker."""
+
+
+class BodyStream(Generic[Wire, Parts]):
     """One stream of one client, from its head to its last answer."""
 
-    def __init__(self, core: Core, request: BaseRequest, form: Form) -> None:
+    def __init__(self, core: Core, request: BaseRequest, traffic: Traffic[Wire, Parts]) -> None:
         limits = core.config.limits
         self._core = core
         self._request = request
-        self._form = form
+        self._traffic = traffic
+        self.noun = traffic.noun
+        self._form = traffic.form
         self._idle_s = limits.body_idle_timeout_ms / 1000
         self._linger_s = core.config.linger_ms / 1000
         self._inbox_bytes_max = max(1, limits.batch_bytes_max // INBOXES_A_BATCH)
         self._decoded_bytes_max = limits.body_bytes_max
+        self._received_bytes = 0
+        self._rows = 0
         self._window = core.config.gateway_stream_batches
         self._inbox: list[bytes] = []
         self._inbox_bytes = 0
@@ -64,16 +96,19 @@ class OrderStream:
         self._pending: asyncio.Queue[asyncio.Task[Bytes] | None] = asyncio.Queue()
         self._spool = AnswerSpool(limits.answers_memory_bytes, limits.answers_bytes_max, core.spool_folder)
         self._ending: Problem | None = None
+        self._unanswered: Problem | None = None  # it ended before the first answer, which is an answer of its own
+        self._begun = False  # the first bytes of the answer are on their way
         self._broken = False  # the body cannot be read on
         self._given_up = False  # an answer is missing, so no later one may be given
         self._gone = False  # the client went away
         self._last_byte_at = time.monotonic()
         self._receiver: asyncio.Task[None] | None = None
-        self._response = web.StreamResponse(headers={"Content-Type": form.media_type, "Server": SERVER_NAME})
+        self._response = web.StreamResponse(headers={"Content-Type": self._form.media_type, "Server": SERVER_NAME})
 
     async def serve(self) -> web.StreamResponse:
         await answer_expectation(self._request)
-        await self._response.prepare(self._request)
+        if not self._traffic.head_waits:
+            await self._response.prepare(self._request)
         try:
             async with asyncio.TaskGroup() as steps:
                 self._receiver = steps.create_task(self._receive())
@@ -82,10 +117,14 @@ class OrderStream:
                 steps.create_task(self._send())
         except* Exception as faults:
             for fault in faults.exceptions:
-                self._core.log.fault("order_stream_broke", fault)
+                self._core.log.fault(f"{self.noun[:-1]}_stream_broke", fault)
             self._abort()
         finally:
             self._spool.close()
+        if self._unanswered is not None:
+            raise self._unanswered
+        if not self._response.prepared:
+            raise ConnectionResetError("the client went away before its first answer")
         return self._response
 
     def stop(self, problem: Problem) -> None:
@@ -111,9 +150,7 @@ class OrderStream:
                 Problem("body_timeout", f"No byte of the body arrived within {self._idle_s:g} s; send it faster.")
             )
         except web.RequestPayloadError:
-            self.stop(
-                Problem("body_truncated", "The body's framing is broken. Send the orders without an answer again.")
-            )
+            self.stop(Problem("body_truncated", f"The body's framing is broken. {self._again()}"))
         except (ConnectionError, RuntimeError):  # aiohttp says RuntimeError where the connection is closed already
             self._gone = True
         except asyncio.CancelledError:
@@ -126,7 +163,7 @@ class OrderStream:
     async def _read_body(self) -> None:
         content = self._request.content
         content.set_read_chunk_size(self._inbox_bytes_max)
-        while not content.at_eof():
+        while self._ending is None and not content.at_eof():
             await self._room.wait()
             async with asyncio.timeout(self._idle_s):
                 chunk = await content.readany()
@@ -135,9 +172,15 @@ class OrderStream:
                 self._put(chunk)
         protocol = self._request.protocol
         if isinstance(protocol, GatewayProtocol) and protocol.body_truncated:
-            self.stop(Problem("body_truncated", "The body ended early. Send the orders without an answer again."))
+            self.stop(Problem("body_truncated", f"The body ended early. {self._again()}"))
+
+    def _again(self) -> str:
+        return f"Send the {self.noun} without an answer again."
 
     def _put(self, chunk: bytes) -> None:
+        self._received_bytes += len(chunk)
+        if self._traffic.head_waits and not self._rows and self._received_bytes > self._decoded_bytes_max:
+            self.stop(Problem("body_too_large", f"{self._received_bytes} bytes came without a row in them; send rows."))
         if not self._inbox:
             self._inbox_since = time.monotonic()
         self._inbox.append(chunk)
@@ -156,7 +199,7 @@ class OrderStream:
                 chunks, size = self._inbox, self._inbox_bytes
                 self._inbox, self._inbox_bytes = [], 0
                 self._room.set()
-                self._core.metrics.bytes.labels(self._form.name).inc(size)
+                self._traffic.flow.bytes.labels(self._form.name).inc(size)
                 self._held_back = size >= self._inbox_bytes_max
                 await self._take(self._form.feed(chunks, not self._held_back))
             if self._ending is None and not self._gone:
@@ -189,30 +232,33 @@ class OrderStream:
             except TimeoutError:
                 continue
 
-    async def _take(self, source: Iterator[WireBatch]) -> None:
+    async def _take(self, source: Iterator[Wire]) -> None:
         ended = False
         while not ended and not self._given_up:
             packed, fault, ended = await self._core.worker.run(self._drain, source)
             await self._submit(packed, fault)
 
-    def _drain(self, source: Iterator[WireBatch]) -> Read:
-        """Decode and split in the worker; what was read before a fault is kept.
+    def _drain(self, source: Iterator[Wire]) -> tuple[list[tuple[Wire, Parts]], WireError | None, bool]:
+        """(what was decoded, what ended it, whether there is no more); in the worker. What was read before a fault is
+        kept.
 
         A few bytes that name long texts may decode to very many, so the rest waits for what there is already.
         """
-        packed: list[Packed] = []
+        packed: list[tuple[Wire, Parts]] = []
         decoded_bytes = 0
         try:
             for wire in source:
-                packed.append((wire, self._core.decider.split(wire)))
-                decoded_bytes += wire.documents.get_total_buffer_size()
+                parts, rows, nbytes = self._traffic.pack(wire)
+                packed.append((wire, parts))
+                self._rows += rows
+                decoded_bytes += nbytes
                 if decoded_bytes > self._decoded_bytes_max:
                     return packed, None, False
         except WireError as fault:
             return packed, fault, True
         return packed, None, True
 
-    async def _submit(self, packed: list[Packed], fault: WireError | None) -> None:
+    async def _submit(self, packed: list[tuple[Wire, Parts]], fault: WireError | None) -> None:
         for wire, parts in packed:
             while self._in_flight >= self._window:
                 self._news.clear()
@@ -224,23 +270,19 @@ class OrderStream:
             self._inbox, self._inbox_bytes = [], 0
             self._broken = True
 
-    async def _answer(self, wire: WireBatch, parts: list[Part]) -> Bytes:
+    async def _answer(self, wire: Wire, parts: Parts) -> Bytes:
         began = time.perf_counter()
-        answers = await self._core.decider.ask(parts)
-        encoded = await self._core.worker.run(self._encode, wire, parts, answers)
-        self._core.metrics.batch_seconds.labels(self._form.name).observe(time.perf_counter() - began)
+        answers = await self._traffic.ask(parts)
+        encoded = await self._core.worker.run(self._traffic.encode, wire, parts, answers)
+        self._traffic.flow.batch_seconds.labels(self._form.name).observe(time.perf_counter() - began)
         return encoded
-
-    def _encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Bytes:
-        decided = merge_answers(wire, parts, answers)
-        self._core.decider.count(wire, decided, self._form.name)
-        return self._form.encode(wire, decided, self._core.reference.tables_for(decided.ack))
 
     # --- collect and send ---------------------------------------------------------------------------
 
     async def _collect(self) -> None:
         """Bring answers into the order of arrival; after a fault the rest is finished but not answered."""
-        self._spool.put(self._form.begin())
+        if not self._traffic.head_waits:
+            self._begin()
         while (task := await self._pending.get()) is not None:
             answers: Bytes = b""
             try:
@@ -249,27 +291,42 @@ class OrderStream:
                 self._give_up(problem)
             except Exception as fault:
                 self._core.log.fault("batch_broke", fault)
-                self._give_up(
-                    Problem("internal", "A batch could not be answered. Send the orders without an answer again.")
-                )
+                self._give_up(Problem("internal", f"A batch could not be answered. {self._again()}"))
             finally:
                 self._in_flight -= 1
                 self._news.set()
-            if not self._given_up and not self._gone:
+            if answers and not self._given_up and not self._gone:
                 try:
+                    self._begin()
                     self._spool.put(answers)
                 except SpoolFull:
                     self._give_up(
                         Problem("answers_not_read", "Answers wait unread beyond the limit; read while you send.")
                     )
-        if not self._gone:
+        if self._ending is not None and not self._begun:
+            self._unanswered = self._ending
+        elif not self._gone:
+            self._begin()
             self._spool.put(self._form.end(self._ending), last=True)
         self._spool.end()
 
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._spool.put(self._form.begin())
+
     async def _send(self) -> None:
         try:
-            while answers := await self._spool.take():
+            answers = await self._spool.take()
+            if not self._response.prepared:
+                if self._unanswered is not None or self._gone:
+                    return
+                if self._spool.is_spent:
+                    self._response.content_length = len(answers)
+                await self._response.prepare(self._request)
+            while answers:
                 await self._write(answers)
+                answers = await self._spool.take()
             await self._response.write_eof()
         except ConnectionError:  # the client went away: what is in flight is finished all the same
             self._gone = True
@@ -290,24 +347,17 @@ class OrderStream:
             transport.abort()
 
 
-class StreamEndpoint:
-    """Opens order streams, up to the limit."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
-        form = form_of(request, self._core.config.limits)
-        streams = self._core.streams
-        if len(streams) >= self._core.config.limits.streams_max:
-            raise Problem(
-                "streams_limit",
-                f"{len(streams)} order streams are open, as many as allowed; use one of them or try again shortly.",
-                retry_after_ms=1_000,
-            )
-        stream = OrderStream(self._core, request, form)
-        streams.add(stream)
-        try:
-            return await stream.serve()
-        finally:
-            streams.discard(stream)
+async def serve_stream(core: Core, request: BaseRequest, traffic: Traffic[Wire, Parts]) -> web.StreamResponse:
+    """Open a stream, up to the limit, and answer it to its end."""
+    if len(core.streams) >= core.config.limits.streams_max:
+        raise Problem(
+            "streams_limit",
+            f"{len(core.streams)} streams are open, as many as allowed; use one of them or try again shortly.",
+            retry_after_ms=1_000,
+        )
+    stream = BodyStream(core, request, traffic)
+    core.streams.add(stream)
+    try:
+        return await stream.serve()
+    finally:
+        core.streams.discard(stream)

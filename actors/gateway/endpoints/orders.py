@@ -140,7 +140,7 @@ class OrderEndpoint:
         decided = merge_answers(wire, parts, await core.decider.ask(parts))
         core.decider.count(wire, decided, FORM)
         encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
-        core.metrics.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
+        core.metrics.order_flow.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
         return [
             answer if status == 200 else _refusal(status, body, orjson.loads(answer))
             for status, body, answer in zip(_statuses(wire, decided.ack), bodies, encoded, strict=True)

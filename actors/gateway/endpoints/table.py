@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from actors.gateway.core.core import Core
 from actors.gateway.core.readers import OrderReaders
 from actors.gateway.endpoints.events import EventEndpoint
-from actors.gateway.endpoints.ingest import StreamEndpoint
+from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SEARCH_QUERIES, QueryEndpoint
@@ -71,8 +71,10 @@ def _writing(core: Core) -> list[Route]:
             {NDJSON: acknowledgement, ARROW: None}, {NDJSON: shapes.Order, ARROW: None}, problems=("streams_limit",),
         ),
         Route(
-            "POST", "/v1/events", EventEndpoint(core).post, REPORTERS, "Lifecycle events, one a line",
-            {NDJSON: result}, {NDJSON: shapes.Event}, problems=("shard_unavailable",),
+            "POST", "/v1/events", EventEndpoint(core).post, REPORTERS,
+            "Lifecycle events, also while they arrive; one result each, in order of arrival",
+            {NDJSON: result, ARROW: None}, {NDJSON: shapes.Event, JSON: shapes.Event, ARROW: None},
+            problems=("shard_unavailable", "stream_malformed", "streams_limit"),
         ),
     ]  # fmt: skip
 

@@ -1,10 +1,12 @@
-"""The two forms of an order stream, JSON lines and Arrow: how bodies are read and answers are written."""
+"""The forms of a stream, JSON lines and Arrow, of orders and of events: how bodies are read and answers are written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
+import pyarrow as pa
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.problems import Problem
@@ -18,60 +20,88 @@ from router.wire.ack_arrow import begin_arrow, encode_arrow, end_arrow
 from router.wire.ack_json import encode_json
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireBatch
-from router.wire.lines import LineSplitter
+from router.wire.event_answer_arrow import begin_event_arrow, encode_event_arrow, end_event_arrow
+from router.wire.event_answer_json import encode_event_json
+from router.wire.event_answers import RefusedEvent
+from router.wire.event_arrow import EventStreamDecoder
+from router.wire.event_ndjson import decode_event_block
+from router.wire.event_wire import EventTerms, EventWire
+from router.wire.lines import LineBlock, LineSplitter
 from router.wire.ndjson import decode_block
 
+Wire = TypeVar("Wire")  # a decoded batch: WireBatch, EventWire
+Decoded = TypeVar("Decoded", covariant=True)
 
-class Form(Protocol):
+
+class Form(Protocol[Decoded]):
     """One stream's state: what was read of a body so far."""
 
     name: str  # in metrics
     media_type: str
 
-    def feed(self, chunks: list[bytes], pause: bool) -> Iterator[WireBatch]:
+    def feed(self, chunks: list[bytes], pause: bool) -> Iterator[Decoded]:
         """Batches that are complete; with ``pause`` also those that are not as large as they might become."""
 
-    def finish(self) -> Iterator[WireBatch]:
+    def finish(self) -> Iterator[Decoded]:
         """The body ended: what is left of it."""
 
     def begin(self) -> bytes:
         """The first bytes of the answer."""
 
-    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> Bytes:
-        """Answers to one batch; batches may be encoded in another order than they are sent."""
-
     def end(self, problem: Problem | None) -> bytes:
         """The last bytes of the answer, with the problem that ended it."""
 
 
-class JsonForm:
+class OrderForm(Form[WireBatch], Protocol):
+    def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> Bytes:
+        """Answers to one batch; batches may be encoded in another order than they are sent."""
+
+
+class EventForm(Form[EventWire], Protocol):
+    def encode(self, wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent]) -> Bytes:
+        """Answers to one batch; likewise."""
+
+
+class _Lines(Generic[Wire]):
+    """A body of JSON lines."""
+
     name = "ndjson"
     media_type = NDJSON
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, decode: Callable[[LineBlock], Wire]) -> None:
+        self._decode = decode
         self._splitter = LineSplitter(limits)
 
-    def feed(self, chunks: list[bytes], pause: bool) -> Iterator[WireBatch]:
+    def feed(self, chunks: list[bytes], pause: bool) -> Iterator[Wire]:
         for chunk in chunks:
-            for block in self._splitter.feed(chunk):
-                yield decode_block(block, self._limits)
+            yield from map(self._decode, self._splitter.feed(chunk))
         if pause:
-            for block in self._splitter.flush():
-                yield decode_block(block, self._limits)
+            yield from map(self._decode, self._splitter.flush())
 
-    def finish(self) -> Iterator[WireBatch]:
-        for block in self._splitter.finish():
-            yield decode_block(block, self._limits)
+    def finish(self) -> Iterator[Wire]:
+        yield from map(self._decode, self._splitter.finish())
 
     def begin(self) -> bytes:
         return b""
 
+    def end(self, problem: Problem | None) -> bytes:
+        return b"" if problem is None else problem.encode_line()
+
+
+class JsonForm(_Lines[WireBatch]):
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits, partial(decode_block, limits=limits))
+
     def encode(self, wire: WireBatch, decided: Decided, tables: Tables) -> Bytes:
         return encode_answers(wire, decided, tables)
 
-    def end(self, problem: Problem | None) -> bytes:
-        return b"" if problem is None else problem.encode_line()
+
+class JsonEvents(_Lines[EventWire]):
+    def __init__(self, terms: EventTerms) -> None:
+        super().__init__(terms.limits, partial(decode_event_block, terms=terms))
+
+    def encode(self, wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent]) -> Bytes:
+        return bytes(encode_event_json(wire, ack, refused))
 
 
 class ArrowForm:
@@ -94,9 +124,35 @@ class ArrowForm:
         return encode_arrow(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids)
 
     def end(self, problem: Problem | None) -> bytes:
-        if problem is None:
-            return end_arrow(None)
-        return end_arrow((problem.members.get("reason", problem.code), problem.detail))
+        return end_arrow(_told(problem))
+
+
+class ArrowEvents:
+    name = "arrow"
+    media_type = ARROW
+
+    def __init__(self, terms: EventTerms) -> None:
+        self._decoder = EventStreamDecoder(terms)
+
+    def feed(self, chunks: list[bytes], pause: bool) -> Iterator[EventWire]:
+        yield from self._decoder.feed(chunks, pause)
+
+    def finish(self) -> Iterator[EventWire]:
+        yield from self._decoder.finish()
+
+    def begin(self) -> bytes:
+        return begin_event_arrow()
+
+    def encode(self, wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent]) -> Bytes:
+        return encode_event_arrow(wire, ack, refused)
+
+    def end(self, problem: Problem | None) -> bytes:
+        return end_event_arrow(_told(problem))
+
+
+def _told(problem: Problem | None) -> tuple[str, str] | None:
+    """Code and sentence of a problem as a row of an answer has them."""
+    return None if problem is None else (problem.members.get("reason", problem.code), problem.detail)
 
 
 def encode_answers(wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
@@ -104,7 +160,7 @@ def encode_answers(wire: WireBatch, decided: Decided, tables: Tables) -> bytes:
     return bytes(encode_json(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids))
 
 
-def form_of(request: BaseRequest, limits: Limits) -> Form:
+def form_of(request: BaseRequest, limits: Limits) -> OrderForm:
     """The form that a body's media type asks for."""
     media_type = media_type_of(request)
     if media_type == NDJSON:

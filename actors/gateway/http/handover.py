@@ -1,7 +1,7 @@
-"""Order streams get a process of their own, so that reads never wait for a stream's decoding.
+"""Streams get a process of their own, so that reads never wait for a stream's decoding.
 
     client ──▶ front gateway: accepts, reads the first bytes of a request
-                 │ they begin an order stream: socket and bytes        ┌──▶ answered by the stream gateway from here on
+                 │ they begin a stream: socket and bytes               ┌──▶ answered by the stream gateway from here on
                  ├────────────── link (Unix socket, SCM_RIGHTS) ───────┘
                  └ anything else: answered by the front
 
@@ -19,8 +19,14 @@ import socket
 from collections.abc import Callable
 
 from actors.gateway.http.limits import GatewayProtocol, GatewayServer
+from actors.gateway.http.routes import ARROW
 
 STREAM_HEAD = b"POST /v1/orders/stream "
+EVENTS_HEAD = b"POST /v1/events "  # a stream unless its body is small
+SMALL_BODY_BYTES = 256 << 10  # some 1,500 events, decoded within milliseconds
+HEAD_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+_STREAMED = re.compile(rb"\r\n(?:transfer-encoding:|content-type:[ \t]*%b\b)" % ARROW.encode(), re.IGNORECASE)
 _AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*)\r\n", re.IGNORECASE)
 _PASSED = b"stream"  # a message holds two descriptors: the client's socket and a file with its first bytes
 
@@ -36,7 +42,7 @@ class StreamSender:
     def pass_on(self, transport: asyncio.BaseTransport, first: bytes) -> bool:
         """Whether the connection has a new owner. When not (no stream, no room in the link, a key that is refused or
         beyond its rate) it is served here, as any other is."""
-        if not first.startswith(STREAM_HEAD) or not self._admits(_authorization(first)):
+        if not begins_stream(first) or not self._admits(_authorization(first)):
             return False
         client = transport.get_extra_info("socket")
         file = os.memfd_create("first-bytes")
@@ -48,6 +54,23 @@ class StreamSender:
         finally:
             os.close(file)
         return True
+
+
+def begins_stream(first: bytes) -> bool:
+    """Whether a request that begins so is answered while its body still arrives."""
+    if first.startswith(STREAM_HEAD):
+        return True
+    end = first.find(HEAD_END)
+    if end < 0 or not first.startswith(EVENTS_HEAD):
+        return False
+    length = _LENGTH.search(first, 0, end + 2)
+    is_whole = length is not None and is_small(int(length[1]))
+    return not is_whole or _STREAMED.search(first, 0, end + 2) is not None
+
+
+def is_small(body_bytes: int | None) -> bool:
+    """Whether a body of events is read whole and answered whole."""
+    return body_bytes is not None and body_bytes <= SMALL_BODY_BYTES
 
 
 def _authorization(first: bytes) -> str | None:

@@ -7,16 +7,24 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from router.life.event_types import EVENT_TYPES
+from router.life.event_types import EVENT_TYPES, TAKES
+from router.life.refusals import REFUSALS
+from router.log.event_fields import COMMON, FIELDS, REQUIRED, Form
 from router.wire.order_json import Address, Customer, Line, Payment, Shipping
 
 Status = Literal["allocated", "partially_allocated", "backordered", "held", "rejected"]
-EventRefusal = Literal["malformed_event", "order_unknown", "event_type_unknown", "transition_not_allowed"]
+EVENT_REASONS = ("malformed_event", "event_type_unknown", "order_unknown", "id_conflict")  # beside those of the books
 Detail = Annotated[str, Meta(description="why it was refused, and the remedy")]
 LineNumber = Annotated[int, Meta(description="line or row of the body, from 1, where it was refused")]
 Twin = Annotated[str, Meta(description="cursor of an order with the same basket of the same customer")]
+EventUnits = Annotated[dict[str, int], Meta(description="units of the order by stage, where its books refused")]
+EventMoney = Annotated[dict[str, int], Meta(description="money of the order in minor units, likewise")]
 Component = Annotated[str, Meta(description="where the line is a bundle: the component that the units are of")]
 EventType = Annotated[str, Meta(extra_json_schema={"enum": list(EVENT_TYPES)})]
+EventId = Annotated[str, Meta(min_length=1, max_length=128)]
+EventReason = Annotated[
+    str, Meta(extra_json_schema={"enum": [*EVENT_REASONS, *dict.fromkeys(each.code for each in REFUSALS.values())]})
+]
 
 
 class Order(msgspec.Struct):
@@ -73,14 +81,48 @@ class Acknowledgement(msgspec.Struct):
     duplicate_of: Twin | UnsetType = UNSET
 
 
-class Event(msgspec.Struct):
-    """A lifecycle event; one a line."""
+class EventLine(msgspec.Struct):
+    """A line of an order that an event concerns; without ``qty`` all of its units."""
 
-    event_id: str
-    order_id: str
-    type: EventType
-    at: str | None = None
-    source: str = ""
+    line_id: str
+    qty: Annotated[int, Meta(ge=1)] | None = None
+
+
+_EVENT_FIELDS: dict[Form, Any] = {
+    Form.ID: str,
+    Form.TEXT: str,
+    Form.AMOUNT: int,
+    Form.COUNT: int,
+    Form.TIME: str,
+    Form.FLAG: bool,
+    Form.LINES: list[EventLine],
+}
+_EVENT_LIMITS: dict[Form, dict[str, Any]] = {
+    Form.ID: {"max_length": 128},
+    Form.TEXT: {"max_length": 4_096},
+    Form.AMOUNT: {"ge": 0},
+    Form.COUNT: {"ge": 0},
+}
+
+
+def _event_field(name: str, form: Form) -> Any:
+    takers = [event.name.lower() for event, fields in TAKES.items() if name in fields]
+    said = f"{form.value}; taken by {', '.join(takers)}" if takers else form.value
+    return Annotated[_EVENT_FIELDS[form], Meta(description=said, **_EVENT_LIMITS.get(form, {}))]
+
+
+def _event() -> type[msgspec.Struct]:
+    """Every field that events may have; which type takes which is said beside it."""
+    required: list[Any] = [(name, EventType if name == "type" else EventId) for name in REQUIRED]
+    further = [
+        (name, _event_field(name, field.form) | None, None)
+        for name, field in (COMMON | FIELDS).items()
+        if name not in REQUIRED
+    ]
+    return msgspec.defstruct("Event", [*required, *further], namespace={"__doc__": "A lifecycle event; one a line."})
+
+
+Event = _event()
 
 
 class EventResult(msgspec.Struct):
@@ -92,8 +134,10 @@ class EventResult(msgspec.Struct):
     state: str | UnsetType = UNSET
     payment_state: str | UnsetType = UNSET
     version: int | UnsetType = UNSET  # not where it was refused
-    reason: EventRefusal | UnsetType = UNSET
+    reason: EventReason | UnsetType = UNSET
     detail: Detail | UnsetType = UNSET
+    units: EventUnits | UnsetType = UNSET
+    money: EventMoney | UnsetType = UNSET
     line: LineNumber | UnsetType = UNSET
 
 

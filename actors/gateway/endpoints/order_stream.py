@@ -1,0 +1,43 @@
+"""``POST /v1/orders/stream``: orders in, acknowledgements out, both at once."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from actors.gateway.core.backend import U8
+from actors.gateway.core.core import Core
+from actors.gateway.endpoints.ingest import Traffic, serve_stream
+from actors.gateway.http.forms import OrderForm, form_of
+from router.arrow.arrays import Bytes
+from router.shard.split_batch import Part, merge_answers
+from router.wire.batch import WireBatch
+
+
+class OrderTraffic(Traffic[WireBatch, list[Part]]):
+    noun = "orders"
+    head_waits = False
+
+    def __init__(self, core: Core, form: OrderForm) -> None:
+        super().__init__(core, form, core.metrics.order_flow)
+        self._encode = form.encode
+
+    def pack(self, wire: WireBatch) -> tuple[list[Part], int, int]:
+        return self._core.decider.split(wire), wire.count, wire.documents.get_total_buffer_size()
+
+    async def ask(self, parts: list[Part]) -> list[U8]:
+        return await self._core.decider.ask(parts)
+
+    def encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Bytes:
+        decided = merge_answers(wire, parts, answers)
+        self._core.decider.count(wire, decided, self.form.name)
+        return self._encode(wire, decided, self._core.reference.tables_for(decided.ack))
+
+
+class StreamEndpoint:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        form = form_of(request, self._core.config.limits)
+        return await serve_stream(self._core, request, OrderTraffic(self._core, form))
