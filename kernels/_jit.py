@@ -119,7 +119,7 @@ def _for_wide_integers(dispatcher: _F) -> _F:
     template = dispatcher.get_call_template  # type: ignore[attr-defined]
 
     def wide(kind: types.Type) -> types.Type:
-        plain = types.unliteral(kind)
+        plain = types.unliteral(kind)  # type: ignore[no-untyped-call]
         return types.int64 if isinstance(plain, types.Integer) and plain != types.uint64 else plain
 
     def of_wide(arguments: Any, named: dict[str, Any]) -> Any:

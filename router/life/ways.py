@@ -1,4 +1,7 @@
-"""Ways on: which events an order may take, as far as its state alone tells; its books may still refuse them."""
+"""Ways on: what an order in a state takes, for people who are told so; its books know more, and decide.
+
+An order some of whose units are lost, came back or were cancelled takes what concerns those, too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import functools
 from router.life.event_types import EVENT_TYPES, OrderEvent
 from router.life.rules import INSPECT, RULES
 from router.life.states import (
+    ENDED_STATES,
     LIVE,
     PARTIAL_STATE,
     STATE_OF_STAGE,
@@ -18,7 +22,7 @@ from router.life.states import (
 
 E, S, P = OrderEvent, OrderState, PaymentState
 
-_ENDED = frozenset({Stage.RETURNED, Stage.LOST, Stage.CANCELLED})
+_SENT = frozenset({Stage.SHIPPED, Stage.DELIVERED, Stage.LOST, Stage.RETURNED})
 _UNTOUCHED = frozenset({Stage.BACKORDERED, Stage.HELD, Stage.ALLOCATED})
 _NOTHING_IS_DUE = frozenset({P.PAID, P.REFUNDED})
 _CAPTURED = frozenset({P.PAID, P.PARTIALLY_PAID, P.PARTIALLY_REFUNDED})
@@ -49,23 +53,23 @@ def _may_take(event: OrderEvent, order: OrderState, payment: PaymentState) -> bo
     if event in _PAYMENTS:
         return payment in _PAYMENTS[event]
     stages = _stages_of(order)
-    if event in (E.HOLD, E.RELEASE, E.REVIEW_REJECT, E.EXPIRE):
-        return bool(stages & _UNTOUCHED) and (event == E.HOLD or order == S.HELD or len(stages) > 1)
+    if event in (E.RELEASE, E.REVIEW_REJECT, E.EXPIRE):
+        return order == S.HELD
+    if event == E.HOLD:
+        return bool(stages & _UNTOUCHED)
     if event == E.CLOSE:
-        return not stages & LIVE - {Stage.DELIVERED} or len(stages) > 1
-    if event == E.NOTE:
-        return True
+        return not stages & LIVE - {Stage.DELIVERED}
+    if event == E.SCAN:
+        return bool(stages & _SENT)
     classes = {int(stage) for stage in stages} | ({INSPECT} if Stage.RETURNED in stages else set())
-    concerned = {number for tier in rule.tiers for number in tier} | set(rule.late)
-    return bool(concerned & classes) if concerned else event != E.SCAN or bool(stages - _UNTOUCHED)
+    concerned = {number for tier in rule.tiers for number in tier}
+    return bool(concerned & classes) or not concerned
 
 
 def _stages_of(order: OrderState) -> frozenset[Stage]:
-    """Where units of an order in this state may lie."""
-    for stage, state in STATE_OF_STAGE.items():
-        if state == order and state not in PARTIAL_STATE.values():
-            return frozenset({stage}) | _ENDED
+    """Where units of an order in this state lie; of one whose units parted, where they may."""
     for stage, state in PARTIAL_STATE.items():
-        if state == order:
-            return frozenset(Stage(number) for number in range(stage + 1)) | _ENDED
-    return frozenset({Stage.DELIVERED}) | _ENDED if order == S.CLOSED else _ENDED
+        if state == order and state != S.HELD:
+            return frozenset(Stage(number) for number in range(stage + 1))
+    named = {state: stage for stage, state in (*STATE_OF_STAGE.items(), *ENDED_STATES)}
+    return frozenset({named[order]}) if order in named else _SENT - {Stage.SHIPPED}

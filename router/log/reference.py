@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,5 +49,5 @@ def local_part(place: int) -> int:
     return place & _LOCAL_MASK
 
 
-def _like(place: Number, number: int) -> Number:
+def _like(place: Any, number: int) -> Any:
     return place.dtype.type(number) if isinstance(place, np.ndarray) else number

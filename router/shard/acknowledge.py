@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,27 +12,17 @@ from kernels.reasons import ID_CONFLICT
 from router.arrow.arrays import list_parts, numbers, record_batch
 from router.arrow.selection import select
 from router.log.columns import ACK, Status
+from router.log.recall import Recollection
+from router.log.reference import row_of, sequence_of
 from router.shard.engine import Admitted
 
 U64 = npt.NDArray[np.uint64]
-_ROW_MASK = np.uint64(0xFFFF)
-_ROW_BITS = np.uint64(16)
 _SAME = ("status", "total_minor", "discount_minor", "tax_minor", "shipping_minor", "promise_day", "twin", "lines")
 _ANSWERED = {*_SAME, "parcels", "reasons", "reason_line", "fingerprint"}
 
 
-class Recall(Protocol):
-    """Earlier records of this shard's log; the sequence being acknowledged counts as one of them."""
-
-    def orders(self, sequence: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """ADMITTED and OUTCOME of a sequence."""
-
-    def orders_of(self, references: U64) -> U64:
-        """References of the ORDERS records of the orders whose newest records are given."""
-
-
 def acknowledge(
-    shard: int, admitted: Admitted, outcome: pa.RecordBatch, recall: Recall, first_sequence: int | None
+    admitted: Admitted, outcome: pa.RecordBatch, recall: Recollection, first_sequence: int | None
 ) -> pa.RecordBatch:
     """ACK rows in the order the batch was sent.
 
@@ -47,11 +37,11 @@ def acknowledge(
     is_new[admitted.new_at] = True
     repeated = np.flatnonzero(~is_new)
     reference = recall.orders_of(admitted.reference[repeated])
-    sequences = reference >> _ROW_BITS
+    sequences = sequence_of(reference)
     pieces, place = [first], [admitted.new_at]
     for sequence in np.unique(sequences):
         chosen = np.flatnonzero(sequences == sequence)
-        at, rows = repeated[chosen], (reference[chosen] & _ROW_MASK).astype(np.int64)
+        at, rows = repeated[chosen], row_of(reference[chosen]).astype(np.int64)
         known, decided = (_rows_of(batch, rows) for batch in recall.orders(int(sequence)))
         again = first_answers(int(sequence), known, decided, rows)
         same = numbers(known, "fingerprint") == admitted.fingerprint[at]

@@ -53,6 +53,7 @@ class WireLines:
     sku: npt.NDArray[np.int32]  # (m) SKU number, -1 unknown
     qty: I64
     unit_price_minor: I64
+    line_key: U64
 
 
 class Admitter:
@@ -91,7 +92,7 @@ class Admitter:
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
         self._price(wire, counted, columns, coupons, place.promotion_area)
-        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted)})
+        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
         return admitted, claims_of(admitted)
 
     def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
@@ -104,6 +105,7 @@ class Admitter:
             number[code] if len(code) else np.zeros(0, np.int32),
             struct_numbers(values, "qty"),
             struct_numbers(values, "unit_price_minor"),
+            struct_numbers(values, "line_key"),
         )
 
     def _identity(self, wire: pa.RecordBatch, hashes: tuple[U64, U64]) -> dict[str, Any]:
@@ -275,7 +277,7 @@ def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int
     return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
 
 
-def _admitted_lines(counted: pricing.OrderLines) -> pa.ListArray:
+def _admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
     line_type = ADMITTED.field("lines").type
     values = structs(
         line_type.value_type,
@@ -284,6 +286,7 @@ def _admitted_lines(counted: pricing.OrderLines) -> pa.ListArray:
             "qty": counted.qty,
             "unit_price_minor": counted.unit_price_minor,
             "list_price_minor": counted.list_price_minor,
+            "line_key": line_key,
         },
     )
     return ragged(counted.line_offset, values, line_type)

@@ -79,7 +79,7 @@ class OrderLane:
 
     def answer(self, begun: Begun) -> Message:
         outcome = _NO_OUTCOME if begun.outcome is None else begun.outcome
-        answers = acknowledge(self._engine.number, begun.work, outcome, self._recall, begun.first_sequence)
+        answers = acknowledge(begun.work, outcome, self._recall, begun.first_sequence)
         return to_message(answers)
 
     def quote(self, orders: Bytes | Message, skus: Bytes | Message, now_ms: int, ledger: LedgerPort) -> Message:
