@@ -23,6 +23,7 @@ from kernels.life import layout
 from kernels.life.gifts import take_gifts
 from kernels.life.open import open_books
 from router.arrow.arena import Arena
+from router.arrow.arrays import frozen
 from router.ids import hash_text
 from router.life.book_memory import BookMemory
 from router.life.open_book import OpenBook, read_book
@@ -236,7 +237,7 @@ class Books:
             done = run(done)
 
     def _terms(self, falls_at: int) -> layout.Terms:
-        return layout.Terms(rule_table(), self._shipment_keys, np.array([falls_at, self._review_key], np.int64))
+        return layout.Terms(rule_table(), self._shipment_keys, frozen(np.array([falls_at, self._review_key], np.int64)))
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -293,4 +294,4 @@ class _Telling:
 
 def _keys(key: U64, texts: list[str]) -> I64:
     """Keyed 64-bit hashes, as events carry them."""
-    return np.array([hash_text(key, text)[1] for text in texts], np.uint64).view(np.int64)
+    return frozen(np.array([hash_text(key, text)[1] for text in texts], np.uint64).view(np.int64))

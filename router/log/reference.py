@@ -28,11 +28,13 @@ def references(sequence: int, count: int) -> U64:
 
 def sequence_of(place: Number) -> Number:
     """Of a reference, or of an array of them."""
-    return place >> _like(place, ROW_BITS)
+    found: Number = place >> _like(place, ROW_BITS)
+    return found
 
 
 def row_of(place: Number) -> Number:
-    return place & _like(place, _ROW_MASK)
+    found: Number = place & _like(place, _ROW_MASK)
+    return found
 
 
 def in_shard(shard: int, place: int) -> int:
