@@ -26,6 +26,13 @@ def zeros_aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDA
     return raw[first : first + count].view(dtype).reshape(shape)
 
 
+def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same items, contiguous and read-only, as kernels take what they only look at."""
+    out = np.ascontiguousarray(array).view()
+    out.flags.writeable = False
+    return out
+
+
 def numbers(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
     """A fixed-width column without nulls as a read-only numpy view."""
     return np.asarray(batch.column(name).to_numpy(zero_copy_only=True))

@@ -23,6 +23,7 @@ from kernels.life import layout
 from kernels.life.open import open_books
 from kernels.life.runs import FREE, SIZES, first_free
 from router.arrow.arena import Arena
+from router.arrow.arrays import frozen
 from router.ids import hash_text
 from router.life.rules import rule_table
 
@@ -144,7 +145,7 @@ class Books:
 
     def judge(self, sequence: int, sent: layout.Sent, rows: I64, falls_at: int) -> Judged:
         """Judge a batch of events on the orders of these rows (-1 unknown), doing what they say as it goes."""
-        told = _Telling(len(rows))
+        told, sent = _Telling(len(rows)), layout.Sent(*map(frozen, sent))
         self._reserve_rows(int(rows.max(initial=-1)) + 1)
 
         def run(start: int) -> int:
@@ -157,6 +158,7 @@ class Books:
     def apply(self, sequence: int, sent: layout.Sent, rows: I64, judged: Judged) -> None:
         """Do what a batch did when it was judged; asserts that the books are those it was judged on."""
         told = layout.Told(judged.verdicts, judged.units, judged.money, judged.cells, np.zeros(3, np.int64))
+        sent = layout.Sent(*map(frozen, sent))
 
         def run(start: int) -> int:
             terms = self._terms(layout.STAGE_SHIPPED)
@@ -221,7 +223,8 @@ class Books:
         )  # fmt: skip
 
     def _terms(self, falls_at: int) -> layout.Terms:
-        return layout.Terms(rule_table(), self._shipment_keys, np.array([falls_at, self._review_key], np.int64))
+        settings = np.array([falls_at, self._review_key], np.int64)
+        return layout.Terms(rule_table(), frozen(self._shipment_keys), frozen(settings))
 
     def _reserve_rows(self, rows: int) -> None:
         self._reserve("book_of_row", rows)
