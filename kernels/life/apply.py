@@ -169,7 +169,8 @@ def apply(
         unit_first = INT64(told.verdicts[row - 1].unit_last) if row else INT64(0)
         money_first = INT64(told.verdicts[row - 1].money_last) if row else INT64(0)
         if number == 0 or not apply_one(
-            book, sent.events[row], verdict, unit_first, money_first, sequence, row, terms, told.units, told.money, memory
+            book, sent.events[row], verdict, unit_first, money_first, sequence, row, terms, told.units, told.money,
+            memory,
         ):  # fmt: skip
             return -1 - row
     return rows.shape[0]
