@@ -281,12 +281,12 @@ def state_after(book: Any, kind: int, memory: Any) -> int:
 @inlined_rule
 def finish(book: Any, event: Any, verdict: Any, kind: int, sequence: int, row: int, memory: Any) -> None:
     """An event was applied: version, newest record, state and id."""
-    was = book.state & ORDER_BITS
     book.state = state_after(book, kind, memory)
     book.version += 1
     book.newest_sequence, book.newest_row = sequence, row
     keep_id(book, event, memory)
     verdict.result, verdict.after, verdict.version = APPLIED, book.state, book.version
+    was = INT64(verdict.before) & ORDER_BITS  # the book's own went along with units that moved as one
     verdict.gives_back = book.state & ORDER_BITS == STATE_CANCELLED and was != STATE_CANCELLED
 
 

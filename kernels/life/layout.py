@@ -263,6 +263,6 @@ class Terms(NamedTuple):
 
 
 FALLS_AT, REVIEW_KEY = range(2)
-SENT_EVENTS = group(Sent, records(EVENT), records(EVENT_LINE))
+SENT_EVENTS = group(Sent, records(EVENT, readonly=True), records(EVENT_LINE, readonly=True))
 TOLD = group(Told, *(records(dtype) for dtype in (VERDICT, UNIT_MOVE, MONEY_MOVE, CELL_MOVE)), OUT_I64)
 TERMS = group(Terms, records(RULE, readonly=True), IN_I64, IN_I64)

@@ -95,28 +95,34 @@ def sum_of(book: Any, account: int, memory: Any) -> int:
 @rule
 def let_off_minor(book: Any, memory: Any) -> int:
     """What was credited and written off; whoever got everything back was credited everything."""
-    if book.extra and memory.words[book.extra + PAYMENT_COUNT] > 0:
-        return memory.words[book.extra + CREDITED] + memory.words[book.extra + WRITTEN_OFF]
-    implied = total_of(book, memory) if book.state >> STATE_SHIFT == REFUNDED_STATE else INT64(0)
-    if book.extra == 0:
-        return implied
-    return implied + memory.words[book.extra + CREDITED] + memory.words[book.extra + WRITTEN_OFF]
+    extra = book.extra
+    found: int = memory.words[extra + CREDITED] + memory.words[extra + WRITTEN_OFF] if extra else INT64(0)
+    if payments_of(book, memory) == 0 and book.state >> STATE_SHIFT == REFUNDED_STATE:
+        found += total_of(book, memory)
+    return found
+
+
+@rule
+def cancelled_minor(book: Any, memory: Any) -> int:
+    """What cancelled units carry; -1 where every unit is cancelled."""
+    if book.flags & TOGETHER:
+        return -1 if book.state & ORDER_BITS == STATE_CANCELLED else 0
+    cancelled, is_left = INT64(0), False
+    for at in range(first_position(book), end_position(book)):
+        if memory.positions[at].stage & STAGE_MASK == STAGE_CANCELLED:
+            cancelled += memory.positions[at].value_minor
+        elif memory.positions[at].qty > 0:
+            is_left = True
+    return cancelled if is_left else -1
 
 
 @rule
 def owed_minor(book: Any, memory: Any) -> int:
-    if book.flags & TOGETHER:
-        cancelled, is_live = INT64(0), book.state & ORDER_BITS != STATE_CANCELLED
-    else:
-        cancelled, is_live = INT64(0), False
-        for at in range(first_position(book), end_position(book)):
-            if memory.positions[at].stage & STAGE_MASK == STAGE_CANCELLED:
-                cancelled += memory.positions[at].value_minor
-            elif memory.positions[at].qty > 0:
-                is_live = True
-    if not is_live:
-        return 0
-    return total_of(book, memory) - cancelled - let_off_minor(book, memory)
+    """Never less than nothing: what was let off of units that were cancelled later is not owed to the buyer."""
+    cancelled = cancelled_minor(book, memory)
+    return (
+        INT64(0) if cancelled < 0 else max(total_of(book, memory) - cancelled - let_off_minor(book, memory), INT64(0))
+    )
 
 
 @rule
@@ -156,9 +162,9 @@ def add_payment(book: Any, key: int, memory: Any) -> int:
 
 @rule
 def open_money(book: Any, memory: Any) -> None:
-    """Give the only payment, which the state alone spoke for, its own accounts."""
+    """Give the only payment, which the state alone spoke for, its own accounts; of a free order there is none."""
     state = book.state >> STATE_SHIFT
-    if payments_of(book, memory) > 0 or state == UNPAID:
+    if not is_covered(book, memory):
         return
     total = total_of(book, memory)
     at = payment_at(book, add_payment(book, book.payment, memory), memory)
@@ -166,7 +172,7 @@ def open_money(book: Any, memory: Any) -> None:
         memory.words[at + AUTHORIZED] = total
     elif state == FAILED_STATE:
         memory.words[at + FAILED] = 1
-    else:
+    elif state != UNPAID:
         memory.words[at + CAPTURED] = total
         if state == REFUNDED_STATE:
             memory.words[at + REFUNDED] = total
@@ -174,10 +180,20 @@ def open_money(book: Any, memory: Any) -> None:
 
 
 @rule
+def is_covered(book: Any, memory: Any) -> bool:
+    """Whether there is one payment for the whole order that the state alone speaks for."""
+    is_there = book.state >> STATE_SHIFT != UNPAID or book.payment != 0
+    return bool(is_there and book.total != 0 and payments_of(book, memory) == 0)
+
+
+@rule
 def find_payment(book: Any, key: int, memory: Any) -> int:
-    """Number of the payment with this key; of none given (0) the only one there is; -1 where it is not known."""
+    """Number of the payment with this key, -1 where there is none.
+
+    Of none given (0) it is the only one there is; a payment that nobody has named takes the first id that is.
+    """
     count = payments_of(book, memory)
-    if key == 0 and count == 1:
+    if count == 1 and (key == 0 or memory.words[payment_at(book, INT64(0), memory) + PAY_KEY] == 0):
         return 0
     for number in range(count):
         if memory.words[payment_at(book, number, memory) + PAY_KEY] == key:
@@ -186,20 +202,46 @@ def find_payment(book: Any, key: int, memory: Any) -> int:
 
 
 @rule
-def knows_payment(book: Any, key: int, memory: Any) -> bool:
-    """Whether the order has a payment with this key; of none given, any."""
+def has_payment(book: Any, key: int, memory: Any) -> bool:
+    """Whether an event with this key is about a payment that the order has."""
     if payments_of(book, memory) > 0:
-        return find_payment(book, key, memory) >= 0 or key == 0
-    return bool(book.state >> STATE_SHIFT != UNPAID and (key == 0 or either(book.payment, 0, key)))
+        return find_payment(book, key, memory) >= 0
+    return bool(is_covered(book, memory) and (key == 0 or either(book.payment, 0, key)))
 
 
 @rule
-def of_payment(book: Any, key: int, account: int, memory: Any) -> int:
-    """One account (word) of a payment, of all where none is given."""
-    if key == 0 or payments_of(book, memory) == 0:
-        return sum_of(book, account, memory) if knows_payment(book, key, memory) else 0
-    number = find_payment(book, key, memory)
-    return INT64(memory.words[payment_at(book, number, memory) + account]) if number >= 0 else 0
+def own_of(book: Any, key: int, account: int, memory: Any) -> int:
+    """One account (word) of the payment that an event with this key is about; 0 where there is none."""
+    if not has_payment(book, key, memory):
+        return 0
+    if payments_of(book, memory) == 0:
+        return sum_of(book, account, memory)
+    return INT64(memory.words[payment_at(book, find_payment(book, key, memory), memory) + account])
+
+
+@rule
+def all_of(book: Any, key: int, account: int, memory: Any) -> int:
+    """One account (word) of the payment with this key, of all of them where none is given."""
+    return sum_of(book, account, memory) if key == 0 else own_of(book, key, account, memory)
+
+
+@rule
+def is_untouched(book: Any, key: int, memory: Any) -> bool:
+    """Whether nothing is in any account of the payment that a key is of: it was voided, or never was."""
+    found: int = INT64(0)
+    for account in range(AUTHORIZED, PAYMENT_WORDS):
+        found |= own_of(book, key, account, memory)
+    return found == 0
+
+
+@rule
+def is_named(book: Any, key: int, memory: Any) -> bool:
+    """Whether the id of the payment that a key is of is known."""
+    if not has_payment(book, key, memory):
+        return False
+    if payments_of(book, memory) == 0:
+        return bool(book.payment != 0)
+    return bool(memory.words[payment_at(book, find_payment(book, key, memory), memory) + PAY_KEY] != 0)
 
 
 @inlined_rule
@@ -215,20 +257,23 @@ def word_of(account: int) -> int:
 
 
 @rule
-def book_money(book: Any, payment: int, account: int, amount_minor: int, memory: Any) -> None:
-    """Add to one account of the order; ``payment`` is the key of the payment it is kept for."""
-    if account in (MONEY_CREDITED, MONEY_WRITTEN_OFF):
+def book_money(book: Any, key: int, account: int, amount_minor: int, memory: Any) -> int:
+    """Add to one account of the order; returns the key of the payment that it is kept for, 0 for none."""
+    if either(account, MONEY_CREDITED, MONEY_WRITTEN_OFF):
         extra = extra_of(book, memory)
         memory.words[extra + (CREDITED if account == MONEY_CREDITED else WRITTEN_OFF)] += amount_minor
-        return
+        return 0
     open_money(book, memory)
-    number = find_payment(book, payment, memory)
+    number = find_payment(book, key, memory)
     if number < 0:
-        number = add_payment(book, payment, memory)
+        number = add_payment(book, key, memory)
     at = payment_at(book, number, memory)
+    if memory.words[at + PAY_KEY] == 0:
+        memory.words[at + PAY_KEY] = key
     if account == MONEY_FAILED:
         memory.words[at + FAILED] = amount_minor
     else:
         memory.words[at + word_of(account)] += amount_minor
-        if account in (MONEY_AUTHORIZED, MONEY_CAPTURED):
+        if either(account, MONEY_AUTHORIZED, MONEY_CAPTURED) and amount_minor > 0:
             memory.words[at + FAILED] = 0
+    return INT64(memory.words[at + PAY_KEY])

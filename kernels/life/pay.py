@@ -58,12 +58,17 @@ from kernels.life.layout import (
 )
 from kernels.life.money import (
     STATE_SHIFT,
+    all_of,
     book_money,
+    cancelled_minor,
     due_minor,
     find_payment,
-    knows_payment,
-    of_payment,
+    has_payment,
+    is_named,
+    is_untouched,
     open_money,
+    owed_minor,
+    own_of,
     payment_at,
     payments_of,
     total_of,
@@ -71,11 +76,12 @@ from kernels.life.money import (
 from kernels.life.runs import either
 from kernels.life.tell import tell_money
 
+REFUSALS = 100  # what a function that answers with a state adds to a refusal
+
 
 @inlined_rule
-def tell_and_book(book: Any, payment: int, account: int, amount_minor: int, memory: Any, told: Any) -> None:
-    tell_money(payment, account, amount_minor, told)
-    book_money(book, payment, account, amount_minor, memory)
+def tell_and_book(book: Any, key: int, account: int, amount_minor: int, memory: Any, told: Any) -> None:
+    tell_money(book_money(book, key, account, amount_minor, memory), account, amount_minor, told)
 
 
 @inlined_rule
@@ -102,36 +108,62 @@ def pay_simply(book: Any, event: Any, kind: int, verdict: Any, memory: Any, told
     state, total = INT64(book.state >> STATE_SHIFT), total_of(book, memory)
     if event.amount_minor >= 0 and event.amount_minor != total and kind != KIND_FAIL:
         return -2
-    if kind == KIND_AUTHORIZE:
-        if state == AUTHORIZED_STATE or state in (PAID, REFUNDED_STATE):
-            return REPEATS
-        after, account, change = AUTHORIZED_STATE, MONEY_AUTHORIZED, total
-    elif kind == KIND_CAPTURE:
-        if state in (PAID, REFUNDED_STATE):
-            return REPEATS if state == PAID else TRANSITION
-        if event.amount_minor < 0 and due_minor(book, memory) != total:
-            return -2
-        after, account, change = PAID, MONEY_CAPTURED, total
-    elif kind == KIND_FAIL:
-        if state in (PAID, REFUNDED_STATE):
-            return TRANSITION
-        if state == FAILED_STATE:
-            return REPEATS
-        after, account, change = FAILED_STATE, MONEY_FAILED, INT64(1)
-    elif kind == KIND_VOID:
-        if state != AUTHORIZED_STATE:
-            return REPEATS if state == UNPAID and book.payment != 0 else TRANSITION
-        after, account, change = UNPAID, MONEY_AUTHORIZED, -total
-    else:
-        if state != PAID:
-            return REPEATS if state == REFUNDED_STATE else TRANSITION
-        after, account, change = REFUNDED_STATE, MONEY_REFUNDED, total
+    after = simple_state(book, event, kind, state, memory)
+    if after < 0:
+        return after
+    if after >= REFUSALS:
+        return after - REFUSALS
     if event.payment != 0:
         book.payment = event.payment
+    tell_simply(book, state, after, total, memory, told)
     set_payment_state(book, after)
-    tell_money(book.payment, account, change, told)
     verdict.whole |= WHOLE_MONEY
     return NO_REFUSAL
+
+
+@rule
+def simple_state(book: Any, event: Any, kind: int, state: int, memory: Any) -> int:
+    """The payment state that an event about the whole amount leads to; REFUSALS + a refusal, REPEATS, or -2."""
+    was_captured = either(state, PAID, REFUNDED_STATE)
+    if kind == KIND_AUTHORIZE:
+        if was_captured or state == AUTHORIZED_STATE:
+            return REPEATS
+        is_all = event.amount_minor >= 0 or due_minor(book, memory) == total_of(book, memory)
+        return AUTHORIZED_STATE if is_all else -2
+    if kind == KIND_CAPTURE:
+        if was_captured:
+            return REPEATS if state == PAID else REFUSALS + TRANSITION
+        is_all = event.amount_minor >= 0 or due_minor(book, memory) == total_of(book, memory)
+        return PAID if is_all else -2
+    if kind == KIND_FAIL:
+        if was_captured:
+            return REFUSALS + TRANSITION
+        return REPEATS if state == FAILED_STATE else FAILED_STATE
+    if kind == KIND_VOID:
+        if state == AUTHORIZED_STATE:
+            return UNPAID
+        return REPEATS if state == UNPAID and book.payment != 0 else REFUSALS + TRANSITION
+    if state != PAID:
+        return REPEATS if state == REFUNDED_STATE else REFUSALS + TRANSITION
+    is_plain = due_minor(book, memory) == 0 or cancelled_minor(book, memory) < 0
+    return REFUNDED_STATE if is_plain else -2
+
+
+@rule
+def tell_simply(book: Any, before: int, after: int, total: int, memory: Any, told: Any) -> None:
+    """The same moves that the payment's own accounts would have."""
+    if before == AUTHORIZED_STATE:
+        tell_money(book.payment, MONEY_AUTHORIZED, -total, told)
+    if after == AUTHORIZED_STATE:
+        tell_money(book.payment, MONEY_AUTHORIZED, total, told)
+    elif after == PAID:
+        tell_money(book.payment, MONEY_CAPTURED, total, told)
+    elif after == FAILED_STATE:
+        tell_money(book.payment, MONEY_FAILED, INT64(1), told)
+    elif after == REFUNDED_STATE:
+        tell_money(book.payment, MONEY_REFUNDED, total, told)
+        if cancelled_minor(book, memory) >= 0:
+            tell_money(INT64(0), MONEY_CREDITED, total, told)
 
 
 # --- accounts of several payments, or of parts -----------------------------------------------------
@@ -139,18 +171,18 @@ def pay_simply(book: Any, event: Any, kind: int, verdict: Any, memory: Any, told
 
 @rule
 def refundable_minor(book: Any, key: int, memory: Any) -> int:
-    captured, refunded = of_payment(book, key, CAPTURED, memory), of_payment(book, key, REFUNDED, memory)
-    return captured - refunded - of_payment(book, key, REFUNDING, memory)
+    captured, refunded = all_of(book, key, CAPTURED, memory), all_of(book, key, REFUNDED, memory)
+    return captured - refunded - all_of(book, key, REFUNDING, memory)
 
 
 @rule
 def authorize(book: Any, event: Any, memory: Any, told: Any) -> int:
-    due = due_minor(book, memory)
-    amount = event.amount_minor if event.amount_minor >= 0 else max(due, 0)
-    known = of_payment(book, event.payment, AUTHORIZED, memory) if event.payment != 0 else INT64(0)
-    was_captured = event.payment != 0 and of_payment(book, event.payment, CAPTURED, memory) > 0
-    if known == amount or (known == 0 and was_captured):
+    authorized = own_of(book, event.payment, AUTHORIZED, memory)
+    if authorized == 0 and own_of(book, event.payment, CAPTURED, memory) > 0:
+        return REPEATS  # told late
+    if authorized > 0 and either(event.amount_minor, -1, authorized):
         return REPEATS
+    amount = event.amount_minor if event.amount_minor >= 0 else max(due_minor(book, memory), 0)
     if amount == 0:
         return NOTHING_DUE
     tell_and_book(book, event.payment, MONEY_AUTHORIZED, amount, memory, told)
@@ -158,15 +190,23 @@ def authorize(book: Any, event: Any, memory: Any, told: Any) -> int:
 
 
 @rule
+def about(book: Any, event: Any, account: int, memory: Any) -> int:
+    """An account of the payment that the event is about; where it may be any of several, of all of them."""
+    if has_payment(book, event.payment, memory):
+        return own_of(book, event.payment, account, memory)
+    return all_of(book, event.payment, account, memory)
+
+
+@rule
 def capture(book: Any, event: Any, memory: Any, told: Any) -> int:
-    due = due_minor(book, memory)
-    amount = event.amount_minor if event.amount_minor >= 0 else max(due, 0)
-    captured = of_payment(book, event.payment, CAPTURED, memory)
+    due, captured = due_minor(book, memory), about(book, event, CAPTURED, memory)
     if due <= 0 and captured > 0 and either(event.amount_minor, -1, captured):
-        return REPEATS  # said twice, by the buyer's browser and by the provider, say
+        # said twice, by the buyer's browser and by the provider, say
+        return REPEATS if about(book, event, REFUNDED, memory) < captured else TRANSITION
+    amount = event.amount_minor if event.amount_minor >= 0 else max(due, 0)
     if amount == 0:
         return NOTHING_DUE
-    covered = min(of_payment(book, event.payment, AUTHORIZED, memory), amount) if event.payment != 0 else INT64(0)
+    covered = min(own_of(book, event.payment, AUTHORIZED, memory), amount)
     if covered > 0:
         tell_and_book(book, event.payment, MONEY_AUTHORIZED, -covered, memory, told)
     tell_and_book(book, event.payment, MONEY_CAPTURED, amount, memory, told)
@@ -175,11 +215,11 @@ def capture(book: Any, event: Any, memory: Any, told: Any) -> int:
 
 @rule
 def fail(book: Any, event: Any, memory: Any, told: Any) -> int:
-    if of_payment(book, event.payment, CAPTURED, memory) > 0:
+    if about(book, event, CAPTURED, memory) > 0:
         return TRANSITION
-    authorized = of_payment(book, event.payment, AUTHORIZED, memory) if event.payment != 0 else INT64(0)
-    if authorized == 0 and of_payment(book, event.payment, FAILED, memory) > 0:
+    if own_of(book, event.payment, FAILED, memory) > 0:
         return REPEATS
+    authorized = own_of(book, event.payment, AUTHORIZED, memory)
     if authorized > 0:
         tell_and_book(book, event.payment, MONEY_AUTHORIZED, -authorized, memory, told)
     tell_and_book(book, event.payment, MONEY_FAILED, INT64(1), memory, told)
@@ -188,13 +228,27 @@ def fail(book: Any, event: Any, memory: Any, told: Any) -> int:
 
 @rule
 def void(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
-    there = of_payment(book, event.payment, AUTHORIZED, memory)
+    there = all_of(book, event.payment, AUTHORIZED, memory)
     amount = event.amount_minor if event.amount_minor >= 0 else there
-    if there == 0 or amount > there:
+    if there == 0:
+        was_voided = is_named(book, event.payment, memory) and is_untouched(book, event.payment, memory)
+        return REPEATS if was_voided else TRANSITION
+    if amount > there:
         verdict.wanted, verdict.found = amount, there
-        return AMOUNT_TOO_HIGH if there else TRANSITION
+        return AMOUNT_TOO_HIGH
     take_from_payments(book, event.payment, AUTHORIZED, MONEY_AUTHORIZED, amount, memory, told)
     return NO_REFUSAL
+
+
+@rule
+def first_payment(book: Any, key: int, memory: Any) -> int:
+    """Of the payments that money may go back to, the first; with last_payment, of all where no key is given."""
+    return 0 if key == 0 else max(find_payment(book, key, memory), 0)
+
+
+@rule
+def last_payment(book: Any, key: int, memory: Any) -> int:
+    return payments_of(book, memory) if key == 0 else find_payment(book, key, memory) + 1
 
 
 @rule
@@ -203,12 +257,11 @@ def take_from_payments(
 ) -> None:  # fmt: skip
     """Lower one account by an amount, payment after payment; the caller made sure that there is as much."""
     open_money(book, memory)
-    for number in range(payments_of(book, memory)):
+    for number in range(first_payment(book, key, memory), last_payment(book, key, memory)):
         at = payment_at(book, number, memory)
-        payment = memory.words[at + PAY_KEY]
         part = min(memory.words[at + word], amount_minor)
-        if part > 0 and either(key, 0, payment):
-            tell_and_book(book, payment, account, -part, memory, told)
+        if part > 0:
+            book_on(book, number, key, account, -part, memory, told)
             amount_minor -= part
 
 
@@ -216,34 +269,46 @@ def take_from_payments(
 def spread_refund(book: Any, key: int, account: int, amount_minor: int, memory: Any, told: Any) -> None:
     """Add a refund to the payments that can bear it, the earliest first."""
     open_money(book, memory)
-    for number in range(payments_of(book, memory)):
+    for number in range(first_payment(book, key, memory), last_payment(book, key, memory)):
         at = payment_at(book, number, memory)
-        payment = memory.words[at + PAY_KEY]
         free = memory.words[at + CAPTURED] - memory.words[at + REFUNDED] - memory.words[at + REFUNDING]
         part = min(free, amount_minor)
-        if part > 0 and either(key, 0, payment):
-            tell_and_book(book, payment, account, part, memory, told)
+        if part > 0:
+            book_on(book, number, key, account, part, memory, told)
             amount_minor -= part
+
+
+@rule
+def book_on(
+    book: Any, number: int, key: int, account: int, amount_minor: int, memory: Any, told: Any
+) -> None:  # fmt: skip
+    """Book on the payment of this number; the event's key is its own, or none, or the first that it is named."""
+    own = memory.words[payment_at(book, number, memory) + PAY_KEY]
+    tell_and_book(book, own if own != 0 else key, account, amount_minor, memory, told)
 
 
 @rule
 def request_refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
     there = refundable_minor(book, event.payment, memory)
     amount = event.amount_minor if event.amount_minor >= 0 else there
-    if amount > there or amount == 0:
+    if amount == 0:
+        return NOTHING_DUE
+    if amount > there:
         verdict.wanted, verdict.found = amount, there
-        return AMOUNT_TOO_HIGH if amount else NOTHING_DUE
+        return AMOUNT_TOO_HIGH
     spread_refund(book, event.payment, MONEY_REFUNDING, amount, memory, told)
     return NO_REFUSAL
 
 
 @rule
 def fail_refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
-    there = of_payment(book, event.payment, REFUNDING, memory)
+    there = all_of(book, event.payment, REFUNDING, memory)
     amount = event.amount_minor if event.amount_minor >= 0 else there
-    if there == 0 or amount > there:
+    if there == 0:
+        return TRANSITION
+    if amount > there:
         verdict.wanted, verdict.found = amount, there
-        return AMOUNT_TOO_HIGH if there else TRANSITION
+        return AMOUNT_TOO_HIGH
     take_from_payments(book, event.payment, REFUNDING, MONEY_REFUNDING, amount, memory, told)
     return NO_REFUSAL
 
@@ -251,27 +316,25 @@ def fail_refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> 
 @rule
 def refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
     """Money went back: first what was asked for, then what was not."""
-    pending = of_payment(book, event.payment, REFUNDING, memory)
-    free = refundable_minor(book, event.payment, memory)
+    key = event.payment
+    pending, free = all_of(book, key, REFUNDING, memory), refundable_minor(book, key, memory)
+    if pending + free == 0:
+        refunded = all_of(book, key, REFUNDED, memory)
+        return REPEATS if refunded > 0 and either(event.amount_minor, -1, refunded) else TRANSITION
     amount = event.amount_minor if event.amount_minor >= 0 else (pending if pending else free)
-    if amount == 0:
-        return REPEATS if of_payment(book, event.payment, REFUNDED, memory) > 0 else TRANSITION
     if amount > pending + free:
         verdict.wanted, verdict.found = amount, pending + free
         return AMOUNT_TOO_HIGH
-    owing = max(-due_minor(book, memory), 0)
-    asked = min(pending, amount)
-    if asked > 0:
-        for number in range(payments_of(book, memory)):
-            at = payment_at(book, number, memory)
-            payment = memory.words[at + PAY_KEY]
-            part = min(memory.words[at + REFUNDING], asked)
-            if part > 0 and either(event.payment, 0, payment):
-                tell_and_book(book, payment, MONEY_REFUNDING, -part, memory, told)
-                tell_and_book(book, payment, MONEY_REFUNDED, part, memory, told)
-                asked -= part
+    owing, asked = max(-due_minor(book, memory), 0), min(pending, amount)
+    open_money(book, memory)
+    for number in range(first_payment(book, key, memory), last_payment(book, key, memory)):
+        part = min(memory.words[payment_at(book, number, memory) + REFUNDING], asked)
+        if part > 0:
+            book_on(book, number, key, MONEY_REFUNDING, -part, memory, told)
+            book_on(book, number, key, MONEY_REFUNDED, part, memory, told)
+            asked -= part
     if amount > pending:
-        spread_refund(book, event.payment, MONEY_REFUNDED, amount - pending, memory, told)
+        spread_refund(book, key, MONEY_REFUNDED, amount - pending, memory, told)
     if amount > owing:
         tell_and_book(book, INT64(0), MONEY_CREDITED, amount - owing, memory, told)
     return NO_REFUSAL
@@ -279,16 +342,14 @@ def refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
 
 @rule
 def lower_due(book: Any, event: Any, account: int, verdict: Any, memory: Any, told: Any) -> int:
-    """A write-off or a credit."""
-    due = due_minor(book, memory)
-    amount = event.amount_minor if event.amount_minor >= 0 else max(due, 0)
+    """A write-off of what is due, or a credit of what is owed."""
+    due = max(due_minor(book, memory), 0)
+    amount = event.amount_minor if event.amount_minor >= 0 else due
+    there = due if account == MONEY_WRITTEN_OFF else owed_minor(book, memory)
     if amount == 0:
         return NOTHING_DUE
-    if account == MONEY_WRITTEN_OFF and amount > due:
-        verdict.wanted, verdict.found = amount, due
-        return AMOUNT_TOO_HIGH
-    if account == MONEY_CREDITED and amount > total_of(book, memory):
-        verdict.wanted, verdict.found = amount, total_of(book, memory)
+    if amount > there:
+        verdict.wanted, verdict.found = amount, there
         return AMOUNT_TOO_HIGH
     tell_and_book(book, INT64(0), account, amount, memory, told)
     return NO_REFUSAL
@@ -299,17 +360,29 @@ def pay(book: Any, event: Any, kind: int, verdict: Any, memory: Any, told: Any) 
     """What an event does to an order's money; a refusal, REPEATS, or NO_REFUSAL with everything done."""
     if not either(event.currency, -1, book.currency):
         return CURRENCY
-    if kind not in (KIND_REQUEST, KIND_REQUEST_FAILED, KIND_WRITE_OFF, KIND_CREDIT) and is_simple(book, event, memory):
+    is_plain = KIND_AUTHORIZE <= kind <= KIND_REFUND
+    if is_plain and book.total == 0 and payments_of(book, memory) == 0 and event.amount_minor <= 0:
+        return pay_simply(book, event, kind, verdict, memory, told)
+    if KIND_VOID <= kind <= KIND_REQUEST_FAILED and event.payment != 0 and not knows_payment(book, event, memory):
+        return PAYMENT_UNKNOWN
+    if event.amount_minor == 0 and kind != KIND_FAIL:
+        return NOTHING_DUE
+    if is_plain and is_simple(book, event, memory):
         simple = pay_simply(book, event, kind, verdict, memory, told)
         if simple != -2:
             return simple
-    if (
-        event.payment != 0
-        and payments_of(book, memory) >= PAYMENTS_MAX
-        and find_payment(book, event.payment, memory) < 0
-    ):
+    is_new = kind <= KIND_FAIL and not has_payment(book, event.payment, memory)
+    if is_new and payments_of(book, memory) >= PAYMENTS_MAX:
         return LIMIT
     return pay_in_part(book, event, kind, verdict, memory, told)
+
+
+@rule
+def knows_payment(book: Any, event: Any, memory: Any) -> bool:
+    """Whether the order has the payment that an event names; one without a name and without money is none."""
+    key = event.payment
+    is_there = has_payment(book, key, memory)
+    return bool(is_there and (is_named(book, key, memory) or not is_untouched(book, key, memory)))
 
 
 @rule
@@ -318,14 +391,12 @@ def pay_in_part(book: Any, event: Any, kind: int, verdict: Any, memory: Any, tol
         return authorize(book, event, memory, told)
     if kind == KIND_CAPTURE:
         return capture(book, event, memory, told)
+    if kind == KIND_FAIL:
+        return fail(book, event, memory, told)
     if kind == KIND_WRITE_OFF:
         return lower_due(book, event, MONEY_WRITTEN_OFF, verdict, memory, told)
     if kind == KIND_CREDIT:
         return lower_due(book, event, MONEY_CREDITED, verdict, memory, told)
-    if kind == KIND_FAIL:
-        return fail(book, event, memory, told)
-    if event.payment != 0 and not knows_payment(book, event.payment, memory):
-        return PAYMENT_UNKNOWN
     if kind == KIND_VOID:
         return void(book, event, verdict, memory, told)
     if kind == KIND_REFUND:

@@ -206,7 +206,7 @@ class Books:
 
     def judge(self, sequence: int, sent: layout.Sent, rows: I64, falls_at: int) -> Judged:
         """Judge a batch of events on the orders of these rows, doing what they say as it goes."""
-        told = _Telling(len(rows))
+        told, sent = _Telling(len(rows)), layout.Sent(*map(frozen, sent))
         self._memory.reserve_rows(rows)
 
         def run(start: int) -> int:
@@ -219,6 +219,7 @@ class Books:
     def apply(self, sequence: int, sent: layout.Sent, rows: I64, judged: Judged, first_row: int = 0) -> None:
         """Do what a batch did when it was judged; asserts that the books are those it was judged on."""
         told = layout.Told(judged.verdicts, judged.units, judged.money, judged.cells, np.zeros(3, np.int64))
+        sent = layout.Sent(*map(frozen, sent))
 
         def run(start: int) -> int:
             terms, memory = self._terms(layout.STAGE_SHIPPED), self._memory

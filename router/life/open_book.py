@@ -118,8 +118,10 @@ def _payments(book: Rows, total_minor: int, words: _Extra) -> list[Payment]:
             for key, authorized, captured, refunding, refunded, failed in rows
         ]
     key, state = int(book["payment"]) & _MASK, unpack_state(int(book["state"]))[1]
-    if state == PaymentState.UNPAID:
+    if total_minor == 0 or (state == PaymentState.UNPAID and key == 0):
         return []
+    if state == PaymentState.UNPAID:
+        return [Payment(key)]  # it was voided
     if state == PaymentState.AUTHORIZED:
         return [Payment(key, authorized_minor=total_minor)]
     if state == PaymentState.FAILED:
