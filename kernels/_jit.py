@@ -92,8 +92,12 @@ def records(dtype: np.dtype[np.void], ndim: int = 1, readonly: bool = False) -> 
 
 
 # Kernels own no memory, so numba's reference counts are left out (``_nrt``): handing an array from rule to rule
-# cost an atomic addition each time and doubled the time of the JSON scanner.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+# cost an atomic addition each time and doubled the time of the JSON scanner. Nobody calls kernels from C.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+
+# A way in from Python that nobody takes was a quarter of what compiling takes. Called all the same, numba jumps to
+# address 0: a test keeps rules among kernels.
+_RULE_OPTIONS: dict[str, Any] = {"inline": "never", "no_cpython_wrapper": True, **_OPTIONS}
 
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
@@ -108,11 +112,11 @@ def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
 
 def rule(function: _F) -> _F:
     """A row rule called from kernels: inlined by LLVM into its caller, never called from Python."""
-    compiled: _F = njit(inline="never", **_OPTIONS)(function)
+    compiled: _F = njit(**_RULE_OPTIONS)(function)
     return compiled
 
 
 def inlined_rule(function: _F) -> _F:
     """A small row rule on the hottest path: LLVM has to inline it, however many arrays it is handed."""
-    compiled: _F = njit(inline="never", forceinline=True, **_OPTIONS)(function)
+    compiled: _F = njit(forceinline=True, **_RULE_OPTIONS)(function)
     return compiled
