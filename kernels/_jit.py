@@ -3,8 +3,9 @@
 Every kernel is compiled eagerly from an explicit signature, so that importing a kernel module either
 loads machine code from the cache or compiles it once: no order ever pays for compilation. The cache
 folder of a module is named by a digest of its source and of every kernel module it builds on, because numba
-by itself does not notice that a helper in another file has changed, and by the bounds-check switch,
-which numba leaves out of its key.
+by itself does not notice that a helper in another file has changed; and of what else decides over the machine
+code: the compiler, the processor, the bounds-check switch, which numba leaves out of its key, and where the sources
+lie. So whatever is in a folder belongs together, and a folder that is whole stays whole.
 """
 
 from __future__ import annotations
@@ -14,56 +15,95 @@ import hashlib
 import os
 import pathlib
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # numba reads its environment when it is imported
+
+import numba
+from llvmlite import binding as llvm
+from numba import config, from_dtype, njit, types
+
 _HERE = pathlib.Path(__file__).parent
+_THIS = "_jit"  # every kernel module builds on this one
+_IMPORT = re.compile(r"^\s*(?:from|import) kernels((?:\.\w+)*)(?: import ([\w ,]+|\([^)]*\)))?", re.MULTILINE)
 
 
-_IMPORT = re.compile(r"^\s*(?:from|import) kernels((?:\.\w+)*)(?: import (\w+))?", re.MULTILINE)
-
-
-def modules() -> list[str]:
+@functools.cache
+def modules() -> tuple[str, ...]:
     """Every module of kernels by its name below the package, rooms with dots: ``plan.allocate``."""
     found = (path.relative_to(_HERE).with_suffix("").parts for path in _HERE.rglob("*.py"))
-    return sorted(".".join(parts) for parts in found if not parts[-1].startswith("_"))
+    return tuple(sorted(".".join(parts) for parts in found if not parts[-1].startswith("_")))
 
 
-def _file(module: str) -> pathlib.Path:
-    return _HERE.joinpath(*module.split(".")).with_suffix(".py")
+@functools.cache
+def _source(module: str) -> bytes:
+    return _HERE.joinpath(*module.split(".")).with_suffix(".py").read_bytes()
+
+
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
+    """The kernel modules that one names itself."""
+    named: set[str] = set()
+    for package, members in _IMPORT.findall(_source(module).decode()):
+        named.add(package[1:])
+        named.update(f"{package}.{member}"[1:] for member in re.findall(r"\w+", members))  # modules of a room, say
+    return frozenset(named & {_THIS, *modules()})
 
 
 @functools.cache
 def _sources(module: str) -> frozenset[str]:
-    """Names of the kernel modules that a kernel module consists of: itself and what it imports, all the way."""
+    """The kernel modules that one consists of: itself and what it imports, all the way."""
     found, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
-        if name in found or not _file(name).exists():
-            continue
-        found.add(name)
-        for package, member in _IMPORT.findall(_file(name).read_text(encoding="utf-8")):
-            waiting += [package[1:], f"{package}.{member}"[1:]]  # the member of a room is a module
+        if name not in found:
+            found.add(name)
+            waiting += _imports(name)
     return frozenset(found)
 
 
+def builds_on(module: str) -> frozenset[str]:
+    """The other kernel modules that have to be compiled before this one."""
+    return _sources(module) - {module, _THIS}
+
+
+def source_bytes(module: str) -> int:
+    """Of all that is compiled when the module is: roughly what that costs."""
+    return sum(len(_source(name)) for name in _sources(module))
+
+
 @functools.cache
-def cache_folder(module: str) -> pathlib.Path:
-    """Folder of a module's compiled kernels; ``ORDER_ROUTER_CACHE`` moves its parent elsewhere."""
+def _setting() -> bytes:
+    """What decides over the machine code besides sources."""
+    processor = config.CPU_NAME or llvm.get_host_cpu_name()  # type: ignore[attr-defined]
+    features = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()  # type: ignore[attr-defined]
+    compiler = (numba.__version__, sys.implementation.cache_tag, os.environ.get("NUMBA_BOUNDSCHECK", "0"))
+    return repr((*compiler, processor, features, str(_HERE))).encode()
+
+
+@functools.cache
+def _digest(module: str) -> str:
+    digest = hashlib.blake2b(_setting(), digest_size=8)
+    for name in sorted(_sources(module)):
+        digest.update(name.encode() + b"\0" + _source(name))
+    return digest.hexdigest()
+
+
+def cache() -> pathlib.Path:
+    """Where compiled kernels lie, a folder for each module; ``ORDER_ROUTER_CACHE`` moves it elsewhere."""
     base = os.environ.get("ORDER_ROUTER_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "order-router"
     )
-    digest = hashlib.blake2b(os.environ.get("NUMBA_BOUNDSCHECK", "0").encode(), digest_size=8)
-    for name in sorted(_sources(module)):
-        digest.update(name.encode() + b"\0" + _file(name).read_bytes())
-    return pathlib.Path(base) / "kernels" / f"{module}-{digest.hexdigest()}"
+    return pathlib.Path(base) / "kernels"
 
 
-os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+def cache_folder(module: str) -> pathlib.Path:
+    return cache() / f"{module}-{_digest(module)}"
 
-from numba import config, from_dtype, njit, types  # noqa: E402  (numba reads its environment at import)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -99,9 +139,12 @@ def group(fields: type[tuple[Any, ...]], *members: types.Type) -> types.Type:
 
 
 # Kernels own no memory, so numba's reference counts are left out (``_nrt``): handing an array from rule to rule
-# cost an atomic addition each time and doubled the time of the JSON scanner.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# cost an atomic addition each time and doubled the time of the JSON scanner. Nobody calls kernels from C.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+
+# A way in from Python that nobody takes was a quarter of what compiling takes. Called all the same, numba jumps to
+# address 0: a test keeps rules among kernels.
+_RULE_OPTIONS: dict[str, Any] = {"inline": "never", "no_cpython_wrapper": True, **_OPTIONS}
 
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[_F], _F]:
@@ -131,11 +174,11 @@ def _for_wide_integers(dispatcher: _F) -> _F:
 
 def rule(function: _F) -> _F:
     """A row rule called from kernels: inlined by LLVM into its caller, never called from Python."""
-    compiled: _F = njit(inline="never", **_INNER)(function)
+    compiled: _F = njit(**_RULE_OPTIONS)(function)
     return _for_wide_integers(compiled)
 
 
 def inlined_rule(function: _F) -> _F:
     """A small row rule on the hottest path: LLVM has to inline it, however many arrays it is handed."""
-    compiled: _F = njit(inline="never", forceinline=True, **_INNER)(function)
+    compiled: _F = njit(forceinline=True, **_RULE_OPTIONS)(function)
     return _for_wide_integers(compiled)

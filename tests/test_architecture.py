@@ -89,6 +89,42 @@ def test_kernels_are_decorated_in_one_place() -> None:
             assert not re.search(r"^\s*(import|from) numba", path.read_text(encoding="utf-8"), re.M), path
 
 
+def _decorated_with(tree: ast.Module, *names: str) -> Iterator[str]:
+    for function in _functions(tree):
+        if any(isinstance(decorator, ast.Name) and decorator.id in names for decorator in function.decorator_list):
+            yield function.name
+
+
+def _calls_of(tree: ast.AST, rules: dict[str, set[str]]) -> Iterator[ast.Call]:
+    """Calls of rules, by their own names or below the name of their module."""
+    named: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for imported in node.names:
+                name = imported.asname or imported.name
+                named |= {name} if imported.name in rules.get(node.module, ()) else set()
+                named |= {f"{name}.{rule}" for rule in rules.get(f"{node.module}.{imported.name}", ())}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in named:
+            yield node
+
+
+def test_rules_are_called_by_kernels_only() -> None:
+    """They have no way in from Python: numba would jump to address 0. Tests make one, see tests/labs/rules.py."""
+    rules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): set(
+            _decorated_with(ast.parse(path.read_text(encoding="utf-8")), "rule", "inlined_rule")
+        )
+        for path in _sources("kernels")
+    }
+    called = [
+        f"{path.relative_to(ROOT)}:{call.lineno} {ast.unparse(call.func)}"
+        for path in _sources("router", "adapters", "actors", "bench", "examples", "tests")
+        for call in _calls_of(ast.parse(path.read_text(encoding="utf-8")), rules)
+    ]
+    assert not called, "\n".join(called)
+
+
 def _float_fields(dtype: pa.DataType, name: str) -> list[str]:
     if pa.types.is_floating(dtype) or pa.types.is_decimal(dtype):
         return [name]

@@ -6,6 +6,7 @@ import argparse
 import pathlib
 from typing import Any
 
+from actors.cli.first_start import compile_kernels
 from actors.cli.output import Progress, UsageError, add_json_flag, print_result, whole_number
 
 SIGNS = {"ok": "ok  ", "warning": "look", "fault": "BAD "}
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _cut(arguments: argparse.Namespace) -> int:
     import dataclasses
 
+    compile_kernels()
     from actors.care.doctor.cut import Cutter
     from actors.care.reading.apart import apart
     from actors.cli import verify

@@ -62,16 +62,18 @@ def fail(sentence: str, exit_code: int) -> int:
 class Progress:
     """A line on stderr, at most once a second; overwritten in place on a terminal."""
 
-    def __init__(self) -> None:
-        self._due_s = time.monotonic() + PROGRESS_EVERY_S
+    def __init__(self, line_every_s: float = PROGRESS_EVERY_S) -> None:
+        """``line_every_s``: the same where lines cannot be overwritten."""
         self._in_place = sys.stderr.isatty()
+        self._every_s = PROGRESS_EVERY_S if self._in_place else line_every_s
+        self._due_s = time.monotonic() + PROGRESS_EVERY_S
         self._shown = False
 
     def show(self, text: str) -> None:
         now_s = time.monotonic()
         if now_s < self._due_s:
             return
-        self._due_s = now_s + PROGRESS_EVERY_S
+        self._due_s = now_s + self._every_s
         self._shown = True
         print(f"\r\x1b[K{text}" if self._in_place else text, end="" if self._in_place else "\n", file=sys.stderr)
         sys.stderr.flush()

@@ -6,6 +6,7 @@ import argparse
 import pathlib
 from typing import Any
 
+from actors.cli.first_start import compile_kernels
 from actors.cli.output import Progress, add_json_flag, print_result
 
 
@@ -23,6 +24,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    compile_kernels()
     from actors.care.backup import restore
     from actors.cli import verify
     from actors.store.data_folder import DataFolder

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from actors.cli.first_start import compile_kernels
 from actors.cli.output import Progress, UsageError, print_result
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from actors.run.route import route
-    from actors.store.data_folder import now_ms
     from router.config import load_config
 
     if not arguments.tables.is_dir():
@@ -62,12 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
         config = load_config(arguments.config.read_bytes() if arguments.config else b"{}")
     except (OSError, ValueError) as fault:
         raise UsageError(f"--config {arguments.config}: {fault}.") from None
-    clock_ms = _clock_ms(arguments.at) if arguments.at else now_ms
+    standing_ms = _clock_ms(arguments.at) if arguments.at else None
+    compile_kernels()
+    from actors.run.route import route
+    from actors.store.data_folder import now_ms
+
     started_s = time.monotonic()
     output = arguments.output.open("wb") if arguments.output else sys.stdout.buffer
     try:
         batches = _batches(arguments.orders, _form(arguments), config.limits)
-        summary = route(batches, arguments.tables, config, arguments.data, output.write, clock_ms)
+        summary = route(batches, arguments.tables, config, arguments.data, output.write, standing_ms or now_ms)
     finally:
         output.flush()
         if arguments.output:

@@ -7,6 +7,7 @@ import os
 import pathlib
 from typing import Any
 
+from actors.cli.first_start import compile_kernels
 from actors.cli.output import UsageError, whole_number
 
 PRESET_NAMES = ("laptop", "latency", "throughput")
@@ -40,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from actors.process.environment import prepare
 
     prepare(joins_cluster=arguments.ray_address is not None)  # before anything below imports Ray
+    compile_kernels()
     from actors.run.supervisor import STARTED_AGAIN, serve
     from actors.store.data_folder import DataFolder
     from router.config import load_config

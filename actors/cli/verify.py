@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from actors.cli.first_start import compile_kernels
 from actors.cli.output import Progress, add_json_flag, print_result
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    compile_kernels()  # each log is read by a process of its own
     from actors.store.data_folder import DataFolder
 
     progress = Progress()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
 import os
 import pathlib
 import signal
@@ -36,6 +35,7 @@ from actors.gateway.http.app import Gateway
 from actors.gateway.http.auth import KeyRing
 from actors.gateway.http.handover import StreamReceiver, StreamSender
 from actors.process.heap import keep_freed_memory, settle
+from actors.process.parent import die_with_parent
 from actors.store.data_folder import DataFolder
 from router.config import Config, load_config
 from router.queries import RecordSource
@@ -46,7 +46,6 @@ ORPHANED_S_MAX = 2.0  # a gateway outlives its supervisor by this, and by one lo
 SUPERVISOR_LOOK_S = 0.25
 STREAMS_NICENESS = 5  # so that the gateway that reads wait for gets the processor at once
 SWITCH_INTERVAL_S = 0.0005  # the event loop gets the interpreter back from a decoding thread after this
-PR_SET_PDEATHSIG = 1
 VERSION = metadata.version("order-router")
 
 
@@ -139,14 +138,6 @@ async def serve(arguments: argparse.Namespace, backend: Backend, config: Config)
 def _link(descriptor: int | None) -> socket.socket | None:
     """One end of a link that ``serve`` made."""
     return None if descriptor is None else socket.socket(fileno=descriptor)
-
-
-def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the supervisor dies, also when it is killed."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(0)  # it died before we asked
 
 
 def end_after(supervisor: int) -> None:

@@ -1,6 +1,6 @@
 """``serve``: starts the processes of a data folder, keeps them running, and ends them in order.
 
-lock folder ─▶ compile kernels ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
+lock folder ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
 
 When Ray itself is gone everything starts again as a new image of this process: a client of a dead Ray, whatever it asks
 or ends, may wait for the control store for a minute and then end its process.
@@ -25,7 +25,6 @@ from ray.exceptions import ActorDiedError, RayError
 
 from actors.run.gateway_processes import GatewayProcesses
 from actors.run.topology import create_owners, kill_ray, ray_has_ended, start_actors, start_ray, statuses, stop_actors
-from actors.run.warm_up import warm_up
 from actors.store.data_folder import DataFolder
 from actors.store.keys import create_admin_key
 from actors.store.locks import FolderInUse, owner_of
@@ -72,7 +71,6 @@ class Supervisor:
             create_admin_key(self.data.path)
             self.data.keep_config(self._config)
             self._heed_signals()
-            warm_up()
             self._start()
             self._say_ready()
             self._watch()

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from actors.cli.first_start import compile_kernels
 from bench.harness.server import Server
 from bench.harness.tables import write_tables
 from bench.harness.workload import CHUNK_ORDERS, Workload
@@ -31,6 +32,7 @@ SHOWN = 5
 
 def main() -> int:
     started_s = time.monotonic()
+    compile_kernels()
     workload = Workload(seed=20)
     arrow, ndjson = _prepare(workload)
     server = Server(shards=2, folder=HOME / "data")

@@ -9,7 +9,10 @@ import numpy as np
 
 from kernels.plan import freight
 from router.ledger.tables import calendar_rows
+from tests.labs.rules import callable_rule
 from tests.reference.plan import freight as twin
+
+_promise_day = callable_rule(freight.promise_day)
 
 
 def _calendar(draw: random.Random) -> tuple[dict, dict, np.ndarray]:
@@ -28,5 +31,5 @@ def test_arrival_days_equal_the_twin_also_at_the_ends_of_the_calendar():
         for _ in range(8):
             ship_day = world["day0"] + draw.randint(-3, world["days"] + 2)
             days = draw.randint(0, 12)
-            found = freight.promise_day(ship_day, days, 0, world["day0"], calendar)
+            found = _promise_day(ship_day, days, 0, world["day0"], calendar)
             assert found == twin.promise_day(world, node, ship_day, days)

@@ -9,7 +9,10 @@ import pytest
 
 from kernels.claim.grant import grant_obstacle, grant_row
 from kernels.reasons import COUPON_USED_UP, FIRST_ORDER_ONLY
+from tests.labs.rules import callable_rule
 from tests.reference.claim import grant as twin
+
+_grant_row, _grant_obstacle = callable_rule(grant_row), callable_rule(grant_obstacle)
 
 
 def _columns(promotions: list[dict]) -> dict[str, np.ndarray]:
@@ -29,7 +32,7 @@ def _grant(candidates, promotions, uses, customer_uses, is_first_order, is_guest
     table = _columns(promotions)
     flat = np.array([0] * before + candidates, np.int16)
     granted = np.full(max(len(candidates), 1), 9, np.uint8)
-    count = grant_row(
+    count = _grant_row(
         flat, before, len(flat), int(is_first_order), int(is_guest), np.array(uses, np.int64),
         np.array(customer_uses + [0], np.int64), table["limit"], table["per_customer"], table["stackable"],
         table["first_order"], granted,
@@ -91,7 +94,7 @@ def test_one_that_stands_alone_shuts_out_those_after_it_and_is_shut_out_by_one_b
 )
 def test_the_obstacle_is_named(promotion, customer_uses, is_first_order, is_guest, reason):
     table = _columns([promotion])
-    found = grant_obstacle(
+    found = _grant_obstacle(
         0, int(is_first_order), int(is_guest), customer_uses, np.array([5], np.int64), table["limit"],
         table["per_customer"], table["first_order"],
     )  # fmt: skip

@@ -19,10 +19,12 @@ from kernels.claim.windows import (
     grow_recent,
 )
 from router.ledger.entries import EverTable
+from tests.labs.rules import callable_rule
 from tests.reference.claim import move as twin
 from tests.reference.claim import publish as publish_twin
 from tests.reference.claim import windows as windows_twin
 
+_find_ever, _find_recent = callable_rule(find_ever), callable_rule(find_recent)
 SKUS, NODES = 3, 3
 ACCOUNTS = ("available", "held", "allocated", "shipped", "received")
 KINDS = ("receipt", "count", "damage", "transfer")
@@ -145,7 +147,7 @@ def test_a_table_for_ever_holds_the_same_entries_however_it_grows():
         held = entries[entries["key"] != 0]
         assert sorted(held.tolist()) == windows_twin.grow_ever(windows_twin.fill_ever(wanted, []))
         for entry in wanted:
-            assert entries[find_ever(np.int64(entry[0]), np.int64(entry[1]), after, entries)].tolist() == entry
+            assert entries[_find_ever(np.int64(entry[0]), np.int64(entry[1]), after, entries)].tolist() == entry
 
 
 def test_a_window_holds_its_two_live_generations_however_it_grows():
@@ -165,7 +167,7 @@ def test_a_window_holds_its_two_live_generations_however_it_grows():
             held = entries[touched]
             assert {e for e in held.ravel().tolist() if e[0]} <= set(alive)
         for entry in alive:
-            place = find_recent(np.int64(entry[0]), entry[1], after, entries)
+            place = _find_recent(np.int64(entry[0]), entry[1], after, entries)
             assert entries[place, entry[1] & 1].tolist() == entry
         tags = np.array([generation - (generation & 1), generation - (~generation & 1)])
         assert sorted(entries[entries["tag"] == tags].tolist()) == sorted(alive)

@@ -23,10 +23,12 @@ from tests.labs.pricing_cases import (
     random_promotion,
     tables,
 )
+from tests.labs.rules import callable_rule
 from tests.reference.admit import fee as fee_twin
 from tests.reference.money import price as price_twin
 from tests.reference.money import weigh as weigh_twin
 
+_divide_rounded = callable_rule(divide_rounded)
 SKUS = 6
 _DOCS = pathlib.Path(__file__).parents[2] / "docs" / "pricing.md"
 
@@ -211,8 +213,8 @@ def test_the_two_rounding_rules_agree():
     rng = random.Random(42)
     for _ in range(5_000):
         numerator, denominator = rng.randint(-(10 ** rng.randint(0, 18)), 10**9), rng.randint(1, 20_000)
-        assert divide_rounded(numerator, denominator) == money.divide_rounded(numerator, denominator)
-    assert [divide_rounded(n, 2) for n in (-3, -1, 0, 1, 3)] == [-2, -1, 0, 1, 2]
+        assert _divide_rounded(numerator, denominator) == money.divide_rounded(numerator, denominator)
+    assert [_divide_rounded(n, 2) for n in (-3, -1, 0, 1, 3)] == [-2, -1, 0, 1, 2]
 
 
 def test_weight_and_value_equal_the_twin_on_random_batches():

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from kernels.money.prorate import SPREAD_MAX, prorate, share, units_part
 from router.shard import pricing
+from tests.labs.rules import callable_rule
 from tests.reference.money import prorate as twin
+
+_share, _units_part = callable_rule(share), callable_rule(units_part)
 
 
 def _spread(groups: list[tuple[int, list[int]]]) -> list[list[int]]:
@@ -61,7 +64,7 @@ def test_parts_are_exact_where_products_leave_64_bits(weights, data):
 @given(st.integers(0, SPREAD_MAX), st.integers(1, SPREAD_MAX), st.data())
 def test_a_share_is_an_exact_quotient_and_remainder_up_to_the_limit(amount, total, data):
     weight = data.draw(st.integers(0, total))
-    assert share(amount, weight, total) == divmod(amount * weight, total)
+    assert _share(amount, weight, total) == divmod(amount * weight, total)
 
 
 def test_a_share_is_exact_at_the_corners():
@@ -69,7 +72,7 @@ def test_a_share_is_exact_at_the_corners():
     for amount in corners:
         for total in corners:
             for weight in [w for w in corners if w <= total]:
-                assert share(amount, weight, total) == divmod(amount * weight, total)
+                assert _share(amount, weight, total) == divmod(amount * weight, total)
 
 
 def test_equal_remainders_go_to_the_earlier_rows():
@@ -86,7 +89,7 @@ def test_unit_parts_equal_the_twin_and_add_up():
         count = rng.randint(0, qty - first)
         expected = sum(parts[first : first + count])
         assert pricing.units_part(amount, qty, first, count) == expected
-        assert units_part(amount, qty, first, count) == expected
+        assert _units_part(amount, qty, first, count) == expected
 
 
 def test_the_wrapper_refuses_an_amount_without_weight():

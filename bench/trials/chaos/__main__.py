@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from actors.cli.first_start import compile_kernels
 from bench.harness import report as _harness
 from bench.trials.chaos import cheats, cluster, disk, hostile, kills, pauses, shim
 from bench.trials.chaos.router import ChaosRouter
@@ -24,6 +25,7 @@ Result = dict[str, Any]
 
 def main(given: list[str] | None = None) -> int:
     arguments = _parser().parse_args(given)
+    compile_kernels()
     began_s = time.monotonic()
     results: Result = {"conditions": _harness.conditions(), "seed": arguments.seed}
     for name, measure in _parts(arguments).items():

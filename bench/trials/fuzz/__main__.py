@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bench.trials.fuzz.campaign import main
+from actors.cli.first_start import compile_kernels
 
 if __name__ == "__main__":
+    compile_kernels()  # before anything imports them
+    from bench.trials.fuzz.campaign import main
+
     raise SystemExit(main())
