@@ -9,6 +9,7 @@ quantity or a part of the amount. The ids of orders are those of ``Workload.orde
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bench.harness.stream_client import Piece
 from bench.harness.workload import PLACED_EVERY_MS, PLACED_FROM
 
 I64 = npt.NDArray[np.int64]
@@ -28,6 +30,7 @@ SOURCES = ("psp", "wms-1", "wms-1", "wms-2", "dhl")
 AFTER_MS = 3_600_000  # between two stages of an order
 CARRIERS = ("dhl", "ups", "dpd")
 DEFAULT_AMOUNT_MINOR = 4_493
+PIECE_ROWS = 8_192
 
 
 class Event(NamedTuple):
@@ -97,3 +100,20 @@ def mixed(stored: int, count: int, seed: int = 1) -> tuple[I64, I64]:
 
 def _at_ms(numbers: I64, stages: I64) -> I64:
     return int(PLACED_FROM.timestamp()) * 1000 + numbers * PLACED_EVERY_MS + (stages + 1) * AFTER_MS
+
+
+def event_pieces(load: EventLoad, stream_format: str, numbers: I64, stages: I64) -> list[Piece]:
+    """One stream of events, cut where a client would cut it; of Arrow the first piece also carries the schema."""
+    cuts = [(numbers[at : at + PIECE_ROWS], stages[at : at + PIECE_ROWS]) for at in range(0, len(numbers), PIECE_ROWS)]
+    if stream_format == "ndjson":
+        return [Piece(load.ndjson(*cut), len(cut[0])) for cut in cuts]
+    table = pa.Table.from_batches([load.arrow(*cut) for cut in cuts]).unify_dictionaries()
+    sink, pieces = io.BytesIO(), list[Piece]()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        for batch in table.to_batches(PIECE_ROWS):
+            writer.write_batch(batch)
+            pieces.append(Piece(sink.getvalue(), batch.num_rows))
+            sink.seek(0)
+            sink.truncate()
+    pieces[-1] = Piece(pieces[-1].body + sink.getvalue(), pieces[-1].orders)
+    return pieces

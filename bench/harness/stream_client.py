@@ -1,4 +1,4 @@
-"""The leanest client of the order stream: two threads on one socket, bytes made beforehand, clocks on both ends.
+"""The leanest client of a stream: two threads on one socket, bytes made beforehand, clocks on both ends.
 
 It parses nothing while it runs. What it notes is when the last byte of each piece had been handed to the kernel and
 when each piece of the response arrived; answers are counted, checked and timed from that afterwards.
@@ -28,7 +28,7 @@ class StreamBroken(RouterError):
 
 @dataclass
 class Piece:
-    """Bytes of the request body that hold so many whole orders."""
+    """Bytes of the request body that hold so many whole orders, or events."""
 
     body: bytes
     orders: int
@@ -63,11 +63,13 @@ class Exchange:
         return np.maximum(waited, 0.0)  # the answer can be there before send() has returned
 
 
-def exchange(address: tuple[str, int], key: str, stream_format: str, pieces: list[Piece]) -> Exchange:
+def exchange(
+    address: tuple[str, int], key: str, stream_format: str, pieces: list[Piece], path: str = "/v1/orders/stream"
+) -> Exchange:
     """Send the pieces as one request, as fast as the router takes them, and read its answers meanwhile."""
     framed = [memoryview(b"%x\r\n%b\r\n" % (len(piece.body), piece.body)) for piece in pieces]
     head = (
-        f"POST /v1/orders/stream HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\nAuthorization: Bearer {key}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: {MEDIA_TYPES[stream_format]}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     ).encode()
     received = _Received(sum(len(piece.body) for piece in pieces))

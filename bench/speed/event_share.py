@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from bench.harness import report as _harness
-from bench.harness.event_load import EventLoad, mixed
+from bench.harness.event_load import EventLoad, event_pieces, mixed
 from bench.harness.workload import PLACED_FROM
 from router.arrow.arrays import Bytes, record_batch
 from router.arrow.string_table import StringTable
@@ -35,7 +35,6 @@ from router.wire.event_wire import EventTerms, EventWire, Names
 KEY = hash_key(bytes(16))
 NOW_MS = int(PLACED_FROM.timestamp() * 1000)
 STORED = 5_000_000
-PIECE_ROWS = 8_192
 CHUNK_BYTES = 1 << 20  # as a client's body arrives
 T = TypeVar("T")
 
@@ -46,8 +45,7 @@ GOALS_US = {"arrow": 1.0, "ndjson": 4.0}  # so that router and client together r
 def run(stream_format: str, events: int, parts: bool, shards: int = 1) -> dict[str, Any]:
     """Microseconds an event by step, with a checksum of the answers."""
     load, conditions = EventLoad(parts=parts), _harness.conditions()
-    numbers, stages = mixed(STORED, events)
-    body = load.ndjson(numbers, stages) if stream_format == "ndjson" else _arrow(load, numbers, stages)
+    body = b"".join(piece.body for piece in event_pieces(load, stream_format, *mixed(STORED, events)))
     steps, checksum = _walk(_form(stream_format), body, shards)
     share_us = {step: round(float(np.percentile(steps[step], 25)), 4) for step in STEPS}
     return {
@@ -67,15 +65,6 @@ def _form(stream_format: str) -> EventForm:
     names = Names(StringTable(["BER", "LEJ"]), StringTable(["EUR", "GBP", "USD"]))
     terms = EventTerms(KEY, "global", Limits(), lambda again: names, lambda: NOW_MS)
     return JsonEvents(terms) if stream_format == "ndjson" else ArrowEvents(terms)
-
-
-def _arrow(load: EventLoad, numbers: Any, stages: Any) -> bytes:
-    at = range(0, len(numbers), PIECE_ROWS)
-    table = pa.Table.from_batches([load.arrow(numbers[i : i + PIECE_ROWS], stages[i : i + PIECE_ROWS]) for i in at])
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.unify_dictionaries(), PIECE_ROWS)
-    return bytes(sink.getvalue().to_pybytes())
 
 
 def _walk(form: EventForm, body: bytes, shards: int) -> tuple[dict[str, list[float]], str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
@@ -60,7 +58,7 @@ def event_answers(wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEve
     batch = _answered(wire, ack) if answered.all() else _answered(wire, ack).take(pa.array(rows))
     if not refused:
         return batch
-    together = pa.concat_batches([batch, pa.RecordBatch.from_pylist(list(map(_row, refused)), EVENT_ANSWER)])
+    together = pa.concat_batches([batch, _refused(refused)])
     positions = np.concatenate([wire.positions[rows], [each.position for each in refused]])
     return together.take(pa.array(np.argsort(positions, kind="stable")))
 
@@ -87,7 +85,9 @@ def _answered(wire: EventWire, ack: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
-def _row(refused: RefusedEvent) -> dict[str, Any]:
-    document = refused.document()
-    counts = {name: list(document[name].items()) for name in ("units", "money") if name in document}
-    return {name: document.get(name) for name in EVENT_ANSWER.names} | counts
+def _refused(refused: list[RefusedEvent]) -> pa.RecordBatch:
+    documents = [each.document() for each in refused]
+    columns = {name: [document.get(name) for document in documents] for name in EVENT_ANSWER.names}
+    for name in ("units", "money"):
+        columns[name] = [None if counts is None else list(counts.items()) for counts in columns[name]]
+    return pa.RecordBatch.from_pydict(columns, EVENT_ANSWER)

@@ -54,19 +54,19 @@ class RefusedEvent:
 
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        state, payment_state = self.words or (None, None)
-        rest = {
-            "order_id": self.order_id,
-            "status": REFUSED,
-            "reason": self.reason,
-            "detail": self.detail,
-            "state": state,
-            "payment_state": payment_state,
-            "units": self.units,
-            "money": self.money,
-            "line": self.line,
-        }
-        return {"event_id": self.event_id} | {name: value for name, value in rest.items() if value is not None}
+        told: dict[str, Any] = {"event_id": self.event_id}
+        if self.order_id is not None:
+            told["order_id"] = self.order_id
+        told |= {"status": REFUSED, "reason": self.reason, "detail": self.detail}
+        if self.words is not None:
+            told["state"], told["payment_state"] = self.words
+        if self.units is not None:
+            told["units"] = self.units
+        if self.money is not None:
+            told["money"] = self.money
+        if self.line is not None:
+            told["line"] = self.line
+        return told
 
 
 def refused_events(wire: EventWire, ack: pa.RecordBatch) -> list[RefusedEvent]:

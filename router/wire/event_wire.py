@@ -4,7 +4,7 @@ and the columns that the shard takes."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -223,7 +223,7 @@ def _without(wire: EventWire, columns: EventColumns, faults: dict[int, Fault]) -
     keep = np.ones(columns.rows, np.bool_)
     keep[list(faults)] = False
     rows = np.flatnonzero(keep)
-    refused = [*columns.refused, *(_refusal(columns, row, fault) for row, fault in faults.items())]
+    refused = [*columns.refused, *_refusals(columns, faults)]
     return dataclasses.replace(
         wire,
         events=select(wire.events, rows),
@@ -234,17 +234,15 @@ def _without(wire: EventWire, columns: EventColumns, faults: dict[int, Fault]) -
     )
 
 
-def _refusal(columns: EventColumns, row: int, fault: Fault) -> EventRefusal:
-    number = int(columns.numbers_of_rows[row])
-    event_id, order_id = (_id(columns, name, row) for name in ("event_id", "order_id"))
-    detail = f"{columns.unit} {number}: {fault.sentence}"
-    return EventRefusal(int(columns.positions[row]), number, event_id, order_id, fault.reason, detail)
-
-
-def _id(columns: EventColumns, name: str, row: int) -> str | None:
-    """An id as it was sent; one that is missing or too long is not sent back."""
-    return shown_id(columns.text.array(TEXT[name])[row].as_py())
+def _refusals(columns: EventColumns, faults: dict[int, Fault]) -> Iterator[EventRefusal]:
+    at = np.fromiter(faults, np.int64, len(faults))
+    ids = (columns.text.array(TEXT[name]).take(pa.array(at)).to_pylist() for name in ("event_id", "order_id"))
+    places, numbers = columns.positions[at].tolist(), columns.numbers_of_rows[at].tolist()
+    for place, number, event_id, order_id, fault in zip(places, numbers, *ids, faults.values(), strict=True):
+        detail = f"{columns.unit} {number}: {fault.sentence}"
+        yield EventRefusal(place, number, shown_id(event_id), shown_id(order_id), fault.reason, detail)
 
 
 def shown_id(text: str | None) -> str | None:
+    """An id as it was sent; one that is missing or too long is not sent back."""
     return text if text and len(text) <= _SHOWN_MAX else None

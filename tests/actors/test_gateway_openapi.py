@@ -10,7 +10,11 @@ import jsonschema
 import pytest
 
 from actors.gateway.core.problems import KINDS, Problem
-from actors.gateway.http.routes import RouteTable
+from actors.gateway.http.routes import ARROW, RouteTable
+from actors.gateway.http.routes import JSON as JSON_TYPE
+from actors.gateway.http.routes import NDJSON as NDJSON_TYPE
+from router.log.event_fields import COMMON, FIELDS, REQUIRED
+from router.wire.event_answers import RefusedEvent
 from tests.actors.test_gateway_http import JSON, NDJSON, Lab, lab
 from tests.labs.gateway_backend import order
 
@@ -83,3 +87,15 @@ def test_path_segments_are_unquoted_one_by_one() -> None:
     assert table.find("GET", "/v1/orders//timeline") is None
     assert table.find("GET", "/v1/orders/a/b/timeline") is None
     assert table.find("POST", "/v1/orders/a/timeline") is None
+
+
+def test_an_event_is_described_with_every_field_and_a_result_with_every_key(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Event"]["properties"]) == set(COMMON) | set(FIELDS)
+    assert schemas["Event"]["required"] == list(REQUIRED)
+    assert "taken by pack" in json.dumps(schemas["Event"]["properties"]["cartons"])
+    every = RefusedEvent(0, "e", "o", "r", "d", 1, ("shipped", "paid"), {"shipped": 1}, {"due": 1}).document()
+    assert set(schemas["EventResult"]["properties"]) == set(every) | {"version"}
+    check(document, "EventResult", every | {"reason": "malformed_event"})
+    takes = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
+    assert set(takes) == {NDJSON_TYPE, JSON_TYPE, ARROW}

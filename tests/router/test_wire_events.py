@@ -428,7 +428,7 @@ def test_sound_rows_cost_no_python_of_their_own(monkeypatch: pytest.MonkeyPatch)
     """A stream of sound events never reaches what is done row by row."""
     rng = random.Random(8)
     events = [sound_event(rng, number) for number in range(500)]
-    monkeypatch.setattr("router.wire.event_wire._refusal", None)
+    monkeypatch.setattr("router.wire.event_wire._refusals", None)
     monkeypatch.setattr("router.wire.event_json._decoder", None)
     assert decoded(*events).events.num_rows == 500
     assert np.all(np.diff(decoded(*events).positions) == 1)
