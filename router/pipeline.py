@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
+
 from router.config import Policy
 from router.log.kinds import Kind
 from router.log.recall import Recollection
@@ -36,6 +38,7 @@ from router.shard.order_lane import OrderLane
 from router.tables.compiled import TablesOf
 
 BATCH_IDS_KEPT = 4_096
+CHECKPOINT_FORM = 2  # to be raised where what is dumped means something else
 
 
 class ShardPath:
@@ -177,8 +180,13 @@ class ShardPath:
         parts = {"index": self.engine.index.dump(), "books": self.engine.books.dump(), "path": self._dump_path()}
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
+    @staticmethod
+    def can_restore(arrays: dict[str, Any]) -> bool:
+        """Whether a checkpoint is of this form; where it is not the log is read from its beginning."""
+        return "path.form" in arrays and int(arrays["path.form"][0]) == CHECKPOINT_FORM
+
     def _dump_path(self) -> dict[str, Any]:
-        return {**self.grants.dump(), **self.events.dump()}
+        return {"form": np.array([CHECKPOINT_FORM]), **self.grants.dump(), **self.events.dump()}
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Become what was dumped; readers stay out until the log's tail is replayed."""

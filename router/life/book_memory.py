@@ -63,10 +63,7 @@ class BookMemory:
     @property
     def count(self) -> int:
         """Books that are open."""
-        free, number = 0, int(self._free_books[0])
-        while number:
-            free, number = free + 1, int(self.books["payment"][number])
-        return self.used["books"] - 1 - free
+        return int(np.count_nonzero(self.book_of_row))
 
     def reserve_rows(self, rows: npt.NDArray[np.int64]) -> None:
         """Know of rows of the index."""
