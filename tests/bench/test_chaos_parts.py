@@ -211,8 +211,6 @@ def test_a_log_on_a_full_disk_is_fenced_in_words_and_keeps_what_was_durable(rese
 
 OWNS_A_FOLDER = """
 import pathlib, sys, time
-from actors.gateway.http.handover import StreamReceiver
-from actors.gateway.http.limits import GatewayServer
 from actors.store.locks import FolderLock
 lock = FolderLock(pathlib.Path(sys.argv[1]))
 print("owned", flush=True)
