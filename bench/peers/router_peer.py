@@ -17,11 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.harness import report as _harness
-from bench.harness.asking import ask_all
-from bench.harness.loops import request_bytes
+from bench.harness.asking import ask_all, request_bytes
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
-from bench.harness.stream_client import exchange
+from bench.harness.streaming import ORDER_STREAM, exchange
 from bench.harness.tables import NODES
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.peers.job import WrongPeer, totals_minor
@@ -68,7 +67,7 @@ def _measure(workload: Workload, shop: Shop, load: Load, stream_format: str) -> 
     with Server(shards=load.shards) as server:
         server.load(workload, shop.planned_orders)
         warm_up = make_pieces(workload, stream_format, load.warm_up, 0)
-        exchange(server.address, server.key, stream_format, warm_up)
+        exchange(server.address, server.key, ORDER_STREAM[stream_format], warm_up)
         told = [_figures(stream.measure(server, workload, stream_format, load.orders, load.first))]
         if load.singles:
             told.append(_post(server, read_orders(workload, load.singles, load.first_single)))
@@ -100,8 +99,8 @@ def _post(server: Server, orders: Orders) -> dict[str, Any]:
 def _ask_again(server: Server, shop: Shop, workload: Workload, first: int, count: int) -> I64:
     """Units taken by cell, of the orders as they answer now; each must be known, and cost what it should."""
     orders = read_orders(workload, count, first)
-    body = exchange(server.address, server.key, "arrow", make_pieces(workload, "arrow", count, first)).body
-    answers = pa.ipc.open_stream(body).read_all().combine_chunks()
+    known = exchange(server.address, server.key, ORDER_STREAM["arrow"], make_pieces(workload, "arrow", count, first))
+    answers = pa.ipc.open_stream(known.body).read_all().combine_chunks()
     if not pc.all(answers["duplicate"]).as_py() or answers["order_id"].to_pylist() != orders.ids:
         raise WrongPeer("Orders that were acknowledged are not all known when they are sent again.")
     total, discount = (answers[name].to_numpy() for name in ("total", "discount"))

@@ -22,8 +22,7 @@ from typing import Self
 import msgspec
 import numpy as np
 
-from bench.harness.asking import ask_all
-from bench.harness.loops import request_bytes
+from bench.harness.asking import ask_all, request_bytes
 from bench.harness.workload import Workload
 from bench.peers.job import Answer, Audit, Outcome, WrongPeer
 from bench.peers.shop import Orders, Shop

@@ -30,8 +30,7 @@ import uvloop
 
 from bench.harness import people
 from bench.harness import report as _harness
-from bench.harness.asking import Asking, Reply, connect
-from bench.harness.loops import request_bytes
+from bench.harness.asking import Connection, Reply, connect, request_bytes
 from bench.harness.server import Server
 from bench.harness.tables import COUNTRIES, NODES, as_ndjson
 from bench.harness.workload import CURRENCIES, Workload
@@ -88,7 +87,7 @@ class Terminal:
         self._address, self._key = self.server.address, self.server.key
         self._events = 0
 
-    async def work(self, connection: Asking, turn: Iterator[int]) -> None:
+    async def work(self, connection: Connection, turn: Iterator[int]) -> None:
         for _ in turn:
             kind = self._kinds[self._rng.choice(len(self._kinds), p=self._shares)]
             if not self.book.orders or (kind == "payment" and not self.book.unpaid):
@@ -100,34 +99,34 @@ class Terminal:
             self.waited_ms[kind].append((time.perf_counter() - sent_s) * 1000)
             self.done[kind] += 1
 
-    async def _new_order(self, connection: Asking) -> None:
+    async def _new_order(self, connection: Connection) -> None:
         order = self._draw_order()
         reply = await self._send(connection, "POST", "/v1/orders", msgspec.json.encode(order))
         self.book.new_order(order, reply.status, msgspec.json.decode(reply.body))
 
-    async def _payment(self, connection: Asking) -> None:
+    async def _payment(self, connection: Connection) -> None:
         order_id = self.book.unpaid[int(self._rng.integers(len(self.book.unpaid)))]
         reply = await self._send(connection, "POST", "/v1/events", self._event(order_id, "payment_captured"))
         self.book.paid(order_id, _rows(reply))
 
-    async def _order_status(self, connection: Asking) -> None:
+    async def _order_status(self, connection: Connection) -> None:
         order_id = self._rng.choice(list(self.book.orders))
         reply = await self._send(connection, "GET", f"/v1/orders/{order_id}")
         self.book.compare(order_id, reply.status, msgspec.json.decode(reply.body))
 
-    async def _delivery(self, connection: Asking) -> None:
+    async def _delivery(self, connection: Connection) -> None:
         due = self.book.undelivered[:DELIVERED_AT_ONCE]
         body = b"".join(self._event(order_id, step) for order_id in due for step in DELIVERY)
         self.book.delivered(due, _rows(await self._send(connection, "POST", "/v1/events", body)))
 
-    async def _stock_level(self, connection: Asking) -> None:
+    async def _stock_level(self, connection: Connection) -> None:
         recent = list(self.book.orders.values())[-STOCK_LEVEL_ORDERS:]
         skus = sorted({sku for order in recent for sku in order.wanted})
         body = msgspec.json.encode({"skus": skus})
         reply = await self._send(connection, "POST", "/v1/availability", body)
         self.book.stock_level(skus, reply.status, msgspec.json.decode(reply.body))
 
-    async def _send(self, connection: Asking, method: str, path: str, body: bytes = b"") -> Reply:
+    async def _send(self, connection: Connection, method: str, path: str, body: bytes = b"") -> Reply:
         return await connection.ask(request_bytes(method, path, self._address, self._key, body))
 
     def _event(self, order_id: str, kind: str) -> bytes:

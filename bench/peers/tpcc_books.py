@@ -22,8 +22,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from bench.harness.asking import ask_all
-from bench.harness.loops import request_bytes
+from bench.harness.asking import ask_all, request_bytes
 from bench.harness.server import Server
 from bench.harness.tables import NODES
 

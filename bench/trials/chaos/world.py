@@ -11,11 +11,11 @@ from typing import Any
 
 from bench.harness.server import ServerFailed
 from bench.harness.tables import tables_for
+from bench.harness.wires import WIRES
 from bench.harness.workload import Workload
 from bench.trials.chaos.feed import Feed
 from bench.trials.chaos.promises import Promises, Row
 from bench.trials.chaos.router import ChaosRouter
-from bench.trials.chaos.wires import WIRES
 
 LOOK_EVERY_S = 0.05
 RECOVERY_S_MAX = 180.0
@@ -101,8 +101,8 @@ class World:
             "changed": promises.changed,
             "rejected": promises.rejected,
             "oversold": oversold,
-            "streams": sum(feed.streams for feed in self.feeds),
-            "streams_cut": sum(feed.cut for feed in self.feeds),
+            "streams": sum(feed.sending.streams for feed in self.feeds),
+            "streams_cut": sum(feed.sending.cut for feed in self.feeds),
             "refused_with": sorted({text for feed in self.feeds for text in feed.refusals})[:TOLD_MAX],
             "verify_ok": verdict["ok"],
             "state_hash": verdict["state_hash"],
