@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,15 +20,13 @@ from bench.harness.asking import ask_all, request_bytes
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
 from bench.harness.streaming import ORDER_STREAM, exchange
-from bench.harness.tables import NODES
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.peers.job import WrongPeer, totals_minor
 from bench.peers.shop import I64, Orders, Shop, read_orders
+from bench.peers.units import NODE_NUMBER, available_units
 from bench.speed import stream
 
 SINGLE_CONNECTIONS = 128
-ASKED_SKUS = 1_000  # of one availability call
-NODE_NUMBER = {node: number for number, (node, *_) in enumerate(NODES)}
 
 
 class Load(NamedTuple):
@@ -73,7 +70,9 @@ def _measure(workload: Workload, shop: Shop, load: Load, stream_format: str) -> 
             told.append(_post(server, read_orders(workload, load.singles, load.first_single)))
             parts.append((load.first_single, load.singles))
         taken = np.sum([_ask_again(server, shop, workload, *part) for part in parts], axis=0)
-        _check_stock(server, shop, workload, taken)
+        left = available_units(server, workload.sku_text[: shop.skus])
+        if wrong := int((shop.on_hand - taken != left).sum()):
+            raise WrongPeer(f"{wrong} cells do not hold what the answers leave in them.")
     return told
 
 
@@ -123,17 +122,3 @@ def _units(shop: Shop, answers: pa.Table) -> I64:
     nodes = [NODE_NUMBER[text] for text in cells.field("node").to_pylist()]
     np.add.at(taken, (rows, nodes), cells.field("qty").to_numpy().astype(np.int64))
     return taken
-
-
-def _check_stock(server: Server, shop: Shop, workload: Workload, taken: I64) -> None:
-    available = np.zeros_like(shop.on_hand)
-    for at in range(0, shop.skus, ASKED_SKUS):
-        body = msgspec.json.encode({"skus": workload.sku_text[at : at + ASKED_SKUS]})
-        status, answer = server.request("POST", "/v1/availability", body, "application/json")
-        if status != 200:
-            raise WrongPeer(f"Availability was answered with {status}.")
-        for row, item in enumerate(msgspec.json.decode(answer)["items"], at):
-            for node, units in item["nodes"].items():
-                available[row, NODE_NUMBER[node]] = units
-    if wrong := int((shop.on_hand - taken != available).sum()):
-        raise WrongPeer(f"{wrong} cells do not hold what the answers leave in them.")

@@ -16,7 +16,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -41,9 +40,7 @@ class SqliteService:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 

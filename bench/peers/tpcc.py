@@ -15,9 +15,6 @@ name, no amounts with a payment, and its figure must not be called tpmC.
 from __future__ import annotations
 
 import asyncio
-import pathlib
-import shutil
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -172,17 +169,12 @@ def run(transactions: int, terminals: int, shards: int, seed: int = 1) -> dict[s
     """``violations`` is empty when every condition held."""
     conditions, workload = _harness.conditions(), Workload()
     shelves = Shelves(workload.mix.skus)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="order-router-bench-"))
-    try:
-        with Server(shards=shards, folder=folder) as server:
-            _load(server, workload, shelves)
-            keyboards = [Terminal(number, seed, workload, shelves, server) for number in range(terminals)]
-            elapsed_s = uvloop.run(_drive(server.address, keyboards, transactions))
-            books = [terminal.book for terminal in keyboards]
-            figures, violations = audit(server, books, workload.sku_text, shelves.on_hand())
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.with_name(folder.name + ".stderr").unlink(missing_ok=True)
+    with Server(shards=shards) as server:
+        _load(server, workload, shelves)
+        keyboards = [Terminal(number, seed, workload, shelves, server) for number in range(terminals)]
+        elapsed_s = uvloop.run(_drive(server.address, keyboards, transactions))
+        books = [terminal.book for terminal in keyboards]
+        figures, violations = audit(server, books, workload.sku_text, shelves.on_hand())
     done = sum((terminal.done for terminal in keyboards), Counter())
     waited_ms = {kind: [ms for terminal in keyboards for ms in terminal.waited_ms[kind]] for kind in MIX}
     return {

@@ -6,7 +6,6 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any
 
 from bench.harness.server import ServerFailed
@@ -47,10 +46,8 @@ class World:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.router.__exit__(kind, fault, where)
+    def __exit__(self, *fault: Any) -> None:
+        self.router.__exit__(*fault)
 
     @property
     def answered(self) -> int:
