@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bench as benches
 from actors.cli.main import main
 from bench.harness import report as _harness
 from bench.harness.limits import decode_orders_per_s
@@ -183,8 +184,15 @@ def test_every_goal_is_measured_or_says_why_not(small_runs: dict[str, dict[str, 
     assert "not measured: ServerFailed" in text and text.count("reached") >= 2 and "1,000,000" in text
 
 
-@pytest.mark.parametrize("bench", ["", "lab", "pipeline", "shards", "recovery", "goals", "compare"])
-def test_every_bench_has_a_help_text(bench: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whoever_opens_the_folder_finds_every_room() -> None:
+    folder, told = pathlib.Path(str(benches.__file__)).parent, str(benches.__doc__)
+    rooms = [path.parent.relative_to(folder).as_posix() + "/" for path in folder.glob("*/**/__init__.py")]
+    shared = [path.name for path in (folder / "harness").glob("[!_]*.py")]
+    assert len(rooms) > 8 and not [name for name in rooms + shared if name not in told]
+
+
+@pytest.mark.parametrize("name", ["", "lab", "pipeline", "shards", "recovery", "goals", "compare"])
+def test_every_bench_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["bench", *bench.split(), "--help"])
+        main(["bench", *name.split(), "--help"])
     assert ended.value.code == 0 and "usage: " in capsys.readouterr().out
