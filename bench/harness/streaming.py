@@ -144,12 +144,13 @@ class Arriving:
             self.totals.append(self._size)
         return count
 
-    def last(self, count: int) -> bytes:
-        return bytes(memoryview(self._room)[self._size - count : self._size])
+    def last(self, count: int) -> memoryview:
+        """To be let go before more is received."""
+        return memoryview(self._room)[self._size - count : self._size]
 
     @property
     def raw(self) -> bytes:
-        return self.last(self._size)
+        return bytes(self.last(self._size))
 
 
 class _Tap(io.RawIOBase):
