@@ -1,0 +1,32 @@
+"""What measures the router, loads it, compares it and breaks it. Nothing imports this floor but the command line.
+
+    line                                              room
+    order-router bench stream, single, reads, memory  speed/      rates and costs of a router of its own, over HTTP
+    order-router bench pipeline, shards, recovery     speed/      … in one process on real logs, without HTTP and Ray
+    order-router bench goals, compare                 speed/      every goal in one table; runs against baseline.json
+    pytest bench/speed/kernels                        speed/kernels/   each kernel alone, on arguments it really gets
+    order-router bench lab                            load/       open-loop load: knee, latency, promises; a report
+    locust -f bench/load/locust/locustfile.py         load/locust/     the same router for teams that use Locust
+    order-router bench peers                          peers/      PostgreSQL, Redis and SQLite on the same orders
+    order-router bench tpcc                           peers/      a TPC-C-derived mix, and its books
+    order-router bench crash                          trials/crash.py, with the kills of trials/chaos/
+    order-router bench flips                          trials/flips/    bits that turn on the disk
+    python -m bench.trials.chaos                      trials/chaos/    real faults on real processes
+    python -m bench.trials.simulation                 trials/simulation/   seeded worlds with every fault in them
+    python -m bench.trials.fuzz                       trials/fuzz/     hostile bytes for whatever reads bytes
+
+All rooms share harness/, and there is one of each thing there:
+
+    server.py, processes.py      a router of its own, started, killed, verified; its processes as /proc tells of them
+    local.py                     the whole router in one process
+    workload.py, people.py, damage.py, tables.py, pieces.py    orders from a seed, the tables they fit, request bodies
+    streaming.py                 the streaming client: pieces over one connection, both directions, everything timed
+    resending.py, wires.py       … that goes on over broken connections; rows to bytes and bytes to answers meanwhile
+    asking.py                    the asking client: kept-alive connections, single requests, closed and open loops
+    answers.py                   answers read and checked when the clock has stopped
+    limits.py, echo.py           bare limits of the same run: decoding alone, and a server that does nothing
+    report.py                    what every bench says besides its result
+
+A client that sends rows of another kind gives another ``streaming.Way``: path, media type, where a row of an answer
+ends. What the figures mean is in docs/benchmarks.md, the rest in lab.md, peers.md, simulation.md, chaos.md and fuzz.md.
+"""

@@ -137,7 +137,7 @@ def _measure_checked(given: argparse.Namespace) -> dict[str, Any] | None:
 
         return recovery.run(given.orders)
     if given.bench == "flips":
-        from bench.trials import flips
+        from bench.trials.flips import run as flips
 
         return flips.run(given.flips, given.seconds, given.seed)
     return None

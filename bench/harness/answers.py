@@ -70,5 +70,15 @@ class Answers:
         self._digest.update("".join(f"{line}\n" for line in lines.to_pylist()).encode())
 
 
+def check_answers(answers: Answers, expected: dict[str, int]) -> None:
+    """A fast wrong answer is no result. A repeated bad order may be answered as a duplicate or judged anew."""
+    if answers.count != expected["orders"]:
+        raise WrongAnswers(f"{answers.count} answers to {expected['orders']} orders.")
+    if not 0 <= answers.duplicates - expected["duplicates"] <= expected["repeated_bad"]:
+        raise WrongAnswers(f"{answers.duplicates} duplicates answered, {expected['duplicates']} sent.")
+    if answers.by_status["rejected"] != expected["bad"]:
+        raise WrongAnswers(f"{answers.by_status['rejected']} orders rejected, {expected['bad']} bad ones sent.")
+
+
 def _strings(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())

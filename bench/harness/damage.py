@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
 DAMAGES = (
     "unknown_sku",
     "negative_qty",
@@ -13,6 +18,17 @@ DAMAGES = (
     "invalid_utf8",
 )
 COLUMN_DAMAGES = 3
+
+
+def damaged(texts: Sequence[str], damage: npt.NDArray[np.int64]) -> bytes:
+    """JSON lines, those spoiled that have an index into DAMAGES (-1: none)."""
+    bad = np.flatnonzero(damage >= 0).tolist()
+    if not bad:
+        return "".join(texts).encode()
+    lines = [text.encode() for text in texts]
+    for row in bad:
+        lines[row] = damage_line(lines[row], DAMAGES[damage[row]])
+    return b"".join(lines)
 
 
 def damage_line(line: bytes, kind: str) -> bytes:

@@ -21,12 +21,17 @@ async def _serve(answer: bytes) -> None:
 
     app = web.Application()
     app.router.add_post("/v1/orders", echo)
+    await listen(app)
+    await asyncio.Event().wait()
+
+
+async def listen(app: web.Application) -> None:
+    """On loopback; whoever started this process reads the port from its output."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     print(port, flush=True)
-    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bench.harness.stream_client import Piece
+from bench.harness.streaming import Piece
 from bench.harness.workload import PLACED_EVERY_MS, PLACED_FROM
 
 I64 = npt.NDArray[np.int64]
@@ -115,5 +115,5 @@ def event_pieces(load: EventLoad, stream_format: str, numbers: I64, stages: I64)
             pieces.append(Piece(sink.getvalue(), batch.num_rows))
             sink.seek(0)
             sink.truncate()
-    pieces[-1] = Piece(pieces[-1].body + sink.getvalue(), pieces[-1].orders)
+    pieces[-1] = Piece(pieces[-1].body + sink.getvalue(), pieces[-1].rows)
     return pieces

@@ -9,7 +9,7 @@ import time
 import msgspec
 import pyarrow as pa
 
-from bench.harness.stream_client import Piece
+from bench.harness.streaming import Piece
 
 PASSES = 3
 

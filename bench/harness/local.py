@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 import shutil
 import tempfile
-from types import TracebackType
 
 from actors.process.heap import keep_freed_memory, settle
 from actors.store.lmdb_log import LmdbLog
@@ -49,9 +48,7 @@ class LocalHome:
         settle()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from bench.harness.stream_client import Piece
+from bench.harness.streaming import Piece
 from bench.harness.workload import Workload
 
 NDJSON_PIECE_BYTES = 1 << 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import pathlib
 import shutil
@@ -15,15 +16,16 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Sequence
-from types import TracebackType
+from typing import Any
 
+from bench.harness import processes
 from bench.harness.tables import as_ndjson, tables_for
 from bench.harness.workload import Workload
 from router.errors import RouterError
 
 READY_S_MAX = 240.0
 STOP_S_MAX = 60.0
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+VERIFY_S_MAX = 900.0
 _PARTS = {"ray::OrderShard": "shards", "ray::Ledger": "ledger", "actors.gateway.main": "gateway", "actors.cli": "serve"}
 
 
@@ -38,6 +40,7 @@ class Server:
         self._own_folder = folder is None
         self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="order-router-bench-"))
         self._log = self.folder.with_name(self.folder.name + ".stderr")
+        self._prefix: list[str] = []  # a command that runs others, for whatever works on the folder
         self._command = [sys.executable, "-m", "actors.cli.main", "serve", "--data", str(self.folder)]
         self._command += ["--shards", str(shards), "--port", str(free_port()), *options]
         self.url = ""
@@ -47,9 +50,7 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -69,7 +70,7 @@ class Server:
         watchdog.cancel()
         if not self.url or self._process.poll() is not None:
             self.kill_everything()
-            raise ServerFailed(f"The router did not become ready.\n{self._last_words()}")
+            raise ServerFailed(f"The router did not become ready.\n{self.last_words()}")
         self.ready_after_s = time.monotonic() - started_s
 
     @property
@@ -106,7 +107,7 @@ class Server:
             self._process.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired as fault:  # named as the cause, so that what went wrong before is told too
             self.kill_everything()
-            raise ServerFailed(f"The router did not drain within {STOP_S_MAX} s.\n{self._last_words()}") from fault
+            raise ServerFailed(f"The router did not drain within {STOP_S_MAX} s.\n{self.last_words()}") from fault
         self.url = ""
 
     def kill_everything(self) -> None:
@@ -121,21 +122,31 @@ class Server:
 
     def processes(self) -> list[int]:
         """The router's process and all below it, parents first."""
-        return tree_of(self._process.pid)
+        return processes.tree_of(self._process.pid)
 
     def processor_s(self) -> dict[str, float]:
         """Processor time used so far, user and kernel, by part of the router."""
         used: dict[str, float] = {}
         for number in self.processes():
             part = _part_of(number)
-            used[part] = used.get(part, 0.0) + _processor_s(number)
+            used[part] = used.get(part, 0.0) + processes.processor_s(number)
         return used
 
     def memory_bytes(self) -> int:
         """Memory of all processes, heap and shared memory; pages they share are counted once."""
-        return sum(_pss_bytes(number) for number in self.processes())
+        return sum(processes.memory_bytes(number) for number in self.processes())
 
-    def _last_words(self) -> str:
+    def verify(self) -> dict[str, Any]:
+        """What ``order-router verify`` finds in the folder; the router has ended."""
+        command = [*self._prefix, sys.executable, "-m", "actors.cli.main", "verify", "--json"]
+        command += ["--data", str(self.folder)]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=VERIFY_S_MAX)
+        if answer.returncode not in (0, 1):
+            raise ServerFailed(f"verify ended with {answer.returncode}: {answer.stderr[-2_000:]}")
+        verdict: dict[str, Any] = json.loads(answer.stdout)
+        return verdict
+
+    def last_words(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self._log.exists() else ""
 
 
@@ -145,47 +156,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def tree_of(root: int) -> list[int]:
-    """A process and all below it, parents first."""
-    children: dict[int, list[int]] = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            children.setdefault(_parent(entry), []).append(int(entry.name))
-    tree = [root]
-    for number in tree:
-        tree += children.get(number, [])
-    return tree
-
-
-def _parent(entry: pathlib.Path) -> int:
-    try:
-        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):  # it has just ended
-        return 0
-
-
 def _part_of(number: int) -> str:
-    """What a process of the router does, by its command line."""
-    try:
-        command = pathlib.Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return "ray"
-    return next((part for mark, part in _PARTS.items() if mark in command), "ray")
-
-
-def _processor_s(number: int) -> float:
-    try:
-        fields = pathlib.Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-    except OSError:  # it has just ended
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-
-def _pss_bytes(number: int) -> int:
-    """Without mapped files: pages of the log are the system's cache and go when memory is short."""
-    try:
-        text = pathlib.Path(f"/proc/{number}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    wanted = ("Pss_Anon:", "Pss_Shmem:")
-    return sum(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith(wanted))
+    """What a process of the router does."""
+    title = processes.title_of(number)
+    return next((part for mark, part in _PARTS.items() if mark in title), "ray")

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bench.harness import people
-from bench.harness.damage import COLUMN_DAMAGES, DAMAGES, damage_line
+from bench.harness.damage import COLUMN_DAMAGES, DAMAGES, damaged
 
 CHUNK_ORDERS = 16_384
 PLACED_FROM = dt.datetime(2026, 11, 2, 8, tzinfo=dt.UTC)
@@ -198,7 +198,7 @@ class Workload:
                 f'"currency":"{CURRENCIES[area[row]]}","customer":{{"id":"c{customer:08d}",{persons.fragments[person]},'
                 f'"lines":[{lines}]{coupons},"payment":{{"method":"card","status":"{_paid(captured)}"}}{wish}}}\n'
             )
-        return _damaged(texts, shape)
+        return damaged(texts, shape.damage)
 
     # --- as Arrow --------------------------------------------------------------------------------
 
@@ -280,16 +280,6 @@ def _placed_texts(shape: Shape) -> list[str]:
 
 def _paid(captured: int) -> str:
     return "captured" if captured else "authorized"
-
-
-def _damaged(texts: list[str], shape: Shape) -> bytes:
-    bad = np.flatnonzero(shape.damage >= 0).tolist()
-    if not bad:
-        return "".join(texts).encode()
-    lines = [text.encode() for text in texts]
-    for row in bad:
-        lines[row] = damage_line(lines[row], DAMAGES[shape.damage[row]])
-    return b"".join(lines)
 
 
 def _dictionary(index: I64, values: tuple[str, ...]) -> pa.DictionaryArray:

@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from bench.harness.pieces import make_pieces
+from bench.harness.streaming import F64, I64, framed
 from bench.harness.workload import Workload
 
-F64 = npt.NDArray[np.float64]
-I64 = npt.NDArray[np.int64]
 TICK_S = 0.005
 
 
@@ -50,8 +48,8 @@ def planned(workload: Workload, phase: Phase | Burst, stream_format: str) -> tup
     """Due times, orders and framed bytes of every batch."""
     if isinstance(phase, Burst):
         pieces = make_pieces(workload, stream_format, phase.orders, phase.first)
-        counts = np.array([piece.orders for piece in pieces])
-        return np.zeros(len(pieces)), counts, [_framed(piece.body) for piece in pieces]
+        counts = np.array([piece.rows for piece in pieces])
+        return np.zeros(len(pieces)), counts, [framed(piece.body) for piece in pieces]
     due_s, counts = arrivals(phase.per_s, phase.seconds, phase.first)
     cut = _cut_lines if stream_format == "ndjson" else _cut_batches
     return due_s, counts, list(cut(workload, counts, phase.first))
@@ -62,7 +60,7 @@ def _cut_lines(workload: Workload, counts: I64, first: int) -> Iterator[bytes]:
     ends = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n")) + 1
     at = 0
     for end in ends[np.cumsum(counts) - 1].tolist():
-        yield _framed(body[at:end])
+        yield framed(body[at:end])
         at = end
 
 
@@ -80,11 +78,6 @@ def _cut_batches(workload: Workload, counts: I64, first: int) -> Iterator[bytes]
             at, count = at + part.num_rows, count - part.num_rows
         if number == len(counts):
             writer.close()
-        yield _framed(sink.getvalue())
+        yield framed(sink.getvalue())
         sink.seek(0)
         sink.truncate()
-
-
-def _framed(body: bytes | memoryview) -> bytes:
-    """As one chunk of a chunked HTTP body."""
-    return b"%x\r\n%b\r\n" % (len(body), body)

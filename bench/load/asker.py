@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,18 +10,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-import uvloop
 
-from bench.harness.asking import Asking, Reply, connect
-from bench.harness.loops import request_bytes
+from bench.harness.asking import Address, pace, request_bytes
 from bench.harness.workload import Workload, sku_weights
 from bench.load.arrivals import F64, Phase, arrivals
 
 SKUS_PER_CALL = 50  # what a page of a shop shows
 ORDER_EVERY = 20  # of so many calls one asks for an order
 CONNECTIONS = 16
-LATE_S_MAX = 2.0  # what has not been answered so long after the end counts as unanswered
-ANSWER_S_MAX = 60.0  # a router that answers nothing any more ends the run
+LATE_S_MAX = 2.0  # what has not been sent so long after the end counts as unanswered
 LOOK_EVERY = 25  # of so many answers one is read
 POOL = 400
 
@@ -30,70 +27,57 @@ POOL = 400
 class Asked:
     """One phase of reads; a read is one SKU looked up or one order."""
 
+    waited_ms: F64  # NaN: not answered
     reads: int = 0
-    calls: int = 0
-    unanswered: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
-    waited_ms: F64 = field(default_factory=lambda: np.zeros(0))
+    unanswered: int = 0
     findings: list[str] = field(default_factory=list)
+
+    @property
+    def calls(self) -> int:
+        return len(self.waited_ms)
+
+    def note(self, number: int, waited_ms: float, status: int, body: bytes) -> None:
+        self.waited_ms[number] = waited_ms
+        self.statuses[status] += 1
+        if status != 200:
+            return
+        self.reads += 1 if number % ORDER_EVERY == 0 else SKUS_PER_CALL
+        if number % LOOK_EVERY == 1:
+            for item in msgspec.json.decode(body)["items"]:
+                units = item["nodes"].values()
+                if item["available"] != sum(units) or any(count < 0 for count in units):
+                    self.findings.append(f"availability of {item['sku']} does not add up: {item}")
+
+    def give_up(self, waited_ms: F64) -> None:
+        """What is not answered yet waited so long in vain."""
+        open_ = np.isnan(self.waited_ms)
+        self.unanswered = int(open_.sum())
+        self.waited_ms[open_] = waited_ms[open_]
 
 
 class Asker:
     """Lives in a process of its own (``worker.Worker``). ``order_ids`` are stored already."""
 
-    def __init__(self, address: tuple[str, int], key: str, mix: str, order_ids: Sequence[str]) -> None:
+    def __init__(self, address: Address, key: str, mix: str, order_ids: Sequence[str]) -> None:
         self._address = address
         self._requests = _requests(address, key, Workload(mix), order_ids)
 
     def prepare(self, phase: Phase) -> Callable[[float], Asked]:
-        due_s, counts = arrivals(phase.per_s / SKUS_PER_CALL, phase.seconds, phase.first)
-        return lambda at_s: uvloop.run(self._run(at_s, np.repeat(due_s, counts)))
+        moments_s, counts = arrivals(phase.per_s / SKUS_PER_CALL, phase.seconds, phase.first)
+        due_s = np.repeat(moments_s, counts)
+        last_s = float(due_s.max(initial=0.0)) + LATE_S_MAX
 
-    async def _run(self, at_s: float, due_s: F64) -> Asked:
-        asked = Asked(calls=len(due_s))
-        waited_ms, due = np.zeros(len(due_s)), iter(enumerate(due_s.tolist()))
-        opened = [await connect(self._address) for _ in range(CONNECTIONS)]
-        last_s = (float(due_s[-1]) if len(due_s) else 0.0) + LATE_S_MAX
+        def run(at_s: float) -> Asked:
+            asked, requests = Asked(np.full(len(due_s), np.nan)), itertools.cycle(self._requests)
+            pace(self._address, requests, due_s.tolist(), CONNECTIONS, asked.note, at_s, last_s)
+            asked.give_up((time.perf_counter() - at_s - due_s) * 1000)
+            return asked
 
-        async def work(asking: Asking) -> None:
-            for number, moment_s in due:  # connections take turns; whoever is free takes the next one that is due
-                await _sleep_until(at_s + moment_s)
-                left_s = at_s + last_s - time.perf_counter()
-                if left_s <= 0:
-                    asked.unanswered += 1
-                    waited_ms[number] = (time.perf_counter() - at_s - moment_s) * 1000
-                    continue
-                reply = await asking.ask(self._requests[number % POOL])
-                waited_ms[number] = (time.perf_counter() - at_s - moment_s) * 1000
-                _note(asked, number, reply)
-            asking.close()
-
-        async with asyncio.timeout(last_s + ANSWER_S_MAX):
-            await asyncio.gather(*(work(asking) for asking in opened))
-        asked.waited_ms = waited_ms
-        return asked
+        return run
 
 
-async def _sleep_until(moment_s: float) -> None:
-    left_s = moment_s - time.perf_counter()
-    if left_s > 0:
-        await asyncio.sleep(left_s)
-
-
-def _note(asked: Asked, number: int, reply: Reply) -> None:
-    asks_order = number % ORDER_EVERY == 0
-    asked.statuses[reply.status] += 1
-    if reply.status != 200:
-        return
-    asked.reads += 1 if asks_order else SKUS_PER_CALL
-    if number % LOOK_EVERY == 1:
-        for item in msgspec.json.decode(reply.body)["items"]:
-            units = item["nodes"].values()
-            if item["available"] != sum(units) or any(count < 0 for count in units):
-                asked.findings.append(f"availability of {item['sku']} does not add up: {item}")
-
-
-def _requests(address: tuple[str, int], key: str, workload: Workload, order_ids: Sequence[str]) -> list[bytes]:
+def _requests(address: Address, key: str, workload: Workload, order_ids: Sequence[str]) -> list[bytes]:
     """A pool that is asked round after round: SKUs as popular as in orders."""
     rng = np.random.default_rng(8)
     weights = sku_weights(workload.mix.skus)

@@ -6,11 +6,11 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 from typing import Any
 
 from bench.harness import report as _harness
+from bench.harness.processes import title_of
 from bench.harness.server import Server, ServerFailed
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.load import report
@@ -23,8 +23,7 @@ PLANNED_ORDERS = 20_000_000  # stock that everyday orders do not use up
 BURST_ORDERS = {"b2b": CHUNK_ORDERS}
 BURST_ORDERS_ELSE = 16 * CHUNK_ORDERS
 PROBE_S_MIN, PROBE_S_MAX, PROBE_PART = 1.0, 3.0, 0.3
-SHARD_TITLE = b"ray::OrderShard"
-VERIFY_S_MAX = 900
+SHARD_TITLE = "ray::OrderShard"
 
 
 def run(scenario: str, stream_format: str, seconds: float, shards: int, out: str) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def run(scenario: str, stream_format: str, seconds: float, shards: int, out: str
             loads = [lab.load(reads) for reads in chosen.reads_per_order]
         server.stop()
         print("verify: reading every record again", file=sys.stderr, flush=True)
-        verdict = _verify(server.folder)
+        verdict = server.verify()
     violations = lab.watch.findings + lab.read_findings + balance(lab.totals, verdict)
     result = {
         "bench": f"lab {scenario} {stream_format}",
@@ -87,24 +86,7 @@ def balance(totals: Totals, verdict: dict[str, Any]) -> list[str]:
 
 def _kill_shard(server: Server) -> None:
     """kill -9 of one shard; with a single shard the ledger lives in the same process and goes with it."""
-    for number in server.processes():
-        if SHARD_TITLE in _command_line(number):
-            os.kill(number, signal.SIGKILL)
-            return
-    raise ServerFailed("No process of a shard runs.")
-
-
-def _command_line(number: int) -> bytes:
-    try:
-        return pathlib.Path(f"/proc/{number}/cmdline").read_bytes()
-    except OSError:  # it has just ended
-        return b""
-
-
-def _verify(folder: pathlib.Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "actors.cli.main", "verify", "--json", "--data", str(folder)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=VERIFY_S_MAX)
-    if answer.returncode not in (0, 1):
-        raise ServerFailed(f"verify ended with {answer.returncode}: {answer.stderr[-2_000:]}")
-    verdict: dict[str, Any] = json.loads(answer.stdout)
-    return verdict
+    shard = next((number for number in server.processes() if SHARD_TITLE in title_of(number)), None)
+    if shard is None:
+        raise ServerFailed("No process of a shard runs.")
+    os.kill(shard, signal.SIGKILL)

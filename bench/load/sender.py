@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPResponse
 from multiprocessing.queues import Queue
 from typing import Any, NamedTuple
 
@@ -16,13 +14,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from bench.harness.stream_client import MEDIA_TYPES, RECEIVE_BYTES, StreamBroken
+from bench.harness.streaming import ORDER_STREAM, RECEIVE_BYTES, Address, Arriving, Exchange, converse, head_of
 from bench.harness.workload import Workload
 from bench.load.arrivals import F64, I64, Burst, Phase, planned
 from bench.load.tally import Tally, tally
 from bench.load.worker import sleep_until
 
-ANSWER_S_MAX = 120.0
 SAMPLE_EVERY_S = 0.05
 
 
@@ -38,12 +35,10 @@ class Sample(NamedTuple):
 class Sent:
     """One phase. Times are seconds since its start."""
 
-    started_s: float  # of the clock that all processes share
     due_s: F64
     counts: I64
-    sent_s: F64
-    arrived_s: F64
-    arrived: I64  # answers that were complete by then
+    arrived_s: F64  # moments at which answers became complete
+    arrived: I64  # so many by then
     tally: Tally
 
     @property
@@ -54,133 +49,54 @@ class Sent:
 class Sender:
     """Lives in a process of its own (``worker.Worker``)."""
 
-    def __init__(
-        self, address: tuple[str, int], key: str, stream_format: str, mix: str, samples: Queue[Sample]
-    ) -> None:
-        self._address, self._key, self._format = address, key, stream_format
+    def __init__(self, address: Address, key: str, stream_format: str, mix: str, samples: Queue[Sample]) -> None:
+        self._address, self._format, self._way = address, stream_format, ORDER_STREAM[stream_format]
+        self._head = head_of(address, key, self._way.path, self._way.media_type)
+        self._samples_of = _last_lines if stream_format == "ndjson" else _last_rows
         self._workload = Workload(mix)
         self._samples = samples
 
     def prepare(self, phase: Phase | Burst) -> Callable[[float], Sent]:
-        due_s, counts, framed = planned(self._workload, phase, self._format)
-        return lambda at_s: self._run(at_s, phase.first, due_s, counts, framed)
+        due_s, counts, chunks = planned(self._workload, phase, self._format)
+        arriving = Arriving(sum(map(len, chunks)))
 
-    def _run(self, at_s: float, first: int, due_s: F64, counts: I64, framed: list[bytes]) -> Sent:
-        sent_s = np.zeros(len(framed))
-        with socket.create_connection(self._address, timeout=ANSWER_S_MAX) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(self._head())
-            reader = _Reader(connection, self._format, self._samples)
-            reader.start()
-            try:
-                for number, piece in enumerate(framed):
-                    sleep_until(at_s + due_s[number])
-                    connection.sendall(piece)
-                    sent_s[number] = time.perf_counter() - at_s
-                connection.sendall(b"0\r\n\r\n")
-            except OSError:
-                reader.join(10)  # what the router said before it hung up is worth more than the broken pipe
-            reader.join()
-        orders = int(counts.sum())
-        reader.check(orders)
-        told = tally(self._format, reader.body, self._workload.expected(orders, first))
-        arrived_s = np.array(reader.arrived_s) - at_s
-        return Sent(at_s, due_s, counts, sent_s, arrived_s, np.array(reader.arrived, np.int64), told)
+        def run(at_s: float) -> Sent:
+            read = partial(arriving.follow, self._look)
+            talk = converse(self._address, self._head, _when_due(chunks, at_s + due_s), read)
+            told = Exchange.of(self._way, talk, arriving)
+            checked = tally(self._format, told.body, self._workload.expected(int(counts.sum()), phase.first))
+            answered = told.answered()
+            came = np.diff(answered, prepend=0) > 0  # a receive may hold HTTP's head or end, or part of an answer
+            return Sent(due_s, counts, told.arrived_s[came] - at_s, answered[came], checked)
 
-    def _head(self) -> bytes:
-        host, port = self._address
-        return (
-            f"POST /v1/orders/stream HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {self._key}\r\n"
-            f"Content-Type: {MEDIA_TYPES[self._format]}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        ).encode()
+        return run
+
+    def _look(self, response: HTTPResponse) -> None:
+        """Hand on a sample now and then."""
+        sampled_s = 0.0
+        for sample in self._samples_of(response):
+            now_s = time.perf_counter()
+            if now_s - sampled_s >= SAMPLE_EVERY_S:
+                sampled_s = now_s
+                if (taken := sample()) is not None:
+                    self._samples.put(taken)
 
 
-class _Reader(threading.Thread):
-    """Reads and counts answers, keeps their bytes for afterwards and hands on a sample now and then."""
-
-    def __init__(self, connection: socket.socket, stream_format: str, samples: Queue[Sample]) -> None:
-        super().__init__(daemon=True)
-        self._response = http.client.HTTPResponse(connection)
-        self._follow = self._lines if stream_format == "ndjson" else self._batches
-        self._samples = samples
-        self._sampled_s = 0.0
-        self._fault = ""
-        self._parts: list[bytes] = []
-        self.arrived_s: list[float] = []
-        self.arrived: list[int] = []
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self._parts)
-
-    def check(self, orders: int) -> None:
-        answered = self.arrived[-1] if self.arrived else 0
-        if self._fault or answered != orders:
-            raise StreamBroken(f"{answered} of {orders} orders were answered. {self._fault}")
-
-    def run(self) -> None:
-        try:
-            self._response.begin()
-            if self._response.status != 200:
-                self._fault = f"The stream was answered {self._response.status}: {self._response.read(500)!r}"
-                return
-            answered = 0
-            for count, sample in self._follow():
-                answered += count
-                self.arrived.append(answered)
-                self.arrived_s.append(time.perf_counter())
-                self._hand_on(sample)
-        except (OSError, http.client.HTTPException, pa.ArrowInvalid, msgspec.DecodeError) as fault:
-            self._fault = f"{type(fault).__name__}: {fault}"
-
-    def _hand_on(self, sample: Callable[[], Sample | None]) -> None:
-        now_s = time.perf_counter()
-        if now_s - self._sampled_s >= SAMPLE_EVERY_S:
-            self._sampled_s = now_s
-            taken = sample()
-            if taken is not None:
-                self._samples.put(taken)
-
-    def _lines(self) -> Iterator[tuple[int, Callable[[], Sample | None]]]:
-        while part := self._response.read1(RECEIVE_BYTES):
-            self._parts.append(part)
-            yield part.count(b"\n"), partial(_last_line, part)
-
-    def _batches(self) -> Iterator[tuple[int, Callable[[], Sample | None]]]:
-        for batch in pa.ipc.open_stream(pa.PythonFile(_Kept(self._response, self._parts), mode="r")):
-            yield batch.num_rows, partial(_last_row, batch)
-
-
-@dataclass
-class _Kept:
-    """A file of the response's body that keeps every byte read."""
-
-    response: http.client.HTTPResponse
-    parts: list[bytes] = field(default_factory=list)
-    closed: bool = False
-
-    def read(self, size: int = -1) -> bytes:
-        part = self.response.read(size)
-        self.parts.append(part)
-        return part
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
+def _when_due(chunks: list[bytes], moments_s: F64) -> Iterator[bytes]:
+    for chunk, moment_s in zip(chunks, moments_s.tolist(), strict=True):
+        sleep_until(moment_s)
+        yield chunk
 
 
 class _Line(msgspec.Struct):
     status: str
     order_id: str | None = None
     total: int | None = None
+
+
+def _last_lines(response: HTTPResponse) -> Iterator[Callable[[], Sample | None]]:
+    while part := response.read1(RECEIVE_BYTES):
+        yield partial(_last_line, part)
 
 
 def _last_line(part: bytes) -> Sample | None:
@@ -191,6 +107,11 @@ def _last_line(part: bytes) -> Sample | None:
         return None
     line = msgspec.json.decode(part[begin + 1 : end], type=_Line)
     return None if line.order_id is None else Sample(line.order_id, line.status, line.total)
+
+
+def _last_rows(response: HTTPResponse) -> Iterator[Callable[[], Sample | None]]:
+    for batch in pa.ipc.open_stream(response):
+        yield partial(_last_row, batch)
 
 
 def _last_row(batch: pa.RecordBatch) -> Sample | None:

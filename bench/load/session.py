@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -118,9 +117,7 @@ class Lab:
         self.watch.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._sender.close()
         if self._asker is not None:
             self._asker.close()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.harness.answers import Answers
-from bench.speed.stream import check_answers
+from bench.harness.answers import Answers, check_answers
 
 
 class _Allocation(msgspec.Struct):
@@ -35,7 +34,6 @@ class Tally:
     duplicates: int
     accepted: int  # new and not rejected
     units: int  # promised to them
-    total_minor: int
     checksum: str
 
 
@@ -43,12 +41,10 @@ class Tally:
 class Totals:
     """Over all phases of a run."""
 
-    by_status: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     units: int = 0
 
     def add(self, told: Tally) -> None:
-        self.by_status += told.by_status
         self.accepted += told.accepted
         self.units += told.units
 
@@ -59,8 +55,7 @@ def tally(stream_format: str, body: bytes, expected: dict[str, int]) -> Tally:
     answers.add(stream_format, body)
     check_answers(answers, expected)
     accepted, units, reasons = (_of_lines if stream_format == "ndjson" else _of_batches)(body)
-    counted = answers.by_status, reasons, answers.duplicates, accepted, units
-    return Tally(*counted, answers.total_minor, answers.checksum)
+    return Tally(answers.by_status, reasons, answers.duplicates, accepted, units, answers.checksum)
 
 
 def _of_lines(body: bytes) -> tuple[int, int, Counter[str]]:

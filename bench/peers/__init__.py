@@ -1,6 +1,6 @@
 """The same orders, on the same machine, in the same run, by what people would otherwise build an order router from.
 
-harness/workload.py ─▶ job.read_orders ─┬▶ postgres.py        a stored procedure; one order a transaction, and batched
+harness/workload.py ─▶ shop.read_orders ┬▶ postgres.py        a stored procedure; one order a transaction, and batched
                                         ├▶ redis_peer.py      a Lua script; one call an order, and pipelined
                                         ├▶ sqlite_peer.py     aiohttp + SQLite; one POST an order
                                         └▶ router_peer.py     this router; NDJSON, Arrow, and one POST an order

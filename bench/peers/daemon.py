@@ -9,13 +9,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
+import time
+from collections.abc import Callable, Sequence
 
 from bench.peers.job import PeerAbsent
 
-STOP_S_MAX = 30.0
+READY_S_MAX = STOP_S_MAX = 30.0
+ASK_EVERY_S = 0.02
 
 
 def find_binary(name: str, folders: Sequence[str], package: str) -> pathlib.Path:
@@ -39,25 +39,17 @@ def _ending_with_us(command: Sequence[str]) -> Sequence[str]:
 
 
 class Daemon:
-    """``with Daemon("redis", ...) as daemon: daemon.start(command)``; the folder goes at the end."""
+    """``start``, then ``end``; a server that does not start is ended, and the folder goes with it either way."""
 
     def __init__(self, name: str, account: str | None = None) -> None:
         """``account``: whom it runs as when this process is root."""
+        self._name = name
         self._account = account if os.geteuid() == 0 else None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"order-router-peer-{name}-"))
         self._log = self.folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         if self._account is not None:
             shutil.chown(self.folder, self._account, self._group)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, command: Sequence[str]) -> None:
         """A command that ends by itself, as the same account."""
@@ -71,29 +63,40 @@ class Daemon:
             group=self._group,
         )
         if done.returncode:
+            self.end()
             raise PeerAbsent(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
 
-    def start(self, command: Sequence[str]) -> None:
+    def start(self, command: Sequence[str], answers: Callable[[], bool]) -> None:
+        """Return when it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 _ending_with_us(command), cwd=self.folder, stdout=log, stderr=log, user=self._account, group=self._group
             )
-
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self, with_signal: int = signal.SIGINT) -> None:
-        if self._process is None or not self.is_running():
-            return
-        self._process.send_signal(with_signal)
         try:
-            self._process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._wait(answers)
+        except BaseException:
+            self.end()
+            raise
 
-    def last_words(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace")[-1_000:] if self._log.exists() else ""
+    def _wait(self, answers: Callable[[], bool]) -> None:
+        assert self._process is not None
+        until_s = time.monotonic() + READY_S_MAX
+        while time.monotonic() < until_s and self._process.poll() is None:
+            if answers():
+                return
+            time.sleep(ASK_EVERY_S)
+        said = self._log.read_text(encoding="utf-8", errors="replace")[-1_000:]
+        raise PeerAbsent(f"{self._name} did not start: {said}")
+
+    def end(self, with_signal: int = signal.SIGINT) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(with_signal)
+            try:
+                self._process.wait(STOP_S_MAX)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def _group(self) -> int | None:

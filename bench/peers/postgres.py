@@ -15,7 +15,6 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +26,6 @@ from bench.peers.job import Answer, Audit, Outcome, PeerAbsent
 from bench.peers.postgres_sql import PLACE_ORDER, PLACE_ORDERS, SESSION, TABLES
 from bench.peers.shop import I64, Orders, Shop
 
-READY_S_MAX = 30.0
 SINGLE_CONNECTIONS = 16
 BATCH_CONNECTIONS, BATCH_ORDERS = 2, 8_192
 SETTINGS = {
@@ -47,7 +45,7 @@ SETTINGS = {
     "unix_socket_directories": "",
     "listen_addresses": "127.0.0.1",
 }
-INT2, INT4, INT8, TEXT, INT2S, INT4S, INT8S, TEXTS = 21, 23, 20, 25, 1005, 1007, 1016, 1009
+INT2, INT4, TEXT, INT2S, INT4S, TEXTS = 21, 23, 25, 1005, 1007, 1009
 SINGLE = (b"SELECT * FROM place_order($1, $2, $3, $4, $5, $6, $7)", [TEXT, TEXT, INT2, INT2, INT2, INT4S, INT4S])
 BATCH = (
     b"SELECT * FROM place_orders($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -72,25 +70,15 @@ class Postgres:
         self._port = free_port()
 
     def __enter__(self) -> Self:
-        data = self._daemon.folder / "data"
-        try:
-            self._daemon.run(
-                [str(self._initdb), "-D", str(data), "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C"]
-            )
-            given = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-            self._daemon.start(
-                [str(self._initdb.with_name("postgres")), "-D", str(data), "-p", str(self._port), *given]
-            )
-            self._wait()
-        except BaseException:
-            self._daemon.__exit__(None, None, None)
-            raise
+        data = ["-D", str(self._daemon.folder / "data")]
+        given = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        self._daemon.run([str(self._initdb), *data, "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C"])
+        command = [str(self._initdb.with_name("postgres")), *data, "-p", str(self._port), *given]
+        self._daemon.start(command, self._answers)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._daemon.__exit__(kind, fault, where)
+    def __exit__(self, *_: object) -> None:
+        self._daemon.end()
 
     @property
     def version(self) -> str:
@@ -177,16 +165,11 @@ class Postgres:
         self._succeeded(connection.prepare(b"job", sql, types))
         return connection
 
-    def _wait(self) -> None:
-        until_s = time.monotonic() + READY_S_MAX
-        while time.monotonic() < until_s and self._daemon.is_running():
-            connection = self._pq.PGconn.connect(self._address)
-            ready = connection.status == self._pq.ConnStatus.OK
-            connection.finish()
-            if ready:
-                return
-            time.sleep(0.05)
-        raise PeerAbsent(f"PostgreSQL did not start: {self._daemon.last_words()}")
+    def _answers(self) -> bool:
+        connection = self._pq.PGconn.connect(self._address)
+        is_ready: bool = connection.status == self._pq.ConnStatus.OK
+        connection.finish()
+        return is_ready
 
     @property
     def _address(self) -> bytes:

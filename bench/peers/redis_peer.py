@@ -17,7 +17,6 @@ import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +28,6 @@ from bench.peers.job import Answer, Audit, Outcome, PeerAbsent
 from bench.peers.redis_lua import FUNCTION, small_tables
 from bench.peers.shop import Orders, Shop
 
-READY_S_MAX = 30.0
 SINGLE_CONNECTIONS = 64
 PIPELINE_CONNECTIONS = 16
 PIPELINE_AHEAD = 256  # orders sent and not answered on a connection
@@ -64,19 +62,11 @@ class Redis:
     def __enter__(self) -> Self:
         settings = self._daemon.folder / "redis.conf"
         settings.write_text("\n".join([*SETTINGS, f"port {self._port}", f"dir {self._daemon.folder}", ""]))
-        try:
-            self._daemon.start([str(self._binary), str(settings)])
-            self._wait()
-        except BaseException:
-            self._daemon.__exit__(None, None, None)
-            raise
+        self._daemon.start([str(self._binary), str(settings)], self._answers)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._daemon.stop(signal.SIGKILL)  # on SIGTERM it would still write; nobody needs the folder
-        self._daemon.__exit__(kind, fault, where)
+    def __exit__(self, *_: object) -> None:
+        self._daemon.end(signal.SIGKILL)  # on SIGTERM it would still write; nobody needs the folder
 
     @property
     def version(self) -> str:
@@ -141,15 +131,12 @@ class Redis:
         packed: bytes = self._hiredis.pack_command(command)
         return packed
 
-    def _wait(self) -> None:
-        until_s = time.monotonic() + READY_S_MAX
-        while time.monotonic() < until_s and self._daemon.is_running():
-            try:
-                self._ask([("PING",)])
-                return
-            except OSError:
-                time.sleep(0.02)
-        raise PeerAbsent(f"Redis did not start: {self._daemon.last_words()}")
+    def _answers(self) -> bool:
+        try:
+            self._ask([("PING",)])
+            return True
+        except OSError:
+            return False
 
     def _connect(self) -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", self._port), timeout=60)

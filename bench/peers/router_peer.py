@@ -11,26 +11,22 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.harness import report as _harness
-from bench.harness.asking import ask_all
-from bench.harness.loops import request_bytes
+from bench.harness.asking import ask_all, request_bytes
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
-from bench.harness.stream_client import exchange
-from bench.harness.tables import NODES
+from bench.harness.streaming import ORDER_STREAM, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.peers.job import WrongPeer, totals_minor
 from bench.peers.shop import I64, Orders, Shop, read_orders
+from bench.peers.units import NODE_NUMBER, available_units
 from bench.speed import stream
 
 SINGLE_CONNECTIONS = 128
-ASKED_SKUS = 1_000  # of one availability call
-NODE_NUMBER = {node: number for number, (node, *_) in enumerate(NODES)}
 
 
 class Load(NamedTuple):
@@ -68,13 +64,15 @@ def _measure(workload: Workload, shop: Shop, load: Load, stream_format: str) -> 
     with Server(shards=load.shards) as server:
         server.load(workload, shop.planned_orders)
         warm_up = make_pieces(workload, stream_format, load.warm_up, 0)
-        exchange(server.address, server.key, stream_format, warm_up)
+        exchange(server.address, server.key, ORDER_STREAM[stream_format], warm_up)
         told = [_figures(stream.measure(server, workload, stream_format, load.orders, load.first))]
         if load.singles:
             told.append(_post(server, read_orders(workload, load.singles, load.first_single)))
             parts.append((load.first_single, load.singles))
         taken = np.sum([_ask_again(server, shop, workload, *part) for part in parts], axis=0)
-        _check_stock(server, shop, workload, taken)
+        left = available_units(server, workload.sku_text[: shop.skus])
+        if wrong := int((shop.on_hand - taken != left).sum()):
+            raise WrongPeer(f"{wrong} cells do not hold what the answers leave in them.")
     return told
 
 
@@ -100,8 +98,8 @@ def _post(server: Server, orders: Orders) -> dict[str, Any]:
 def _ask_again(server: Server, shop: Shop, workload: Workload, first: int, count: int) -> I64:
     """Units taken by cell, of the orders as they answer now; each must be known, and cost what it should."""
     orders = read_orders(workload, count, first)
-    body = exchange(server.address, server.key, "arrow", make_pieces(workload, "arrow", count, first)).body
-    answers = pa.ipc.open_stream(body).read_all().combine_chunks()
+    known = exchange(server.address, server.key, ORDER_STREAM["arrow"], make_pieces(workload, "arrow", count, first))
+    answers = pa.ipc.open_stream(known.body).read_all().combine_chunks()
     if not pc.all(answers["duplicate"]).as_py() or answers["order_id"].to_pylist() != orders.ids:
         raise WrongPeer("Orders that were acknowledged are not all known when they are sent again.")
     total, discount = (answers[name].to_numpy() for name in ("total", "discount"))
@@ -124,17 +122,3 @@ def _units(shop: Shop, answers: pa.Table) -> I64:
     nodes = [NODE_NUMBER[text] for text in cells.field("node").to_pylist()]
     np.add.at(taken, (rows, nodes), cells.field("qty").to_numpy().astype(np.int64))
     return taken
-
-
-def _check_stock(server: Server, shop: Shop, workload: Workload, taken: I64) -> None:
-    available = np.zeros_like(shop.on_hand)
-    for at in range(0, shop.skus, ASKED_SKUS):
-        body = msgspec.json.encode({"skus": workload.sku_text[at : at + ASKED_SKUS]})
-        status, answer = server.request("POST", "/v1/availability", body, "application/json")
-        if status != 200:
-            raise WrongPeer(f"Availability was answered with {status}.")
-        for row, item in enumerate(msgspec.json.decode(answer)["items"], at):
-            for node, units in item["nodes"].items():
-                available[row, NODE_NUMBER[node]] = units
-    if wrong := int((shop.on_hand - taken != available).sum()):
-        raise WrongPeer(f"{wrong} cells do not hold what the answers leave in them.")

@@ -16,14 +16,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from types import TracebackType
 from typing import Self
 
 import msgspec
 import numpy as np
 
-from bench.harness.asking import ask_all
-from bench.harness.loops import request_bytes
+from bench.harness.asking import ask_all, request_bytes
 from bench.harness.workload import Workload
 from bench.peers.job import Answer, Audit, Outcome, WrongPeer
 from bench.peers.shop import Orders, Shop
@@ -42,9 +40,7 @@ class SqliteService:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -19,7 +19,7 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from bench.harness.server import free_port
+from bench.harness.echo import listen
 from bench.harness.workload import CURRENCIES
 from bench.peers.job import NO_NODE, Answer, Status, choose_node, fee_minor, line_total_minor
 from bench.peers.shop import AREAS, SERVICES, Shop
@@ -155,11 +155,7 @@ async def _serve(store: Store) -> None:
     service = Service(store)
     app = web.Application()
     app.router.add_post("/orders", service.post)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    print(port, flush=True)
+    await listen(app)
     await service.write()
 
 

@@ -15,9 +15,6 @@ name, no amounts with a payment, and its figure must not be called tpmC.
 from __future__ import annotations
 
 import asyncio
-import pathlib
-import shutil
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -30,8 +27,7 @@ import uvloop
 
 from bench.harness import people
 from bench.harness import report as _harness
-from bench.harness.asking import Asking, Reply, connect
-from bench.harness.loops import request_bytes
+from bench.harness.asking import Connection, Reply, connect, request_bytes
 from bench.harness.server import Server
 from bench.harness.tables import COUNTRIES, NODES, as_ndjson
 from bench.harness.workload import CURRENCIES, Workload
@@ -88,7 +84,7 @@ class Terminal:
         self._address, self._key = self.server.address, self.server.key
         self._events = 0
 
-    async def work(self, connection: Asking, turn: Iterator[int]) -> None:
+    async def work(self, connection: Connection, turn: Iterator[int]) -> None:
         for _ in turn:
             kind = self._kinds[self._rng.choice(len(self._kinds), p=self._shares)]
             if not self.book.orders or (kind == "payment" and not self.book.unpaid):
@@ -100,34 +96,34 @@ class Terminal:
             self.waited_ms[kind].append((time.perf_counter() - sent_s) * 1000)
             self.done[kind] += 1
 
-    async def _new_order(self, connection: Asking) -> None:
+    async def _new_order(self, connection: Connection) -> None:
         order = self._draw_order()
         reply = await self._send(connection, "POST", "/v1/orders", msgspec.json.encode(order))
         self.book.new_order(order, reply.status, msgspec.json.decode(reply.body))
 
-    async def _payment(self, connection: Asking) -> None:
+    async def _payment(self, connection: Connection) -> None:
         order_id = self.book.unpaid[int(self._rng.integers(len(self.book.unpaid)))]
         reply = await self._send(connection, "POST", "/v1/events", self._event(order_id, "payment_captured"))
         self.book.paid(order_id, _rows(reply))
 
-    async def _order_status(self, connection: Asking) -> None:
+    async def _order_status(self, connection: Connection) -> None:
         order_id = self._rng.choice(list(self.book.orders))
         reply = await self._send(connection, "GET", f"/v1/orders/{order_id}")
         self.book.compare(order_id, reply.status, msgspec.json.decode(reply.body))
 
-    async def _delivery(self, connection: Asking) -> None:
+    async def _delivery(self, connection: Connection) -> None:
         due = self.book.undelivered[:DELIVERED_AT_ONCE]
         body = b"".join(self._event(order_id, step) for order_id in due for step in DELIVERY)
         self.book.delivered(due, _rows(await self._send(connection, "POST", "/v1/events", body)))
 
-    async def _stock_level(self, connection: Asking) -> None:
+    async def _stock_level(self, connection: Connection) -> None:
         recent = list(self.book.orders.values())[-STOCK_LEVEL_ORDERS:]
         skus = sorted({sku for order in recent for sku in order.wanted})
         body = msgspec.json.encode({"skus": skus})
         reply = await self._send(connection, "POST", "/v1/availability", body)
         self.book.stock_level(skus, reply.status, msgspec.json.decode(reply.body))
 
-    async def _send(self, connection: Asking, method: str, path: str, body: bytes = b"") -> Reply:
+    async def _send(self, connection: Connection, method: str, path: str, body: bytes = b"") -> Reply:
         return await connection.ask(request_bytes(method, path, self._address, self._key, body))
 
     def _event(self, order_id: str, kind: str) -> bytes:
@@ -173,17 +169,12 @@ def run(transactions: int, terminals: int, shards: int, seed: int = 1) -> dict[s
     """``violations`` is empty when every condition held."""
     conditions, workload = _harness.conditions(), Workload()
     shelves = Shelves(workload.mix.skus)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="order-router-bench-"))
-    try:
-        with Server(shards=shards, folder=folder) as server:
-            _load(server, workload, shelves)
-            keyboards = [Terminal(number, seed, workload, shelves, server) for number in range(terminals)]
-            elapsed_s = uvloop.run(_drive(server.address, keyboards, transactions))
-            books = [terminal.book for terminal in keyboards]
-            figures, violations = audit(server, books, workload.sku_text, shelves.on_hand())
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.with_name(folder.name + ".stderr").unlink(missing_ok=True)
+    with Server(shards=shards) as server:
+        _load(server, workload, shelves)
+        keyboards = [Terminal(number, seed, workload, shelves, server) for number in range(terminals)]
+        elapsed_s = uvloop.run(_drive(server.address, keyboards, transactions))
+        books = [terminal.book for terminal in keyboards]
+        figures, violations = audit(server, books, workload.sku_text, shelves.on_hand())
     done = sum((terminal.done for terminal in keyboards), Counter())
     waited_ms = {kind: [ms for terminal in keyboards for ms in terminal.waited_ms[kind]] for kind in MIX}
     return {

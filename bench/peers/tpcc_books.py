@@ -11,25 +11,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from bench.harness.asking import ask_all
-from bench.harness.loops import request_bytes
+from bench.harness.asking import ask_all, request_bytes
 from bench.harness.server import Server
 from bench.harness.tables import NODES
+from bench.peers.units import I64, NODE_NUMBER, available_units
 
-ASKED_SKUS = 1_000
 CONNECTIONS = 8
-I64 = npt.NDArray[np.int64]
 Row = dict[str, Any]
 
 
@@ -134,9 +128,10 @@ def audit(server: Server, books: list[Book], sku_text: list[str], on_hand: I64) 
     captured_minor = sum(book.captured_minor for book in books)
     if captured_minor != paid_minor:
         violations.append(f"{captured_minor} was captured, the paid orders sum to {paid_minor}")
-    if wrong := int((on_hand - taken != _available(server, sku_text)).sum()):
+    if wrong := int((on_hand - taken != available_units(server, sku_text)).sum()):
         violations.append(f"{wrong} cells do not hold what the orders leave in them")
-    violations += _verify(server)
+    server.stop()
+    violations += [f"verify: {finding}" for finding in server.verify()["findings"]]
     return {
         "new_orders": sum(len(book.orders) for book in books),
         "by_state": dict(Counter(entry.state for book in books for entry in book.orders.values())),
@@ -156,13 +151,12 @@ def _count(entry: OrderEntry, order: Row, sku_number: dict[str, int], taken: I64
         if given + line["backordered"] != line["qty"]:
             violations.append(f"{order['order_id']}: {given} of {line['qty']} units of {line['sku']} are accounted for")
         for part in line["allocations"]:
-            taken[sku_number[line["sku"]], _NODE[part["node"]]] += part["qty"]
+            taken[sku_number[line["sku"]], NODE_NUMBER[part["node"]]] += part["qty"]
         abroad = [_COUNTRY[part["node"]] != entry.country for part in line["allocations"]]
         remote += bool(abroad) and all(abroad)
     return remote
 
 
-_NODE = {node: number for number, (node, *_) in enumerate(NODES)}
 _COUNTRY = {node: country for node, country, *_ in NODES}
 
 
@@ -170,23 +164,3 @@ def _read(server: Server, order_ids: list[str]) -> list[tuple[int, Row]]:
     requests = [request_bytes("GET", f"/v1/orders/{order_id}", server.address, server.key) for order_id in order_ids]
     replies = ask_all(server.address, requests, CONNECTIONS).replies
     return [(reply.status, msgspec.json.decode(reply.body)) for reply in replies]
-
-
-def _available(server: Server, sku_text: list[str]) -> I64:
-    available = np.zeros((len(sku_text), len(NODES)), np.int64)
-    for at in range(0, len(sku_text), ASKED_SKUS):
-        body = msgspec.json.encode({"skus": sku_text[at : at + ASKED_SKUS]})
-        _, answer = server.request("POST", "/v1/availability", body, "application/json")
-        for row, item in enumerate(msgspec.json.decode(answer)["items"], at):
-            for node, units in item["nodes"].items():
-                available[row, _NODE[node]] = units
-    return available
-
-
-def _verify(server: Server) -> list[str]:
-    server.stop()
-    command = [sys.executable, "-m", "actors.cli.main", "verify", "--data", str(server.folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not done.stdout:
-        return [f"verify could not read the folder: {done.stderr.strip()[-300:]}"]
-    return [f"verify: {finding}" for finding in json.loads(done.stdout)["findings"]]

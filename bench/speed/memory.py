@@ -13,7 +13,7 @@ from typing import Any
 from bench.harness import report as _harness
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
-from bench.harness.stream_client import exchange
+from bench.harness.streaming import ORDER_STREAM, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 
 ROUND_ORDERS = 32 * CHUNK_ORDERS
@@ -50,7 +50,8 @@ def run(orders: int, shards: int) -> dict[str, Any]:
 
 def _round(server: Server, workload: Workload, orders: int, first: int) -> float:
     """Seconds that a round of new orders took."""
-    return exchange(server.address, server.key, "arrow", make_pieces(workload, "arrow", orders, first)).elapsed_s
+    pieces = make_pieces(workload, "arrow", orders, first)
+    return exchange(server.address, server.key, ORDER_STREAM["arrow"], pieces).elapsed_s
 
 
 def _disk_bytes(folder: pathlib.Path) -> int:

@@ -24,13 +24,12 @@ import numpy as np
 
 from actors.gateway.http.forms import ArrowForm, JsonForm, OrderForm
 from bench.harness import report as _harness
-from bench.harness.answers import Answers
+from bench.harness.answers import Answers, check_answers
 from bench.harness.limits import decode_orders_per_s
 from bench.harness.local import KEY, NOW_MS, LocalHome, config_for
 from bench.harness.pieces import make_pieces
-from bench.harness.stream_client import Piece
+from bench.harness.streaming import Piece
 from bench.harness.workload import Workload
-from bench.speed.stream import check_answers
 from router.config import Limits
 from router.pipeline import OrderBatch
 from router.shard.split_batch import Decided, merge_answers, split_batch
@@ -93,7 +92,7 @@ def run(stream_format: str, orders: int, mix: str) -> dict[str, Any]:
 def _walk(home: LocalHome, stream_format: str, pieces: list[Piece], answers: Answers) -> tuple[Clock, float, float]:
     """All batches through all steps; the clock, and what other threads and all threads used, in µs an order."""
     form = form_of(stream_format, home.config.limits)
-    total = sum(piece.orders for piece in pieces)
+    total = sum(piece.rows for piece in pieces)
     clock, done, counted, used_s, own_s = Clock(), 0, 0, time.process_time(), time.thread_time()
     body = [form.begin()]
     batches = wire_batches(stream_format, home.config.limits, pieces)

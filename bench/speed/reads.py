@@ -17,10 +17,10 @@ import numpy as np
 
 from bench.harness import report as _harness
 from bench.harness.answers import WrongAnswers
-from bench.harness.loops import Load, drive, request_bytes
+from bench.harness.asking import Load, drive, request_bytes
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
-from bench.harness.stream_client import exchange
+from bench.harness.streaming import ORDER_STREAM, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from router.log.columns import STATUS_NAMES
 
@@ -36,15 +36,16 @@ def run(stream_format: str, seconds: float, shards: int) -> dict[str, Any]:
     begun, stop, rates = spawn.Event(), spawn.Event(), spawn.Queue()
     with Server(shards=shards) as server:
         server.load(workload, 100 * ROUND_ORDERS)
-        exchange(server.address, server.key, stream_format, make_pieces(workload, stream_format, STORED_ORDERS, 0))
+        stored = make_pieces(workload, stream_format, STORED_ORDERS, 0)
+        exchange(server.address, server.key, ORDER_STREAM[stream_format], stored)
         writer = spawn.Process(
             target=_write, args=(server.address, server.key, stream_format, begun, stop, rates), daemon=True
         )
         writer.start()
         try:
             assert begun.wait(120), "the writer did not start"
-            orders = drive(server.address, _gets(workload, server), GET_CONNECTIONS, seconds)
-            stock = drive(server.address, _asks(workload, server), AVAILABILITY_CONNECTIONS, seconds)
+            orders = _drive(server, _gets(workload, server), GET_CONNECTIONS, seconds)
+            stock = _drive(server, _asks(workload, server), AVAILABILITY_CONNECTIONS, seconds)
             _check(orders, stock)
         finally:
             stop.set()
@@ -62,6 +63,12 @@ def run(stream_format: str, seconds: float, shards: int) -> dict[str, Any]:
         "shards": shards,
         "conditions": conditions,
     }
+
+
+def _drive(server: Server, requests: Iterator[bytes], connections: int, seconds: float) -> Load:
+    load = Load()
+    load.elapsed_s = drive(server.address, requests, connections, load.note, seconds)
+    return load
 
 
 def _check(orders: Load, stock: Load) -> None:
@@ -89,7 +96,7 @@ def _write(
     for first in itertools.count(0, ROUND_ORDERS):
         pieces = make_pieces(workload, stream_format, ROUND_ORDERS, first)
         begun.set()
-        elapsed_s += exchange(address, key, stream_format, pieces).elapsed_s
+        elapsed_s += exchange(address, key, ORDER_STREAM[stream_format], pieces).elapsed_s
         sent += ROUND_ORDERS
         if stop.is_set():
             break

@@ -15,7 +15,7 @@ from bench.harness import report as _harness
 from bench.harness.answers import WrongAnswers
 from bench.harness.local import NOW_MS, LocalHome, config_for
 from bench.harness.pieces import make_pieces
-from bench.harness.stream_client import Piece
+from bench.harness.streaming import Piece
 from bench.harness.workload import Workload
 from bench.speed.pipeline import wire_batches
 

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from bench.harness import report as _harness
-from bench.harness.loops import Load, drive, pace, request_bytes
+from bench.harness.asking import Load, drive, pace, request_bytes
 from bench.harness.server import Server
 from bench.harness.workload import CHUNK_ORDERS, Workload
 
@@ -31,14 +33,14 @@ def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
     with Server(shards=shards) as server:
         server.load(workload, 2 * orders)
         # The older orders: placed after those measured, they would keep the ledger's windows from ever ending.
-        first_body = _drive(workload, server.address, server.key, connections, WARM_UP_ORDERS, 0).first_body
-        with _echo(first_body) as echo:
-            _drive(workload, echo, "none", connections, WARM_UP_ORDERS, 0)
-            router, bare = Load(), Load()
+        warm_up, router, bare = Load(), Load(), Load()
+        _drive(warm_up, workload, server.address, server.key, connections, WARM_UP_ORDERS, 0)
+        with _echo(warm_up.first_body) as echo:
+            _drive(warm_up, workload, echo, "none", connections, WARM_UP_ORDERS, 0)
             for turn in range(TURNS):
                 part = (orders * (turn + 1) // TURNS) - (first := orders * turn // TURNS)
-                router += _drive(workload, server.address, server.key, connections, part, CHUNK_ORDERS + first)
-                bare += _drive(workload, echo, "none", connections, part, CHUNK_ORDERS + first)
+                _drive(router, workload, server.address, server.key, connections, part, CHUNK_ORDERS + first)
+                _drive(bare, workload, echo, "none", connections, part, CHUNK_ORDERS + first)
         half = _at_half_load(workload, server, connections, router.requests_per_s / 2, CHUNK_ORDERS + orders)
     return {
         "bench": f"single {mix}",
@@ -56,22 +58,28 @@ def run(orders: int, connections: int, mix: str, shards: int) -> dict[str, Any]:
     }
 
 
-def _drive(workload: Workload, address: Address, key: str, connections: int, orders: int, first: int) -> Load:
-    return drive(address, _posts(workload, orders, address, key, first), connections, SECONDS_MAX)
+def _drive(
+    load: Load, workload: Workload, address: Address, key: str, connections: int, orders: int, first: int
+) -> None:
+    posts = _posts(workload, orders, address, key, first)
+    load.elapsed_s += drive(address, posts, connections, load.note, SECONDS_MAX)
 
 
 def _at_half_load(workload: Workload, server: Server, connections: int, per_s: float, first: int) -> Load:
-    orders = round(per_s * HALF_LOAD_S)
-    posts = list(_posts(workload, orders, server.address, server.key, first))
-    return pace(server.address, posts, per_s, connections, HALF_LOAD_SEED)
+    """As many a second as asked for on average, at moments drawn from a Poisson process."""
+    load, orders = Load(), round(per_s * HALF_LOAD_S)
+    due_s = np.cumsum(np.random.default_rng(HALF_LOAD_SEED).exponential(1 / per_s, orders)).tolist()
+    posts = _posts(workload, orders, server.address, server.key, first)
+    load.elapsed_s = pace(server.address, posts, due_s, connections, load.note)
+    return load
 
 
-def _posts(workload: Workload, orders: int, address: Address, key: str, first: int) -> Iterator[bytes]:
+def _posts(workload: Workload, orders: int, address: Address, key: str, first: int) -> list[bytes]:
     """Requests made before the clock starts, of the orders from ``first`` on."""
     begin = first // CHUNK_ORDERS * CHUNK_ORDERS
     chunks = workload.ndjson(-(-(first + orders - begin) // CHUNK_ORDERS) * CHUNK_ORDERS, begin)
     bodies = [line for chunk in chunks for line in chunk.splitlines()][first - begin :][:orders]
-    return iter([request_bytes("POST", "/v1/orders", address, key, body) for body in bodies])
+    return [request_bytes("POST", "/v1/orders", address, key, body) for body in bodies]
 
 
 @contextmanager

@@ -16,17 +16,16 @@ from typing import Any
 import numpy as np
 
 from bench.harness import report as _harness
-from bench.harness.answers import Answers, WrongAnswers
+from bench.harness.answers import Answers, check_answers
 from bench.harness.limits import decode_orders_per_s
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
-from bench.harness.stream_client import exchange
+from bench.harness.streaming import ORDER_STREAM, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 
 # Bytes of a round are made before it and kept. A short round mostly measures how the path fills and empties, 0.2 s.
 ROUND_ORDERS = {"ndjson": 64 * CHUNK_ORDERS, "arrow": 128 * CHUNK_ORDERS}
 WARM_UP_ORDERS = 128 * CHUNK_ORDERS  # until every process has touched the memory that batches need
-SMOKE_ORDERS = CHUNK_ORDERS
 
 
 def run(stream_format: str, orders: int, mix: str, shards: int) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def _warm_up(server: Server, workload: Workload, stream_format: str, count: int)
     """
     if workload.mix.hot_sku:
         workload = Workload("flash_sale", seed=2)
-    exchange(server.address, server.key, stream_format, make_pieces(workload, stream_format, count, 0))
+    exchange(server.address, server.key, ORDER_STREAM[stream_format], make_pieces(workload, stream_format, count, 0))
 
 
 def measure(
@@ -65,12 +64,12 @@ def measure(
         pieces = make_pieces(workload, stream_format, min(ROUND_ORDERS[stream_format], last_order - first), first)
         limit = limit or decode_orders_per_s(stream_format, pieces)
         before = Counter(server.processor_s())
-        round_trip = exchange(server.address, server.key, stream_format, pieces)
+        round_trip = exchange(server.address, server.key, ORDER_STREAM[stream_format], pieces)
         used_s += Counter(server.processor_s()) - before
-        used_s["client"] += round_trip.processor_s
+        used_s["client"] += round_trip.talk.processor_s
         answers.add(stream_format, round_trip.body)
         waited_ms.append(round_trip.latencies_ms(pieces))
-        rates.append(sum(piece.orders for piece in pieces) / round_trip.elapsed_s)
+        rates.append(sum(piece.rows for piece in pieces) / round_trip.elapsed_s)
         elapsed_s += round_trip.elapsed_s
         sent_bytes += sum(len(piece.body) for piece in pieces)
     expected = workload.expected(orders, first_order)
@@ -92,13 +91,3 @@ def measure(
         "total_minor": answers.total_minor,
         "checksum": answers.checksum,
     }
-
-
-def check_answers(answers: Answers, expected: dict[str, int]) -> None:
-    """A fast wrong answer is no result. A repeated bad order may be answered as a duplicate or judged anew."""
-    if answers.count != expected["orders"]:
-        raise WrongAnswers(f"{answers.count} answers to {expected['orders']} orders.")
-    if not 0 <= answers.duplicates - expected["duplicates"] <= expected["repeated_bad"]:
-        raise WrongAnswers(f"{answers.duplicates} duplicates answered, {expected['duplicates']} sent.")
-    if answers.by_status["rejected"] != expected["bad"]:
-        raise WrongAnswers(f"{answers.by_status['rejected']} orders rejected, {expected['bad']} bad ones sent.")

@@ -1,0 +1,1 @@
+"""What breaks the router on purpose and asks whether every promise was kept."""

@@ -1,7 +1,7 @@
 """``order-router bench crash``: does every promise hold when processes are killed while orders stream in?
 
-The kills of ``bench/chaos`` alone, as many of one kind as of another: a shard, the ledger, a gateway, Ray's raylet or
-control store, ``serve`` itself, or all of it at once; ``stop`` is SIGTERM in the middle of a stream.
+The kills of ``bench/trials/chaos`` alone, as many of one kind as of another: a shard, the ledger, a gateway, Ray's
+raylet or control store, ``serve`` itself, or all of it at once; ``stop`` is SIGTERM in the middle of a stream.
 """
 
 from __future__ import annotations

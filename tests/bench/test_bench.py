@@ -1,96 +1,30 @@
-"""Benches are checked on a small scale: their clients read what a router says, and say the same of both media types."""
+"""Benches are checked on a small scale, and what compares their results; their clients have tests of their own."""
 
 from __future__ import annotations
 
 import json
 import pathlib
-import urllib.parse
 from typing import Any
 
 import numpy as np
 import pytest
 
+import bench as benches
 from actors.cli.main import main
 from bench.harness import report as _harness
-from bench.harness.answers import Answers
 from bench.harness.limits import decode_orders_per_s
-from bench.harness.loops import drive, pace, request_bytes
 from bench.harness.pieces import make_pieces
-from bench.harness.stream_client import StreamBroken, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.speed import compare, goals, pipeline, recovery, shards
 from bench.speed.kernels.recorder import public_kernels
-from tests.labs.fake_router import FakeRouter, running
 
 ORDERS = 400
 SMALL = CHUNK_ORDERS
 
 
-def address(fake: FakeRouter) -> tuple[str, int]:
-    parts = urllib.parse.urlsplit(fake.url)
-    return str(parts.hostname), int(parts.port or 0)
-
-
-@pytest.mark.parametrize("stream_format", ["ndjson", "arrow"])
-def test_the_stream_client_times_and_counts_every_answer(stream_format: str) -> None:
-    pieces = make_pieces(Workload(), stream_format, ORDERS, 0)
-    assert sum(piece.orders for piece in pieces) == ORDERS
-    with running(FakeRouter()) as fake:
-        response = exchange(address(fake), "k", stream_format, pieces)
-    answers = Answers()
-    answers.add(stream_format, response.body)
-    assert answers.count == len(response.order_ends()) == ORDERS
-    assert answers.duplicates == Workload().expected(ORDERS)["duplicates"]
-    assert answers.total_minor == 100 * ORDERS
-    waited_ms = response.latencies_ms(pieces)
-    assert len(waited_ms) == len(pieces) and 0 <= waited_ms.min() <= response.elapsed_s * 1000
-    assert response.arrived_bytes[-1] == len(response.body)
-
-
-def test_both_media_types_give_the_same_checksum() -> None:
-    checksums = set()
-    for stream_format in ("ndjson", "arrow"):
-        with running(FakeRouter()) as fake:
-            response = exchange(address(fake), "k", stream_format, make_pieces(Workload(), stream_format, ORDERS, 0))
-        answers = Answers()
-        answers.add(stream_format, response.body)
-        checksums.add(answers.checksum)
-    assert len(checksums) == 1
-
-
-def test_a_stream_that_breaks_off_is_no_result() -> None:
-    with running(FakeRouter(break_after=[5])) as fake, pytest.raises(StreamBroken):
-        exchange(address(fake), "k", "ndjson", make_pieces(Workload(), "ndjson", ORDERS, 0))
-    with running(FakeRouter(refuse_with=[503])) as fake, pytest.raises(StreamBroken, match="503"):
-        exchange(address(fake), "k", "ndjson", make_pieces(Workload(), "ndjson", ORDERS, 0))
-
-
 @pytest.mark.parametrize("stream_format", ["ndjson", "arrow"])
 def test_the_bare_limit_decodes_the_same_bytes(stream_format: str) -> None:
     assert decode_orders_per_s(stream_format, make_pieces(Workload("bad_input"), stream_format, ORDERS, 0)) > 0
-
-
-def test_the_closed_loop_sends_every_request_once() -> None:
-    with running(FakeRouter()) as fake:
-        where = address(fake)
-        requests = [request_bytes("PUT", "/v1/tables/skus", where, "k", b"{}\n" * n) for n in range(1, 51)]
-        load = drive(where, iter(requests), connections=4, seconds_max=20)
-        assert sorted(len(body) for _, _, body in fake.puts) == [3 * n for n in range(1, 51)]
-    assert load.statuses == {200: 50} and len(load.waited_ms) == 50
-    assert b"version" in load.first_body
-
-
-def test_the_open_loop_sends_when_due_and_counts_the_wait_for_a_free_connection() -> None:
-    with running(FakeRouter()) as fake:
-        where = address(fake)
-        requests = [request_bytes("PUT", "/v1/tables/skus", where, "k", b"{}\n" * n) for n in range(1, 41)]
-        load = pace(where, requests, per_s=100.0, connections=4, seed=1)
-        assert sorted(len(body) for _, _, body in fake.puts) == [3 * n for n in range(1, 41)]
-        assert load.statuses == {200: 40} and 0.2 < load.elapsed_s < 2, "40 requests at 100 a second"
-        fake.put_takes_s = 0.02
-        crowded = pace(where, requests, per_s=100.0, connections=1, seed=1)
-    assert crowded.elapsed_s >= 40 * 0.02, "one connection, one request at a time"
-    assert np.median(crowded.waited_ms) > 100, "the request behind nineteen others waited for all of them"
 
 
 def test_conditions_are_complete_and_printed() -> None:
@@ -250,8 +184,15 @@ def test_every_goal_is_measured_or_says_why_not(small_runs: dict[str, dict[str, 
     assert "not measured: ServerFailed" in text and text.count("reached") >= 2 and "1,000,000" in text
 
 
-@pytest.mark.parametrize("bench", ["", "lab", "pipeline", "shards", "recovery", "goals", "compare"])
-def test_every_bench_has_a_help_text(bench: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whoever_opens_the_folder_finds_every_room() -> None:
+    folder, told = pathlib.Path(str(benches.__file__)).parent, str(benches.__doc__)
+    rooms = [path.parent.relative_to(folder).as_posix() + "/" for path in folder.glob("*/**/__init__.py")]
+    shared = [path.name for path in (folder / "harness").glob("[!_]*.py")]
+    assert len(rooms) > 8 and not [name for name in rooms + shared if name not in told]
+
+
+@pytest.mark.parametrize("name", ["", "lab", "pipeline", "shards", "recovery", "goals", "compare"])
+def test_every_bench_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["bench", *bench.split(), "--help"])
+        main(["bench", *name.split(), "--help"])
     assert ended.value.code == 0 and "usage: " in capsys.readouterr().out

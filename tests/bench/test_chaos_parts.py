@@ -21,14 +21,15 @@ import pytest
 from actors.gateway.http.handover import StreamReceiver
 from actors.gateway.http.limits import GatewayServer
 from actors.store.locks import FolderLock, owner_of
+from bench.harness.wires import ArrowWire, NdjsonWire, Rows
 from bench.harness.workload import Workload
 from bench.trials.chaos import disk, shim
 from bench.trials.chaos.__main__ import as_text, violations_of
 from bench.trials.chaos.disk import Volume
 from bench.trials.chaos.kills import MIX, plan
+from bench.trials.chaos.orders import pieces
 from bench.trials.chaos.promises import Answer, Promises
 from bench.trials.chaos.shim import Shim
-from bench.trials.chaos.wires import ArrowWire, NdjsonWire, Piece, pieces
 from router.wire.ack_arrow import ANSWER
 
 LINE = {"line_id": "1", "sku": "S1", "allocations": [{"node": "lon-1", "qty": 2, "sku": "S1"}], "backordered": 0}
@@ -49,7 +50,8 @@ def promised(*answers: Answer) -> Promises:
 
 def taken(**changes: Any) -> Answer:
     """An answer that promises two units."""
-    (made,) = next(NdjsonWire().answers(io.BytesIO(json.dumps(acknowledgement(**changes)).encode() + b"\n")))  # type: ignore[arg-type]
+    line = json.dumps(acknowledgement(**changes)).encode() + b"\n"
+    (made,) = next(NdjsonWire(Answer).answers(io.BytesIO(line)))
     return made
 
 
@@ -101,7 +103,7 @@ def test_both_media_types_make_the_same_promise() -> None:
     with pa.ipc.new_stream(sink, ANSWER) as writer:
         writer.write_batch(pa.RecordBatch.from_pylist([acknowledgement()], ANSWER))
     sink.seek(0)
-    ((as_arrow,),) = ArrowWire().answers(sink)  # type: ignore[arg-type]
+    ((as_arrow,),) = ArrowWire(Answer).answers(sink)
     assert as_arrow == taken() and as_arrow.decision == taken().decision
     assert list(as_arrow.parts) == [("S1", "lon-1", 2)]
 
@@ -115,8 +117,8 @@ def test_feeds_of_both_media_types_never_send_the_same_order() -> None:
 
 
 def test_an_arrow_connection_sends_one_schema_and_then_batches() -> None:
-    source, wire = pieces(Workload(seed=3), "arrow"), ArrowWire()
-    sent: list[Piece] = [next(source), next(source)]
+    source, wire = pieces(Workload(seed=3), "arrow"), ArrowWire(Answer)
+    sent: list[Rows] = [next(source), next(source)]
     body = b"".join(wire.encode(piece) for piece in sent) + wire.end()
     assert [batch.num_rows for batch in pa.ipc.open_stream(body)] == [len(piece) for piece in sent]
 
@@ -211,8 +213,6 @@ def test_a_log_on_a_full_disk_is_fenced_in_words_and_keeps_what_was_durable(rese
 
 OWNS_A_FOLDER = """
 import pathlib, sys, time
-from actors.gateway.http.handover import StreamReceiver
-from actors.gateway.http.limits import GatewayServer
 from actors.store.locks import FolderLock
 lock = FolderLock(pathlib.Path(sys.argv[1]))
 print("owned", flush=True)

@@ -12,9 +12,10 @@ from actors.care.reading import pages
 from actors.care.reading.page_format import META_BYTES
 from actors.store.data_folder import DataFolder
 from actors.store.log_store import log_folder
-from bench.trials import flips
-from bench.trials.flip_folders import small_folder
-from bench.trials.flip_logs import CHANGED, looked_at, whole_digest, without_the_check
+from bench.trials.flips import logs
+from bench.trials.flips import run as flips
+from bench.trials.flips.bits import CHANGED, looked_at, whole_digest, without_the_check
+from bench.trials.flips.folders import small_folder
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,11 @@ def copy(small: DataFolder, tmp_path: pathlib.Path) -> DataFolder:
 
 
 def test_every_bit_turned_is_found_or_proved_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, small_number in (("ALONE_SAMPLE", 16), ("LARGE_SAMPLE", 8), ("ONE_BY_ONE", 16), ("FILLS", 3)):
-        monkeypatch.setattr(flips, name, small_number)
+    for module, name, small_number in (
+        *((flips, "ALONE_SAMPLE", 16), (flips, "LARGE_SAMPLE", 8)),
+        *((logs, "ONE_BY_ONE", 16), (logs, "FILLS", 3)),
+    ):
+        monkeypatch.setattr(module, name, small_number)
     result = flips.run(flips=2_000, seconds=5.0, seed=1, every=1_009, orders=1_024)
     assert result["violations"] == [] and result["violation_count"] == 0
     for place in ("shard_log", "ledger_log", "checkpoint", "tables", "identity", "random_bits", "large_log"):
@@ -66,6 +70,6 @@ def test_every_bit_is_turned_back(copy: DataFolder) -> None:
 
 
 def test_a_reader_that_checks_nothing_is_caught(copy: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flips, "parse", lambda raw, where: None)
-    tally = flips.flip_records(copy.shard(0), 100, 5.0, random.Random(1))
+    monkeypatch.setattr(logs, "parse", lambda raw, where: None)
+    tally = logs.flip_records(copy.shard(0), 100, 5.0, random.Random(1))
     assert (tally.found, len(tally.missed)) == (0, 100)

@@ -85,6 +85,7 @@ def test_the_sender_counts_every_answer_to_json_lines(target: Target) -> None:
     assert sent.orders == sent.arrived[-1] == sent.tally.by_status.total()
     assert sent.tally.accepted == sent.orders - sent.tally.duplicates and sent.tally.units > sent.tally.accepted
     assert (figures.waited_ms(sent) > 0).all(), "no order is answered before it is due"
+    assert (np.diff(sent.arrived) > 0).all() and (np.diff(sent.arrived_s) > 0).all(), "moments at which answers came"
     assert samples and all(target.request("GET", f"/v1/orders/{sample.order_id}")[0] == 200 for sample in samples)
 
 
@@ -167,8 +168,8 @@ def check_report(result: dict[str, Any], folder: pathlib.Path) -> None:
 
 
 def sent_of(due_s: list[float], counts: list[int], arrived_s: list[float], arrived: list[int]) -> Sent:
-    moments = np.array(due_s), np.array(counts), np.array(due_s), np.array(arrived_s), np.array(arrived)
-    return Sent(0.0, *moments, Tally(Counter(), Counter(), 0, 0, 0, 0, ""))
+    moments = np.array(due_s), np.array(counts), np.array(arrived_s), np.array(arrived)
+    return Sent(*moments, Tally(Counter(), Counter(), 0, 0, 0, ""))
 
 
 def test_an_order_waits_from_the_moment_it_was_due() -> None:

@@ -16,8 +16,8 @@ from bench.trials.simulation.dice import Dice
 from bench.trials.simulation.disk import PAGE_BYTES, Disk
 from bench.trials.simulation.log import SimulatedLog
 from bench.trials.simulation.plan import OWNERS, EventSent, Fault, Movement, OrderRow, Plan, Request, draw
+from bench.trials.simulation.run import Verdict, run
 from bench.trials.simulation.shrink import shrunk
-from bench.trials.simulation.world import Verdict, run
 from router.ledger.engine import LedgerEngine
 
 FIRST_SEED = 700_000
@@ -86,7 +86,7 @@ def test_any_sync_may_fail_and_nothing_is_acknowledged_on_it(owner: str) -> None
 def test_a_seed_is_the_whole_schedule_even_in_another_process() -> None:
     here = run(draw(7)).trace_hash
     assert here == run(draw(7)).trace_hash != run(draw(8)).trace_hash
-    program = "from bench.trials.simulation import plan, world; print(world.run(plan.draw(7)).trace_hash)"
+    program = "from bench.trials.simulation import plan, run; print(run.run(plan.draw(7)).trace_hash)"
     told = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,

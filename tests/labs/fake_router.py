@@ -88,6 +88,11 @@ class FakeRouter:
             for row in batch.to_pylist():
                 yield row
 
+    async def events(self, request: web.Request) -> web.Response:
+        events = [msgspec.json.decode(line) for line in (await request.read()).splitlines()]
+        results = [{"event_id": event["event_id"], "status": "applied"} for event in events]
+        return web.Response(body=b"".join(msgspec.json.encode(result) + b"\n" for result in results))
+
     async def put(self, request: web.Request) -> web.Response:
         body = await request.read()
         await asyncio.sleep(self.put_takes_s)
@@ -147,6 +152,7 @@ def running(fake: FakeRouter) -> Iterator[FakeRouter]:
     async def serve() -> None:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_post("/v1/orders/stream", fake.stream)
+        app.router.add_post("/v1/events", fake.events)
         app.router.add_put("/v1/tables/{table}", fake.put)
         app.router.add_get("/v1/orders/{order_id}/explain", fake.explain)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -158,6 +164,9 @@ def running(fake: FakeRouter) -> Iterator[FakeRouter]:
         started.set()
         await stop.wait()
         await runner.cleanup()
+        for left in asyncio.all_tasks() - {asyncio.current_task()}:  # handlers whose client has hung up
+            left.cancel()
+        await asyncio.sleep(0)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()

@@ -1,6 +1,6 @@
 """How long does each kernel take on the arguments it really gets? One figure per kernel, mix and batch size.
 
-    pytest bench/kernels --benchmark-enable --benchmark-only --benchmark-group-by=param:name
+    pytest bench/speed/kernels --benchmark-enable --benchmark-only --benchmark-group-by=param:name
 
 The bare limit is copying as many bytes as the arguments have: ``cost_to_copy`` is the kernel's median to that, taken in
 the same run, and what ``order-router bench compare`` looks at. Without ``--benchmark-enable`` every kernel runs once on

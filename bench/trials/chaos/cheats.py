@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench.trials.chaos.router import title_of
+from bench.harness.processes import title_of
 from bench.trials.chaos.shim import Shim
 from bench.trials.chaos.world import World, say
 

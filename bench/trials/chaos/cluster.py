@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from types import TracebackType
 from typing import Any
 
 from actors.process.environment import prepare
-from bench.harness.server import ServerFailed, tree_of
-from bench.trials.chaos.router import TITLES, ChaosRouter, title_of
+from bench.harness.processes import title_of, tree_of
+from bench.harness.server import ServerFailed
+from bench.trials.chaos.router import TITLES, ChaosRouter
 from bench.trials.chaos.world import World, say
 
 NODES = 3
@@ -30,9 +30,7 @@ class LocalCluster:
         self.address: str = self._cluster.address
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._cluster.shutdown()
 
     def raylets(self) -> list[int]:

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from types import TracebackType
 from typing import Any
 
 from bench.harness.server import ServerFailed
@@ -55,9 +54,7 @@ class Volume:
     def __enter__(self) -> Volume:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._holder.stdin is not None
         self._holder.stdin.close()
         self._holder.wait()

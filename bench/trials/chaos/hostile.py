@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.harness.server import ServerFailed
-from bench.trials.chaos.wires import NdjsonWire, pieces
+from bench.harness.streaming import ORDER_STREAM, framed, head_of
+from bench.trials.chaos.orders import pieces
 from bench.trials.chaos.world import World, say
 
 MEASURED_S = 8.0
@@ -94,9 +95,10 @@ def unread_answers(world: World, orders: int = UNREAD_ORDERS) -> dict[str, Any]:
     before_mib = peak_mib = _memory_mib(gateway)
     sent = 0
     with socket.create_connection(world.router.address, timeout=60) as connection:
-        connection.sendall(_stream_head(world))
-        for body, count in _known_orders(world):
-            connection.sendall(b"%x\r\n%b\r\n" % (len(body), body))
+        way = ORDER_STREAM["ndjson"]
+        connection.sendall(head_of(world.router.address, world.router.key, way.path, way.media_type))
+        for chunk, count in _known_orders(world):
+            connection.sendall(chunk)
             sent += count
             peak_mib = max(peak_mib, _memory_mib(gateway))
             if sent >= orders:
@@ -108,21 +110,13 @@ def unread_answers(world: World, orders: int = UNREAD_ORDERS) -> dict[str, Any]:
     return {"orders": sent, "growth_mib": growth_mib}
 
 
-def _stream_head(world: World) -> bytes:
-    return (
-        f"POST /v1/orders/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.router.key}\r\n"
-        f"Content-Type: {NdjsonWire.media_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
-    ).encode()
-
-
-def _known_orders(world: World) -> Any:
+def _known_orders(world: World) -> Iterator[tuple[bytes, int]]:
     """Orders that were acknowledged before, over and over: their answers are as long as the first ones."""
     feed = next((feed for feed in world.feeds if feed.form == "ndjson"), None)
     if feed is None or not feed.answered:
         raise ServerFailed("there are no acknowledged JSON orders to repeat")
-    wire, known = NdjsonWire(), feed.whole_pieces
-    bodies = [(wire.encode(piece), len(piece)) for piece in itertools.islice(pieces(world.workload, "ndjson"), known)]
-    return itertools.cycle(bodies)
+    known = itertools.islice(pieces(world.workload, "ndjson"), feed.sending.whole)
+    return itertools.cycle([(framed(b"".join(lines)), len(lines)) for lines in known])
 
 
 def _memory_mib(number: int) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 import signal
 import time
 from typing import Any
 
+from bench.harness.processes import runs
 from bench.trials.chaos.router import send_signal
 from bench.trials.chaos.world import World, say
 
@@ -55,15 +55,7 @@ def replaced_owner(world: World, kind: str = "shard") -> dict[str, Any]:
         replaced_s = time.monotonic() - began_s
     finally:
         send_signal(stale, signal.SIGCONT)
-    world.until(lambda: not _runs(stale), f"the {kind} that was replaced ends")
+    world.until(lambda: not runs(stale), f"the {kind} that was replaced ends")
     world.moves()
     say(f"a {kind} that stood still was replaced after {replaced_s:.0f} s")
     return {"replaced_after_s": round(replaced_s, 1)}
-
-
-def _runs(number: int) -> bool:
-    try:
-        stat = pathlib.Path(f"/proc/{number}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.harness.processes import title_of
 from bench.harness.server import Server, ServerFailed
 
 # How a process calls itself; Ray names its workers after the actor they run.
@@ -29,7 +27,6 @@ TITLES = {
 CHECKPOINT_BYTES = 4 << 20  # so that restarts meet checkpoints and tails
 BATCH_ROWS = 256
 END_S_MAX = 120.0
-VERIFY_S_MAX = 600.0
 
 
 class ChaosRouter(Server):
@@ -94,26 +91,6 @@ class ChaosRouter(Server):
     def wait(self, seconds_max: float) -> int:
         """The code it ended with."""
         return self._process.wait(seconds_max)
-
-    def verify(self) -> dict[str, Any]:
-        """What ``order-router verify`` finds in the folder."""
-        command = [*self._prefix, sys.executable, "-m", "actors.cli.main", "verify", "--json"]
-        command += ["--data", str(self.folder)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=VERIFY_S_MAX)
-        if answer.returncode not in (0, 1):
-            raise ServerFailed(f"verify ended with {answer.returncode}: {answer.stderr[-2_000:]}")
-        verdict: dict[str, Any] = json.loads(answer.stdout)
-        return verdict
-
-    def last_words(self) -> str:
-        return self._last_words()
-
-
-def title_of(number: int) -> str:
-    try:
-        return pathlib.Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:  # it has just ended
-        return ""
 
 
 def send_signal(number: int, what: signal.Signals) -> bool:

@@ -7,7 +7,6 @@ import pathlib
 import shutil
 import struct
 import subprocess
-from types import TracebackType
 
 from router.errors import Unsupported
 
@@ -40,9 +39,7 @@ class Shim:
     def __enter__(self) -> Shim:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._memory.close()
 
     def __getitem__(self, name: str) -> int:

@@ -6,16 +6,15 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any
 
 from bench.harness.server import ServerFailed
 from bench.harness.tables import tables_for
+from bench.harness.wires import WIRES
 from bench.harness.workload import Workload
 from bench.trials.chaos.feed import Feed
 from bench.trials.chaos.promises import Promises, Row
 from bench.trials.chaos.router import ChaosRouter
-from bench.trials.chaos.wires import WIRES
 
 LOOK_EVERY_S = 0.05
 RECOVERY_S_MAX = 180.0
@@ -47,10 +46,8 @@ class World:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.router.__exit__(kind, fault, where)
+    def __exit__(self, *fault: Any) -> None:
+        self.router.__exit__(*fault)
 
     @property
     def answered(self) -> int:
@@ -101,8 +98,8 @@ class World:
             "changed": promises.changed,
             "rejected": promises.rejected,
             "oversold": oversold,
-            "streams": sum(feed.streams for feed in self.feeds),
-            "streams_cut": sum(feed.cut for feed in self.feeds),
+            "streams": sum(feed.sending.streams for feed in self.feeds),
+            "streams_cut": sum(feed.sending.cut for feed in self.feeds),
             "refused_with": sorted({text for feed in self.feeds for text in feed.refusals})[:TOLD_MAX],
             "verify_ok": verdict["ok"],
             "state_hash": verdict["state_hash"],

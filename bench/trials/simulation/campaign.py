@@ -15,8 +15,8 @@ from multiprocessing import get_context
 from typing import Any
 
 from bench.trials.simulation.plan import Plan, draw
+from bench.trials.simulation.run import Verdict, run
 from bench.trials.simulation.shrink import shrunk
-from bench.trials.simulation.world import Verdict, run
 
 CHUNK_SEEDS = 50  # some 200 MB of ended worlds, then they are collected
 CHUNKS_PER_PROCESS = 40  # then a new one: a heap cut up by so many worlds has grown to 2 GB, nearly all of it free

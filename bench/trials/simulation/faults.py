@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bench.trials.simulation.judge import damage_is_found
-from bench.trials.simulation.log import BY_BATCH, DOCUMENTS, RECORD, Store
+from bench.trials.simulation.layout import BY_BATCH, DOCUMENTS, RECORD
+from bench.trials.simulation.log import Store
 from bench.trials.simulation.plan import Fault
 from bench.trials.simulation.scheduler import Process
-
-if TYPE_CHECKING:
-    from bench.trials.simulation.world import World
+from bench.trials.simulation.world import World
 
 _BY_STEP = ("crash", "blackout", "replaced", "stopped")
 _REPAIR_MS = 40  # until somebody has put a damaged file right from a copy

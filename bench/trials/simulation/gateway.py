@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from bench.trials.simulation.network import Unanswered
 from bench.trials.simulation.owners import LEDGER
 from bench.trials.simulation.plan import EventSent, Movement, OrderRow
 from bench.trials.simulation.scheduler import Process, Signal
+from bench.trials.simulation.world import World
 from router.arrow.arrays import numbers
 from router.ids import hash_strings
 from router.life.events import EventRow
@@ -27,9 +28,6 @@ from router.shard.partition import shard_of
 from router.shard.split_batch import merge_answers, split_batch
 from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_bodies
-
-if TYPE_CHECKING:
-    from bench.trials.simulation.world import World
 
 LINGER_MS = 4
 BATCH_ROWS_MAX = 8

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from actors.care.reading.log_check import entry_faults, read_records
 from bench.trials.simulation import goods
-from bench.trials.simulation.log import BY_BATCH, Store
-from bench.trials.simulation.outside import OrderAnswer
+from bench.trials.simulation.layout import BY_BATCH
+from bench.trials.simulation.log import Store
+from bench.trials.simulation.owners import Ledger, Shard
 from bench.trials.simulation.twin import Twin
-from bench.trials.simulation.watch import CONFLICT, accepted
+from bench.trials.simulation.watch import CONFLICT, OrderAnswer, accepted
+from bench.trials.simulation.world import World
 from router.errors import Damaged
 from router.ledger.engine import LedgerEngine
 from router.ledger.replay import replay_ledger
@@ -27,9 +29,6 @@ from router.queries import stream
 from router.replay import replay_shard
 from router.shard.engine import ShardEngine
 from router.tables.stock_rows import MovementResult
-
-if TYPE_CHECKING:
-    from bench.trials.simulation.world import World
 
 _TOLD = ("status", "total_minor", "discount_minor", "tax_minor", "shipping_minor", "promise_day", "twin", "lines")
 _ALL = 1 << 20
@@ -49,14 +48,16 @@ class Stored:
     outcome: dict[str, Any]
 
 
-def judged(world: World) -> Iterator[str]:
+def judged(world: World, shards: list[Shard], ledger: Ledger) -> Iterator[str]:
     """A sentence for each promise that was broken."""
-    shards = [list(store.iterate(1)) for store in world.shard_stores]
-    ledger = list(world.ledger_store.iterate(1))
-    stored = [order for shard, records in enumerate(shards) for order in _orders(shard, records)]
-    yield from _twin_faults(world, ledger)
-    yield from _decisions_match(shards, ledger)
-    yield from _replays_match(world, shards, ledger)
+    of_shards = [list(store.iterate(1)) for store in world.shard_stores]
+    of_ledger = list(world.ledger_store.iterate(1))
+    stored = [order for shard, records in enumerate(of_shards) for order in _orders(shard, records)]
+    yield from _twin_faults(world, of_ledger, ledger)
+    yield from _decisions_match(of_shards, of_ledger)
+    for shard, records in zip(shards, of_shards, strict=True):
+        yield from _shard_replays(world, shard, records)
+    yield from _ledger_replays(world, ledger, of_ledger)
     yield from _decided_once(stored)
     yield from _answers_match(world, stored)
     yield from _events_happened_once(world)
@@ -78,15 +79,15 @@ def _orders(shard: int, records: Records) -> Iterator[Stored]:
                 yield Stored(shard, sequence, row, order_id, fingerprint, outcome)
 
 
-def _twin_faults(world: World, ledger: Records) -> Iterator[str]:
+def _twin_faults(world: World, records: Records, ledger: Ledger) -> Iterator[str]:
     """No oversell, conservation after every record, and the engine's cells are what its records say."""
     twin = Twin()
-    for sequence, _, record in ledger:
+    for sequence, _, record in records:
         twin.follow(record)
         for cell in twin.unbalanced():
             yield f"after ledger record {sequence} cell {cell} is out of balance"
     yield from twin.faults
-    cells = world.ledger.engine.cells
+    cells = ledger.engine.cells
     for account in ("available", "held", "allocated", "shipped", "received"):
         found, told = getattr(cells, account), getattr(twin, account)
         if int(found.sum()) != sum(told.values()) or any(found[cell] != units for cell, units in told.items()):
@@ -122,19 +123,21 @@ def _same_decision(shard: int, sequence: int, outcome: Record, decision: Record 
             yield f"sequence {sequence} of shard {shard}: {name} is not what the ledger decided"
 
 
-def _replays_match(world: World, shards: list[Records], ledger: Records) -> Iterator[str]:
-    """Engines that read the logs from their first record know what the living ones know."""
-    for number, records in enumerate(shards):
-        engine = ShardEngine(number, goods.KEY, goods.CONFIG, world.memory.make())
-        desk = EventDesk(goods.KEY, engine.index, OrderIndex(world.memory.make()))
-        if replay_shard(engine, desk, records, lambda batch_id, sequence: None).unfinished:
-            yield f"shard {number} has a batch without an outcome"
-        elif [engine.state_hash(), desk.state_hash()] != world.shards[number].state_hashes():
-            yield f"a replay of shard {number} is not what the shard knows"
-    engine_of_ledger = LedgerEngine(goods.CONFIG.policy, world.memory.make())
-    engine_of_ledger.use_tables(goods.TABLES[goods.FIRST_TABLES])
-    replay_ledger(engine_of_ledger, ledger, goods.TABLES.__getitem__)
-    if [engine_of_ledger.state_hash()] != world.ledger.state_hashes():
+def _shard_replays(world: World, shard: Shard, records: Records) -> Iterator[str]:
+    """An engine that reads the log from its first record knows what the living one knows."""
+    engine = ShardEngine(shard.number, goods.KEY, goods.CONFIG, world.memory.make())
+    desk = EventDesk(goods.KEY, engine.index, OrderIndex(world.memory.make()))
+    if replay_shard(engine, desk, records, lambda batch_id, sequence: None).unfinished:
+        yield f"shard {shard.number} has a batch without an outcome"
+    elif [engine.state_hash(), desk.state_hash()] != shard.state_hashes():
+        yield f"a replay of shard {shard.number} is not what the shard knows"
+
+
+def _ledger_replays(world: World, ledger: Ledger, records: Records) -> Iterator[str]:
+    engine = LedgerEngine(goods.CONFIG.policy, world.memory.make())
+    engine.use_tables(goods.TABLES[goods.FIRST_TABLES])
+    replay_ledger(engine, records, goods.TABLES.__getitem__)
+    if [engine.state_hash()] != ledger.state_hashes():
         yield "a replay of the ledger is not what the ledger knows"
 
 

@@ -1,7 +1,4 @@
-"""A log on a simulated disk, laid out like LMDB as far as crashes can tell.
-
-    page 0, 1    meta pages, written in turn: transaction, end of the file, epoch, checksum
-    page 2 ...   transactions, each from a page boundary on: length, then items (kind, key, length, value)
+"""A log on a simulated disk, laid out like LMDB as far as crashes can tell (``layout.py``).
 
 A commit writes its pages behind everything older, syncs, writes the other meta page, syncs. ``Store`` is the file with
 its committed index, which readers share; ``SimulatedLog`` is the owner's side with the commit task, and satisfies
@@ -11,30 +8,33 @@ its committed index, which readers share; ``SimulatedLog`` is the owner's side w
 from __future__ import annotations
 
 import errno
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import xxhash
-
 from bench.trials.simulation.disk import PAGE_BYTES, Disk
+from bench.trials.simulation.layout import (
+    BY_BATCH,
+    DOCUMENTS,
+    FIRST_BYTE,
+    RECORD,
+    Index,
+    Item,
+    Key,
+    Meta,
+    index_of,
+    meta_page,
+    newest_meta,
+    pack_sequence,
+    transaction_pages,
+    unpack_sequence,
+)
 from bench.trials.simulation.scheduler import Process, Scheduler, Signal
 from router.arrow.arrays import Bytes
 from router.log.documents import document_of
 from router.log.records import LogFenced, Record, chain_of, erase_row, frame_documents, parse, read_documents
 from router.log.tail import LogTail
 
-_META = struct.Struct("<QQQ")  # transaction, bytes of the file in use, epoch
-_ITEM = struct.Struct("<BQQI")
-_LENGTH = struct.Struct("<Q")
-_U64 = struct.Struct("<Q")
-RECORD, DOCUMENTS, BY_BATCH = range(3)
-_FIRST_BYTE = 2 * PAGE_BYTES
-
-Key = tuple[int, int, int]  # kind, then sequence and part, sequence and 0, or shard and its sequence
-Item = tuple[Key, bytes]
-Index = dict[Key, tuple[int, int]]  # place and length of the value
 Step = Callable[[str], None]
 
 
@@ -47,12 +47,10 @@ class Store:
         self.part_count = part_count
         self.where = disk.name
         self.index: Index = {}
-        self._epoch = 0  # of the owner that opened it last
+        self._meta = Meta()  # its epoch: of the owner that opened it last
         self._free = Signal(scheduler)
         self._news = news
         self._writer: Process | None = None
-        self._transaction = 0
-        self._end = _FIRST_BYTE
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -65,8 +63,8 @@ class Store:
     def take_over(self, writer: Process, step: Step) -> int:
         """Raise the epoch, so that every earlier owner's next commit fails; returns the new one."""
         with self._writing(writer):
-            epoch = self._epoch + 1
-            self._refuse([], self._epoch)
+            epoch = self._meta.epoch + 1
+            self._refuse([], self._meta.epoch)
             self._write([], epoch, step)
         return epoch
 
@@ -86,82 +84,52 @@ class Store:
     def _refuse(self, items: Sequence[Item], epoch: int) -> None:
         if self.disk.full:
             raise OSError(errno.ENOSPC, f"{self.where}: no space left on the simulated disk")
-        if epoch != self._epoch:
+        if epoch != self._meta.epoch:
             raise LogFenced(f"{self.where}: another process has taken this log over; this one must end")
         for key, _ in items:
             if key in self.index and key[0] != DOCUMENTS:
                 raise LogFenced(f"{self.where}: key {key} is already in the log; this process must end")
 
     def _write(self, items: Sequence[Item], epoch: int, step: Step) -> None:
-        body = b"".join(_ITEM.pack(*key, len(value)) + value for key, value in items)
-        content = _LENGTH.pack(len(body)) + body
-        content += bytes(-len(content) % PAGE_BYTES)
-        first = self._end // PAGE_BYTES
+        pages, begin = list(transaction_pages(items)), self._meta.end
         step("log: writing")
-        for number in range(len(content) // PAGE_BYTES):
-            self.disk.write(first + number, content[number * PAGE_BYTES :][:PAGE_BYTES])
+        for number, page in enumerate(pages, begin // PAGE_BYTES):
+            self.disk.write(number, page)
         step("log: written")
         self.disk.sync()
         step("log: pages synced")
-        self._write_meta(self._transaction + 1, self._end + len(content), epoch, step)
+        self._write_meta(Meta(self._meta.transaction + 1, begin + len(pages) * PAGE_BYTES, epoch), step)
         self._refresh()
         self._news.notify()
 
-    def _write_meta(self, transaction: int, end: int, epoch: int, step: Step) -> None:
-        page = transaction % 2
-        older = self.disk.read(page * PAGE_BYTES, PAGE_BYTES)
-        fields = _META.pack(transaction, end, epoch)
-        content = fields + _U64.pack(xxhash.xxh3_64_intdigest(fields))
-        self.disk.overwrite(page, content + bytes(PAGE_BYTES - len(content)))
+    def _write_meta(self, meta: Meta, step: Step) -> None:
+        older = self.disk.read(meta.page * PAGE_BYTES, PAGE_BYTES)
+        self.disk.overwrite(meta.page, meta_page(meta))
         try:
             step("log: meta written")
             self.disk.sync()
         except OSError:
-            self.disk.overwrite(page, older)  # as LMDB does: the page cache must not show what may not be stable
+            self.disk.overwrite(meta.page, older)  # as LMDB does: the page cache must not show what may not be stable
             raise
 
     # --- opening ---------------------------------------------------------------------------------
 
     def cut_power(self) -> None:
         self.disk.cut_power()
-        self.index, self._epoch, self._transaction, self._end = {}, 0, 0, _FIRST_BYTE
+        self.index, self._meta = {}, Meta()
         self._refresh()
 
     def _refresh(self) -> None:
         """Follow the newest whole meta page."""
-        transaction, end, self._epoch = self._newest_meta(stable=False)
-        if transaction != self._transaction:
-            begin = self._end if end >= self._end else _FIRST_BYTE
-            self.index = (self.index if begin == self._end else {}) | self._items(begin, end, stable=False)
-            self._transaction, self._end = transaction, end
-
-    def _newest_meta(self, *, stable: bool) -> tuple[int, int, int]:
-        newest = (0, _FIRST_BYTE, 0)
-        for page in (0, 1):
-            raw = self.disk.read(page * PAGE_BYTES, _META.size + 8, stable=stable)
-            fields = raw[: _META.size]
-            if _U64.unpack(raw[_META.size :])[0] == xxhash.xxh3_64_intdigest(fields):
-                newest = max(newest, _META.unpack(fields))
-        return newest
-
-    def _items(self, begin: int, end: int, *, stable: bool) -> Index:
-        found: Index = {}
-        while begin < end:
-            length = _LENGTH.unpack(self.disk.read(begin, 8, stable=stable))[0]
-            assert length <= end - begin, f"{self.where}: a transaction is longer than the file"
-            body = self.disk.read(begin, 8 + length, stable=stable)
-            at = 8
-            while at < 8 + length:
-                *key, size = _ITEM.unpack_from(body, at)
-                found[tuple(key)] = (begin + at + _ITEM.size, size)
-                at += _ITEM.size + size
-            begin += -(-at // PAGE_BYTES) * PAGE_BYTES
-        return found
+        before, self._meta = self._meta, newest_meta(self.disk, stable=False)
+        if self._meta.transaction != before.transaction:
+            goes_on = self._meta.end >= before.end
+            begin = before.end if goes_on else FIRST_BYTE
+            self.index = (self.index if goes_on else {}) | index_of(self.disk, begin, self._meta.end, stable=False)
 
     def survivors(self) -> Index:
         """What is left for certain if the power goes now."""
-        _, end, _ = self._newest_meta(stable=True)
-        return self._items(_FIRST_BYTE, end, stable=True)
+        return index_of(self.disk, FIRST_BYTE, newest_meta(self.disk, stable=True).end, stable=True)
 
     # --- reading: what is committed; the reading half of ports.Log and of queries.RecordSource -----
 
@@ -184,7 +152,7 @@ class Store:
 
     def find_batch(self, shard: int, sequence: int) -> int | None:
         raw = self.value((BY_BATCH, shard, sequence))
-        return None if raw is None else int(_U64.unpack(raw)[0])
+        return None if raw is None else unpack_sequence(raw)
 
     def last_sequence(self, part: int) -> int:
         return max((key[1] for key in self.index if key[0] == RECORD and key[2] == part), default=0)
@@ -244,7 +212,7 @@ class SimulatedLog:
         if documents is not None:
             items.append(((DOCUMENTS, sequence, 0), bytes(frame_documents(sequence, documents))))
         if by_batch is not None:
-            items.append(((BY_BATCH, *by_batch), _U64.pack(sequence)))
+            items.append(((BY_BATCH, *by_batch), pack_sequence(sequence)))
         return self._enqueue(items)
 
     def wait(self, ticket: int) -> None:

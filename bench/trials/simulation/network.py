@@ -6,13 +6,12 @@ after its own while), or refused where nobody is at home; the work may have been
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from bench.trials.simulation.scheduler import Died, Process, Signal
-
-if TYPE_CHECKING:
-    from bench.trials.simulation.world import World
+from bench.trials.simulation.dice import Dice
+from bench.trials.simulation.plan import Plan
+from bench.trials.simulation.scheduler import Died, Process, Scheduler, Signal
 
 DELAY_MS_MAX = 12
 LATE_MS_MAX = 1_500  # of the few messages that are very late
@@ -23,8 +22,21 @@ class Unanswered(Exception):
 
 
 class Network:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    """``processes`` by name; ``ended_by`` is told of a handler that a fault has left."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        dice: Dice,
+        scheduler: Scheduler,
+        processes: Mapping[str, Process],
+        ended_by: Callable[[Process, Exception], None],
+    ) -> None:
+        self._plan = plan
+        self._dice = dice
+        self._scheduler = scheduler
+        self._processes = processes
+        self._ended_by = ended_by
         self._cuts: list[tuple[str, str]] = []  # pairs that cannot hear each other
 
     def cut(self, one: str, other: str) -> None:
@@ -36,7 +48,7 @@ class Network:
     def call(self, caller: Process, target: str, method: str, timeout_ms: int, *arguments: Any) -> Any:
         caller.calls += 1
         name = (caller.label, target, caller.calls)
-        answered = Signal(self._world.scheduler)
+        answered = Signal(self._scheduler)
         answers: list[tuple[bool, Any]] = []
 
         def answer(done: bool, value: Any) -> None:
@@ -52,7 +64,7 @@ class Network:
         return answers[0][1]
 
     def _arrive(self, target: str, method: str, arguments: Any, reply: Callable[[bool, Any], None]) -> None:
-        process = self._world.processes.get(target)
+        process = self._processes.get(target)
         if process is None or not process.ready:
             reply(False, None)
             return
@@ -62,18 +74,18 @@ class Network:
         try:
             value = process.handlers[method](*arguments)
         except Exception as fault:  # whatever it is: the process ends and recovers, as actors/process/fatal.py has it
-            self._world.ended_by(process, fault)
+            self._ended_by(process, fault)
             raise Died from None
         reply(True, value)
 
     def _send(self, source: str, target: str, name: tuple[object, ...], deliver: Callable[[], None]) -> None:
-        dice, plan = self._world.dice, self._world.plan
+        dice, plan = self._dice, self._plan
         if dice.chance(plan.lost_percent, "lost", name):
             return
         for copy in range(2 if dice.chance(plan.doubled_percent, "doubled", name) else 1):
             late = dice.chance(plan.late_percent, "late", name, copy)
             delay_ms = dice.between(1, LATE_MS_MAX if late else DELAY_MS_MAX, "delay", name, copy)
-            self._world.scheduler.after(delay_ms, lambda: self._deliver(source, target, deliver))
+            self._scheduler.after(delay_ms, lambda: self._deliver(source, target, deliver))
 
     def _deliver(self, source: str, target: str, deliver: Callable[[], None]) -> None:
         if not any({source, target} == set(pair) for pair in self._cuts):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from bench.trials.simulation import goods
 from bench.trials.simulation.network import Unanswered
 from bench.trials.simulation.plan import CLIENTS, EventSent, OrderRow, Request
 from bench.trials.simulation.scheduler import Process
+from bench.trials.simulation.watch import OrderAnswer
+from bench.trials.simulation.world import World
 from router.arrow.arena import BlockBusy
 from router.errors import Damaged
 from router.ids import hash_text
@@ -19,31 +20,19 @@ from router.queries import end_cursor, stream
 from router.queries.source import order_step
 from router.shard.partition import shard_of
 
-if TYPE_CHECKING:
-    from bench.trials.simulation.world import World
-
 ANSWER_TIMEOUT_MS = 2_500
 PAUSE_MS = 25
 PIECE_ROWS = 3
 
 
-@dataclass(frozen=True)
-class OrderAnswer:
-    """What a client was told about one order."""
-
-    order: OrderRow
-    shard: int
-    fingerprint: int
-    ack: dict[str, Any]
-
-
 class Client:
     """Sends its requests one after the other, each with the same rows until it is answered."""
 
-    def __init__(self, world: World, process: Process, number: int) -> None:
+    def __init__(self, world: World, process: Process, number: int, reader: OrderReader) -> None:
         self._world = world
         self._process = process
         self._number = number
+        self._reader = reader
         process.spawn(self._run)
 
     def _run(self) -> None:
@@ -79,7 +68,7 @@ class Client:
         """Now and then the client asks for its order at once."""
         order_id = goods.order_id(row.number)
         if order_id in self._world.watch.promised and self._world.dice.chance(30, "look", row, len(self._world.trace)):
-            self._world.order_reader.look(order_id)
+            self._reader.look(order_id)
 
 
 class StreamReader:
@@ -150,6 +139,6 @@ class OrderReader:
         self._world.watch.saw(order_id, found, step or None)
 
 
-def make_clients(world: World, process: Process) -> None:
+def make_clients(world: World, process: Process, reader: OrderReader) -> None:
     for number in range(CLIENTS):
-        Client(world, process, number)
+        Client(world, process, number, reader)

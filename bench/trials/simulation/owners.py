@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from bench.trials.simulation import goods
 from bench.trials.simulation.log import SimulatedLog, Store
 from bench.trials.simulation.network import Unanswered
 from bench.trials.simulation.scheduler import Process, Signal
+from bench.trials.simulation.world import World
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import Answer, LedgerPath
 from router.life.events import EventDesk, EventRow, Moves
@@ -27,9 +28,6 @@ from router.log.records import INPUT, OUTCOME_PART
 from router.pipeline import OrderBatch, Pending, ShardPath
 from router.shard.engine import ShardEngine
 from router.tables.compiled import UnknownTables
-
-if TYPE_CHECKING:
-    from bench.trials.simulation.world import World
 
 Message = npt.NDArray[np.uint8]
 LEDGER = "ledger"

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from bench.trials.simulation.log import BY_BATCH, RECORD
-from bench.trials.simulation.plan import EventSent, Movement
+from bench.trials.simulation.layout import BY_BATCH, RECORD
+from bench.trials.simulation.log import Store
+from bench.trials.simulation.plan import EventSent, Movement, OrderRow
+from bench.trials.simulation.scheduler import Scheduler
 from kernels.reasons import ID_CONFLICT
 from router.arrow.arrays import from_message, numbers
 from router.ledger.engine import LedgerEngine
 from router.log.columns import ACK, Status
 from router.log.records import INPUT
-
-if TYPE_CHECKING:
-    from bench.trials.simulation.outside import OrderAnswer
-    from bench.trials.simulation.world import World
-    from router.queries.source import Found, Step
+from router.queries.source import Found, Step
 
 CONFLICT = 1 << ID_CONFLICT
 
 
+@dataclass(frozen=True)
+class OrderAnswer:
+    """What a client was told about one order."""
+
+    order: OrderRow
+    shard: int
+    fingerprint: int
+    ack: dict[str, Any]
+
+
 class Watch:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    """``note`` writes a line of the trace: who, what, details."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        shard_stores: Sequence[Store],
+        ledger_store: Store,
+        note: Callable[[str, str, str], None],
+    ) -> None:
+        self._scheduler = scheduler
+        self._shard_stores = shard_stores
+        self._ledger_store = ledger_store
+        self._note = note
         self.violations: list[str] = []
         self.told_orders: list[OrderAnswer] = []
         self.told_events: list[tuple[EventSent, dict[str, Any]]] = []
@@ -33,7 +54,7 @@ class Watch:
         self._versions: dict[str, int] = {}  # newest that a reader saw
 
     def violation(self, sentence: str) -> None:
-        self.violations.append(f"at {self._world.scheduler.now_ms} ms: {sentence}")
+        self.violations.append(f"at {self._scheduler.now_ms} ms: {sentence}")
 
     # --- owners ----------------------------------------------------------------------------------
 
@@ -43,8 +64,8 @@ class Watch:
         That is the input and the ledger's decision; the outcome follows from both.
         """
         answers = from_message(message, ACK)
-        own = self._world.shard_stores[shard].survivors()
-        decided = self._world.ledger_store.survivors()
+        own = self._shard_stores[shard].survivors()
+        decided = self._ledger_store.survivors()
         for sequence in sorted(set(numbers(answers, "sequence").tolist())):
             if (RECORD, sequence, INPUT) not in own:
                 self.violation(f"shard {shard} acknowledges sequence {sequence}, which a power cut would lose")
@@ -63,7 +84,7 @@ class Watch:
         if accepted(answer):  # a rejected one may be out of sight while it is judged anew
             self.promised.add(f"o-{answer.order.number}")
         ack = answer.ack
-        self._world.note("client", "told", f"{answer.order.number} {ack['status']} {ack['sequence']}.{ack['row']}")
+        self._note("client", "told", f"{answer.order.number} {ack['status']} {ack['sequence']}.{ack['row']}")
 
     def saw(self, order_id: str, found: Found | None, step: Step | None) -> None:
         """A read that began after the order was acknowledged."""

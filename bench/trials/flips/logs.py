@@ -1,26 +1,10 @@
-"""Is every bit that turns found, and is everything that was stored before it still there?
-
-A small data folder: every bit of the logs of a shard and of the ledger, of a checkpoint, of the tables and of
-``meta.json`` is turned, one at a time, and read back by what ``verify``, ``doctor`` and the router read with.
-
-    found              a sentence says what is damaged; for a record its sequence and part, and all before it is read
-    harmless           nothing is said, and everything that is stored reads as before, byte for byte
-    carrying nothing   free pages and padding: inverted all together and filled anew, everything reads as before
-    missed             none of these: the bench fails
-
-A large folder: random bits of its records by the million, in memory; some bits of its file, with the whole log read.
-"""
+"""Bits of the logs: of the whole file, of its records alone, and what LMDB alone would make of them."""
 
 from __future__ import annotations
 
-import os
 import pathlib
 import random
-import shutil
-import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,14 +12,9 @@ import numpy as np
 from actors.care.reading.log_check import check_log
 from actors.care.reading.page_format import Layout
 from actors.care.reading.pages import check_pages
-from actors.store.checkpoints import Checkpoint, read_latest
-from actors.store.data_folder import DataFolder
 from actors.store.log_reader import LogReader
 from actors.store.log_store import log_folder, log_key
-from actors.store.table_store import TableStore
-from bench.harness import report as _harness
-from bench.trials.flip_folders import large_folder, small_folder
-from bench.trials.flip_logs import (
+from bench.trials.flips.bits import (
     SAME,
     Bit,
     carrying_nothing,
@@ -45,79 +24,12 @@ from bench.trials.flip_logs import (
     whole_digest,
     without_the_check,
 )
+from bench.trials.flips.tally import Tally
 from router.errors import Damaged, RouterError
 from router.log.records import parse
 
 FILLS = 8
 ONE_BY_ONE = 256  # bits of bytes that carry nothing, also turned one at a time
-LARGE_ORDERS = 65_536
-LARGE_SAMPLE = 64
-ALONE_SAMPLE = 256
-FOLDER_OF_FILES = "/dev/shm"  # files are written and mapped anew for every bit
-TOLD = 10
-
-
-@dataclass
-class Tally:
-    """What became of the turned bits of one place."""
-
-    found: int = 0
-    harmless: int = 0
-    carrying_nothing: int = 0
-    missed: list[str] = field(default_factory=list)
-
-    def take(self, what: str, verdict: str, must_be_found: bool) -> None:
-        if verdict.startswith("found"):
-            self.found += 1
-        elif verdict == SAME and not must_be_found:
-            self.harmless += 1
-        else:
-            self.missed.append(f"{what}: {verdict}")
-
-    def as_dict(self) -> dict[str, int]:
-        counts = {"found": self.found, "harmless": self.harmless, "carrying_nothing": self.carrying_nothing}
-        return {"bits": sum(counts.values()) + len(self.missed), **counts, "missed": len(self.missed)}
-
-
-def run(flips: int, seconds: float, seed: int, every: int = 1, orders: int = LARGE_ORDERS) -> dict[str, Any]:
-    """``violations`` is empty when nothing was missed. Random bits end after ``flips`` or ``seconds``; of the small
-    folder each ``every``-th bit is turned."""
-    conditions, rng = _harness.conditions(), random.Random(seed)
-    home = pathlib.Path(tempfile.mkdtemp(dir=FOLDER_OF_FILES if os.path.isdir(FOLDER_OF_FILES) else None))
-    try:
-        began_s = time.monotonic()
-        small = small_folder(home / "small")
-        tallies = {
-            "shard_log": flip_log(small.shard(0), 2, rng, every),
-            "ledger_log": flip_log(small.ledger, 1, rng, every),
-            "checkpoint": flip_checkpoint(small.ledger, every),
-            "tables": flip_tables(small, every),
-            "identity": flip_identity(small, every),
-        }
-        every_bit_s = time.monotonic() - began_s
-        alone = flip_without_the_check(small.shard(0), 2, rng, ALONE_SAMPLE)
-        large = large_folder(home / "large", orders)
-        began_s = time.monotonic()
-        tallies["random_bits"] = flip_records(large.shard(0), flips, seconds, rng)
-        random_s = time.monotonic() - began_s
-        tallies["large_log"] = flip_large(large.shard(0), 2, rng, LARGE_SAMPLE)
-    finally:
-        shutil.rmtree(home)
-    missed = [f"{name}: {what}" for name, tally in tallies.items() for what in tally.missed]
-    return {
-        "bench": "flips",
-        **{name: tally.as_dict() for name, tally in tallies.items()},
-        "every_bit_s": round(every_bit_s, 1),
-        "random_bits_per_s": round(tallies["random_bits"].found / random_s),
-        "lmdb_alone": alone,
-        "seed": seed,
-        "violation_count": len(missed),
-        "violations": missed[:TOLD],
-        "conditions": conditions,
-    }
-
-
-# --- logs ------------------------------------------------------------------------------------------
 
 
 def flip_log(owner: pathlib.Path, part_count: int, rng: random.Random, every: int) -> Tally:
@@ -247,60 +159,4 @@ def flip_large(owner: pathlib.Path, part_count: int, rng: random.Random, count: 
     for (at, bit), verdict in looked_at(owner, part_count, bits, whole_digest(owner)):
         inside = any(start <= at < start + length for start, length in stored)
         tally.take(f"byte {at} bit {bit}", verdict, inside)
-    return tally
-
-
-# --- other files -----------------------------------------------------------------------------------
-
-
-def flip_checkpoint(owner: pathlib.Path, every: int) -> Tally:
-    """A damaged checkpoint is passed over; one that is read is what was written."""
-    tally = Tally()
-    (path,) = owner.glob("checkpoint-*.bin")
-    whole = _contents(read_latest(owner)[0])
-
-    def look() -> str:
-        kept, passed_over = read_latest(owner)
-        return f"found: {passed_over[0]}" if kept is None else SAME if _contents(kept) == whole else "read as another"
-
-    return _flip_file(path, look, tally, every)
-
-
-def _contents(kept: Checkpoint | None) -> object:
-    assert kept is not None
-    return kept.sequence, kept.chains, {name: array.tobytes() for name, array in kept.arrays.items()}
-
-
-def flip_tables(data: DataFolder, every: int) -> Tally:
-    tally, store = Tally(), TableStore(data.tables)
-    whole = store._manifest()
-
-    def look() -> str:
-        try:
-            fault = next(iter(store.faults()), None)
-        except Damaged as damaged:
-            fault = str(damaged)
-        return f"found: {fault}" if fault else SAME if store._manifest() == whole else "read as another"
-
-    for path in sorted(data.tables.iterdir()):
-        _flip_file(path, look, tally, every)
-    return tally
-
-
-def flip_identity(data: DataFolder, every: int) -> Tally:
-    whole = data.identity()
-
-    def look() -> str:
-        try:
-            return SAME if data.identity() == whole else "read as another"
-        except RouterError as fault:
-            return f"found: {fault}"
-
-    return _flip_file(data.path / "meta.json", look, Tally(), every)
-
-
-def _flip_file(path: pathlib.Path, look: Callable[[], str], tally: Tally, every: int) -> Tally:
-    for number in range(0, 8 * path.stat().st_size, every):
-        with turned(path, (number >> 3, number & 7)):
-            tally.take(f"{path.name}, bit {number}", look(), False)
     return tally
