@@ -175,6 +175,10 @@ class ShardPath:
         self.engine.index.committed_sequence = max(self.engine.index.committed_sequence, self.committed)
         return replay.batches
 
+    def chains(self) -> list[int]:
+        """Of the log, after the newest finished batch."""
+        return self.log.chains_at(self.committed)
+
     def dump(self) -> dict[str, Any]:
         """Arrays of the state after the newest finished batch, for a checkpoint; no batch may be under way."""
         parts = {"index": self.engine.index.dump(), "books": self.engine.books.dump(), "path": self._dump_path()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
+import numpy.typing as npt
 import pyarrow as pa
 
 from router.arrow.arrays import Bytes
@@ -78,6 +79,16 @@ class Turn(Protocol):
 
     def notify_all(self) -> None:
         """Whoever waits looks again."""
+
+
+class Checkpoints(Protocol):
+    """Keeps an owner's state now and then, so that a start need not read the whole log."""
+
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+
+    def keep(self, sequence: int, chains: list[int], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keep the state after a durable sequence."""
 
 
 class Question(NamedTuple):

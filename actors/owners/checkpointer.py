@@ -6,11 +6,13 @@ import pathlib
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from actors.store.checkpoints import Checkpoint, read_latest, write_checkpoint
+from actors.store.lmdb_log import LmdbLog
 
 
 class Checkpointer:
@@ -49,3 +51,17 @@ class Checkpointer:
 
     def _writing(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
+
+
+class KeptCheckpoints:
+    """Satisfies ``router.ports.Checkpoints`` with files beside an owner's log."""
+
+    def __init__(self, checkpointer: Checkpointer, log: LmdbLog) -> None:
+        self._checkpointer = checkpointer
+        self._log = log
+
+    def due(self) -> bool:
+        return self._checkpointer.due(self._log.bytes_used)
+
+    def keep(self, sequence: int, chains: list[int], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._checkpointer.start(sequence, chains, arrays, self._log.bytes_used)

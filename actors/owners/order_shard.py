@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from actors.owners.checkpointer import Checkpointer
+from actors.owners.checkpointer import Checkpointer, KeptCheckpoints
 from actors.owners.grant_pump import GrantPump
 from actors.owners.ledger_actor import Ledger
 from actors.owners.remote_ledger import RemoteLedger
@@ -57,7 +57,8 @@ class OrderShard:
         started = time.monotonic()
         self.recovered_batches = self._recover()
         self.recovery_ms = int((time.monotonic() - started) * 1000)
-        self._turns = ShardTurns(self._path, threading.Condition(), self._keep_checkpoint)
+        checkpoints = KeptCheckpoints(self._checkpointer, self._log)
+        self._turns = ShardTurns(self._path, threading.Condition(), checkpoints)
         self._pump = GrantPump(self._path, self._turns, reached, self._log.epoch)
         self._pump.start()
         settle()
@@ -127,10 +128,3 @@ class OrderShard:
             return self._path.recover(1)
         self._path.restore(kept.arrays)
         return self._path.recover(kept.sequence + 1, kept.chains)
-
-    def _keep_checkpoint(self, must: bool) -> None:
-        """With nothing under way: the state after a sequence. It never runs ahead of the log, which is durable then."""
-        if must or self._checkpointer.due(self._log.bytes_used):
-            sequence = self._path.committed
-            arrays = self._path.dump()
-            self._checkpointer.start(sequence, self._log.chains_at(sequence), arrays, self._log.bytes_used)

@@ -2,7 +2,7 @@
 
     join       lines that a decision or an amendment leaves backordered begin to wait
     withdraw   a line gives up waiting for some of its units
-    fresh      the claims of a SKU that came at an arrival or later, newest first
+    fresh      the claims of a SKU that came at an arrival or later
     merge      claims that came since into a queue
 
     pool    a claim keeps its place until it leaves; free places are chained by ``sibling``
@@ -19,7 +19,8 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I32, IN_I64, OUT_I32, VOID, inlined_rule, kernel, rule
-from kernels.claim.windows import find_ever, remove_ever, segments_of
+from kernels.claim.touch import ROWS_AHEAD
+from kernels.claim.windows import find_ever, home_of, remove_ever, segments_of
 from kernels.layout import ASKED, INT64, IO_QUEUE, IO_WAITING, WAITING_ROWS
 
 Array = npt.NDArray[Any]
@@ -58,15 +59,14 @@ def take_place(waiting: Any) -> int:
 
 
 @inlined_rule
-def enlist(slot: int, sku: int, order: int, waiting: Any) -> None:
-    """Put a claim at the end of the lists of its SKU and of its order."""
+def enlist(slot: int, sku: int, order: int, entry: Any, waiting: Any) -> None:
+    """Put a claim at the end of the lists of its SKU and of its order, which has this entry."""
     claim, queue = waiting.claims[slot], waiting.skus[sku]
     claim.before, claim.after, claim.sibling = queue.newest, -1, -1
     if queue.newest >= 0:
         waiting.claims[queue.newest].after = slot
     queue.newest = slot
     queue.claims += 1
-    entry = waiting.by_order[entry_of(order, waiting.by_order)]
     if entry.key == 0:
         entry.key, entry.tag, entry.count = order + 1, 0, slot
         waiting.counts[0].orders += 1
@@ -107,15 +107,11 @@ def leave(slot: int, waiting: Any) -> None:
     counts.claims -= 1
 
 
-@rule
+@inlined_rule
 def wait_for(
-    order: int, line: int, sku: int, qty: int, priority: int, channel_index: int, wanted: Any, waiting: Any
+    order: int, line: int, sku: int, qty: int, priority: int, channel_index: int, wanted: Any, entry: Any, waiting: Any
 ) -> None:  # fmt: skip
-    """Let a line wait for more units."""
-    slot = claim_of(order, line, waiting)
-    if slot >= 0:
-        waiting.claims[slot].qty += qty
-        return
+    """Let a line that does not wait wait for units."""
     counts = waiting.counts[0]
     slot = take_place(waiting)
     claim = waiting.claims[slot]
@@ -124,14 +120,25 @@ def wait_for(
     claim.zone, claim.service, claim.channel_index = wanted.zone, wanted.service, channel_index
     counts.arrivals += 1
     counts.lines_max = max(counts.lines_max, line + 1)
-    enlist(slot, INT64(sku), order, waiting)
+    enlist(slot, INT64(sku), order, entry, waiting)
+
+
+@inlined_rule
+def touch_orders(first: int, reference: int, backordered: Array, claims: Array, index: Array) -> int:
+    """Look at the places of the next orders that will wait, so that the waits for memory overlap; see touch.py."""
+    seen: int = INT64(0)
+    for row in range(first, min(first + ROWS_AHEAD, claims.shape[0])):
+        at = claims[row].line_first
+        if at < claims[row].line_last and backordered[at] > 0:
+            seen ^= index[home_of(reference + row + 1, segments_of(index))].key
+    return seen
 
 
 @kernel(I64, I64, I64, ASKED, IN_I32, IN_I32, IN_I32, WAITING_ROWS)
 def join(
     reference: int, other_channel: int, asked: Any, priority: Array, line: Array, backordered: Array, waiting: Any
 ) -> int:
-    """Let n orders wait for what their m lines lack; returns the claims that wait afterwards.
+    """Let n orders wait for what their m lines lack; the result only keeps looks ahead from being left out.
 
     reference            of row 0; row r is order reference + r
     other_channel        the channel_index of channels that the tables do not name
@@ -143,16 +150,27 @@ def join(
 
     Cost: m lines + what waits.
     """
+    seen: int = INT64(0)
     for row in range(asked.claims.shape[0]):
-        claim = asked.claims[row]
+        if row % ROWS_AHEAD == 0:
+            seen ^= touch_orders(row, reference, backordered, asked.claims, waiting.by_order)
+        claim, order = asked.claims[row], reference + row
         channel = claim.channel_index if claim.channel_index != other_channel else INT64(-1)
         for at in range(claim.line_first, claim.line_last):
-            if backordered[at] > 0:
-                number = INT64(line[at]) if line.shape[0] > 0 else at - claim.line_first
-                wait_for(
-                    reference + row, number, asked.line_sku[at], backordered[at], priority[row], channel, claim, waiting
-                )
-    return int(waiting.counts[0].claims)
+            if backordered[at] == 0:
+                continue
+            number, known = at - claim.line_first, INT64(-1)
+            if line.shape[0] > 0:  # an amendment: the line may wait already
+                number = INT64(line[at])
+                known = claim_of(order, number, waiting)
+            if known >= 0:
+                waiting.claims[known].qty += backordered[at]
+                continue
+            entry = waiting.by_order[entry_of(order, waiting.by_order)]
+            wait_for(
+                order, number, asked.line_sku[at], backordered[at], priority[row], channel, claim, entry, waiting
+            )  # fmt: skip
+    return seen
 
 
 @kernel(I64, IN_I64, IN_I32, IN_I64, WAITING_ROWS, OUT_I32)
@@ -180,20 +198,24 @@ def withdraw(order: Array, line: Array, qty: Array, waiting: Any, rest: Array) -
     return total
 
 
-@kernel(I64, I64, I64, WAITING_ROWS, OUT_I32)
-def fresh(sku: int, arrival: int, waiting: Any, slots: Array) -> int:
-    """Slots of the claims of a SKU that came at an arrival or later, newest first; returns how many.
+@kernel(I64, I64, I64, I64, WAITING_ROWS, IO_QUEUE)
+def fresh(sku: int, arrival: int, by_priority: int, waiting: Any, queue: Array) -> int:
+    """The claims of a SKU that came at an arrival or later, as they came; returns how many there are.
 
-    slots  (>= claims of the SKU) i32                                                                  OUT
+    by_priority            1 = they are served by it, so it is written down
+    queue  (>= claims of the SKU) QUEUED  its last rows are written                                    OUT
 
     Cost: one step a claim found.
     """
     count = 0
     slot = INT64(waiting.skus[sku].newest)
     while slot >= 0 and waiting.claims[slot].arrival >= arrival:
-        slots[count] = slot
+        claim = waiting.claims[slot]
         count += 1
-        slot = INT64(waiting.claims[slot].before)
+        row = queue[queue.shape[0] - count]
+        row.arrival, row.placed_at_ms, row.slot = claim.arrival, claim.placed_at_ms, slot
+        row.priority = claim.priority if by_priority else 0
+        slot = INT64(claim.before)
     return count
 
 
@@ -213,9 +235,10 @@ def enter(kept: Array, waiting: Any) -> None:
     """
     for row in range(kept.shape[0]):
         claim = kept[row]
+        entry = waiting.by_order[entry_of(claim.order, waiting.by_order)]
         wait_for(
-            claim.order, INT64(claim.line), INT64(claim.sku), claim.qty, claim.priority, INT64(claim.channel_index),
-            claim, waiting,
+            claim.order, INT64(claim.line), claim.sku, claim.qty, claim.priority, INT64(claim.channel_index), claim,
+            entry, waiting,
         )  # fmt: skip
 
 

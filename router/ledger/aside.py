@@ -52,8 +52,9 @@ class Aside:
             found[sku, node] += units
         return found
 
-    def total(self, account: CellAccount) -> int:
-        return sum(units for (_, _, named), units in self._units.items() if named == account)
+    def units_of(self, account: CellAccount) -> dict[tuple[int, int], int]:
+        """Units of one account, by cell."""
+        return {(sku, node): units for (sku, node, named), units in self._units.items() if named == account}
 
     def dump(self) -> I64:
         """(k, 4) SKU, node, account, units, in order."""

@@ -20,6 +20,7 @@ from router.arrow.arena import Arena, ArenaReader, BlockBusy, SequenceLock
 from router.arrow.arrays import zeros_aligned
 from router.ledger.aside import ASIDE, Aside
 from router.ledger.tables import NODE_BITS
+from router.life.states import CellAccount
 
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
@@ -105,9 +106,17 @@ class Cells:
             apart[cell] -= units
         return [(int(sku), int(node)) for sku, node in zip(*np.nonzero(apart), strict=True)]
 
+    def units_of(self, account: str) -> dict[tuple[int, int], int]:
+        """Units of an account by cell, by its name in lower case, where there are any."""
+        if account not in ACCOUNTS:
+            return self.aside.units_of(CellAccount[account.upper()])
+        units = getattr(self, account)
+        cells = zip(*(where.tolist() for where in np.nonzero(units)), strict=True)
+        return {(sku, node): int(units[sku, node]) for sku, node in cells}
+
     def totals(self) -> dict[str, int]:
         """Units per account over all cells."""
-        aside = {account.name.lower(): self.aside.total(account) for account in ASIDE}
+        aside = {account.name.lower(): sum(self.aside.units_of(account).values()) for account in ASIDE}
         return {account: int(getattr(self, account).sum()) for account in ACCOUNTS} | aside
 
     def dump(self) -> dict[str, npt.NDArray[Any]]:

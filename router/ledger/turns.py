@@ -10,13 +10,13 @@ here, so that nobody forgets the tables, the disk or the order of publishing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 import pyarrow as pa
 
 from router.ledger.path import NO_GRANTS, Answer, LedgerPath
-from router.ports import Log, Question, Turn
+from router.ports import Checkpoints, Log, Question, Turn
 from router.tables.compiled import Tables, TablesOf, UnknownTables
 
 T = TypeVar("T")
@@ -36,16 +36,6 @@ class Alone:
 
     def notify_all(self) -> None:
         """Nobody waits."""
-
-
-class Checkpoints(Protocol):
-    """Keeps the state now and then, so that a start need not read the whole log."""
-
-    def due(self) -> bool:
-        """Whether it is time for the next one."""
-
-    def keep(self, sequence: int, chains: list[int], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep the state after a durable sequence."""
 
 
 class NoCheckpoints:

@@ -30,7 +30,8 @@ I64 = npt.NDArray[np.int64]
 
 _NO_NUMBERS = np.zeros(0, np.int32)
 _LEFT_MIN = 64  # claims that left and still stand in a queue before it is worth cleaning
-_ROOM_MIN = 1 << 16  # claims that are given room without asking how many wait
+_ROOM_MIN = 1 << 16  # claims whose memory is not given free, however few wait
+_EXPECTED = 1 << 22  # claims that get room at once: memory that is not used yet costs address space only
 # What is kept of a claim in a dump; which place it has in the pool is of no interest.
 _KEPT = ("order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel_index", "service")
 
@@ -53,7 +54,7 @@ class Waiting:
     def _clear(self) -> None:
         self._claims: Rows = zeros_aligned(_LEFT_MIN, layout.WAITING)
         self._skus: Rows = _no_claims(0)
-        self._index = EverTable()
+        self._index = EverTable(entries_expected=_EXPECTED)
         self._counts = np.zeros(1, layout.WAITING_COUNTS)
         self._counts["free"] = -1
         self._queues: dict[int, Queue] = {}
@@ -102,7 +103,7 @@ class Waiting:
         self._index.reserve(int(counts["orders"]) + orders)
         places = int(counts["places"]) + claims
         if places > len(self._claims):
-            larger = zeros_aligned(max(places, 2 * len(self._claims)), layout.WAITING)
+            larger = zeros_aligned(max(places, _EXPECTED, 2 * len(self._claims)), layout.WAITING)
             larger[: len(self._claims)] = self._claims
             self._claims = larger
         if skus > len(self._skus):
@@ -113,7 +114,7 @@ class Waiting:
     def _shrink(self) -> None:
         """Memory is bounded by what waits."""
         bound = 4 * max(len(self), _ROOM_MIN)
-        if len(self._claims) > bound:
+        if int(self._counts["places"][0]) > bound:
             self.restore(self.dump())
         elif sum(len(queue.entries) for queue in self._queues.values()) > bound:
             self._queues.clear()
@@ -140,13 +141,13 @@ class Waiting:
         self._know(tables)
         members = [sku, *self._bundles.get(sku, [])]
         queue = self._queues.setdefault(sku, Queue())
-        slots = np.concatenate([self._fresh(member, queue.arrival) for member in members])
+        more = np.concatenate([self._fresh(member, queue.arrival) for member in members])
         queue.arrival = int(self._counts["arrivals"][0])
         waiting = int(self._waiting_for(np.array(members)).sum())
-        if len(queue.entries) + len(slots) > 2 * waiting + _LEFT_MIN:
+        if len(queue.entries) + len(more) > 2 * waiting + _LEFT_MIN:
             queue.entries = queue.entries[self._still_waits(queue.entries)]
-        if len(slots):
-            queue.entries = self._sorted(queue.entries, slots)
+        if len(more):
+            queue.entries = self._merged(queue.entries, more)
         return queue.entries
 
     def served(self, sku: int, last: int) -> None:
@@ -177,29 +178,28 @@ class Waiting:
         counts[known] = self._skus["claims"][skus[known]]
         return counts
 
-    def _fresh(self, sku: int, arrival: int) -> I32:
+    def _fresh(self, sku: int, arrival: int) -> Rows:
+        """Claims of a SKU that came since, as they came."""
         if sku >= len(self._skus) or self._skus["newest"][sku] < 0:
-            return _NO_NUMBERS
-        slots = np.zeros(int(self._skus["claims"][sku]), np.int32)
-        return slots[: kernels.fresh(sku, arrival, self.rows, slots)]
+            return np.zeros(0, layout.QUEUED)
+        rows = np.zeros(int(self._skus["claims"][sku]), layout.QUEUED)
+        count = kernels.fresh(sku, arrival, int(self._by_priority), self.rows, rows)
+        return rows[len(rows) - count :]
 
     def _still_waits(self, entries: Rows) -> npt.NDArray[np.bool_]:
         waits: npt.NDArray[np.bool_] = self._claims["arrival"][entries["slot"]] == entries["arrival"]
         return waits
 
-    def _sorted(self, entries: Rows, slots: I32) -> Rows:
+    def _merged(self, entries: Rows, more: Rows) -> Rows:
         """A queue with claims that came since. By priority, if at all, then by when the order was placed, then by
         arrival."""
-        more = np.zeros(len(slots), layout.QUEUED)
-        claims = self._claims[slots]
-        more["slot"], more["arrival"], more["placed_at_ms"] = slots, claims["arrival"], claims["placed_at_ms"]
-        if self._by_priority:
-            more["priority"] = claims["priority"]
-        more = more[np.lexsort((more["arrival"], more["placed_at_ms"], -more["priority"].astype(np.int64)))]
+        rank = (more["arrival"], more["placed_at_ms"], -more["priority"].astype(np.int64))
+        if not _in_order(rank):
+            more = more[np.lexsort(rank)]
         if not len(entries) or _before(entries[-1], more[0]):
             return np.concatenate([entries, more])
         merged = np.zeros(len(entries) + len(more), layout.QUEUED)
-        kernels.merge(entries, more, merged)
+        kernels.merge(np.ascontiguousarray(entries), np.ascontiguousarray(more), merged)
         return merged
 
     # --- state -----------------------------------------------------------------------------------
@@ -225,6 +225,12 @@ def _no_claims(skus: int) -> Rows:
     rows = np.zeros(skus, layout.WAITING_SKU)
     rows["newest"] = -1
     return rows
+
+
+def _in_order(rank: tuple[Rows, Rows, Rows]) -> bool:
+    """Whether rows are sorted by the last key, then the one before it, then the first; a quick look at most runs."""
+    arrival, placed_at_ms, priority = (np.diff(key) for key in rank)
+    return bool((priority == 0).all() and (placed_at_ms >= 0).all() and (arrival > 0).all())
 
 
 def _before(one: Any, other: Any) -> bool:

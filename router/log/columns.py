@@ -551,7 +551,7 @@ AMENDED = _schema(
     ("done", pa.int8()),  # 1 = as the mode allows; 0 = nothing was changed
     ("parcels", _PARCELS),
     ("lines", _LINES_DECISION),  # one entry for each entry of `wanted`
-    # What earlier records granted to the order, the shard had not taken over, and was not given up again. The shard
+    # What earlier records granted to the order without the shard's knowledge, as far as it was not given up. The shard
     # takes it over with this answer; grants to the order in records before this one mean nothing to it any more.
     ("grants", _HANDED_OVER),
     ("record", pa.int64()),  # of the ledger, that holds this answer; -1 where nothing was changed

@@ -11,12 +11,14 @@ the ports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy.typing as npt
 
 from router.log.kinds import Kind
-from router.ports import Turn
+from router.ports import Checkpoints, Turn
 from router.shard.lanes import Batch, BatchId, Begun, Message
 
 PREDECESSOR_PATIENCE_S = 0.05  # calls overtake each other by less; a batch that was given up never comes
@@ -48,15 +50,18 @@ class Path(Protocol):
 
     def show(self, begun: Begun) -> None: ...
 
+    def chains(self) -> list[int]: ...
+
+    def dump(self) -> dict[str, npt.NDArray[Any]]: ...
+
 
 class ShardTurns:
     """Batches of one shard, several under way at once."""
 
-    def __init__(self, path: Path, turn: Turn, keep_checkpoint: Callable[[bool], None]) -> None:
-        """``keep_checkpoint(must)`` is called with nothing under way: it keeps the state if that is due, or must be."""
+    def __init__(self, path: Path, turn: Turn, checkpoints: Checkpoints) -> None:
         self._path = path
         self._turn = turn
-        self._keep_checkpoint = keep_checkpoint
+        self._checkpoints = checkpoints
         self._under_way = 0  # begun and not finished
         self._unshown = 0  # begun and not shown
         self._waiting: set[BatchId] = set()  # arrived and not begun
@@ -120,8 +125,8 @@ class ShardTurns:
             self._path.show(begun)
         self._unshown -= 1
         self._turn.notify_all()
-        if self._unshown == 0 and self._under_way == 0:
-            self._keep_checkpoint(False)
+        if self._unshown == 0 and self._under_way == 0 and self._checkpoints.due():
+            self._keep_checkpoint()
         self._turn.wait_for(lambda: self._path.shown >= begun.waits_for)
 
     # --- alone -----------------------------------------------------------------------------------
@@ -151,4 +156,8 @@ class ShardTurns:
             self._turn.wait_for(lambda: not self._closed)
             self._closed = True
             self._turn.wait_for(lambda: self._unshown == 0)
-            self._keep_checkpoint(True)
+            self._keep_checkpoint()
+
+    def _keep_checkpoint(self) -> None:
+        """The state with nothing under way; all of it is durable, for it was shown."""
+        self._checkpoints.keep(self._path.committed, self._path.chains(), self._path.dump())

@@ -7,8 +7,8 @@ import random
 import re
 
 import numpy as np
-
 from kernels.life.advance import advance
+
 from router.life.states import (
     EVENT_TYPES,
     FULFILMENT,

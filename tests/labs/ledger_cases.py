@@ -11,7 +11,8 @@ from router.arrow.arena import PrivateArena
 from router.arrow.string_table import StringTable
 from router.config import Policy
 from router.ledger.engine import LedgerEngine
-from router.log.columns import CLAIMS, MOVEMENTS
+from router.life.states import CellAccount
+from router.log.columns import CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES
 from router.ports import Question
 from router.tables.compiled import (
     NO_LIMIT,
@@ -219,10 +220,41 @@ def movement(number, kind, s, n, qty, to_node=-1, **changes):
     } | changes  # fmt: skip
 
 
+def movements(rows) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(rows, schema=MOVEMENTS)
+
+
+def moves(rows) -> pa.RecordBatch:
+    """MOVES of (from, to, SKU, node, units, ship day)."""
+    plain = {"kind": -1, "to_node": -1, "order": -1, "line": -1}
+    names = ("from_account", "to_account", "sku", "node", "qty", "ship_day")
+    return pa.RecordBatch.from_pylist([plain | dict(zip(names, row, strict=True)) for row in rows], schema=MOVES)
+
+
+def withdrawals(rows) -> pa.RecordBatch:
+    """MOVES by which lines give up waiting: (order, line, units)."""
+    plain = {"kind": -1, "from_account": int(CellAccount.WAITING), "to_account": int(CellAccount.GONE), "sku": -1}
+    rest = plain | {"node": -1, "to_node": -1, "ship_day": -1}
+    return pa.RecordBatch.from_pylist([rest | {"order": o, "line": n, "qty": q} for o, n, q in rows], schema=MOVES)
+
+
+NOTHING_GIVEN_BACK = pa.RecordBatch.from_pylist([], schema=GIVEN_BACK)
+
+
+def move(engine, rows, sequence=90, record=90):
+    """Units moved for shard 0; what became free was granted."""
+    return engine.move(question(0, sequence), moves(rows), NOTHING_GIVEN_BACK, record).to_pylist()
+
+
+def some(units):
+    """What is not zero."""
+    return {name: count for name, count in units.items() if count}
+
+
 def receipts(stock) -> pa.RecordBatch:
     """Movements that bring the units named into empty cells; negative units as outside truth may have them."""
     rows = [movement(i, MovementKind.RECEIPT, s, n, q) for i, ((s, n), q) in enumerate(sorted(stock.items()))]
-    return pa.RecordBatch.from_pylist(rows, schema=MOVEMENTS)
+    return movements(rows)
 
 
 def random_world(rng: random.Random, skus=3, nodes=4, bundles=True):

@@ -1,7 +1,7 @@
 """The whole ledger beside its plain twin: random walks over all its acts, with replays and checkpoints in between.
 
-Shards here keep little books: what their orders hold where, what waits, which grants they took over. So they ask what real
-shards may ask: they give up what they believe to be waiting, whether or not it was granted meanwhile.
+Shards here keep little books: what their orders hold where, what waits, which grants they took over. So they ask what
+real shards may ask: they give up what they believe to be waiting, whether or not it was granted meanwhile.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from bench.trials.simulation import goods
+from bench.trials.simulation.ledger import LEDGER
 from bench.trials.simulation.network import Unanswered
-from bench.trials.simulation.owners import LEDGER
 from bench.trials.simulation.plan import EventSent, Movement, OrderRow
 from bench.trials.simulation.scheduler import Process, Signal
 from bench.trials.simulation.world import World

@@ -13,11 +13,12 @@ from bench.trials.simulation import goods
 from bench.trials.simulation.faults import Faults
 from bench.trials.simulation.gateway import Gateway
 from bench.trials.simulation.judge import judged
+from bench.trials.simulation.ledger import LEDGER, Ledger
 from bench.trials.simulation.network import Unanswered
 from bench.trials.simulation.outside import OrderReader, StreamReader, make_clients
-from bench.trials.simulation.owners import LEDGER, Ledger, Shard
 from bench.trials.simulation.plan import CLIENTS, CRASHABLE, OWNERS, Plan
 from bench.trials.simulation.scheduler import Process
+from bench.trials.simulation.shard import Shard
 from bench.trials.simulation.world import World
 from router.errors import Damaged, RouterError
 from router.queries import end_cursor

@@ -1,4 +1,4 @@
-"""Plain twin of kernels/claim/move.py: accounts as dictionaries {account: {(sku, node): units}}, and what was received."""
+"""Plain twin of kernels/claim/move.py: accounts as {account: {(sku, node): units}}, and what was received."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def free_day(node, day, parcels_on):
 
 
 def stock(rows, accounts, received, known):
-    """Apply movements (id, fingerprint, kind, sku, node, to_node, qty, state) in order, each id once; one result a row."""
+    """Apply movements (id, fingerprint, kind, sku, node, to_node, qty, state), each id once; one result a row."""
     results = []
     for movement_id, fingerprint, kind, sku, node, to_node, qty, state in rows:
         if movement_id in known:
