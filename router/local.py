@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from router.arrow.arena import PrivateArena
+from router.arrow.arena import Arena, PrivateArena
 from router.config import Config
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import LedgerPath
@@ -21,6 +21,7 @@ from router.pipeline import ShardPath
 from router.ports import Log
 from router.shard.engine import ShardEngine
 from router.shard.grant_lane import GrantBatch
+from router.shard.lanes import Message
 from router.shard.order_lane import OrderBatch
 from router.shard.split_batch import Decided, merge_answers, split_batch
 from router.shard.split_events import merge_event_answers, split_events
@@ -33,25 +34,32 @@ U64 = npt.NDArray[np.uint64]
 
 
 class LocalRouter:
-    """Shards and ledger of one configuration; ``log_of(name, parts)`` gives each owner its log, ``tables_of`` a version
-    of the tables that ``use_tables`` was not given."""
+    """Shards and ledger of one configuration; ``log_of(name, parts)`` gives each owner its log, ``arena_of(name)`` the
+    memory that readers look at, ``tables_of`` a version of the tables that ``use_tables`` was not given."""
 
     def __init__(
-        self, config: Config, key: U64, log_of: Callable[[str, int], Log], tables_of: TablesOf | None = None
+        self,
+        config: Config,
+        key: U64,
+        log_of: Callable[[str, int], Log],
+        tables_of: TablesOf | None = None,
+        arena_of: Callable[[str], Arena] = lambda _: PrivateArena(),
     ) -> None:
         self._key = key
         self._tables: dict[int, Tables] = {}
         self._other_tables = tables_of
+        self._arena_of = arena_of
         log = log_of("ledger", 1)
-        path = LedgerPath(LedgerEngine(config.policy, PrivateArena()), log)
+        path = LedgerPath(LedgerEngine(config.policy, arena_of("ledger")), log)
         self.ledger = LedgerTurns(path, log, self._tables_of, Alone(), NoCheckpoints())
         self.shards = [self._shard(number, config, log_of) for number in range(config.shards)]
         self._life = 1
         self._batches = 0
 
     def _shard(self, number: int, config: Config, log_of: Callable[[str, int], Log]) -> ShardPath:
-        engine = ShardEngine(number, self._key, config, PrivateArena())
-        return ShardPath(engine, config.policy, log_of(f"shard-{number:03d}", 2), self.ledger, self._tables_of)
+        name = f"shard-{number:03d}"
+        engine = ShardEngine(number, self._key, config, self._arena_of(name))
+        return ShardPath(engine, config.policy, log_of(name, 2), self.ledger, self._tables_of)
 
     def _tables_of(self, version: int) -> Tables:
         if version not in self._tables:
@@ -101,6 +109,10 @@ class LocalRouter:
         results = self.ledger.stock(movements, now_ms)
         self.take_grants(now_ms)
         return results
+
+    def quote(self, orders: Message, skus: Message, now_ms: int) -> Message:
+        """QUOTE rows of WIRE and WIRE_SKUS messages."""
+        return self.shards[0].orders.quote(orders, skus, now_ms, self.ledger)
 
     def take_grants(self, now_ms: int) -> None:
         """Let every shard take over what was granted to its orders."""

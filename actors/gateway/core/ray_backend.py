@@ -17,7 +17,7 @@ from actors.process.names import TABLES, engine_names, shard_name
 from actors.store.data_folder import DataFolder
 from router.config import Config
 from router.errors import RowError, TableRejected, Unsupported
-from router.pipeline import OrderBatch
+from router.shard.order_lane import OrderBatch
 from router.wire.event_batch import EventBatch
 
 U8 = npt.NDArray[np.uint8]
