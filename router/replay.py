@@ -8,9 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pyarrow as pa
+
 from router.log.kinds import Kind
 from router.log.records import INPUT, Record, Records
+from router.ports import Question
 from router.shard.lanes import Lane
+
+
+class NoLedger:
+    """Satisfies ``router.ports.LedgerPort`` for whoever only replays: nothing is asked then."""
+
+    def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
+        raise AssertionError(_NOBODY)
+
+    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
+        raise AssertionError(_NOBODY)
+
+    def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
+        raise AssertionError(_NOBODY)
+
+    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+        raise AssertionError(_NOBODY)
+
+    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        raise AssertionError(_NOBODY)
+
+
+_NOBODY = "a replay decides nothing"
 
 
 class Replay:
@@ -21,6 +46,7 @@ class Replay:
         self._remember = remember
         self._given: dict[int, Record] = {}
         self.batches = 0
+        self.before_books = 0  # records of events that do not say what they moved
 
     def run(self, records: Records) -> None:
         for sequence, part, record in records:
@@ -31,6 +57,7 @@ class Replay:
                 self._lanes[record.kind].replay_input(record)
             else:
                 given = self._given.pop(sequence)
+                self.before_books += record.kind is Kind.EVENT_OUTCOMES and record.version == 0
                 self._lanes[given.kind].replay(given, record)
 
     @property

@@ -2,6 +2,7 @@
 
 files: every page where LMDB put it            tables: every file's checksum
 logs: every checksum, every chain, no gap      every order has its document
+books: every unit that an order holds lies in the ledger's cells, and no other
 by_batch: every answer is found again          shards: replay ─▶ state hash ══ checkpoint + tail ─▶ state hash
 ledger: replay ─▶ conservation, state hash     every outcome ══ the ledger's decision for it
 no shard's log ends before what the ledger decided for it
@@ -34,14 +35,14 @@ from router.config import Config
 from router.errors import RouterError
 from router.ledger.engine import LedgerEngine
 from router.ledger.replay import replay_ledger
-from router.life.events import EventDesk
 from router.life.states import OrderState
 from router.log.columns import DECISION
-from router.log.index import OrderIndex
 from router.log.kinds import QUESTIONS, Kind
 from router.log.records import INPUT, Record, read_batch, read_documents
 from router.log.tail import FIRST_SEQUENCE
-from router.replay import replay_shard
+from router.pipeline import ShardPath
+from router.queries.balance import BookUnits, LedgerUnits, books_of, can_compare, cells_of, differences
+from router.replay import NoLedger, Replay
 from router.shard.engine import ShardEngine
 
 # What a decision says, without what commit adds to it.
@@ -85,6 +86,8 @@ class _Told:
     said: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     asked: Counter[int] = field(default_factory=Counter)  # shard -> newest sequence that the ledger has answered
+    cells: LedgerUnits | None = None  # of the ledger
+    books: BookUnits | None = None  # of a shard
     pages_whole: bool = False
 
 
@@ -109,11 +112,23 @@ class Verifier:
         self._apart("tables", self._check_tables)
         ledger = self._apart("ledger", self._with_ledger)
         self.verdict.ledger, self._asked, self._ledger_whole = ledger.said, ledger.asked, ledger.pages_whole
+        books: list[BookUnits | None] = []
         for number in range(self._data.identity().shards):
             told = self._apart(f"shard {number}", functools.partial(self._with_shard, number))
+            books.append(told.books)
             if told.said:
                 self.verdict.shards.append(told.said)
+        self._balance(ledger.cells, books)
         return self.verdict
+
+    def _balance(self, cells: LedgerUnits | None, books: list[BookUnits | None]) -> None:
+        """Units that orders hold by their books lie in the ledger's cells, and no others."""
+        if cells is None or None in books:
+            return
+        known = [each for each in books if each is not None]
+        faults = [Finding("ledger", f"{fault}; {RESTORE}") for fault in differences(cells, known)]
+        self.verdict.findings += faults[:FINDINGS_MAX]
+        self.verdict.ledger["balanced_with_books"] = can_compare(known) and not faults
 
     def _apart(self, where: str, work: Callable[[], None]) -> _Told:
         """A damaged part ends the work on that part only; the others are still looked at."""
@@ -189,6 +204,7 @@ class Verifier:
             "conservation_broken_cells": len(broken),
             "totals": engine.totals(),
         }
+        self._told.cells = cells_of(engine)
         kept = self._checkpoint("ledger", self._data.ledger)
         if kept is not None:
             resumed = LedgerEngine(self._config.policy, PrivateArena())
@@ -233,15 +249,15 @@ class Verifier:
     def _shard(self, number: int, reader: LogReader, ledger: LogReader) -> None:
         where = f"shard {number}"
         self._progress(f"{where}: replaying")
-        engine, desk = self._engine(number)
-        replayed = replay_shard(engine, desk, reader.iterate(FIRST_SEQUENCE), _forget)
-        fresh = f"{engine.state_hash():016x}{desk.state_hash():016x}"
+        path, replay = self._replayed(number, reader, None)
+        engine, fresh = path.engine, _hash_of(path)
         states = np.bincount(engine.index.state(np.arange(engine.index.count)) & 31, minlength=len(OrderState))
         said = {
             "shard": number,
             "orders": engine.index.count,
-            "batches": replayed.batches,
-            "unfinished": len(replayed.unfinished),
+            "open_books": engine.books.count,
+            "batches": replay.batches,
+            "unfinished": len(replay.unfinished),
             "decisions_compared": 0,
             "states": {s.name.lower(): int(states[s]) for s in OrderState if states[s]},
             "state_hash": fresh,
@@ -250,17 +266,24 @@ class Verifier:
         self._check_end(where, number, reader)
         self._progress(f"{where}: comparing with the ledger")
         said["decisions_compared"] = self._compare(number, reader, ledger)
+        comparable = not replay.unfinished and not replay.before_books
+        self._told.books = books_of(engine, path.grants.seen, comparable)
         kept = self._checkpoint(where, self._data.shard(number))
-        if kept is not None:
-            resumed, resumed_desk = self._engine(number)
-            for prefix, index in (("orders-", resumed.index), ("events-", resumed_desk.seen)):
-                index.restore([kept.arrays[name] for name in sorted(kept.arrays) if name.startswith(prefix)])
-            replay_shard(resumed, resumed_desk, reader.iterate(kept.sequence + 1, kept.chains), _forget)
-            self._compare_hashes(where, kept, f"{resumed.state_hash():016x}{resumed_desk.state_hash():016x}", fresh)
+        if kept is not None and ShardPath.can_restore(kept.arrays):
+            resumed, _ = self._replayed(number, reader, kept)
+            self._compare_hashes(where, kept, _hash_of(resumed), fresh)
 
-    def _engine(self, number: int) -> tuple[ShardEngine, EventDesk]:
+    def _replayed(self, number: int, reader: LogReader, kept: Checkpoint | None) -> tuple[ShardPath, Replay]:
+        """A shard as its log tells it, from the beginning or from a checkpoint on."""
         engine = ShardEngine(number, self._key, self._config, PrivateArena())
-        return engine, EventDesk(self._key, engine.index, OrderIndex(PrivateArena()))
+        path = ShardPath(engine, self._config.policy, reader, NoLedger(), self._tables.load)
+        replay = Replay(path.lanes, _forget)
+        if kept is None:
+            replay.run(reader.iterate(FIRST_SEQUENCE))
+        else:
+            path.restore(kept.arrays)
+            replay.run(reader.iterate(kept.sequence + 1, kept.chains))
+        return path, replay
 
     def _check_end(self, where: str, number: int, reader: LogReader) -> None:
         """A batch is on disk before the ledger is asked, so a log never ends before the ledger's answers."""
@@ -302,6 +325,10 @@ class Verifier:
             what = f"record {sequence} part 1: the outcome differs from the ledger's decision, record {at.sequence}"
             self._find(f"shard {number}", what)
         return outcome.num_rows
+
+
+def _hash_of(path: ShardPath) -> str:
+    return "".join(f"{number:016x}" for number in path.engine.state_hash())
 
 
 def _forget(_batch_id: tuple[int, int], _sequence: int) -> None:

@@ -58,8 +58,9 @@ def route(
     """
     key, log_of, close = _home(folder, config)
     try:
-        local = LocalRouter(config, key, log_of)
-        tables = _load(local, tables_folder, key, folder, clock_ms)
+        store = None if folder is None else TableStore(DataFolder(folder).tables)
+        local = LocalRouter(config, key, log_of, None if store is None else store.load)
+        tables = _load(local, tables_folder, key, store, clock_ms)
         summary = RouteSummary()
         for wire in batches:
             decided = local.submit(wire, clock_ms())
@@ -108,15 +109,14 @@ def _load(
     local: LocalRouter,
     tables_folder: pathlib.Path,
     key: U64,
-    folder: pathlib.Path | None,
+    store: TableStore | None,
     clock_ms: Callable[[], int],
 ) -> Tables:
     """Tables of a folder of files, compiled and given to the engines; what a data folder holds comes first."""
-    store = None if folder is None else TableStore(DataFolder(folder).tables)
     tables = empty_tables(clock_ms()) if store is None else store.load(store.current())
     local.use_tables(tables)
     if store is not None:
-        local.recover(store.load)
+        local.recover()
     rows = TableRows()
     for path in _table_files(tables_folder):
         upload = parse_rows(path.name.partition(".")[0], path.read_bytes(), MEDIA_TYPES[path.suffix])
@@ -126,7 +126,7 @@ def _load(
             rows = accept(upload, rows, tables)
             tables = compile_tables(tables.version + 1, rows, tables, clock_ms())
         if upload.table == "stock":
-            local.ledger.stock(on_hand_movements(upload, tables, key, tables.version), clock_ms())
+            local.stock(on_hand_movements(upload, tables, key, tables.version), clock_ms())
         local.use_tables(tables)
     return tables
 

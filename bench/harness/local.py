@@ -81,5 +81,5 @@ class LocalHome:
             tables = compile_tables(self.tables.version + 1, rows, self.tables, NOW_MS)
             if name == "stock":
                 movements = on_hand_movements(upload, tables, KEY, tables.version)
-                self.router.ledger.stock(movements, NOW_MS)
+                self.router.stock(movements, NOW_MS)
             self._use(tables)

@@ -4,7 +4,7 @@ The gateway's decoder and encoder, one shard and the ledger in one process on re
 called one after the other by one thread and timed by that thread's processor clock, so waiting for the disk costs
 nothing here. What the log's own threads use is the process' time above that.
 
-    decode ─▶ begin ─▶ decide ─▶ finish ─▶ encode
+    decode ─▶ begin ─▶ ask    ─▶ finish ─▶ encode
               admit    ledger    commit
               log ▪    log ▪     log ▪         ▪ = one write an order
 
@@ -31,11 +31,12 @@ from bench.harness.pieces import make_pieces
 from bench.harness.streaming import Piece
 from bench.harness.workload import Workload
 from router.config import Limits
-from router.pipeline import OrderBatch
+from router.log.kinds import Kind
+from router.shard.order_lane import OrderBatch
 from router.shard.split_batch import Decided, merge_answers, split_batch
 from router.wire.batch import WireBatch
 
-STEPS = ("decode", "begin", "decide", "finish", "encode")
+STEPS = ("decode", "begin", "ask", "finish", "encode")
 WRITES_PER_ORDER = 3  # the shard's two parts and the ledger's record
 WARM_UP_PART = 5
 
@@ -124,16 +125,15 @@ def form_of(stream_format: str, limits: Limits) -> OrderForm:
 
 def _submit(home: LocalHome, clock: Clock, form: OrderForm, wire: WireBatch, number: int) -> bytes:
     """One batch from its columns to the bytes of its answers."""
-    shard, log = home.router.shards[0], home.logs["shard-000"]
+    shard = home.router.shards[0]
     parts = clock.time("decode", lambda: split_batch(wire, KEY, 1))
     if not parts:
         return form.encode(wire, merge_answers(wire, [], []), home.tables)
     batch = OrderBatch((1, number), parts[0].orders, parts[0].skus, parts[0].documents, NOW_MS)
-    pending = clock.time("begin", lambda: shard.begin(batch))
-    clock.time("decide", lambda: shard.decide(pending))
-    answer, ticket = clock.time("finish", lambda: shard.finish(pending))
-    if ticket is not None:
-        log.wait(ticket)
-        shard.published(pending.admitted.sequence)
-    decided: Decided = merge_answers(wire, parts, [answer])
+    begun = clock.time("begin", lambda: shard.begin(Kind.ORDERS, batch))
+    clock.time("ask", lambda: shard.ask(begun))
+    clock.time("finish", lambda: shard.finish(begun))
+    shard.settle(begun)
+    shard.show(begun)
+    decided: Decided = merge_answers(wire, parts, [begun.said])
     return clock.time("encode", lambda: form.encode(wire, decided, home.tables))

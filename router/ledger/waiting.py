@@ -65,6 +65,12 @@ class Waiting:
         return int(self._counts["claims"][0])
 
     @property
+    def units(self) -> int:
+        """Units that all of them wait for."""
+        alive = self._claims[: int(self._counts["places"][0])]
+        return int(alive["qty"][alive["arrival"] >= 0].sum())
+
+    @property
     def lines_max(self) -> int:
         """Lines of one order that may wait, at most."""
         return int(self._counts["lines_max"][0])

@@ -22,13 +22,13 @@ from actors.store.data_folder import DataFolder
 from actors.store.log_store import log_key
 from actors.store.table_store import TableStore
 from router.config import Config
-from router.life.events import EventRow
 from router.local import LocalRouter
 from router.wire.ndjson import decode_bodies
 from tests.actors.test_verify import edit
 from tests.labs.serve_fixture import Router, Row, chunk, lines_of, ndjson, rows_of, running_router, until
 from tests.labs.serve_fixture import order as served_order
 from tests.labs.small_folder import BATCHES, CONFIG, ORDERS, make_folder, order
+from tests.labs.telling import event_terms, tell
 
 Capture = pytest.CaptureFixture[str]
 LATER = [order(number) for number in range(ORDERS, ORDERS + 30)]
@@ -56,15 +56,15 @@ def decide(data: DataFolder, rows: list[Row], config: Config = CONFIG, tables: p
 
 
 def cancel(data: DataFolder, numbers: range) -> dict[str, Row]:
-    """Cancel orders, each in its shard; the answer to each event."""
+    """Cancel orders; the answer to each event."""
     key, log_of, close = _home(data.path, CONFIG)
     try:
-        local, store = LocalRouter(CONFIG, key, log_of), TableStore(data.tables)
-        local.use_tables(store.load(store.current()))
-        local.recover(store.load)
-        events = [EventRow(f"e-{number}", f"o-{number}", "cancel") for number in numbers]
-        answers = [answer for shard in range(CONFIG.shards) for answer in local.submit_events(shard, events, 0)]
-        return {answer["event_id"]: answer for answer in answers if answer["status"] != "refused"}  # another's order
+        store = TableStore(data.tables)
+        local, tables = LocalRouter(CONFIG, key, log_of, store.load), store.load(store.current())
+        local.use_tables(tables)
+        local.recover()
+        events = [{"event_id": f"e-{n}", "order_id": f"o-{n}", "type": "cancel"} for n in numbers]
+        return {answer["event_id"]: answer for answer in tell(local, event_terms(tables, key, 0), events)}
     finally:
         close()
 

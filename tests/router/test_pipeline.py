@@ -19,7 +19,7 @@ from router.arrow.arrays import Bytes, from_message
 from router.config import Config, Limits
 from router.ids import hash_key
 from router.local import LocalRouter
-from router.log.columns import ACK, STATUS_NAMES, EventResult
+from router.log.columns import ACK, STATUS_NAMES
 from router.log.kinds import Kind
 from router.log.memory import MemoryLog
 from router.log.questions import AskedBy
@@ -28,14 +28,11 @@ from router.shard.split_batch import merge_answers, split_batch
 from router.shard.split_events import merge_event_answers, split_events
 from router.tables.compiled import Tables
 from router.tables.stock_rows import on_hand_movements
-from router.wire.event_answer_json import encode_event_json
-from router.wire.event_answers import refused_events
 from router.wire.event_batch import EventBatch
-from router.wire.event_ndjson import decode_events
-from router.wire.event_wire import EventTerms, Names
 from router.wire.ndjson import decode_bodies
 from tests.labs import table_cases
 from tests.labs.table_cases import NOW_MS
+from tests.labs.telling import decoded, event_terms, tell, told
 
 KEY = hash_key(bytes(range(16)))
 LIMITS = Limits()
@@ -63,9 +60,7 @@ def make_tables() -> Tables:
 
 
 TABLES = make_tables()
-EVENT_TERMS = EventTerms(
-    KEY, "global", LIMITS, lambda again: Names(TABLES.nodes.ids, TABLES.currencies), lambda: NOW_MS
-)  # fmt: skip
+EVENT_TERMS = event_terms(TABLES, KEY, NOW_MS)
 
 
 # --- a router whose records can be cut anywhere -------------------------------------------------------
@@ -154,7 +149,7 @@ class World:
     def tell(self, *events: EventTold, batch_id: BatchId | None = None) -> list[dict[str, Any]]:
         """(event id, order id, type) each, perhaps with further fields; then what became free is granted."""
         self._requests += 1
-        wire = decode_events(b"\n".join(json.dumps(_event(*told)).encode() for told in events), EVENT_TERMS)
+        wire = decoded([_event(*one) for one in events], EVENT_TERMS)
         parts = [part for of_shard in split_events(wire, self.shards) for part in of_shard]
         sender, number = batch_id or (98, self._requests)
         answers = [
@@ -165,10 +160,7 @@ class World:
             for turn, part in enumerate(parts)
         ]
         self.router.take_grants(NOW_MS)
-        ack = merge_event_answers(wire, parts, answers)
-        return [
-            json.loads(line) for line in bytes(encode_event_json(wire, ack, refused_events(wire, ack))).splitlines()
-        ]
+        return told(wire, merge_event_answers(wire, parts, answers))
 
     @property
     def units(self) -> dict[str, int]:
@@ -303,8 +295,8 @@ def test_a_local_router_on_an_old_folder_does_not_take_new_batches_for_old_ones(
     fresh = decode_bodies([json.dumps(order(2)).encode()], LIMITS)
     restarted.router.submit(fresh, NOW_MS)
     twice = restarted.after_crash()
-    told = decode_events(json.dumps(_event("e-1", "o-2", "ship")).encode(), EVENT_TERMS)
-    assert twice.router.submit_events(told, NOW_MS).column("result").to_pylist() == [EventResult.APPLIED]
+    (answer,) = tell(twice.router, EVENT_TERMS, [_event("e-1", "o-2", "ship")])
+    assert answer["status"] == "applied"
 
 
 # --- events -------------------------------------------------------------------------------------------
