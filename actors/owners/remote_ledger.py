@@ -12,32 +12,35 @@ from ray.exceptions import GetTimeoutError, RayError, TaskCancelledError
 from actors.owners.calls import Call, owner
 from actors.process.names import LEDGER
 from router.arrow.arrays import from_message, to_message
-from router.errors import Misconfigured
-from router.ledger.path import StaleOwner
-from router.life.events import Moves
-from router.log.columns import DECISION, STOCK_RESULTS
+from router.errors import Damaged, Misconfigured
+from router.ledger.path import ChangedQuestion, StaleOwner
+from router.log.columns import AMENDED, DECISION, GRANTS, STOCK_RESULTS
+from router.ports import Question
 
 ANSWER_TIMEOUT_S = 30.0
 PAUSE_S = 0.05
 
 
 class RemoteLedger:
-    """Satisfies ``router.pipeline.LedgerPort``; safe to ask twice because the ledger answers by (shard, sequence)."""
+    """Satisfies ``router.ports.LedgerPort``; safe to ask twice because the ledger answers by (shard, sequence)."""
 
     def __init__(self, namespace: str, shards: int) -> None:
         self._namespace = namespace
         self._shards = shards
         self._call: Call | None = None
 
-    def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
-    ) -> pa.RecordBatch:
-        message = to_message(claims)
-        answer = self._ask("decide_message", shard, sequence, epoch, tables_version, message, now_ms)
-        return from_message(answer, DECISION)
+    def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
+        return from_message(self._ask("decide_message", question, to_message(claims)), DECISION)
 
-    def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
-        self._ask("move", shard, sequence, epoch, moves, now_ms)
+    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
+        self._ask("move_message", question, to_message(moves), to_message(given_back))
+
+    def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
+        return from_message(self._ask("amend_message", question, to_message(amends)), AMENDED)
+
+    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+        record, grants = self._ask("grants_message", shard, after, wait_ms)
+        return record, from_message(grants, GRANTS)
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         return from_message(self._ask("quote_message", tables_version, to_message(claims), now_ms), DECISION)
@@ -56,7 +59,7 @@ class RemoteLedger:
             except (GetTimeoutError, TaskCancelledError, ValueError):
                 self._call = None
             except RayError as fault:
-                if isinstance(getattr(fault, "cause", None), Misconfigured | StaleOwner):
+                if isinstance(getattr(fault, "cause", None), Misconfigured | StaleOwner | ChangedQuestion | Damaged):
                     raise  # asking again would not help; a shard that was replaced ends by this
                 self._call = None
             time.sleep(PAUSE_S)

@@ -52,7 +52,7 @@ def goals(stored: int) -> list[Goal]:
     return [
         Goal("admit NDJSON", "us an order", 3.5, "pipeline ndjson", _steps("decode", "begin")),
         Goal("admit Arrow", "us an order", 0.15, "pipeline arrow", _steps("decode", "begin")),
-        Goal("decide", "us an order", 0.15, "pipeline arrow", _steps("decide")),
+        Goal("ask", "us an order", 0.15, "pipeline arrow", _steps("ask")),
         Goal("commit, JSON acknowledgement", "us an order", 1.0, "pipeline ndjson", _steps("finish", "encode")),
         Goal("commit, Arrow acknowledgement", "us an order", 0.1, "pipeline arrow", _steps("finish", "encode")),
         Goal("log", "us an order and write", 0.25, "pipeline arrow", _steps("log_write")),

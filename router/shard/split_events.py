@@ -26,10 +26,10 @@ U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-_ASKING = (OrderEvent.SHORT_PICK, OrderEvent.REFUSE, OrderEvent.MOVE)
-_WAYS = 3  # to be decided: by the books, by the history, by the ledger
-_WAY = np.zeros(max(OrderEvent) + 1, np.int64)
-_WAY[OrderEvent.REVERSE], _WAY[list(_ASKING)] = 1, 2
+# Events that are not decided by the books alone: 1 by the order's history, 2 by the ledger.
+WAYS = {OrderEvent.REVERSE: 1, OrderEvent.SHORT_PICK: 2, OrderEvent.REFUSE: 2, OrderEvent.MOVE: 2}
+_WAY = np.array([WAYS.get(event, 0) for event in sorted(OrderEvent)], np.int64)
+_WAY_COUNT = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def turns_of(events: pa.RecordBatch) -> I64 | None:
     before = np.cumsum(waits) - waits
     first = np.diff(order[rows], prepend=~order[rows[:1]]) != 0  # of each order
     turns = np.empty(events.num_rows, np.int64)
-    turns[rows] = _WAYS * (before - np.maximum.accumulate(np.where(first, before, 0))) + way[rows]
+    turns[rows] = _WAY_COUNT * (before - np.maximum.accumulate(np.where(first, before, 0))) + way[rows]
     return turns if (turns != turns[0]).any() else None
 
 

@@ -30,7 +30,9 @@ from tests.reference.claim import move as twin
 from tests.reference.claim import publish as publish_twin
 from tests.reference.claim import windows as windows_twin
 
-_find_ever, _find_recent = callable_rule(find_ever), callable_rule(find_recent)
+_find_ever, _find_recent, _home_of, _remove_ever, _remove_recent = map(
+    callable_rule, (find_ever, find_recent, home_of, remove_ever, remove_recent)
+)
 SKUS, NODES = 3, 3
 DENSE = ("available", "held", "allocated", "shipped")
 ASIDE = (twin.INSPECTION, twin.DAMAGED, twin.BLOCKED, twin.IN_TRANSIT)
@@ -218,25 +220,25 @@ def test_what_is_removed_is_gone_and_the_rest_is_found():
     held: set[int] = set()
     for _ in range(6_000):
         key = rng.choice(keys)
-        at, lately = find_ever(np.int64(key), np.int64(0), 2, table), find_recent(np.int64(key), 5, 2, windows)
+        at, lately = _find_ever(np.int64(key), np.int64(0), 2, table), _find_recent(np.int64(key), 5, 2, windows)
         assert (table[at]["key"] == key) == (key in held) == (windows[lately, 1]["tag"] == 5)
         if key in held:
-            remove_ever(at, table)
-            remove_recent(lately, 5, windows)
+            _remove_ever(at, table)
+            _remove_recent(lately, 5, windows)
         else:
             table[at], windows[lately, 1] = (key, 0, 1, key), (key, 5, 1, key)
         held ^= {key}
     assert sorted(table["key"][table["key"] != 0].tolist()) == sorted(held)
     assert sorted(windows["key"][windows["tag"] == 5].tolist()) == sorted(held)
     for key in held:
-        assert table[find_ever(np.int64(key), np.int64(0), 2, table)]["value"] == key
+        assert table[_find_ever(np.int64(key), np.int64(0), 2, table)]["value"] == key
 
 
 def _keys_by_home(segments):
     """Keys of the first segment by where a search for them begins."""
     found: dict[int, list[int]] = {}
     for key in range(1, 40_000):
-        home = int(home_of(np.int64(key), segments))
+        home = int(_home_of(np.int64(key), segments))
         if home < SEGMENT_PLACES:
             found.setdefault(home, []).append(key)
     return found

@@ -17,7 +17,7 @@ from router.life.event_types import OrderEvent
 from router.life.refusals import REFUSALS
 from router.life.states import OrderState, PaymentState, Stage, pack_state
 from router.log.columns import EVENT_ACK, EVENT_PAYLOAD, EVENTS, MONEY_SHOWN, EventResult
-from router.shard.split_events import ASKING, EventPart, merge_event_answers, split_events, turns_of
+from router.shard.split_events import WAYS, EventPart, merge_event_answers, split_events, turns_of
 from router.wire.event_answer_arrow import EVENT_ANSWER, begin_event_arrow, encode_event_arrow, end_event_arrow
 from router.wire.event_answer_json import encode_event_json
 from router.wire.event_answers import refused_events
@@ -57,12 +57,12 @@ def without_nulls(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 4), st.sampled_from((*ASKING, OrderEvent.PICK, OrderEvent.SHIP)))),
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from((*WAYS, OrderEvent.PICK, OrderEvent.SHIP)))),
     st.integers(1, 3),
 )
-def test_no_event_stands_behind_one_of_its_order_that_asks_the_ledger(rows: list[tuple[int, int]], shards: int) -> None:
-    names = {number: OrderEvent(number).name.lower() for number in (*ASKING, OrderEvent.PICK, OrderEvent.SHIP)}
-    needs = {"move": {"to_node": "BER"}}
+def test_no_event_stands_behind_one_of_its_order_that_the_books_cannot_decide(rows: list[tuple[int, int]], shards: int) -> None:
+    names = {number: OrderEvent(number).name.lower() for number in (*WAYS, OrderEvent.PICK, OrderEvent.SHIP)}
+    needs = {"move": {"to_node": "BER"}, "reverse": {"reversed_event_id": "e-0"}}
     events = [
         {"event_id": f"e-{at}", "order_id": f"o-{order}", "type": names[kind], **needs.get(names[kind], {})}
         for at, (order, kind) in enumerate(rows)
@@ -71,12 +71,14 @@ def test_no_event_stands_behind_one_of_its_order_that_asks_the_ledger(rows: list
     seen: dict[str, list[str]] = {}
     for parts in split_events(wire, shards):
         for part in parts:
-            open_orders = set()
+            open_orders, ways = set(), set()
             for event in from_message(part.events, EVENTS).to_pylist():
                 assert event["order_id"] not in open_orders
-                if event["event"] in ASKING:
+                ways.add(WAYS.get(event["event"], 0))
+                if event["event"] in WAYS:
                     open_orders.add(event["order_id"])
                 seen.setdefault(event["order_id"], []).append(event["event_id"])
+            assert len(ways) == 1, "a part is decided in one way"
     for order, ids in seen.items():
         assert ids == [event["event_id"] for event in events if event["order_id"] == order], "an order keeps its order"
     assert sum(map(len, seen.values())) == len(events)
@@ -85,11 +87,12 @@ def test_no_event_stands_behind_one_of_its_order_that_asks_the_ledger(rows: list
 def test_turns_are_as_few_as_may_be() -> None:
     many = [plain_event(number % 50, type="move", to_node="BER") for number in range(100)]
     turns = turns_of(wire_of(*many).events)
-    assert turns is not None and turns.tolist() == [0] * 50 + [1] * 50
+    assert turns is not None and turns.tolist() == [2] * 50 + [5] * 50
     assert turns_of(wire_of(*many[:50]).events) is None and turns_of(wire_of(plain_event()).events) is None
-    assert turns_of(wire_of(*many[:50], plain_event(99)).events) is None
+    beside = turns_of(wire_of(*many[:50], plain_event(99)).events)
+    assert beside is not None and beside.tolist() == [2] * 50 + [0]
     behind = turns_of(wire_of(plain_event(), many[0], plain_event(), plain_event(1), many[0], plain_event()).events)
-    assert behind is not None and behind.tolist() == [0, 0, 1, 0, 1, 2]
+    assert behind is not None and behind.tolist() == [0, 2, 3, 0, 5, 6]
 
 
 @pytest.mark.parametrize("shards", [1, 2, 5])
@@ -112,7 +115,7 @@ def test_parts_hold_every_row_once_with_its_payload_and_document(shards: int) ->
             assert payload.num_rows == documents.num_rows
             rows += range(wire.events.num_rows) if part.rows is None else part.rows.tolist()
     assert sorted(rows) == list(range(wire.events.num_rows))
-    assert sum(len(parts) for parts in found) == len(found) + 1, "one shard has a second turn"
+    assert sum(len(parts) for parts in found) == len(found) + 2, "the refusal and what follows it go alone"
     assert all(part.documents is None for parts in split_events(wire_of(plain_event()), shards) for part in parts)
 
 
