@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from router.arrow.arrays import from_message, to_message
 from router.life.event_types import OrderEvent
-from router.life.refusals import REFUSALS
+from router.life.refusals import Refusal
 from router.life.states import OrderState, PaymentState, Stage, pack_state
 from router.log.columns import EVENT_ACK, EVENT_PAYLOAD, EVENTS, MONEY_SHOWN, EventResult
 from router.shard.split_events import ASKING, EventPart, merge_event_answers, split_events, turns_of
@@ -26,6 +26,7 @@ from router.wire.event_wire import EventWire
 from tests.labs.event_cases import any_ack, plain_event, terms
 from tests.labs.wire_cases import NASTY, TEXTS
 
+SHORT = Refusal("units_short", "line {line_id} has {found} units, {wanted} were named")
 SHIPPED = pack_state(OrderState.SHIPPED, PaymentState.PAID)
 
 
@@ -146,13 +147,19 @@ def test_what_was_applied_or_known_is_told_with_the_states_of_the_order() -> Non
     ]
 
 
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.wire.event_answers.REFUSALS", {2: SHORT})
+
+
+@pytest.mark.usefixtures("_short")
 def test_a_refusal_shows_the_books_of_its_order() -> None:
     wire = wire_of(plain_event(lines=[{"line_id": "L-7", "qty": 5}]))
     books = {"units": [0, 0, 2, 0, 0, 3, 0, 0, 0, 0], "money": [0, 900, 0, 100, 0, 900]}
     said = {"result": EventResult.REFUSED, "refusal": 2, "refused_line": 0, "wanted": 5, "found": 2}
     (answer,) = as_json(wire, ack_of(said | books))
-    assert (answer["status"], answer["reason"], answer["state"]) == ("refused", REFUSALS[2].code, "shipped")
-    assert "line L-7 has 2 units" in answer["detail"] and "5 were named" in answer["detail"]
+    assert (answer["status"], answer["reason"], answer["state"]) == ("refused", "units_short", "shipped")
+    assert answer["detail"] == "line L-7 has 2 units, 5 were named"
     assert answer["units"] == {stage.name.lower(): books["units"][stage] for stage in Stage}
     assert answer["money"] == dict(zip(MONEY_SHOWN, books["money"], strict=True))
     assert "version" not in answer and "line" not in answer
@@ -162,6 +169,7 @@ def test_a_refusal_shows_the_books_of_its_order() -> None:
     ("lines", "line", "told"),
     [(["a"], 3, "a"), (["a", "4"], 3, "4"), (["a", "b"], 3, "4"), ([], 3, "4"), (["a"], -1, "")],
 )
+@pytest.mark.usefixtures("_short")
 def test_the_line_of_a_refusal_is_called_as_the_sender_calls_it(lines: list[str], line: int, told: str) -> None:
     wire = wire_of(plain_event(lines=[{"line_id": name} for name in lines])) if lines else wire_of(plain_event())
     (answer,) = as_json(wire, ack_of({"result": EventResult.REFUSED, "refusal": 2, "refused_line": line}))
