@@ -2,9 +2,9 @@
 
     rows ─▶ shard of the order ─▶ turn ─▶ one part for each (shard, turn)
 
-An event whose answer needs the ledger (a short pick, a refusal, a move) leaves its order's books open until the answer
-is there, so a later event of the same order goes with the next turn. Events of one order keep their order; between
-orders there is none.
+An event whose answer needs the ledger (a short pick, a refusal, a move) or the order's history (a reversal) leaves its
+order's books open until the answer is there, so a later event of the same order goes with the next turn. A part asks,
+looks back or moves, and does one of the three only. Events of one order keep their order; between orders there is none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-ASKING = (OrderEvent.SHORT_PICK, OrderEvent.REFUSE, OrderEvent.MOVE)
+_ASKING = (OrderEvent.SHORT_PICK, OrderEvent.REFUSE, OrderEvent.MOVE)
+_WAYS = 3  # to be decided: by the books, by the history, by the ledger
+_WAY = np.zeros(max(OrderEvent) + 1, np.int64)
+_WAY[OrderEvent.REVERSE], _WAY[list(_ASKING)] = 1, 2
 
 
 @dataclass(frozen=True)
@@ -41,21 +44,19 @@ class EventPart:
 
 
 def turns_of(events: pa.RecordBatch) -> I64 | None:
-    """How many events of its order that ask the ledger stand before each row; None where none does."""
-    asking = np.isin(numbers(events, "event"), ASKING)
-    if not asking.any():
+    """Turn of each row; None where all are decided in the same way and none has to wait for another."""
+    event = numbers(events, "event")
+    way = np.where(event < 0, 0, _WAY[event])
+    if not way.any():
         return None
     order = numbers(events, "hash_lo")
-    rows = np.flatnonzero(np.isin(order, order[asking]))
-    if len(rows) == asking.sum() == len(np.unique(order[rows])):
-        return None
-    rows = rows[np.argsort(order[rows], kind="stable")]
-    asked = asking[rows].astype(np.int64)
-    before = np.cumsum(asked) - asked
+    rows = np.argsort(order, kind="stable")
+    waits = (way[rows] > 0).astype(np.int64)
+    before = np.cumsum(waits) - waits
     first = np.diff(order[rows], prepend=~order[rows[:1]]) != 0  # of each order
-    turns = np.zeros(events.num_rows, np.int64)
-    turns[rows] = before - np.maximum.accumulate(np.where(first, before, 0))
-    return turns if turns.any() else None
+    turns = np.empty(events.num_rows, np.int64)
+    turns[rows] = _WAYS * (before - np.maximum.accumulate(np.where(first, before, 0))) + way[rows]
+    return turns if (turns != turns[0]).any() else None
 
 
 def split_events(wire: EventWire, shards: int) -> list[list[EventPart]]:
