@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.arrow.arrays import from_message, to_message
@@ -63,6 +63,7 @@ KINDS = st.sampled_from(sorted(set().union(*WAYS)))
 NEEDS = {OrderEvent.MOVE: {"to_node": "BER"}, OrderEvent.REVERSE: {"reversed_event_id": "e-0"}}
 
 
+@settings(deadline=None)  # a machine that others use, too
 @given(st.lists(st.tuples(st.integers(0, 4), KINDS)), st.integers(1, 3))
 def test_no_event_stands_behind_one_of_its_order_that_waits(rows: list[tuple[int, OrderEvent]], shards: int) -> None:
     events = [
@@ -196,6 +197,7 @@ def test_refusals_stand_in_their_places_between_the_answers() -> None:
     assert as_json(wire_of(b"{"), ack_of())[0]["event_id"] is None
 
 
+@settings(deadline=None)  # a machine that others use, too
 @given(st.randoms(use_true_random=False))
 def test_json_lines_and_arrow_say_the_same(rng: random.Random) -> None:
     ids = TEXTS[1:] + NASTY
