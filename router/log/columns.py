@@ -409,8 +409,8 @@ MONEY_SHOWN = ("authorized", "captured", "refunding", "refunded", "due", "total"
 EVENT_ACK = _schema(
     ("result", pa.int8()),  # EventResult
     ("refusal", pa.uint8()),  # router/life/refusals.py, 0 none
-    ("refused_line", pa.int32()),  # line of the order the refusal speaks of, from 0; -1 none
-    ("wanted", pa.int64()),  # units or amount that the event asked for
+    ("refused_line", pa.int32()),  # of the event's lines, or of the order's where it names none, from 0; -1 none
+    ("wanted", pa.int64()),  # units or amount that the event asked for, -1 all
     ("found", pa.int64()),  # units or amount that were there
     ("state", pa.uint8()),  # state byte of the order afterwards
     ("version", pa.int32()),  # of the order afterwards

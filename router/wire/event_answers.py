@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from router.arrow.arrays import list_parts, numbers, struct_numbers
+from router.arrow.arrays import numbers
 from router.life.refusals import REFUSALS
 from router.life.states import OrderState, PaymentState, Stage, unpack_state
 from router.life.ways import allowed_events
@@ -114,7 +114,7 @@ def _why(wire: EventWire, row: int, answer: dict[str, Any]) -> tuple[str, str]:
     assert words is not None, "a state that no order has"
     detail = refusal.detail.format(
         line_id=_line_id(wire, row, answer["refused_line"]) if answer["refused_line"] >= 0 else "",
-        wanted=answer["wanted"],
+        wanted=answer["wanted"] if answer["wanted"] >= 0 else "all",
         found=answer["found"],
         state=words[0],
         allowed=", ".join(allowed_events(answer["state"])) or "no event",
@@ -123,11 +123,6 @@ def _why(wire: EventWire, row: int, answer: dict[str, Any]) -> tuple[str, str]:
 
 
 def _line_id(wire: EventWire, row: int, line: int) -> str:
-    """The line of the order as the sender calls it: the only one that the event names, or the one that it names by this
-    number; else the number."""
+    """The line that a refusal speaks of, as the sender calls it; by its number where the event names none."""
     names = wire.payload.column("line_ids")[row].as_py()
-    if len(names) == 1:
-        return str(names[0])
-    offsets, lines = list_parts(wire.events.column("lines"))
-    sent = struct_numbers(lines, "line")[offsets[row] : offsets[row + 1]].tolist()
-    return str(names[sent.index(line + 1)]) if line + 1 in sent else str(line + 1)
+    return str(names[line]) if names else str(line + 1)

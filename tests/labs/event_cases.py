@@ -120,8 +120,8 @@ def _ack_row(rng: random.Random) -> dict[str, Any]:
     return {
         "result": result,
         "refusal": rng.choice(list(REFUSALS)) if is_refused else 0,
-        "refused_line": rng.choice((-1, 0, 5)),
-        "wanted": rng.choice((0, 7, 2**62)),
+        "refused_line": rng.choice((-1, 0)),
+        "wanted": rng.choice((-1, 0, 7, 2**62)),
         "found": rng.choice((0, 3)),
         "state": pack_state(rng.choice(list(OrderState)), rng.choice(list(PaymentState))),
         "version": rng.choice((1, 9, 10, 70_000, 2**31 - 1)),

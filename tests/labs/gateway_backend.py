@@ -15,6 +15,7 @@ from actors.gateway.core.backend import U8, BatchId
 from router.arrow.arrays import from_message, record_batch, to_message
 from router.errors import TableRejected
 from router.ids import hash_key
+from router.life.refusals import REFUSALS
 from router.life.states import OrderState, PaymentState, Stage, pack_state
 from router.log.columns import (
     ACK,
@@ -131,7 +132,7 @@ class ScriptedBackend:
             self.shard_of_order[order_id] = shard
         return {
             "result": result,
-            "refusal": int(result == EventResult.REFUSED),
+            "refusal": min(REFUSALS) if result == EventResult.REFUSED else 0,
             "refused_line": -1,
             "wanted": 0,
             "found": 0,

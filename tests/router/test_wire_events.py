@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.arrow.string_table import StringTable
@@ -144,6 +144,7 @@ def test_an_eta_that_falls_on_the_sign_for_none_is_a_millisecond_earlier() -> No
 # --- JSON lines and Arrow ----------------------------------------------------------------------------------
 
 
+@settings(deadline=None)  # a machine that others use, too
 @given(st.randoms(use_true_random=False), st.booleans(), st.booleans())
 def test_json_lines_and_arrow_give_the_same_columns(rng: random.Random, large: bool, dictionary: bool) -> None:
     events = [sound_event(rng, number, nasty=True) for number in range(rng.randrange(1, 8))]
@@ -160,6 +161,7 @@ def test_json_lines_and_arrow_give_the_same_columns(rng: random.Random, large: b
     ]
 
 
+@settings(deadline=None)  # a machine that others use, too
 @given(st.randoms(use_true_random=False))
 def test_the_careful_reader_and_the_scanner_agree(rng: random.Random) -> None:
     event = sound_event(rng, 0, nasty=True)

@@ -16,7 +16,8 @@ from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.report import Parts
-from actors.gateway.endpoints.ingest import Traffic, serve_stream
+from actors.gateway.endpoints.ingest import serve_stream
+from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from actors.gateway.http.handover import is_small
 from actors.gateway.http.limits import media_type_of, read_body

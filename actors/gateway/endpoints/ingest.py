@@ -17,19 +17,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
-from actors.gateway.core.metrics import Flow
 from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.core.spool import AnswerSpool, SpoolFull
-from actors.gateway.http.forms import Form, Wire
+from actors.gateway.endpoints.traffic import Parts, Traffic
+from actors.gateway.http.forms import Wire
 from actors.gateway.http.limits import GatewayProtocol, answer_expectation
 from router.arrow.arrays import Bytes
 from router.wire.batch import WireError
@@ -39,32 +37,6 @@ from router.wire.batch import WireError
 SMALL_BATCHES_MAX = 2
 # Two fill a batch of JSON lines. With inboxes as large as a batch a piece of Arrow waited 1.5 instead of 1.1 s.
 INBOXES_A_BATCH = 2
-
-Parts = TypeVar("Parts")  # a batch packed for its shards
-
-
-class Traffic(ABC, Generic[Wire, Parts]):
-    """What becomes of the batches of one stream: orders are decided, events reported."""
-
-    noun: ClassVar[str]  # what people call the rows
-    head_waits: ClassVar[bool]  # the head of the response comes with the first answers
-
-    def __init__(self, core: Core, form: Form[Wire], flow: Flow) -> None:
-        self._core = core
-        self.form = form
-        self.flow = flow
-
-    @abstractmethod
-    def pack(self, wire: Wire) -> tuple[Parts, int, int]:
-        """The parts of a batch for its shards, its rows, and its bytes in memory; runs in the worker."""
-
-    @abstractmethod
-    async def ask(self, parts: Parts) -> list[U8]:
-        """What the shards answer; raises Problem."""
-
-    @abstractmethod
-    def encode(self, wire: Wire, parts: Parts, answers: list[U8]) -> Bytes:
-        """Count a batch and write its answers; runs in the worker."""
 
 
 class BodyStream(Generic[Wire, Parts]):

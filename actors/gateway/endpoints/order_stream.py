@@ -7,7 +7,8 @@ from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
-from actors.gateway.endpoints.ingest import Traffic, serve_stream
+from actors.gateway.endpoints.ingest import serve_stream
+from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import OrderForm, form_of
 from router.arrow.arrays import Bytes
 from router.shard.split_batch import Part, merge_answers

@@ -29,6 +29,7 @@ GET  /openapi.json     every endpoint, its bodies and errors
 GET  /metrics          Prometheus
 POST /v1/orders        one order
 POST /v1/orders/stream orders as NDJSON or Arrow, answered while they arrive
+POST /v1/events        what happened to orders since, likewise
 """
 
 

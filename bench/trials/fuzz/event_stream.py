@@ -88,7 +88,7 @@ def _compare(body: bytes, answers: list[Answer]) -> None:
     try:
         rows = pa.ipc.open_stream(body).read_all().to_pylist()
         lines = [_line(row) for row in rows]
-    except (pa.ArrowException, ValueError, OverflowError, TypeError):
+    except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError):  # nothing was asked of a last dictionary
         return
     assert len(rows) == len(answers)
     for line, answer in zip(lines, answers, strict=True):
