@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from router.arrow.arena import Arena, PrivateArena
-from router.config import Config
+from router.config import Config, Policy
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import LedgerPath
 from router.ledger.turns import Alone, LedgerTurns, NoCheckpoints
@@ -59,7 +59,11 @@ class LocalRouter:
     def _shard(self, number: int, config: Config, log_of: Callable[[str, int], Log]) -> ShardPath:
         name = f"shard-{number:03d}"
         engine = ShardEngine(number, self._key, config, self._arena_of(name))
-        return ShardPath(engine, config.policy, log_of(name, 2), self.ledger, self._tables_of)
+
+        def policy_of(version: int) -> Policy:
+            return self._tables_of(version).policy_or(config.policy)
+
+        return ShardPath(engine, log_of(name, 2), self.ledger, self._tables_of, policy_of)
 
     def _tables_of(self, version: int) -> Tables:
         if version not in self._tables:

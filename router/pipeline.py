@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from router.config import Policy
 from router.log.kinds import Kind
 from router.log.recall import Recollection
 from router.log.records import INPUT, OUTCOME_PART, frame, serialize
@@ -33,7 +32,7 @@ from router.replay import Replay
 from router.shard.engine import ShardEngine
 from router.shard.event_lane import EventLane
 from router.shard.grant_lane import GrantLane
-from router.shard.lanes import Batch, Begun, Lane, Message
+from router.shard.lanes import Batch, Begun, Lane, Message, PolicyOf
 from router.shard.order_lane import OrderLane
 from router.tables.compiled import TablesOf
 
@@ -44,11 +43,13 @@ CHECKPOINT_FORM = 2  # to be raised where what is dumped means something else
 class ShardPath:
     """One shard: its lanes and its log, and the way to the ledger."""
 
-    def __init__(self, engine: ShardEngine, policy: Policy, log: Log, ledger: LedgerPort, tables_of: TablesOf) -> None:
+    def __init__(
+        self, engine: ShardEngine, log: Log, ledger: LedgerPort, tables_of: TablesOf, policy_of: PolicyOf
+    ) -> None:
         self.engine = engine
         self.log = log
         self.recall = Recollection(log)
-        self.events = EventLane(engine, self.recall, log, policy)
+        self.events = EventLane(engine, self.recall, log, policy_of)
         self.orders = OrderLane(engine, self.recall, tables_of, self.events.givers)
         self.grants = GrantLane(engine, self.recall)
         self.lanes: dict[Kind, Lane] = {lane.kind: lane for lane in (self.orders, self.events, self.grants)}

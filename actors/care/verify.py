@@ -276,7 +276,8 @@ class Verifier:
     def _replayed(self, number: int, reader: LogReader, kept: Checkpoint | None) -> tuple[ShardPath, Replay]:
         """A shard as its log tells it, from the beginning or from a checkpoint on."""
         engine = ShardEngine(number, self._key, self._config, PrivateArena())
-        path = ShardPath(engine, self._config.policy, reader, NoLedger(), self._tables.load)
+        policy_of = self._tables.policies(self._config.policy)
+        path = ShardPath(engine, reader, NoLedger(), self._tables.load, policy_of)
         replay = Replay(path.lanes, _forget)
         if kept is None:
             replay.run(reader.iterate(FIRST_SEQUENCE))

@@ -51,7 +51,8 @@ class OrderShard:
         alone = host_of(LEDGER, self._config.shards) == shard_name(number)
         self._ledger = Ledger(folder, config) if alone else None
         reached = self._ledger or RemoteLedger(data.namespace, self._config.shards)
-        self._path = ShardPath(engine, self._config.policy, self._log, reached, self._tables.load)
+        policy_of = self._tables.policies(self._config.policy)
+        self._path = ShardPath(engine, self._log, reached, self._tables.load, policy_of)
         self._checkpointer = Checkpointer(data.shard(number), self._config.log.checkpoint_bytes, self._log.bytes_used)
         engine.use_tables(self._tables.load(self._tables.current()))
         started = time.monotonic()

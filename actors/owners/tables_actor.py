@@ -18,7 +18,7 @@ from ray.exceptions import RayError
 from actors.owners.calls import owner
 from actors.owners.remote_ledger import RemoteLedger
 from actors.process.names import engine_names
-from actors.store.data_folder import DataFolder
+from actors.store.data_folder import DataFolder, now_ms
 from actors.store.table_store import TableStore
 from router.config import Config
 from router.errors import TableRejected, Unsupported
@@ -36,8 +36,10 @@ class TablesOwner:
     def __init__(self, folder: str, config: bytes) -> None:
         data = DataFolder(folder)
         self._namespace = data.namespace
-        self._shards = msgspec.json.decode(config, type=Config).shards
+        known = msgspec.json.decode(config, type=Config)
+        self._shards = known.shards
         self._store = TableStore(data.tables)
+        self._store.put_policy(known.policy, now_ms())
         self._key = data.key()
         self._ledger = RemoteLedger(data.namespace, self._shards)
         self._spread(self._store.current())  # a version made durable just before a crash

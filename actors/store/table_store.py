@@ -2,7 +2,7 @@
 
     DIR/tables/manifest.json          versions, and which files each is made of
     DIR/tables/skus-000003.rows        rows of the table that version 3 replaced
-    DIR/tables/compiled-000003.tables the compiled form (a put of stock has none: on-hand is the ledger's)
+    DIR/tables/compiled-000003.tables the compiled form (a put of stock, or a policy, has none of its own)
 
 A version exists when the manifest names it: its files are synced before, the manifest replaced in one
 step after. A crash in between leaves the former version current and files that the next put overwrites.
@@ -14,13 +14,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import xxhash
 
+from router.config import Policy
 from router.errors import Damaged
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
@@ -31,11 +32,14 @@ from router.tables.table_bytes import sealed, tables_from_bytes, tables_to_bytes
 _KEPT = 4  # versions a reader keeps in memory
 
 
-class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    table: str  # the one it replaced
+class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What has a default came later: versions from before it are written, and sealed, as they were."""
+
+    table: str  # the one it replaced, or "policy"
     now_ms: int
     rows: dict[str, str]  # table -> file
     compiled: str
+    policy: dict[str, Any] | None = None  # as it differs from the defaults; None: the configuration's of the day
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +69,18 @@ class TableStore:
             self._loaded[version] = self._read(version)
         return self._loaded[version]
 
+    def policies(self, default: Policy) -> Callable[[int], Policy]:
+        """The policy of any version, without its tables; ``default`` for versions from before policies were kept."""
+        known: dict[int, Policy] = {}
+
+        def policy_of(version: int) -> Policy:
+            if version not in known:
+                given = self._version(version).policy if version else None
+                known[version] = default if given is None else msgspec.convert(given, Policy)
+            return known[version]
+
+        return policy_of
+
     def faults(self) -> Iterator[str]:
         """A sentence for every file that some version needs and that is not what was written."""
         versions = self._manifest().versions
@@ -90,10 +106,25 @@ class TableStore:
         file = f"{upload.table}-{version:06d}.rows"
         self._write(file, _pack(getattr(rows, upload.table)))
         files = {**(before.rows if before else {}), upload.table: file}
-        entry = Version(upload.table, now_ms, files, compiled)
+        entry = Version(upload.table, now_ms, files, compiled, before.policy if before else None)
         self._replace_manifest(Manifest([*manifest.versions, entry]))
+        made = dataclasses.replace(made, policy=tables.policy)
         self._loaded[version], self._rows = made, (version, rows)
         return version
+
+    def put_policy(self, policy: Policy, now_ms: int) -> int:
+        """The version with this policy, durable: the current one where it has it already."""
+        versions = self._manifest().versions
+        given = msgspec.to_builtins(policy)
+        if versions and versions[-1].policy == given:
+            return len(versions)
+        before = versions[-1] if versions else Version("policy", now_ms, {}, "")
+        if not before.compiled:
+            before = msgspec.structs.replace(before, compiled=f"compiled-{1:06d}.tables")
+            self._write(before.compiled, tables_to_bytes(empty_tables(now_ms)))
+        entry = msgspec.structs.replace(before, table="policy", now_ms=now_ms, policy=given)
+        self._replace_manifest(Manifest([*versions, entry]))
+        return len(versions) + 1
 
     def rows(self, version: int) -> TableRows:
         """The rows a version was compiled from."""
@@ -108,8 +139,10 @@ class TableStore:
     def _read(self, version: int) -> Tables:
         if version == 0:
             return empty_tables(0)
-        tables = tables_from_bytes(self._bytes(self._version(version).compiled))
-        return dataclasses.replace(tables, version=version)
+        entry = self._version(version)
+        tables = tables_from_bytes(self._bytes(entry.compiled))
+        policy = None if entry.policy is None else msgspec.convert(entry.policy, Policy)
+        return dataclasses.replace(tables, version=version, policy=policy)
 
     def _bytes(self, name: str) -> bytes:
         """A whole file, its checksum verified."""

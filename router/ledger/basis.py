@@ -19,16 +19,13 @@ class Basis(NamedTuple):
     grants_seen: int = 0
     other_channel: int = -1
     granted_by: int = 0
+    velocity_window_ms: int = -1
+    basket_window_ms: int = -1
+    value_orders_min: int = -1
 
     def batch(self) -> pa.RecordBatch:
-        return record_batch(
-            BASIS,
-            {
-                "grants_seen": np.array([self.grants_seen], np.int64),
-                "other_channel": np.array([self.other_channel], np.int16),
-                "granted_by": np.array([self.granted_by], np.int64),
-            },
-        )
+        kinds = {field.name: field.type.to_pandas_dtype() for field in BASIS}
+        return record_batch(BASIS, {name: np.array([value], kinds[name]) for name, value in self._asdict().items()})
 
 
 def basis_of(record: Record) -> Basis | None:

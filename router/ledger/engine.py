@@ -55,7 +55,7 @@ class LedgerEngine:
         self.cells, self.memory = self.state.cells, self.state.memory
         self._planner = Planner(self.cells, self.memory)
         self._amending = Amending(self.state, self._planner)
-        self._serving = Serving(self.cells, self.state.waiting, policy.grant_order == "whole_orders")
+        self._serving = Serving(self.cells, self.state.waiting)
         self._tables: dict[int, LedgerTables] = {}
         self._promotions: dict[
             int, PromotionRows
@@ -91,10 +91,14 @@ class LedgerEngine:
         """What a record of now goes by."""
         newest = self.newest_tables
         asked = None if question is None else self._tables.get(question.tables_version)
+        policy = asked.policy if asked else self._policy
         return Basis(
             question.grants_seen if question else 0,
             asked.other_channel if asked else -1,
             newest.version if newest else 0,
+            policy.velocity_window_ms,
+            policy.duplicate_basket_window_ms,
+            policy.risk_value_orders_min,
         )
 
     # --- orders ----------------------------------------------------------------------------------
@@ -104,6 +108,7 @@ class LedgerEngine:
         tables, asked = self.tables(question.tables_version), claims_of(claims, question.now_ms)
         reference = self._hear(question.shard, question.sequence, question.grants_seen)
         self.state.waits_since(question.shard, question.sequence)
+        self.memory.use_windows(tables.policy.velocity_window_ms, tables.policy.duplicate_basket_window_ms)
         answers = self._planner.run(ORDER, reference, asked, tables)
         self.state.waiting.join(asked, answers.backordered, reference, tables.other_channel)
         self.state.touch(answers.allocations["sku"].copy(), answers.allocations["node"].copy())
@@ -129,11 +134,13 @@ class LedgerEngine:
         nodes = max(taken["node"].max(initial=-1), parcels["node"].max(initial=-1))
         self.cells.reserve(int(taken["sku"].max(initial=-1)) + 1, int(nodes) + 1)
         self.memory.reserve(len(asked.rows), len(asked.asked.promotions), 0, self.cells.shape[1])
+        value_orders_min = self._policy.risk_value_orders_min
+        if basis is not None:
+            value_orders_min = basis.value_orders_min
+            self.memory.use_windows(basis.velocity_window_ms, basis.basket_window_ms)
         counted = self.memory.counted(promotions.code)
         reference = self._hear(shard, sequence, basis.grants_seen if basis else 0)
-        claim_kernels.apply(
-            reference, self._policy.risk_value_orders_min, asked.asked, promotions, self.cells.units, counted, decided
-        )
+        claim_kernels.apply(reference, value_orders_min, asked.asked, promotions, self.cells.units, counted, decided)
         self.memory.set_uses(promotions.code, counted.uses)
         if basis is not None:  # lines of older records never waited here
             self.state.waits_since(shard, sequence)

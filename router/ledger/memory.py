@@ -34,11 +34,15 @@ class Memory:
         self._ever = {name: EverTable() for name in EVER}
         self._baskets = WindowTable(WINDOW_ENTRIES_MAX)
         self.windows = np.zeros(len(WINDOWS), layout.WINDOW)
-        self.windows["window_ms"] = policy.velocity_window_ms, policy.duplicate_basket_window_ms
+        self.use_windows(policy.velocity_window_ms, policy.duplicate_basket_window_ms)
         self.windows["generation"] = EMPTY
         self.windows["entries_max"] = WINDOW_ENTRIES_MAX
         self.capacity = np.zeros((0, layout.CAPACITY_DAYS), layout.NODE_DAY)
         self.uses: dict[int, int] = {}  # by promotion code
+
+    def use_windows(self, velocity_ms: int, baskets_ms: int) -> None:
+        """How long what happened counts as recent, from now on."""
+        self.windows["window_ms"] = velocity_ms, baskets_ms
 
     def reserve(self, orders: int, candidates: int, movements: int, nodes: int) -> None:
         """Room for one more batch."""

@@ -7,7 +7,7 @@ is judged, granted or remembered, and what there is of it is found whatever the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -103,12 +103,7 @@ def _restricted(tables: LedgerTables, request: Request) -> LedgerTables:
         mask &= _node_bit(request.only_node, len(mask))
     if request.without_node >= 0:
         mask &= ~_node_bit(request.without_node, len(mask))
-    return LedgerTables(
-        tables.version,
-        rows._replace(terms=frozen(terms), channel_nodes=frozen(channels)),
-        tables.promotions,
-        tables.components_max,
-    )
+    return replace(tables, rows=rows._replace(terms=frozen(terms), channel_nodes=frozen(channels)))
 
 
 def _node_bit(node: int, words: int) -> npt.NDArray[np.int64]:

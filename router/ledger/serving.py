@@ -63,10 +63,9 @@ class Watch:
 class Serving:
     """Gives units that became free to those who wait."""
 
-    def __init__(self, cells: Cells, waiting: Waiting, whole_first: bool) -> None:
+    def __init__(self, cells: Cells, waiting: Waiting) -> None:
         self._cells = cells
         self._waiting = waiting
-        self._whole_first = whole_first
 
     def watch(self, skus: npt.NDArray[Any], tables: LedgerTables | None) -> Watch:
         """Watch those of some SKUs that anybody waits for."""
@@ -82,7 +81,7 @@ class Serving:
             return np.zeros(0, layout.GRANT_OUT)
         wanted = self._waiting.wanted(np.array(skus), tables)
         found = []
-        for whole in (1, 0) if self._whole_first else (0,):
+        for whole in (1, 0) if tables.policy.grant_order == "whole_orders" else (0,):
             found += [self._serve(sku, whole, tables, workspace) for sku in wanted]
         return np.concatenate([np.zeros(0, layout.GRANT_OUT), *found])
 

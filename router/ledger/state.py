@@ -45,7 +45,7 @@ class LedgerState:
     def __init__(self, policy: Policy, arena: Arena) -> None:
         self.cells = Cells(arena)
         self.memory = Memory(policy)
-        self.waiting = Waiting(policy.grant_order)
+        self.waiting = Waiting()
         self.granted = Granted()
         self.reservations = Reservations()
         self.waits_from: dict[int, int] = {}  # by shard: its first sequence whose backordered lines wait here

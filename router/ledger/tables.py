@@ -37,6 +37,7 @@ class LedgerTables:
     rows: TableRows
     promotions: PromotionRows
     components_max: int  # of one line: 1 without bundles
+    policy: Policy
 
     @property
     def other_channel(self) -> int:
@@ -48,8 +49,9 @@ _NONE, _NO_FLAGS = frozen(np.zeros(0, np.int64)), frozen(np.zeros(0, np.uint8))
 NO_PROMOTIONS = PromotionRows(_NONE, _NONE, _NONE, _NO_FLAGS, _NO_FLAGS, _NO_FLAGS)
 
 
-def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
-    """Rows and node words of one version."""
+def lay_out(tables: Tables, default: Policy) -> LedgerTables:
+    """Rows and node words of one version; ``default`` is the policy of those that name none."""
+    policy = tables.policy_or(default)
     nodes, rates = tables.nodes, tables.rates
     active = nodes.active.astype(bool)
     serves = nodes.serves_zone.astype(bool) & active[:, None]
@@ -82,7 +84,7 @@ def lay_out(tables: Tables, policy: Policy) -> LedgerTables:
         goods_nodes=node_words(nodes.accepts_goods.astype(bool).T),
     )
     sizes = np.diff(tables.skus.bundle_offset)
-    return LedgerTables(tables.version, rows, _promotion_rows(tables.promotions), int(sizes.max(initial=1)))
+    return LedgerTables(tables.version, rows, _promotion_rows(tables.promotions), int(sizes.max(initial=1)), policy)
 
 
 def _promotion_rows(promotions: PromotionTable) -> PromotionRows:

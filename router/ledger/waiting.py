@@ -18,7 +18,6 @@ from kernels import layout
 from kernels.claim import wait as kernels
 from kernels.layout import WaitingRows
 from router.arrow.arrays import zeros_aligned
-from router.config import GrantOrder
 from router.ledger.batch import Claims
 from router.ledger.entries import EverTable
 from router.ledger.moves import Withdrawals
@@ -47,8 +46,8 @@ class Queue:
 class Waiting:
     """The claims that wait."""
 
-    def __init__(self, grant_order: GrantOrder) -> None:
-        self._by_priority = grant_order == "priority"
+    def __init__(self) -> None:
+        self._by_priority = False
         self._clear()
 
     def _clear(self) -> None:
@@ -167,9 +166,10 @@ class Waiting:
         self._shrink()
 
     def _know(self, tables: LedgerTables) -> None:
-        """Bundles by component, of the newest tables; queues stand on them."""
+        """Bundles by component and the order of being served, of the newest tables; queues stand on them."""
         if self._tables_version == tables.version:
             return
+        self._by_priority = tables.policy.grant_order == "priority"
         self._tables_version, self._bundles = tables.version, {}
         self._queues.clear()
         entries = tables.rows.skus

@@ -461,6 +461,9 @@ BASIS = _schema(
     since(1, "grants_seen", pa.int64()),  # the newest record whose grants the shard had taken over when it asked
     since(1, "other_channel", pa.int16(), -1),  # the channel_index of channels that the question's tables do not name
     since(1, "granted_by", pa.int64()),  # version of the tables; 0: nobody could be granted anything
+    since(1, "velocity_window_ms", pa.int64(), -1),  # of the policy that it went by
+    since(1, "basket_window_ms", pa.int64(), -1),
+    since(1, "value_orders_min", pa.int64(), -1),
 )
 
 # The same as a shard takes it over, a row an order; its outcome is an EVENT_OUTCOME.

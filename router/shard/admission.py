@@ -67,8 +67,9 @@ class Admitter:
         self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
         self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
         self._stamp_base = 0
-        self._reject = np.uint64(reject_mask(config.policy))
-        self._hold = np.uint64(hold_mask(config.policy))
+        self.policy = tables.policy_or(config.policy)
+        self._reject = np.uint64(reject_mask(self.policy))
+        self._hold = np.uint64(hold_mask(self.policy))
 
     def admit(
         self, wire: pa.RecordBatch, skus: pa.StringArray, hashes: tuple[U64, U64], now_ms: int
@@ -189,7 +190,7 @@ class Admitter:
         return without_units(counted, columns["admission"] == Admission.REJECT)
 
     def _limits(self, now_ms: int) -> I64:
-        limits, policy = self._config.limits, self._config.policy
+        limits, policy = self._config.limits, self.policy
         return np.array(
             [
                 limits.lines_max,
@@ -206,7 +207,7 @@ class Admitter:
     def _risk(
         self, wire: pa.RecordBatch, lines: WireLines, qty: npt.NDArray[np.int32], columns: dict[str, Any]
     ) -> None:
-        policy = self._config.policy
+        policy = self.policy
         rules = np.array([policy.risk_qty_max, policy.risk_points_address, policy.risk_points_qty], np.int64)
         columns["risk"] = np.zeros(wire.num_rows, np.int32)
         columns["basket"] = np.zeros(wire.num_rows, np.uint64)

@@ -20,7 +20,7 @@ import pyarrow as pa
 from router.arrow.arena import Arena, PrivateArena
 from router.arrow.arrays import list_parts, numbers, ragged, record_batch, structs
 from router.arrow.selection import select
-from router.config import Config
+from router.config import Config, Policy
 from router.ids import hash_strings
 from router.life.books import Books
 from router.life.states import ORDER_BITS, STATE_OF_STATUS, OrderState, pack_state
@@ -93,6 +93,10 @@ class ShardEngine:
         """Judge every later batch with this version."""
         self.add_tables(tables)
         self._current = self._admitters[tables.version]
+
+    def policy(self, version: int) -> Policy:
+        """By which a version of the tables decides."""
+        return self.tables(version).policy_or(self._config.policy)
 
     def tables(self, version: int) -> Tables:
         if version not in self._admitters:
@@ -195,7 +199,7 @@ class ShardEngine:
             fee_minor=np.where(refused, 0, numbers(admitted, "fee_minor")),
         )
         reasons = numbers(decision, "reasons") | total_flags(
-            admitted, money.total_minor, self._config.policy.totals_tolerance_minor
+            admitted, money.total_minor, tables.policy_or(self._config.policy).totals_tolerance_minor
         )
         line_type = OUTCOME.field("money_lines").type
         money_lines = structs(

@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from kernels.life import layout
 from router.arrow.arrays import from_message, numbers, to_message
-from router.config import Policy
 from router.life.before_books import judge_again
 from router.life.event_types import OrderEvent
 from router.life.events import judged_of, moves_of, outcome_of, sent_before_books, sent_of
@@ -34,7 +33,7 @@ from router.shard.engine import ShardEngine
 from router.shard.event_answers import answers_of
 from router.shard.give_back import Givers
 from router.shard.history import History
-from router.shard.lanes import Begun, Message
+from router.shard.lanes import Begun, Message, PolicyOf
 from router.shard.reversing import Reversing
 from router.shard.showing import show_judged
 from router.wire.event_batch import EventBatch
@@ -59,13 +58,13 @@ class EventLane:
     kind = Kind.EVENTS
     outcome_kind = Kind.EVENT_OUTCOMES
 
-    def __init__(self, engine: ShardEngine, recall: Recollection, log: Log, policy: Policy) -> None:
+    def __init__(self, engine: ShardEngine, recall: Recollection, log: Log, policy_of: PolicyOf) -> None:
         self._engine = engine
         self._recall = recall
-        self._falls_at = _FALLS_AT[policy.on_hand_falls]
+        self._policy_of = policy_of
         self._history = History(engine, log)
         self._reversing = Reversing(engine.key)
-        self.givers = Givers(engine, recall, policy)
+        self.givers = Givers(engine, recall, policy_of)
         self._unshown: list[EventWork] = []
 
     def must_wait(self, batch: EventBatch, shown: int) -> bool:
@@ -86,17 +85,19 @@ class EventLane:
             events, payload = from_message(batch.events, EVENTS), from_message(batch.payload, EVENT_PAYLOAD)
             begun.messages = [events, payload]
             begun.documents = None if batch.documents is None else memoryview(batch.documents)  # type: ignore[arg-type]
-            begun.work = self._judge(events, sequence, batch.now_ms)
+            begun.work = self._judge(events, begun)
         return begun
 
-    def _judge(self, events: pa.RecordBatch, sequence: int, now_ms: int) -> EventWork:
+    def _judge(self, events: pa.RecordBatch, begun: Begun) -> EventWork:
         rows, sent, books = self._rows_of(events), sent_of(events), self._engine.books
+        policy = self._policy_of(begun.tables_version)
         self._history.reopen_closed(rows)
-        judged = books.judge(sequence, sent, rows, self._falls_at)
-        asking = Asking(self._engine, sequence, sent, rows, judged)
+        judged = books.judge(begun.sequence, sent, rows, _FALLS_AT[policy.on_hand_falls])
+        asking = Asking(self._engine, begun.sequence, sent, rows, judged)
         asking.reverse(events, self._history, self._reversing)
         asking.prepare(self._recall)
-        moves, given_back = moves_of(asking.judged, self._engine.number), self.givers.of(asking.judged, now_ms)
+        moves = moves_of(asking.judged, self._engine.number)
+        given_back = self.givers.of(asking.judged, begun.now_ms, policy)
         closed = np.unique(rows[books.are_closed(rows)])
         work = EventWork(events, rows, asking, moves, given_back, closed)
         self._unshown.append(work)
@@ -137,7 +138,7 @@ class EventLane:
     def reopen(self, given: Record) -> Begun:
         events = read_batch(given)
         begun = Begun(Kind.EVENTS, given.sequence, given.tables_version, given.now_ms, [events])
-        begun.work = self._judge(events, given.sequence, given.now_ms)
+        begun.work = self._judge(events, begun)
         return begun
 
     def replay_input(self, given: Record) -> None:

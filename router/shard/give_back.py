@@ -20,6 +20,7 @@ from router.log.columns import GIVEN_BACK
 from router.log.recall import Recollection
 from router.log.reference import in_shard, row_of, sequence_of
 from router.shard.engine import ShardEngine
+from router.shard.lanes import PolicyOf
 
 I64 = npt.NDArray[np.int64]
 
@@ -27,24 +28,26 @@ I64 = npt.NDArray[np.int64]
 class Givers:
     """Knows how old records of orders are, whatever a restart came between."""
 
-    def __init__(self, engine: ShardEngine, recall: Recollection, policy: Policy) -> None:
+    def __init__(self, engine: ShardEngine, recall: Recollection, policy_of: PolicyOf) -> None:
         self._engine = engine
         self._recall = recall
-        self._window_ms = policy.duplicate_basket_window_ms
+        self._policy_of = policy_of
         self._young: list[tuple[int, int]] = []  # sequence, now_ms of records that are younger than the window
         self._dropped_ms = -1  # of others none is newer
 
-    def note(self, sequence: int, now_ms: int) -> None:
+    def note(self, sequence: int, tables_version: int, now_ms: int) -> None:
         """A record of orders came."""
+        since_ms = now_ms - self._policy_of(tables_version).duplicate_basket_window_ms
         self._young.append((sequence, now_ms))
-        while self._young[0][1] <= now_ms - self._window_ms:
+        while self._young and self._young[0][1] <= since_ms:
             self._dropped_ms = max(self._dropped_ms, self._young.pop(0)[1])
 
-    def of(self, judged: Judged, now_ms: int) -> pa.RecordBatch:
+    def of(self, judged: Judged, now_ms: int, policy: Policy) -> pa.RecordBatch:
         """GIVEN_BACK of a batch of events."""
+        since_ms = now_ms - policy.duplicate_basket_window_ms
         verdicts = judged.verdicts[judged.verdicts["gives_back"] != 0]
         orders, books = verdicts["order"].copy(), self._engine.books
-        young = self._are_young(sequence_of(orders), now_ms)
+        young = self._are_young(sequence_of(orders), since_ms)
         baskets, versions = np.zeros(len(orders), np.uint64), np.zeros(len(orders), np.int64)
         promotions: list[list[int]] = [[]] * len(orders)
         for at in np.flatnonzero(young | books.were_promoted(verdicts["row"])).tolist():
@@ -63,18 +66,18 @@ class Givers:
             },
         )
 
-    def _are_young(self, sequences: I64, now_ms: int) -> npt.NDArray[np.bool_]:
+    def _are_young(self, sequences: I64, since_ms: int) -> npt.NDArray[np.bool_]:
         found = np.zeros(len(sequences), bool)
         for sequence in np.unique(sequences).tolist():
-            found[sequences == sequence] = self._came_ms(sequence, now_ms) > now_ms - self._window_ms
+            found[sequences == sequence] = self._came_ms(sequence, since_ms) > since_ms
         return found
 
-    def _came_ms(self, sequence: int, now_ms: int) -> int:
+    def _came_ms(self, sequence: int, since_ms: int) -> int:
         """When a record came; of one that is too old to matter the newest such."""
         at = bisect_left(self._young, (sequence, -1))
         if at < len(self._young) and self._young[at][0] == sequence:
             return self._young[at][1]
-        if self._dropped_ms <= now_ms - self._window_ms:
+        if self._dropped_ms <= since_ms:
             return self._dropped_ms
         return self._recall.halves(sequence).now_ms
 

@@ -12,7 +12,7 @@ Adding a kind is a row of ``router/log/kinds.py`` and a lane.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,12 +21,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from router.arrow.arrays import Bytes
+from router.config import Policy
 from router.log.kinds import Kind
 from router.log.recall import Halves
 from router.log.records import Record
 from router.ports import LedgerPort, Question
 
 Message = npt.NDArray[np.uint8]
+PolicyOf = Callable[[int], Policy]  # of a version of the tables
 BatchId = tuple[int, int]  # incarnation of the sender, number of its batch
 
 

@@ -57,7 +57,7 @@ class OrderLane:
         if len(admitted.reference):
             begun.waits_for = int(sequence_of(admitted.reference).max())
         if admitted.new.num_rows:
-            self._givers.note(sequence, batch.now_ms)
+            self._givers.note(sequence, begun.tables_version, batch.now_ms)
             begun.messages = [admitted.new]
             begun.documents = _documents_of(batch, admitted)
         return begun
@@ -100,7 +100,7 @@ class OrderLane:
         )  # fmt: skip
 
     def replay_input(self, given: Record) -> None:
-        self._givers.note(given.sequence, given.now_ms)
+        self._givers.note(given.sequence, given.tables_version, given.now_ms)
         self._engine.replay_admitted(given.sequence, read_batch(given))
 
     def replay(self, given: Record, outcome: Record) -> None:

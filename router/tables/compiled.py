@@ -12,12 +12,13 @@ A tax areas (0 = no tax), K tax classes, G goods classes, P promotions, B freigh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from router.arrow.string_table import StringTable
+from router.config import Policy
 
 U8 = npt.NDArray[np.uint8]
 I16 = npt.NDArray[np.int16]
@@ -150,6 +151,11 @@ class Tables:
     channels: StringTable  # channels named by any table
     countries: StringTable  # ISO 3166-1 alpha-2, and XK
     places: PlaceTable = NO_PLACES
+    # Not of the compiled form, a manifest says it; None = of a version from before that, the configuration's.
+    policy: Policy | None = field(default=None, metadata={"stored": False})
+
+    def policy_or(self, default: Policy) -> Policy:
+        return self.policy or default
 
 
 TablesOf = Callable[[int], Tables]  # any version there ever was

@@ -92,7 +92,7 @@ def _column_value(name: str, column: pa.Array, header: _Header) -> Any:
 
 
 def _leaves(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(node):
+    for field in _stored_fields(node):
         value = getattr(node, field.name)
         if dataclasses.is_dataclass(value):
             yield from _leaves(f"{prefix}{field.name}.", value)
@@ -100,10 +100,14 @@ def _leaves(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
             yield prefix + field.name, value
 
 
+def _stored_fields(kind: Any) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(kind) if field.metadata.get("stored", True)]
+
+
 def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
     hints = typing.get_type_hints(kind)
     built = {}
-    for field in dataclasses.fields(kind):
+    for field in _stored_fields(kind):
         hint = hints[field.name]
         if dataclasses.is_dataclass(hint):
             built[field.name] = _build(typing.cast(type[Any], hint), f"{prefix}{field.name}.", values)

@@ -284,7 +284,7 @@ def test_an_order_from_before_lines_waited_here_gives_up_nothing():
 
 
 def test_memory_is_bounded_by_what_waits():
-    waiting, rng = Waiting("fifo"), random.Random(3)
+    waiting, rng = Waiting(), random.Random(3)
     engine = engine_of(ONE, {})
     for sequence in range(1, 60):
         engine.decide(question(0, sequence), claims([order([(0, 1)], placed_at_ms=rng.randint(0, 9))] * 4_000))

@@ -6,6 +6,7 @@ is what a disk holds after a crash at that moment.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from router.arrow.arrays import Bytes, from_message
-from router.config import Config, Limits
+from router.config import Config, Limits, Policy
 from router.ids import hash_key
 from router.local import LocalRouter
 from router.log.columns import ACK, STATUS_NAMES
@@ -59,7 +60,7 @@ def make_tables() -> Tables:
     )
 
 
-TABLES = make_tables()
+TABLES = dataclasses.replace(make_tables(), policy=Policy())
 EVENT_TERMS = event_terms(TABLES, KEY, NOW_MS)
 
 
@@ -102,7 +103,7 @@ class JournaledLog(MemoryLog):
 class World:
     """A router with tables and stock, or what is left of one after a crash."""
 
-    def __init__(self, shards: int = 1, entries: Sequence[Entry] = ()) -> None:
+    def __init__(self, shards: int = 1, entries: Sequence[Entry] = (), policy: Policy | None = None) -> None:
         self.shards = shards
         self.journal: list[Entry] = []
         self._requests = 0
@@ -117,7 +118,7 @@ class World:
                     )
             return logs[name]
 
-        self.router = LocalRouter(Config(shards=shards), KEY, log_of)
+        self.router = LocalRouter(Config(shards=shards, policy=policy or Policy()), KEY, log_of)
         self.router.use_tables(TABLES)
         self.journal[:] = entries  # in the order of appending, not log by log
         self.router.recover()
@@ -125,9 +126,9 @@ class World:
             self.router.ledger.stock(on_hand_movements(STOCK, TABLES, KEY, TABLES.version), NOW_MS)
         self.loaded = len(self.journal) if not entries else 0
 
-    def after_crash(self, records: int | None = None) -> World:
+    def after_crash(self, records: int | None = None, policy: Policy | None = None) -> World:
         """Another router on the first so many records of this one's journal."""
-        restarted = World(self.shards, self.journal[:records])
+        restarted = World(self.shards, self.journal[:records], policy)
         restarted._requests = self._requests  # a request that comes later is another one
         return restarted
 
@@ -543,6 +544,21 @@ def test_an_event_whose_stock_moved_but_was_not_written_down_moves_it_once() -> 
     restarted = world.after_crash(len(world.journal) - 1)
     assert restarted.router.state_hashes() == world.router.state_hashes()
     assert restarted.units["shipped"] == 5
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_restart_with_another_policy_decides_by_that_of_the_record(shards: int) -> None:
+    """The policy is named by the version of the tables; a configuration that changed meanwhile changes nothing of what
+    was begun, and a ledger that answered before is asked the very same question."""
+    told = Told(World(shards), list(script(20, shards)))
+    other = Policy(
+        short_stock="reject", duplicate_basket_window_ms=0, velocity_window_ms=1, risk_value_orders_min=1,
+        on_hand_falls="pack", grant_order="priority",
+    )  # fmt: skip
+    for cut in range(told.world.loaded, len(told.world.journal), 3):
+        restarted, first = told.world.after_crash(cut, other), told.answered_by(cut)
+        assert said(told.steps[first].run(restarted)) == said(told.answers[first]), f"cut after record {cut}"
+        assert restarted.router.state_hashes() == told.states[first], f"cut after record {cut}"
 
 
 # --- several batches under way ------------------------------------------------------------------------

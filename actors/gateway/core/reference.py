@@ -68,4 +68,4 @@ class Reference:
     def _read(self, version: int) -> Newest:
         tables = self._store.load(version)
         text = AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values)
-        return Newest(tables, text, AvailabilityTerms(tables, self._policy))
+        return Newest(tables, text, AvailabilityTerms(tables, tables.policy_or(self._policy)))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from router.config import Config
+from router.config import Config, Policy
 from router.ids import hash_key, hash_text
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
@@ -61,6 +61,10 @@ def _compiled() -> dict[int, Tables]:
 
 TABLES = _compiled()
 FIRST_TABLES, SECOND_TABLES = sorted(TABLES)
+
+
+def policy_of(version: int) -> Policy:
+    return TABLES[version].policy_or(CONFIG.policy)
 
 
 @functools.cache

@@ -79,7 +79,7 @@ class Shard:
         self._log = SimulatedLog(process, store, world.step)
         self._link = LedgerLink(world, process)
         self.engine = ShardEngine(number, goods.KEY, goods.CONFIG, self.arena)
-        self.path = ShardPath(self.engine, goods.CONFIG.policy, self._log, self._link, goods.TABLES.__getitem__)
+        self.path = ShardPath(self.engine, self._log, self._link, goods.TABLES.__getitem__, goods.policy_of)
         turn = TaskTurn(world.scheduler, lambda: world.step("shard: a turn ends"))
         self._turns = ShardTurns(self.path, turn, Checkpoints(world, store.where))
         world.arenas[number] = self.arena
