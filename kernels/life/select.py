@@ -75,18 +75,39 @@ def tiers_of(rule_row: Any, tier: int, event: Any) -> int:
 
 
 @rule
-def classes_of(rule_row: Any, event: Any) -> int:
-    """Classes of all tiers."""
+def classes_of(rule_row: Any, event: Any, tiers: int = TIERS) -> int:
+    """Classes of all tiers, or of so many."""
     classes = 0
-    for tier in range(TIERS):
+    for tier in range(tiers):
         classes |= tiers_of(rule_row, tier, event)
     return classes
 
 
+@inlined_rule
+def is_done(byte: int, rule_row: Any, event: Any) -> bool:
+    """Whether an event is a mere repetition of units with this stage byte, of which it is no news."""
+    if rule_row.done >> class_of(byte) & 1:
+        is_other = rule_row.kind == KIND_RETURN and event.disposition >= 0
+        return not is_other or INT64(byte) >> DETAIL_SHIFT == event.disposition
+    return bool(rule_row.kind == KIND_MARK and rule_row.tiers[0] >> class_of(byte) & 1)  # it bears the mark already
+
+
 @rule
-def done_of(rule_row: Any) -> int:
-    """Classes of units of which the event is a mere repetition; what bears a mark already stays where it is."""
-    return INT64(rule_row.done | (rule_row.tiers[0] if rule_row.kind == KIND_MARK else 0))
+def has_done(book: Any, line: int, node: int, shipment: int, rule_row: Any, event: Any, memory: Any) -> bool:
+    """Whether an event is a mere repetition of some of the units that it means."""
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if is_done(position.stage, rule_row, event) and is_meant(position, line, ANY, node, shipment):
+            return True
+    return False
+
+
+@rule
+def tiers_meant(book: Any, node: int, shipment: int, rule_row: Any, event: Any, memory: Any) -> int:
+    """How many tiers an event without lines may take from: not the far ones where it may be said a second time."""
+    if rule_row.far < TIERS and has_done(book, ANY, node, shipment, rule_row, event, memory):
+        return rule_row.far
+    return TIERS
 
 
 @inlined_rule

@@ -47,15 +47,17 @@ from kernels.life.select import (
     count_concerned,
     count_line_units,
     count_units,
-    done_of,
     find_shipment,
+    has_done,
     is_bundle,
+    is_done,
     is_meant,
     lacks,
     line_number,
     part_count,
     part_word,
     shipment_count,
+    tiers_meant,
     tiers_of,
 )
 from kernels.life.tell import CELLS, UNITS, keep_days_of_parcels, tell_cell
@@ -91,7 +93,7 @@ def take_whole(book: Any, event: Any, rule_row: Any, verdict: Any, terms: Any, m
         book.flags |= rule_row.seen << DETAIL_SHIFT
         set_tracking(book, event.tracking)
     else:
-        return REPEATS if rule_row.done >> class_of(before) & 1 else TRANSITION
+        return REPEATS if is_done(before, rule_row, event) else TRANSITION
     verdict.whole |= WHOLE_UNITS
     verdict.stage = stage_byte_of(book)
     return NO_REFUSAL
@@ -261,7 +263,7 @@ def check_lines(
             place = own_parcel(book, number, node, event, rule_row, memory)
         wanted = 1 if is_all else lines[at].qty + asked_before(event, lines, at)
         found = count_line_units(book, number, classes, node, place, rule_row, memory)
-        if found >= wanted or (is_all and count_units(book, number, ANY, done_of(rule_row), node, place, memory) > 0):
+        if found >= wanted or (is_all and has_done(book, number, node, place, rule_row, event, memory)):
             continue
         verdict.wanted, verdict.found = wanted, found
         return NOT_ENOUGH
@@ -288,12 +290,12 @@ def take_lines(
 @rule
 def nothing_to_take(book: Any, event: Any, rule_row: Any, node: int, shipment: int, memory: Any) -> int:
     """Why an event without lines concerns no unit; NO_REFUSAL where it concerns some."""
-    classes = classes_of(rule_row, event)
+    classes = classes_of(rule_row, event, tiers_meant(book, node, shipment, rule_row, event, memory))
     if count_concerned(book, ANY, ANY, classes, node, shipment, rule_row, memory) > 0:
         return NO_REFUSAL
     if rule_row.target == STAGE_CANCELLED and count_units(book, ANY, ANY, LIVE, node, shipment, memory) > 0:
         return TRANSITION
-    return REPEATS if count_units(book, ANY, ANY, done_of(rule_row), node, shipment, memory) > 0 else TRANSITION
+    return REPEATS if has_done(book, ANY, node, shipment, rule_row, event, memory) else TRANSITION
 
 
 @rule
@@ -302,7 +304,7 @@ def take_all(
 ) -> None:  # fmt: skip
     """Without lines: all units the event can concern; of some events only the first tier that has any."""
     first = told.ends[UNITS]
-    for tier in range(TIERS):
+    for tier in range(tiers_meant(book, node, shipment, rule_row, event, memory)):
         classes = tiers_of(rule_row, tier, event)
         if classes and not (rule_row.first_only and told.ends[UNITS] > first):
             move_meant(
