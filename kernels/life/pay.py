@@ -121,7 +121,7 @@ def pay_simply(book: Any, event: Any, kind: int, verdict: Any, memory: Any, told
     return NO_REFUSAL
 
 
-@rule
+@inlined_rule
 def simple_state(book: Any, event: Any, kind: int, state: int, memory: Any) -> int:
     """The payment state that an event about the whole amount leads to; REFUSALS + a refusal, REPEATS, or -2."""
     was_captured = either(state, PAID, REFUNDED_STATE)
@@ -149,7 +149,7 @@ def simple_state(book: Any, event: Any, kind: int, state: int, memory: Any) -> i
     return REFUNDED_STATE if is_plain else -2
 
 
-@rule
+@inlined_rule
 def tell_simply(book: Any, before: int, after: int, total: int, memory: Any, told: Any) -> None:
     """The same moves that the payment's own accounts would have."""
     if before == AUTHORIZED_STATE:

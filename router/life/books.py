@@ -34,6 +34,8 @@ Rows = npt.NDArray[Any]
 
 REVIEW = "review"  # the hold of an order that waits to be looked at
 _ROOM = {"books": 1 << 16, "positions": 1 << 18, "words": 1 << 18}  # entries at first, and the least that is added
+_POSITIONS_EACH, _WORDS_EACH = 4, 16  # of an event: what the arrays grow by where a batch needs more than there is
+_MORE = 1 << 17  # and by this; twice as much each time that one event does not find room
 _DTYPES: dict[str, Any] = {
     "books": layout.BOOK, "positions": layout.POSITION, "words": np.int64, "book_of_row": np.uint32,
 }  # fmt: skip
@@ -166,20 +168,18 @@ class Books:
             assert done >= 0, f"row {-1 - done} of record {sequence} moved units that its order does not have there"
             return done
 
-        self._through(run, len(rows), lambda: None)
+        self._through(run, len(rows), lambda step: None)
 
-    def _through(self, run: Callable[[int], int], rows: int, make_room: Callable[[], None]) -> None:
+    def _through(self, run: Callable[[int], int], rows: int, make_room: Callable[[int], None]) -> None:
         """Let a kernel go through all rows; where it stops for lack of room there is more when it goes on."""
-        done = run(0)
+        done, step = run(0), 1
         while done < rows:
-            for name, free in (("positions", self._free_positions), ("words", self._free_words)):
-                self._reserve(name, int(free[SIZES]) + _ROOM[name] + self._largest())
-            make_room()
-            done = run(done)
-
-    def _largest(self) -> int:
-        """More than any single book can need at once."""
-        return 64 * int(self._blocks["books"]["positions"][: self._free_books[1]].max(initial=1)) + (1 << 17)
+            more = step * _MORE
+            self._reserve("positions", int(self._free_positions[SIZES]) + _POSITIONS_EACH * (rows - done) + more)
+            self._reserve("words", int(self._free_words[SIZES]) + _WORDS_EACH * (rows - done) + more)
+            make_room(step)
+            went = run(done)
+            step, done = 2 * step if went == done else 1, went
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -252,10 +252,12 @@ class _Telling:
     def told(self) -> layout.Told:
         return layout.Told(self._verdicts, self._units, self._money, self._cells, self._ends)
 
-    def make_room(self) -> None:
-        for name in ("_units", "_money", "_cells"):
-            rows = getattr(self, name)
-            setattr(self, name, np.concatenate([rows, np.zeros(len(rows) + (1 << 17), rows.dtype)]))
+    def make_room(self, step: int) -> None:
+        """Grow what is nearly full; more of it counts as nearly full with each step."""
+        for name, end in zip(("_units", "_money", "_cells"), self._ends.tolist(), strict=True):
+            rows, least = getattr(self, name), step << 14
+            if len(rows) - end < least:
+                setattr(self, name, np.concatenate([rows, np.zeros(len(rows) + 2 * least, rows.dtype)]))
 
     def judged(self) -> Judged:
         units, money, cells = self._ends.tolist()
