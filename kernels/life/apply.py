@@ -14,13 +14,25 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I64, IN_U32, inlined_rule, kernel, rule
-from kernels.life.judge import add_hold, free_of_holds, hold_count, keep_id, needs_words, state_after, take_hold_off
+from kernels.life.judge import (
+    add_hold,
+    free_of_holds,
+    has_memory,
+    hold_count,
+    keep_id,
+    learn_tracking,
+    parcel_scanned,
+    part_if_waiting,
+    state_after,
+    take_hold_off,
+)
 from kernels.life.layout import (
     APPLIED,
     DERIVED_STATE,
     DETAIL_SHIFT,
     FLAGS,
     INT64,
+    KIND_CLOSE,
     KIND_HOLD,
     KIND_REJECT,
     KIND_RELEASE,
@@ -31,16 +43,16 @@ from kernels.life.layout import (
     ORDER_BITS,
     REVIEW_KEY,
     SENT_EVENTS,
-    SHIP_TRACKING,
     TERMS,
     TOLD,
     WHOLE_MONEY,
     WHOLE_UNITS,
 )
 from kernels.life.money import STATE_SHIFT, book_money
+from kernels.life.parcels import add_shipment, set_parcel_tracking
 from kernels.life.runs import end_position, first_position
-from kernels.life.select import shipment_at, shipment_count
-from kernels.life.take import add_shipment, set_tracking
+from kernels.life.select import shipment_count
+from kernels.life.take import set_tracking
 from kernels.life.units import move_units, part, put_units, take_out
 
 Array = npt.NDArray[Any]
@@ -98,12 +110,10 @@ def put_moved(book: Any, move: Any, value_minor: int, memory: Any) -> None:
 @rule
 def note_shipment(book: Any, event: Any, number: int, terms: Any, memory: Any) -> None:
     """The shipment that units came into, where the order does not have it yet; its tracking number where it is told."""
-    count = shipment_count(book, memory)
-    if number > count:
-        key = event.shipment if event.shipment != 0 else terms.shipment_keys[number]
-        add_shipment(book, key, event.tracking, memory)
-    elif event.tracking != 0 and terms.rules[event.event].assigns:
-        memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] = event.tracking
+    if number > shipment_count(book, memory):
+        add_shipment(book, event.shipment, terms, memory)
+    if terms.rules[event.event].assigns:
+        set_parcel_tracking(book, number, event, memory)
 
 
 @rule
@@ -120,10 +130,13 @@ def apply_hold(book: Any, event: Any, kind: int, terms: Any, memory: Any) -> Non
             add_hold(book, terms.settings[REVIEW_KEY], memory)
         add_hold(book, event.hold, memory)
         book.flags |= ON_HOLD
+        part_if_waiting(book, memory)
     elif kind == KIND_RELEASE:
         take_hold_off(book, event, terms, memory)
     elif kind == KIND_REJECT:
         free_of_holds(book, memory)
+    elif kind == KIND_CLOSE:
+        part(book, memory)
 
 
 @rule
@@ -148,8 +161,8 @@ def apply_one(
     elif verdict.unit_last > unit_first:
         if not apply_units(book, event, unit_first, verdict.unit_last, terms, units, memory):
             return False
-    elif kind == KIND_REMARK and event.tracking != 0 and shipment_count(book, memory) == 0 and book.tracking == 0:
-        book.tracking = event.tracking
+    elif kind == KIND_REMARK and terms.rules[event.event].filters:
+        learn_tracking(book, parcel_scanned(book, event, terms, memory), event.tracking, memory)
     apply_money(book, event, verdict, money_first, verdict.money_last, money, memory)
     if verdict.after == DERIVED_STATE:
         verdict.after = state_after(book, kind, memory)
@@ -181,15 +194,10 @@ def apply(
             continue
         number = INT64(0) if rows[row] < 0 else INT64(book_of_row[rows[row]])
         book = memory.books[number]
-        positions = 2 * INT64(book.positions) + 8
-        if memory.positions.shape[0] - memory.free_positions[
-            memory.free_positions.shape[0] - 1
-        ] < 2 * positions or memory.words.shape[0] - memory.free_words[memory.free_words.shape[0] - 1] < needs_words(
-            book, memory
-        ):
-            return row
         unit_first = INT64(told.verdicts[row - 1].unit_last) if row else INT64(0)
         money_first = INT64(told.verdicts[row - 1].money_last) if row else INT64(0)
+        if not has_memory(book, verdict.unit_last - unit_first, memory):
+            return row
         if number == 0 or not apply_one(
             book, sent.events[row], verdict, unit_first, money_first, sequence, first_row + row, terms, told.units,
             told.money, memory,

@@ -10,9 +10,11 @@ import numpy.typing as npt
 from kernels._jit import I64, IN_I64, IN_U32, IN_U64, OUT_I64_2D, OUT_U32, U64, VOID, inlined_rule, kernel, rule
 from kernels.life.layout import (
     AUTHORIZED,
+    AVAILABLE,
     CAPTURED,
     CREDITED,
     EXTRA_WORDS,
+    GONE,
     HOLD_COUNT,
     HOLDS,
     HOLDS_MAX,
@@ -20,12 +22,14 @@ from kernels.life.layout import (
     LINE_COUNT,
     LINE_KEYS,
     MEMORY,
+    ON_HOLD,
     PART_COUNT,
     PART_WORDS,
     PARTS,
     PAYMENT_COUNT,
     PAYMENT_WORDS,
     PAYMENTS,
+    PROMOTED,
     REFUNDED,
     REFUNDING,
     SHIPMENT_COUNT,
@@ -121,15 +125,32 @@ def fold_run(state: np.uint64, first: int, count: int, memory: Any) -> np.uint64
     return state
 
 
+@inlined_rule
+def extra_word(book: Any, word: int, memory: Any) -> int:
+    return INT64(memory.words[book.extra + word]) if book.extra else 0
+
+
 @rule
 def fold_extra(state: np.uint64, book: Any, memory: Any) -> np.uint64:
-    extra, words = INT64(book.extra), memory.words
-    if extra == 0:
-        return state
-    state = mixed(mixed(state, words[extra + CREDITED]), words[extra + WRITTEN_OFF])
-    state = absorb(state, fold_words(state, words[extra + HOLDS], words[extra + HOLD_COUNT], memory))
-    state = fold_run(state, words[extra + PAYMENTS], PAYMENT_WORDS * words[extra + PAYMENT_COUNT], memory)
-    return fold_run(state, words[extra + SHIPMENTS], SHIPMENT_WORDS * words[extra + SHIPMENT_COUNT], memory)
+    """A book that has an EXTRA without anything in it is as one that has none."""
+    state = mixed(mixed(state, extra_word(book, CREDITED, memory)), extra_word(book, WRITTEN_OFF, memory))
+    first, count = extra_word(book, HOLDS, memory), extra_word(book, HOLD_COUNT, memory)
+    state = absorb(state, fold_words(state, first, count, memory))
+    for run in range(PAYMENTS, EXTRA_WORDS, 2):
+        if run != HOLDS:
+            count = extra_word(book, run + 1, memory)
+            state = fold_run(mixed(state, count), extra_word(book, run, memory), count * entry_words(run), memory)
+    return state
+
+
+@inlined_rule
+def entry_words(run: int) -> int:
+    """Words of one entry of a run of EXTRA."""
+    if run == PAYMENTS:
+        return PAYMENT_WORDS
+    if run == SHIPMENTS:
+        return SHIPMENT_WORDS
+    return PART_WORDS if run == PARTS else 1
 
 
 @kernel(U64, I64, IN_U64, IN_U32, MEMORY)
@@ -147,7 +168,8 @@ def fold_books(count: int, row_hi: Array, book_of_row: Array, memory: Any) -> np
             continue
         book = memory.books[number]
         state = mixed(absorb(ZERO, row_hi[row]), book.state)
-        state = mixed(mixed(state, book.version), book.customer)
+        state = mixed(mixed(state, book.flags & (TOGETHER | PROMOTED | ON_HOLD)), total_of(book, memory))
+        state = mixed(mixed(mixed(state, book.version), book.customer), book.currency)
         state = mixed(mixed(state, book.order_sequence), book.order_row)
         state = mixed(mixed(state, book.newest_sequence), book.newest_row)
         state = mixed(mixed(state, book.payment), book.tracking)
@@ -155,6 +177,13 @@ def fold_books(count: int, row_hi: Array, book_of_row: Array, memory: Any) -> np
         state = absorb(state, fold_words(state, INT64(book.first_event), INT64(book.events), memory))
         total += scatter(fold_extra(state, book, memory))
     return total
+
+
+@inlined_rule
+def place_of(book: Any, position: Any) -> int:
+    """The ledger's account of a position's units; a wait that was cancelled has left nothing anywhere."""
+    account = account_of(byte_of(book, position))
+    return GONE if account == AVAILABLE and position.node < 0 else account
 
 
 @kernel(I64, I64, IN_U32, MEMORY, OUT_I64_2D)
@@ -175,7 +204,7 @@ def list_units(count: int, book_of_row: Array, memory: Any, units: Array) -> int
             position = memory.positions[at]
             if position.qty > 0:
                 units[filled, 0], units[filled, 1] = position.sku, position.node
-                units[filled, 2], units[filled, 3] = account_of(byte_of(book, position)), position.qty
+                units[filled, 2], units[filled, 3] = place_of(book, position), position.qty
                 filled += 1
     return filled
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I16, IN_I32, IN_I64, IN_U32, kernel, rule
-from kernels.life.judge import needs_words, state_after
+from kernels.life.judge import has_memory, state_after
 from kernels.life.layout import (
     APPLIED,
     INT64,
@@ -151,12 +151,9 @@ def take_gifts(
         verdict = told.verdicts[row]
         number = INT64(0) if rows[row] < 0 else INT64(book_of_row[rows[row]])
         book = memory.books[number]
-        room = 2 * (INT64(book.positions) + offset[row + 1] - offset[row]) + 8
-        if (
-            memory.positions.shape[0] - memory.free_positions[memory.free_positions.shape[0] - 1] < 2 * room
-            or memory.words.shape[0] - memory.free_words[memory.free_words.shape[0] - 1] < needs_words(book, memory)
-            or min(told.units.shape[0] - told.ends[UNITS], told.cells.shape[0] - told.ends[CELLS]) < room
-        ):
+        moves = 2 * INT64(offset[row + 1] - offset[row]) + 8
+        room = min(told.units.shape[0] - told.ends[UNITS], told.cells.shape[0] - told.ends[CELLS])
+        if room < moves or not has_memory(book, moves, memory):
             return row
         verdict.row, verdict.order, verdict.previous, verdict.whole, verdict.gives_back = rows[row], -1, -1, 0, 0
         verdict.refusal, verdict.refused_line, verdict.wanted, verdict.found = 0, -1, 0, 0

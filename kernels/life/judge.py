@@ -24,6 +24,7 @@ from kernels.life.layout import (
     CLASS_INSPECT,
     CONFLICT,
     EVENTS_MAX,
+    EXTRA_WORDS,
     HOLD_COUNT,
     HOLD_UNKNOWN,
     HOLDS,
@@ -44,6 +45,8 @@ from kernels.life.layout import (
     NOT_SHIPPED,
     ON_HOLD,
     ORDER_BITS,
+    PAYMENT_COUNT,
+    PAYMENTS_MAX,
     REFUSED,
     REJECTED,
     REPEATED,
@@ -57,6 +60,7 @@ from kernels.life.layout import (
     STAGE_DELIVERED,
     STAGE_HELD,
     STAGE_LOST,
+    STAGE_MASK,
     STAGE_RETURNED,
     STAGE_SHIPPED,
     STATE_CANCELLED,
@@ -70,13 +74,14 @@ from kernels.life.layout import (
 from kernels.life.money import STATE_SHIFT, state_of_money
 from kernels.life.open import extra_of
 from kernels.life.pay import pay
-from kernels.life.runs import either, grown_words, take_words
-from kernels.life.select import ANY, class_of, count_units, find_shipment, shipment_at, shipment_count
+from kernels.life.runs import SIZES, either, grown_words, take_words
+from kernels.life.select import ANY, class_of, count_units, find_shipment, parts_max, shipment_at, shipment_count
 from kernels.life.take import take_units
 from kernels.life.tell import CELLS, MONEY, UNITS, reference_of
-from kernels.life.units import stage_byte_of, state_of_units
+from kernels.life.units import part, stage_byte_of, state_of_units
 
 GO_ON = -2  # what stands before the units of a hold is right
+MONEY_MOVES_MAX = 4 * PAYMENTS_MAX  # more than one event can do
 KEY_MASK = ~((1 << 20) - 1)  # of the word that keeps an event's id: 44 bits of its key, 20 of what the event says
 
 
@@ -144,6 +149,13 @@ def find_hold(book: Any, key: int, terms: Any, memory: Any) -> int:
 
 
 @rule
+def part_if_waiting(book: Any, memory: Any) -> None:
+    """An order on hold shows as held also where all of it waits: its state does not name the stage any more."""
+    if book.flags & TOGETHER and stage_byte_of(book) & STAGE_MASK == STAGE_BACKORDERED:
+        part(book, memory)
+
+
+@rule
 def may_hold(book: Any, event: Any, terms: Any, memory: Any) -> int:
     if find_hold(book, event.hold, terms, memory) >= 0:
         return REPEATS
@@ -204,6 +216,7 @@ def after_units(book: Any, event: Any, kind: int, refusal: int, terms: Any, memo
             add_hold(book, terms.settings[REVIEW_KEY], memory)
         add_hold(book, event.hold, memory)
         book.flags |= ON_HOLD
+        part_if_waiting(book, memory)
     return NO_REFUSAL if either(refusal, TRANSITION, REPEATS) else refusal
 
 
@@ -213,29 +226,57 @@ def after_units(book: Any, event: Any, kind: int, refusal: int, terms: Any, memo
 @rule
 def close(book: Any, memory: Any) -> int:
     """Nothing is under way any more: every unit was delivered, came back, was lost or cancelled."""
-    return TRANSITION if has_units(book, LIVE & ~(1 << STAGE_DELIVERED), memory) else NO_REFUSAL
+    if has_units(book, LIVE & ~(1 << STAGE_DELIVERED), memory):
+        return TRANSITION
+    part(book, memory)  # the state names their stage no longer
+    return NO_REFUSAL
 
 
 @rule
 def remark(book: Any, event: Any, rule_row: Any, terms: Any, memory: Any) -> int:
-    """A note, or a scan of a shipment that the order has."""
+    """A note, or a scan of a parcel that the order has."""
     if not rule_row.filters:
         return NO_REFUSAL
+    number = parcel_scanned(book, event, terms, memory)
+    if number < 0:
+        return -number
+    learn_tracking(book, number, event.tracking, memory)
+    return NO_REFUSAL
+
+
+@rule
+def parcel_scanned(book: Any, event: Any, terms: Any, memory: Any) -> int:
+    """Number of the parcel that a scan is of, 0 while no parcel has a number; -1 * a refusal where there is none."""
     count = shipment_count(book, memory)
     if event.shipment != 0:
         number = find_shipment(book, event.shipment, memory)
         is_only = count == 0 and event.shipment == terms.shipment_keys[1] and was_shipped(book, memory)
-        return NO_REFUSAL if number > 0 or is_only else SHIPMENT_UNKNOWN
-    if event.tracking != 0 and count > 0:
-        for number in range(1, count + 1):
-            if memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] == event.tracking:
-                return NO_REFUSAL
-        return SHIPMENT_UNKNOWN
-    if not was_shipped(book, memory):
-        return NOT_SHIPPED
-    if event.tracking != 0 and book.tracking == 0:
-        book.tracking = event.tracking  # told with its first scan
-    return SHIPMENT_UNKNOWN if not either(event.tracking, 0, book.tracking) or count > 1 else NO_REFUSAL
+        return number if number > 0 or is_only else -SHIPMENT_UNKNOWN
+    if count == 0 and not was_shipped(book, memory):
+        return -NOT_SHIPPED
+    for number in range(1, count + 1):
+        if event.tracking != 0 and tracking_of(book, number, memory) == event.tracking:
+            return number
+    if event.tracking != 0 and book.tracking == event.tracking:
+        return 0
+    is_new = event.tracking == 0 or tracking_of(book, count, memory) == 0
+    return count if count <= 1 and is_new else -SHIPMENT_UNKNOWN
+
+
+@rule
+def tracking_of(book: Any, number: int, memory: Any) -> int:
+    """Tracking number of a parcel, 0 none known; of parcel 0 the book's own."""
+    return memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] if number > 0 else INT64(book.tracking)
+
+
+@rule
+def learn_tracking(book: Any, number: int, tracking: int, memory: Any) -> None:
+    """A tracking number that nobody told before is learnt from the parcel's first scan."""
+    if tracking != 0 and tracking_of(book, number, memory) == 0:
+        if number > 0:
+            memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] = tracking
+        else:
+            book.tracking = tracking
 
 
 @rule
@@ -321,9 +362,33 @@ def needs_words(book: Any, memory: Any) -> int:
     """More words than one event can take for this book."""
     extra = 0
     if book.extra:
-        for count in range(4, 13, 2):
+        for count in range(PAYMENT_COUNT, EXTRA_WORDS, 2):
             extra += memory.words[book.extra + count]
     return INT64(128 + 2 * book.events + 16 * extra)
+
+
+@rule
+def moves_max(book: Any, event: Any, memory: Any) -> int:
+    """More moves of units than one event can do: every position as a whole, and a part of one for all that it names."""
+    named = INT64(event.line_last) - INT64(event.line_first)
+    return INT64(book.positions) + 8 + (named * (parts_max(book, memory) + 1) if named > 0 else 0)
+
+
+@rule
+def has_memory(book: Any, moves: int, memory: Any) -> bool:
+    """Whether the arenas have room for what so many moves may take; a run that grows leaves its old ones behind."""
+    positions = memory.positions.shape[0] - memory.free_positions[SIZES]
+    words = memory.words.shape[0] - memory.free_words[SIZES]
+    return bool(positions >= 6 * (INT64(book.positions) + moves) and words >= needs_words(book, memory))
+
+
+@rule
+def has_room(book: Any, event: Any, memory: Any, told: Any) -> bool:
+    moves = moves_max(book, event, memory)
+    rows = min(told.units.shape[0] - told.ends[UNITS], told.cells.shape[0] - told.ends[CELLS])
+    return bool(
+        rows >= moves and told.money.shape[0] - told.ends[MONEY] >= MONEY_MOVES_MAX and has_memory(book, moves, memory)
+    )
 
 
 @kernel(I64, I64, I64, SENT_EVENTS, IN_I64, IN_U32, TERMS, MEMORY, TOLD)
@@ -347,14 +412,7 @@ def judge(
         event, verdict = sent.events[row], told.verdicts[row]
         number = INT64(0) if rows[row] < 0 else INT64(book_of_row[rows[row]])
         book = memory.books[number]
-        positions = 2 * INT64(book.positions) + 8
-        room = min(told.units.shape[0] - told.ends[UNITS], told.cells.shape[0] - told.ends[CELLS]) // 2
-        if (
-            room < positions
-            or told.money.shape[0] - told.ends[MONEY] < 256
-            or memory.positions.shape[0] - memory.free_positions[memory.free_positions.shape[0] - 1] < 2 * positions
-            or memory.words.shape[0] - memory.free_words[memory.free_words.shape[0] - 1] < needs_words(book, memory)
-        ):
+        if not has_room(book, event, memory, told):
             return row
         verdict.row, verdict.order, verdict.previous, verdict.whole, verdict.gives_back = rows[row], -1, -1, 0, 0
         verdict.refusal, verdict.refused_line, verdict.wanted, verdict.found = NO_REFUSAL, -1, 0, 0

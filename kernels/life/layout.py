@@ -133,6 +133,7 @@ RULE = _row(
     seen=np.int64,  # bit of the detail that the report sets
     tiers=(np.int64, (TIERS,)),  # classes it takes units from, as bits, one group after the other
     first_only=np.int64,  # 1 = without lines it concerns the first group alone that has units
+    far=np.int64,  # from this group on only where none of its units are done already
     late=np.int64,  # further classes whose units may still lack the report
     done=np.int64,  # classes of units of which it is a mere repetition
     assigns=np.int64,  # 1 = puts units into a shipment, 2 = makes one where none is named

@@ -121,7 +121,7 @@ def pay_simply(book: Any, event: Any, kind: int, verdict: Any, memory: Any, told
     return NO_REFUSAL
 
 
-@rule
+@inlined_rule
 def simple_state(book: Any, event: Any, kind: int, state: int, memory: Any) -> int:
     """The payment state that an event about the whole amount leads to; REFUSALS + a refusal, REPEATS, or -2."""
     was_captured = either(state, PAID, REFUNDED_STATE)
@@ -149,7 +149,7 @@ def simple_state(book: Any, event: Any, kind: int, state: int, memory: Any) -> i
     return REFUNDED_STATE if is_plain else -2
 
 
-@rule
+@inlined_rule
 def tell_simply(book: Any, before: int, after: int, total: int, memory: Any, told: Any) -> None:
     """The same moves that the payment's own accounts would have."""
     if before == AUTHORIZED_STATE:
@@ -360,8 +360,8 @@ def pay(book: Any, event: Any, kind: int, verdict: Any, memory: Any, told: Any) 
     """What an event does to an order's money; a refusal, REPEATS, or NO_REFUSAL with everything done."""
     if not either(event.currency, -1, book.currency):
         return CURRENCY
-    is_plain = KIND_AUTHORIZE <= kind <= KIND_REFUND
-    if is_plain and book.total == 0 and payments_of(book, memory) == 0 and event.amount_minor <= 0:
+    is_plain, is_word = KIND_AUTHORIZE <= kind <= KIND_REFUND, event.amount_minor <= 0 or kind == KIND_FAIL
+    if is_plain and is_word and book.total == 0 and payments_of(book, memory) == 0:
         return pay_simply(book, event, kind, verdict, memory, told)
     if KIND_VOID <= kind <= KIND_REQUEST_FAILED and event.payment != 0 and not knows_payment(book, event, memory):
         return PAYMENT_UNKNOWN

@@ -16,6 +16,8 @@ from kernels.life.layout import (
     DETAIL_SHIFT,
     INSPECT,
     INT64,
+    KIND_MARK,
+    KIND_RETURN,
     LINE_COUNT,
     LINE_KEYS,
     PART_COUNT,
@@ -65,12 +67,75 @@ def count_units(book: Any, line: int, sku: int, classes: int, node: int, shipmen
     return found
 
 
+@inlined_rule
+def tiers_of(rule_row: Any, tier: int, event: Any) -> int:
+    """Classes of a tier; units that await inspection are meant by a return that says what becomes of them."""
+    classes = INT64(rule_row.tiers[tier])
+    return 0 if rule_row.kind == KIND_RETURN and tier == 0 and event.disposition < 0 else classes
+
+
 @rule
-def all_tiers(rule_row: Any) -> int:
+def classes_of(rule_row: Any, event: Any, tiers: int = TIERS) -> int:
+    """Classes of all tiers, or of so many."""
     classes = 0
-    for tier in range(TIERS):
-        classes |= rule_row.tiers[tier]
+    for tier in range(tiers):
+        classes |= tiers_of(rule_row, tier, event)
     return classes
+
+
+@inlined_rule
+def is_done(byte: int, rule_row: Any, event: Any) -> bool:
+    """Whether an event is a mere repetition of units with this stage byte, of which it is no news."""
+    if rule_row.done >> class_of(byte) & 1:
+        is_other = rule_row.kind == KIND_RETURN and event.disposition >= 0
+        return not is_other or INT64(byte) >> DETAIL_SHIFT == event.disposition
+    return bool(rule_row.kind == KIND_MARK and rule_row.tiers[0] >> class_of(byte) & 1)  # it bears the mark already
+
+
+@rule
+def has_done(book: Any, line: int, node: int, shipment: int, rule_row: Any, event: Any, memory: Any) -> bool:
+    """Whether an event is a mere repetition of some of the units that it means."""
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if is_done(position.stage, rule_row, event) and is_meant(position, line, ANY, node, shipment):
+            return True
+    return False
+
+
+@rule
+def tiers_meant(book: Any, node: int, shipment: int, rule_row: Any, event: Any, memory: Any) -> int:
+    """How many tiers an event without lines may take from: not the far ones where it may be said a second time."""
+    if rule_row.far < TIERS and has_done(book, ANY, node, shipment, rule_row, event, memory):
+        return rule_row.far
+    return TIERS
+
+
+@inlined_rule
+def lacks(byte: int, rule_row: Any) -> bool:
+    """Whether units are further than the event leads, and it was never reported of them."""
+    is_late = rule_row.late >> (INT64(byte) & STAGE_MASK) & 1 and rule_row.seen != 0
+    return bool(is_late and (INT64(byte) >> DETAIL_SHIFT) & rule_row.seen == 0)
+
+
+@inlined_rule
+def concerns(byte: int, classes: int, rule_row: Any) -> bool:
+    """Whether an event is news of units with this stage byte; ``classes`` are those it takes from."""
+    if classes >> class_of(byte) & 1:
+        return bool(rule_row.kind != KIND_MARK or (INT64(byte) >> DETAIL_SHIFT) & rule_row.seen == 0)
+    return lacks(byte, rule_row)
+
+
+@rule
+def count_concerned(
+    book: Any, line: int, sku: int, classes: int, node: int, shipment: int, rule_row: Any, memory: Any
+) -> int:  # fmt: skip
+    """Units of the book that are meant and of which an event is news."""
+    found: int = INT64(0)
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if concerns(position.stage, classes, rule_row) and is_meant(position, line, sku, node, shipment):
+            found += position.qty
+    return found
 
 
 @inlined_rule
@@ -92,20 +157,34 @@ def is_bundle(book: Any, line: int, memory: Any) -> bool:
 
 
 @rule
-def count_line_units(book: Any, line: int, classes: int, node: int, shipment: int, memory: Any) -> int:
-    """Units of a line that are meant; of a bundle whole bundles, those that still wait included."""
+def parts_max(book: Any, memory: Any) -> int:
+    """More components than any bundle of the order has; those of a line are noted one after the other."""
+    most, run, line = 0, 0, -1
+    for number in range(part_count(book, memory)):
+        here = part_word(book, number, PART_SKU, memory) >> 32
+        run = run + 1 if here == line else 1
+        most, line = max(most, run), here
+    return most + 1
+
+
+@rule
+def count_line_units(
+    book: Any, line: int, classes: int, node: int, shipment: int, rule_row: Any, memory: Any
+) -> int:  # fmt: skip
+    """Units of a line that an event can concern; of a bundle whole bundles, those that still wait included."""
     if not is_bundle(book, line, memory):
-        return count_units(book, line, ANY, classes, node, shipment, memory)
+        return count_concerned(book, line, ANY, classes, node, shipment, rule_row, memory)
     waiting = count_units(book, line, ANY, classes & 1 << STAGE_BACKORDERED, node, shipment, memory)
+    classes &= ~(1 << STAGE_BACKORDERED)
     served = -1
     for number in range(part_count(book, memory)):
         key = part_word(book, number, PART_SKU, memory)
         if key >> 32 != line:
             continue
         sku, units = key & 0xFFFFFFFF, part_word(book, number, PART_UNITS, memory)
-        there = count_units(book, line, sku, classes & ~(1 << STAGE_BACKORDERED), node, shipment, memory)
-        if node != ANY and there == 0 and count_units(book, line, sku, classes, ANY, shipment, memory) > 0:
-            continue  # this component is sent from another node
+        there = count_concerned(book, line, sku, classes, node, shipment, rule_row, memory)
+        if there == 0 and count_concerned(book, line, sku, classes, ANY, ANY, rule_row, memory) > 0:
+            continue  # this component is sent from another node, or in another parcel
         served = there // units if served < 0 else min(served, there // units)
     return waiting + max(served, 0)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kernels._jit import inlined_rule, rule
 from kernels.life.layout import GONE, INT64, STAGE_BACKORDERED, STAGE_CANCELLED, STAGE_MASK, WAITING
-from kernels.life.units import account_of, lives_at
+from kernels.life.units import account_of, sends_from
 
 UNITS, MONEY, CELLS = range(3)  # of Told.ends
 ROW_BITS = 16
@@ -47,7 +47,7 @@ def keep_days_of_parcels(book: Any, first: int, memory: Any, told: Any) -> None:
         is_first = True
         for earlier in range(first, at):
             is_first &= told.cells[earlier].node != move.node or told.cells[earlier].ship_day < 0
-        if not is_first or lives_at(book, move.node, memory):
+        if not is_first or sends_from(book, move.node, memory):
             move.ship_day = -1
 
 

@@ -47,6 +47,7 @@ from kernels.life.layout import (
     STAGE_PACKED,
     STAGE_PICKED,
     STAGE_RETURNED,
+    STAGE_SHIPPED,
     STATE_CANCELLED,
     STATE_HELD,
     STATE_LOST,
@@ -177,6 +178,8 @@ def move_units(
     The book must have been parted. Positions keep their numbers; the run itself may move.
     """
     source = memory.positions[first_position(book) + place]
+    if STAGE_SHIPPED <= stage & STAGE_MASK < STAGE_CANCELLED:
+        keep_day_of(book, INT64(source.node), memory)
     value = share_of(units, INT64(source.qty), INT64(source.value_minor))
     for at in range(first_position(book), end_position(book)):
         if at != first_position(book) + place and same_place(source, memory.positions[at], stage, node, shipment):
@@ -226,11 +229,18 @@ def put_units(
 
 
 @rule
-def lives_at(book: Any, node: int, memory: Any) -> bool:
-    """Whether any unit that was not cancelled came, or is to come, from a node."""
+def keep_day_of(book: Any, node: int, memory: Any) -> None:
+    """A node's parcel has left: whatever becomes of the rest, its ship day is not given back."""
+    for at in range(first_position(book), end_position(book)):
+        if memory.positions[at].node == node:
+            memory.positions[at].ship_day = 0
+
+
+@rule
+def sends_from(book: Any, node: int, memory: Any) -> bool:
+    """Whether any unit is still to come from a node; what came back there is not."""
     for at in range(first_position(book), end_position(book)):
         position = memory.positions[at]
-        stage = position.stage & STAGE_MASK
-        if position.qty > 0 and position.node == node and stage != STAGE_CANCELLED and stage != STAGE_BACKORDERED:
+        if position.qty > 0 and position.node == node and STAGE_HELD <= position.stage & STAGE_MASK <= STAGE_PACKED:
             return True
     return False

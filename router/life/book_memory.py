@@ -74,11 +74,6 @@ class BookMemory:
         for name, count in more.items():
             self._reserve(name, self.used[name] + count)
 
-    def reserve_for_any(self) -> None:
-        """Room for whatever any single book can need at once."""
-        largest = 64 * int(self.books["positions"][: self.used["books"]].max(initial=1)) + (1 << 17)
-        self.reserve(positions=_ROOM["positions"] + largest, words=_ROOM["words"] + largest)
-
     def _reserve(self, name: str, count: int) -> None:
         block = self._blocks[name]
         if count > len(block):

@@ -37,6 +37,8 @@ U64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[Any]
 
 REVIEW = "review"  # the hold of an order that waits to be looked at
+_POSITIONS_EACH, _WORDS_EACH = 4, 16  # of an event: what the arrays grow by where a batch needs more than there is
+_MORE = 1 << 17  # and by this; twice as much each time that one event does not find room
 
 
 @dataclass(frozen=True)
@@ -227,15 +229,19 @@ class Books:
             assert done >= 0, f"row {-1 - done} of record {sequence} moved units that its order does not have there"
             return int(done)
 
-        self._through(run, len(rows), lambda: None)
+        self._through(run, len(rows), lambda step: None)
 
-    def _through(self, run: Callable[[int], int], rows: int, make_room: Callable[[], None]) -> None:
+    def _through(self, run: Callable[[int], int], rows: int, make_room: Callable[[int], None]) -> None:
         """Let a kernel go through all rows; where it stops for lack of room there is more when it goes on."""
-        done = run(0)
+        done, step = run(0), 1
         while done < rows:
-            self._memory.reserve_for_any()
-            make_room()
-            done = run(done)
+            more = step * _MORE
+            self._memory.reserve(
+                positions=_POSITIONS_EACH * (rows - done) + more, words=_WORDS_EACH * (rows - done) + more
+            )
+            make_room(step)
+            went = run(done)
+            step, done = 2 * step if went == done else 1, went
 
     def _terms(self, falls_at: int) -> layout.Terms:
         return layout.Terms(rule_table(), self._shipment_keys, frozen(np.array([falls_at, self._review_key], np.int64)))
@@ -283,10 +289,12 @@ class _Telling:
     def told(self) -> layout.Told:
         return layout.Told(self._verdicts, self._units, self._money, self._cells, self._ends)
 
-    def make_room(self) -> None:
-        for name in ("_units", "_money", "_cells"):
-            rows = getattr(self, name)
-            setattr(self, name, np.concatenate([rows, np.zeros(len(rows) + (1 << 17), rows.dtype)]))
+    def make_room(self, step: int) -> None:
+        """Grow what is nearly full; more of it counts as nearly full with each step."""
+        for name, end in zip(("_units", "_money", "_cells"), self._ends.tolist(), strict=True):
+            rows, least = getattr(self, name), step << 14
+            if len(rows) - end < least:
+                setattr(self, name, np.concatenate([rows, np.zeros(len(rows) + 2 * least, rows.dtype)]))
 
     def judged(self) -> Judged:
         units, money, cells = self._ends.tolist()

@@ -35,6 +35,7 @@ class Rule:
     seen: int = 0  # bit of the stage byte's detail
     tiers: tuple[Classes, ...] = ()
     first_only: bool = False
+    far: int = layout.TIERS  # tiers from here on are not meant by a report without lines where units are done already
     late: Classes = ()
     done: Classes = ()
     assigns: int = 0
@@ -44,6 +45,7 @@ class Rule:
 
 _BACK: Classes = (U.RETURNED, INSPECT)
 _UNSHIPPED: Classes = (U.ALLOCATED, U.PICKED, U.PACKED)
+_PICKED: Classes = (U.PICKED, U.PACKED, U.SHIPPED, U.DELIVERED, U.LOST, *_BACK)  # what a node picked it had been sent
 
 
 def _money(kind: int) -> Rule:
@@ -57,7 +59,7 @@ def _ask(*classes: int) -> Rule:
 RULES: dict[OrderEvent, Rule] = {
     E.PICK: Rule(
         layout.KIND_UNITS, U.PICKED, PICK_SEEN, ((U.ALLOCATED,),), late=(U.PACKED, U.SHIPPED, U.DELIVERED, U.LOST),
-        done=(U.PICKED, U.PACKED, U.SHIPPED, U.DELIVERED, U.LOST, *_BACK), assigns=1, filters=True,
+        done=_PICKED, assigns=1, filters=True,
     ),
     E.PACK: Rule(
         layout.KIND_UNITS, U.PACKED, PACK_SEEN, ((U.PICKED,), (U.ALLOCATED,)), late=(U.SHIPPED, U.DELIVERED, U.LOST),
@@ -69,12 +71,12 @@ RULES: dict[OrderEvent, Rule] = {
     ),
     E.DELIVER: Rule(  # found after all; or delivered before anybody said that it left
         layout.KIND_UNITS, U.DELIVERED, 0, ((U.SHIPPED,), (U.LOST,), _UNSHIPPED), first_only=True,
-        done=(U.DELIVERED, *_BACK), filters=True,
+        far=1, done=(U.DELIVERED, *_BACK), filters=True,
     ),
     E.LOSE: Rule(layout.KIND_UNITS, U.LOST, 0, ((U.SHIPPED,),), done=(U.LOST,), filters=True),
     E.RETURN: Rule(
         layout.KIND_RETURN, U.RETURNED, 0, ((INSPECT,), (U.DELIVERED, U.SHIPPED), (U.LOST,)), first_only=True,
-        done=_BACK, filters=True, when_closed=True,
+        far=2, done=_BACK, filters=True, when_closed=True,
     ),
     E.CANCEL: Rule(
         layout.KIND_UNITS, U.CANCELLED, 0, ((U.BACKORDERED,), (U.HELD, U.ALLOCATED), (U.PICKED, U.PACKED)),
@@ -89,8 +91,8 @@ RULES: dict[OrderEvent, Rule] = {
         ),
     ),
     E.CLOSE: Rule(layout.KIND_CLOSE),
-    E.SEND_TO_NODE: Rule(layout.KIND_MARK, U.ALLOCATED, SENT, ((U.ALLOCATED,),), filters=True),
-    E.ACCEPT: Rule(layout.KIND_MARK, U.ALLOCATED, ACCEPTED, ((U.ALLOCATED,),), filters=True),
+    E.SEND_TO_NODE: Rule(layout.KIND_MARK, U.ALLOCATED, SENT, ((U.ALLOCATED,),), done=_PICKED, filters=True),
+    E.ACCEPT: Rule(layout.KIND_MARK, U.ALLOCATED, ACCEPTED, ((U.ALLOCATED,),), done=_PICKED, filters=True),
     E.SHORT_PICK: _ask(U.ALLOCATED, U.PICKED),
     E.REFUSE: _ask(U.ALLOCATED),
     E.MOVE: _ask(U.ALLOCATED),
@@ -116,7 +118,7 @@ def rule_table() -> npt.NDArray[Any]:
     table["kind"] = layout.KIND_NONE
     for event, rule in RULES.items():
         row = table[event]
-        for name in ("kind", "target", "seen", "first_only", "assigns", "filters", "when_closed"):
+        for name in ("kind", "target", "seen", "first_only", "far", "assigns", "filters", "when_closed"):
             row[name] = int(getattr(rule, name))
         row["tiers"][: len(rule.tiers)] = [_bits(tier) for tier in rule.tiers]
         row["late"], row["done"] = _bits(rule.late), _bits(rule.done)
