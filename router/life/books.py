@@ -112,7 +112,12 @@ class Books:
 
     def look(self, row: int) -> OpenBook:
         """One open book as plain Python; for what is seldom done."""
-        return read_book(self._memory.books[self._memory.book_of_row[row]], self._memory.rows)
+        return read_book(self.of(row), self._memory.rows)
+
+    def of(self, row: int) -> Rows:
+        """The same as the kernels see it."""
+        book: Rows = self._memory.books[self._memory.book_of_row[row]]
+        return book
 
     # --- some books ------------------------------------------------------------------------------
 

@@ -164,12 +164,12 @@ def _busy_books():
 
 def test_the_digest_sees_every_fact():
     books = _busy_books()
-    memory, book = books._memory(), books.of(0)
+    memory, book = books._memory.rows, books.of(0)
     row_hi = np.array([5], np.uint64)
     before = books.state_hash(row_hi)
     extra, first = int(book["extra"]), int(book["first_position"])
     runs = {"first_position", "first_event", "extra", "positions", "events", "total"}
-    cells = [(memory.books, int(books.book_of_row[0]), name) for name in layout.BOOK.names if name not in runs]
+    cells = [(memory.books, int(books._memory.book_of_row[0]), name) for name in layout.BOOK.names if name not in runs]
     cells += [(memory.positions, first, name) for name in layout.POSITION.names]
     words = [extra + word for word in (layout.TOTAL, layout.CREDITED, layout.WRITTEN_OFF)]
     for run, size in (

@@ -107,7 +107,7 @@ class Pair:
         """The question about an order was answered: it is not busy any more."""
         self.twin[row].busy = False
         for books in (self.books, self.mirror):
-            books.of(row)["flags"] &= 255 & ~layout.BUSY
+            books.free(np.array([row]))
 
     def restore(self):
         """The books that judge next are dumped, and restored elsewhere."""
