@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from router.arrow.arrays import Bytes
+from router.log.questions import Answered, AskedBy
 from router.log.records import Record
 
 
@@ -25,11 +27,11 @@ class Log(Protocol):
         part: int,
         record: bytearray,
         documents: Bytes | None = None,
-        by_batch: tuple[int, int] | None = None,
+        by_batch: AskedBy | None = None,
     ) -> int:
         """Seal and queue one frame; returns a ticket for :meth:`wait`. Never blocks on the disk.
 
-        ``documents`` (an Arrow IPC stream) and ``by_batch`` (shard, shard sequence) become durable with it.
+        ``documents`` (an Arrow IPC stream) and ``by_batch``, the question that it answers, become durable with it.
         Raises ``LogFenced`` when nothing can be written any more.
         """
 
@@ -42,8 +44,8 @@ class Log(Protocol):
     def read_documents(self, sequence: int) -> Record | None:
         """The documents that came with part 0 of this sequence, checked, or None."""
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
-        """Sequence of the record that was appended with this ``by_batch``, or None."""
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
+        """Where the record lies that was appended with this ``by_batch``, or None."""
 
     def last_sequence(self, part: int) -> int:
         """Sequence of the newest durable record of a part, 0 = none."""
@@ -60,6 +62,25 @@ class Log(Protocol):
 
     def erase_document(self, sequence: int, row: int) -> bool:
         """Empty one row of the documents, durably; False when there are none."""
+
+
+class Turn(Protocol):
+    """Whose turn it is among those who share the state of an owner: a ``threading.Condition``, or its like among the
+    tasks of the simulation."""
+
+    def __enter__(self) -> Any:
+        """Wait for the turn."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None, /
+    ) -> None:
+        """Let others have it."""
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Let others have the turn until ``predicate`` holds or ``timeout`` seconds are over; whether it holds."""
+
+    def notify_all(self) -> None:
+        """Whoever waits looks again."""
 
 
 class Question(NamedTuple):

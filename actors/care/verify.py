@@ -38,7 +38,7 @@ from router.life.events import EventDesk
 from router.life.states import OrderState
 from router.log.columns import DECISION
 from router.log.index import OrderIndex
-from router.log.kinds import Kind
+from router.log.kinds import QUESTIONS, Kind
 from router.log.records import INPUT, Record, read_batch, read_documents
 from router.log.tail import FIRST_SEQUENCE
 from router.replay import replay_shard
@@ -181,7 +181,7 @@ class Verifier:
         records = replay_ledger(engine, self._noting_shards(reader.iterate(FIRST_SEQUENCE)), self._tables.load)
         broken = engine.conservation()
         for cell in broken:
-            self._find("ledger", f"{cell}: received differs from available + held + allocated + shipped")
+            self._find("ledger", f"{cell}: received differs from the sum of its accounts")
         fresh = f"{engine.state_hash():016x}"
         self._told.said = {
             "records": records,
@@ -198,7 +198,7 @@ class Verifier:
 
     def _noting_shards(self, records: Iterator[tuple[int, int, Record]]) -> Iterator[tuple[int, int, Record]]:
         for sequence, part, record in records:
-            if record.kind in (Kind.DECISION, Kind.MOVES):
+            if record.kind in QUESTIONS:
                 asked = self._told.asked
                 asked[record.batch_number] = max(asked[record.batch_number], record.batch_id)
             yield sequence, part, record
@@ -293,13 +293,13 @@ class Verifier:
 
     def _compare_outcome(self, number: int, sequence: int, record: Record, ledger: LogReader) -> int:
         at = ledger.find_batch(number, sequence)
-        decision = None if at is None else ledger.read(at, INPUT)
+        decision = None if at is None else ledger.read(at.sequence, INPUT)
         if decision is None:
             self._find(f"shard {number}", f"record {sequence} part 1: the ledger has no decision for this outcome")
             return 0
         outcome = read_batch(record)
         if not outcome.select(_COMPARED).equals(read_batch(decision, 1).select(_COMPARED)):
-            what = f"record {sequence} part 1: the outcome differs from the ledger's decision, record {at}"
+            what = f"record {sequence} part 1: the outcome differs from the ledger's decision, record {at.sequence}"
             self._find(f"shard {number}", what)
         return outcome.num_rows
 

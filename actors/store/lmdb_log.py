@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import struct
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -37,9 +36,9 @@ from actors.store.log_store import (
 from actors.store.page_cache import PageCache
 from router.arrow.arrays import Bytes
 from router.config import LogConfig
+from router.log.questions import Answered, AskedBy, pack_answered
 from router.log.records import LogFenced, Record, erase_row, frame_documents
 
-_U64 = struct.Struct("<Q")
 _COMMITS_BETWEEN_READER_CHECKS = 4_096
 
 _Put = tuple[object, bytes, Bytes, bool]  # sub-database, key, value, may replace
@@ -85,13 +84,14 @@ class LmdbLog:
         part: int,
         record: bytearray,
         documents: Bytes | None = None,
-        by_batch: tuple[int, int] | None = None,
+        by_batch: AskedBy | None = None,
     ) -> int:
         puts: list[_Put] = [(self._store.log, log_key(sequence, part), record, False)]
         if documents is not None:
             puts.append((self._store.documents, documents_key(sequence), frame_documents(sequence, documents), False))
         if by_batch is not None:
-            puts.append((self._store.by_batch, batch_key(*by_batch), _U64.pack(sequence), False))
+            entry = pack_answered(sequence, by_batch.digest)
+            puts.append((self._store.by_batch, batch_key(by_batch.shard, by_batch.sequence), entry, False))
         with self._lock:
             self._refuse_when_fenced()
             self._tail.seal(sequence, part, record, self.epoch)
@@ -137,7 +137,7 @@ class LmdbLog:
     def read_documents(self, sequence: int) -> Record | None:
         return self._store.read_documents(sequence)
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
         return self._store.find_batch(shard, sequence)
 
     def first_sequence(self) -> int:

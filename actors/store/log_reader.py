@@ -16,6 +16,7 @@ import lmdb
 
 from actors.store.log_store import LogStore, documents_key, log_folder, refuse_short_file
 from router.log.documents import document_in
+from router.log.questions import Answered
 from router.log.records import CHECKSUM_AT, HEADER_BYTES, Record, rows_of
 
 _T = TypeVar("_T")
@@ -63,7 +64,7 @@ class LogReader:
         with self._lock:
             return self._ask(LogStore.epoch) or 0
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
         """Of a ledger's log: where the answer to a shard's batch stands."""
         with self._lock:
             return self._ask(lambda store: store.find_batch(shard, sequence))

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import lmdb
 import xxhash
 
+from router.log.questions import Answered, unpack_answered
 from router.log.records import DamagedRecord, Record, chain_of, parse
 from router.log.tail import FIRST_SEQUENCE, LogTail
 
@@ -76,10 +77,10 @@ class LogStore:
             return None
         return parse(raw, f"{self.where}, documents {sequence}", place=(sequence, 0))
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
         with self.environment.begin(db=self.by_batch) as reading:
             found = reading.get(batch_key(shard, sequence))
-        return None if found is None else int.from_bytes(found, "little")
+        return None if found is None else unpack_answered(found, self.where)
 
     def epoch(self) -> int:
         """Of the newest owner; 0 before the first."""

@@ -422,14 +422,24 @@ GIVEN_BACK = _schema(
 )
 
 # Units that a record of the ledger gave to orders that waited for them; shards take them over as events.
+_GRANTED: tuple[tuple[str, pa.DataType], ...] = (
+    ("line", pa.int32()),  # of the order, from 0
+    ("sku", pa.int32()),  # a component's where the line is a bundle
+    ("node", pa.int16()),
+    ("qty", pa.int32()),
+    ("line_qty", pa.int32()),  # units of the line that this row and those after it complete; 0 in the further rows
+)
 GRANTS = _schema(
     since(1, "shard", pa.int16()),
     since(1, "order", pa.int64()),  # the order's record in its shard: sequence << 16 | row
-    since(1, "line", pa.int32()),  # of the order, from 0
-    since(1, "sku", pa.int32()),  # a component's where the line is a bundle
-    since(1, "node", pa.int16()),
-    since(1, "qty", pa.int32()),
-    since(1, "line_qty", pa.int32()),  # units of the line that this completes; 0 in the further rows of a bundle
+    *(since(1, name, kind) for name, kind in _GRANTED),
+)
+
+# What a question to the ledger went by, and whose masks said who was granted units: one row of the ledger's own.
+BASIS = _schema(
+    since(1, "grants_seen", pa.int64()),  # the newest record whose grants the shard had taken over when it asked
+    since(1, "other_channel", pa.int16(), -1),  # the channel_index of channels that the question's tables do not name
+    since(1, "granted_by", pa.int64()),  # version of the tables; 0: nobody could be granted anything
 )
 
 # A question that releases and takes in one step: an order's units are planned anew.
@@ -444,6 +454,7 @@ _RELEASES = pa.list_(
                 pa.field("node", pa.int16(), nullable=False),
                 pa.field("line", pa.int32(), nullable=False),  # of the order, where a waiting claim is given up
                 pa.field("qty", pa.int32(), nullable=False),
+                pa.field("ship_day", pa.int32(), nullable=False),  # as in MOVES: a parcel is given back, -1 none
             ]
         ),
         nullable=False,
@@ -486,10 +497,21 @@ AMENDS = _schema(
     ("releases", _RELEASES),
     ("wanted", _WANTED),
 )
+_HANDED_OVER = pa.list_(
+    pa.field(
+        "item",
+        pa.struct([pa.field(name, kind, nullable=False) for name, kind in _GRANTED]),
+        nullable=False,
+    )
+)
 AMENDED = _schema(
     ("done", pa.int8()),  # 1 = as the mode allows; 0 = nothing was changed
     ("parcels", _PARCELS),
     ("lines", _LINES_DECISION),  # one entry for each entry of `wanted`
+    # What earlier records granted to the order without the shard's knowledge, as far as it was not given up. The shard
+    # takes it over with this answer; grants to the order in records before this one mean nothing to it any more.
+    ("grants", _HANDED_OVER),
+    ("record", pa.int64()),  # of the ledger, that holds this answer; -1 where nothing was changed
 )
 
 
@@ -523,8 +545,12 @@ MOVEMENTS = _schema(
     ("kind", pa.int8()),  # router/tables/stock_rows.py MovementKind
     ("sku", pa.int32()),
     ("node", pa.int16()),
-    ("to_node", pa.int16()),  # -1 unless transfer
+    ("to_node", pa.int16()),  # -1 unless transfer or dispatch
     ("qty", pa.int64()),
+    since(1, "state", pa.int8(), -1),  # CellAccount that units are set aside in, -1 none
+    since(1, "fingerprint", pa.uint64()),  # of all the movement says: equal body <=> equal number; 0 not known
+    since(1, "reason", pa.string()),
+    since(1, "reference", pa.string()),
 )
 STOCK_RESULTS = _schema(("result", pa.int8()))  # router/tables/stock_rows.py MovementResult
 

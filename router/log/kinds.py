@@ -19,6 +19,7 @@ from router.log.columns import (
     ADMITTED,
     AMENDED,
     AMENDS,
+    BASIS,
     CLAIMS,
     DECISION,
     EVENT_OUTCOME,
@@ -61,12 +62,14 @@ MESSAGES: dict[Kind, tuple[pa.Schema, ...]] = {
     Kind.EVENTS: (EVENTS, EVENT_PAYLOAD),
     Kind.EVENT_OUTCOMES: (EVENT_OUTCOME,),
     Kind.DOCUMENTS: (),
-    Kind.DECISION: (CLAIMS, DECISION),
-    Kind.MOVES: (MOVES, GIVEN_BACK, GRANTS),
-    Kind.STOCK: (MOVEMENTS, GRANTS),
-    Kind.AMENDS: (AMENDS, AMENDED, GRANTS),
-    Kind.PENDING: (PENDING, PENDED, GRANTS),
+    Kind.DECISION: (CLAIMS, DECISION, BASIS),
+    Kind.MOVES: (MOVES, GIVEN_BACK, GRANTS, BASIS),
+    Kind.STOCK: (MOVEMENTS, GRANTS, BASIS),
+    Kind.AMENDS: (AMENDS, AMENDED, GRANTS, BASIS),
+    Kind.PENDING: (PENDING, PENDED, GRANTS, BASIS),
 }
+# Of the kinds that answer a shard, the messages that are its question; (shard, sequence) asks it once.
+QUESTIONS: dict[Kind, tuple[int, ...]] = {Kind.DECISION: (0,), Kind.MOVES: (0, 1), Kind.AMENDS: (0,)}
 
 
 ROW_FOR_ROW = (EVENT_PAYLOAD,)  # messages with a row for each row of the first one

@@ -7,6 +7,7 @@ from typing import Any
 
 from router.arrow.arrays import Bytes
 from router.log.documents import document_of
+from router.log.questions import Answered, AskedBy
 from router.log.records import Record, chain_of, erase_row, frame_documents, parse, read_documents
 from router.log.tail import LogTail
 
@@ -22,7 +23,7 @@ class MemoryLog:
         self._tail = LogTail.empty(part_count)
         self._records: dict[tuple[int, int], bytes] = {}  # insertion order is append order, not key order
         self._documents: dict[int, bytes] = {}
-        self._by_batch: dict[tuple[int, int], int] = {}
+        self._by_batch: dict[tuple[int, int], Answered] = {}
 
     def append(
         self,
@@ -30,14 +31,14 @@ class MemoryLog:
         part: int,
         record: bytearray,
         documents: Bytes | None = None,
-        by_batch: tuple[int, int] | None = None,
+        by_batch: AskedBy | None = None,
     ) -> int:
         self._tail.seal(sequence, part, record, self.epoch)
         self._records[sequence, part] = bytes(record)
         if documents is not None:
             self._documents[sequence] = bytes(frame_documents(sequence, documents))
         if by_batch is not None:
-            self._by_batch[by_batch] = sequence
+            self._by_batch[by_batch.shard, by_batch.sequence] = Answered(sequence, by_batch.digest)
         return len(self._records)
 
     def wait(self, ticket: int) -> None:
@@ -56,7 +57,7 @@ class MemoryLog:
         record = self.read_documents(sequence)
         return None if record is None else document_of(read_documents(record), row)
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
         return self._by_batch.get((shard, sequence))
 
     def last_sequence(self, part: int) -> int:

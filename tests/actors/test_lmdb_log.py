@@ -20,6 +20,7 @@ from actors.store.log_reader import LogReader
 from actors.store.log_store import EPOCH_KEY, log_folder, log_key
 from router.config import LogConfig
 from router.log.kinds import Kind
+from router.log.questions import Answered, AskedBy
 from router.log.records import DamagedRecord, LogFenced, MissingRecord, frame, write_documents
 
 pytestmark = pytest.mark.timeout(60)  # a waiter that nobody wakes must not hang the run
@@ -42,10 +43,10 @@ def opened(folder: pathlib.Path, config: LogConfig = CONFIG, parts: int = 2) -> 
 
 def test_what_was_waited_for_is_there_after_reopening(tmp_path):
     with opened(tmp_path) as log:
-        log.append(1, 0, record(1), documents(b'{"order_id":"a"}'), by_batch=(3, 17))
+        log.append(1, 0, record(1), documents(b'{"order_id":"a"}'), by_batch=AskedBy(3, 17, bytes(range(16))))
         log.wait(log.append(1, 1, record(1, 1)))
         assert (log.epoch, log.last_sequence(0), log.last_sequence(1)) == (1, 1, 1)
-        assert log.find_batch(3, 17) == 1 and log.find_batch(3, 18) is None
+        assert log.find_batch(3, 17) == Answered(1, bytes(range(16))) and log.find_batch(3, 18) is None
     with opened(tmp_path) as log:
         assert log.epoch == 2
         log.wait(log.append(2, 0, record(2)))
@@ -53,7 +54,7 @@ def test_what_was_waited_for_is_there_after_reopening(tmp_path):
         assert bytes(log.read(1, 1).messages[0]) == b"12345678"
         assert log.read(3, 0) is None and log.read_documents(2) is None
         assert log.read_documents(1).kind is Kind.DOCUMENTS
-        assert (log.first_sequence(), log.find_batch(3, 17)) == (1, 1)
+        assert (log.first_sequence(), log.find_batch(3, 17).sequence) == (1, 1)
 
 
 def test_closing_commits_what_is_still_queued(tmp_path):

@@ -31,6 +31,7 @@ from actors.store.table_store import TableStore
 from router.errors import Misconfigured
 from router.log.documents import document_of, presentable
 from router.log.kinds import Kind
+from router.log.questions import pack_answered
 from router.log.records import (
     INPUT,
     OUTCOME_PART,
@@ -42,7 +43,6 @@ from router.log.records import (
 )
 from router.log.tail import FIRST_SEQUENCE
 
-_U64_BYTES = 8
 _PUTS_A_TRANSACTION = 64  # a transaction keeps its pages in memory
 Show = Callable[[str], None]
 
@@ -102,11 +102,13 @@ class Cutter:
     def plan(self) -> Cut:
         inputs = [shard.tail.last[INPUT] for shard in self._shards]
         questions = self._ledger.answered
-        kept = next((at for at, asked in enumerate(questions) if asked and asked[1] > inputs[asked[0]]), len(questions))
+        lost = (at for at, asked in enumerate(questions) if asked and asked.sequence > inputs[asked.shard])
+        kept = next(lost, len(questions))
         cut_short = kept < self._ledger.newest or bool(self._ledger.faults)
         answers = [asked for asked in questions[:kept] if asked]
         shards = [
-            self._plan_shard(number, {n for s, n in answers if s == number}, cut_short) for number in range(len(inputs))
+            self._plan_shard(number, {asked.sequence for asked in answers if asked.shard == number}, cut_short)
+            for number in range(len(inputs))
         ]
         faults = [fault for log in (self._ledger, *self._shards) for fault in log.faults]
         return Cut(kept, max(kept, self._ledger.newest), shards, faults)
@@ -121,7 +123,7 @@ class Cutter:
             if sequence > inputs or undecided:
                 break
             outcomes = sequence
-        asked = [n for s, n in filter(None, self._ledger.answered) if s == number]
+        asked = [question.sequence for question in filter(None, self._ledger.answered) if question.shard == number]
         cut = ShardCut(number, inputs, outcomes, max([log.newest, *asked]))
         for sequence in range(inputs + 1, cut.newest + 1):
             ids = self._ids(log, sequence)
@@ -209,8 +211,8 @@ class Cutter:
             yield store.documents, documents_key(sequence), self._erased(log, sequence)
         for at, asked in enumerate(log.answered[: ends[INPUT]] if len(ends) == 1 else []):
             if asked is not None:
-                entry = (at + FIRST_SEQUENCE).to_bytes(_U64_BYTES, "little")
-                yield store.by_batch, batch_key(*asked), entry
+                entry = pack_answered(at + FIRST_SEQUENCE, asked.digest)
+                yield store.by_batch, batch_key(asked.shard, asked.sequence), entry
 
     def _erased(self, log: WholeRecords, sequence: int) -> bytearray:
         record = log.record(sequence, INPUT)

@@ -12,7 +12,8 @@ from actors.care.reading.pages import check_pages
 from actors.store.log_reader import LogReader
 from actors.store.log_store import DATABASES, log_folder
 from router.errors import Damaged
-from router.log.kinds import Kind
+from router.log.kinds import QUESTIONS, Kind
+from router.log.questions import Answered, kept_digest
 from router.log.records import INPUT, DamagedRecord, Record
 from router.log.tail import FIRST_SEQUENCE
 
@@ -22,7 +23,7 @@ class Log(Protocol):
 
     def iterate(self, from_sequence: int) -> Iterator[tuple[int, int, Record]]: ...
     def read_documents(self, sequence: int) -> Record | None: ...
-    def find_batch(self, shard: int, sequence: int) -> int | None: ...
+    def find_batch(self, shard: int, sequence: int) -> Answered | None: ...
 
 
 def check_structure(owner: pathlib.Path) -> Layout | None:
@@ -77,12 +78,15 @@ def entry_faults(log: Log, part_count: int, entries: int) -> Iterator[str]:
     """Each answer of a ledger is found again by the question it was given to, and nothing else is."""
     answers = 0
     for sequence, _, record in log.iterate(FIRST_SEQUENCE) if part_count == 1 else ():
-        if record.kind is Kind.STOCK:
+        if record.kind not in QUESTIONS:
             continue
         answers += 1
+        question = f"shard {record.batch_number}, batch {record.batch_id}"
         found = log.find_batch(record.batch_number, record.batch_id)
-        if found != sequence:
-            question = f"shard {record.batch_number}, batch {record.batch_id}"
-            yield f"the entry of {question} leads to record {found}, its answer is record {sequence}"
+        if found is None or found.sequence != sequence:
+            there = None if found is None else found.sequence
+            yield f"the entry of {question} leads to record {there}, its answer is record {sequence}"
+        elif found.digest != kept_digest(record):
+            yield f"the entry of {question} names another question than record {sequence} answers"
     if entries != answers:
         yield f"{entries} entries lead to {answers} answers"

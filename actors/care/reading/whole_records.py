@@ -10,7 +10,8 @@ from actors.care.reading.page_format import Place
 from actors.care.reading.pages import whole_pages
 from actors.store.log_store import log_folder
 from router.errors import Damaged
-from router.log.kinds import Kind
+from router.log.kinds import QUESTIONS, Kind
+from router.log.questions import AskedBy, kept_digest
 from router.log.records import INPUT, OUTCOME_PART, Record, parse
 from router.log.tail import FIRST_SEQUENCE, LogTail
 
@@ -28,7 +29,7 @@ class WholeRecords:
         }
         self.documents = {int.from_bytes(key, "big"): place for key, place in found.get(b"documents", [])}
         self.tail = LogTail.empty(part_count)
-        self.answered: list[tuple[int, int] | None] = []  # ledger: the question of each record, None = stock
+        self.answered: list[AskedBy | None] = []  # ledger: the question of each record, None = nobody asked
         self.kinds: dict[int, Kind] = {}  # shard: of each whole outcome
         self.epoch = 0
         for part in range(part_count):
@@ -46,8 +47,9 @@ class WholeRecords:
             if part == OUTCOME_PART:
                 self.kinds[sequence] = record.kind
             else:
-                stock = record.kind is Kind.STOCK
-                self.answered.append(None if stock else (record.batch_number, record.batch_id))
+                asked = record.kind in QUESTIONS
+                question = (record.batch_number, record.batch_id)
+                self.answered.append(AskedBy(*question, kept_digest(record)) if asked else None)
 
     @property
     def newest(self) -> int:

@@ -22,6 +22,7 @@ from bench.trials.simulation.disk import PAGE_BYTES, Disk
 from bench.trials.simulation.scheduler import Process, Scheduler, Signal
 from router.arrow.arrays import Bytes
 from router.log.documents import document_of
+from router.log.questions import Answered, AskedBy, pack_answered, unpack_answered
 from router.log.records import LogFenced, Record, chain_of, erase_row, frame_documents, parse, read_documents
 from router.log.tail import LogTail
 
@@ -182,9 +183,9 @@ class Store:
         record = self.read_documents(sequence)
         return None if record is None else document_of(read_documents(record), row)
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
         raw = self.value((BY_BATCH, shard, sequence))
-        return None if raw is None else int(_U64.unpack(raw)[0])
+        return None if raw is None else unpack_answered(raw, self.where)
 
     def last_sequence(self, part: int) -> int:
         return max((key[1] for key in self.index if key[0] == RECORD and key[2] == part), default=0)
@@ -236,7 +237,7 @@ class SimulatedLog:
         part: int,
         record: bytearray,
         documents: Bytes | None = None,
-        by_batch: tuple[int, int] | None = None,
+        by_batch: AskedBy | None = None,
     ) -> int:
         self._refuse_when_fenced()
         self._tail.seal(sequence, part, record, self.epoch)
@@ -244,7 +245,8 @@ class SimulatedLog:
         if documents is not None:
             items.append(((DOCUMENTS, sequence, 0), bytes(frame_documents(sequence, documents))))
         if by_batch is not None:
-            items.append(((BY_BATCH, *by_batch), _U64.pack(sequence)))
+            entry = pack_answered(sequence, by_batch.digest)
+            items.append(((BY_BATCH, by_batch.shard, by_batch.sequence), entry))
         return self._enqueue(items)
 
     def wait(self, ticket: int) -> None:
@@ -267,7 +269,7 @@ class SimulatedLog:
     def read_documents(self, sequence: int) -> Record | None:
         return self._store.read_documents(sequence)
 
-    def find_batch(self, shard: int, sequence: int) -> int | None:
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
         return self._store.find_batch(shard, sequence)
 
     def last_sequence(self, part: int) -> int:
