@@ -75,11 +75,22 @@ NODE_DAY = _row(day=_H, parcels=_H)
 #     customers     key customer,  tag 0,                  count orders,        value orders lately, see judge.py
 #     coupon uses   key customer,  tag promotion code,     count orders
 #     channels      key channel,   tag 0,                  count orders,        value 64 x the usual order value
-#     movements     key id (low),  tag id (high)
+#     movements     key id (low),  tag id (high),                               value fingerprint, 0 not known
 #     baskets       key basket,    tag generation,         count placed_at_ms,  value reference of the order
+#     waiting       key order + 1, tag 0,                  count first claim,   value last claim of the order
 ENTRY = _row(key=_I, tag=_I, count=_I, value=_I)
 WINDOW = _row(window_ms=_I, generation=_I, started_ms=_I, entries=_I, entries_max=_I)  # window_ms 0 = switched off
 COUNTS = _row(customers=_I, coupon_uses=_I, channels=_I, movements=_I)
+# A line that waits for units; -1 = no other one. Claims of a SKU are linked in the order they came, so are an order's.
+WAITING = _row(
+    order=_I, placed_at_ms=_I, arrival=_I,  # arrival: claims that came before this one; -1 = a free place
+    sku=_H, line=_H, qty=_H, priority=_H, zone=_H, before=_H, after=_H, sibling=_H,
+    channel_index=np.int16, service=np.int16,  # channel_index -1 = a channel that the tables of its time did not name
+)  # fmt: skip
+WAITING_SKU = _row(newest=_H, claims=_H)  # the claim that came last, and how many wait
+WAITING_COUNTS = _row(places=_I, claims=_I, free=_I, arrivals=_I, orders=_I, lines_max=_I)
+# A claim as it stands in the order of being served, with what this order goes by.
+QUEUED = _row(arrival=_I, placed_at_ms=_I, slot=_H, priority=_H)
 
 # --- what an order asks for --------------------------------------------------------------------
 CLAIM = _row(
@@ -141,6 +152,7 @@ STATES = (PARCELS_MAX + 1) * (1 << SKUS_EXACT) * 2
 # --- results of a batch ------------------------------------------------------------------------
 PARCEL_OUT = _row(node=np.int16, band=_H, ship_day=_H, promise_day=_H, cost_minor=_I)
 ALLOCATION_OUT = _row(sku=_H, node=np.int16, qty=_H)
+GRANT_OUT = _row(order=_I, line=_H, sku=_H, qty=_H, line_qty=_H, node=np.int16)  # a row of GRANTS, order with its shard
 ORDER_OUT = _row(
     status=np.int8, risk=_H, promise_day=_H, reasons=_I, cost_minor=_I, runner_up_minor=_I, twin=_I,
     granted=_H, parcels=_H,  # promotions and parcels of all orders up to and with this one
@@ -158,6 +170,7 @@ IO_DEMAND, IO_CANDIDATES, IO_PARCELS, IO_STATES, IO_PLAN = (
     records(t) for t in (DEMAND, CANDIDATE, PARCEL, STATE, PLAN)
 )
 OUT_ORDERS, OUT_PARCELS, OUT_ALLOCATIONS = (records(t) for t in (ORDER_OUT, PARCEL_OUT, ALLOCATION_OUT))
+IO_QUEUE, IO_GRANTS = records(QUEUED), records(GRANT_OUT)
 
 
 # --- arguments that belong together ----------------------------------------------------------------
@@ -224,6 +237,15 @@ class Counted(NamedTuple):
     uses: Array  # (P) i64  orders given the promotion so far
 
 
+class WaitingRows(NamedTuple):
+    """Who waits for units."""
+
+    claims: Array  # (.) WAITING
+    skus: Array  # (>= S) WAITING_SKU
+    by_order: Array  # (.) ENTRY
+    counts: Array  # (1) WAITING_COUNTS  places used, claims, first free place, arrivals, orders, most lines of an order
+
+
 class Scratch(NamedTuple):
     """Holds nothing between two orders; k = most demands of an order."""
 
@@ -260,6 +282,8 @@ UNITS = group(Units, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D,
 COUNTED = group(
     Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_CAPACITY, OUT_I64
 )
+IO_WAITING = records(WAITING)
+WAITING_ROWS = group(WaitingRows, IO_WAITING, records(WAITING_SKU), IO_ENTRIES, records(WAITING_COUNTS))
 SCRATCH = group(
     Scratch, OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, IO_PARCELS, OUT_I64_2D, IO_PLAN, OUT_I64,
     OUT_U8,

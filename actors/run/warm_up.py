@@ -15,7 +15,7 @@ from kernels._jit import modules
 
 # The modules that take longest to compile, shared out so that two cores are busy; the rest is quick.
 _SHARES = (
-    ("claim.claim", "claim.move", "plan.available"),
+    ("claim.claim", "claim.serve", "claim.forget", "plan.available"),
     ("text.scan_orders", "text.ack_json", "money.price", "money.promote", "rows.index"),
 )
 

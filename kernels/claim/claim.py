@@ -9,6 +9,8 @@
 
 A row sees what earlier rows took. All or nothing: a rejected order leaves no trace. ``apply`` repeats the takes
 of a decision without deciding, so that a replay does not depend on today's rules.
+
+    QUOTE  every order for itself, nothing is taken      ORDER  as above      PLAN  as QUOTE, but nothing is judged
 """
 
 from __future__ import annotations
@@ -23,15 +25,17 @@ from kernels.claim.take import grant, take_plan, take_promotions
 from kernels.claim.touch import ROWS_AHEAD, touch_ahead
 from kernels.layout import ANSWERS, ASKED, COUNTED, INT64, PROMOTIONS, SCRATCH, TABLES, UNITS
 
+QUOTE, ORDER, PLAN = 0, 1, 2  # mode
+
 
 @kernel(I64, I64, I64, ASKED, TABLES, PROMOTIONS, UNITS, COUNTED, SCRATCH, ANSWERS)
 def decide(
-    commit: int, reference: int, asked: Any, tables: Any, promotions: Any, units: Any, counted: Any, work: Any,
+    mode: int, reference: int, asked: Any, tables: Any, promotions: Any, units: Any, counted: Any, work: Any,
     answers: Any,
 ) -> int:  # fmt: skip
     """Decide n orders with m lines; returns the number of allocation rows. The groups stand in kernels/layout.py.
 
-    commit      1 = take; 0 = only say what would be taken, every order for itself
+    mode        QUOTE, ORDER, PLAN
     reference   of row 0; row r is reference + r
     asked       Asked          tables      TableRows          promotions  PromotionRows                   IN
     units       Units          counted     Counted                                                        INOUT
@@ -54,8 +58,8 @@ def decide(
         claim, out = asked.claims[row], answers.orders[row]
         first, last = claim.line_first, claim.line_last
         open_order(out, claim, granted_end, parcel_end)
-        verdict = REJECT
-        if claim.admission != REJECT:
+        verdict = int(claim.admission)
+        if verdict != REJECT and mode != PLAN:
             rotate_windows(claim.placed_at_ms, counted.windows)
             verdict = judge(claim, out, term, counted)
         if verdict != REJECT:
@@ -77,7 +81,7 @@ def decide(
         parcel_end = emit_parcels(parcel_end, plan, work.parcels, answers.parcels)
         granted_end = grant(claim, out, granted_end, asked, promotions, counted, work, answers.granted)
         out.granted, out.parcels = granted_end, parcel_end
-        if commit:
+        if mode == ORDER:
             target = units.held if out.status == HELD else units.allocated
             take_plan(before, end, parcel_first, parcel_end, answers, units, target, counted.capacity)
             take_promotions(granted_first, granted_end, claim.customer, answers, promotions, counted)
@@ -98,7 +102,7 @@ def apply(
     units             Units          counted  Counted                                                     INOUT
     answers           Answers        what was decided                                                     IN
 
-    Afterwards all state is what decide with commit left behind. Cost: orders + rows.
+    Afterwards all state is what decide with mode ORDER left behind. Cost: orders + rows.
     """
     count = 0
     granted_end: int = INT64(0)

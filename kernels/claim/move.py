@@ -1,10 +1,10 @@
 """Move: units from one account of a cell to another, and units that come from or go to the outside.
 
-    lifecycle   confirm held > allocated    release held > available
-                cancel  allocated > available    ship allocated > shipped
-    stock       receipt, damage, transfer, count: available and received change together
+    orders      any account to any other; to the outside (GONE) received falls, to another node it goes along
+    stock       receipt, count, damage, transfer, units set aside and put back, units on their way
 
-so that received = available + held + allocated + shipped holds before and after every row.
+so that received = the sum of all accounts holds before and after every row. Accounts that few cells use (INSPECTION and
+on) are handed in as balances, one a place named in the batch, and rows name them by number.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I8, IN_I16, IN_I32, IN_I64, OUT_I8, OUT_I64_2D, OUT_U8, kernel, rule
+from kernels._jit import I64, IN_I8, IN_I16, IN_I32, IN_I64, OUT_I8, OUT_I64, OUT_U8, inlined_rule, kernel, rule
 from kernels.claim.windows import find_ever, segments_of
-from kernels.layout import IO_CAPACITY, IO_COUNTS, IO_ENTRIES
+from kernels.layout import IO_CAPACITY, IO_COUNTS, IO_ENTRIES, UNITS
 
 Array = npt.NDArray[Any]
 
-CONFIRM, RELEASE, CANCEL, SHIP = 0, 1, 2, 3
-RECEIPT, COUNT, DAMAGE, TRANSFER = 0, 1, 2, 3
-APPLIED, REPEATED, SHORT = 0, 1, 2
+AVAILABLE, HELD, ALLOCATED, SHIPPED, GONE, INSPECTION, DAMAGED, BLOCKED, IN_TRANSIT, WAITING = range(10)
+RECEIPT, COUNT, DAMAGE, TRANSFER, SET_ASIDE, PUT_BACK, SCRAP, DISPATCH, ARRIVE = range(9)
+APPLIED, REPEATED, SHORT, CONFLICT = range(4)
 
 
 @rule
@@ -42,101 +42,163 @@ def free_day(node: int, day: int, capacity: Array) -> None:
         entry.parcels -= 1
 
 
-@kernel(
-    I64, IN_I8, IN_I32, IN_I16, IN_I64, IN_I32, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D,
-    IO_CAPACITY, OUT_U8,
-)  # fmt: skip
+@inlined_rule
+def balance(account: int, sku: int, node: int, place: int, units: Any, aside: Array) -> int:
+    """Units in an account of a cell; as many as you like come from outside."""
+    if account == AVAILABLE:
+        return int(units.available[sku, node])
+    if account == HELD:
+        return int(units.held[sku, node])
+    if account == ALLOCATED:
+        return int(units.allocated[sku, node])
+    if account == SHIPPED:
+        return int(units.shipped[sku, node])
+    return 1 << 62 if account == GONE else int(aside[place])
+
+
+@inlined_rule
+def add(account: int, sku: int, node: int, place: int, qty: int, units: Any, aside: Array) -> None:
+    """Change an account of a cell."""
+    if account == AVAILABLE:
+        units.available[sku, node] += qty
+        mark_stock(sku, node, units.available, units.stocked)
+    elif account == HELD:
+        units.held[sku, node] += qty
+    elif account == ALLOCATED:
+        units.allocated[sku, node] += qty
+    elif account == SHIPPED:
+        units.shipped[sku, node] += qty
+    elif account != GONE:
+        aside[place] += qty
+
+
+@kernel(I64, IN_I8, IN_I8, IN_I32, IN_I16, IN_I16, IN_I64, IN_I32, IN_I32, IN_I32, UNITS, OUT_I64, IO_CAPACITY, OUT_U8)
 def move(
-    kind: Array, sku: Array, node: Array, qty: Array, ship_day: Array, available: Array, held: Array,
-    allocated: Array, shipped: Array, stocked: Array, capacity: Array, refused: Array,
+    from_account: Array, to_account: Array, sku: Array, node: Array, to_node: Array, qty: Array, ship_day: Array,
+    from_place: Array, to_place: Array, units: Any, aside: Array, capacity: Array, refused: Array,
 ) -> int:  # fmt: skip
     """Apply m rows in order; returns how many were refused.
 
-    kind      (m) i8    CONFIRM, RELEASE, CANCEL, SHIP                                   IN
-    sku, node (m)       i32, i16 the cell                                                IN
-    qty       (m) i64   units, not negative                                              IN
-    ship_day  (m) i32   a parcel of this day of the node is given back, -1 none          IN
-    available, held, allocated, shipped (S, N) i64 units                                 INOUT
-    stocked   (S, W) i64 node words: available > 0                                       INOUT
-    capacity  (N, CAPACITY_DAYS) NODE_DAY                                                INOUT
-    refused   (m) u8    1 = the account holds fewer units; the row changed nothing       OUT
+    from_account, to_account (m) i8   AVAILABLE to IN_TRANSIT                                    IN
+    sku, node  (m)      i32, i16 the cell                                                        IN
+    to_node    (m) i16  where the units lie afterwards, -1 = the same                            IN
+    qty        (m) i64  units, not negative                                                      IN
+    ship_day   (m) i32  a parcel of this day of the node is given back, -1 none                  IN
+    from_place, to_place (m) i32  of aside, where the account is one of them                     IN
+    units      Units                                                                             INOUT
+    aside      (.) i64  units in the places of other accounts that the batch names               INOUT
+    capacity   (N, CAPACITY_DAYS) NODE_DAY                                                       INOUT
+    refused    (m) u8   1 = the account holds fewer units; the row changed nothing               OUT
 
-    Afterwards the sum of the four accounts of every cell is what it was. Cost: m steps.
+    Afterwards received of every cell is the sum of its accounts, if it was before. Cost: m steps.
     """
     count = 0
-    for row in range(kind.shape[0]):
-        s, n, units = sku[row], node[row], qty[row]
-        source = held if kind[row] == CONFIRM or kind[row] == RELEASE else allocated
+    for row in range(sku.shape[0]):
+        s, n, moved = sku[row], node[row], qty[row]
+        source, target = from_account[row], to_account[row]
         refused[row] = 0
-        if source[s, n] < units:
+        if balance(source, s, n, from_place[row], units, aside) < moved:
             refused[row] = 1
             count += 1
             continue
-        source[s, n] -= units
-        if kind[row] == CONFIRM:
-            allocated[s, n] += units
-        elif kind[row] == SHIP:
-            shipped[s, n] += units
-        else:
-            available[s, n] += units
-            mark_stock(s, n, available, stocked)
+        there = to_node[row] if to_node[row] >= 0 else n
+        add(source, s, n, from_place[row], -moved, units, aside)
+        add(target, s, there, to_place[row], moved, units, aside)
+        if source != GONE:
+            units.received[s, n] -= moved
+        if target != GONE:
+            units.received[s, there] += moved
         if ship_day[row] >= 0:
             free_day(n, ship_day[row], capacity)
     return count
 
 
 @rule
-def change(sku: int, node: int, units: int, available: Array, received: Array, stocked: Array) -> None:
+def change(sku: int, node: int, qty: int, units: Any) -> None:
     """Units that came from outside, or left it when negative."""
-    available[sku, node] += units
-    received[sku, node] += units
-    mark_stock(sku, node, available, stocked)
+    units.available[sku, node] += qty
+    units.received[sku, node] += qty
+    mark_stock(sku, node, units.available, units.stocked)
+
+
+@rule
+def lacks(kind: int, sku: int, node: int, qty: int, place: int, units: Any, aside: Array) -> bool:
+    """Whether a movement takes more than is there."""
+    if kind in (DAMAGE, TRANSFER, SET_ASIDE, DISPATCH):
+        return bool(units.available[sku, node] < qty)
+    if kind in (PUT_BACK, SCRAP, ARRIVE):
+        return bool(aside[place] < qty)
+    return False
+
+
+@rule
+def apply_movement(
+    kind: int, sku: int, node: int, to_node: int, qty: int, place: int, units: Any, aside: Array
+) -> None:  # fmt: skip
+    """Change the accounts as a movement says that lacks nothing."""
+    if kind == RECEIPT:
+        change(sku, node, qty, units)
+    elif kind == COUNT:
+        on_hand = units.available[sku, node] + units.held[sku, node] + units.allocated[sku, node]
+        change(sku, node, qty - on_hand, units)
+    elif kind in (DAMAGE, TRANSFER, DISPATCH):
+        change(sku, node, -qty, units)
+    elif kind == SET_ASIDE:
+        change(sku, node, -qty, units)
+        units.received[sku, node] += qty
+    elif kind == SCRAP:
+        units.received[sku, node] -= qty
+    else:
+        change(sku, node, qty, units)
+        units.received[sku, node] -= qty
+    if kind == TRANSFER:
+        change(sku, to_node, qty, units)
+    elif kind == DISPATCH:
+        units.received[sku, to_node] += qty
+    if kind in (SET_ASIDE, DISPATCH):
+        aside[place] += qty
+    elif kind in (PUT_BACK, SCRAP, ARRIVE):
+        aside[place] -= qty
 
 
 @kernel(
-    I64, IN_I64, IN_I64, IN_I8, IN_I32, IN_I16, IN_I16, IN_I64, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D,
-    OUT_I64_2D, IO_COUNTS, IO_ENTRIES, OUT_I8,
+    I64, IN_I64, IN_I64, IN_I64, IN_I8, IN_I32, IN_I16, IN_I16, IN_I64, IN_I32, UNITS, OUT_I64, IO_COUNTS, IO_ENTRIES,
+    OUT_I8,
 )  # fmt: skip
 def stock(
-    key: Array, key_hi: Array, kind: Array, sku: Array, node: Array, to_node: Array, qty: Array, available: Array,
-    held: Array, allocated: Array, received: Array, stocked: Array, counts: Array, movements: Array, result: Array,
+    key: Array, key_hi: Array, fingerprint: Array, kind: Array, sku: Array, node: Array, to_node: Array, qty: Array,
+    place: Array, units: Any, aside: Array, counts: Array, movements: Array, result: Array,
 ) -> int:  # fmt: skip
     """Apply m movements in order, each id once; returns how many were applied.
 
-    key, key_hi (m) i64  hash of the movement's id, key not 0                            IN
-    kind      (m) i8    RECEIPT, COUNT (units in the building), DAMAGE, TRANSFER         IN
-    sku, node (m)       i32, i16 the cell                                                IN
-    to_node   (m) i16   of a transfer, else -1                                           IN
-    qty       (m) i64   units, not negative                                              IN
-    available, held, allocated, received (S, N) i64 units                                INOUT
-    stocked   (S, W) i64 node words: available > 0                                       INOUT
-    counts    (1) COUNTS, movements (.) ENTRY: ids applied so far                        INOUT
-    result    (m) i8    APPLIED, REPEATED (id known), SHORT (fewer units available)      OUT
+    key, key_hi (m) i64  hash of the movement's id, key not 0                                    IN
+    fingerprint (m) i64  of all it says, 0 = not known                                           IN
+    kind      (m) i8    RECEIPT to ARRIVE; a COUNT says what lies in the building for sale       IN
+    sku, node (m)       i32, i16 the cell                                                        IN
+    to_node   (m) i16   of a transfer or dispatch, else -1                                       IN
+    qty       (m) i64   units, not negative                                                      IN
+    place     (m) i32   of aside, where units are set aside, put back, scrapped or on their way  IN
+    units     Units                                                                              INOUT
+    aside     (.) i64   units in the places that the batch names                                 INOUT
+    counts    (1) COUNTS, movements (.) ENTRY: ids applied so far                                INOUT
+    result    (m) i8    APPLIED, REPEATED (id known), SHORT (fewer units there), CONFLICT (id
+                        known, with another content)                                             OUT
 
     A count is the truth: what is held or allocated beyond it makes available negative. A SHORT movement changes
-    nothing and its id stays free. Afterwards received less available of a cell is what it was. Cost: m steps.
+    nothing and its id stays free. Cost: m steps.
     """
     count = 0
     for row in range(key.shape[0]):
-        s, n, units = sku[row], node[row], qty[row]
         entry = movements[find_ever(key[row], key_hi[row], segments_of(movements), movements)]
         if entry.key != 0:
-            result[row] = REPEATED
+            same = entry.value == fingerprint[row] or entry.value == 0 or fingerprint[row] == 0
+            result[row] = REPEATED if same else CONFLICT
             continue
-        leaves = kind[row] == DAMAGE or kind[row] == TRANSFER
-        if leaves and available[s, n] < units:
+        if lacks(kind[row], sku[row], node[row], qty[row], place[row], units, aside):
             result[row] = SHORT
             continue
-        if kind[row] == RECEIPT:
-            change(s, n, units, available, received, stocked)
-        elif kind[row] == COUNT:
-            on_hand = available[s, n] + held[s, n] + allocated[s, n]
-            change(s, n, units - on_hand, available, received, stocked)
-        else:
-            change(s, n, -units, available, received, stocked)
-        if kind[row] == TRANSFER:
-            change(s, to_node[row], units, available, received, stocked)
-        entry.key, entry.tag = key[row], key_hi[row]
+        apply_movement(kind[row], sku[row], node[row], to_node[row], qty[row], place[row], units, aside)
+        entry.key, entry.tag, entry.value = key[row], key_hi[row], fingerprint[row]
         counts[0].movements += 1
         result[row] = APPLIED
         count += 1

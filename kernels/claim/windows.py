@@ -121,6 +121,40 @@ def clear_entry(entry: Any) -> None:
     entry.key, entry.tag, entry.count, entry.value = 0, 0, 0, 0
 
 
+@inlined_rule
+def fills(place: int, home: int, hole: int) -> bool:
+    """Whether an entry at a place may move into a hole before it: a search from its home passes there."""
+    return bool((place - home) & PLACE_MASK >= (place - hole) & PLACE_MASK)
+
+
+@rule
+def remove_ever(at: int, entries: Array) -> None:
+    """Free a place of a table for ever; entries behind it that a search would no longer reach move up."""
+    segments, hole = segments_of(entries), at
+    place = next_place(hole)
+    while entries[place].key != 0:
+        entry = entries[place]
+        if fills(place, home_of(entry.key ^ entry.tag, segments), hole):
+            copy_entry(entry, entries[hole])
+            hole = place
+        place = next_place(place)
+    clear_entry(entries[hole])
+
+
+@rule
+def remove_recent(at: int, generation: int, entries: Array) -> None:
+    """The same in one generation of a window."""
+    segments, half, hole = segments_of(entries), generation & 1, at
+    place = next_place(hole)
+    while entries[place, half].tag == generation:
+        entry = entries[place, half]
+        if fills(place, home_of(entry.key, segments), hole):
+            copy_entry(entry, entries[hole, half])
+            hole = place
+        place = next_place(place)
+    clear_entry(entries[hole, half])
+
+
 @kernel(VOID, I64, I64, I64, IO_GENERATIONS, IO_ENTRIES)
 def grow_recent(generation: int, segments: int, wanted: int, entries: Array, scratch: Array) -> None:
     """Grow a window's table segment by segment; entries of generations that have passed are left out.

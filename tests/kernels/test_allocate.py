@@ -19,6 +19,7 @@ from tests.labs.ledger_cases import (
     engine_of,
     node,
     order,
+    question,
     random_stock,
     random_world,
     sku,
@@ -29,7 +30,7 @@ from tests.reference.plan.freight import parcel
 
 
 def decide(given, stock, *orders, **policy):
-    return engine_of(given, stock, **policy).decide(0, 1, 1, claims(list(orders)), 0).to_pylist()
+    return engine_of(given, stock, **policy).decide(question(0, 1), claims(list(orders))).to_pylist()
 
 
 def taken(row):
@@ -223,7 +224,7 @@ def test_an_order_after_the_cutoff_in_local_time_ships_the_next_day():
 
 def test_an_order_that_came_late_cannot_ship_before_it_was_known():
     engine = engine_of(world([sku()], [node()]), {(0, 0): 1})
-    row = engine.decide(0, 1, 1, claims([order([(0, 1)])]), NOON_MS + 3 * DAY_MS).to_pylist()[0]
+    row = engine.decide(question(now_ms=NOON_MS + 3 * DAY_MS), claims([order([(0, 1)])])).to_pylist()[0]
     assert row["parcels"][0]["ship_day"] == DAY0 + 3
 
 

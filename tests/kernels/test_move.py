@@ -17,96 +17,132 @@ from kernels.claim.windows import (
     find_recent,
     grow_ever,
     grow_recent,
+    home_of,
+    remove_ever,
+    remove_recent,
 )
+from kernels.layout import Units
 from router.ledger.entries import EverTable
+from router.life.states import CellAccount
+from router.tables.stock_rows import KIND_NAMES, STATES, MovementKind
 from tests.reference.claim import move as twin
 from tests.reference.claim import publish as publish_twin
 from tests.reference.claim import windows as windows_twin
 
 SKUS, NODES = 3, 3
-ACCOUNTS = ("available", "held", "allocated", "shipped", "received")
-KINDS = ("receipt", "count", "damage", "transfer")
+DENSE = ("available", "held", "allocated", "shipped")
+ASIDE = (twin.INSPECTION, twin.DAMAGED, twin.BLOCKED, twin.IN_TRANSIT)
+RESULTS = ("applied", "repeated", "short", "conflict")
 
 
 def _random_cells(rng):
-    cells = {}
-    for sku in range(SKUS):
-        for node in range(NODES):
-            cell = {name: rng.randint(0, 4) for name in ACCOUNTS[:4]}
-            cell["available"] -= rng.choice([0, 0, 3])
-            cells[sku, node] = cell | {"received": sum(cell.values())}
-    return cells
+    """{account: {cell: units}} and what was received; outside truth may have made available negative."""
+    cells = [(sku, node) for sku in range(SKUS) for node in range(NODES)]
+    accounts = {account: {cell: rng.randint(0, 4) for cell in cells} for account in (0, 1, 2, 3, *ASIDE)}
+    for cell in cells:
+        accounts[twin.AVAILABLE][cell] -= rng.choice([0, 0, 3])
+    return accounts, {cell: sum(units[cell] for units in accounts.values()) for cell in cells}
 
 
-def _arrays(cells):
-    arrays = {name: np.zeros((SKUS, NODES), np.int64) for name in ACCOUNTS}
-    for (sku, node), cell in cells.items():
-        for name in ACCOUNTS:
-            arrays[name][sku, node] = cell[name]
-    stocked = ((arrays["available"] > 0) << np.arange(NODES)).sum(axis=1)[:, None]
-    return arrays, np.ascontiguousarray(stocked, np.int64)
+def _arrays(accounts, received):
+    """The cells as kernels take them, and the balances of the accounts aside with their numbers."""
+
+    def dense(units):
+        return np.array([[units[sku, node] for node in range(NODES)] for sku in range(SKUS)], np.int64)
+
+    units = [dense(accounts[account]) for account in range(4)]
+    stocked = ((units[0] > 0) << np.arange(NODES)).sum(axis=1)[:, None]
+    places = {(account, *cell): at for at, (account, cell) in enumerate(
+        (account, cell) for account in ASIDE for cell in accounts[account]
+    )}  # fmt: skip
+    aside = np.array([accounts[account][sku, node] for account, sku, node in places], np.int64)
+    return Units(*units, dense(received), np.ascontiguousarray(stocked, np.int64)), aside, places
 
 
-def _assert_equal(arrays, stocked, cells):
-    for (sku, node), cell in cells.items():
-        assert {name: int(arrays[name][sku, node]) for name in ACCOUNTS} == cell
-        assert cell["received"] == sum(cell[name] for name in ACCOUNTS[:4])
-        assert bool(stocked[sku, 0] >> node & 1) == (cell["available"] > 0)
+def _assert_equal(units, aside, places, accounts, received):
+    for sku, node in received:
+        for account, name in enumerate(DENSE):
+            assert getattr(units, name)[sku, node] == accounts[account][sku, node]
+        assert units.received[sku, node] == received[sku, node] == sum(its[sku, node] for its in accounts.values())
+        assert bool(units.stocked[sku, 0] >> node & 1) == (accounts[twin.AVAILABLE][sku, node] > 0)
+    assert aside.tolist() == [accounts[account][sku, node] for account, sku, node in places]
 
 
 def _column(rows, index, dtype):
     return np.array([row[index] for row in rows], dtype)
 
 
+def test_accounts_have_the_numbers_of_the_domain():
+    for account in CellAccount:
+        assert getattr(kernels, account.name) == getattr(twin, account.name) == account
+    kinds = {name: number for name, number in vars(MovementKind).items() if name.isupper()}
+    assert all(getattr(kernels, name) == number for name, number in kinds.items())
+    assert [name.lower() for name in kinds] == list(KIND_NAMES) == list(twin.KINDS)
+    assert all(CellAccount[name.upper()] == number for name, number in STATES.items())
+
+
 def test_moves_equal_the_twin_on_random_rows():
     rng = random.Random(1)
     for _ in range(2_000):
-        cells = _random_cells(rng)
-        arrays, stocked = _arrays(cells)
+        accounts, received = _random_cells(rng)
+        units, aside, places = _arrays(accounts, received)
         capacity = np.zeros((NODES, layout.CAPACITY_DAYS), layout.NODE_DAY)
         parcels_on = {(node, 700): rng.randint(0, 2) for node in range(NODES)}
         for (node, day), count in parcels_on.items():
             capacity[node, day % layout.CAPACITY_DAYS] = (day, count)
         rows = [
-            (rng.randrange(4), rng.randrange(SKUS), rng.randrange(NODES), rng.randint(0, 3), rng.choice([-1, 700, 701]))
+            (
+                rng.randrange(9), rng.randrange(9), rng.randrange(SKUS), rng.randrange(NODES),
+                rng.choice([-1, -1, rng.randrange(NODES)]), rng.randint(0, 3), rng.choice([-1, 700, 701]),
+            )
             for _ in range(rng.randint(0, 12))
-        ]
+        ]  # fmt: skip
+        there = [(row[1], row[2], row[4] if row[4] >= 0 else row[3]) for row in rows]
+        from_place = np.array([places.get((row[0], row[2], row[3]), -1) for row in rows], np.int32)
+        to_place = np.array([places.get(place, -1) for place in there], np.int32)
         refused = np.zeros(len(rows), np.uint8)
         count = kernels.move(
-            _column(rows, 0, np.int8), _column(rows, 1, np.int32), _column(rows, 2, np.int16),
-            _column(rows, 3, np.int64), _column(rows, 4, np.int32), arrays["available"], arrays["held"],
-            arrays["allocated"], arrays["shipped"], stocked, capacity, refused,
+            _column(rows, 0, np.int8), _column(rows, 1, np.int8), _column(rows, 2, np.int32),
+            _column(rows, 3, np.int16), _column(rows, 4, np.int16), _column(rows, 5, np.int64),
+            _column(rows, 6, np.int32), from_place, to_place, units, aside, capacity, refused,
         )  # fmt: skip
-        assert refused.astype(bool).tolist() == twin.move(rows, cells, parcels_on)
+        assert refused.astype(bool).tolist() == twin.move(rows, accounts, received, parcels_on)
         assert count == refused.sum()
-        _assert_equal(arrays, stocked, cells)
+        _assert_equal(units, aside, places, accounts, received)
         for (node, day), parcels in parcels_on.items():
             assert capacity[node, day % layout.CAPACITY_DAYS]["parcels"] == parcels
+
+
+def _random_movement(rng):
+    kind, node = rng.choice(twin.KINDS), rng.randrange(NODES)
+    to_node = (node + rng.randint(1, 2)) % NODES if kind in ("transfer", "dispatch") else -1
+    state = rng.choice(ASIDE) if kind in ("set_aside", "put_back", "scrap") else -1
+    return rng.randint(1, 6), rng.randint(0, 2), kind, rng.randrange(SKUS), node, to_node, rng.randint(0, 6), state
 
 
 def test_stock_movements_equal_the_twin_on_random_rows():
     rng = random.Random(2)
     for _ in range(2_000):
-        cells = _random_cells(rng)
-        arrays, stocked = _arrays(cells)
-        rows = []
-        for _ in range(rng.randint(0, 10)):
-            kind, node = rng.choice(KINDS), rng.randrange(NODES)
-            to_node = (node + rng.randint(1, 2)) % NODES if kind == "transfer" else -1
-            rows.append((rng.randint(1, 6), kind, rng.randrange(SKUS), node, to_node, rng.randint(0, 6)))
+        accounts, received = _random_cells(rng)
+        units, aside, places = _arrays(accounts, received)
+        rows = [_random_movement(rng) for _ in range(rng.randint(0, 10))]
+        named = [
+            (twin.IN_TRANSIT if row[2] in ("dispatch", "arrive") else row[7], row[3], row[5] if row[5] >= 0 else row[4])
+            for row in rows
+        ]
         movements = np.zeros(SEGMENT_PLACES, layout.ENTRY)
         counts, result = np.zeros(1, layout.COUNTS), np.zeros(len(rows), np.int8)
-        known: set[int] = set()
-        expected = twin.stock(rows, cells, known)
+        known: dict[int, int] = {}
+        expected = twin.stock(rows, accounts, received, known)
         applied = kernels.stock(
-            _column(rows, 0, np.int64), np.full(len(rows), -5, np.int64),
-            np.array([KINDS.index(row[1]) for row in rows], np.int8), _column(rows, 2, np.int32),
-            _column(rows, 3, np.int16), _column(rows, 4, np.int16), _column(rows, 5, np.int64), arrays["available"],
-            arrays["held"], arrays["allocated"], arrays["received"], stocked, counts, movements, result,
+            _column(rows, 0, np.int64), np.full(len(rows), -5, np.int64), _column(rows, 1, np.int64),
+            np.array([twin.KINDS.index(row[2]) for row in rows], np.int8), _column(rows, 3, np.int32),
+            _column(rows, 4, np.int16), _column(rows, 5, np.int16), _column(rows, 6, np.int64),
+            np.array([places.get(place, -1) for place in named], np.int32), units, aside, counts, movements, result,
         )  # fmt: skip
-        assert [("applied", "repeated", "short")[code] for code in result] == expected
+        assert [RESULTS[code] for code in result] == expected
         assert applied == counts["movements"][0] == len(known)
-        _assert_equal(arrays, stocked, cells)
+        _assert_equal(units, aside, places, accounts, received)
 
 
 def test_readers_are_shown_what_was_gathered():
@@ -169,6 +205,39 @@ def test_a_window_holds_its_two_live_generations_however_it_grows():
             assert entries[place, entry[1] & 1].tolist() == entry
         tags = np.array([generation - (generation & 1), generation - (~generation & 1)])
         assert sorted(entries[entries["tag"] == tags].tolist()) == sorted(alive)
+
+
+def test_what_is_removed_is_gone_and_the_rest_is_found():
+    """Few homes, so that searches run through each other and round the end of a segment."""
+    rng, table = random.Random(8), np.zeros(2 * SEGMENT_PLACES, layout.ENTRY)
+    windows = np.zeros((2 * SEGMENT_PLACES, 2), layout.ENTRY)
+    homes = _keys_by_home(2)
+    keys = [key for home in [*range(1020, 1024), *range(1024)] for key in homes.get(home, [])[:6]][:400]
+    held: set[int] = set()
+    for _ in range(6_000):
+        key = rng.choice(keys)
+        at, lately = find_ever(np.int64(key), np.int64(0), 2, table), find_recent(np.int64(key), 5, 2, windows)
+        assert (table[at]["key"] == key) == (key in held) == (windows[lately, 1]["tag"] == 5)
+        if key in held:
+            remove_ever(at, table)
+            remove_recent(lately, 5, windows)
+        else:
+            table[at], windows[lately, 1] = (key, 0, 1, key), (key, 5, 1, key)
+        held ^= {key}
+    assert sorted(table["key"][table["key"] != 0].tolist()) == sorted(held)
+    assert sorted(windows["key"][windows["tag"] == 5].tolist()) == sorted(held)
+    for key in held:
+        assert table[find_ever(np.int64(key), np.int64(0), 2, table)]["value"] == key
+
+
+def _keys_by_home(segments):
+    """Keys of the first segment by where a search for them begins."""
+    found: dict[int, list[int]] = {}
+    for key in range(1, 40_000):
+        home = int(home_of(np.int64(key), segments))
+        if home < SEGMENT_PLACES:
+            found.setdefault(home, []).append(key)
+    return found
 
 
 def split_places(before, after):

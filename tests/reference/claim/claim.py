@@ -5,6 +5,7 @@ from __future__ import annotations
 from kernels.reasons import NAMES
 from tests.reference.claim import grant as grants
 from tests.reference.claim.hand_out import hand_out
+from tests.reference.claim.wait import join
 from tests.reference.claim.windows import Window
 from tests.reference.plan.allocate import plan
 
@@ -17,8 +18,15 @@ class Ledger:
 
     def __init__(self, policy, stock, entries_max=1 << 21):
         self.policy = policy
-        self.available = dict(stock)
-        self.held, self.allocated = {}, {}
+        self.accounts = {account: {} for account in (0, 1, 2, 3, 5, 6, 7, 8)}
+        self.available, self.held, self.allocated = (self.accounts[account] for account in (0, 1, 2))
+        self.available.update(stock)
+        self.received = dict(stock)
+        self.movements = {}
+        self.waiting = []
+        self.granted = []  # rows of grants with their record, as far as shards have not taken them over
+        self.seen = {}
+        self.reservations, self.over = {}, {}
         self.parcels_on = {}
         self.uses, self.customer_uses = {}, {}
         self.customers, self.channels = {}, {}
@@ -54,6 +62,8 @@ def _decide(ledger, world, order, reference, now_ms, commit):
     answer["granted"] = grant(ledger, world, order, answer)
     if commit:
         take(ledger, world, order, answer, reference)
+        backordered = [[line["backordered"] for line in answer["lines"]]]
+        join(ledger.waiting, reference, [order], backordered, other_channel(world))
     return answer
 
 
@@ -65,6 +75,11 @@ def _describe(answer, world, order, planned):
     answer["lines"] = hand_out(world, order, planned["parcels"], waiting)
     if order["promise_by_ms"] >= 0 and planned["day"] > order["promise_by_ms"] // 86_400_000:
         answer["reasons"].add("promise_late")
+
+
+def other_channel(world):
+    """The channel_index of every channel that no table names."""
+    return len(world["nodes"][0]["channels"]) - 1
 
 
 def rotate(ledger, order):
@@ -117,7 +132,7 @@ def grant(ledger, world, order, answer):
         ledger.customer_uses.get((customer, p["code"]), 0) if customer and p["per_customer"] is not None else 0
         for p in candidates
     ]
-    is_first, is_guest = customer not in ledger.customers, customer == 0
+    is_first, is_guest = not ledger.customers.get(customer), customer == 0
     given = grants.grant(candidates, uses, mine, is_first, is_guest)
     for p, used, used_by_customer, got in zip(candidates, uses, mine, given, strict=True):
         why = None if got or not p["needs_coupon"] else grants.obstacle(p, used, used_by_customer, is_first, is_guest)
@@ -173,6 +188,8 @@ def apply(ledger, world, orders, answers, reference):
             rotate(ledger, order)
         if answer["status"] != REJECTED:
             take(ledger, world, order, answer, reference + row)
+            backordered = [[line["backordered"] for line in answer["lines"]]]
+            join(ledger.waiting, reference + row, [order], backordered, other_channel(world))
 
 
 def reasons_mask(names):

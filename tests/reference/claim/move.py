@@ -1,43 +1,67 @@
-"""Plain twin of kernels/claim/move.py: accounts of a cell as a dictionary."""
+"""Plain twin of kernels/claim/move.py: accounts as {account: {(sku, node): units}}, and what was received."""
 
 from __future__ import annotations
 
-SOURCES = {0: "held", 1: "held", 2: "allocated", 3: "allocated"}  # confirm, release, cancel, ship
-TARGETS = {0: "allocated", 1: "available", 2: "available", 3: "shipped"}
+AVAILABLE, HELD, ALLOCATED, SHIPPED, GONE, INSPECTION, DAMAGED, BLOCKED, IN_TRANSIT, WAITING = range(10)
+KINDS = ("receipt", "count", "damage", "transfer", "set_aside", "put_back", "scrap", "dispatch", "arrive")
 
 
-def move(rows, cells, parcels_on):
-    """Apply rows (kind, sku, node, qty, ship_day) in order; True for each that was refused."""
+def add(units, cell, qty):
+    units[cell] = units.get(cell, 0) + qty
+
+
+def move(rows, accounts, received, parcels_on):
+    """Apply rows (from, to, sku, node, to_node, qty, ship_day) in order; True for each that was refused."""
     refused = []
-    for kind, sku, node, qty, ship_day in rows:
-        cell = cells[sku, node]
-        short = cell[SOURCES[kind]] < qty
+    for source, target, sku, node, to_node, qty, ship_day in rows:
+        here, there = (sku, node), (sku, to_node if to_node >= 0 else node)
+        short = source != GONE and accounts[source].get(here, 0) < qty
         refused.append(short)
         if short:
             continue
-        cell[SOURCES[kind]] -= qty
-        cell[TARGETS[kind]] += qty
-        if ship_day >= 0 and parcels_on.get((node, ship_day), 0) > 0:
-            parcels_on[node, ship_day] -= 1
+        if source != GONE:
+            add(accounts[source], here, -qty)
+            add(received, here, -qty)
+        if target != GONE:
+            add(accounts[target], there, qty)
+            add(received, there, qty)
+        if ship_day >= 0:
+            free_day(node, ship_day, parcels_on)
     return refused
 
 
-def stock(rows, cells, known):
-    """Apply movements (id, kind, sku, node, to_node, qty) in order, each id once; one result a row."""
+def free_day(node, day, parcels_on):
+    if parcels_on.get((node, day), 0) > 0:
+        parcels_on[node, day] -= 1
+
+
+def stock(rows, accounts, received, known):
+    """Apply movements (id, fingerprint, kind, sku, node, to_node, qty, state), each id once; one result a row."""
     results = []
-    for movement_id, kind, sku, node, to_node, qty in rows:
-        cell = cells[sku, node]
+    for movement_id, fingerprint, kind, sku, node, to_node, qty, state in rows:
         if movement_id in known:
-            results.append("repeated")
+            same = known[movement_id] == fingerprint or 0 in (known[movement_id], fingerprint)
+            results.append("repeated" if same else "conflict")
             continue
-        if kind in ("damage", "transfer") and cell["available"] < qty:
+        here, there = (sku, node), (sku, to_node)
+        changes = {
+            "receipt": [(AVAILABLE, here, qty)],
+            "count": [(AVAILABLE, here, qty - sum(accounts[a].get(here, 0) for a in (AVAILABLE, HELD, ALLOCATED)))],
+            "damage": [(AVAILABLE, here, -qty)],
+            "transfer": [(AVAILABLE, here, -qty), (AVAILABLE, there, qty)],
+            "set_aside": [(AVAILABLE, here, -qty), (state, here, qty)],
+            "put_back": [(state, here, -qty), (AVAILABLE, here, qty)],
+            "scrap": [(state, here, -qty)],
+            "dispatch": [(AVAILABLE, here, -qty), (IN_TRANSIT, there, qty)],
+            "arrive": [(IN_TRANSIT, here, -qty), (AVAILABLE, here, qty)],
+        }[kind]
+        taken_from = changes[0][0] if kind not in ("receipt", "count") else None
+        if taken_from is not None and accounts[taken_from].get(here, 0) < qty:
             results.append("short")
             continue
-        on_hand = cell["available"] + cell["held"] + cell["allocated"]
-        change = {"receipt": qty, "count": qty - on_hand, "damage": -qty, "transfer": -qty}[kind]
-        for place, units in [(cell, change)] + ([(cells[sku, to_node], qty)] if kind == "transfer" else []):
-            place["available"] += units
-            place["received"] += units
-        known.add(movement_id)
+        for account, cell, units in changes:
+            add(accounts[account], cell, units)
+            add(received, cell, units)
+        known[movement_id] = fingerprint
         results.append("applied")
     return results

@@ -1,0 +1,265 @@
+"""Serve: units that became free, to the claims that wait for them.
+
+    walk the queue of a SKU, from the first to be served:
+        a claim gets as much as its nodes have beyond their safety stock, a bundle as many whole bundles
+        nodes: one that has all of it, lowest number first; else in the order of their numbers
+    whole orders first: an order is served only if all its waiting lines can be served wholly; all of them are
+
+A node may serve a claim by the masks of an allocation (channel, zone with a lane, goods, active), if it has a band for
+the service and the weight of a unit, and if it sends parcels at all. Its days and numbers of parcels are not looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from kernels._jit import I64, OUT_I32, OUT_I64, VOID, inlined_rule, kernel, rule
+from kernels.claim.move import mark_stock
+from kernels.claim.wait import claim_of, entry_of, leave
+from kernels.layout import INT64, IO_DEMAND, IO_GRANTS, IO_QUEUE, TABLES, UNITS, WAITING_ROWS
+from kernels.plan.candidates import want
+
+Array = npt.NDArray[Any]
+
+POSITION, ROWS, ROOM = range(3)  # of progress
+
+
+@inlined_rule
+def channel_row(claim: Any, channel_nodes: Array) -> int:
+    return int(claim.channel_index) if claim.channel_index >= 0 else channel_nodes.shape[0] - 1
+
+
+@rule
+def mark_open(sku: int, tables: Any, units: Any, open_nodes: Array) -> bool:
+    """Node words of the nodes that have units of a SKU to give; whether there is any."""
+    found = INT64(0)
+    goods_class = tables.skus[sku].goods_class
+    for word in range(open_nodes.shape[0]):
+        bits = INT64(0)
+        usable = tables.active_nodes[0, word] & tables.goods_nodes[goods_class, word] & units.stocked[sku, word]
+        bit = INT64(0)
+        while usable >> bit:
+            node = word * 32 + bit
+            if usable >> bit & 1 and units.available[sku, node] > tables.nodes[node].safety_units:
+                bits |= 1 << bit
+            bit += 1
+        open_nodes[word] = bits
+        found |= bits
+    return bool(found != 0)
+
+
+@inlined_rule
+def may_reach(claim: Any, tables: Any, open_nodes: Array) -> bool:
+    """Whether any open node may ship to the claim's order."""
+    found = INT64(0)
+    channel = channel_row(claim, tables.channel_nodes)
+    for word in range(open_nodes.shape[0]):
+        found |= tables.channel_nodes[channel, word] & tables.ship_nodes[claim.zone, word] & open_nodes[word]
+    return bool(found != 0)
+
+
+@rule
+def has_band(node: int, weight_g: int, claim: Any, tables: Any) -> bool:
+    """Whether anything carries a unit of this weight from the node by the service asked for."""
+    if tables.terms[0].rates_loaded == 0:
+        return True
+    lane = tables.lanes[node, claim.zone]
+    for row in range(lane.first, lane.last):
+        band = tables.bands[row]
+        if band.max_g >= weight_g and (claim.service < 0 or band.service == claim.service):
+            return True
+    return False
+
+
+@rule
+def to_give(sku: int, node: int, claim: Any, tables: Any, units: Any) -> int:
+    """Units of a SKU that a node may give to a claim."""
+    has = units.available[sku, node] - tables.nodes[node].safety_units
+    if has <= 0 or tables.nodes[node].capacity == 0:
+        return 0
+    word, bit = node >> 5, node & 31
+    masks = tables.active_nodes[0, word] & tables.goods_nodes[tables.skus[sku].goods_class, word]
+    masks &= tables.channel_nodes[channel_row(claim, tables.channel_nodes), word] & tables.ship_nodes[claim.zone, word]
+    if masks >> bit & 1 == 0 or not has_band(node, tables.skus[sku].weight_g, claim, tables):
+        return 0
+    return int(has)
+
+
+@rule
+def within_reach(sku: int, limit: int, claim: Any, tables: Any, units: Any) -> int:
+    """Units of a SKU that all nodes together may give to a claim, at most ``limit``."""
+    found = INT64(0)
+    for node in range(tables.nodes.shape[0]):
+        found += to_give(sku, node, claim, tables, units)
+        if found >= limit:
+            return int(limit)
+    return int(found)
+
+
+@inlined_rule
+def emit(sku: int, node: int, qty: int, claim: Any, units: Any, end: int, out: Array) -> int:
+    """Move units to the order that waited for them and write the row."""
+    units.available[sku, node] -= qty
+    units.allocated[sku, node] += qty
+    mark_stock(sku, node, units.available, units.stocked)
+    row = out[end]
+    row.order, row.line, row.sku, row.node, row.qty, row.line_qty = claim.order, claim.line, sku, node, qty, 0
+    return end + 1
+
+
+@rule
+def give_units(sku: int, qty: int, claim: Any, tables: Any, units: Any, end: int, out: Array) -> int:
+    """Give units of a SKU that are within reach; returns the end of the rows."""
+    for node in range(tables.nodes.shape[0]):
+        if to_give(sku, node, claim, tables, units) >= qty:
+            return emit(sku, node, qty, claim, units, end, out)
+    left = qty
+    for node in range(tables.nodes.shape[0]):
+        got = min(left, to_give(sku, node, claim, tables, units))
+        if got > 0:
+            end = emit(sku, node, got, claim, units, end, out)
+            left -= got
+    return end
+
+
+@rule
+def serve_claim(slot: int, tables: Any, units: Any, waiting: Any, end: int, out: Array) -> int:
+    """Give a claim what it can have, and let it leave when it has everything; returns the end of the rows."""
+    claim = waiting.claims[slot]
+    entry = tables.skus[claim.sku]
+    qty, first = INT64(claim.qty), end
+    if entry.first == entry.last:
+        qty = within_reach(INT64(claim.sku), qty, claim, tables, units)
+    for part in range(entry.first, entry.last):
+        component = tables.components[part]
+        each = INT64(component.qty)
+        qty = min(qty, within_reach(INT64(component.sku), qty * each, claim, tables, units) // each)
+    if qty == 0:
+        return end
+    if entry.first == entry.last:
+        end = give_units(INT64(claim.sku), qty, claim, tables, units, end, out)
+    for part in range(entry.first, entry.last):
+        component = tables.components[part]
+        end = give_units(INT64(component.sku), qty * component.qty, claim, tables, units, end, out)
+    out[first].line_qty = qty
+    claim.qty -= qty
+    if claim.qty == 0:
+        leave(slot, waiting)
+    return end
+
+
+@rule
+def order_needs(first: int, tables: Any, waiting: Any, slots: Array, demands: Array) -> int:
+    """Units per SKU that all claims of an order from slot ``first`` on wait for; returns how many SKUs."""
+    count, slot = INT64(0), first
+    while slot >= 0:
+        claim = waiting.claims[slot]
+        entry = tables.skus[claim.sku]
+        if entry.first == entry.last:
+            count = want(INT64(claim.sku), INT64(claim.qty), count, tables.skus, slots, demands)
+        for part in range(entry.first, entry.last):
+            component = tables.components[part]
+            count = want(INT64(component.sku), INT64(claim.qty) * component.qty, count, tables.skus, slots, demands)
+        slot = INT64(claim.sibling)
+    return int(count)
+
+
+@rule
+def order_fits(claim: Any, tables: Any, units: Any, waiting: Any, slots: Array, demands: Array) -> bool:
+    """Whether all that an order waits for can be had."""
+    first = waiting.by_order[entry_of(claim.order, waiting.by_order)].count
+    count = order_needs(first, tables, waiting, slots, demands)
+    for index in range(count):
+        demand = demands[index]
+        if within_reach(demand.sku, demand.need, claim, tables, units) < demand.need:
+            return False
+    return True
+
+
+@rule
+def rows_at_most(slot: int, whole: int, tables: Any, waiting: Any) -> int:
+    """Rows that serving a claim, or its whole order, can make."""
+    parts = INT64(0)
+    if whole:
+        slot = waiting.by_order[entry_of(waiting.claims[slot].order, waiting.by_order)].count
+    while slot >= 0:
+        entry = tables.skus[waiting.claims[slot].sku]
+        parts += max(INT64(1), entry.last - entry.first)
+        slot = INT64(waiting.claims[slot].sibling) if whole else INT64(-1)
+    return int(parts * tables.nodes.shape[0])
+
+
+@rule
+def serve_order(order: int, tables: Any, units: Any, waiting: Any, end: int, out: Array) -> int:
+    """Give an order everything it waits for; returns the end of the rows."""
+    slot = waiting.by_order[entry_of(order, waiting.by_order)].count
+    while slot >= 0:
+        following = INT64(waiting.claims[slot].sibling)
+        end = serve_claim(slot, tables, units, waiting, end, out)
+        slot = following
+    return end
+
+
+@kernel(VOID, I64, I64, IO_QUEUE, TABLES, UNITS, WAITING_ROWS, OUT_I32, IO_DEMAND, OUT_I64, OUT_I64, IO_GRANTS)
+def serve(
+    whole: int, sku: int, queue: Array, tables: Any, units: Any, waiting: Any, slots: Array, demands: Array,
+    open_nodes: Array, progress: Array, out: Array,
+) -> None:  # fmt: skip
+    """Serve the queue of a SKU from where ``progress`` stands until no node has units left, or no row has room.
+
+    whole       1 = only orders that can have all they wait for
+    queue       (k) QUEUED   claims that wait for the SKU, or for a bundle with it; some may have left since  IN
+    tables      TableRows    the newest                                                                       IN
+    units       Units        waiting  WaitingRows                                                             INOUT
+    slots       (S) i32      demands (.) DEMAND  an order's SKUs; open_nodes (W) i64                          scratch
+    progress    (3) i64  place in the queue; rows of out; rows that the next claim needs, 0 = it has ended    INOUT
+    out         (.) GRANT_OUT  rows by claim, the first of each with its line_qty                             OUT
+
+    Afterwards no node has less than its safety stock by this. Cost: k claims + what is served x nodes.
+    """
+    progress[ROOM] = 0
+    is_open = mark_open(sku, tables, units, open_nodes)
+    while is_open and progress[POSITION] < queue.shape[0]:
+        slot, end = INT64(queue[progress[POSITION]].slot), progress[ROWS]
+        claim = waiting.claims[slot]
+        if claim.arrival == queue[progress[POSITION]].arrival and may_reach(claim, tables, open_nodes):
+            needed = rows_at_most(slot, whole, tables, waiting)
+            if end + needed > out.shape[0]:
+                progress[ROOM] = needed
+                return
+            if whole == 0:
+                progress[ROWS] = serve_claim(slot, tables, units, waiting, end, out)
+            elif order_fits(claim, tables, units, waiting, slots, demands):
+                progress[ROWS] = serve_order(claim.order, tables, units, waiting, end, out)
+            if progress[ROWS] > end:
+                is_open = mark_open(sku, tables, units, open_nodes)
+        progress[POSITION] += 1
+
+
+@kernel(I64, IO_GRANTS, UNITS, WAITING_ROWS)
+def serve_again(grants: Array, units: Any, waiting: Any) -> int:
+    """Give again what a record of the log gave; returns the rows of lines that do not wait for so much.
+
+    grants  (m) GRANT_OUT                                                                                     IN
+    units   Units        waiting  WaitingRows                                                                 INOUT
+
+    Cost: m steps.
+    """
+    faults = 0
+    for row in range(grants.shape[0]):
+        grant = grants[row]
+        units.available[grant.sku, grant.node] -= grant.qty
+        units.allocated[grant.sku, grant.node] += grant.qty
+        mark_stock(grant.sku, grant.node, units.available, units.stocked)
+        if grant.line_qty == 0:
+            continue
+        slot = claim_of(grant.order, INT64(grant.line), waiting)
+        if slot < 0 or waiting.claims[slot].qty < grant.line_qty:
+            faults += 1
+            continue
+        waiting.claims[slot].qty -= grant.line_qty
+        if waiting.claims[slot].qty == 0:
+            leave(slot, waiting)
+    return faults
