@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+GrantOrder = Literal["fifo", "priority", "whole_orders"]
+
 SLOTS = 4096  # order id -> slot -> shard; fixed for ever, so that data folders can be moved between layouts
 
 
@@ -47,6 +49,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     short_stock: Literal["partial", "backorder", "reject"] = "partial"
     plan: Literal["cheapest", "fewest", "fastest"] = "cheapest"
     parcels_max: int = 4
+    grant_order: GrantOrder = "fifo"  # who is given units first that arrive for waiting orders
     split_penalty_minor: int = 0  # added for every parcel after the first when plans are compared
     late_penalty_minor_per_day: int = 0  # for every day after promise_by
     duplicate_basket_window_ms: int = 10 * 60_000  # 0 switches the check off

@@ -1,6 +1,6 @@
 """Cells: units per SKU and node. The ledger's own arrays, and the copy readers map.
 
-    received = available + held + allocated + shipped          for every cell, after every record
+    received = available + held + allocated + shipped + what lies aside        for every cell, after every record
 
 Readers see a cell only as the newest durable record left it: the ledger publishes what a record touched once
 that record is on disk, under a sequence lock. ``available`` may be negative when outside truth says so.
@@ -18,7 +18,9 @@ from kernels.claim.publish import gather, publish
 from kernels.layout import Units
 from router.arrow.arena import Arena, ArenaReader, BlockBusy, SequenceLock
 from router.arrow.arrays import zeros_aligned
+from router.ledger.aside import ASIDE, Aside
 from router.ledger.tables import NODE_BITS
+from router.life.states import CellAccount
 
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
@@ -52,6 +54,7 @@ class Cells:
         self._shown: dict[str, I64] = {}
         self.available = self.held = self.allocated = self.shipped = self.received = np.zeros((0, 0), np.int64)
         self.stocked = np.zeros((0, 1), np.int64)  # node words: available > 0
+        self.aside = Aside()
         self.reserve(_MIN_SKUS, _MIN_NODES)
 
     @property
@@ -98,12 +101,23 @@ class Cells:
 
     def broken(self) -> list[tuple[int, int]]:
         """Cells (SKU, node) whose accounts do not add up to what was received."""
-        wrong = self.received != self.available + self.held + self.allocated + self.shipped
-        return [(int(sku), int(node)) for sku, node in zip(*np.nonzero(wrong), strict=True)]
+        apart = self.received - (self.available + self.held + self.allocated + self.shipped)
+        for cell, units in self.aside.per_cell().items():
+            apart[cell] -= units
+        return [(int(sku), int(node)) for sku, node in zip(*np.nonzero(apart), strict=True)]
+
+    def units_of(self, account: str) -> dict[tuple[int, int], int]:
+        """Units of an account by cell, by its name in lower case, where there are any."""
+        if account not in ACCOUNTS:
+            return self.aside.units_of(CellAccount[account.upper()])
+        units = getattr(self, account)
+        cells = zip(*(where.tolist() for where in np.nonzero(units)), strict=True)
+        return {(sku, node): int(units[sku, node]) for sku, node in cells}
 
     def totals(self) -> dict[str, int]:
         """Units per account over all cells."""
-        return {account: int(getattr(self, account).sum()) for account in ACCOUNTS}
+        aside = {account.name.lower(): sum(self.aside.units_of(account).values()) for account in ASIDE}
+        return {account: int(getattr(self, account).sum()) for account in ACCOUNTS} | aside
 
     def dump(self) -> dict[str, npt.NDArray[Any]]:
         """The cells that are not all zero, by SKU and node."""
@@ -112,7 +126,12 @@ class Cells:
             used |= getattr(self, account) != 0
         sku, node = np.nonzero(used)
         values = np.stack([getattr(self, account)[sku, node] for account in ACCOUNTS], axis=1)
-        return {"cell_sku": sku.astype(np.int32), "cell_node": node.astype(np.int16), "cell_units": values}
+        return {
+            "cell_sku": sku.astype(np.int32),
+            "cell_node": node.astype(np.int16),
+            "cell_units": values,
+            "aside": self.aside.dump(),
+        }
 
     def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Become what was dumped; everything else is zero."""
@@ -121,13 +140,16 @@ class Cells:
         for column, account in enumerate(ACCOUNTS):
             getattr(self, account)[:] = 0
             getattr(self, account)[sku, node] = arrays["cell_units"][:, column]
-        self.mark_all_stock()
+        self.mark_stock(np.arange(self.shape[0]))
+        if "aside" in arrays:  # checkpoints from before units lay aside have none
+            self.aside.restore(arrays["aside"])
 
-    def mark_all_stock(self) -> None:
-        """Derive the node words from what is available."""
-        self.stocked[:] = 0
+    def mark_stock(self, skus: npt.NDArray[Any]) -> None:
+        """Derive the node words of SKUs from what is available."""
+        self.stocked[skus] = 0
         for node in range(self.shape[1]):
-            self.stocked[:, node // NODE_BITS] |= (self.available[:, node] > 0).astype(np.int64) << (node % NODE_BITS)
+            there = (self.available[skus, node] > 0).astype(np.int64)
+            self.stocked[skus, node // NODE_BITS] |= there << (node % NODE_BITS)
 
 
 class CellsReader:

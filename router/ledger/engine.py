@@ -1,10 +1,13 @@
 """The ledger: the one writer of everything countable. Pure and deterministic; its caller logs what it decides.
 
-    decide          CLAIMS -> DECISION, taken at once       apply_decision   the same takes again, deciding nothing
-    quote           CLAIMS -> DECISION, nothing taken       move, stock      units between accounts, and from outside
-    touched cells wait with the record; ``publish`` shows them to readers when the record is durable
+    decide     CLAIMS -> DECISION, taken at once            quote      the same, nothing taken
+    move       units of orders between accounts             stock      units from outside
+    amend      release and take in one step                 pending    units held until a deadline
+    apply_...  what a record of the log says of each, done again, deciding nothing
 
-The same calls in the same order give the same ``state_hash``, whether decided or applied.
+What became free in a record is granted to those who wait in the same record, whose number the caller gives. Touched
+cells wait with the record; ``publish`` shows them to readers when it is durable. The same calls in the same order give
+the same ``state_hash``, whether decided or applied.
 """
 
 from __future__ import annotations
@@ -14,50 +17,57 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import xxhash
 
 from kernels.claim import claim as claim_kernels
-from kernels.claim import move as move_kernels
-from kernels.layout import Answers
+from kernels.layout import PromotionRows
 from router.arrow.arena import Arena
-from router.arrow.arrays import numbers, record_batch
+from router.arrow.arrays import list_parts, numbers
 from router.config import Policy
-from router.ledger.batch import Claims, answers_of, check_claims, claims_of, decision_of
-from router.ledger.cells import Cells, Touched
-from router.ledger.memory import Memory
+from router.ledger.amend import amended_of, amendments_of, done_of, results_of
+from router.ledger.amending import Amending, steps_of
+from router.ledger.basis import Basis
+from router.ledger.batch import answers_of, claims_of, decision_of
+from router.ledger.cells import Touched
+from router.ledger.granted import grant_rows, grants_batch
+from router.ledger.moves import moves_of, read_moves
+from router.ledger.pending import PendedResult, expiries, pended_of
+from router.ledger.planner import ORDER, QUOTE, Planner
+from router.ledger.serving import Serving, Watch
+from router.ledger.state import Arrays, LedgerState
+from router.ledger.stock import apply_stock
 from router.ledger.tables import NO_PROMOTIONS, LedgerTables, lay_out
-from router.ledger.workspace import Workspace
-from router.log.columns import STOCK_RESULTS
+from router.life.states import CellAccount
+from router.log.columns import PendingStep
+from router.ports import Question
 from router.tables.compiled import Tables, UnknownTables
 
-I16 = npt.NDArray[np.int16]
-I32 = npt.NDArray[np.int32]
+Column = npt.NDArray[Any]
 
 TABLES_KEPT = 8
 
 
 class LedgerEngine:
-    """Cells, memory and the versions of the tables that claims may name."""
+    """The state, and the versions of the tables that questions may name."""
 
     def __init__(self, policy: Policy, arena: Arena) -> None:
         self._policy = policy
-        self.cells = Cells(arena)
-        self.memory = Memory(policy)
+        self.state = LedgerState(policy, arena)
+        self.cells, self.memory = self.state.cells, self.state.memory
+        self._planner = Planner(self.cells, self.memory)
+        self._amending = Amending(self.state, self._planner)
+        self._serving = Serving(self.cells, self.state.waiting, policy.grant_order == "whole_orders")
         self._tables: dict[int, LedgerTables] = {}
-        self._workspace = Workspace()
-        self._touched: list[tuple[I32, I16]] = []
+        self._promotions: dict[
+            int, PromotionRows
+        ] = {}  # of every version there ever was: cancelled orders name old ones
 
     # --- tables ----------------------------------------------------------------------------------
 
     def use_tables(self, tables: Tables) -> None:
-        """Make room for a new version's SKUs and nodes, and know it."""
+        """Know a version and have room for its SKUs and nodes; the newest TABLES_KEPT and this one are kept."""
         self.cells.reserve(len(tables.skus.weight_g), len(tables.nodes.capacity))
-        self.add_tables(tables)
-
-    def add_tables(self, tables: Tables) -> None:
-        """Know a version; the newest TABLES_KEPT and this one are kept."""
-        self.cells.reserve(len(tables.skus.weight_g), len(tables.nodes.capacity))
-        self._tables[tables.version] = lay_out(tables, self._policy)
+        laid_out = self._tables[tables.version] = lay_out(tables, self._policy)
+        self._promotions[tables.version] = laid_out.promotions
         for version in sorted(self._tables)[:-TABLES_KEPT]:
             if version != tables.version:
                 del self._tables[version]
@@ -67,158 +77,217 @@ class LedgerEngine:
             raise UnknownTables(version)
         return self._tables[version]
 
+    def _promotions_of(self, version: int) -> PromotionRows:
+        if version not in self._promotions:
+            raise UnknownTables(version)
+        return self._promotions[version]
+
+    @property
+    def newest_tables(self) -> LedgerTables | None:
+        """Those by which units are granted to who waits; None: nobody can be granted anything."""
+        return self._tables[max(self._tables)] if self._tables else None
+
+    def basis(self, question: Question | None = None) -> Basis:
+        """What a record of now goes by."""
+        newest = self.newest_tables
+        asked = None if question is None else self._tables.get(question.tables_version)
+        return Basis(
+            question.grants_seen if question else 0,
+            asked.other_channel if asked else -1,
+            newest.version if newest else 0,
+        )
+
     # --- orders ----------------------------------------------------------------------------------
 
-    def decide(
-        self, shard: int, sequence: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
-    ) -> pa.RecordBatch:
-        """DECISION of CLAIMS; everything it gives is taken."""
-        asked = claims_of(claims, now_ms)
-        decided = self._decide(self.tables(tables_version), asked, reference_of(shard, sequence), commit=True)
-        self._touch(decided.allocations)
-        return decision_of(asked, decided)
+    def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
+        """DECISION of CLAIMS; everything it gives is taken, what it lacks waits."""
+        tables, asked = self.tables(question.tables_version), claims_of(claims, question.now_ms)
+        reference = self._hear(question.shard, question.sequence, question.grants_seen)
+        self.state.waits_since(question.shard, question.sequence)
+        answers = self._planner.run(ORDER, reference, asked, tables)
+        self.state.waiting.join(asked, answers.backordered, reference, tables.other_channel)
+        self.state.touch(answers.allocations["sku"].copy(), answers.allocations["node"].copy())
+        return decision_of(asked, answers)
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """What ``decide`` would answer to each of these orders alone; nothing changes."""
         asked = claims_of(claims, now_ms)
-        return decision_of(asked, self._decide(self.tables(tables_version), asked, 0, commit=False))
-
-    def _decide(self, tables: LedgerTables, claims: Claims, reference: int, *, commit: bool) -> Answers:
-        check_claims(claims, tables)
-        self._reserve(claims)
-        work = self._workspace
-        work.fit(claims, tables)
-        counted = self.memory.counted(tables.promotions.code, commit=commit)
-        rows = claim_kernels.decide(
-            int(commit), reference, claims.asked, tables.rows, tables.promotions, self.cells.units, counted,
-            work.scratch, work.answers,
-        )  # fmt: skip
-        if commit:
-            self.memory.set_uses(tables.promotions.code, counted.uses)
-        return work.answered(claims, rows)
+        return decision_of(asked, self._planner.run(QUOTE, 0, asked, self.tables(tables_version)))
 
     def apply_decision(
-        self, shard: int, sequence: int, tables_version: int, claims: pa.RecordBatch, decision: pa.RecordBatch
-    ) -> None:
+        self, shard: int, sequence: int, tables_version: int, claims: pa.RecordBatch, decision: pa.RecordBatch,
+        basis: Basis | None,
+    ) -> None:  # fmt: skip
         """Take what a decision of the log gave. The tables are needed only where promotions were granted."""
         asked, decided = claims_of(claims, 0), answers_of(decision)
         assert len(asked.rows) == len(decided.orders) and len(asked.asked.line_sku) == len(decided.line_end)
         promotions = NO_PROMOTIONS
         if len(decided.granted):
-            promotions = self.tables(tables_version).promotions
+            promotions = self._promotions_of(tables_version)
             assert int(decided.granted.max()) < len(promotions.code), "a promotion that no table has"
         taken, parcels = decided.allocations, decided.parcels
         nodes = max(taken["node"].max(initial=-1), parcels["node"].max(initial=-1))
         self.cells.reserve(int(taken["sku"].max(initial=-1)) + 1, int(nodes) + 1)
-        self._reserve(asked)
-        counted = self.memory.counted(promotions.code, commit=True)
+        self.memory.reserve(len(asked.rows), len(asked.asked.promotions), 0, self.cells.shape[1])
+        counted = self.memory.counted(promotions.code)
+        reference = self._hear(shard, sequence, basis.grants_seen if basis else 0)
         claim_kernels.apply(
-            reference_of(shard, sequence), self._policy.risk_value_orders_min, asked.asked, promotions,
-            self.cells.units, counted, decided,
-        )  # fmt: skip
+            reference, self._policy.risk_value_orders_min, asked.asked, promotions, self.cells.units, counted, decided
+        )
         self.memory.set_uses(promotions.code, counted.uses)
-        self._touch(taken)
+        if basis is not None:  # lines of older records never waited here
+            self.state.waits_since(shard, sequence)
+            self.state.waiting.join(asked, decided.backordered, reference, basis.other_channel)
+        self.state.touch(taken["sku"].copy(), taken["node"].copy())
 
-    def _reserve(self, claims: Claims) -> None:
-        self.memory.reserve(len(claims.rows), len(claims.asked.promotions), 0, self.cells.shape[1])
+    def _hear(self, shard: int, sequence: int, grants_seen: int) -> int:
+        """A shard asks: it has taken over grants; returns the reference of its batch."""
+        self.state.granted.confirm(shard, grants_seen)
+        return reference_of(shard, sequence)
 
-    # --- movements -------------------------------------------------------------------------------
+    # --- moves -----------------------------------------------------------------------------------
 
-    def move(self, moves: pa.RecordBatch) -> None:
-        """Lifecycle moves of units an order holds; the caller sees to it that each comes once."""
-        sku, node = numbers(moves, "sku"), numbers(moves, "node")
-        qty, kind, ship_day = (numbers(moves, name) for name in ("qty", "kind", "ship_day"))
-        self._check_cells(sku, node)
-        assert (qty >= 0).all() and (kind >= 0).all() and (kind <= move_kernels.SHIP).all(), "not a stock move"
-        cells, refused = self.cells, np.zeros(len(sku), np.uint8)
-        count = move_kernels.move(
-            kind, sku, node, qty, ship_day, cells.available, cells.held, cells.allocated, cells.shipped,
-            cells.stocked, self.memory.capacity, refused,
-        )  # fmt: skip
-        assert count == 0, f"move {int(refused.argmax())} takes more units than its cell holds"
-        self._touched.append((sku, node))
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch, record: int
+    ) -> pa.RecordBatch:
+        """Units that an event batch moves, and what cancelled orders give back; GRANTS of what became free. The caller
+        sees to it that each comes once."""
+        self._know_promotions(given_back)
+        watch = self._watch(numbers(moves, "sku"))
+        self._move(question.shard, question.sequence, question.grants_seen, moves, given_back, watch)
+        return self._grant(watch, record)
 
-    def stock(self, movements: pa.RecordBatch) -> pa.RecordBatch:
-        """Movements from outside, each id once; STOCK_RESULTS row by row."""
-        sku, node, to_node = (numbers(movements, name) for name in ("sku", "node", "to_node"))
-        qty, kind = numbers(movements, "qty"), numbers(movements, "kind")
-        self.cells.reserve(int(sku.max(initial=-1)) + 1, int(max(node.max(initial=-1), to_node.max(initial=-1))) + 1)
-        self._check_cells(sku, node)
-        transfer = kind == move_kernels.TRANSFER
-        assert (to_node[transfer] >= 0).all() and (qty >= 0).all(), "a movement without a target or with qty < 0"
-        cells, memory = self.cells, self.memory
-        memory.reserve(0, 0, len(sku), cells.shape[1])
-        results = np.zeros(len(sku), np.int8)
-        key = np.maximum(numbers(movements, "hash_lo"), np.uint64(1)).view(np.int64)  # 0 would be a free place
-        move_kernels.stock(
-            key, numbers(movements, "hash_hi").view(np.int64), kind, sku, node, to_node, qty, cells.available,
-            cells.held, cells.allocated, cells.received, cells.stocked, memory.counts, memory.ever("movements"),
-            results,
-        )  # fmt: skip
-        self._touched.append((sku, node))
-        self._touched.append((sku[transfer], to_node[transfer]))
-        return record_batch(STOCK_RESULTS, {"result": results})
+    def apply_move(
+        self, shard: int, sequence: int, moves: pa.RecordBatch, given_back: pa.RecordBatch, grants: pa.RecordBatch,
+        basis: Basis | None, record: int,
+    ) -> None:  # fmt: skip
+        """What a record says of an event batch."""
+        self._know_promotions(given_back)
+        self._move(shard, sequence, basis.grants_seen if basis else 0, moves, given_back, Watch(self.cells))
+        self.state.grant_again(grant_rows(grants), record)
 
-    def _check_cells(self, sku: I32, node: I16) -> None:
-        skus, nodes = self.cells.shape
-        assert not len(sku) or (sku.min() >= 0 and sku.max() < skus and node.min() >= 0 and node.max() < nodes)
-        self.memory.reserve(0, 0, 0, nodes)
+    def _move(
+        self, shard: int, sequence: int, seen: int, moves: pa.RecordBatch, given_back: pa.RecordBatch, watch: Watch
+    ) -> None:
+        self._hear(shard, sequence, seen)
+        rows, given_up = read_moves(moves)
+        back = self.state.give_up(given_up, seen)
+        watch.add(sku for sku, _, _ in back)
+        self.state.move(rows)
+        self.state.move(moves_of(back, CellAccount.ALLOCATED, CellAccount.AVAILABLE))
+        self.state.give_back(given_back, self._promotions)
 
-    # --- readers ---------------------------------------------------------------------------------
+    def _know_promotions(self, given_back: pa.RecordBatch) -> None:
+        """Raise UnknownTables before anything is changed."""
+        offset, _ = list_parts(given_back.column("promotions"))
+        for version in np.unique(numbers(given_back, "tables_version")[np.diff(offset) > 0]).tolist():
+            self._promotions_of(version)
 
-    def _touch(self, allocations: npt.NDArray[Any]) -> None:
-        self._touched.append((allocations["sku"].copy(), allocations["node"].copy()))
+    # --- amendments and reservations ---------------------------------------------------------------
+
+    def amend(self, question: Question, amends: pa.RecordBatch, record: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """AMENDED of AMENDS, and GRANTS of what became free."""
+        tables = self.tables(question.tables_version)
+        self._hear(question.shard, question.sequence, question.grants_seen)
+        self.memory.reserve(0, 0, 0, self.cells.shape[1])
+        watch, seen = Watch(self.cells), question.grants_seen
+        rows = amendments_of(amends, question.now_ms)
+        answers = [self._amending.amend(row, seen, tables, watch) for row in rows]
+        amended = amended_of([result for result, _ in answers], [grants for _, grants in answers], record)
+        return amended, self._grant(watch, record)
+
+    def apply_amend(
+        self, shard: int, sequence: int, amends: pa.RecordBatch, amended: pa.RecordBatch, grants: pa.RecordBatch,
+        basis: Basis, record: int,
+    ) -> None:  # fmt: skip
+        """What a record says of amendments."""
+        self._hear(shard, sequence, basis.grants_seen)
+        results = results_of(amended, done_of(amended))
+        for row, result in zip(amendments_of(amends, 0), results, strict=True):
+            self._amending.amend_again(row, result, basis.grants_seen, basis.other_channel)
+        self.state.grant_again(grant_rows(grants), record)
+
+    def pending(self, steps: pa.RecordBatch, now_ms: int, record: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """PENDED of PENDING, and GRANTS of what became free."""
+        watch = Watch(self.cells)
+        results, lines = self._amending.pend(steps_of(steps, now_ms), self.newest_tables, watch)
+        return pended_of(results, lines), self._grant(watch, record)
+
+    def apply_pending(self, steps: pa.RecordBatch, pended: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
+        """What a record says of reservations."""
+        done = numbers(pended, "result") == PendedResult.DONE
+        for (key, step, deadline_ms, _), result in zip(steps_of(steps, 0), results_of(pended, done), strict=True):
+            if result.done and step == PendingStep.RESERVE:
+                self._amending.reserve_again(key, deadline_ms, result)
+            elif result.done:
+                self._amending.end_again(key, step)
+        self.state.grant_again(grant_rows(grants), record)
+
+    def due(self, now_ms: int) -> pa.RecordBatch:
+        """PENDING rows of the reservations whose deadline has passed; they expire when a record says so."""
+        return expiries(self.state.reservations.due(now_ms))
+
+    # --- stock -----------------------------------------------------------------------------------
+
+    def stock(self, movements: pa.RecordBatch, record: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """STOCK_RESULTS of movements from outside, each id once, and GRANTS of what became free."""
+        self._reserve_cells(movements)
+        sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
+        watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
+        return apply_stock(movements, self.state), self._grant(watch, record)
+
+    def apply_stock(self, movements: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
+        """What a record says of movements."""
+        self._reserve_cells(movements)
+        apply_stock(movements, self.state)
+        self.state.grant_again(grant_rows(grants), record)
+
+    def _reserve_cells(self, named: pa.RecordBatch) -> None:
+        sku, node, to_node = (numbers(named, name).max(initial=-1) for name in ("sku", "node", "to_node"))
+        self.cells.reserve(int(sku) + 1, int(max(node, to_node)) + 1)
+
+    # --- who waits ---------------------------------------------------------------------------------
+
+    def _watch(self, skus: Column) -> Watch:
+        return self._serving.watch(skus, self.newest_tables)
+
+    def _grant(self, watch: Watch, record: int) -> pa.RecordBatch:
+        rows = self._serving.serve(watch, self.newest_tables, self._planner.workspace)
+        self.state.remember_grants(rows, record)
+        return grants_batch(rows)
+
+    # --- readers, state ------------------------------------------------------------------------------
 
     def take_touched(self) -> Touched:
         """The cells changed since the last call, with what they hold now; for ``publish`` once that is durable."""
-        skus = [sku for sku, _ in self._touched] or [np.zeros(0, np.int32)]
-        nodes = [node for _, node in self._touched] or [np.zeros(0, np.int16)]
-        self._touched = []
-        return self.cells.touched(np.concatenate(skus), np.concatenate(nodes))
+        return self.state.take_touched()
 
     def publish(self, touched: Touched | None, sequence: int) -> None:
         """Show readers the cells of a durable record; None shows all."""
         self.cells.publish(touched, sequence)
 
-    # --- state -----------------------------------------------------------------------------------
-
     def conservation(self) -> list[tuple[int, int]]:
-        """Cells (SKU, node) that break received = available + held + allocated + shipped."""
+        """Cells (SKU, node) whose accounts do not sum to what was received."""
         return self.cells.broken()
 
     def totals(self) -> dict[str, int]:
         """Units per account over all cells."""
         return self.cells.totals()
 
-    def dump(self) -> dict[str, npt.NDArray[Any]]:
-        """The whole state but the tables, in a form that depends on the facts alone."""
-        return self.cells.dump() | self.memory.dump()
+    def dump(self) -> Arrays:
+        return self.state.dump()
 
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """The same for a checkpoint, taken quickly and in no particular order."""
-        return self.cells.dump() | self.memory.snapshot()
+    def snapshot(self) -> Arrays:
+        return self.state.snapshot()
 
-    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Become what was dumped or taken as a snapshot."""
-        self.cells.restore(arrays)
-        self.memory.restore(arrays)
+    def restore(self, arrays: Arrays) -> None:
+        self.state.restore(arrays)
 
     def state_hash(self) -> int:
-        """Digest of the state; equal states have equal digests."""
-        digest = xxhash.xxh3_64()
-        for name, array in sorted(self.dump().items()):
-            digest.update(f"{name}:{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.intdigest()
+        return self.state.state_hash()
 
 
 def reference_of(shard: int, sequence: int) -> int:
     """Reference of the first order of a batch: shard << 48 | sequence << 16 | row."""
     assert 0 <= shard < 1 << 15 and 0 <= sequence < 1 << 32
     return shard << 48 | sequence << 16
-
-
-def _offsets(ends: npt.NDArray[Any]) -> I32:
-    offsets = np.zeros(len(ends) + 1, np.int32)
-    offsets[1:] = ends
-    return offsets

@@ -25,11 +25,13 @@ _FIELDS = layout.ENTRY.names or ()
 
 
 class EverTable:
-    """Entries by (key, tag) that are never removed."""
+    """Entries by (key, tag)."""
 
-    def __init__(self, rows: Rows | None = None) -> None:
+    def __init__(self, rows: Rows | None = None, entries_expected: int = 0) -> None:
+        """``entries_expected``: so many get room at the first growth; nothing is copied until there are more."""
         self._room = zeros_aligned(SEGMENT_PLACES, layout.ENTRY)
         self._segments = 1
+        self._segments_expected = _segments(entries_expected)
         self._scratch: Rows = np.zeros(SEGMENT_PLACES, layout.ENTRY)
         if rows is not None:
             self.reserve(len(rows))
@@ -43,7 +45,7 @@ class EverTable:
         """Places for so many entries in all; views handed out before are void."""
         wanted = _segments(entries)
         if wanted > self._segments:
-            self._room = _with_room(self._room, self.entries, wanted)
+            self._room = _with_room(self._room, self.entries, max(wanted, self._segments_expected))
             grow_ever(self._segments, wanted, self._room, self._scratch)
             self._segments = wanted
 

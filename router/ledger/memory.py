@@ -53,14 +53,14 @@ class Memory:
             grown[: len(self.capacity)] = self.capacity
             self.capacity = grown
 
-    def counted(self, codes: I64, *, commit: bool) -> Counted:
+    def counted(self, codes: I64, *, rotates: bool = True) -> Counted:
         """Everything as kernels take it, until the next :meth:`reserve`; with the uses of one version's promotions.
 
         A kernel that only looks gets windows of its own, because they begin a new generation when it is time.
         """
         return Counted(
             self.counts, self.ever("customers"), self.ever("coupon_uses"), self.ever("channels"),
-            self.windows if commit else self.windows.copy(), self._baskets.entries, self.capacity, self.uses_of(codes),
+            self.windows if rotates else self.windows.copy(), self._baskets.entries, self.capacity, self.uses_of(codes),
         )  # fmt: skip
 
     def ever(self, name: str) -> Rows:
@@ -75,6 +75,30 @@ class Memory:
         for code, count in zip(codes.tolist(), uses.tolist(), strict=True):
             if count:
                 self.uses[code] = count
+
+    def take_back_uses(self, codes: I64) -> None:
+        """One use less of each promotion named."""
+        for code, count in zip(*(array.tolist() for array in np.unique(codes, return_counts=True)), strict=True):
+            left = self.uses.get(code, 0) - count
+            assert left >= 0, "more uses of a promotion are given back than were granted"
+            if left:
+                self.uses[code] = left
+            else:
+                self.uses.pop(code, None)
+
+    def take_days(self, parcels: Rows) -> None:
+        """Count parcels (PARCEL_OUT) on the ship days of their nodes; a day that had the place before is long past."""
+        for node, day in zip(parcels["node"].tolist(), parcels["ship_day"].tolist(), strict=True):
+            entry = self.capacity[node, day % layout.CAPACITY_DAYS]
+            if entry["day"] != day:
+                entry["day"], entry["parcels"] = day, 0
+            entry["parcels"] += 1
+
+    def free_day(self, node: int, day: int) -> None:
+        """Give one parcel of a node's ship day back, if that day is still counted."""
+        entry = self.capacity[node, day % layout.CAPACITY_DAYS]
+        if entry["day"] == day and entry["parcels"] > 0:
+            entry["parcels"] -= 1
 
     def dump(self) -> Arrays:
         """Live entries in order of their keys: equal states give equal arrays."""

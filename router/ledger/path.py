@@ -1,42 +1,52 @@
-"""The ledger's half of the path: decide or move once per (shard, sequence), log it, show it to readers.
+"""The ledger's half of the path: answer every question once, log the answer, show it to readers.
 
-decide ─▶ known? ── yes ─▶ the answer of the log
-            │ no
-            ▼
-        engine.decide ─▶ log (claims + decision, by_batch) ─(durable)─▶ publish
+question ─▶ known? ── yes, the same ─▶ the answer of the log
+               │                └─ another one ─▶ ChangedQuestion
+               │ no
+               ▼
+        engine decides ─▶ log (question + answer + grants, by_batch) ─(durable)─▶ publish cells, show grants
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from router.arrow.arrays import Bytes
+from router.errors import RouterError
+from router.ledger.basis import Basis
 from router.ledger.cells import Touched
 from router.ledger.engine import LedgerEngine
+from router.ledger.granted import for_shard
 from router.ledger.replay import replay_ledger
-from router.life.events import Moves
-from router.log.columns import DECISION, MOVES
-from router.log.kinds import Kind
-from router.log.records import INPUT, DamagedRecord, frame, read_batch, serialize
-from router.ports import Log
+from router.log.columns import AMENDED, DECISION, GRANTS
+from router.log.kinds import MESSAGES, Kind, version_of
+from router.log.questions import AskedBy, question_digest
+from router.log.records import INPUT, DamagedRecord, Record, frame, read_batch, serialize
+from router.ports import Log, Question
 from router.tables.compiled import TablesOf
+
+NO_GRANTS = pa.RecordBatch.from_pylist([], schema=GRANTS)
 
 
 class StaleOwner(Exception):
     """A shard process that was replaced is still asking; it must end."""
 
 
+class ChangedQuestion(RouterError):
+    """A shard asks another question under a number that was answered before: what it knows is not what it knew."""
+
+
 @dataclass
 class Answer:
     """What a caller gets once ``ticket`` is durable."""
 
-    batch: pa.RecordBatch | None  # DECISION or STOCK_RESULTS
+    batch: pa.RecordBatch | None  # DECISION, AMENDED, STOCK_RESULTS or PENDED
     ticket: int = 0  # 0: it was durable before
     sequence: int = 0
-    by_batch: tuple[int, int] | None = None
+    asked_by: AskedBy | None = None
     touched: Touched | None = None  # cells to publish
 
 
@@ -49,91 +59,160 @@ class LedgerPath:
         self.sequence = log.last_sequence(INPUT)
         self._epochs: dict[int, int] = {}
         self._unsettled: deque[Answer] = deque()  # logged, not yet shown to readers; in order of their tickets
+        self.shown = 0  # the newest record that readers are shown
         self.last_ticket = 0
 
     @property
     def all_settled(self) -> bool:
         return not self._unsettled
 
-    def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
-    ) -> Answer:
-        """DECISION of CLAIMS; a repeated question gets the first answer."""
-        known = self._known(shard, sequence, epoch, DECISION)
-        if known is not None:
-            return known
-        decision = self.engine.decide(shard, sequence, tables_version, claims, now_ms)
-        messages = [serialize(claims), serialize(decision)]
-        return self._log_answer(Kind.DECISION, messages, decision, (shard, sequence), tables_version, now_ms)
+    # --- questions -------------------------------------------------------------------------------
 
-    def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> Answer:
-        """Stock moves of an event batch; a repeat changes nothing."""
-        known = self._known(shard, sequence, epoch, None)
+    def decide(self, question: Question, claims: pa.RecordBatch) -> Answer:
+        """DECISION of CLAIMS; a repeated question gets the first answer."""
+        known, asked_by = self._known(Kind.DECISION, question, [claims])
         if known is not None:
             return known
-        batch = pa.RecordBatch.from_pylist([move._asdict() for move in moves], schema=MOVES)
-        self.engine.move(batch)
-        return self._log_answer(Kind.MOVES, [serialize(batch)], None, (shard, sequence), 0, now_ms)
+        decision = self.engine.decide(question, claims)
+        return self._log_answer(Kind.DECISION, [claims, decision], decision, question, asked_by)
+
+    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> Answer:
+        """Moves of an event batch and what its orders give back; a repeat changes nothing."""
+        known, asked_by = self._known(Kind.MOVES, question, [moves, given_back])
+        if known is not None:
+            return known
+        grants = self.engine.move(question, moves, given_back, self.sequence + 1)
+        return self._log_answer(Kind.MOVES, [moves, given_back, grants], None, question, asked_by)
+
+    def amend(self, question: Question, amends: pa.RecordBatch) -> Answer:
+        """AMENDED of AMENDS; a repeated question gets the first answer."""
+        known, asked_by = self._known(Kind.AMENDS, question, [amends])
+        if known is not None:
+            return known
+        amended, grants = self.engine.amend(question, amends, self.sequence + 1)
+        return self._log_answer(Kind.AMENDS, [amends, amended, grants], amended, question, asked_by)
 
     def stock(self, movements: pa.RecordBatch, now_ms: int) -> Answer:
         """STOCK_RESULTS of MOVEMENTS; each is idempotent by its own id, so a repeat is answered row by row."""
-        results = self.engine.stock(movements)
-        return self._log_answer(Kind.STOCK, [serialize(movements)], results, None, 0, now_ms)
+        results, grants = self.engine.stock(movements, self.sequence + 1)
+        return self._log_own(Kind.STOCK, [movements, grants], results, now_ms)
+
+    def pending(self, steps: pa.RecordBatch, now_ms: int) -> Answer:
+        """PENDED of PENDING; each step is idempotent by its key."""
+        pended, grants = self.engine.pending(steps, now_ms, self.sequence + 1)
+        return self._log_own(Kind.PENDING, [steps, pended, grants], pended, now_ms)
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         return self.engine.quote(tables_version, claims, now_ms)
+
+    # --- grants ----------------------------------------------------------------------------------
+
+    def granting_record(self, shard: int, after: int) -> int | None:
+        """The first durable record after ``after`` that granted something to a shard."""
+        seen = self.engine.state.granted.seen.get(shard, 0)
+        if after < seen:
+            raise DamagedRecord(
+                f"it has taken over the grants up to record {after} of the ledger, but said record {seen} before: the "
+                "end of its log is missing",
+                f"the log of shard {shard}",
+            )
+        record = self.engine.state.granted.first_after(shard, after)
+        return record if record is not None and record <= self.shown else None
+
+    def grants_in(self, record: int, shard: int) -> pa.RecordBatch:
+        """GRANTS to a shard in a durable record; needs no turn, for it only reads the log."""
+        found = self._log.read(record, INPUT)
+        assert found is not None, f"record {record} granted units and is not in the log"
+        return for_shard(read_batch(found, MESSAGES[found.kind].index(GRANTS)), shard)
+
+    # --- readers ---------------------------------------------------------------------------------
 
     def publish(self, answer: Answer) -> None:
         """Show readers the cells of a durable record, and of every record before it: newer cells come last."""
         while self._unsettled and self._unsettled[0].ticket <= answer.ticket:
             settled = self._unsettled.popleft()
             self.engine.publish(settled.touched, settled.sequence)
+            self.shown = settled.sequence
 
     def recover(self, from_sequence: int, tables_of: TablesOf, chains: list[int] | None = None) -> int:
         """Replay the log from a sequence on; returns the records replayed."""
         replayed = replay_ledger(self.engine, self._log.iterate(from_sequence, chains), tables_of)
         self.engine.take_touched()
         self.engine.publish(None, self.sequence)
+        self.shown = self.sequence
         return replayed
 
-    def _known(self, shard: int, sequence: int, epoch: int, schema: pa.Schema | None) -> Answer | None:
+    # --- one answer a question -------------------------------------------------------------------
+
+    def _known(
+        self, kind: Kind, question: Question, messages: Sequence[pa.RecordBatch]
+    ) -> tuple[Answer | None, AskedBy]:
+        """The answer that was given before, and by what the question will be known again."""
+        shard, sequence = question.shard, question.sequence
         newest = self._epochs.get(shard, 0)
-        if epoch < newest:
-            raise StaleOwner(f"shard {shard} with epoch {epoch} was replaced by epoch {newest}")
-        self._epochs[shard] = epoch
+        if question.epoch < newest:
+            raise StaleOwner(f"shard {shard} with epoch {question.epoch} was replaced by epoch {newest}")
+        self._epochs[shard] = question.epoch
+        digest = question_digest(kind, version_of(kind), question.tables_version, messages)
+        asked_by = AskedBy(shard, sequence, digest)
         for waiting in self._unsettled:
-            if waiting.by_batch == (shard, sequence):
-                return waiting
+            if waiting.asked_by is not None and waiting.asked_by[:2] == (shard, sequence):
+                _refuse_another(asked_by, waiting.asked_by.digest == digest)
+                return waiting, asked_by
         at = self._log.find_batch(shard, sequence)
         if at is None:
-            return None
-        record = self._log.read(at, INPUT)
+            return None, asked_by
+        record = self._log.read(at.sequence, INPUT)
         if record is None or (record.batch_number, record.batch_id) != (shard, sequence):
             raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} leads elsewhere", "the ledger's log")
-        return Answer(None if schema is None else read_batch(record, 1))
+        same = record.kind is kind
+        if same and at.digest:
+            same = at.digest == question_digest(kind, record.version, question.tables_version, messages)
+        _refuse_another(asked_by, same)
+        return Answer(_answer_in(record)), asked_by
 
     def _log_answer(
-        self,
-        kind: Kind,
-        messages: list[Bytes | pa.Buffer],
-        answer: pa.RecordBatch | None,
-        by_batch: tuple[int, int] | None,
-        tables_version: int,
-        now_ms: int,
-    ) -> Answer:
+        self, kind: Kind, messages: list[pa.RecordBatch], answer: pa.RecordBatch | None, question: Question,
+        asked_by: AskedBy,
+    ) -> Answer:  # fmt: skip
+        basis = self.engine.basis(question)
+        return self._append(kind, messages, basis, answer, question.tables_version, question.now_ms, asked_by)
+
+    def _log_own(self, kind: Kind, messages: list[pa.RecordBatch], answer: pa.RecordBatch, now_ms: int) -> Answer:
+        """A record that no shard asked for."""
+        basis = self.engine.basis()
+        return self._append(kind, messages, basis, answer, basis.granted_by, now_ms, None)
+
+    def _append(
+        self, kind: Kind, messages: list[pa.RecordBatch], basis: Basis, answer: pa.RecordBatch | None,
+        tables_version: int, now_ms: int, asked_by: AskedBy | None,
+    ) -> Answer:  # fmt: skip
         self.sequence += 1
-        shard, shard_sequence = by_batch or (0, 0)
         record = frame(
             kind,
             INPUT,
             self.sequence,
-            messages,
+            [serialize(message) for message in (*messages, basis.batch())],
             tables_version=tables_version,
             now_ms=now_ms,
-            batch_id=shard_sequence,
-            batch_number=shard,
+            batch_id=asked_by.sequence if asked_by else 0,
+            batch_number=asked_by.shard if asked_by else 0,
         )
-        self.last_ticket = self._log.append(self.sequence, INPUT, record, by_batch=by_batch)
-        waiting = Answer(answer, self.last_ticket, self.sequence, by_batch, self.engine.take_touched())
+        self.last_ticket = self._log.append(self.sequence, INPUT, record, by_batch=asked_by)
+        waiting = Answer(answer, self.last_ticket, self.sequence, asked_by, self.engine.take_touched())
         self._unsettled.append(waiting)
         return waiting
+
+
+def _refuse_another(asked_by: AskedBy, same: bool) -> None:
+    if not same:
+        raise ChangedQuestion(
+            f"shard {asked_by.shard} asked another question under sequence {asked_by.sequence} before; it must not go "
+            "on with what it derives now: check its log, its tables and its configuration"
+        )
+
+
+def _answer_in(record: Record) -> pa.RecordBatch | None:
+    answers = {Kind.DECISION: DECISION, Kind.AMENDS: AMENDED}
+    schema = answers.get(record.kind)
+    return None if schema is None else read_batch(record, MESSAGES[record.kind].index(schema))

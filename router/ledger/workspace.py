@@ -65,6 +65,12 @@ class Workspace:
             allocations=_room(answers.allocations, self._components(claims, tables) * parcels_max),
         )
 
+    def fit_waiting(self, lines_max: int, tables: LedgerTables) -> None:
+        """Room for what an order of so many lines waits for."""
+        skus, old = len(tables.rows.skus), self.scratch
+        demands = _room(old.demands, min(skus, lines_max * tables.components_max))
+        self.scratch = old._replace(slots=_room(old.slots, skus), demands=demands)
+
     def _components(self, claims: Claims, tables: LedgerTables) -> int:
         """Components of all lines, a line that is no bundle counting once."""
         line_sku = claims.asked.line_sku

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import xxhash
 
 from router.arrow.arrays import record_batch
 from router.arrow.string_table import StringTable
@@ -27,10 +28,19 @@ class MovementKind:
     RECEIPT = 0  # qty units arrived
     COUNT = 1  # qty units lie in the building: available + held + allocated
     DAMAGE = 2  # qty units are gone
-    TRANSFER = 3  # qty units left for to_node
+    TRANSFER = 3  # qty units left for to_node, and are there
+    SET_ASIDE = 4  # qty units cannot be sold for now: they are in a state
+    PUT_BACK = 5  # qty units of a state can be sold again
+    SCRAP = 6  # qty units of a state are gone
+    DISPATCH = 7  # qty units left for to_node, and are on their way
+    ARRIVE = 8  # qty units that were on their way to the node are there
 
 
-KIND_NAMES = ("receipt", "count", "damage", "transfer")
+KIND_NAMES = ("receipt", "count", "damage", "transfer", "set_aside", "put_back", "scrap", "dispatch", "arrive")
+STATES = {"inspection": 5, "damaged": 6, "blocked": 7, "in_transit": 8}  # router/life/states.py CellAccount
+_NO_STATE = -1
+_OF_A_STATE = ("set_aside", "put_back", "scrap")
+_TO_A_NODE = ("transfer", "dispatch")
 
 
 class MovementResult:
@@ -38,23 +48,34 @@ class MovementResult:
 
     APPLIED = 0
     REPEATED = 1  # this movement_id was applied before
-    SHORT = 2  # damage or transfer of more units than are available
+    SHORT = 2  # it takes more units than are there
+    CONFLICT = 3  # this movement_id was applied before, with another content
 
 
-RESULT_NAMES = ("applied", "repeated", "refused")
+RESULT_NAMES = ("applied", "repeated", "refused", "refused")
 _SHORT_DETAIL = "Fewer units are available than the movement takes; count the cell first or correct qty."
+_SHORT_ASIDE_DETAIL = "Fewer units lie there in this state than the movement takes; correct qty, state or node."
+_CONFLICT_DETAIL = (
+    "This movement_id was applied before with another content; send a new one, or the same content again."
+)
+_CAUSE_MAX = 4_096  # characters
 
 
-class MovementRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of ``POST /v1/stock``."""
+_Cause = Annotated[str, msgspec.Meta(max_length=_CAUSE_MAX)]
+
+
+class MovementRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One line of ``POST /v1/stock``. Its fingerprint is made of the fields that are given, in this order."""
 
     movement_id: Key
-    kind: Literal["receipt", "count", "damage", "transfer"]
+    kind: Literal["receipt", "count", "damage", "transfer", "set_aside", "put_back", "scrap", "dispatch", "arrive"]
     sku: Key
     node: Key
     qty: Units
     to_node: Key | None = None
-    reference: str | None = None
+    reference: _Cause | None = None
+    state: Literal["inspection", "damaged", "blocked", "in_transit"] | None = None
+    reason: _Cause | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,9 @@ def on_hand_movements(upload: Rows, tables: Tables, key: U64, version: int) -> p
             "node": tables.nodes.ids.find(pa.array([node for _, node in units], pa.string())).astype(np.int16),
             "to_node": np.full(len(units), -1, np.int16),
             "qty": np.fromiter(units.values(), np.int64),
+            "state": np.full(len(units), _NO_STATE, np.int8),
+            "fingerprint": np.zeros(len(units), np.uint64),  # of a version there is one table
+            **dict.fromkeys(("reason", "reference"), pa.array([""] * len(units), pa.string())),
         },
     )
 
@@ -145,8 +169,17 @@ def _movements(rows: Sequence[MovementRow], tables: Tables, key: U64) -> pa.Reco
             "node": np.array([nodes.index(row.node) for row in rows], np.int16),
             "to_node": np.array([-1 if row.to_node is None else nodes.index(row.to_node) for row in rows], np.int16),
             "qty": np.array([row.qty for row in rows], np.int64),
+            "state": np.array([_NO_STATE if row.state is None else STATES[row.state] for row in rows], np.int8),
+            "fingerprint": np.array([_fingerprint(row) for row in rows], np.uint64),
+            "reason": pa.array([row.reason or "" for row in rows], pa.string()),
+            "reference": pa.array([row.reference or "" for row in rows], pa.string()),
         },
     )
+
+
+def _fingerprint(row: MovementRow) -> int:
+    """Of everything but the id; 0 is kept for "not known"."""
+    return max(1, xxhash.xxh3_64_intdigest(msgspec.json.encode(msgspec.structs.replace(row, movement_id=""))))
 
 
 def _hashes(key: U64, texts: list[str]) -> tuple[U64, U64]:
@@ -160,15 +193,26 @@ def _movement_errors(row: MovementRow, tables: Tables) -> Iterator[Found]:
     yield from _cell_errors(row.sku, row.node, tables)
     if row.qty == 0 and row.kind != "count":
         yield "qty", "range", "qty is 0; only a count may find nothing."
-    if row.kind != "transfer" and row.to_node is not None:
+    if row.kind not in _TO_A_NODE and row.to_node is not None:
         yield "to_node", "value", f"A {row.kind} has no to_node; leave it out or send a transfer."
-    if row.kind == "transfer":
+    if row.kind in _TO_A_NODE:
         if row.to_node is None:
-            yield "to_node", "missing", "A transfer needs to_node, where the units go."
+            yield "to_node", "missing", f"A {row.kind} needs to_node, where the units go."
         elif row.to_node == row.node:
             yield "to_node", "value", "to_node is the node itself; correct one of them."
         else:
             yield from _node_errors("to_node", row.to_node, tables.nodes.ids)
+    yield from _state_errors(row)
+
+
+def _state_errors(row: MovementRow) -> Iterator[Found]:
+    if row.kind not in _OF_A_STATE:
+        if row.state is not None:
+            yield "state", "value", f"A {row.kind} has no state; leave it out, or send set_aside, put_back or scrap."
+    elif row.state is None:
+        yield "state", "missing", f"A {row.kind} needs the state: {', '.join(STATES)}."
+    elif row.state == "in_transit" and row.kind != "scrap":
+        yield "state", "value", "Units get on their way by dispatch and off it by arrive; only scrap takes this state."
 
 
 def _cell_errors(sku: str, node: str, tables: Tables) -> Iterator[Found]:
@@ -191,11 +235,11 @@ def _is_bundle(skus: SkuTable, number: int) -> bool:
 
 def movement_results(parsed: ParsedMovements, results: pa.RecordBatch) -> list[dict[str, Any]]:
     """One answer a line, in order; ``results`` is the ledger's answer to ``parsed.batch``."""
-    codes = iter(results.column("result").to_pylist())
+    codes = iter(zip(results.column("result").to_pylist(), parsed.batch.column("kind").to_pylist(), strict=True))
     return [
         _refusal(line, movement_id, parsed.refused[line])
         if line in parsed.refused
-        else _answer(line, movement_id, next(codes))
+        else _answer(line, movement_id, *next(codes))
         for line, movement_id in zip(parsed.lines, parsed.ids, strict=True)
     ]
 
@@ -205,8 +249,11 @@ def _refusal(line: int, movement_id: str | None, error: RowError) -> dict[str, A
     return {"line": line, "movement_id": movement_id, **said}
 
 
-def _answer(line: int, movement_id: str | None, result: int) -> dict[str, Any]:
+def _answer(line: int, movement_id: str | None, result: int, kind: int) -> dict[str, Any]:
     answer: dict[str, Any] = {"line": line, "movement_id": movement_id, "status": RESULT_NAMES[result]}
     if result == MovementResult.SHORT:
-        answer |= {"field": "qty", "code": "short", "detail": _SHORT_DETAIL}
+        is_aside = kind in (MovementKind.PUT_BACK, MovementKind.SCRAP, MovementKind.ARRIVE)
+        answer |= {"field": "qty", "code": "short", "detail": _SHORT_ASIDE_DETAIL if is_aside else _SHORT_DETAIL}
+    elif result == MovementResult.CONFLICT:
+        answer |= {"field": "movement_id", "code": "id_conflict", "detail": _CONFLICT_DETAIL}
     return answer

@@ -11,7 +11,9 @@ from router.arrow.arena import PrivateArena
 from router.arrow.string_table import StringTable
 from router.config import Policy
 from router.ledger.engine import LedgerEngine
-from router.log.columns import CLAIMS, MOVEMENTS
+from router.life.states import CellAccount
+from router.log.columns import CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES
+from router.ports import Question
 from router.tables.compiled import (
     NO_LIMIT,
     NodeTable,
@@ -72,9 +74,13 @@ def world(skus, nodes, lanes=None, promotions=(), rates_loaded=True, default_day
 def order(lines, **changes):
     return {
         "customer": 0, "basket": 0, "channel_key": 0, "placed_at_ms": NOON_MS, "channel_index": 0, "zone": 1,
-        "service": -1, "promise_by_ms": -1, "admission": 0, "risk": 0, "value_minor": 1_000, "promotions": [], "priority": 0,
-        "lines": [{"sku": s, "qty": q} for s, q in lines],
+        "service": -1, "promise_by_ms": -1, "admission": 0, "risk": 0, "value_minor": 1_000, "promotions": [],
+        "priority": 0, "lines": [{"sku": s, "qty": q} for s, q in lines],
     } | changes  # fmt: skip
+
+
+def question(shard=0, sequence=1, version=1, now_ms=0, seen=0, epoch=1) -> Question:
+    return Question(shard, sequence, epoch, version, now_ms, seen)
 
 
 def claims(orders) -> pa.RecordBatch:
@@ -202,21 +208,53 @@ def engine_of(given, stock, version=1, **policy) -> LedgerEngine:
     """A ledger with a world's tables and units in its cells: {(sku, node): units}."""
     engine = LedgerEngine(Policy(**policy), PrivateArena())
     engine.use_tables(build_tables(given, version))
-    engine.stock(receipts(stock))
+    engine.stock(receipts(stock), 0)
     engine.take_touched()
     return engine
 
 
-def movement(number, kind, s, n, qty, to_node=-1):
+def movement(number, kind, s, n, qty, to_node=-1, **changes):
     return {
-        "hash_hi": 7, "hash_lo": number + 1, "kind": kind, "sku": s, "node": n, "to_node": to_node, "qty": qty
-    }  # fmt: skip
+        "hash_hi": 7, "hash_lo": number + 1, "kind": kind, "sku": s, "node": n, "to_node": to_node, "qty": qty,
+        "state": -1, "fingerprint": 0, "reason": "", "reference": "",
+    } | changes  # fmt: skip
+
+
+def movements(rows) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(rows, schema=MOVEMENTS)
+
+
+def moves(rows) -> pa.RecordBatch:
+    """MOVES of (from, to, SKU, node, units, ship day)."""
+    plain = {"kind": -1, "to_node": -1, "order": -1, "line": -1}
+    names = ("from_account", "to_account", "sku", "node", "qty", "ship_day")
+    return pa.RecordBatch.from_pylist([plain | dict(zip(names, row, strict=True)) for row in rows], schema=MOVES)
+
+
+def withdrawals(rows) -> pa.RecordBatch:
+    """MOVES by which lines give up waiting: (order, line, units)."""
+    plain = {"kind": -1, "from_account": int(CellAccount.WAITING), "to_account": int(CellAccount.GONE), "sku": -1}
+    rest = plain | {"node": -1, "to_node": -1, "ship_day": -1}
+    return pa.RecordBatch.from_pylist([rest | {"order": o, "line": n, "qty": q} for o, n, q in rows], schema=MOVES)
+
+
+NOTHING_GIVEN_BACK = pa.RecordBatch.from_pylist([], schema=GIVEN_BACK)
+
+
+def move(engine, rows, sequence=90, record=90):
+    """Units moved for shard 0; what became free was granted."""
+    return engine.move(question(0, sequence), moves(rows), NOTHING_GIVEN_BACK, record).to_pylist()
+
+
+def some(units):
+    """What is not zero."""
+    return {name: count for name, count in units.items() if count}
 
 
 def receipts(stock) -> pa.RecordBatch:
     """Movements that bring the units named into empty cells; negative units as outside truth may have them."""
     rows = [movement(i, MovementKind.RECEIPT, s, n, q) for i, ((s, n), q) in enumerate(sorted(stock.items()))]
-    return pa.RecordBatch.from_pylist(rows, schema=MOVEMENTS)
+    return movements(rows)
 
 
 def random_world(rng: random.Random, skus=3, nodes=4, bundles=True):

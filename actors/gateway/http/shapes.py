@@ -101,12 +101,14 @@ class Movement(msgspec.Struct):
     """A stock movement; one a line."""
 
     movement_id: str
-    kind: Literal["receipt", "count", "damage", "transfer"]
+    kind: Literal["receipt", "count", "damage", "transfer", "set_aside", "put_back", "scrap", "dispatch", "arrive"]
     sku: str
     node: str
     qty: int
     to_node: str | None = None
     reference: str | None = None
+    state: Literal["inspection", "damaged", "blocked", "in_transit"] | None = None
+    reason: str | None = None
 
 
 class MovementResult(msgspec.Struct):

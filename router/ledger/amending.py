@@ -1,0 +1,170 @@
+"""Amendments and reservations: units released and planned anew, or kept for somebody, on one state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels.layout import GRANT_OUT
+from router.arrow.arrays import list_parts, numbers, struct_numbers
+from router.ledger.amend import Amendment, Replanned, replanned, untouched
+from router.ledger.moves import Cell, moves_of
+from router.ledger.pending import Key, PendedResult, Reservation
+from router.ledger.planner import Planner, Request, all_there
+from router.ledger.serving import Watch
+from router.ledger.state import LedgerState
+from router.ledger.tables import LedgerTables
+from router.life.states import CellAccount
+from router.log.columns import PendingStep
+
+Rows = npt.NDArray[Any]
+A = CellAccount
+
+
+class Amending:
+    """Acts on one state, row by row."""
+
+    def __init__(self, state: LedgerState, planner: Planner) -> None:
+        self._state = state
+        self._planner = planner
+
+    # --- amendments ------------------------------------------------------------------------------
+
+    def amend(self, asked: Amendment, seen: int, tables: LedgerTables, watch: Watch) -> tuple[Replanned, Rows]:
+        """Release, plan and take as the mode allows; what became free and was not taken is parked. With the answer the
+        shard takes over (GRANT_OUT) what the order was granted without its knowledge and did not give up."""
+        back = self._state.would_go_back(asked.given_up, seen)
+        skus = [*asked.moves.sku.tolist(), *(sku for sku, _, _ in back), *_parts(asked.request, tables)]
+        earlier = watch.add(skus)
+        if asked.is_whole and not self._possible(asked, back, tables):
+            return untouched(len(asked.request.lines)), np.zeros(0, GRANT_OUT)
+        self._release(asked, seen)
+        grants = self._state.granted.hand_over(asked.order, seen)
+        result = self._plan(asked.request, tables)
+        self._take(asked, result, tables.other_channel)
+        watch.park(earlier)
+        return result, grants
+
+    def amend_again(self, asked: Amendment, result: Replanned, seen: int, other_channel: int) -> None:
+        """What a record says became of an amendment."""
+        if result.done:
+            self._release(asked, seen)
+            self._state.granted.hand_over(asked.order, seen)
+            self._take(asked, result, other_channel)
+
+    def _release(self, asked: Amendment, seen: int) -> None:
+        back = self._state.give_up(asked.given_up, seen)
+        self._state.move(asked.moves)
+        self._state.move(moves_of(back, A.ALLOCATED, A.AVAILABLE))
+
+    def _plan(self, request: Request, tables: LedgerTables) -> Replanned:
+        return replanned(self._planner.plan(request, tables), request.lines)
+
+    def _take(self, asked: Amendment, result: Replanned, other_channel: int) -> None:
+        self._state.take(result, asked.account)
+        claims = asked.request.claims()
+        self._state.waiting.join(claims, result.backordered, asked.order, other_channel, asked.line)
+
+    def _possible(self, asked: Amendment, back: list[Cell], tables: LedgerTables) -> bool:
+        """Whether everything can be had once the release is done; nothing stays changed."""
+        cells, capacity = self._state.cells, self._state.memory.capacity
+        moves, freed = asked.moves, list(back)
+        for account, sign in ((moves.to_account, 1), (moves.from_account, -1)):
+            its = account == A.AVAILABLE
+            freed += zip(
+                moves.sku[its].tolist(), moves.node[its].tolist(), (sign * moves.qty[its]).tolist(), strict=True
+            )
+        days = [(n, day) for n, day in zip(moves.node.tolist(), moves.ship_day.tolist(), strict=True) if day >= 0]
+        kept = [capacity[node].copy() for node, _ in days]
+        skus = np.array([sku for sku, _, _ in freed], np.int64)
+        for sku, node, units in freed:
+            cells.available[sku, node] += units
+        for node, day in days:
+            self._state.memory.free_day(node, day)
+        cells.mark_stock(skus)
+        found = all_there(self._planner.plan(asked.request, tables))
+        for sku, node, units in freed:
+            cells.available[sku, node] -= units
+        for (node, _), row in zip(days, kept, strict=True):
+            capacity[node] = row
+        cells.mark_stock(skus)
+        return found
+
+    # --- reservations ----------------------------------------------------------------------------
+
+    def pend(
+        self, wanted: list[tuple[Key, int, int, Request]], tables: LedgerTables | None, watch: Watch
+    ) -> tuple[list[int], list[Replanned]]:
+        """Results and lines of steps (key, step, deadline, what is wanted), each seeing what those before it left."""
+        results, lines = [], []
+        for key, step, deadline_ms, request in wanted:
+            if step == PendingStep.RESERVE:
+                result, found = self._reserve(key, deadline_ms, request, tables, watch)
+            else:
+                result, found = self._end(key, step, watch)
+            results.append(result)
+            lines.append(found)
+        return results, lines
+
+    def _reserve(
+        self, key: Key, deadline_ms: int, request: Request, tables: LedgerTables | None, watch: Watch
+    ) -> tuple[int, Replanned]:
+        known = self._state.reservations.find(key)
+        refusal = self._state.reservations.refusal(key, PendingStep.RESERVE)
+        if refusal is not None:
+            return refusal, known.lines if known else untouched(len(request.lines))
+        if tables is None or not request.lines:
+            return PendedResult.SHORT, untouched(len(request.lines))
+        watch.add(_parts(request, tables))
+        answers = self._planner.plan(request, tables)
+        if not all_there(answers):
+            return PendedResult.SHORT, untouched(len(request.lines))
+        found = replanned(answers, request.lines)
+        self.reserve_again(key, deadline_ms, found)
+        return PendedResult.DONE, found
+
+    def reserve_again(self, key: Key, deadline_ms: int, found: Replanned) -> None:
+        """Keep units; a reservation takes no place on a ship day."""
+        self._state.move(moves_of(found.cells, A.AVAILABLE, A.HELD))
+        self._state.reservations.keep(key, Reservation(deadline_ms, found))
+
+    def _end(self, key: Key, step: int, watch: Watch) -> tuple[int, Replanned]:
+        refusal = self._state.reservations.refusal(key, step)
+        if refusal is not None:
+            return refusal, untouched(0)
+        kept = self._state.reservations.find(key)
+        assert kept is not None
+        earlier = watch.add([sku for sku, _, _ in kept.lines.cells])
+        self.end_again(key, step)
+        watch.park(earlier)
+        return PendedResult.DONE, kept.lines
+
+    def end_again(self, key: Key, step: int) -> None:
+        """Hand the units over, or give them back."""
+        cells = self._state.reservations.end(key, step).lines.cells
+        self._state.move(moves_of(cells, A.HELD, A.ALLOCATED if step == PendingStep.POST else A.AVAILABLE))
+
+
+def steps_of(batch: pa.RecordBatch, known_ms: int) -> list[tuple[Key, int, int, Request]]:
+    """Rows of a PENDING batch; nothing can ship before ``known_ms``."""
+    offset, wanted = list_parts(batch.column("wanted"))
+    lines = list(zip(struct_numbers(wanted, "sku").tolist(), struct_numbers(wanted, "qty").tolist(), strict=True))
+    names = ("key_hi", "key_lo", "step", "deadline_ms", "channel_index", "zone")
+    rows = zip(*(numbers(batch, name).tolist() for name in names), strict=True)
+    return [
+        ((hi, lo), step, deadline_ms, Request(lines[offset[row] : offset[row + 1]], channel, zone, known_ms))
+        for row, (hi, lo, step, deadline_ms, channel, zone) in enumerate(rows)
+    ]
+
+
+def _parts(request: Request, tables: LedgerTables) -> list[int]:
+    """SKUs that lie on a shelf for what is wanted."""
+    skus, components = tables.rows.skus, tables.rows.components
+    found: list[int] = []
+    for sku, _ in request.lines:
+        parts = components["sku"][skus[sku]["first"] : skus[sku]["last"]]
+        found += parts.tolist() or [sku]
+    return found

@@ -1,0 +1,188 @@
+"""Everything the ledger knows, and the changes that decisions, events and their replays make to it alike.
+
+cells         units per SKU and node                 waiting       lines that found none
+memory        everything countable but units         granted       what shards may not have taken over yet
+reservations  units held for a key
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from kernels.claim.forget import forget, forget_uses
+from kernels.claim.serve import serve_again
+from kernels.layout import PromotionRows
+from router.arrow.arena import Arena
+from router.arrow.arrays import list_parts, numbers
+from router.config import Policy
+from router.ledger.amend import Replanned
+from router.ledger.cells import Cells, Touched
+from router.ledger.granted import SHARD_SHIFT, Granted
+from router.ledger.memory import Memory
+from router.ledger.moves import Cell, MoveRows, Withdrawals, apply_moves, moves_of
+from router.ledger.pending import Reservations
+from router.ledger.waiting import Waiting
+from router.life.states import CellAccount
+
+Arrays = dict[str, npt.NDArray[Any]]
+Rows = npt.NDArray[Any]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+_SEQUENCE_SHIFT, _SEQUENCE_MASK = 16, (1 << 32) - 1
+
+
+class LedgerState:
+    """The state of one ledger."""
+
+    def __init__(self, policy: Policy, arena: Arena) -> None:
+        self.cells = Cells(arena)
+        self.memory = Memory(policy)
+        self.waiting = Waiting(policy.grant_order)
+        self.granted = Granted()
+        self.reservations = Reservations()
+        self.waits_from: dict[int, int] = {}  # by shard: its first sequence whose backordered lines wait here
+        self._touched: list[tuple[I32, I16]] = []
+
+    # --- units -----------------------------------------------------------------------------------
+
+    def touch(self, sku: I32, node: I16) -> None:
+        """Cells that readers have to be shown anew."""
+        self._touched.append((sku, node))
+
+    def take_touched(self) -> Touched:
+        """The cells changed since the last call, with what they hold now; for ``publish`` once that is durable."""
+        skus = [sku for sku, _ in self._touched] or [np.zeros(0, np.int32)]
+        nodes = [node for _, node in self._touched] or [np.zeros(0, np.int16)]
+        self._touched = []
+        return self.cells.touched(np.concatenate(skus), np.concatenate(nodes))
+
+    def move(self, rows: MoveRows) -> None:
+        """Units from account to account."""
+        if not len(rows):
+            return
+        apply_moves(rows, self.cells, self.memory)
+        self.touch(rows.sku, rows.node)
+        away = rows.to_node >= 0
+        self.touch(rows.sku[away], rows.to_node[away])
+
+    def take(self, result: Replanned, account: CellAccount) -> None:
+        """Units and parcels of a plan."""
+        self.move(moves_of(result.cells, CellAccount.AVAILABLE, account))
+        nodes = int(result.parcels["node"].max(initial=-1)) + 1
+        self.memory.reserve(0, 0, 0, max(nodes, self.cells.shape[1]))
+        self.memory.take_days(result.parcels)
+
+    # --- who waits -------------------------------------------------------------------------------
+
+    def waits_since(self, shard: int, sequence: int) -> None:
+        """Backordered lines of a shard's orders wait here from this sequence on."""
+        self.waits_from.setdefault(shard, sequence)
+
+    def give_up(self, given_up: Withdrawals, seen: int) -> list[Cell]:
+        """Let lines wait no longer; the cells to which units go back that were granted after ``seen``.
+
+        First of what waits, then of the newest grants. Orders from before lines waited here have nothing to give up.
+        """
+        if not len(given_up.order):
+            return []
+        rest, back = self.waiting.withdraw(given_up), []
+        for row in np.flatnonzero(rest).tolist():
+            order = int(given_up.order[row])
+            cells, over = self.granted.take_back(order, int(given_up.line[row]), int(rest[row]), seen)
+            back += cells
+            assert not over or self._is_from_before(order), f"order {order:#x} gives up {over} units too many"
+        return back
+
+    def would_go_back(self, given_up: Withdrawals, seen: int) -> list[Cell]:
+        """What :meth:`give_up` would answer; nothing changes."""
+        found: list[Cell] = []
+        rows = (column.tolist() for column in (given_up.order, given_up.line, given_up.qty))
+        for order, line, qty in zip(*rows, strict=True):
+            rest = max(0, qty - self.waiting.units_of(order, line))
+            for chunk, row, units in self.granted.look(order, line, rest, seen):
+                found.append((int(chunk.rows["sku"][row]), int(chunk.rows["node"][row]), units))
+        return found
+
+    def _is_from_before(self, order: int) -> bool:
+        first = self.waits_from.get(order >> SHARD_SHIFT)
+        return first is None or (order >> _SEQUENCE_SHIFT & _SEQUENCE_MASK) < first
+
+    def grant_again(self, rows: Rows, record: int) -> None:
+        """What a record of the log granted."""
+        if not len(rows):
+            return
+        self.cells.reserve(int(rows["sku"].max()) + 1, int(rows["node"].max()) + 1)
+        faults = serve_again(rows, self.cells.units, self.waiting.rows)
+        assert faults == 0, f"record {record} grants units to {faults} lines that do not wait for them"
+        self.remember_grants(rows, record)
+
+    def remember_grants(self, rows: Rows, record: int) -> None:
+        self.granted.add(record, rows)
+        self.touch(rows["sku"].copy(), rows["node"].copy())
+
+    # --- what a cancelled order gives back beside units --------------------------------------------
+
+    def give_back(self, given_back: pa.RecordBatch, promotions_of: Mapping[int, PromotionRows]) -> None:
+        """GIVEN_BACK: the customer's count, the basket, the uses of promotions, of any version that a row names."""
+        if not given_back.num_rows:
+            return
+        customer = numbers(given_back, "customer").view(np.int64)
+        reference, basket = numbers(given_back, "order"), numbers(given_back, "basket").view(np.int64)
+        counted = self.memory.counted(np.zeros(0, np.int64))
+        assert forget(reference, customer, basket, counted) == 0, "an order of a customer who has none is given back"
+        offset, promotions = list_parts(given_back.column("promotions"))
+        row = np.repeat(np.arange(given_back.num_rows), np.diff(offset))
+        version, promotion = numbers(given_back, "tables_version")[row], promotions.to_numpy()
+        for named in np.unique(version).tolist():
+            terms, its = promotions_of[named], version == named
+            code, user = terms.code[promotion[its]], customer[row[its]]
+            self.memory.take_back_uses(code)
+            counts = (terms.per_customer[promotion[its]] >= 0) & (user != 0)
+            never = forget_uses(np.ascontiguousarray(user[counts]), np.ascontiguousarray(code[counts]), counted)
+            assert never == 0, "a use of a promotion that was never counted is given back"
+
+    # --- the whole -------------------------------------------------------------------------------
+
+    def dump(self) -> Arrays:
+        """The whole state but the tables, in a form that depends on the facts alone."""
+        return self.cells.dump() | self.memory.dump() | self._dump_rest()
+
+    def snapshot(self) -> Arrays:
+        """The same for a checkpoint, taken quickly and in no particular order."""
+        return self.cells.dump() | self.memory.snapshot() | self._dump_rest()
+
+    def _dump_rest(self) -> Arrays:
+        waits_from = np.array(sorted(self.waits_from.items()), np.int64).reshape(-1, 2)
+        return {
+            "waiting": self.waiting.dump(),
+            "waits_from": waits_from,
+            **self.granted.dump(),
+            **self.reservations.dump(),
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """Become what was dumped or taken as a snapshot."""
+        self.cells.restore(arrays)
+        self.memory.restore(arrays)
+        if "waiting" not in arrays:  # a checkpoint from before lines waited here
+            return
+        self.waiting.restore(arrays["waiting"])
+        self.waits_from = {shard: sequence for shard, sequence in arrays["waits_from"].tolist()}
+        self.granted.restore(arrays["granted"], arrays["grants_seen"])
+        self.reservations.restore(arrays)
+
+    def state_hash(self) -> int:
+        """Digest of the state; equal states have equal digests."""
+        digest = xxhash.xxh3_64()
+        for name, array in sorted(self.dump().items()):
+            digest.update(f"{name}:{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.intdigest()

@@ -1,0 +1,49 @@
+"""Stock from outside: MOVEMENTS, each once, on the ledger's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels.claim import move as kernels
+from router.arrow.arrays import numbers, record_batch
+from router.ledger.state import LedgerState
+from router.life.states import CellAccount
+from router.log.columns import STOCK_RESULTS
+
+Column = npt.NDArray[Any]
+
+_ASIDE_FIRST = kernels.SET_ASIDE  # kinds from here on name units that are not for sale
+
+
+def apply_stock(movements: pa.RecordBatch, state: LedgerState) -> pa.RecordBatch:
+    """STOCK_RESULTS row by row. Room for all cells named was made before."""
+    sku, node, to_node, qty, kind = (numbers(movements, name) for name in ("sku", "node", "to_node", "qty", "kind"))
+    goes = (kind == kernels.TRANSFER) | (kind == kernels.DISPATCH)
+    assert not len(sku) or (sku.min() >= 0 and node.min() >= 0), "a movement names no cell"
+    assert (to_node[goes] >= 0).all() and (qty >= 0).all(), "a movement without a target or with qty < 0"
+    cells, memory = state.cells, state.memory
+    memory.reserve(0, 0, len(sku), cells.shape[1])
+    results = np.zeros(len(sku), np.int8)
+    key = np.maximum(numbers(movements, "hash_lo"), np.uint64(1)).view(np.int64)  # 0 would be a free place
+    (place,), aside = cells.aside.open((_account(movements), sku, np.where(goes, to_node, node)))
+    kernels.stock(
+        key, numbers(movements, "hash_hi").view(np.int64), numbers(movements, "fingerprint").view(np.int64), kind, sku,
+        node, to_node, qty, place, cells.units, aside, memory.counts, memory.ever("movements"), results,
+    )  # fmt: skip
+    cells.aside.close(aside)
+    state.touch(sku, node)
+    state.touch(sku[goes], to_node[goes])
+    return record_batch(STOCK_RESULTS, {"result": results})
+
+
+def _account(movements: pa.RecordBatch) -> Column:
+    """The account beside available that each row names, -1 none."""
+    kind, state = numbers(movements, "kind"), numbers(movements, "state")
+    travels = (kind == kernels.DISPATCH) | (kind == kernels.ARRIVE)
+    account = np.where(travels, np.int8(CellAccount.IN_TRANSIT), state)
+    assert ((account >= 0) == (kind >= _ASIDE_FIRST)).all(), "a movement of units that lie aside names their state"
+    return account
