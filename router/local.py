@@ -10,50 +10,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from router.arrow.arena import PrivateArena
 from router.config import Config
 from router.ledger.engine import LedgerEngine
-from router.ledger.path import Answer, LedgerPath
-from router.life.events import EventDesk, EventRow, Moves
+from router.ledger.path import LedgerPath
+from router.ledger.turns import Alone, LedgerTurns, NoCheckpoints
+from router.life.events import EventDesk, EventRow
 from router.log.index import OrderIndex
 from router.pipeline import OrderBatch, ShardPath
 from router.ports import Log
 from router.shard.engine import ShardEngine
 from router.shard.split_batch import Decided, merge_answers, split_batch
-from router.tables.compiled import Tables
+from router.tables.compiled import Tables, TablesOf, UnknownTables
 from router.wire.batch import WireBatch
 
 U64 = npt.NDArray[np.uint64]
-
-
-class DirectLedger:
-    """Satisfies ``pipeline.LedgerPort`` by calling the ledger's path."""
-
-    def __init__(self, path: LedgerPath, log: Log) -> None:
-        self.path = path
-        self._log = log
-
-    def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
-    ) -> pa.RecordBatch:
-        return self._settled(self.path.decide(shard, sequence, epoch, tables_version, claims, now_ms))
-
-    def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
-        self._settled(self.path.move(shard, sequence, epoch, moves, now_ms))
-
-    def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
-        return self.path.quote(tables_version, claims, now_ms)
-
-    def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
-        return self._settled(self.path.stock(movements, now_ms))
-
-    def _settled(self, answer: Answer) -> pa.RecordBatch:
-        if answer.ticket:
-            self._log.wait(answer.ticket)
-            self.path.publish(answer)
-        return answer.batch
 
 
 class LocalRouter:
@@ -62,7 +34,9 @@ class LocalRouter:
     def __init__(self, config: Config, key: U64, log_of: Callable[[str, int], Log]) -> None:
         self._key = key
         ledger_log = log_of("ledger", 1)
-        self.ledger = DirectLedger(LedgerPath(LedgerEngine(config.policy, PrivateArena()), ledger_log), ledger_log)
+        path = LedgerPath(LedgerEngine(config.policy, PrivateArena()), ledger_log)
+        self._tables_of: TablesOf = _no_tables
+        self.ledger = LedgerTurns(path, ledger_log, lambda version: self._tables_of(version), Alone(), NoCheckpoints())
         self.shards = [
             _shard_path(number, config, key, log_of(f"shard-{number:03d}", 2), self.ledger)
             for number in range(config.shards)
@@ -71,13 +45,14 @@ class LocalRouter:
         self._batches = 0
 
     def use_tables(self, tables: Tables) -> None:
-        self.ledger.path.engine.use_tables(tables)
+        self.ledger.use_tables(tables)
         for shard in self.shards:
             shard.engine.use_tables(tables)
 
-    def recover(self, tables_of: Callable[[int], Tables]) -> None:
+    def recover(self, tables_of: TablesOf) -> None:
         """Replay every log; the ledger first, because shards ask it to finish what was under way."""
-        self.ledger.path.recover(1, tables_of)
+        self._tables_of = tables_of
+        self.ledger.recover(1)
         for shard in self.shards:
             shard.recover(1, tables_of)
         # Batch ids of earlier lives are remembered: each life that logged a batch began at another number.
@@ -105,7 +80,11 @@ class LocalRouter:
         return (self._life, self._batches)
 
 
-def _shard_path(number: int, config: Config, key: U64, log: Log, ledger: DirectLedger) -> ShardPath:
+def _no_tables(version: int) -> Tables:
+    raise UnknownTables(version)
+
+
+def _shard_path(number: int, config: Config, key: U64, log: Log, ledger: LedgerTurns) -> ShardPath:
     engine = ShardEngine(number, key, config, PrivateArena())
     desk = EventDesk(key, engine.index, OrderIndex(PrivateArena()))
     return ShardPath(engine, desk, log, ledger, key)

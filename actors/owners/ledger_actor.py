@@ -1,4 +1,4 @@
-"""The ledger's process: a thin shell around ``router.ledger.path.LedgerPath``."""
+"""The ledger's process: a thin shell around ``router.ledger.turns.LedgerTurns``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -22,13 +23,31 @@ from actors.store.mapped import SharedArena
 from actors.store.table_store import TableStore
 from router.arrow.arrays import from_message, to_message
 from router.config import Config
+from router.errors import Damaged
 from router.ledger.engine import LedgerEngine
-from router.ledger.path import Answer, LedgerPath, StaleOwner
-from router.life.events import Moves
-from router.log.columns import CLAIMS, MOVEMENTS
-from router.tables.compiled import UnknownTables
+from router.ledger.path import ChangedQuestion, LedgerPath, StaleOwner
+from router.ledger.turns import LedgerTurns
+from router.log.columns import AMENDS, CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING
+from router.ports import Question
 
 Message = npt.NDArray[np.uint8]
+
+EXPIRE_EVERY_S = 1.0
+_THE_SHARDS = (StaleOwner, ChangedQuestion)  # faults of the shard that asks, raised before anything was changed
+
+
+class KeptCheckpoints:
+    """Satisfies ``turns.Checkpoints`` with files beside the log."""
+
+    def __init__(self, checkpointer: Checkpointer, log: LmdbLog) -> None:
+        self._checkpointer = checkpointer
+        self._log = log
+
+    def due(self) -> bool:
+        return self._checkpointer.due(self._log.bytes_used)
+
+    def keep(self, sequence: int, chains: list[int], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._checkpointer.start(sequence, chains, arrays, self._log.bytes_used)
 
 
 class Ledger:
@@ -43,59 +62,59 @@ class Ledger:
         engine = LedgerEngine(self._config.policy, SharedArena(data.shared / "ledger"))
         self._path = LedgerPath(engine, self._log)
         self._checkpointer = Checkpointer(data.ledger, self._config.log.checkpoint_bytes, self._log.bytes_used)
-        self._turn = threading.Lock()
-        engine.use_tables(self._tables.load(self._tables.current()))
+        checkpoints = KeptCheckpoints(self._checkpointer, self._log)
+        self._turns = LedgerTurns(self._path, self._log, self._tables.load, threading.Condition(), checkpoints)
+        self._turns.use_tables(self._tables.load(self._tables.current()))
         started = time.monotonic()
         self.recovered_batches = self._recover()
         self.recovery_ms = int((time.monotonic() - started) * 1000)
+        self._ends = threading.Event()
+        self._expirer = threading.Thread(target=self._expire, name="expire", daemon=True)
+        self._expirer.start()
         settle()
 
-    def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
-    ) -> pa.RecordBatch:
+    def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
         """DECISION of CLAIMS, durable."""
-        return or_die(lambda: self._decide(shard, sequence, epoch, tables_version, claims, now_ms), (StaleOwner,))
+        return or_die(lambda: self._turns.decide(question, claims), _THE_SHARDS)
 
-    def _decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
-    ) -> pa.RecordBatch:
-        with self._turn:
-            try:
-                answer = self._path.decide(shard, sequence, epoch, tables_version, claims, now_ms)
-            except UnknownTables as missing:
-                self._path.engine.add_tables(self._tables.load(missing.version))
-                answer = self._path.decide(shard, sequence, epoch, tables_version, claims, now_ms)
-        self._settle(answer)
-        return answer.batch
+    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
+        """MOVES and GIVEN_BACK of an event batch, durable."""
+        or_die(lambda: self._turns.move(question, moves, given_back), _THE_SHARDS)
 
-    def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
-        """Stock moves of an event batch, durable."""
-        or_die(
-            lambda: self._settle(self._locked(lambda: self._path.move(shard, sequence, epoch, moves, now_ms))),
-            (StaleOwner,),
-        )
+    def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
+        """AMENDED of AMENDS, durable."""
+        return or_die(lambda: self._turns.amend(question, amends), _THE_SHARDS)
+
+    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+        """The first durable record after ``after`` that granted something to a shard, and its GRANTS."""
+        return or_die(lambda: self._turns.grants(shard, after, wait_ms), (Damaged,))  # the shard's log, not this one
 
     def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
-        """STOCK_RESULTS of MOVEMENTS (receipts, counts, damage, transfers, on-hand settings), durable."""
-        return or_die(lambda: self._stock(movements, now_ms))
+        """STOCK_RESULTS of MOVEMENTS, durable."""
+        return or_die(lambda: self._turns.stock(movements, now_ms))
 
-    def _stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
-        answer = self._locked(lambda: self._path.stock(movements, now_ms))
-        self._settle(answer)
-        return answer.batch
+    def pending(self, steps: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
+        """PENDED of PENDING, durable."""
+        return or_die(lambda: self._turns.pending(steps, now_ms))
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """What decide would answer now; takes nothing."""
-        with self._turn:
-            return self._path.quote(tables_version, claims, now_ms)
+        return self._turns.quote(tables_version, claims, now_ms)
 
     # --- the same for callers in other processes -------------------------------------------------
 
-    def decide_message(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: Message, now_ms: int
-    ) -> Message:
-        asked = from_message(claims, CLAIMS)
-        return to_message(self.decide(shard, sequence, epoch, tables_version, asked, now_ms))
+    def decide_message(self, question: Question, claims: Message) -> Message:
+        return to_message(self.decide(question, from_message(claims, CLAIMS)))
+
+    def move_message(self, question: Question, moves: Message, given_back: Message) -> None:
+        self.move(question, from_message(moves, MOVES), from_message(given_back, GIVEN_BACK))
+
+    def amend_message(self, question: Question, amends: Message) -> Message:
+        return to_message(self.amend(question, from_message(amends, AMENDS)))
+
+    def grants_message(self, shard: int, after: int, wait_ms: int) -> tuple[int, Message]:
+        record, grants = self.grants(shard, after, wait_ms)
+        return record, to_message(grants)
 
     def quote_message(self, tables_version: int, claims: Message, now_ms: int) -> Message:
         return to_message(self.quote(tables_version, from_message(claims, CLAIMS), now_ms))
@@ -103,59 +122,46 @@ class Ledger:
     def stock_message(self, movements: Message, now_ms: int) -> Message:
         return to_message(self.stock(from_message(movements, MOVEMENTS), now_ms))
 
+    def pending_message(self, steps: Message, now_ms: int) -> Message:
+        return to_message(self.pending(from_message(steps, PENDING), now_ms))
+
     # --- tables, state, end ----------------------------------------------------------------------
 
     def use_tables(self, version: int) -> None:
-        tables = self._tables.load(version)
-        with self._turn:
-            self._path.engine.use_tables(tables)
+        self._turns.use_tables(self._tables.load(version))
 
     def status(self) -> dict[str, Any]:
         return {
             "sequence": self._path.sequence,
             "epoch": self._log.epoch,
             "log_bytes": self._log.bytes_used,
+            "waiting_lines": len(self._path.engine.state.waiting),
             "recovery_ms": self.recovery_ms,
             "recovered_batches": self.recovered_batches,
             "pid": os.getpid(),
         }
 
     def state_hash(self) -> str:
-        with self._turn:
+        with self._turns.turn:
             return f"{self._path.engine.state_hash():016x}"
 
     def drain(self) -> None:
         """Keep the state in a checkpoint and give the folder free; the caller has stopped the shards."""
-        with self._turn:
-            self._checkpoint()
+        self._ends.set()
+        self._expirer.join()
+        with self._turns.turn:
+            self._turns.checkpoint()
             self._checkpointer.join()
             self._log.close()
 
-    def _locked(self, work: Any) -> Any:
-        with self._turn:
-            return work()
-
-    def _settle(self, answer: Answer) -> None:
-        """Wait for the disk, then show readers what the record did to the cells."""
-        if answer.ticket == 0:
-            return
-        self._log.wait(answer.ticket)
-        with self._turn:
-            self._path.publish(answer)
-            if self._path.all_settled and self._checkpointer.due(self._log.bytes_used):
-                self._checkpoint()
-
     def _recover(self) -> int:
         kept = self._checkpointer.read_latest()
-        start, chains = 1, None
-        if kept is not None:
-            self._path.engine.restore(kept.arrays)
-            start, chains = kept.sequence + 1, kept.chains
-        return self._path.recover(start, self._tables.load, chains)
+        if kept is None:
+            return self._turns.recover(1)
+        self._path.engine.restore(kept.arrays)
+        return self._turns.recover(kept.sequence + 1, kept.chains)
 
-    def _checkpoint(self) -> None:
-        self._log.wait(self._path.last_ticket)  # a checkpoint never runs ahead of the log
-        sequence = self._path.sequence
-        self._checkpointer.start(
-            sequence, self._log.chains_at(sequence), self._path.engine.snapshot(), self._log.bytes_used
-        )
+    def _expire(self) -> None:
+        """Let reservations go whose deadline has passed."""
+        while not self._ends.wait(EXPIRE_EVERY_S):
+            or_die(lambda: self._turns.expire(int(time.time() * 1000)))

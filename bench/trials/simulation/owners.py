@@ -6,7 +6,7 @@ which starts again and recovers from its log, as in production.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,15 @@ from bench.trials.simulation import goods
 from bench.trials.simulation.log import SimulatedLog, Store
 from bench.trials.simulation.network import Unanswered
 from bench.trials.simulation.scheduler import Process, Signal
+from bench.trials.simulation.turns import TaskTurn
 from router.ledger.engine import LedgerEngine
-from router.ledger.path import Answer, LedgerPath
+from router.ledger.path import LedgerPath
+from router.ledger.turns import LedgerTurns
 from router.life.events import EventDesk, EventRow, Moves
 from router.log.index import OrderIndex
 from router.log.records import INPUT, OUTCOME_PART
 from router.pipeline import OrderBatch, Pending, ShardPath
 from router.shard.engine import ShardEngine
-from router.tables.compiled import UnknownTables
 
 if TYPE_CHECKING:
     from bench.trials.simulation.world import World
@@ -184,66 +185,60 @@ class Shard:
         return [self.engine.state_hash(), self.desk.state_hash()]
 
 
+class Checkpoints:
+    """Satisfies ``router.ledger.turns.Checkpoints``: kept when the dice say so."""
+
+    def __init__(self, world: World, where: str) -> None:
+        self._world = world
+        self._where = where
+
+    def due(self) -> bool:
+        return self._world.checkpoint_is_due()
+
+    def keep(self, sequence: int, chains: list[int], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._world.checkpoints[self._where] = Checkpoint(sequence, chains, dict(arrays))
+
+
 class Ledger:
-    """What ``actors/owners/ledger_actor.py`` does."""
+    """What ``actors/owners/ledger_actor.py`` does: the same turns, taken by tasks."""
 
     def __init__(self, world: World, process: Process, store: Store) -> None:
         self._world = world
         self._store = store
-        self._log = SimulatedLog(process, store, world.step)
+        log = SimulatedLog(process, store, world.step)
         self.engine = LedgerEngine(goods.CONFIG.policy, world.memory.make())
-        self.path = LedgerPath(self.engine, self._log)
+        self.path = LedgerPath(self.engine, log)
+        turn = TaskTurn(world.scheduler, lambda: world.step("ledger: a turn ends"))
+        checkpoints = Checkpoints(world, store.where)
+        self._turns = LedgerTurns(self.path, log, goods.TABLES.__getitem__, turn, checkpoints)
         self.engine.use_tables(goods.TABLES[world.tables_version])
         self._recover(world.checkpoints.get(store.where))
-        process.handlers = {
-            "decide": self.decide, "move": self.move, "stock": self.stock, "tables": self.use_tables,
+        turns = self._turns
+        acts = {
+            "decide": turns.decide, "move": turns.move, "amend": turns.amend, "grants": turns.grants,
+            "stock": turns.stock, "pending": turns.pending, "quote": turns.quote, "tables": self.use_tables,
         }  # fmt: skip
+        process.handlers = {name: self._answering(name, act) for name, act in acts.items()}
 
     def _recover(self, kept: Checkpoint | None) -> None:
-        start, chains = 1, None
-        if kept is not None:
+        if kept is None:
+            self._turns.recover(1)
+        else:
             self.engine.restore(kept.arrays)
-            start, chains = kept.sequence + 1, kept.chains
-        self.path.recover(start, goods.TABLES.__getitem__, chains)
+            self._turns.recover(kept.sequence + 1, kept.chains)
 
-    def decide(
-        self, shard: int, sequence: int, epoch: int, tables_version: int, claims: pa.RecordBatch, now_ms: int
-    ) -> pa.RecordBatch:
-        self._world.step("ledger: claims arrived")
-        try:
-            answer = self.path.decide(shard, sequence, epoch, tables_version, claims, now_ms)
-        except UnknownTables as missing:
-            self.engine.add_tables(goods.TABLES[missing.version])
-            answer = self.path.decide(shard, sequence, epoch, tables_version, claims, now_ms)
-        return self._settled(answer)
+    def _answering(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def handle(*asked: Any) -> Any:
+            self._world.step(f"ledger: {name} arrived")
+            answered = act(*asked)
+            self._world.watch.ledger_is_balanced(self.engine)
+            self._world.step("ledger: answers")
+            return answered
 
-    def move(self, shard: int, sequence: int, epoch: int, moves: Moves, now_ms: int) -> None:
-        self._world.step("ledger: moves arrived")
-        self._settled(self.path.move(shard, sequence, epoch, moves, now_ms))
-
-    def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
-        self._world.step("ledger: stock arrived")
-        return self._settled(self.path.stock(movements, now_ms))
+        return handle
 
     def use_tables(self, version: int) -> None:
-        self.engine.use_tables(goods.TABLES[version])
-
-    def _settled(self, answer: Answer) -> pa.RecordBatch:
-        if answer.ticket:
-            self._world.step("ledger: decision queued")
-            self._log.wait(answer.ticket)
-            self._world.step("ledger: decision durable")
-            self.path.publish(answer)
-            self._checkpoint_when_due()
-        self._world.watch.ledger_is_balanced(self.engine)
-        self._world.step("ledger: answers")
-        return answer.batch
-
-    def _checkpoint_when_due(self) -> None:
-        if self.path.all_settled and self._world.checkpoint_is_due():
-            sequence = self.path.sequence
-            kept = Checkpoint(sequence, self._log.chains_at(sequence), self.engine.dump())
-            self._world.checkpoints[self._store.where] = kept
+        self._turns.use_tables(goods.TABLES[version])
 
     @property
     def idle(self) -> bool:

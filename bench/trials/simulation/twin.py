@@ -1,84 +1,195 @@
-"""The ledger's cells in plain Python: what its records say happened, added up without the router's kernels."""
+"""The ledger's units in plain Python: what its records say happened, added up without the router's kernels."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any
 
-from router.life.states import Move
-from router.log.columns import Status
-from router.log.kinds import Kind
+from router.life.states import CellAccount
+from router.log.columns import AMENDED, DECISION, GRANTS, PENDED, PendingStep, Status
+from router.log.kinds import MESSAGES, Kind
 from router.log.records import Record, read_batch
 from router.tables.stock_rows import MovementKind
 
+A = CellAccount
 Cell = tuple[int, int]
+ACCOUNTS = [account for account in A if account not in (A.GONE, A.WAITING)]
+# What MOVES.kind said before version 1.
+_OLD_MOVES = ((A.HELD, A.ALLOCATED), (A.HELD, A.AVAILABLE), (A.ALLOCATED, A.AVAILABLE), (A.ALLOCATED, A.SHIPPED))
+# Of the kinds of movements: from which account they take, and to which they add, at the node and at to_node.
+_MOVED: dict[int, tuple[CellAccount | None, CellAccount | None, CellAccount | None]] = {
+    MovementKind.RECEIPT: (None, A.AVAILABLE, None),
+    MovementKind.DAMAGE: (A.AVAILABLE, None, None),
+    MovementKind.TRANSFER: (A.AVAILABLE, None, A.AVAILABLE),
+    MovementKind.DISPATCH: (A.AVAILABLE, None, A.IN_TRANSIT),
+    MovementKind.ARRIVE: (A.IN_TRANSIT, A.AVAILABLE, None),
+}
 
 
 class Twin:
     def __init__(self) -> None:
-        self.available: dict[Cell, int] = defaultdict(int)
-        self.held: dict[Cell, int] = defaultdict(int)
-        self.allocated: dict[Cell, int] = defaultdict(int)
-        self.shipped: dict[Cell, int] = defaultdict(int)
-        self.received: dict[Cell, int] = defaultdict(int)
+        self.units: dict[str, Counter[Cell]] = {account.name.lower(): Counter() for account in ACCOUNTS}
+        self.received: Counter[Cell] = Counter()
+        self.waiting: Counter[tuple[int, int]] = Counter()  # (order, line) -> units of the line
         self.faults: list[str] = []
         self.movements: set[int] = set()  # lower halves of the ids that were applied
+        self._reserved: dict[tuple[int, int], list[dict[str, Any]]] = {}
+        self._granted: defaultdict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)  # by (order, line)
+        self._record = 0
 
     def follow(self, record: Record) -> None:
-        if record.kind is Kind.DECISION:
-            self._decision(record)
-        elif record.kind is Kind.MOVES:
-            for row in read_batch(record).to_pylist():
-                self._move((row["sku"], row["node"]), row["kind"], row["qty"])
-        else:
-            for row in read_batch(record).to_pylist():
-                self._stock(row)
+        self._record = record.sequence
+        {
+            Kind.DECISION: self._decision, Kind.MOVES: self._moves, Kind.STOCK: self._movements,
+            Kind.AMENDS: self._amends, Kind.PENDING: self._pending,
+        }[record.kind](record)  # fmt: skip
+        if GRANTS in MESSAGES[record.kind]:
+            self._grants(_rows(record, GRANTS))
+
+    # --- orders ----------------------------------------------------------------------------------
 
     def _decision(self, record: Record) -> None:
-        decision = read_batch(record, 1)
-        statuses, lines = decision.column("status").to_pylist(), decision.column("lines").to_pylist()
-        asked = read_batch(record).column("lines").to_pylist()
-        for status, given, wanted in zip(statuses, lines, asked, strict=True):
-            account = self.held if status == Status.HELD else self.allocated
-            for line, claim in zip(given, wanted, strict=False):
+        first = record.batch_number << 48 | record.batch_id << 16
+        for row, (asked, decided) in enumerate(zip(_rows(record), _rows(record, DECISION), strict=True)):
+            account = A.HELD if decided["status"] == Status.HELD else A.ALLOCATED
+            for number, (line, wanted) in enumerate(zip(decided["lines"], asked["lines"], strict=False)):
                 taken = sum(part["qty"] for part in line["allocations"])
-                if taken + line["backordered"] > claim["qty"]:
-                    self.faults.append(f"record {record.sequence} gives an order line more units than it asked for")
-                for part in line["allocations"]:
-                    self._take(record.sequence, (part["sku"], part["node"]), part["qty"], account)
+                if taken + line["backordered"] > wanted["qty"]:
+                    self._fault("gives an order line more units than it asked for")
+                self._take(line["allocations"], account)
+                if record.version:
+                    self.waiting[first + row, number] += line["backordered"]
 
-    def _take(self, sequence: int, cell: Cell, units: int, account: dict[Cell, int]) -> None:
-        if units > max(self.available[cell], 0):
-            self.faults.append(f"record {sequence} takes {units} units of {cell}, which has {self.available[cell]}")
-        self.available[cell] -= units
-        account[cell] += units
+    def _moves(self, record: Record) -> None:
+        for row in _rows(record):
+            source, target = row["from_account"], row["to_account"]
+            if row["kind"] >= 0:
+                source, target = _OLD_MOVES[row["kind"]]
+            if source == A.WAITING:
+                self._give_up(row["order"], row["line"], row["qty"])
+            else:
+                self._move(A(source), A(target), row["sku"], row["node"], row["to_node"], row["qty"])
 
-    def _move(self, cell: Cell, kind: int, units: int) -> None:
-        source = self.held if kind in (Move.CONFIRM, Move.RELEASE) else self.allocated
-        target = {Move.CONFIRM: self.allocated, Move.SHIP: self.shipped}.get(Move(kind), self.available)
-        source[cell] -= units
-        target[cell] += units
-        if source[cell] < 0:
-            self.faults.append(f"more units leave {cell} than orders hold there")
+    def _amends(self, record: Record) -> None:
+        for row, answer in zip(_rows(record), _rows(record, AMENDED), strict=True):
+            if not answer["done"]:
+                continue
+            for part in row["releases"]:
+                source, target = A(part["from_account"]), A(part["to_account"])
+                if source == A.WAITING:
+                    self._give_up(row["order"], part["line"], part["qty"])
+                else:
+                    self._move(source, target, part["sku"], part["node"], -1, part["qty"])
+            for wanted, line in zip(row["wanted"], answer["lines"], strict=True):
+                self._take(line["allocations"], A(row["account"]))
+                self.waiting[row["order"], wanted["line"]] += line["backordered"]
 
-    def _stock(self, row: dict[str, int]) -> None:
-        cell, units, kind = (row["sku"], row["node"]), row["qty"], row["kind"]
-        leaves = kind in (MovementKind.DAMAGE, MovementKind.TRANSFER)
-        if row["hash_lo"] in self.movements or (leaves and self.available[cell] < units):
+    def _take(self, allocations: list[dict[str, int]], account: CellAccount) -> None:
+        for part in allocations:
+            self._move(A.AVAILABLE, account, part["sku"], part["node"], -1, part["qty"])
+
+    # --- who waits -------------------------------------------------------------------------------
+
+    def _grants(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            line = (row["shard"] << 48 | row["order"], row["line"])
+            self._move(A.AVAILABLE, A.ALLOCATED, row["sku"], row["node"], -1, row["qty"])
+            self.waiting[line] -= row["line_qty"]
+            self._granted[line].append(row | {"record": self._record})
+            if self.waiting[line] < 0:
+                self._fault(f"grants more units to line {line} than it waits for")
+
+    def _give_up(self, order: int, line: int, units: int) -> None:
+        """First of what waits, then of what was granted, the newest first."""
+        waiting = min(units, self.waiting[order, line])
+        self.waiting[order, line] -= waiting
+        units -= waiting
+        rows = self._granted[order, line]
+        for record in sorted({row["record"] for row in rows}, reverse=True) if units else ():
+            its = [row for row in rows if row["record"] == record]
+            granted = sum(row["line_qty"] for row in its)
+            taken = min(granted, units)
+            units -= taken
+            for sku in {row["sku"] for row in its} if taken else ():
+                self._take_back([row for row in its if row["sku"] == sku], taken, granted)
+            for row in its:
+                row["line_qty"] = granted - taken if row is its[0] else 0
+
+    def _take_back(self, rows: list[dict[str, Any]], taken: int, granted: int) -> None:
+        left = taken * (sum(row["qty"] for row in rows) // granted)
+        for row in reversed(rows):
+            units = min(left, row["qty"])
+            left -= units
+            row["qty"] -= units
+            self._move(A.ALLOCATED, A.AVAILABLE, row["sku"], row["node"], -1, units)
+
+    # --- stock and reservations --------------------------------------------------------------------
+
+    def _movements(self, record: Record) -> None:
+        for row in _rows(record):
+            self._movement(row)
+
+    def _movement(self, row: dict[str, Any]) -> None:
+        sku, node, to_node, units, kind = (row[name] for name in ("sku", "node", "to_node", "qty", "kind"))
+        state = A(row["state"]) if row["state"] >= 0 else None
+        by_state = {
+            MovementKind.SET_ASIDE: (A.AVAILABLE, state, None),
+            MovementKind.PUT_BACK: (state, A.AVAILABLE, None),
+            MovementKind.SCRAP: (state, None, None),
+        }
+        source, target, there = {**_MOVED, **by_state}.get(kind, (None, A.AVAILABLE, None))
+        if row["hash_lo"] in self.movements or (source is not None and self._of(source)[sku, node] < units):
             return
         self.movements.add(row["hash_lo"])
         if kind == MovementKind.COUNT:
-            units -= self.available[cell] + self.held[cell] + self.allocated[cell]
-        self._change(cell, -units if leaves else units)
-        if kind == MovementKind.TRANSFER:
-            self._change((row["sku"], row["to_node"]), row["qty"])
+            units -= sum(self._of(account)[sku, node] for account in (A.AVAILABLE, A.HELD, A.ALLOCATED))
+        for account, cell, change in ((source, node, -units), (target, node, units), (there, to_node, units)):
+            if account is not None:
+                self._of(account)[sku, cell] += change
+                self.received[sku, cell] += change
 
-    def _change(self, cell: Cell, units: int) -> None:
-        self.available[cell] += units
-        self.received[cell] += units
+    def _pending(self, record: Record) -> None:
+        for row, answer in zip(_rows(record), _rows(record, PENDED), strict=True):
+            key = row["key_hi"], row["key_lo"]
+            if answer["result"] != 0:
+                continue
+            parts = [part for line in answer["lines"] for part in line["allocations"]]
+            if row["step"] == PendingStep.RESERVE:
+                self._reserved[key] = parts
+                self._take(parts, A.HELD)
+                continue
+            target = A.ALLOCATED if row["step"] == PendingStep.POST else A.AVAILABLE
+            for part in self._reserved.pop(key):
+                self._move(A.HELD, target, part["sku"], part["node"], -1, part["qty"])
+
+    # --- units -----------------------------------------------------------------------------------
+
+    def _of(self, account: CellAccount) -> Counter[Cell]:
+        return self.units[account.name.lower()]
+
+    def _move(self, source: CellAccount, target: CellAccount, sku: int, node: int, to_node: int, units: int) -> None:
+        there = node if to_node < 0 else to_node
+        if source != A.GONE:
+            if units > max(self._of(source)[sku, node], 0):
+                name, has = source.name.lower(), self._of(source)[sku, node]
+                self._fault(f"takes {units} {name} units of {(sku, node)}, which has {has}")
+            self._of(source)[sku, node] -= units
+            self.received[sku, node] -= units
+        if target != A.GONE:
+            self._of(target)[sku, there] += units
+            self.received[sku, there] += units
+
+    def _fault(self, what: str) -> None:
+        self.faults.append(f"record {self._record} {what}")
 
     def unbalanced(self) -> Iterator[Cell]:
         for cell, units in self.received.items():
-            parts = (self.available, self.held, self.allocated, self.shipped)
-            if units != sum(part[cell] for part in parts):
+            if units != sum(account[cell] for account in self.units.values()):
                 yield cell
+
+
+def _rows(record: Record, schema: Any = None) -> list[dict[str, Any]]:
+    number = 0 if schema is None else MESSAGES[record.kind].index(schema)
+    rows: list[dict[str, Any]] = read_batch(record, number).to_pylist()
+    return rows
