@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.layout import ALLOCATION_OUT, GRANT_OUT, PARCEL_OUT, Answers
-from router.arrow.arrays import list_parts, numbers, ragged, record_batch, struct_numbers, structs
+from kernels.layout import ALLOCATION_OUT, PARCEL_OUT, Answers
+from router.arrow.arrays import list_parts, ragged, record_batch, struct_numbers, structs
 from router.ledger.batch import line_rows, parcel_rows
 from router.ledger.moves import Cell, MoveRows, Withdrawals, split_moves
 from router.ledger.planner import Request
 from router.life.states import CellAccount
-from router.log.columns import AMENDED, Amend, Status
+from router.log.columns import AMENDED, Amend, AmendResult, Status
 
 Rows = npt.NDArray[Any]
 I32 = npt.NDArray[np.int32]
@@ -46,7 +46,7 @@ class Amendment:
 class Replanned:
     """What became of an amendment; arrays of its own."""
 
-    done: bool
+    done: int  # AmendResult; of a reservation 1 or 0
     parcels: Rows  # PARCEL_OUT
     backordered: I32
     line_end: I32
@@ -99,27 +99,24 @@ def replanned(answers: Answers, wanted: Sequence[tuple[int, int]]) -> Replanned:
     impossible = answers.orders["status"][0] == Status.REJECTED
     waits = np.array([qty for _, qty in wanted], np.int32) if impossible else answers.backordered.copy()
     line_end, allocations = answers.line_end.copy(), answers.allocations.copy()
-    return Replanned(True, answers.parcels.copy(), waits, line_end, allocations)
+    return Replanned(AmendResult.DONE, answers.parcels.copy(), waits, line_end, allocations)
 
 
-def untouched(lines: int) -> Replanned:
+def untouched(lines: int, why: int = AmendResult.NOT_ENOUGH) -> Replanned:
     """Nothing was changed."""
     zeros = np.zeros(lines, np.int32)
-    return Replanned(False, np.zeros(0, PARCEL_OUT), zeros, zeros, np.zeros(0, ALLOCATION_OUT))
+    return Replanned(why, np.zeros(0, PARCEL_OUT), zeros, zeros, np.zeros(0, ALLOCATION_OUT))
 
 
-def amended_of(results: list[Replanned], grants: list[Rows], record: int) -> pa.RecordBatch:
-    """The AMENDED batch; ``grants`` (GRANT_OUT) are what each row's shard takes over with the answer."""
-    done = np.array([result.done for result in results], np.int8)
+def amended_of(results: list[Replanned]) -> pa.RecordBatch:
+    """The AMENDED batch."""
     parcels = [np.zeros(0, PARCEL_OUT), *(result.parcels for result in results)]
     return record_batch(
         AMENDED,
         {
-            "done": done,
+            "done": np.array([result.done for result in results], np.int8),
             "parcels": _lists(AMENDED.field("parcels").type, parcels),
             "lines": lines_of(results, AMENDED.field("lines").type),
-            "grants": _lists(AMENDED.field("grants").type, [np.zeros(0, GRANT_OUT), *grants]),
-            "record": np.where(done, record, -1),
         },
     )
 
@@ -146,7 +143,7 @@ def lines_of(results: list[Replanned], lines_type: pa.ListType) -> pa.ListArray:
     )
 
 
-def results_of(batch: pa.RecordBatch, done: npt.NDArray[np.bool_]) -> list[Replanned]:
+def results_of(batch: pa.RecordBatch, done: npt.NDArray[Any]) -> list[Replanned]:
     """What a record says became of its rows; AMENDED or PENDED."""
     line_offset, _ = list_parts(batch.column("lines"))
     backordered, line_end, allocations = line_rows(batch)
@@ -159,7 +156,7 @@ def results_of(batch: pa.RecordBatch, done: npt.NDArray[np.bool_]) -> list[Repla
         first, last = line_offset[row : row + 2].tolist()
         found.append(
             Replanned(
-                bool(done[row]),
+                int(done[row]),
                 parcels[parcel_ends[row] : parcel_ends[row + 1]],
                 backordered[first:last],
                 line_end[first:last] - np.int32(ends[first]),
@@ -167,11 +164,6 @@ def results_of(batch: pa.RecordBatch, done: npt.NDArray[np.bool_]) -> list[Repla
             )
         )
     return found
-
-
-def done_of(amended: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-    flags: npt.NDArray[np.bool_] = numbers(amended, "done") != 0
-    return flags
 
 
 def _structs(kind: pa.ListType, rows: Rows) -> pa.StructArray:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.layout import GRANT_OUT
 from router.arrow.arrays import list_parts, numbers, struct_numbers
 from router.ledger.amend import Amendment, Replanned, replanned, untouched
 from router.ledger.moves import Cell, moves_of
@@ -18,7 +17,7 @@ from router.ledger.serving import Watch
 from router.ledger.state import LedgerState
 from router.ledger.tables import LedgerTables
 from router.life.states import CellAccount
-from router.log.columns import PendingStep
+from router.log.columns import AmendResult, PendingStep
 
 Rows = npt.NDArray[Any]
 A = CellAccount
@@ -33,26 +32,29 @@ class Amending:
 
     # --- amendments ------------------------------------------------------------------------------
 
-    def amend(self, asked: Amendment, seen: int, tables: LedgerTables, watch: Watch) -> tuple[Replanned, Rows]:
-        """Release, plan and take as the mode allows; what became free and was not taken is parked. With the answer the
-        shard takes over (GRANT_OUT) what the order was granted without its knowledge and did not give up."""
+    def amend(self, asked: Amendment, seen: int, tables: LedgerTables, watch: Watch) -> Replanned:
+        """Release, plan and take as the mode allows; what became free and was not taken is parked.
+
+        Not while units granted to the order are on their way: of a line that gives up waiting and waits again, shard
+        and ledger would count them differently.
+        """
+        if self._state.granted.is_awaited(asked.order, seen):
+            return untouched(len(asked.request.lines), AmendResult.LATER)
         back = self._state.would_go_back(asked.given_up, seen)
         skus = [*asked.moves.sku.tolist(), *(sku for sku, _, _ in back), *_parts(asked.request, tables)]
         earlier = watch.add(skus)
         if asked.is_whole and not self._possible(asked, back, tables):
-            return untouched(len(asked.request.lines)), np.zeros(0, GRANT_OUT)
+            return untouched(len(asked.request.lines))
         self._release(asked, seen)
-        grants = self._state.granted.hand_over(asked.order, seen)
         result = self._plan(asked.request, tables)
         self._take(asked, result, tables.other_channel)
         watch.park(earlier)
-        return result, grants
+        return result
 
     def amend_again(self, asked: Amendment, result: Replanned, seen: int, other_channel: int) -> None:
         """What a record says became of an amendment."""
-        if result.done:
+        if result.done == AmendResult.DONE:
             self._release(asked, seen)
-            self._state.granted.hand_over(asked.order, seen)
             self._take(asked, result, other_channel)
 
     def _release(self, asked: Amendment, seen: int) -> None:

@@ -23,7 +23,7 @@ from kernels.layout import PromotionRows
 from router.arrow.arena import Arena
 from router.arrow.arrays import list_parts, numbers
 from router.config import Policy
-from router.ledger.amend import amended_of, amendments_of, done_of, results_of
+from router.ledger.amend import amended_of, amendments_of, results_of
 from router.ledger.amending import Amending, steps_of
 from router.ledger.basis import Basis
 from router.ledger.batch import answers_of, claims_of, decision_of
@@ -199,9 +199,8 @@ class LedgerEngine:
         self.memory.reserve(0, 0, 0, self.cells.shape[1])
         watch, seen = Watch(self.cells), question.grants_seen
         rows = amendments_of(amends, question.now_ms)
-        answers = [self._amending.amend(row, seen, tables, watch) for row in rows]
-        amended = amended_of([result for result, _ in answers], [grants for _, grants in answers], record)
-        return amended, self._grant(watch, record)
+        results = [self._amending.amend(row, seen, tables, watch) for row in rows]
+        return amended_of(results), self._grant(watch, record)
 
     def apply_amend(
         self, shard: int, sequence: int, amends: pa.RecordBatch, amended: pa.RecordBatch, grants: pa.RecordBatch,
@@ -209,7 +208,7 @@ class LedgerEngine:
     ) -> None:  # fmt: skip
         """What a record says of amendments."""
         self._hear(shard, sequence, basis.grants_seen)
-        results = results_of(amended, done_of(amended))
+        results = results_of(amended, numbers(amended, "done"))
         for row, result in zip(amendments_of(amends, 0), results, strict=True):
             self._amending.amend_again(row, result, basis.grants_seen, basis.other_channel)
         self.state.grant_again(grant_rows(grants), record)

@@ -113,15 +113,13 @@ class Granted:
                 qty -= units
         return qty
 
-    def hand_over(self, order: int, seen: int) -> Rows:
-        """What is left of grants to an order after ``seen``; its shard takes them over now."""
-        found = [np.zeros(0, layout.GRANT_OUT)]
+    def is_awaited(self, order: int, seen: int) -> bool:
+        """Whether anything is left of grants to an order after ``seen``."""
         for chunk in self._chunks[order >> SHARD_SHIFT]:
             rows = chunk.by_order.get(order, []) if chunk.record > seen else []
-            found.append(chunk.rows[rows])
-            chunk.rows["qty"][rows] = chunk.rows["line_qty"][rows] = 0
-        left = np.concatenate(found)
-        return left[left["qty"] > 0]
+            if chunk.rows["qty"][rows].any():
+                return True
+        return False
 
     # --- state -----------------------------------------------------------------------------------
 

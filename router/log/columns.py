@@ -528,6 +528,14 @@ class Amend:
     WAIT = 1  # what is there is taken, the rest waits
 
 
+class AmendResult:
+    """What became of an amendment."""
+
+    NOT_ENOUGH = 0  # nothing was changed
+    DONE = 1  # as the mode allows
+    LATER = 2  # nothing was changed: units granted to the order are on their way to its shard; ask again behind them
+
+
 AMENDS = _schema(
     ("order", pa.int64()),  # shard << 48 | sequence << 16 | row
     ("mode", pa.int8()),  # Amend
@@ -543,21 +551,10 @@ AMENDS = _schema(
     ("releases", _RELEASES),
     ("wanted", _WANTED),
 )
-_HANDED_OVER = pa.list_(
-    pa.field(
-        "item",
-        pa.struct([pa.field(name, kind, nullable=False) for name, kind in _GRANTED]),
-        nullable=False,
-    )
-)
 AMENDED = _schema(
-    ("done", pa.int8()),  # 1 = as the mode allows; 0 = nothing was changed
+    ("done", pa.int8()),  # AmendResult
     ("parcels", _PARCELS),
     ("lines", _LINES_DECISION),  # one entry for each entry of `wanted`
-    # What earlier records granted to the order without the shard's knowledge, as far as it was not given up. The shard
-    # takes it over with this answer; grants to the order in records before this one mean nothing to it any more.
-    ("grants", _HANDED_OVER),
-    ("record", pa.int64()),  # of the ledger, that holds this answer; -1 where nothing was changed
 )
 
 

@@ -15,6 +15,7 @@ from kernels.life import layout
 from router.life.change import Change
 from router.life.meant import Meant, Refusing
 from router.life.states import Stage
+from router.log.columns import AmendResult
 from router.shard.amends import Amendment
 
 Answer = dict[str, Any]  # a row of AMENDED
@@ -47,7 +48,9 @@ class _Move(NamedTuple):
 
 def change_of(asked: Amendment, answer: Answer) -> Change | Refusing:
     """What an answer does to the order's units."""
-    if not answer["done"]:
+    if answer["done"] == AmendResult.LATER:
+        return Refusing(layout.BUSY_NOW)
+    if answer["done"] == AmendResult.NOT_ENOUGH:
         return Refusing(layout.NO_STOCK, -1, sum(line.line_units for line in asked.meant), 0)
     days = {parcel["node"]: max(parcel["ship_day"], 0) for parcel in answer["parcels"]}
     moves: list[_Move] = []

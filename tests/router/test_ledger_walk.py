@@ -19,7 +19,7 @@ from router.arrow.arena import PrivateArena
 from router.config import Policy
 from router.ledger.engine import LedgerEngine
 from router.life.states import CellAccount as A
-from router.log.columns import AMENDS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING
+from router.log.columns import AMENDS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING, AmendResult
 from tests.kernels.test_claim import settings
 from tests.labs.ledger_cases import (
     NOON_MS,
@@ -57,7 +57,6 @@ class Walk:
         self.held = defaultdict(Counter)  # reference -> (account, sku, node) -> units
         self.waits = defaultdict(Counter)  # reference -> line -> units, as the shard believes
         self.taken_over = Counter()  # by shard
-        self.amended_at = Counter()  # by order: grants of records before it mean nothing any more
         self.grants = defaultdict(list)  # by shard: (record, rows)
         self.keys = [(k + 1, 7 << 40 | k) for k in range(4)]
 
@@ -82,7 +81,7 @@ class Walk:
         if not self.grants[shard]:
             return
         record, rows = self.grants[shard].pop(0)
-        self.take_rows([row for row in rows if record >= self.amended_at[row["order"]]])
+        self.take_rows(rows)
         self.taken_over[shard] = record
 
     def take_rows(self, rows) -> None:
@@ -270,12 +269,10 @@ class Walk:
 
     def amended(self, row, before, answer) -> None:
         reference = row["order"]
-        if not answer["done"]:
+        if answer["done"] != AmendResult.DONE:
             self.held[reference], self.waits[reference], self.orders[reference]["days"] = before
             return
         self.orders[reference]["days"] += answer["parcels"]
-        self.amended_at[reference] = answer["record"]
-        self.take_rows([grant | {"order": reference} for grant in answer["grants"]])
         for wanted, line in zip(row["wanted"], answer["lines"], strict=True):
             self.waits[reference][wanted["line"]] += line["backordered"]
             for part in line["allocations"]:

@@ -110,9 +110,8 @@ def amend(ledger, world, shard, seen, rows, now_ms, record):
     before, parked, answers = dict(ledger.available), {}, []
     for row in rows:
         earlier, untouched = dict(ledger.available), copy.deepcopy(ledger.__dict__)
-        answer = amend_row(ledger, world, row, seen, now_ms) | {"record": record}
-        if not answer["done"]:
-            answer |= {"record": -1}
+        answer = amend_row(ledger, world, row, seen, now_ms)
+        if answer["done"] != 1:
             ledger.__dict__.update(untouched)
             ledger.available, ledger.held, ledger.allocated = (ledger.accounts[account] for account in (0, 1, 2))
         answers.append(answer)
@@ -130,6 +129,9 @@ def park(ledger, earlier, parked):
 
 
 def amend_row(ledger, world, row, seen, now_ms):
+    nothing = [{"backordered": 0, "allocations": []} for _ in row["wanted"]]
+    if any(grant["qty"] for grant in ledger.granted if grant["order"] == row["order"] and grant["record"] > seen):
+        return {"done": 2, "parcels": [], "lines": nothing}  # units are on their way to the shard
     releases = row["releases"]
     give_up(ledger, [(row["order"], r["line"], r["qty"]) for r in releases if r["from_account"] == WAITING], seen)
     units = [
@@ -140,9 +142,7 @@ def amend_row(ledger, world, row, seen, now_ms):
     assert not any(move_units(units, ledger.accounts, ledger.received, ledger.parcels_on))
     complete, parcels, lines = plan_request(ledger, world, row, now_ms)
     if row["mode"] == 0 and not complete:
-        nothing = [{"backordered": 0, "allocations": []} for _ in row["wanted"]]
-        return {"done": 0, "parcels": [], "lines": nothing, "grants": []}
-    grants = hand_over(ledger, row["order"], seen)
+        return {"done": 0, "parcels": [], "lines": nothing}
     take(ledger, lines, row["account"])
     for parcel in parcels:
         add(ledger.parcels_on, (parcel["node"], parcel["ship_day"]), 1)
@@ -152,16 +152,7 @@ def amend_row(ledger, world, row, seen, now_ms):
                 ledger.waiting, row["order"], wanted["line"], wanted["sku"], line["backordered"], row,
                 claims.other_channel(world),
             )  # fmt: skip
-    return {"done": 1, "parcels": parcels, "lines": lines, "grants": grants}
-
-
-def hand_over(ledger, order, seen):
-    """What is left of grants to an order after ``seen``; its shard takes them over now."""
-    mine = sorted((r for r in ledger.granted if r["order"] == order and r["record"] > seen), key=lambda r: r["record"])
-    left = [{name: row[name] for name in ("line", "sku", "node", "qty", "line_qty")} for row in mine if row["qty"]]
-    for row in mine:
-        row["qty"] = row["line_qty"] = 0
-    return left
+    return {"done": 1, "parcels": parcels, "lines": lines}
 
 
 def plan_request(ledger, world, row, now_ms):
