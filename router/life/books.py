@@ -117,7 +117,8 @@ class Books:
 
     def of(self, row: int) -> Rows:
         """One open book as the kernels see it; for what is seldom asked."""
-        return self._blocks["books"][self.book_of_row[row]]
+        book: Rows = self._blocks["books"][self.book_of_row[row]]
+        return book
 
     # --- orders ----------------------------------------------------------------------------------
 
