@@ -20,7 +20,6 @@ from kernels.life.judge import (
     has_memory,
     hold_count,
     keep_id,
-    learn_tracking,
     parcel_scanned,
     part_if_waiting,
     state_after,
@@ -37,6 +36,7 @@ from kernels.life.layout import (
     KIND_REJECT,
     KIND_RELEASE,
     KIND_REMARK,
+    KIND_UNITS,
     MEMORY,
     NOWHERE,
     ON_HOLD,
@@ -49,7 +49,7 @@ from kernels.life.layout import (
     WHOLE_UNITS,
 )
 from kernels.life.money import STATE_SHIFT, book_money
-from kernels.life.parcels import add_shipment, set_parcel_tracking
+from kernels.life.parcels import add_shipment, learn_tracking, learns_from_ship, set_parcel_tracking
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import shipment_count
 from kernels.life.take import set_tracking
@@ -161,6 +161,8 @@ def apply_one(
     elif verdict.unit_last > unit_first:
         if not apply_units(book, event, unit_first, verdict.unit_last, terms, units, memory):
             return False
+    elif kind == KIND_UNITS:
+        learns_from_ship(book, event, terms.rules[event.event], terms, memory)
     elif kind == KIND_REMARK and terms.rules[event.event].filters:
         learn_tracking(book, parcel_scanned(book, event, terms, memory), event.tracking, memory)
     apply_money(book, event, verdict, money_first, verdict.money_last, money, memory)
@@ -203,4 +205,4 @@ def apply(
             told.money, memory,
         ):  # fmt: skip
             return -1 - row
-    return rows.shape[0]
+    return INT64(rows.shape[0])

@@ -25,6 +25,7 @@ from kernels.life.layout import (
     CONFLICT,
     EVENTS_MAX,
     EXTRA_WORDS,
+    FACTS_MAX,
     HOLD_COUNT,
     HOLD_UNKNOWN,
     HOLDS,
@@ -53,7 +54,6 @@ from kernels.life.layout import (
     REPEATS,
     REVIEW_KEY,
     SENT_EVENTS,
-    SHIP_TRACKING,
     SHIPMENT_UNKNOWN,
     STAGE_ALLOCATED,
     STAGE_BACKORDERED,
@@ -73,9 +73,10 @@ from kernels.life.layout import (
 )
 from kernels.life.money import STATE_SHIFT, state_of_money
 from kernels.life.open import extra_of
+from kernels.life.parcels import learn_tracking, learns_from_ship, tracking_of
 from kernels.life.pay import pay
 from kernels.life.runs import SIZES, either, grown_words, take_words
-from kernels.life.select import ANY, class_of, count_units, find_shipment, parts_max, shipment_at, shipment_count
+from kernels.life.select import ANY, class_of, count_units, find_shipment, parts_max, shipment_count
 from kernels.life.take import take_units
 from kernels.life.tell import CELLS, MONEY, UNITS, reference_of
 from kernels.life.units import part, stage_byte_of, state_of_units
@@ -264,25 +265,17 @@ def parcel_scanned(book: Any, event: Any, terms: Any, memory: Any) -> int:
 
 
 @rule
-def tracking_of(book: Any, number: int, memory: Any) -> int:
-    """Tracking number of a parcel, 0 none known; of parcel 0 the book's own."""
-    return memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] if number > 0 else INT64(book.tracking)
-
-
-@rule
-def learn_tracking(book: Any, number: int, tracking: int, memory: Any) -> None:
-    """A tracking number that nobody told before is learnt from the parcel's first scan."""
-    if tracking != 0 and tracking_of(book, number, memory) == 0:
-        if number > 0:
-            memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] = tracking
-        else:
-            book.tracking = tracking
-
-
-@rule
 def was_shipped(book: Any, memory: Any) -> bool:
     beyond = 1 << STAGE_SHIPPED | 1 << STAGE_DELIVERED | 1 << STAGE_LOST | 1 << STAGE_RETURNED | 1 << CLASS_INSPECT
     return has_units(book, beyond, memory)
+
+
+@inlined_rule
+def events_max(kind: int) -> int:
+    """Ids that are kept before an event of a kind: remarks leave room for facts, and these for the end."""
+    if kind == KIND_CLOSE:
+        return EVENTS_MAX
+    return EVENTS_MAX - 1 - (FACTS_MAX if kind == KIND_REMARK else 0)
 
 
 @rule
@@ -292,7 +285,7 @@ def judge_one(book: Any, event: Any, lines: Any, verdict: Any, terms: Any, memor
     kind = rule_row.kind
     if book.state & ORDER_BITS == STATE_CLOSED and not rule_row.when_closed:
         return REPEATS if kind == KIND_CLOSE else TRANSITION
-    if book.events >= EVENTS_MAX:
+    if book.events >= events_max(kind):
         return LIMIT
     if kind >= KIND_AUTHORIZE:
         return pay(book, event, kind, verdict, memory, told)
@@ -306,6 +299,8 @@ def judge_one(book: Any, event: Any, lines: Any, verdict: Any, terms: Any, memor
     refusal = before_units(book, event, kind, terms, memory) if is_hold else GO_ON
     if refusal == GO_ON:
         refusal = take_units(book, event, lines, rule_row, verdict, terms, memory, told)
+        if refusal == REPEATS and learns_from_ship(book, event, rule_row, terms, memory):
+            refusal = NO_REFUSAL
         if is_hold:
             refusal = after_units(book, event, kind, refusal, terms, memory)
     return refusal
@@ -423,4 +418,4 @@ def judge(
             judge_row(book, event, sent.lines, verdict, sequence, row, terms, memory, told)
         verdict.unit_last, verdict.money_last = told.ends[UNITS], told.ends[MONEY]
         verdict.move_last = told.ends[CELLS]
-    return rows.shape[0]
+    return INT64(rows.shape[0])

@@ -10,13 +10,14 @@ stage bytes of its positions are not kept: the book's own stand for all of them.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from kernels._jit import I64, IN_I64, OUT_I64, group, records
 
-INT64: Any = I64  # INT64(0) has the type of a variable; a bare literal would have a rule compiled once more for it
+# INT64(0) has the type of a variable; a bare literal would have a rule compiled once more for it.
+INT64 = cast("type[int]", I64)
 
 
 def _row(**fields: Any) -> np.dtype[np.void]:
@@ -145,6 +146,7 @@ SHIPMENTS_MAX = 255
 PAYMENTS_MAX = 64
 HOLDS_MAX = 16
 EVENTS_MAX = (1 << 16) - 1
+FACTS_MAX = 1 << 10  # of these are not for notes and scans; the last one is for the close
 
 # One event as it is judged.
 EVENT = _row(

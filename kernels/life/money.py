@@ -157,7 +157,7 @@ def add_payment(book: Any, key: int, memory: Any) -> int:
     for word in range(PAYMENT_WORDS):
         memory.words[at + word] = 0
     memory.words[at + PAY_KEY] = key
-    return count
+    return INT64(count)
 
 
 @rule

@@ -61,7 +61,7 @@ def take_book(memory: Any) -> int:
     else:
         at = memory.free_books[1]
         memory.free_books[1] = at + 1
-    return at
+    return INT64(at)
 
 
 @rule

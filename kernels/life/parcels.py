@@ -11,6 +11,7 @@ from typing import Any
 
 from kernels._jit import inlined_rule, rule
 from kernels.life.layout import (
+    INT64,
     SHIP_KEY,
     SHIP_TRACKING,
     SHIPMENT_COUNT,
@@ -117,3 +118,37 @@ def set_parcel_tracking(book: Any, number: int, event: Any, memory: Any) -> None
 def names_parcel(event: Any, rule_row: Any) -> bool:
     """Whether the event names the parcel that it puts units into."""
     return bool(rule_row.assigns != 0 and event.shipment != 0)
+
+
+@rule
+def tracking_of(book: Any, number: int, memory: Any) -> int:
+    """Tracking number of a parcel, 0 none known; of parcel 0 the book's own."""
+    return memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] if number > 0 else INT64(book.tracking)
+
+
+@rule
+def learn_tracking(book: Any, number: int, tracking: int, memory: Any) -> bool:
+    """A parcel's tracking number is kept where nobody told it before; whether it was."""
+    if tracking == 0 or tracking_of(book, number, memory) != 0:
+        return False
+    if number > 0:
+        memory.words[shipment_at(book, number, memory) + SHIP_TRACKING] = tracking
+    else:
+        book.tracking = tracking
+    return True
+
+
+@rule
+def learns_from_ship(book: Any, event: Any, rule_row: Any, terms: Any, memory: Any) -> bool:
+    """Whether a ship that moves nothing tells the tracking number of the parcel that it names, or of the only one."""
+    if rule_row.assigns != 2 or event.tracking == 0:
+        return False
+    count = shipment_count(book, memory)
+    number = count
+    if event.shipment != 0:
+        number = find_shipment(book, event.shipment, memory)
+        if number == 0 and (count > 0 or event.shipment != terms.shipment_keys[1]):
+            return False
+    elif count > 1:
+        return False
+    return learn_tracking(book, number, event.tracking, memory)

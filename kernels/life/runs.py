@@ -73,7 +73,7 @@ def take_words(count: int, memory: Any) -> int:
     else:
         at = memory.free_words[SIZES]
         memory.free_words[SIZES] = at + size_of(number)
-    return at
+    return INT64(at)
 
 
 @rule
@@ -109,7 +109,7 @@ def take_positions(count: int, memory: Any) -> int:
     else:
         at = memory.free_positions[SIZES]
         memory.free_positions[SIZES] = at + size_of(number)
-    return at
+    return INT64(at)
 
 
 @rule

@@ -106,7 +106,7 @@ def has_done(book: Any, line: int, node: int, shipment: int, rule_row: Any, even
 def tiers_meant(book: Any, node: int, shipment: int, rule_row: Any, event: Any, memory: Any) -> int:
     """How many tiers an event without lines may take from: not the far ones where it may be said a second time."""
     if rule_row.far < TIERS and has_done(book, ANY, node, shipment, rule_row, event, memory):
-        return rule_row.far
+        return INT64(rule_row.far)
     return TIERS
 
 

@@ -108,18 +108,21 @@ def test_an_order_has_so_many_payments_and_holds_at_most():
     assert [verdict.refusal for verdict in verdicts] == [""] * layout.HOLDS_MAX + ["LIMIT"]
 
 
-def test_an_order_takes_so_many_events_at_most():
+def test_an_order_takes_so_many_events_at_most_and_can_be_closed_then():
+    """Notes leave room for facts, facts for the close: an order that was talked of too much is not stuck."""
     books = Books(KEY, PrivateArena())
     books.open(1, opening([0], [_placed()]))
-    count = layout.EVENTS_MAX + 1
-    events = np.zeros(count, layout.EVENT)
-    events["event"] = int(E.NOTE)
-    events["event_key"] = np.arange(1, count + 1, dtype=np.uint64) << np.uint64(20)
-    events["fingerprint"] = 1
+    notes, facts = layout.EVENTS_MAX - 1 - layout.FACTS_MAX, layout.FACTS_MAX - 1
+    types = [E.NOTE] * (notes + 1) + [E.PAYMENT_CAPTURED] * facts + [E.CANCEL, E.PAYMENT_CAPTURED, E.CLOSE]
+    events = np.zeros(len(types), layout.EVENT)
+    events["event"], events["amount_minor"], events["fingerprint"] = types, 1, 1
+    events["currency"] = events["node"] = -1
+    events["event_key"] = np.arange(1, len(types) + 1, dtype=np.uint64) << np.uint64(20)
     columns = layout.Sent(events, np.zeros(0, layout.EVENT_LINE))
-    verdicts = books.judge(2, columns, np.zeros(count, np.int64), int(Stage.SHIPPED)).verdicts
-    assert (verdicts["result"][:-1] == layout.APPLIED).all() and verdicts["refusal"][-1] == layout.LIMIT
-    assert int(books.of(0)["version"]) == count
+    verdicts = books.judge(2, columns, np.zeros(len(types), np.int64), int(Stage.SHIPPED)).verdicts
+    assert np.flatnonzero(verdicts["result"] != layout.APPLIED).tolist() == [notes, len(types) - 2]
+    assert verdicts["refusal"][[notes, -2]].tolist() == [layout.LIMIT] * 2
+    assert int(books.of(0)["events"]) == layout.EVENTS_MAX
 
 
 @pytest.mark.parametrize("total", [0, 1, (1 << 32) - 2, (1 << 32) - 1, 1 << 32, 1 << 50])

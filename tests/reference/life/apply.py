@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from router.life.event_types import OrderEvent
+from router.life.rules import RULES
 from router.life.states import DETAIL_SHIFT, MoneyAccount, PaymentState, Stage
-from tests.reference.life.judge import ENDS_BADLY, PAYS, keep, scan
+from tests.reference.life.judge import ENDS_BADLY, PAYS, keep, scan, take
 from tests.reference.life.money import WORDS
 from tests.reference.life.order import Payment, Shipment
 from tests.reference.life.units import free_name
@@ -23,6 +24,8 @@ def _apply(order, event, verdict, place):
     _holds(order, event)
     if event.type == E.SCAN:
         scan(order, event)
+    if event.type == E.SHIP and not verdict.moves.units:
+        take(order, event, RULES[E.SHIP], U.SHIPPED)
     for move in verdict.moves.units:
         _units(order, event, move)
     if event.type in PAYS:

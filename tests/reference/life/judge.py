@@ -17,6 +17,7 @@ from tests.reference.life.units import Taking
 
 E, U = OrderEvent, Stage
 HOLDS_MAX = 16
+EVENTS_MAX, FACTS_MAX = (1 << 16) - 1, 1 << 10
 ASKS = {E.SHORT_PICK, E.REFUSE, E.MOVE, E.REVERSE}  # the ledger, or the order's history, has to answer
 ENDS_BADLY = {E.REVIEW_REJECT, E.EXPIRE}
 PAYS = {
@@ -94,6 +95,8 @@ def do(order, event, falls_at):
     rule = RULES[event.type]
     if order.closed and not rule.when_closed:
         raise Repeats if event.type == E.CLOSE else Refused("TRANSITION")
+    if len(order.events) >= events_max(event.type):
+        raise Refused("LIMIT")
     if event.type in PAYS:
         return Paying(order, event).run()
     if event.type == E.SCAN:
@@ -105,7 +108,29 @@ def do(order, event, falls_at):
     by_type = {E.HOLD: hold, E.RELEASE: release, **dict.fromkeys(ENDS_BADLY, end_badly)}
     if event.type in by_type:
         return by_type[event.type](order, event, rule, falls_at)
-    return Taking(order, event, rule, falls_at).run()
+    return take(order, event, rule, falls_at)
+
+
+def take(order, event, rule, falls_at):
+    """Units go where the event says; a ship that moves nothing may still tell a tracking number."""
+    together = order.together
+    try:
+        return Taking(order, event, rule, falls_at).run()
+    except Repeats:
+        order.together = together
+        parcels = [one for one in order.shipments if event.shipment in (None, one.key)]
+        if not order.shipments and event.shipment in (None, "1"):
+            parcels = [order]
+        if event.type == E.SHIP and len(parcels) == 1 and learn(parcels[0], event):
+            return Moves()
+        raise
+
+
+def events_max(event):
+    """Remarks leave room for facts, and these for the close."""
+    if event == E.CLOSE:
+        return EVENTS_MAX
+    return EVENTS_MAX - 1 - (FACTS_MAX if event in (E.NOTE, E.SCAN) else 0)
 
 
 def close(order):
@@ -191,8 +216,11 @@ def scan(order, event):
 
 
 def learn(parcel, event):
-    if parcel.tracking is None:
-        parcel.tracking = event.tracking
+    """A parcel's tracking number is kept where nobody told it before; whether it was."""
+    if event.tracking is None or parcel.tracking is not None:
+        return False
+    parcel.tracking = event.tracking
+    return True
 
 
 __all__ = ["REVIEW", "Verdict", "do", "judge", "keep"]
