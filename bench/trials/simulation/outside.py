@@ -10,7 +10,7 @@ from bench.trials.simulation import goods
 from bench.trials.simulation.network import Unanswered
 from bench.trials.simulation.plan import CLIENTS, EventSent, OrderRow, Request
 from bench.trials.simulation.scheduler import Process
-from bench.trials.simulation.watch import OrderAnswer
+from bench.trials.simulation.watch import EventAnswer, OrderAnswer
 from bench.trials.simulation.world import World
 from router.arrow.arena import BlockBusy
 from router.errors import Damaged
@@ -48,7 +48,7 @@ class Client:
             attempt += 1
             gateway = f"gateway-{self._world.dice.below(2, 'gateway', place, attempt)}"
             try:
-                answers = self._world.network.call(self._process, gateway, "send", ANSWER_TIMEOUT_MS, request.rows)
+                answers = self._world.network.call(self._process, gateway, "send", ANSWER_TIMEOUT_MS, place, request.rows)
             except Unanswered:
                 answers = None
             if answers is not None:
@@ -60,7 +60,7 @@ class Client:
                 self._world.watch.told_order(OrderAnswer(row, *answer))
                 self._look_at(row)
             elif isinstance(row, EventSent):
-                self._world.watch.told_events.append((row, answer))
+                self._world.watch.told_events.append(EventAnswer(row, place, *answer))
             else:
                 self._world.watch.told_movements.append((row, answer))
 
