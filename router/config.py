@@ -77,6 +77,7 @@ class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     shards: int = 1  # fixed at the first start of a data folder
+    order_id_scope: Literal["global", "channel", "seller"] = "global"  # where ids are unique; fixed at the first start
     gateways: int = 1
     linger_ms: int = 2  # how long a single POST waits for company while a batch is in flight
     object_store_bytes: int = 512 << 20

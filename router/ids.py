@@ -73,7 +73,22 @@ def scoped_ids(
     """What is hashed for the id of an order: the id within the scope that it is unique in."""
     if scope == "global":
         return order_id
-    return pc.binary_join_element_wise(channel if scope == "channel" else seller, order_id, _SCOPE_END)
+    name = channel if scope == "channel" else seller
+    return pc.binary_join_element_wise(pc.cast(pc.binary_length(name), pa.string()), name, order_id, _SCOPE_END)
+
+
+def scoped_id(scope: Scope, order_id: str, channel: str, seller: str) -> str:
+    """The same for one order. The name's length keeps names and ids apart, whatever they hold."""
+    if scope == "global":
+        return order_id
+    name = channel if scope == "channel" else seller
+    return _SCOPE_END.join((str(len(name.encode())), name, order_id))
+
+
+def order_hashes(key: U64, scope: Scope, orders: pa.RecordBatch) -> tuple[U64, U64]:
+    """(hi, lo) of the ids of orders, by their columns order_id, channel and seller."""
+    names = ("order_id", "channel", "seller")
+    return hash_strings(key, scoped_ids(scope, *(orders.column(name) for name in names)))
 
 
 def hash_text(key: U64, text: str) -> tuple[int, int]:

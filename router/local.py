@@ -46,6 +46,7 @@ class LocalRouter:
         arena_of: Callable[[str], Arena] = lambda _: PrivateArena(),
     ) -> None:
         self._key = key
+        self._scope = config.order_id_scope
         self._tables: dict[int, Tables] = {}
         self._other_tables = tables_of
         self._arena_of = arena_of
@@ -87,7 +88,7 @@ class LocalRouter:
 
     def submit(self, wire: WireBatch, now_ms: int) -> Decided:
         """ACK rows of a decoded batch, in the order of its rows."""
-        parts = split_batch(wire, self._key, len(self.shards))
+        parts = split_batch(wire, self._key, len(self.shards), self._scope)
         answers = [
             self.shards[part.shard].submit(
                 Kind.ORDERS, OrderBatch(self._batch_id(), part.orders, part.skus, part.documents, now_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
@@ -68,10 +69,12 @@ class Turn(Protocol):
     """Whose turn it is among those who share the state of an owner: a ``threading.Condition``, or its like among the
     tasks of the simulation."""
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> Any:
         """Wait for the turn."""
 
-    def __exit__(self, *fault: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None, /
+    ) -> None:
         """Let others have it."""
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:

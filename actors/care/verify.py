@@ -126,6 +126,11 @@ class Verifier:
         if cells is None or None in books:
             return
         known = [each for each in books if each is not None]
+        last = self.verdict.ledger["records"]
+        for shard in known:
+            if shard.grants_seen > last:
+                what = f"it has taken over grants of record {shard.grants_seen} of the ledger, which ends at {last}"
+                self.verdict.findings.append(Finding(f"shard {shard.shard}", f"{what}; {RESTORE}"))
         faults = [Finding("ledger", f"{fault}; {RESTORE}") for fault in differences(cells, known)]
         self.verdict.findings += faults[:FINDINGS_MAX]
         self.verdict.ledger["balanced_with_books"] = can_compare(known) and not faults

@@ -14,7 +14,7 @@ import xxhash
 from actors.store.locks import FolderLock
 from router.config import Config
 from router.errors import Misconfigured
-from router.ids import hash_key
+from router.ids import Scope, hash_key
 
 FORMAT = 1
 
@@ -24,18 +24,21 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What may never change once orders are stored: ``DIR/meta.json``."""
 
     format: int
     shards: int
     hash_key: str  # 16 random bytes, hex: keys the hash of ids
-    checksum: str = ""  # of the other three; "" in the first folders
+    checksum: str = ""  # of the others; "" in the first folders
+    order_id_scope: Scope = "global"  # within what an order's id is unique
 
     @property
     def sealed(self) -> Identity:
-        digest = xxhash.xxh3_64_hexdigest(f"{self.format} {self.shards} {self.hash_key}".encode())
-        return msgspec.structs.replace(self, checksum=digest)
+        said = f"{self.format} {self.shards} {self.hash_key}"
+        if self.order_id_scope != "global":
+            said += f" {self.order_id_scope}"
+        return msgspec.structs.replace(self, checksum=xxhash.xxh3_64_hexdigest(said.encode()))
 
 
 class DataFolder:
@@ -45,16 +48,22 @@ class DataFolder:
         self.path = pathlib.Path(path).resolve()
 
     def create(self, config: Config) -> Identity:
-        """Identity of the folder, made when it is new; a shard count that differs is refused in words."""
+        """Identity of the folder, made when it is new; what may never change and differs is refused in words."""
         self.path.mkdir(parents=True, exist_ok=True)
         meta = self.path / "meta.json"
         if not meta.exists():
-            write_durably(meta, msgspec.json.encode(Identity(FORMAT, config.shards, secrets.token_hex(16)).sealed))
+            made = Identity(FORMAT, config.shards, secrets.token_hex(16), order_id_scope=config.order_id_scope)
+            write_durably(meta, msgspec.json.encode(made.sealed))
         identity = self.identity()
         if identity.shards != config.shards:
             raise Misconfigured(
                 f"{self.path} was made with {identity.shards} shards, not {config.shards}: "
                 f"start with --shards {identity.shards}, or use another folder"
+            )
+        if identity.order_id_scope != config.order_id_scope:
+            raise Misconfigured(
+                f"{self.path} was made with order_id_scope {identity.order_id_scope!r}, not {config.order_id_scope!r}: "
+                "set it so in the configuration, or use another folder"
             )
         return identity
 

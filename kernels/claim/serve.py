@@ -5,8 +5,8 @@
         nodes: one that has all of it, lowest number first; else in the order of their numbers
     whole orders first: an order is served only if all its waiting lines can be served wholly; all of them are
 
-A node may serve a claim by the masks of an allocation (channel, zone with a lane, goods, active) and if it has a band
-for the service and the weight of a unit. Days and numbers of parcels are not looked at.
+A node may serve a claim by the masks of an allocation (channel, zone with a lane, goods, active), if it has a band for
+the service and the weight of a unit, and if it sends parcels at all. Its days and numbers of parcels are not looked at.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def has_band(node: int, weight_g: int, claim: Any, tables: Any) -> bool:
 def to_give(sku: int, node: int, claim: Any, tables: Any, units: Any) -> int:
     """Units of a SKU that a node may give to a claim."""
     has = units.available[sku, node] - tables.nodes[node].safety_units
-    if has <= 0:
+    if has <= 0 or tables.nodes[node].capacity == 0:
         return 0
     word, bit = node >> 5, node & 31
     masks = tables.active_nodes[0, word] & tables.goods_nodes[tables.skus[sku].goods_class, word]

@@ -24,10 +24,11 @@ from kernels.life.layout import (
     STAGE_BACKORDERED,
     STAGE_HELD,
     STAGE_MASK,
+    STAGE_PACKED,
     TOLD,
     UNKNOWN_ORDER,
 )
-from kernels.life.open import note_part
+from kernels.life.open import note_part, share_of
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import ANY, count_units, is_bundle
 from kernels.life.tell import CELLS, MONEY, UNITS, reference_of, tell_cell
@@ -48,13 +49,13 @@ def waiting_place(book: Any, line: int, memory: Any) -> int:
 
 @rule
 def tell_gift(
-    line: int, sku: int, node: int, qty: int, value_minor: int, before: int, after: int, told: Any
+    line: int, sku: int, node: int, qty: int, value_minor: int, before: int, after: int, ship_day: int, told: Any
 ) -> None:  # fmt: skip
     move = told.units[told.ends[UNITS]]
     told.ends[UNITS] += 1
     move.line, move.sku, move.lot, move.qty, move.value_minor = line, sku, 0, qty, value_minor
     move.node, move.to_node = -1 if before == STAGE_BACKORDERED else node, node
-    move.from_stage, move.to_stage, move.from_shipment, move.shipment, move.ship_day = before, after, 0, 0, 0
+    move.from_stage, move.to_stage, move.from_shipment, move.shipment, move.ship_day = before, after, 0, 0, ship_day
 
 
 @rule
@@ -70,21 +71,56 @@ def take_line_gift(
     taken = min(wanted, INT64(memory.positions[waiting].qty))
     position = memory.positions[waiting]
     bundle_sku = INT64(position.sku)
-    value = take_out(position, taken)
+    left = take_out(position, taken)
+    carriers: int = INT64(0)  # units of the line's own SKU, or of the first component: they carry the money
+    for at in range(first, last):
+        if sku[at] == sku[first]:
+            carriers += share_of_gift(first, last, at, sku, qty, taken, wanted)
     stage = STAGE_HELD if book.flags & ON_HOLD else STAGE_ALLOCATED
     knows_parts = is_bundle(book, line[first], memory)
-    left = value
     for at in range(first, last):
-        units = INT64(qty[at]) * taken // wanted
-        if units == 0:
-            continue
         if sku[at] != bundle_sku and not knows_parts:
             note_component(book, first, last, at, line, sku, qty, wanted, memory)
-        put_units(book, line[at], sku[at], node[at], units, left, stage, INT64(0), INT64(0), memory)
-        tell_gift(line[at], sku[at], node[at], units, left, STAGE_BACKORDERED, stage, told)
+        units = share_of_gift(first, last, at, sku, qty, taken, wanted)
+        if units == 0:
+            continue
+        value: int = INT64(0)
+        if sku[at] == sku[first]:
+            value = share_of(units, carriers, left)
+            carriers -= units
+            left -= value
+        day = day_at(book, node[at], memory)
+        put_units(book, line[at], sku[at], node[at], units, value, stage, INT64(0), day, memory)
+        tell_gift(line[at], sku[at], node[at], units, value, STAGE_BACKORDERED, stage, day, told)
         tell_cell(book, line[at], sku[at], node[at], node[at], units, STAGE_ALLOCATED, stage, 0, told)
-        left = INT64(0)
     return True
+
+
+@rule
+def day_at(book: Any, node: int, memory: Any) -> int:
+    """Ship day of the parcel in which other units of the order are to leave a node, 0 where there is none."""
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        stage = position.stage & STAGE_MASK
+        if position.qty > 0 and position.node == node and STAGE_HELD <= stage <= STAGE_PACKED:
+            return INT64(position.ship_day)
+    return INT64(0)
+
+
+@rule
+def share_of_gift(
+    first: int, last: int, at: int, sku: Array, qty: Array, taken: int, wanted: int
+) -> int:  # fmt: skip
+    """Units of a row that are taken over where only ``taken`` of ``wanted`` units of the line still wait: of each SKU
+    the first ones that were granted, as the ledger counts what goes back from the last ones on."""
+    before: int = INT64(0)
+    all_units: int = INT64(0)
+    for other in range(first, last):
+        if sku[other] == sku[at]:
+            all_units += qty[other]
+            if other < at:
+                before += qty[other]
+    return max(min(all_units * taken // wanted - before, INT64(qty[at])), INT64(0))
 
 
 @rule

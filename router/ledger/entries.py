@@ -28,7 +28,7 @@ class EverTable:
     """Entries by (key, tag)."""
 
     def __init__(self, rows: Rows | None = None, entries_expected: int = 0) -> None:
-        """``entries_expected``: so many get room at the first growth, and nothing is copied until there are more."""
+        """``entries_expected``: so many get room at the first growth; nothing is copied until there are more."""
         self._room = zeros_aligned(SEGMENT_PLACES, layout.ENTRY)
         self._segments = 1
         self._segments_expected = _segments(entries_expected)

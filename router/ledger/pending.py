@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.layout import ALLOCATION_OUT
-from router.arrow.arrays import numbers, record_batch
+from router.arrow.arrays import record_batch
 from router.ledger.amend import Replanned, lines_of, untouched
 from router.log.columns import PENDED, PENDING, PendingStep
 
@@ -137,10 +137,6 @@ def expiries(keys: list[Key]) -> pa.RecordBatch:
         for hi, lo in keys
     ]  # fmt: skip
     return pa.RecordBatch.from_pylist(rows, schema=PENDING)
-
-
-def keys_of(batch: pa.RecordBatch) -> list[Key]:
-    return list(zip(numbers(batch, "key_hi").tolist(), numbers(batch, "key_lo").tolist(), strict=True))
 
 
 def pended_of(results: list[int], lines: list[Replanned]) -> pa.RecordBatch:

@@ -30,7 +30,7 @@ I64 = npt.NDArray[np.int64]
 _NO_NUMBERS = np.zeros(0, np.int32)
 _LEFT_MIN = 64  # claims that left and still stand in a queue before it is worth cleaning
 _ROOM_MIN = 1 << 16  # claims whose memory is not given free, however few wait
-_EXPECTED = 1 << 22  # claims that get room at once: memory that is not used yet costs address space only
+_EXPECTED = 1 << 20  # claims that get room at once: memory that is not used yet costs address space only
 # What is kept of a claim in a dump; which place it has in the pool is of no interest.
 _KEPT = ("order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel_index", "service")
 
@@ -57,7 +57,8 @@ class Waiting:
         self._counts = np.zeros(1, layout.WAITING_COUNTS)
         self._counts["free"] = -1
         self._queues: dict[int, Queue] = {}
-        self._bundles: dict[int, list[int]] = {}  # SKU -> bundles of it
+        self._part: npt.NDArray[Any] = np.zeros(0, np.int32)  # of bundles, in order,
+        self._bundle: npt.NDArray[Any] = np.zeros(0, np.int64)  # and the bundle that has it
         self._tables_version = -1
 
     def __len__(self) -> int:
@@ -132,19 +133,14 @@ class Waiting:
             return []
         self._know(tables)
         found = np.unique(skus)
-        direct = self._waiting_for(found) > 0
-        if not self._bundles:
-            return [int(sku) for sku in found[direct]]
-        return [
-            int(sku)
-            for sku, waits in zip(found, direct, strict=True)
-            if waits or any(self._waiting_for(np.array(self._bundles.get(int(sku), []), np.int64)))
-        ]
+        waits = self._waiting_for(found) > 0
+        waits |= np.isin(found, self._part[self._waiting_for(self._bundle) > 0])
+        return [int(sku) for sku in found[waits]]
 
     def queue(self, sku: int, tables: LedgerTables) -> Rows:
         """The claims that units of a SKU may help, first to be served first."""
         self._know(tables)
-        members = [sku, *self._bundles.get(sku, [])]
+        members = [sku, *self._bundle[slice(*np.searchsorted(self._part, (sku, sku + 1)))].tolist()]
         queue = self._queues.setdefault(sku, Queue())
         more = np.concatenate([self._fresh(member, queue.arrival) for member in members])
         queue.arrival = int(self._counts["arrivals"][0])
@@ -166,16 +162,15 @@ class Waiting:
         self._shrink()
 
     def _know(self, tables: LedgerTables) -> None:
-        """Bundles by component and the order of being served, of the newest tables; queues stand on them."""
-        if self._tables_version == tables.version:
-            return
-        self._by_priority = tables.policy.grant_order == "priority"
-        self._tables_version, self._bundles = tables.version, {}
-        self._queues.clear()
-        entries = tables.rows.skus
-        for bundle in np.flatnonzero(entries["last"] > entries["first"]).tolist():
-            for part in tables.rows.components[entries["first"][bundle] : entries["last"][bundle]]["sku"].tolist():
-                self._bundles.setdefault(part, []).append(bundle)
+        """Which bundle consists of what by the newest tables; queues stand on it."""
+        if self._tables_version != tables.version:
+            entries, components = tables.rows.skus, tables.rows.components
+            owner = np.repeat(np.arange(len(entries)), entries["last"] - entries["first"])
+            by_part = np.argsort(components["sku"], kind="stable")
+            self._part, self._bundle = components["sku"][by_part], owner[by_part]
+            self._by_priority = tables.policy.grant_order == "priority"
+            self._tables_version = tables.version
+            self._queues.clear()
 
     def _waiting_for(self, skus: npt.NDArray[Any]) -> I64:
         """Claims that name each SKU."""
@@ -212,10 +207,10 @@ class Waiting:
 
     def dump(self) -> I64:
         """(k, 9) the claims as they came."""
-        alive = self._claims[: int(self._counts["places"][0])]
-        alive = alive[alive["arrival"] >= 0]
-        alive = alive[np.argsort(alive["arrival"])]
-        return np.stack([alive[name].astype(np.int64) for name in _KEPT], axis=1)
+        arrival = self._claims["arrival"][: int(self._counts["places"][0])]
+        slots = np.flatnonzero(arrival >= 0)
+        slots = slots[np.argsort(arrival[slots], kind="stable")]
+        return np.stack([self._claims[name][slots].astype(np.int64) for name in _KEPT], axis=1)
 
     def restore(self, kept: I64) -> None:
         """Become what was dumped."""

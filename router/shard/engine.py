@@ -21,7 +21,7 @@ from router.arrow.arena import Arena, PrivateArena
 from router.arrow.arrays import list_parts, numbers, ragged, record_batch, structs
 from router.arrow.selection import select
 from router.config import Config, Policy
-from router.ids import hash_strings
+from router.ids import order_hashes
 from router.life.books import Books
 from router.life.states import ORDER_BITS, STATE_OF_STATUS, OrderState, pack_state
 from router.log.columns import DECISION, OUTCOME, Status
@@ -112,7 +112,7 @@ class ShardEngine:
         """
         assert self._current is not None, "no tables were loaded"
         assert wire.num_rows <= self._config.limits.batch_rows_max, "a batch is larger than the configured limit"
-        hashes = hash_strings(self.key, wire.column("order_id"))
+        hashes = self._hashes(wire)
         rows, fresh = self.index.insert(*hashes)
         new_at = self._rows_to_judge(rows, fresh, first_sequence)
         new_wire = select(wire, new_at)
@@ -129,6 +129,9 @@ class ShardEngine:
             reference=self.index.reference(rows),
             fingerprint=numbers(wire, "fingerprint"),
         )
+
+    def _hashes(self, wire: pa.RecordBatch) -> tuple[U64, U64]:
+        return order_hashes(self.key, self._config.order_id_scope, wire)
 
     def _rows_to_judge(self, rows: I64, fresh: npt.NDArray[np.uint8], first_sequence: int | None) -> I64:
         """Positions that are judged: first sight of an id, or a new try of an id that was rejected."""
@@ -173,7 +176,7 @@ class ShardEngine:
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """ADMITTED and OUTCOME as if the orders were new; ``ask(tables version, CLAIMS)`` decides; changes nothing."""
         assert self._current is not None, "no tables were loaded"
-        hashes = hash_strings(self.key, wire.column("order_id"))
+        hashes = self._hashes(wire)
         admitted, claims = self._current.admit(wire, skus, hashes, now_ms)
         decision = ask(self._current.tables.version, claims)
         nothing = np.zeros(wire.num_rows, np.int32), np.full(wire.num_rows, -1, np.int64)

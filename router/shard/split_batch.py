@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from router.arrow.arrays import from_message, list_parts, ragged, structs, to_message, to_stream
 from router.arrow.selection import select
-from router.ids import given, hash_strings, line_keys
+from router.ids import Scope, given, line_keys, order_hashes
 from router.log.columns import ACK, WIRE, WIRE_SKUS
 from router.shard.partition import shard_of, split, take_wire
 from router.wire.batch import WireBatch
@@ -40,7 +40,7 @@ class Decided:
     shard_of_row: I32
 
 
-def split_batch(wire: WireBatch, key: U64, shards: int) -> list[Part]:
+def split_batch(wire: WireBatch, key: U64, shards: int, scope: Scope = "global") -> list[Part]:
     """Pack a batch for its shards; shards that get nothing are left out."""
     if wire.orders.num_rows == 0:
         return []
@@ -48,7 +48,7 @@ def split_batch(wire: WireBatch, key: U64, shards: int) -> list[Part]:
     skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
     if shards == 1:
         return [Part(0, None, to_message(orders), skus, to_stream(wire.documents))]
-    _, lo = hash_strings(key, orders.column("order_id"))
+    _, lo = order_hashes(key, scope, orders)
     order, offsets = split(shard_of(lo, shards), shards)
     parts = []
     for shard in range(shards):

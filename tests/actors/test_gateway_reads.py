@@ -198,7 +198,8 @@ def test_availability_counts_units_by_node_and_lists_unknown_skus(lab: Lab) -> N
 
 def test_reads_wait_for_an_owner_that_was_interrupted_in_the_middle_of_a_change(lab: Lab) -> None:
     send(lab, "a")
-    cells, indexes = lab.backend._ledger.path.engine.cells, [path.engine.index for path in lab.backend._paths]
+    local = lab.backend.router
+    cells, indexes = local.ledger.path.engine.cells, [path.engine.index for path in local.shards]
     for _ in range(2):  # the second availability request is answered without a request object
         for owner in (cells._lock, *indexes):
             owner.begin_write()
@@ -210,11 +211,11 @@ def test_reads_wait_for_an_owner_that_was_interrupted_in_the_middle_of_a_change(
 
 
 def test_a_read_of_an_owner_that_recovers_for_long_is_told_to_come_back(lab: Lab) -> None:
-    lab.backend._ledger.path.engine.cells._lock.begin_write()
+    lab.backend.router.ledger.path.engine.cells._lock.begin_write()
     for _ in range(2):
         problem = lab.problem("POST", "/v1/availability", b'{"skus":["A"]}', **JSON)
         assert (problem["status"], problem["code"]) == (503, "shard_unavailable") and problem["retry_after"]
-    lab.backend._ledger.path.engine.cells._lock.end_write()
+    lab.backend.router.ledger.path.engine.cells._lock.end_write()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from router.config import Policy
 from router.ledger.cells import CellsReader
 from router.ledger.engine import LedgerEngine
 from router.queries.availability import available
-from tests.labs.ledger_cases import build_tables, claims, order, random_stock, random_world, receipts
+from tests.labs.ledger_cases import build_tables, claims, order, question, random_stock, random_world, receipts
 from tests.reference.plan import available as twin
 
 
@@ -20,7 +20,7 @@ def _published(given, stock, **policy):
     arena = PrivateArena()
     engine = LedgerEngine(Policy(**policy), arena)
     engine.use_tables(build_tables(given))
-    engine.stock(receipts(stock))
+    engine.stock(receipts(stock), 1)
     engine.publish(engine.take_touched(), 7)
     return engine, CellsReader(arena)
 
@@ -58,7 +58,7 @@ def test_what_is_available_can_be_ordered_and_not_one_unit_more():
         sku = rng.randrange(3)
         units = int(available(reader, engine.tables(1), np.array([sku], np.int32), 0, 1).total[0])
         wanted = [order([(sku, units + 1)]), order([(sku, max(units, 1))])]
-        statuses = engine.decide(0, 1, 1, claims(wanted), 0).column("status").to_pylist()
+        statuses = engine.decide(question(), claims(wanted)).column("status").to_pylist()
         assert statuses == ([4, 0] if units else [4, 4])
         tried += units > 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from router.life.states import Stage
 from tests.labs.life_cases import a_batch, an_order
 from tests.labs.life_pair import Pair
+from tests.reference.life import end as end_twin
 
 FALLS_AT = (Stage.PACKED, Stage.SHIPPED)
 
@@ -51,3 +53,11 @@ def test_nothing_is_judged_of_nothing():
     pair = Pair()
     assert pair.open([]) == [] and pair.judge([]) == []
     assert pair.books.count == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_orders_are_told_in_sum_is_what_the_twin_adds_up(seed):
+    pair = walk(random.Random(50_000 + seed), orders=13, batches=6, batch_events=(40,))
+    rows = [row for row, order in pair.twin.items() if order is not None]
+    units, money = pair.books.sums(np.array(rows, np.int64))
+    assert list(zip(units.tolist(), money.tolist(), strict=True)) == end_twin.sum_books(pair.twin, rows)

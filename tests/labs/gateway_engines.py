@@ -36,12 +36,12 @@ class EngineBackend:
         self._store = TableStore(data.tables)
         self._data, self._config = data, config
         self._logs: list[LmdbLog] = []
-        self._router = LocalRouter(
+        self.router = LocalRouter(
             config, self.key, self._log_of, self._store.load, lambda name: SharedArena(data.shared / name)
         )
         self.sources = [log.reader() for log in self._logs[1:]]
-        self._router.use_tables(self._store.load(self._store.current()))
-        self._router.recover()
+        self.router.use_tables(self._store.load(self._store.current()))
+        self.router.recover()
 
     def _log_of(self, name: str, parts: int) -> Log:
         self._logs.append(LmdbLog(self._data.path / name, self._config.log, parts))
@@ -54,12 +54,12 @@ class EngineBackend:
         self, shard: int, batch_id: BatchId, orders: U8, skus: U8, documents: U8, now_ms: int
     ) -> U8:
         batch = OrderBatch(batch_id, orders, skus, documents, now_ms)
-        return await self._run(lambda: self._router.shards[shard].submit(Kind.ORDERS, batch))
+        return await self._run(lambda: self.router.shards[shard].submit(Kind.ORDERS, batch))
 
     async def submit_events(self, shard: int, batch: EventBatch) -> U8:
         def work() -> U8:
-            answers = self._router.shards[shard].submit(Kind.EVENTS, batch)
-            self._router.take_grants(batch.now_ms)
+            answers = self.router.shards[shard].submit(Kind.EVENTS, batch)
+            self.router.take_grants(batch.now_ms)
             return answers
 
         return await self._run(work)
@@ -67,7 +67,7 @@ class EngineBackend:
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
         def work() -> bytes:
             parsed = parse_movements(rows, self._store.load(self._store.current()), self.key)
-            return msgspec.json.encode(movement_results(parsed, self._router.stock(parsed.batch, now_ms)))
+            return msgspec.json.encode(movement_results(parsed, self.router.stock(parsed.batch, now_ms)))
 
         return await self._run(work)
 
@@ -75,16 +75,16 @@ class EngineBackend:
         def work() -> dict[str, Any]:
             upload = parse_rows(name, body, media_type)
             version = self._store.put(upload, now_ms)
-            self._router.use_tables(self._store.load(version))
+            self.router.use_tables(self._store.load(version))
             if name == "stock":
                 movements = on_hand_movements(upload, self._store.load(version), self.key, version)
-                self._router.stock(movements, now_ms)
+                self.router.stock(movements, now_ms)
             return {"table": name, "version": version, "rows": len(upload.rows)}
 
         return await self._run(work)
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
-        return await self._run(lambda: self._router.quote(orders, skus, now_ms))
+        return await self._run(lambda: self.router.quote(orders, skus, now_ms))
 
     async def ready(self) -> tuple[bool, str]:
         return True, ""

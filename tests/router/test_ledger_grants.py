@@ -102,6 +102,15 @@ def test_units_granted_without_the_shards_knowledge_are_given_up_and_go_to_the_n
         shop.give_up((reference(0, 1), 0, 1), shard=0, seen=shop.grants(1)[0])
 
 
+def test_of_a_grant_from_several_nodes_the_last_units_go_back():
+    shop = Shop(world([sku()], [node(), node(), node()]))
+    shop.order(order([(0, 6)]))
+    shop.ledger.stock(movements([movement(50 + n, K.RECEIPT, 0, n, units) for n, units in enumerate((3, 2, 1))]), 0)
+    shop.give_up((reference(0, 1), 0, 2))
+    assert shop.engine.cells.units_of("allocated") == {(0, 0): 3, (0, 1): 1}
+    assert [row["qty"] for row in shop.state["granted"]] == [3, 1, 0]
+
+
 def test_what_waits_still_is_given_up_first():
     shop = Shop(ONE)
     queue_up(shop, 5)
@@ -248,6 +257,17 @@ def test_a_channel_that_is_named_later_does_not_change_who_an_order_is():
     assert grants.num_rows == 1
 
 
+def test_a_bundle_that_gets_other_parts_waits_for_these():
+    parts = [[(0, 1)], [(1, 2)]]
+    first, second = (world([sku(), sku(), sku(0, 0, bundle)], [node()]) for bundle in parts)
+    engine = engine_of(first, {})
+    engine.decide(question(0, 1), claims([order([(2, 1)]), order([(1, 3)])]))
+    engine.stock(movements([movement(1, K.RECEIPT, 1, 0, 1)]), 2)  # the queue of this SKU was looked at
+    engine.use_tables(build_tables(second, 2))
+    _, grants = engine.stock(movements([movement(2, K.RECEIPT, 1, 0, 2)]), 3)
+    assert [(row["order"] & 1, row["sku"], row["qty"]) for row in grants.to_pylist()] == [(0, 1, 2)]
+
+
 def test_shards_read_their_grants_one_record_after_another_also_after_a_restart():
     shop = Shop(ONE)
     queue_up(shop, 1, 1, 1)
@@ -301,11 +321,11 @@ def test_a_hundred_thousand_waiting_lines_do_not_slow_a_receipt_down():
         engine.decide(question(sequence % 4, sequence), batch)
     took = []
     for number in range(40):  # every other one lies where nobody may be sent it from
-        began = time.perf_counter()
+        began = time.thread_time()
         engine.stock(movements([movement(number, K.RECEIPT, 0, number % 2, 50)]), 10 + number)
-        took.append(time.perf_counter() - began)
+        took.append(time.thread_time() - began)
     assert len(engine.state.waiting) == 100_000 - 20 * 50
-    assert sorted(took)[len(took) // 2] < 0.02, "a receipt takes longer than a machine under load may need"
+    assert sorted(took)[len(took) // 2] < 0.02, "some milliseconds, with room for a slow machine and bounds checks"
 
 
 def test_the_simulations_ledger_of_records_agrees():

@@ -238,14 +238,16 @@ class Walk:
         """A row, and what the shard would believe again if nothing came of it."""
         rng, order = self.rng, self.orders[reference]
         held, waits = self.held[reference], self.waits[reference]
-        before = copy.deepcopy(held), copy.deepcopy(waits)
+        days = order["days"]
+        before = copy.deepcopy((held, waits, days))
         releases = []
         for (account, s, n), qty in list(held.items()):
             units = rng.randint(0, qty)
             if units and account != A.SHIPPED and rng.random() < 0.6:
                 held[account, s, n] -= units
                 to = rng.choice([A.AVAILABLE, A.AVAILABLE, A.GONE, A.DAMAGED])
-                releases.append(_release(account, int(to), s, n, -1, units))
+                day = days.pop()["ship_day"] if days and rng.random() < 0.5 else -1
+                releases.append(_release(account, int(to), s, n, -1, units, day))
         for line, qty in self.given_up(reference, False):
             releases.append(_release(int(A.WAITING), int(A.GONE), -1, -1, line, qty))
         wanted = [
@@ -269,8 +271,9 @@ class Walk:
     def amended(self, row, before, answer) -> None:
         reference = row["order"]
         if not answer["done"]:
-            self.held[reference], self.waits[reference] = before
+            self.held[reference], self.waits[reference], self.orders[reference]["days"] = before
             return
+        self.orders[reference]["days"] += answer["parcels"]
         self.amended_at[reference] = answer["record"]
         self.take_rows([grant | {"order": reference} for grant in answer["grants"]])
         for wanted, line in zip(row["wanted"], answer["lines"], strict=True):
@@ -356,8 +359,8 @@ def _of(row, *names):
     return {name: row[name] for name in names}
 
 
-def _release(account, to, s, n, line, qty):
-    return {"from_account": account, "to_account": to, "sku": s, "node": n, "line": line, "qty": qty, "ship_day": -1}
+def _release(account, to, s, n, line, qty, day=-1):
+    return {"from_account": account, "to_account": to, "sku": s, "node": n, "line": line, "qty": qty, "ship_day": day}
 
 
 def stocked(engine):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,13 +18,25 @@ from router.arrow.arena import PrivateArena
 from router.config import Policy
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import LedgerPath, StaleOwner
-from router.life.events import StockMove
-from router.life.states import Move
-from router.local import DirectLedger
-from router.log.columns import MOVEMENTS, Status
+from router.ledger.turns import Alone, LedgerTurns, NoCheckpoints
+from router.life.states import CellAccount
+from router.log.columns import Status
 from router.log.memory import MemoryLog
 from router.tables.stock_rows import MovementKind, MovementResult
-from tests.labs.ledger_cases import build_tables, claims, movement, node, order, promotion, sku, world
+from tests.labs.ledger_cases import (
+    NOTHING_GIVEN_BACK,
+    build_tables,
+    claims,
+    movement,
+    movements,
+    moves,
+    node,
+    order,
+    promotion,
+    question,
+    sku,
+    world,
+)
 
 SKUS, NODES, PROMOTION_LIMIT = 2, 2, 3
 TABLES = build_tables(world([sku(), sku()], [node(), node()], promotions=[promotion("P", limit=PROMOTION_LIMIT)]))
@@ -52,6 +63,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.answers: list[list[dict[str, Any]] | None] = []
         self.moved: dict[int, int] = {}  # movement number -> its result
         self.granted = 0
+        self.waits: Counter[tuple[int, int, int]] = Counter()  # shard, order, line -> units
+        self.sku_of: dict[tuple[int, int, int], int] = {}
+        self.heard: Counter[int] = Counter()  # by shard, the newest record whose grants it knows
         self._open()
         for number, (cell, units) in enumerate(sorted(stock.items())):
             self._stock(1_000 + number, MovementKind.RECEIPT, cell, units)
@@ -60,7 +74,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.path = LedgerPath(LedgerEngine(Policy(), PrivateArena()), self.log)
         self.path.engine.use_tables(TABLES)
         self.path.recover(1, lambda version: TABLES)
-        self.ledger = DirectLedger(self.path, self.log)
+        self.ledger = LedgerTurns(self.path, self.log, lambda version: TABLES, Alone(), NoCheckpoints())
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -70,8 +84,11 @@ class LedgerMachine(RuleBasedStateMachine):
         decided = self._ask_again(len(self.asked) - 1)
         self.answers.append(decided)
         assert decided is not None
-        for wanted, answer in zip(batch, decided, strict=True):
+        for row, (wanted, answer) in enumerate(zip(batch, decided, strict=True)):
             self._take(wanted, answer)
+            for line, (asked, given) in enumerate(zip(wanted["lines"], answer["lines"], strict=True)):
+                key = shard, len(self.asked) << 16 | row, line
+                self.waits[key], self.sku_of[key] = given["backordered"], asked["sku"]
         assert self.granted <= PROMOTION_LIMIT
 
     def _take(self, wanted: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -102,12 +119,27 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _ask_again(self, at: int) -> list[dict[str, Any]] | None:
         shard, sequence, wanted = self.asked[at]
-        if isinstance(wanted, list):
-            self.ledger.move(shard, sequence, EPOCH, wanted, NOW_MS)
+        asked = question(shard, sequence, TABLES.version, epoch=EPOCH)
+        if "kind" in wanted.schema.names:
+            self.ledger.move(asked, wanted, NOTHING_GIVEN_BACK)
             return None
-        answer = self.ledger.decide(shard, sequence, EPOCH, TABLES.version, wanted, NOW_MS)
-        decided: list[dict[str, Any]] = answer.to_pylist()
+        decided: list[dict[str, Any]] = self.ledger.decide(asked, wanted).to_pylist()
         return decided
+
+    def _hear(self) -> None:
+        """What became free went to who waited, and to nobody else."""
+        for shard in range(3):
+            while (told := self.ledger.grants(shard, self.heard[shard], 0))[0] > self.heard[shard]:
+                self.heard[shard] = told[0]
+                for row in told[1].to_pylist():
+                    cell = row["sku"], row["node"]
+                    self.waits[shard, row["order"], row["line"]] -= row["line_qty"]
+                    self._shift(cell, "available", "allocated", row["qty"])
+                    self.units.append(("allocated", cell, row["qty"]))
+        assert all(units >= 0 for units in self.waits.values())
+        for key in (key for key, units in self.waits.items() if units):
+            left = [self.cells[self.sku_of[key], n]["available"] for n in range(NODES)]
+            assert max(left) <= 0, "units lie there while an order waits for them"
 
     @rule(batch=st.lists(orders, min_size=1, max_size=3))
     def quote(self, batch: list[dict[str, Any]]) -> None:
@@ -121,7 +153,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._ask_again(0)  # the ledger has heard of the newer epoch
         shard, before = self.asked[0][0], self.path.engine.state_hash()
         with pytest.raises(StaleOwner):
-            self.ledger.decide(shard, 999, EPOCH - 1, TABLES.version, claims([order([(0, 1)])]), NOW_MS)
+            self.ledger.decide(question(shard, 999, epoch=EPOCH - 1), claims([order([(0, 1)])]))
         assert self.path.engine.state_hash() == before
 
     # --- moves and stock -------------------------------------------------------------------------
@@ -130,15 +162,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 1_000), ends_well=st.booleans())
     def move(self, pick: int, ends_well: bool) -> None:
         account, cell, qty = self.units.pop(pick % len(self.units))
-        if account == "held":
-            kind, to = (Move.CONFIRM, "allocated") if ends_well else (Move.RELEASE, "available")
-        else:
-            kind, to = (Move.SHIP, "shipped") if ends_well else (Move.CANCEL, "available")
-        self.asked.append((0, len(self.asked) + 1, [StockMove(int(kind), *cell, qty, -1)]))
+        to = {"held": "allocated", "allocated": "shipped"}[account] if ends_well else "available"
+        accounts = (int(CellAccount[name.upper()]) for name in (account, to))
+        self.asked.append((0, len(self.asked) + 1, moves([(*accounts, *cell, qty, -1)])))
         self.answers.append(self._ask_again(len(self.asked) - 1))
         self._shift(cell, account, to, qty)
         if to == "allocated":
             self.units.append((to, cell, qty))
+        self._hear()
 
     @rule(number=st.integers(0, 9), kind=st.integers(0, 3), cell=cells, qty=st.integers(0, 8))
     def stock(self, number: int, kind: int, cell: Cell, qty: int) -> None:
@@ -147,8 +178,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _stock(self, number: int, kind: int, cell: Cell, qty: int) -> None:
         other = cell[0], (cell[1] + 1) % NODES
         row = movement(number, kind, *cell, qty, other[1] if kind == MovementKind.TRANSFER else -1)
-        moved = pa.RecordBatch.from_pylist([row], schema=MOVEMENTS)
-        (result,) = self.ledger.stock(moved, NOW_MS).column("result").to_pylist()
+        (result,) = self.ledger.stock(movements([row]), NOW_MS).column("result").to_pylist()
         assert result == self._expected(number, kind, cell, qty)
         if result != MovementResult.APPLIED:
             return
@@ -161,6 +191,7 @@ class LedgerMachine(RuleBasedStateMachine):
         here.update(available=qty, received=qty)
         if kind == MovementKind.TRANSFER:
             there.update(available=-qty, received=-qty)
+        self._hear()
 
     def _expected(self, number: int, kind: int, cell: Cell, qty: int) -> int:
         if number in self.moved:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from router.log.columns import EVENT_OUTCOME
 from router.log.documents import document_of
-from router.log.kinds import Kind
+from router.log.kinds import Kind, version_of
 from router.log.memory import MemoryLog
 from router.log.records import (
     HEADER_BYTES,
@@ -32,8 +31,12 @@ def small_record(sequence: int = 7, part: int = 0, text: bytes = b"12345678") ->
 
 
 def outcome_batch(rows: int) -> pa.RecordBatch:
-    columns = [pa.array(np.arange(rows) % 100, type=field.type) for field in EVENT_OUTCOME]
-    return pa.RecordBatch.from_arrays(columns, schema=EVENT_OUTCOME)
+    """With a move of units in every second row."""
+    kind = EVENT_OUTCOME.field("units").type.value_type
+    move = {field.name: 7 for field in kind}
+    flat = [field.name for field in EVENT_OUTCOME if not pa.types.is_list(field.type)]
+    columns = [{name: row % 100 for name in flat} | {"units": [move] * (row % 2), "money": []} for row in range(rows)]
+    return pa.RecordBatch.from_pylist(columns, schema=EVENT_OUTCOME)
 
 
 def test_a_record_reads_back_as_it_was_framed():
@@ -95,7 +98,7 @@ def test_a_kind_of_a_later_version_is_told_in_words():
 def test_the_header_has_the_documented_layout():
     raw = small_record()
     assert raw[:4] == b"ORL1" and HEADER_BYTES == 80
-    assert int.from_bytes(raw[4:6], "little") == Kind.STOCK
+    assert raw[4] == Kind.STOCK and raw[5] == version_of(Kind.STOCK)
     assert int.from_bytes(raw[8:16], "little") == 7
     assert int.from_bytes(raw[52:56], "little") == len(raw) - 80
 

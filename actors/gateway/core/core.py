@@ -17,7 +17,6 @@ from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
 from router.config import Config
-from router.ids import Scope
 
 T = TypeVar("T")
 
@@ -40,7 +39,6 @@ class Core:
         version: str,
         log: JsonLog,
         spool_folder: str | None = None,
-        order_id_scope: Scope = "global",
     ) -> None:
         self.backend = backend
         self.reference = reference
@@ -48,7 +46,6 @@ class Core:
         self.version = version
         self.log = log
         self.spool_folder = spool_folder
-        self.order_id_scope = order_id_scope
         self.metrics = Metrics(version)
         self.siblings: Siblings | None = None  # the other gateway processes, where there are some
         self.worker = Worker("codec")  # decodes and encodes batches of streams
@@ -59,7 +56,7 @@ class Core:
         self.lanes = [Lane(f"Shard {shard}", incarnation, window, retries) for shard in range(backend.shards)]
         # Stock bodies may be large: one long attempt rather than several at once.
         self.ledger_lane = Lane("The ledger", incarnation, window, retries, RETRY_DEADLINE_S)
-        self.decider = Decider(backend, self.lanes, self.metrics)
+        self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope)
         self.reporter = Reporter(backend, self.lanes, self.metrics)
         self.streams: set[Stoppable] = set()
         self.draining = asyncio.Event()

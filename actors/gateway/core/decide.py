@@ -14,6 +14,7 @@ import numpy.typing as npt
 from actors.gateway.core.backend import U8, Backend
 from actors.gateway.core.lanes import Lane
 from actors.gateway.core.metrics import Metrics
+from router.ids import Scope
 from router.log.columns import STATUS_NAMES, Status
 from router.reasons import REASONS
 from router.shard.split_batch import Decided, Part, split_batch
@@ -38,14 +39,15 @@ class Worker:
 class Decider:
     """Sends batches to the shards and brings their answers back."""
 
-    def __init__(self, backend: Backend, lanes: list[Lane], metrics: Metrics) -> None:
+    def __init__(self, backend: Backend, lanes: list[Lane], metrics: Metrics, scope: Scope) -> None:
         self._backend = backend
         self._lanes = lanes
         self._metrics = metrics
+        self._scope = scope
 
     def split(self, wire: WireBatch) -> list[Part]:
         """Pack a batch for its shards; pure computation, may run in the worker."""
-        return split_batch(wire, self._backend.key, self._backend.shards)
+        return split_batch(wire, self._backend.key, self._backend.shards, self._scope)
 
     async def ask(self, parts: list[Part]) -> list[U8]:
         """Submit every part to its shard; the first fault of any is raised after all have ended."""

@@ -58,7 +58,7 @@ class EventTraffic(Traffic[EventWire, Parts]):
 class EventEndpoint:
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._terms = EventTerms(core.backend.key, core.order_id_scope, core.config.limits, self._names, _now_ms)
+        self._terms = EventTerms(core.backend.key, core.config.order_id_scope, core.config.limits, self._names, _now_ms)
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         media_type = media_type_of(request)

@@ -63,13 +63,13 @@ class Twin:
 
     def _moves(self, record: Record) -> None:
         for row in _rows(record):
-            source, target = A(row["from_account"]), A(row["to_account"])
+            source, target = row["from_account"], row["to_account"]
             if row["kind"] >= 0:
                 source, target = _OLD_MOVES[row["kind"]]
             if source == A.WAITING:
                 self._give_up(row["order"], row["line"], row["qty"])
             else:
-                self._move(source, target, row["sku"], row["node"], row["to_node"], row["qty"])
+                self._move(A(source), A(target), row["sku"], row["node"], row["to_node"], row["qty"])
 
     def _amends(self, record: Record) -> None:
         for row, answer in zip(_rows(record), _rows(record, AMENDED), strict=True):

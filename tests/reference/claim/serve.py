@@ -13,7 +13,8 @@ def may_give(world, claim, number, sku):
     """Whether a node may give a SKU to a claim."""
     channel = claim["channel"] if claim["channel"] is not None else len(world["nodes"][number]["channels"]) - 1
     wanted = {"zone": claim["zone"], "service": claim["service"], "channel_index": channel}
-    if not may_ship(world, world["nodes"][number], wanted) or not has_lane(world, number, claim["zone"]):
+    node = world["nodes"][number]
+    if node["capacity"] == 0 or not may_ship(world, node, wanted) or not has_lane(world, number, claim["zone"]):
         return False
     return floor_minor(world, wanted, {"node": number}, world["skus"][sku]["weight_g"]) is not None
 

@@ -48,3 +48,14 @@ def list_units(orders):
             key = (heap.sku, heap.node, heap.account)
             found[key] = found.get(key, 0) + heap.qty
     return {key: units for key, units in found.items() if units}
+
+
+def sum_books(orders, rows):
+    """(units by stage; authorized, captured, refunding, refunded, due, total) of orders that have books."""
+    found = []
+    for row in rows:
+        order = orders[row]
+        units = [sum(heap.qty for heap in order.heaps if heap.stage == stage) for stage in Stage]
+        money = [order.sum(name) for name in ("authorized", "captured", "refunding", "refunded")]
+        found.append((units, [*money, order.due(), order.total]))
+    return found

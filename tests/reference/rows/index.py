@@ -45,5 +45,5 @@ def fold_rows(rows: list[tuple[int, int, int, int, int]]) -> int:
     total = 0
     for hi, lo, reference, state, version in rows:
         mixed = absorb(absorb(absorb(0, hi), lo), reference)
-        total += scatter(absorb(mixed, state << 16 | version))
+        total += scatter(absorb(mixed, state << 32 | version))
     return total & MASK
