@@ -20,3 +20,11 @@ def test_the_stream_tells_of_units_that_were_granted() -> None:
     rows, _ = stream(None, [world.router.shards[0].log], 100)
     told = [(row["order_id"], row["version"], row["type"], row["state"]) for row in rows]
     assert told[-2:] == [("o-1", 2, "cancel", "cancelled"), ("o-2", 2, "grant", "allocated")]
+
+
+def test_a_short_pick_names_a_line_by_an_id_that_the_order_has_not() -> None:
+    """Of an order whose only line has an id of its own."""
+    world = World()
+    world.send([order(1, lines=[{"sku": "A", "qty": 2, "line_id": "left"}])])
+    (answer,) = world.tell(("e1", "o-1", "short_pick", {"lines": [{"line_id": "right"}]}))
+    assert (answer["status"], answer["reason"]) == ("refused", "line_unknown")
