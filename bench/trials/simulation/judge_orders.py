@@ -122,5 +122,3 @@ def _documents_are_there(world: World, stored: list[Stored]) -> Iterator[str]:
         document = world.shard_stores[order.shard].document(order.sequence, order.row)
         if document is None or document["order_id"] != order.order_id:
             yield f"the document of {order.order_id} is missing or another one's"
-
-

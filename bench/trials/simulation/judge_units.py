@@ -85,7 +85,7 @@ def _grants_were_taken_once(shard: int, records: list[Record], of_ledger: list[R
             rows = read_batch(record).to_pylist()
             taken.append(rows[0]["ledger_sequence"])
             if sum(len(row["units"]) for row in rows) != len(granted.get(taken[-1], ())):
-                yield f"record {record.sequence} of shard {shard} takes over others than ledger record {taken[-1]} granted"
+                yield f"record {record.sequence} of shard {shard} takes others over than ledger record {taken[-1]} gave"
     if taken != sorted(granted):
         yield f"shard {shard} took over the grants of ledger records {taken}, granted were {sorted(granted)}"
 

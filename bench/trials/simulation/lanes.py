@@ -1,8 +1,8 @@
 """Lanes of a gateway, as ``actors/gateway/core/lanes.py`` has them: the way of batches to one owner.
 
 A lane holds a bounded number of batches under way and sends each with the same id until it is answered or the deadline
-is over; then the client is told to send the rows again. While a batch that failed is not answered, no later one is sent,
-or sent again, because an event of an order may stand in each of them.
+is over; then the client is told to send the rows again. While a batch that failed is not answered, no later one is
+sent, or sent again, because an event of an order may stand in each of them.
 """
 
 from __future__ import annotations
