@@ -49,7 +49,7 @@ class OpenBook:
         """Number of the line an event names, from 0; -1 where there is none, as kernels/life/select.py finds it."""
         if line_key in self.line_keys:
             return self.line_keys.index(line_key)
-        has_own = line <= len(self.line_keys) and self.line_keys[line - 1] != 0
+        has_own = 1 <= line <= len(self.line_keys) and self.line_keys[line - 1] != 0
         is_there = bool((self.positions["line"] == line - 1).any())
         return line - 1 if line >= 1 and not has_own and is_there else -1
 

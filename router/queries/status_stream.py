@@ -82,8 +82,12 @@ def _of_shard(shard: int, source: RecordSource, places: list[Place], limit: int)
 def _changes(given: Record, came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row]]:
     """(row number, change) of the rows that changed an order."""
     at = time_text(given.now_ms)
-    make = _orders if given.kind is Kind.ORDERS else _events
-    return [(row, change | {"at": at}) for row, change in make(came, became)]
+    if given.kind is Kind.ORDERS:
+        found = _orders(came, became)
+    else:
+        events = came.column("event").to_pylist() if given.kind is Kind.EVENTS else [OrderEvent.GRANT] * came.num_rows
+        found = _events(events, came, became)
+    return [(row, change | {"at": at}) for row, change in found]
 
 
 def _orders(came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row]]:
@@ -111,10 +115,11 @@ def _orders(came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row
     ]
 
 
-def _events(came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row]]:
+def _events(events: list[int], came: pa.RecordBatch, became: pa.RecordBatch) -> list[tuple[int, Row]]:
+    """``events`` are the OrderEvent numbers of the rows."""
     columns = (
         came.column("order_id").to_pylist(),
-        came.column("event").to_pylist(),
+        events,
         became.column("result").to_pylist(),
         became.column("reasons").to_pylist(),
         became.column("after").to_pylist(),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import lmdb
+import pyarrow as pa
 import pytest
 
 from actors.care.reading import log_check
@@ -19,9 +20,12 @@ from actors.care.reading.page_format import META_BYTES, Layout
 from actors.care.reading.pages import check_pages
 from actors.cli.main import main
 from actors.store.data_folder import DataFolder
+from actors.store.lmdb_log import LmdbLog
 from actors.store.log_store import EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
-from router.arrow.arrays import numbers
-from router.log.columns import DECISION
+from router.arrow.arrays import numbers, to_stream
+from router.errors import Damaged
+from router.log.columns import DECISION, EVENT_PAYLOAD, EVENTS
+from router.log.kinds import Kind, defaults
 from router.log.records import INPUT, OUTCOME_PART, frame, parse, read_batch, seal, serialize
 from tests.labs.small_folder import BATCHES, CONFIG, ORDERS, keep_ledger_checkpoint, make_folder
 
@@ -332,6 +336,21 @@ def test_people_read_the_findings_and_the_verdict(data: DataFolder, capsys: Capt
     *lines, verdict = capsys.readouterr().out.splitlines()
     assert any(line.startswith("WRONG ledger: ") and "record 3 part 0 is missing" in line for line in lines)
     assert verdict.startswith("not clean: ")
+
+
+def test_a_byte_of_what_people_wrote_into_events_is_found(tmp_path: pathlib.Path) -> None:
+    """It lies beside the record, outside its chain, and many batches have none."""
+    log = LmdbLog(tmp_path, CONFIG.log, 2)
+    messages = [serialize(defaults(schema, 2)) for schema in (EVENTS, EVENT_PAYLOAD)]
+    written = to_stream(pa.record_batch({"note": pa.array(["a word", ""])}))
+    for sequence, documents in ((1, None), (2, written)):
+        record = frame(Kind.EVENTS, INPUT, sequence, messages, tables_version=1, now_ms=0)
+        log.wait(log.append(sequence, INPUT, record, documents=documents))
+    log.close()
+    assert log_check.check_log(tmp_path, 2) == 2
+    edit(tmp_path, b"documents", documents_key(2), flip(-3))
+    with pytest.raises(Damaged, match="documents 2: the checksum"):
+        log_check.check_log(tmp_path, 2)
 
 
 DOCTOR = {

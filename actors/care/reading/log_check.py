@@ -59,7 +59,8 @@ def read_records(log: Log) -> int:
     try:
         for sequence, part, record in log.iterate(FIRST_SEQUENCE):
             records += 1
-            if part == INPUT and record.kind is Kind.ORDERS and log.read_documents(sequence) is None:
+            documents = log.read_documents(sequence) if part == INPUT else None
+            if part == INPUT and record.kind is Kind.ORDERS and documents is None:
                 raise Damaged(f"the documents of record {sequence} are missing")
     except Damaged as fault:
         raise Damaged(f"damaged after {records:,} records: {fault}") from None

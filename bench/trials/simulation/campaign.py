@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import re
 import sys
 import time
 from collections import Counter
@@ -14,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from typing import Any
 
-from bench.trials.simulation.plan import Plan, draw
+from bench.trials.simulation.draw import draw
+from bench.trials.simulation.plan import Plan
 from bench.trials.simulation.run import Verdict, run
 from bench.trials.simulation.shrink import shrunk
 
@@ -107,9 +109,15 @@ def replay(seed: int) -> int:
     if verdict.ok:
         print(_told(verdict))
         return 0
-    smallest = shrunk(verdict.plan, lambda plan: not run(plan).ok)
+    kind = _kind_of(verdict)
+    smallest = shrunk(verdict.plan, lambda plan: _kind_of(run(plan)) == kind)
     print(_told(run(smallest)))
     return 1
+
+
+def _kind_of(verdict: Verdict) -> str:
+    """The first violation without its numbers, so that shrinking does not lead from one fault to another."""
+    return re.sub(r"\d+", "", verdict.violations[0]) if verdict.violations else ""
 
 
 def _told(verdict: Verdict) -> str:

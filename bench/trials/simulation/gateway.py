@@ -1,7 +1,6 @@
-"""The gateway as a process: batches what arrives within the linger, decodes, splits, keeps lanes to the owners, merges.
+"""The gateway as a process: batches what arrives within the linger, decodes, splits, asks the owners, merges.
 
-``actors/gateway/`` does the same with asyncio. A lane holds a bounded number of batches under way and sends each with
-the same id until it is answered or the deadline is over; then the client is told to send the rows again.
+``actors/gateway/`` does the same with asyncio; the lanes to the owners are in ``lanes.py``.
 """
 
 from __future__ import annotations
@@ -11,73 +10,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from bench.trials.simulation import goods
+from bench.trials.simulation.lanes import BatchId, Lane, Unavailable
 from bench.trials.simulation.ledger import LEDGER
-from bench.trials.simulation.network import Unanswered
 from bench.trials.simulation.plan import EventSent, Movement, OrderRow
 from bench.trials.simulation.scheduler import Process, Signal
 from bench.trials.simulation.world import World
 from router.arrow.arrays import numbers
-from router.ids import hash_strings
-from router.life.events import EventRow
-from router.pipeline import OrderBatch
-from router.shard.partition import shard_of
-from router.shard.split_batch import merge_answers, split_batch
+from router.shard.order_lane import OrderBatch
+from router.shard.split_batch import Part, merge_answers, split_batch
+from router.shard.split_events import EventPart, merge_event_answers, split_events
 from router.wire.batch import WireBatch
+from router.wire.event_batch import EventBatch
+from router.wire.event_ndjson import decode_events
 from router.wire.ndjson import decode_bodies
 
 LINGER_MS = 4
 BATCH_ROWS_MAX = 8
-WINDOW = 2  # batches under way to one owner
-ATTEMPT_TIMEOUT_MS = 600
-RETRY_DEADLINE_MS = 4_000
-PAUSE_MS = 20
-
-BatchId = tuple[int, int]
-
-
-class Unavailable(Exception):
-    """An owner did not answer before the deadline; the client sends the rows again."""
-
-
-class Lane:
-    """Batches of one gateway to one owner."""
-
-    def __init__(self, world: World, process: Process, target: str, numbers: Callable[[], int]) -> None:
-        self._world = world
-        self._process = process
-        self._target = target
-        self._numbers = numbers
-        self._under_way = 0
-        self._room = Signal(world.scheduler)
-
-    def submit(self, method: str, arguments_of: Callable[[BatchId], tuple[Any, ...]]) -> Any:
-        self._room.wait_for(lambda: self._under_way < WINDOW)
-        self._under_way += 1
-        try:
-            return self._persist(method, arguments_of(self._batch_id()))
-        finally:
-            self._under_way -= 1
-            self._room.notify()
-
-    def _batch_id(self) -> BatchId:
-        place = 1 + int(self._process.name[-1])
-        return (place << 32 | self._process.incarnation, self._numbers())
-
-    def _persist(self, method: str, arguments: tuple[Any, ...]) -> Any:
-        scheduler = self._world.scheduler
-        deadline_ms = scheduler.now_ms + RETRY_DEADLINE_MS
-        while True:
-            self._world.step(f"gateway: sends {method}")
-            try:
-                return self._world.network.call(self._process, self._target, method, ATTEMPT_TIMEOUT_MS, *arguments)
-            except Unanswered:
-                if scheduler.now_ms + PAUSE_MS >= deadline_ms:
-                    raise Unavailable(self._target) from None
-                scheduler.sleep(PAUSE_MS)
 
 
 @dataclass
@@ -93,17 +42,17 @@ class Gateway:
     def __init__(self, world: World, process: Process) -> None:
         self._world = world
         self._process = process
-        self._batches = 0
         self._changed = Signal(world.scheduler)
         self._waiting: list[Waiting] = []
         targets = [f"shard-{number}" for number in range(goods.SHARDS)] + [LEDGER]
-        self._lanes = {target: Lane(world, process, target, self._next_batch) for target in targets}
+        self._lanes = {target: Lane(world, process, target) for target in targets}
         process.handlers = {"send": self.send}
         process.spawn(self._batch_up)
 
-    def send(self, rows: Sequence[Any]) -> list[Any] | None:
+    def send(self, request: int, rows: Sequence[Any]) -> list[Any] | None:
         """Answers row by row; None where the client has to send them again."""
         self._world.step("gateway: request arrived")
+        self._world.watch.arrivals[request] += 1
         try:
             if isinstance(rows[0], OrderRow):
                 return self._orders(rows)
@@ -112,10 +61,6 @@ class Gateway:
             return self._stock(rows)
         except Unavailable:
             return None
-
-    def _next_batch(self) -> int:
-        self._batches += 1
-        return self._batches
 
     @property
     def _now_ms(self) -> int:
@@ -144,7 +89,7 @@ class Gateway:
             self._process.spawn(partial(self._send_batch, group))
 
     def _send_batch(self, group: list[Waiting]) -> None:
-        wire = decode_bodies([body for waiting in group for body in waiting.bodies], goods.CONFIG.limits)
+        wire = decode_bodies([body for waiting in group for body in waiting.bodies], goods.LIMITS)
         assert not wire.refused, "plans send readable orders"
         try:
             answers = self._decided(wire)
@@ -157,64 +102,63 @@ class Gateway:
 
     def _decided(self, wire: WireBatch) -> list[tuple[int, int, dict[str, Any]]]:
         """(shard, fingerprint of what was sent, ACK row) of every order."""
-        parts, now_ms = split_batch(wire, goods.KEY, goods.SHARDS), self._now_ms
-
-        def send(place: int) -> Any:
-            part = parts[place]
-            return self._lanes[f"shard-{part.shard}"].submit(
-                "orders", lambda batch_id: (OrderBatch(batch_id, part.orders, part.skus, part.documents, now_ms),)
-            )
-
-        decided = merge_answers(wire, parts, self._side_by_side(send, len(parts)))
+        parts = split_batch(wire, goods.KEY, goods.SHARDS)
+        answers = self._side_by_side([partial(self._ask_orders, part) for part in parts])
+        decided = merge_answers(wire, parts, answers)
         fingerprints = numbers(wire.orders, "fingerprint").tolist()
         return list(zip(decided.shard_of_row.tolist(), fingerprints, decided.ack.to_pylist(), strict=True))
 
-    def _side_by_side(self, work: Callable[[int], Any], count: int) -> list[Any]:
-        """Results of ``work(0)`` ... at the same time; raises Unavailable when one of them did."""
+    def _ask_orders(self, part: Part) -> Any:
+        def batch(batch_id: BatchId) -> tuple[OrderBatch]:
+            return (OrderBatch(batch_id, part.orders, part.skus, part.documents, self._now_ms),)
+
+        return self._lanes[f"shard-{part.shard}"].submit("orders", batch)
+
+    def _side_by_side(self, works: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Results of all of them; the first fault of any is raised after all have ended."""
         results: dict[int, Any] = {}
         done = Signal(self._world.scheduler)
 
         def run(place: int) -> None:
             try:
-                results[place] = work(place)
+                results[place] = works[place]()
             except Unavailable as fault:
                 results[place] = fault
             done.notify()
 
-        for place in range(count):
+        for place in range(len(works)):
             self._process.spawn(partial(run, place))
-        done.wait_for(lambda: len(results) == count)
+        done.wait_for(lambda: len(results) == len(works))
         for result in results.values():
             if isinstance(result, Unavailable):
                 raise result
-        return [results[place] for place in range(count)]
+        return [results[place] for place in range(len(works))]
 
     # --- events and stock --------------------------------------------------------------------------
 
-    def _events(self, rows: Sequence[EventSent]) -> list[Any]:
-        ids = pa.array([goods.order_id(row.order) for row in rows], pa.string())
-        shards = shard_of(hash_strings(goods.KEY, ids)[1], goods.SHARDS)
-        chosen = [np.flatnonzero(shards == shard).tolist() for shard in np.unique(shards).tolist()]
-        now_ms = self._now_ms
+    def _events(self, rows: Sequence[EventSent]) -> list[tuple[int, dict[str, Any]]]:
+        """(fingerprint of what was sent, EVENT_ACK row) of every event."""
+        terms = goods.event_terms(self._world.tables_version, self._now_ms)
+        wire = decode_events(b"\n".join(row.body() for row in rows), terms)
+        assert not wire.refused, f"plans send readable events: {wire.refused}"
+        parts = split_events(wire, goods.SHARDS)
+        answers = self._side_by_side([partial(self._ask_events, of_shard) for of_shard in parts])
+        merged = merge_event_answers(wire, [part for of_shard in parts for part in of_shard], sum(answers, []))
+        return list(zip(numbers(wire.events, "fingerprint").tolist(), merged.to_pylist(), strict=True))
 
-        def send(place: int) -> Any:
-            events = [
-                EventRow(f"e-{rows[at].event}", goods.order_id(rows[at].order), rows[at].type) for at in chosen[place]
-            ]
-            lane = self._lanes[f"shard-{shards[chosen[place][0]]}"]
-            return lane.submit("events", lambda batch_id: (batch_id, events, now_ms))
+    def _ask_events(self, parts: Sequence[EventPart]) -> list[Any]:
+        """One part after the other, as each may have to wait for the answer to the one before it."""
+        return [self._ask_event_part(part) for part in parts]
 
-        answers: dict[int, Any] = {}
-        for places, told in zip(chosen, self._side_by_side(send, len(chosen)), strict=True):
-            answers |= zip(places, told, strict=True)
-        return [answers[at] for at in range(len(rows))]
+    def _ask_event_part(self, part: EventPart) -> Any:
+        def batch(batch_id: BatchId) -> tuple[EventBatch]:
+            return (EventBatch(batch_id, part.events, part.payload, part.documents, self._now_ms),)
 
-    def _stock(self, rows: Sequence[Movement]) -> list[Any]:
-        given = []
-        for row in rows:
-            movement = {"movement_id": f"m-{row.movement}", "kind": row.kind, "sku": row.sku, "node": row.node}
-            given.append(movement | {"qty": row.qty} | ({"to_node": row.to_node} if row.to_node else {}))
-        batch, now_ms = goods.movements(given), self._now_ms
-        results = self._lanes[LEDGER].submit("stock", lambda _: (batch, now_ms))
-        told: list[Any] = results.column("result").to_pylist()
+        return self._lanes[f"shard-{part.shard}"].submit("events", batch)
+
+    def _stock(self, rows: Sequence[Movement]) -> list[int]:
+        """A MovementResult each."""
+        batch = goods.movements([row.row() for row in rows])
+        results = self._lanes[LEDGER].submit("stock", lambda _: (batch, self._now_ms))
+        told: list[int] = results.column("result").to_pylist()
         return told

@@ -1,7 +1,9 @@
-"""The small world every schedule plays in: three nodes, five SKUs, two versions of the tables, scarce stock."""
+"""The small world every schedule plays in: three nodes, five SKUs and a bundle of two of them, two versions of the
+tables, scarce stock."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -15,12 +17,24 @@ from router.tables.compiled import Tables
 from router.tables.row_types import TableRows
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import on_hand_movements, parse_movements
+from router.wire.event_wire import EventTerms, Names
 
 NOW_MS = 1_763_758_800_000  # 2025-11-21T21:00:00Z
 KEY = hash_key(bytes(range(16)))
 SHARDS = 2
-CONFIG = Config(shards=SHARDS)
+# Each version of the tables has its policy; that of the configuration means nothing beside them, and changes with every
+# start of an owner.
+_POLICIES = {
+    1: Policy(),
+    2: Policy(on_hand_falls="pack", grant_order="priority", duplicate_basket_window_ms=60_000, plan="fewest"),
+}
+_CONFIGS = (
+    Config(shards=SHARDS, policy=Policy(on_hand_falls="pack", grant_order="whole_orders", short_stock="backorder")),
+    Config(shards=SHARDS, policy=Policy(velocity_window_ms=1_000, duplicate_basket_window_ms=0)),
+)
+LIMITS = _CONFIGS[0].limits
 SKUS = ("S0", "S1", "S2", "S3", "S4")
+BUNDLE, PARTS = "KIT", {"S1": 1, "S2": 2}
 UNKNOWN_SKU = "S?"  # an order of it is rejected and may be sent again
 NODES = ("BER", "HAM", "MUC")
 _POSTCODES = ("10115", "20095", "80331")
@@ -32,7 +46,11 @@ def _rows(version: int) -> dict[str, list[dict[str, Any]]]:
     sku = {"currency": "EUR", "weight_g": 300, "tax_class": "standard"}
     node = {"kind": "warehouse", "country": "DE"}
     return {
-        "skus": [{"sku": name, "name": name, "price": 1_000 * version + at, **sku} for at, name in enumerate(SKUS)],
+        "skus": [
+            *({"sku": name, "name": name, "price": 1_000 * version + at, **sku} for at, name in enumerate(SKUS)),
+            {"sku": BUNDLE, "name": BUNDLE, "price": 2_500 * version, **sku,
+             "bundle": [{"sku": part, "qty": qty} for part, qty in PARTS.items()]},
+        ],
         "nodes": [{"node": name, "postcode": code, **node} for name, code in zip(NODES, _POSTCODES, strict=True)],
         "rates": [
             {"carrier": "DHL", "service": "standard", "from_zone": "*", "to_zone": "DE", "min_g": 0, "max_g": None,
@@ -55,7 +73,7 @@ def _compiled() -> dict[int, Tables]:
             upload = parse_rows(name, body, NDJSON)
             rows = accept(upload, rows, tables)
             tables = compile_tables(tables.version + 1, rows, tables, NOW_MS)
-        versions[version] = tables
+        versions[version] = dataclasses.replace(tables, policy=_POLICIES[version])
     return {tables.version: tables for tables in versions.values()}
 
 
@@ -63,8 +81,15 @@ TABLES = _compiled()
 FIRST_TABLES, SECOND_TABLES = sorted(TABLES)
 
 
+def config_of(incarnation: int) -> Config:
+    """The configuration that an owner starts with."""
+    return _CONFIGS[incarnation % len(_CONFIGS)]
+
+
 def policy_of(version: int) -> Policy:
-    return TABLES[version].policy_or(CONFIG.policy)
+    policy = TABLES[version].policy
+    assert policy is not None, "every version has its own"
+    return policy
 
 
 @functools.cache
@@ -80,8 +105,16 @@ def movements(rows: list[dict[str, Any]]) -> pa.RecordBatch:
     return parsed.batch
 
 
+def event_terms(version: int, now_ms: int) -> EventTerms:
+    """What a gateway reads events by, with a version of the tables."""
+    names = Names(TABLES[version].nodes.ids, TABLES[version].currencies)
+    return EventTerms(KEY, "global", LIMITS, lambda again: names, lambda: now_ms)
+
+
 def order_body(number: int, customer: int, lines: tuple[tuple[str, int], ...], paid: bool) -> bytes:
-    """One order as a channel sends it; the same arguments give the same bytes."""
+    """One order as a channel sends it; the same arguments give the same bytes. Lines of every other order have ids of
+    their own."""
+    named = number % 2 == 1
     return msgspec.json.encode(
         {
             "order_id": order_id(number),
@@ -96,14 +129,23 @@ def order_body(number: int, customer: int, lines: tuple[tuple[str, int], ...], p
                 "postcode": "10115",
                 "country": "DE",
             },
-            "lines": [{"sku": sku, "qty": qty} for sku, qty in lines],
+            "lines": [
+                {"sku": sku, "qty": qty} | ({"line_id": line_id(number, at)} if named else {})
+                for at, (sku, qty) in enumerate(lines)
+            ],
             "payment": {"method": "card", "status": "paid" if paid else "authorized"},
+            "priority": customer % 2,
         }
     )
 
 
 def order_id(number: int) -> str:
     return f"o-{number}"
+
+
+def line_id(number: int, line: int) -> str:
+    """What an event calls a line of an order, counted from 0."""
+    return f"L{line}" if number % 2 else str(line + 1)
 
 
 def movement_hash(number: int) -> int:

@@ -11,12 +11,15 @@ from bench.trials.simulation.log import SimulatedLog, Store
 from bench.trials.simulation.scheduler import Process
 from bench.trials.simulation.turns import TaskTurn
 from bench.trials.simulation.world import World
+from router.errors import Damaged
 from router.ledger.engine import LedgerEngine
-from router.ledger.path import LedgerPath
+from router.ledger.path import ChangedQuestion, LedgerPath, StaleOwner
 from router.ledger.turns import LedgerTurns
 from router.log.records import INPUT
+from router.pipeline import ShardPath
 
 LEDGER = "ledger"
+THE_SHARDS = (StaleOwner, ChangedQuestion)  # faults of the shard that asks, raised before anything was changed
 
 
 class Ledger:
@@ -26,7 +29,7 @@ class Ledger:
         self._world = world
         self._store = store
         log = SimulatedLog(process, store, world.step)
-        self.engine = LedgerEngine(goods.CONFIG.policy, world.memory.make())
+        self.engine = LedgerEngine(goods.config_of(process.incarnation).policy, world.memory.make())
         self.path = LedgerPath(self.engine, log)
         turn = TaskTurn(world.scheduler, lambda: world.step("ledger: a turn ends"))
         checkpoints = Checkpoints(world, store.where)
@@ -39,6 +42,7 @@ class Ledger:
             "stock": turns.stock, "pending": turns.pending, "quote": turns.quote, "tables": self.use_tables,
         }  # fmt: skip
         process.handlers = {name: self._answering(name, act) for name, act in acts.items()}
+        process.callers_faults = {**dict.fromkeys(("decide", "move", "amend"), THE_SHARDS), "grants": (Damaged,)}
 
     def _recover(self, kept: Checkpoint | None) -> None:
         if kept is None:
@@ -63,6 +67,10 @@ class Ledger:
     @property
     def idle(self) -> bool:
         return self.path.sequence == self._store.last_sequence(INPUT)
+
+    def owes_nothing_to(self, shard: ShardPath) -> bool:
+        """Whether a shard has taken over all that was granted to it."""
+        return self.path.granting_record(shard.engine.number, shard.grants.seen) is None
 
     def state_hashes(self) -> list[int]:
         return [self.engine.state_hash()]

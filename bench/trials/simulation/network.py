@@ -2,6 +2,7 @@
 
 A message takes its own time, so messages overtake one another. A call is answered once, never (the caller gives up
 after its own while), or refused where nobody is at home; the work may have been done in each case, and more than once.
+A fault that is the caller's own comes back to it; any other ends the process that was asked.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ class Network:
         self._send(caller.name, target, ("call", *name), lambda: self._arrive(target, method, arguments, reply))
         if not answered.wait_for(lambda: bool(answers), timeout_ms) or not answers[0][0]:
             raise Unanswered(f"{target} did not answer {method}")
+        if isinstance(answers[0][1], Exception):
+            raise answers[0][1]
         return answers[0][1]
 
     def _arrive(self, target: str, method: str, arguments: Any, reply: Callable[[bool, Any], None]) -> None:
@@ -73,6 +76,8 @@ class Network:
     def _serve(self, process: Process, method: str, arguments: Any, reply: Callable[[bool, Any], None]) -> None:
         try:
             value = process.handlers[method](*arguments)
+        except process.callers_faults.get(method, ()) as fault:
+            value = fault
         except Exception as fault:  # whatever it is: the process ends and recovers, as actors/process/fatal.py has it
             self._ended_by(process, fault)
             raise Died from None

@@ -126,11 +126,12 @@ class Run(World):
         return self.clients_done == CLIENTS and self.scheduler.now_ms >= self._faults.last_ms
 
     def _quiet(self) -> bool:
-        """All owners there with nothing under way, and the follower of the stream at its end."""
+        """All owners there with nothing under way and every grant taken over, and the follower of the stream at its
+        end."""
         if not all(self.processes[name].ready for name in OWNERS):
             return False
         shards, ledger = self._owners()
-        is_idle = all(shard.idle for shard in shards) and ledger.idle
+        is_idle = ledger.idle and all(shard.idle and ledger.owes_nothing_to(shard.path) for shard in shards)
         return is_idle and self.kept_cursor == end_cursor(self.shard_stores)
 
     def _judge(self) -> None:

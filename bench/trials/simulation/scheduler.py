@@ -31,6 +31,7 @@ class Process:
         self.ready = False
         self.stopped_until_ms = 0  # as by SIGSTOP
         self.handlers: dict[str, Callable[..., Any]] = {}
+        self.callers_faults: dict[str, tuple[type[Exception], ...]] = {}  # by handler: what it raises about its caller
         self.calls = 0
         self.scheduler = scheduler
         self._tasks: set[Task] = set()

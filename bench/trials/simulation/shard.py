@@ -78,7 +78,7 @@ class Shard:
         self.arena = world.memory.make()
         self._log = SimulatedLog(process, store, world.step)
         self._link = LedgerLink(world, process)
-        self.engine = ShardEngine(number, goods.KEY, goods.CONFIG, self.arena)
+        self.engine = ShardEngine(number, goods.KEY, goods.config_of(process.incarnation), self.arena)
         self.path = ShardPath(self.engine, self._log, self._link, goods.TABLES.__getitem__, goods.policy_of)
         turn = TaskTurn(world.scheduler, lambda: world.step("shard: a turn ends"))
         self._turns = ShardTurns(self.path, turn, Checkpoints(world, store.where))
@@ -86,7 +86,7 @@ class Shard:
         self.engine.use_tables(goods.TABLES[world.tables_version])
         self._recover(world.checkpoints.get(store.where))
         process.handlers = {"orders": self.submit, "events": self.submit_events, "tables": self.use_tables}
-        process.spawn(self._take_grants)
+        process.spawn(lambda: world.or_end(process, self._take_grants))
 
     def _recover(self, kept: Checkpoint | None) -> None:
         if kept is None:
@@ -114,7 +114,7 @@ class Shard:
             record, grants = self._link.grants(self.number, self.path.grants.seen, GRANTS_WAIT_MS)
             if grants.num_rows:
                 number += 1
-                now_ms = self._world.scheduler.now_ms
+                now_ms = goods.NOW_MS + self._world.scheduler.now_ms
                 self._turns.submit(Kind.GRANTED, GrantBatch(self._log.epoch, number, record, grants, now_ms))
 
     def use_tables(self, version: int) -> None:

@@ -54,7 +54,7 @@ class Twin:
         for row, (asked, decided) in enumerate(zip(_rows(record), _rows(record, DECISION), strict=True)):
             account = A.HELD if decided["status"] == Status.HELD else A.ALLOCATED
             for number, (line, wanted) in enumerate(zip(decided["lines"], asked["lines"], strict=False)):
-                taken = sum(part["qty"] for part in line["allocations"])
+                taken = sum(part["qty"] for part in line["allocations"] if part["sku"] == wanted["sku"])
                 if taken + line["backordered"] > wanted["qty"]:
                     self._fault("gives an order line more units than it asked for")
                 self._take(line["allocations"], account)

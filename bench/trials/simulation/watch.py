@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,16 @@ class OrderAnswer:
     ack: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class EventAnswer:
+    """What a client was told about one event."""
+
+    event: EventSent
+    request: int
+    fingerprint: int
+    ack: dict[str, Any]  # of EVENT_ACK
+
+
 class Watch:
     """``note`` writes a line of the trace: who, what, details."""
 
@@ -46,8 +56,9 @@ class Watch:
         self._ledger_store = ledger_store
         self._note = note
         self.violations: list[str] = []
+        self.arrivals: Counter[int] = Counter()  # by request, how often a gateway began to serve it
         self.told_orders: list[OrderAnswer] = []
-        self.told_events: list[tuple[EventSent, dict[str, Any]]] = []
+        self.told_events: list[EventAnswer] = []
         self.told_movements: list[tuple[Movement, int]] = []
         self.promised: set[str] = set()  # ids of orders that somebody was told were accepted
         self.acted: dict[str, list[dict[str, Any]]] = defaultdict(list)  # by order, what a follower of the stream did

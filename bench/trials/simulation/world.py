@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.trials.simulation import goods
@@ -78,13 +78,17 @@ class World(ABC):
         process.spawn(lambda: self._boot(process))
 
     def _boot(self, process: Process) -> None:
+        self.or_end(process, lambda: self.boot(process))
+        process.ready = True
+        self.note(process.label, "ready", "")
+
+    def or_end(self, process: Process, work: Callable[[], None]) -> None:
+        """Work of a process that nobody called for: a fault in it ends the process."""
         try:
-            self.boot(process)
+            work()
         except Exception as fault:
             self.ended_by(process, fault)
             raise Died from None
-        process.ready = True
-        self.note(process.label, "ready", "")
 
     def ended_by(self, process: Process, fault: Exception) -> None:
         """A fault left a handler or the start of a process: it ends, and only some faults may do that."""
