@@ -69,6 +69,7 @@ class FeedWorld:
         self.router.use_tables(TABLES)
         self.router.recover()
         self.now_ms = NOW_MS
+        self.told_orders = self.told_events = 0  # of stories
 
     @property
     def sources(self) -> list[Any]:
@@ -100,19 +101,19 @@ class FeedWorld:
 
 
 def any_story(world: FeedWorld, rng: random.Random, steps: int = 12) -> None:
-    """Orders of few channels, events of all types with any of their fields, stock that comes late, in any order."""
-    orders, events = 0, 0
+    """Orders of few channels, events of all types with any of their fields, stock that comes late, in any order; a
+    world goes on where its last story ended."""
     world.stock(A=rng.randrange(1, 30), B=rng.randrange(0, 5))
     for _ in range(steps):
         what = rng.random()
-        if what < 0.35 or not orders:
+        if what < 0.35 or not world.told_orders:
             count = rng.randrange(1, 12)
-            world.orders(*(any_order(rng, orders + number) for number in range(count)))
-            orders += count
+            world.orders(*(any_order(rng, world.told_orders + number) for number in range(count)))
+            world.told_orders += count
         elif what < 0.95:
             count = rng.randrange(1, 20)
-            world.events(*(any_event(rng, events + number, orders) for number in range(count)))
-            events += count
+            world.events(*(any_event(rng, world.told_events + number, world.told_orders) for number in range(count)))
+            world.told_events += count
         else:
             world.stock(A=rng.randrange(10, 60), B=rng.randrange(5, 20))
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from actors.store.data_folder import now_ms
+from actors.store.reader_places import told_places
 from router.feed.lag import Lag, LagSource, lag_of
 from router.log.cursor import CursorError, parse_cursor
 from router.queries import Follower
@@ -53,9 +54,6 @@ class Lags(Collector):
         behind = [follower.lag(now) for follower in list(self._followers)]
         if behind:
             yield STREAM, Lag(max(lag.rows for lag in behind), max(lag.ms for lag in behind))
-        for file in sorted(self._readers.glob("*")):
-            try:
-                places = parse_cursor(file.read_text(encoding="ascii"), len(self._sources))
-            except (OSError, ValueError, CursorError):  # it is just being replaced, or of another router
-                continue
-            yield file.name, lag_of(places, self._sources, now)
+        for name, cursor in told_places(self._readers).items():
+            with suppress(CursorError):  # of a router with another number of shards
+                yield name, lag_of(parse_cursor(cursor, len(self._sources)), self._sources, now)
