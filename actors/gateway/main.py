@@ -38,7 +38,7 @@ from actors.process.heap import keep_freed_memory, settle
 from actors.process.parent import die_with_parent
 from actors.store.data_folder import DataFolder
 from router.config import Config, load_config
-from router.queries import RecordSource
+from router.queries import StreamSource
 
 DRAIN_S = 10.0  # streams that have not ended by then are ended
 FINISH_S = 15.0  # then their last answers have this long
@@ -50,7 +50,7 @@ VERSION = metadata.version("order-router")
 
 
 def build(
-    backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog, sources: Sequence[RecordSource] | None = None
+    backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog, sources: Sequence[StreamSource] | None = None
 ) -> tuple[Gateway, Core]:
     """The gateway of a data folder, ready to serve; call inside the running loop. ``sources`` are the shards' logs
     where this process has them open already."""

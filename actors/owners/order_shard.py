@@ -23,6 +23,7 @@ from actors.owners.remote_ledger import RemoteLedger
 from actors.process.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
 from actors.process.heap import settle
 from actors.process.names import LEDGER, host_of, shard_name
+from actors.store.bell import Bell
 from actors.store.data_folder import DataFolder
 from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena
@@ -46,7 +47,7 @@ class OrderShard:
         data = DataFolder(folder)
         self._config = msgspec.json.decode(config, type=Config)
         self._tables = TableStore(data.tables)
-        self._log = LmdbLog(data.shard(number), self._config.log, 2, OWNER_PATIENCE_S)
+        self._log = LmdbLog(data.shard(number), self._config.log, 2, OWNER_PATIENCE_S, Bell(data.bell))
         engine = ShardEngine(number, data.key(), self._config, SharedArena(data.shared / shard_name(number)))
         alone = host_of(LEDGER, self._config.shards) == shard_name(number)
         self._ledger = Ledger(folder, config) if alone else None

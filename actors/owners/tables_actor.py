@@ -6,6 +6,7 @@ were made with), and is answered when all of them use it.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -44,8 +45,8 @@ class TablesOwner:
         self._ledger = RemoteLedger(data.namespace, self._shards)
         self._spread(self._store.current())  # a version made durable just before a crash
 
-    def ready(self) -> bool:
-        return True
+    def status(self) -> dict[str, Any]:
+        return {"tables_version": self._store.current(), "pid": os.getpid()}
 
     def put(self, table: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
         """``{"table", "version", "rows"}``, or ``{"errors", "count"}`` with nothing applied."""

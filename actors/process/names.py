@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+SHARD = "shard"  # what each of them is; they are numbered
 LEDGER = "ledger"
 TABLES = "tables"
 
 
 def shard_name(number: int) -> str:
-    return f"shard-{number:03d}"
+    return f"{SHARD}-{number:03d}"
 
 
 def engine_names(shards: int) -> list[str]:

@@ -24,7 +24,17 @@ import ray
 from ray.exceptions import ActorDiedError, RayError
 
 from actors.run.gateway_processes import GatewayProcesses
-from actors.run.topology import create_owners, kill_ray, ray_has_ended, start_actors, start_ray, statuses, stop_actors
+from actors.run.roles import folders_of
+from actors.run.topology import (
+    ROLES,
+    create_actors,
+    kill_ray,
+    ray_has_ended,
+    start_actors,
+    start_ray,
+    statuses,
+    stop_actors,
+)
 from actors.store.data_folder import DataFolder
 from actors.store.keys import create_admin_key
 from actors.store.locks import FolderInUse, owner_of
@@ -161,7 +171,7 @@ class Supervisor:
                 self._heard_s = time.monotonic()
 
     def _all_answer(self) -> bool:
-        """Whether every engine does. One that could not start, on a full disk say, is created anew: Ray gives it up."""
+        """Whether all who are watched do; one that could not start (full disk) is created anew, as Ray gives it up."""
         try:
             statuses(self.data, self._config, ASK_EVERY_S)
             return True
@@ -170,7 +180,7 @@ class Supervisor:
                 return False
             print(f"an owner has ended, creating it anew: {str(ended).splitlines()[-1]}", file=sys.stderr)
             with contextlib.suppress(RayError, ValueError, ConnectionError):
-                create_owners(self.data, self._config)
+                create_actors(self.data, self._config)
         except (RayError, ConnectionError):
             pass
         return False
@@ -196,7 +206,7 @@ class Supervisor:
 
     def _end_owners_left(self) -> None:
         """An owner that outlived our Ray, because it stands still say, would keep its folder from the next one."""
-        for folder in (self.data.ledger, *(self.data.shard(number) for number in range(self._config.shards))):
+        for folder in folders_of(ROLES, self.data, self._config):
             owner = owner_of(folder)
             if owner is not None:
                 print(f"process {owner} still owns {folder}: killing it", file=sys.stderr)
@@ -204,7 +214,7 @@ class Supervisor:
                     os.kill(owner, signal.SIGKILL)
 
     def _drain(self) -> int:
-        """Gateways first, so that nothing new arrives; then shards, then the ledger."""
+        """Gateways first, so that nothing new arrives; then all roles in their order."""
         self._end_gateways(DRAIN_TIMEOUT_S)
         self._stop_asking()
         if ray_has_ended():

@@ -9,12 +9,14 @@
                        └── PUT tables, POST stock ──▶ tables ──new version──▶ ledger, then shards
 
 Shards, ledger and tables are named, detached Ray actors, restarted without limit; each recovers from its log
-before it answers. A single shard and the ledger share one actor's process. Gateways are plain processes that join Ray
-as clients, in pairs: one listens, the other takes order streams. No fact lives in Ray.
+before it answers. A single shard and the ledger share one actor's process. Readers of the feed are actors of the same
+kind: a row of ``ROLES`` each. Gateways are plain processes that join Ray as clients, in pairs: one listens, the other
+takes order streams. No fact lives in Ray.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -26,13 +28,29 @@ from actors.owners.ledger_actor import Ledger
 from actors.owners.order_shard import OrderShard
 from actors.owners.tables_actor import TablesOwner
 from actors.process.environment import QUIET
-from actors.process.names import LEDGER, TABLES, engine_names, host_of, shard_name
+from actors.process.names import LEDGER, SHARD, TABLES
+from actors.run.roles import Role, actors_of, created_in_order, drained_in_order
 from actors.store.data_folder import DataFolder
 from router.config import Config
 
 READY_TIMEOUT_S = 600.0
 _VITAL = (PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET)
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
+
+
+def _batches_under_way(config: Config) -> int:
+    """Of one shard at most (a gateway has a partner for streams), and some threads for questions about state."""
+    return config.limits.in_flight_batches_max * config.gateways * 2 + 8
+
+
+ROLES = (
+    Role(SHARD, OrderShard, _batches_under_way, is_per_shard=True, folder=lambda data, number: data.shard(number)),
+    Role(
+        LEDGER, Ledger, lambda config: _batches_under_way(config) * config.shards, drained_after=(SHARD,),
+        folder=lambda data, _: data.ledger,
+    ),
+    Role(TABLES, TablesOwner, lambda _: 1, needs=(SHARD, LEDGER), is_drained=False, is_watched=False),
+)  # fmt: skip
 
 
 def start_ray(config: Config, namespace: str, address: str | None) -> None:
@@ -64,39 +82,25 @@ def kill_ray() -> None:
 
 
 def start_actors(data: DataFolder, config: Config) -> None:
-    """Create tables, ledger and shards where they are not there yet, and wait until each has recovered."""
-    create_owners(data, config)
-    statuses(data, config, READY_TIMEOUT_S)
-    _create(TablesOwner, TABLES, data, 1, _placement()).remote(str(data.path), msgspec.json.encode(config))
-    ray.get(actor(data, TABLES).ready.remote(), timeout=READY_TIMEOUT_S)
+    """Create what is not there yet, and wait until each has recovered; who needs others comes after them."""
+    for wave in created_in_order(ROLES):
+        create_actors(data, config, wave)
+        _ask(data, config, wave, READY_TIMEOUT_S)
 
 
-def create_owners(data: DataFolder, config: Config) -> None:
-    """Create ledger and shards where they are not there; what they do first is to recover."""
+def create_actors(data: DataFolder, config: Config, roles: Sequence[Role] = ROLES) -> None:
+    """Create actors where they are not there; what they do first is to recover."""
     raw = msgspec.json.encode(config)
-    # As many threads as batches may be under way (a gateway has a partner for streams), some for questions about state.
-    threads = config.limits.in_flight_batches_max * config.gateways * 2 + 8
-    placement = _placement()
-    ledger_threads = threads * config.shards
-    if host_of(LEDGER, config.shards) == LEDGER:
-        _create(Ledger, LEDGER, data, ledger_threads, placement).remote(str(data.path), raw)
-    for number in range(config.shards):
-        _create(OrderShard, shard_name(number), data, threads, placement).remote(str(data.path), number, raw)
-
-
-def _placement() -> str:
-    return "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
-
-
-def _create(role: type, name: str, data: DataFolder, threads: int, placement: str) -> Any:
-    return ray.remote(role).options(
-        name=name,
-        namespace=data.namespace,
-        get_if_exists=True,
-        max_concurrency=threads,
-        scheduling_strategy=placement,
-        **_ALWAYS,
-    )
+    placement = "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
+    for name, role, number in actors_of(roles, config):
+        ray.remote(role.process).options(
+            name=name,
+            namespace=data.namespace,
+            get_if_exists=True,
+            max_concurrency=role.threads(config),
+            scheduling_strategy=placement,
+            **_ALWAYS,
+        ).remote(*role.arguments(data, number, raw))
 
 
 def actor(data: DataFolder, name: str) -> Any:
@@ -105,16 +109,20 @@ def actor(data: DataFolder, name: str) -> Any:
 
 
 def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, dict[str, Any]]:
-    """``status()`` of ledger and shards; raises while one of them does not answer."""
-    names = engine_names(config.shards)
+    """``status()`` of all that are watched; raises while one of them does not answer."""
+    return _ask(data, config, [role for role in ROLES if role.is_watched], timeout_s)
+
+
+def _ask(data: DataFolder, config: Config, roles: Sequence[Role], timeout_s: float) -> dict[str, dict[str, Any]]:
+    names = [name for role in roles for name in role.names(config)]
     answers = ray.get([owner(data.namespace, name, config.shards)("status") for name in names], timeout=timeout_s)
     return dict(zip(names, answers, strict=True))
 
 
 def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
-    """Drain shards, then the ledger they depend on, then end all actor processes."""
-    ledger, *shards = (owner(data.namespace, name, config.shards) for name in engine_names(config.shards))
-    ray.get([shard("drain") for shard in shards], timeout=timeout_s)
-    ray.get(ledger("drain"), timeout=timeout_s)
-    for name in {host_of(name, config.shards) for name in engine_names(config.shards)} | {TABLES}:
+    """Let each finish what is under way, who depends on others after them; then end all actor processes."""
+    for wave in drained_in_order(ROLES):
+        names = [name for role in wave if role.is_drained for name in role.names(config)]
+        ray.get([owner(data.namespace, name, config.shards)("drain") for name in names], timeout=timeout_s)
+    for name, _, _ in actors_of(ROLES, config):
         ray.kill(actor(data, name), no_restart=True)

@@ -125,6 +125,16 @@ class DataFolder:
         return (memory if memory.is_dir() else self.path) / f"order-router-{self.digest}"
 
     @property
+    def bell(self) -> pathlib.Path:
+        """What the owners of logs ring when something became durable (``actors/store/bell.py``)."""
+        return self.shared / "bell"
+
+    @property
+    def readers(self) -> pathlib.Path:
+        """Where readers of the feed say how far they are."""
+        return self.shared / "readers"
+
+    @property
     def gateways(self) -> pathlib.Path:
         """Where gateway processes find each other."""
         return self.shared / "gateways"

@@ -15,10 +15,12 @@ import os
 import pathlib
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import lmdb
 
 from actors.process.heap import keep_freed_memory
+from actors.store.bell import Bell
 from actors.store.locks import FolderLock
 from actors.store.log_reader import LogReader
 from actors.store.log_store import (
@@ -44,12 +46,29 @@ _COMMITS_BETWEEN_READER_CHECKS = 4_096
 _Put = tuple[object, bytes, Bytes, bool]  # sub-database, key, value, may replace
 
 
+@dataclass
+class _Group:
+    """What goes into one commit."""
+
+    entries: list[list[_Put]]
+    has_news: bool  # last parts, for which readers wait
+
+
 class LmdbLog:
     """Satisfies ``ports.Log`` on disk, below ``folder/log``; one owner a folder, on this machine or none."""
 
-    def __init__(self, folder: pathlib.Path, config: LogConfig, part_count: int, patience_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        config: LogConfig,
+        part_count: int,
+        patience_s: float = 0.0,
+        bell: Bell | None = None,
+    ) -> None:
+        """``bell`` is rung when last parts became durable, for those who read along; it is closed with the log."""
         keep_freed_memory()
         self.folder = folder
+        self._bell = bell
         self._config = config
         log_folder(folder).mkdir(parents=True, exist_ok=True)
         self._owner = FolderLock(folder, patience_s)
@@ -67,7 +86,7 @@ class LmdbLog:
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # for the commit thread
         self._done = threading.Condition(self._lock)  # for those who wait for it
-        self._queue: list[list[_Put]] = []
+        self._queue = _Group([], False)
         self._appended = 0  # tickets given out
         self._durable = 0  # tickets whose record is on disk
         self._fenced: str | None = None
@@ -95,6 +114,7 @@ class LmdbLog:
         with self._lock:
             self._refuse_when_fenced()
             self._tail.seal(sequence, part, record, self.epoch)
+            self._queue.has_news |= part == self._store.part_count - 1
             return self._enqueue(puts)
 
     def wait(self, ticket: int) -> None:
@@ -127,6 +147,8 @@ class LmdbLog:
         self._thread.join()
         self._environment.close()
         self._cache.close()
+        if self._bell is not None:
+            self._bell.close()
         self._owner.close()
 
     # --- reading: only what is durable ---------------------------------------------------------
@@ -165,22 +187,24 @@ class LmdbLog:
     # --- the commit thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
-        while group := self._next_group():
+        while (group := self._next_group()).entries:
             try:
-                self._commit(group)
+                self._commit(group.entries)
             except Exception as error:  # whatever it was: what the disk holds now is not known, so nothing is retried
                 self._fence(error)
                 return
             with self._lock:
-                self._durable += len(group)
+                self._durable += len(group.entries)
                 self._done.notify_all()
+            if group.has_news and self._bell is not None:
+                self._bell.ring()
 
-    def _next_group(self) -> list[list[_Put]]:
+    def _next_group(self) -> _Group:
         """Everything that was appended since the last commit; empty when the log is being closed."""
         with self._lock:
-            while not self._queue and not self._closing:
+            while not self._queue.entries and not self._closing:
                 self._work.wait()
-            group, self._queue = self._queue, []
+            group, self._queue = self._queue, _Group([], False)
             return group
 
     def _commit(self, group: list[list[_Put]]) -> None:
@@ -210,13 +234,13 @@ class LmdbLog:
     def _fence(self, error: Exception) -> None:
         with self._lock:
             self._fenced = f"{self.folder}: {_in_words(error)}"
-            self._queue.clear()
+            self._queue.entries.clear()
             self._done.notify_all()
 
     # --- small parts, called with the lock held ------------------------------------------------
 
     def _enqueue(self, puts: list[_Put]) -> int:
-        self._queue.append(puts)
+        self._queue.entries.append(puts)
         self._appended += 1
         self._work.notify()
         return self._appended

@@ -16,6 +16,7 @@ import lmdb
 
 from actors.store.log_store import LogStore, documents_key, log_folder, refuse_short_file
 from router.log.documents import document_in
+from router.log.heads import Head
 from router.log.questions import Answered
 from router.log.records import CHECKSUM_AT, HEADER_BYTES, Record, rows_of
 
@@ -25,7 +26,7 @@ _PARTS_OF_DOCUMENTS = -1  # stands for the part in cache keys
 
 
 class LogReader:
-    """Satisfies ``queries.RecordSource``. May be shared by threads."""
+    """Satisfies ``queries.RecordSource`` and ``router/feed/lag.py`` LagSource. May be shared by threads."""
 
     def __init__(self, folder: pathlib.Path, part_count: int, store: LogStore | None = None) -> None:
         self._folder = folder
@@ -43,6 +44,11 @@ class LogReader:
                 return cached
             record = self._ask(lambda store: store.read(sequence, part))
             return self._keep((sequence, part), record)
+
+    def head(self, sequence: int, part: int) -> Head | None:
+        """The beginning of a record, unchecked, or None."""
+        with self._lock:
+            return self._ask(lambda store: store.head(sequence, part))
 
     def document(self, sequence: int, row: int) -> dict[str, object] | None:
         """What the channel sent for this order; None when it was erased."""

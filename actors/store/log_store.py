@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import lmdb
 import xxhash
 
+from router.log.heads import Head, head_of
 from router.log.questions import Answered, unpack_answered
 from router.log.records import DamagedRecord, Record, chain_of, parse
 from router.log.tail import FIRST_SEQUENCE, LogTail
@@ -69,6 +70,12 @@ class LogStore:
         if raw is None:
             return None
         return parse(raw, f"{self.where}, record {sequence} part {part}", place=(sequence, part))
+
+    def head(self, sequence: int, part: int) -> Head | None:
+        """The beginning of a record, unchecked, without copying the rest."""
+        with self.environment.begin(db=self.log, buffers=True) as reading:
+            raw = reading.get(log_key(sequence, part))
+            return None if raw is None else head_of(raw)
 
     def read_documents(self, sequence: int) -> Record | None:
         with self.environment.begin(db=self.documents) as reading:

@@ -45,6 +45,12 @@ def is_packed(message: Any) -> bool:
     return bytes(memoryview(message)[:4]) == MAGIC
 
 
+def packed_rows(message: Any) -> int | None:
+    """Rows of a packed message, None where it is another one."""
+    view = memoryview(message)
+    return int(_HEADER.unpack_from(view)[2]) if view.nbytes >= _HEADER.size and is_packed(view) else None
+
+
 @functools.cache
 def can_pack(schema: pa.Schema) -> bool:
     """Whether batches of this schema consist of integers, strings, lists and structs that are never null."""

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
+
 from router.log.columns import Status
 
 
@@ -149,6 +151,7 @@ STATE_OF_STATUS: dict[int, OrderState] = {
     Status.HELD: S.HELD,
     Status.REJECTED: S.REJECTED,
 }
+STATE_NUMBERS = np.array([STATE_OF_STATUS[status] for status in sorted(STATE_OF_STATUS)], np.uint8)  # by Status
 
 P = PaymentState
 

@@ -6,6 +6,7 @@ An order's own cursor, as its acknowledgement has it, is the place of one record
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from router.errors import Refused
 
@@ -44,11 +45,11 @@ def places_behind(text: str, shards: int, first: Place) -> list[Place]:
     return [(sequence, row + 1) if number == shard else first for number in range(shards)]
 
 
-def cursor_text(places: list[Place]) -> str:
+def cursor_text(places: Sequence[Place]) -> str:
     return ",".join(f"{shard}:{sequence}.{row}" for shard, (sequence, row) in enumerate(places))
 
 
-def around(places: list[Place], shard: int) -> tuple[str, str]:
+def around(places: Sequence[Place], shard: int) -> tuple[str, str]:
     """Text before and after one shard's place, for many cursors that differ only there."""
     entries = [f"{number}:{sequence}.{row}" for number, (sequence, row) in enumerate(places)]
     before = "".join(entry + "," for entry in entries[:shard]) + f"{shard}:"

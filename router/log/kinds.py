@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -95,17 +96,19 @@ def form(kind: Kind, message: int, version: int) -> pa.Schema:
 
 def widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch of an older form in the newest one."""
-    known = set(batch.schema.names)
-    columns = [
-        _widened(batch.column(field.name), field) if field.name in known else _defaults(field, batch.num_rows)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays([widened_column(batch, field) for field in schema], schema=schema)
+
+
+def widened_column(batch: Any, field: pa.Field) -> pa.Array:
+    """One column of a batch (packed or not) of any form in the newest one."""
+    if field.name not in batch.schema.names:
+        return default_column(field, batch.num_rows)
+    return _widened(batch.column(field.name), field)
 
 
 def defaults(schema: pa.Schema, rows: int) -> pa.RecordBatch:
     """What a message that did not exist yet would have said."""
-    return pa.RecordBatch.from_arrays([_defaults(field, rows) for field in schema], schema=schema)
+    return pa.RecordBatch.from_arrays([default_column(field, rows) for field in schema], schema=schema)
 
 
 def default_value(field: pa.Field) -> int | str | list[object]:
@@ -150,13 +153,13 @@ def _widened(array: pa.Array, field: pa.Field) -> pa.Array:
         return pa.ListArray.from_arrays(offsets, _widened(items, kind.value_field), type=kind)
     names = {array.type.field(number).name for number in range(array.type.num_fields)}
     children = [
-        _widened(array.field(child.name), child) if child.name in names else _defaults(child, len(array))
+        _widened(array.field(child.name), child) if child.name in names else default_column(child, len(array))
         for child in kind
     ]
     return pa.StructArray.from_arrays(children, fields=list(kind))
 
 
-def _defaults(field: pa.Field, rows: int) -> pa.Array:
+def default_column(field: pa.Field, rows: int) -> pa.Array:
     """A column of a form that knew nothing of it."""
     kind = field.type
     if pa.types.is_string(kind):

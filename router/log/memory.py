@@ -7,6 +7,7 @@ from typing import Any
 
 from router.arrow.arrays import Bytes
 from router.log.documents import document_of
+from router.log.heads import Head, head_of
 from router.log.questions import Answered, AskedBy
 from router.log.records import Record, chain_of, erase_row, frame_documents, parse, read_documents
 from router.log.tail import LogTail
@@ -47,6 +48,10 @@ class MemoryLog:
     def read(self, sequence: int, part: int) -> Record | None:
         raw = self._records.get((sequence, part))
         return None if raw is None else parse(raw, _WHERE, place=(sequence, part))
+
+    def head(self, sequence: int, part: int) -> Head | None:
+        raw = self._records.get((sequence, part))
+        return None if raw is None else head_of(raw)
 
     def read_documents(self, sequence: int) -> Record | None:
         raw = self._documents.get(sequence)

@@ -211,12 +211,12 @@ def read_batch(record: Record, message: int = 0) -> pa.RecordBatch:
     if message >= len(record.messages):  # there was no such message in its time
         rows = read_batch(record).num_rows if schema in ROW_FOR_ROW else 0
         return defaults(schema, rows)
-    batch = _opened(record, message)
+    batch = stored(record, message)
     whole = batch.whole() if isinstance(batch, PackedBatch) else batch
     return whole if record.version == version_of(record.kind) else widened(whole, schema)
 
 
-def _opened(record: Record, message: int) -> pa.RecordBatch | PackedBatch:
+def stored(record: Record, message: int) -> pa.RecordBatch | PackedBatch:
     """As it was stored, without a copy: what is returned keeps the record's bytes alive."""
     raw, schema = record.messages[message], form(record.kind, message, record.version)
     if is_packed(raw):
@@ -263,7 +263,7 @@ def _stored_rows(record: Record, message: int) -> StoredRows:
     if record.kind is Kind.DOCUMENTS:
         return StoredRows(ArrowRows(read_documents(record)), None)
     there = message < len(record.messages)
-    return StoredRows(ArrowRows(_opened(record, message)) if there else None, MESSAGES[record.kind][message])
+    return StoredRows(ArrowRows(stored(record, message)) if there else None, MESSAGES[record.kind][message])
 
 
 def chain_of(raw: Bytes) -> int:

@@ -1,4 +1,4 @@
-"""Answers about orders, read from the log alone: view, timeline, explanation, search, status stream.
+"""Answers about orders, read from the log alone: view, timeline, explanation, search, stream of changes.
 
 Everything here is pure and takes what it reads as arguments: a ``RecordSource`` a shard (a log's reader), the
 tables of a version, and what the order index says about an id. An order's newest record leads back to every
@@ -8,19 +8,24 @@ earlier one (columns ``previous`` and ``order``), so no answer about one order e
 from __future__ import annotations
 
 from router.log.cursor import CursorError
+from router.queries.change_filter import ChangeFilter
+from router.queries.change_stream import Follower, Page, StreamSource, end_cursor, stream
 from router.queries.explain import explain_view
 from router.queries.order import order_view
 from router.queries.order_search import OrderFilter, search
 from router.queries.source import Found, RecordSource
-from router.queries.status_stream import end_cursor, stream
 from router.queries.timeline import timeline_view
 from router.tables.compiled import TablesOf
 
 __all__ = [
+    "ChangeFilter",
     "CursorError",
+    "Follower",
     "Found",
     "OrderFilter",
+    "Page",
     "RecordSource",
+    "StreamSource",
     "TablesOf",
     "end_cursor",
     "explain_view",

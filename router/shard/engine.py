@@ -23,7 +23,7 @@ from router.arrow.selection import select
 from router.config import Config, Policy
 from router.ids import order_hashes
 from router.life.books import Books
-from router.life.states import ORDER_BITS, STATE_OF_STATUS, OrderState, pack_state
+from router.life.states import ORDER_BITS, STATE_NUMBERS, OrderState, pack_state
 from router.log.columns import DECISION, OUTCOME, Status
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
@@ -37,7 +37,6 @@ U64 = npt.NDArray[np.uint64]
 
 TABLES_KEPT = 4
 _PENDING = int(OrderState.PENDING)
-STATE_NUMBERS = np.array([STATE_OF_STATUS[status] for status in sorted(STATE_OF_STATUS)], np.uint8)  # by Status
 
 
 @dataclass(frozen=True)

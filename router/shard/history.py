@@ -18,12 +18,12 @@ from router.life.before_books import judge_again
 from router.life.books import Books
 from router.life.events import judged_of, sent_before_books, sent_of
 from router.life.grants import granted_of
-from router.life.states import ORDER_BITS, OrderState, pack_state
+from router.life.states import ORDER_BITS, STATE_NUMBERS, OrderState, pack_state
 from router.log.kinds import Kind
 from router.log.records import INPUT, OUTCOME_PART, Record, row_batch
 from router.log.reference import NONE, row_of, sequence_of
 from router.ports import Log
-from router.shard.engine import STATE_NUMBERS, ShardEngine
+from router.shard.engine import ShardEngine
 from router.shard.opening import opening_of
 
 I64 = npt.NDArray[np.int64]

@@ -111,6 +111,15 @@ def test_search_filters_and_pages(lab: Lab) -> None:
     assert sorted(seen) == sorted(f"w{number}" for number in range(30))
 
 
+def by_order(changes: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The changes of each order in the order in which they came; between orders of different shards there is none, and
+    cursors say how far the other shards are."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for change in changes:
+        found.setdefault(change["order_id"], []).append(change | {"cursor": ""})
+    return found
+
+
 def test_the_stream_shows_every_change_once_and_resumes_anywhere(lab: Lab) -> None:
     send(lab, *(f"o{number}" for number in range(50)))
     lab.ask("POST", "/v1/events", b'{"event_id":"e","order_id":"o7","type":"pick"}', **NDJSON)
@@ -122,7 +131,7 @@ def test_the_stream_shows_every_change_once_and_resumes_anywhere(lab: Lab) -> No
     while piece := lines_of(lab, f"/v1/stream?wait=0&limit=8{cursor}"):
         pieces += piece
         cursor = f"&cursor={piece[-1]['cursor']}"
-    assert pieces == whole
+    assert by_order(pieces) == by_order(whole)
 
 
 def test_the_stream_follows_what_comes_later_as_sse_and_honours_last_event_id(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import socket
 
+import prometheus_client as prometheus
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -49,6 +50,16 @@ def test_what_one_process_alone_counts_stays_as_it_is() -> None:
     assert (
         values_of(metrics.render([]))["router_ingest_orders_total", (("format", "arrow"), ("status", "allocated"))] == 7
     )
+
+
+def test_of_lags_the_largest_counts() -> None:
+    processes = [Metrics("1.0") for _ in range(3)]
+    for metrics, behind in zip(processes, ((3, 0.5), (2, 7.5), (0, 0.0)), strict=True):
+        for name, value in zip(("router_reader_lag_rows", "router_reader_lag_seconds"), behind, strict=True):
+            prometheus.Gauge(name, "Lag", ("reader",), registry=metrics.registry).labels("desk").set(value)
+    values = values_of(processes[0].render([other.families() for other in processes[1:]]))
+    assert values["router_reader_lag_rows", (("reader", "desk"),)] == 3
+    assert values["router_reader_lag_seconds", (("reader", "desk"),)] == 7.5
 
 
 def test_processes_find_each_other_and_leave_out_the_dead(tmp_path: pathlib.Path) -> None:

@@ -387,6 +387,14 @@ def test_the_stream_of_changes_shows_every_version_of_every_order_once(router: R
     assert set(gaps) <= {"refused"}, gaps
 
 
+def by_order(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The changes of each order as they came; between orders of different shards no order is promised."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["order_id"], []).append(row | {"cursor": ""})
+    return found
+
+
 @pytest.mark.parametrize("accept", [NDJSON, "text/event-stream"])
 def test_the_stream_resumes_from_a_cursor_without_gaps_or_repeats(router: Router, accept: str) -> None:
     whole = changes(router, "wait=0")
@@ -400,7 +408,7 @@ def test_the_stream_resumes_from_a_cursor_without_gaps_or_repeats(router: Router
         if not piece:
             break
         pieces += piece
-    assert pieces == whole
+    assert by_order(pieces) == by_order(whole)
 
 
 def test_a_reader_that_waits_sees_new_changes_as_they_happen(router: Router) -> None:

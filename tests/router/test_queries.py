@@ -18,11 +18,9 @@ from router.log.records import frame, serialize, write_documents
 from router.queries import (
     CursorError,
     OrderFilter,
-    end_cursor,
     explain_view,
     order_view,
     search,
-    stream,
     timeline_view,
 )
 from router.queries.source import step_at
@@ -364,49 +362,6 @@ def test_a_rejected_id_judged_anew_has_both_judgements_in_its_timeline():
     assert [(entry["version"], entry["status"]) for entry in entries] == [(1, "rejected"), (2, "allocated")]
 
 
-def drained(sources: list[Any], limit: int, cursor: str | None = None) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    while True:
-        page, cursor = stream(cursor, sources, limit)
-        rows += page
-        if len(page) < limit:
-            return rows
-
-
-def test_the_stream_gives_every_version_of_every_order_without_gaps_at_any_page_size():
-    shards = [walked("a-"), Shard(), walked("b-")]
-    sources = [shard.log for shard in shards]
-    whole = drained(sources, 1000)
-    assert len(whole) == 2 * 8
-    seen: dict[str, int] = {}
-    for row in whole:
-        assert row["version"] == seen.get(row["order_id"], 0) + 1
-        seen[row["order_id"]] = row["version"]
-    assert seen == {f"{shard}-{name}": last for shard in "ab" for name, last in (("o-1", 4), ("r", 2), ("other", 2))}
-    for limit in range(1, 12):
-        assert drained(sources, limit) == whole
-
-
-def test_the_stream_resumes_exactly_behind_any_row():
-    sources = [walked().log, walked().log]
-    whole = drained(sources, 1000)
-    for count, row in enumerate(whole, 1):
-        assert drained(sources, 3, row["cursor"]) == whole[count:]
-
-
-def test_the_stream_continues_with_what_is_written_later():
-    shard = walked()
-    _, cursor = stream(None, [shard.log], 1000)
-    assert stream(cursor, [shard.log], 10) == ([], cursor)
-    assert end_cursor([shard.log]) == cursor == "0:5.0"
-    shard.events([("o-1", OrderEvent.PACK, pack_state(OrderState.PACKED, PaymentState.PAID), EventResult.APPLIED)], 9)
-    rows, cursor = stream(cursor, [shard.log], 10)
-    assert [(row["order_id"], row["version"], row["type"], row["state"]) for row in rows] == [
-        ("o-1", 5, "pack", "packed")
-    ]
-    assert cursor == "0:6.0" and rows[0]["cursor"] == "0:5.1"
-
-
 @pytest.mark.parametrize(
     "text",
     ["", "0", "0:1", "0:1.", "0:1.0,", "1:1.0,0:1.0", "0:1.0", "0:1.0,1:1.0,2:1.0", "0:01.0,1:1.0", " 0:1.0,1:1.0",
@@ -415,10 +370,8 @@ def test_the_stream_continues_with_what_is_written_later():
 def test_a_cursor_that_was_not_given_out_is_refused_in_words(text):
     sources = [Shard().log, Shard().log]
     with pytest.raises(CursorError, match="cursor") as refusal:
-        stream(text, sources, 1)
-    assert len(str(refusal.value)) < 200
-    with pytest.raises(CursorError):
         search(OrderFilter(), text, 1, sources, lambda *_: None, TABLES)
+    assert len(str(refusal.value)) < 200
 
 
 def searchable() -> list[Shard]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from actors.gateway.core.backend import Backend
@@ -60,6 +60,7 @@ class Core:
         self.reporter = Reporter(backend, self.lanes, self.metrics)
         self.streams: set[Stoppable] = set()
         self.draining = asyncio.Event()
+        self.on_close: list[Callable[[], None]] = []  # what endpoints have to give back
         self._background: set[asyncio.Task[Any]] = set()
         self._watching = asyncio.ensure_future(self._watch_tables())
         self.metrics.gauge("router_open_streams", "Streams of orders and events open", lambda: len(self.streams))
@@ -87,5 +88,7 @@ class Core:
 
     def close(self) -> None:
         self._watching.cancel()
+        for give_back in self.on_close:
+            give_back()
         self.worker.close()
         self.reading.close()

@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 _SAME_EVERYWHERE = ("_info", "_created")  # samples whose names end so are no counts
+_LARGEST = ("_lag_rows", "_lag_seconds")  # nor are these: whoever is furthest behind counts
 
 
 class Sample(msgspec.Struct, array_like=True):
@@ -63,9 +64,15 @@ def _added(processes: Iterable[list[Family]]) -> list[Metric]:
             values = sums.setdefault(family.name, {})
             for sample in family.samples:
                 key = (sample.name, tuple(sample.labels.items()))
-                before = 0.0 if sample.name.endswith(_SAME_EVERYWHERE) else values.get(key, 0.0)
-                values[key] = before + sample.value
+                values[key] = _together(sample, values.get(key, 0.0))
     for name, metric in metrics.items():
         for (sample_name, labels), value in sums[name].items():
             metric.add_sample(sample_name, dict(labels), value)
     return list(metrics.values())
+
+
+def _together(sample: Sample, before: float) -> float:
+    """The value of a sample beside what other processes said of it."""
+    if sample.name.endswith(_LARGEST):
+        return max(before, sample.value)
+    return sample.value if sample.name.endswith(_SAME_EVERYWHERE) else before + sample.value

@@ -16,8 +16,7 @@ from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
 from router.ids import hash_text, key64
 from router.log.index import OrderIndexReader
-from router.log.records import OUTCOME_PART
-from router.queries import Found, OrderFilter, explain_view, order_view, search, stream, timeline_view
+from router.queries import Found, OrderFilter, explain_view, order_view, search, timeline_view
 from router.queries.source import RecordSource, Row
 from router.shard.partition import shard_of
 from router.tables.compiled import Tables, TablesOf
@@ -72,14 +71,6 @@ class OrderReaders:
 
     def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
         return search(wanted, cursor, limit, self._sources, self._find, self._newest())
-
-    def changes(self, cursor: str | None, limit: int) -> tuple[list[Row], str]:
-        """Status changes after a cursor."""
-        return stream(cursor, self._sources, limit)
-
-    def ends(self) -> list[int]:
-        """Last durable outcome of every shard: when it moves there are changes to show."""
-        return [source.last_sequence(OUTCOME_PART) for source in self._sources]
 
     def customer_number(self, customer_id: str) -> int:
         """The customer as the log holds it: a keyed hash."""

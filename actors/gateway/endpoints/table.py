@@ -30,10 +30,10 @@ from actors.gateway.http.routes import (
     Route,
 )
 from actors.store.data_folder import DataFolder
-from router.queries import RecordSource
+from router.queries import StreamSource
 
 
-def routes_of(core: Core, data: DataFolder, sources: Sequence[RecordSource]) -> list[Route]:
+def routes_of(core: Core, data: DataFolder, sources: Sequence[StreamSource]) -> list[Route]:
     """Every route of the contract, its handlers bound to one core; ``sources`` are the shards' logs."""
 
     def readers() -> OrderReaders:
@@ -41,7 +41,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[RecordSource]) -> 
 
     on_loop, in_thread = readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)
-    changes = ChangeStream(core, on_loop, in_thread)
+    changes = ChangeStream(core, data, sources)
     return [*_writing(core), *_reading(query, changes), *_promising(PromiseEndpoint(core, data))]
 
 
@@ -99,8 +99,8 @@ def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
             {JSON: None}, problems=problems,
         ),
         Route(
-            "GET", "/v1/stream", changes.get, READERS, "Status changes of all orders from a cursor on",
-            {SSE: None, NDJSON: shapes.Change}, queries=STREAM_QUERIES,
+            "GET", "/v1/stream", changes.get, READERS, "Changes of all orders from a cursor on",
+            {SSE: None, NDJSON: (shapes.Change, shapes.ReadTo)}, queries=STREAM_QUERIES,
             problems=("bad_parameter", "not_acceptable", "streams_limit"),
         ),
     ]  # fmt: skip

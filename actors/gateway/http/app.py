@@ -18,7 +18,7 @@ from actors.gateway.core.problems import SERVER_NAME, Problem, forbidden, json_r
 from actors.gateway.http.auth import KeyRing
 from actors.gateway.http.limits import GatewayServer
 from actors.gateway.http.quick import QuickDesk, QuickServer
-from actors.gateway.http.routes import EVERYBODY, JSON, WATCHERS, Route, RouteTable
+from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, WATCHERS, Route, RouteTable
 from router.errors import Retryable
 
 INDEX = """order router
@@ -75,6 +75,7 @@ class Gateway:
                 key = self._keys.authenticate(request.headers.get("Authorization"))
                 if key.role not in route.roles:
                     raise forbidden(key.role, route.roles)
+                request[ROLE] = key.role
             response = await route.handler(request, parameters)
         except Problem as problem:
             response = self._answer_problem(problem)

@@ -29,6 +29,8 @@ REPORTERS = frozenset({"admin", "ops", "channel", "service"})
 KEEPERS = frozenset({"admin", "ops", "service"})
 OPERATORS = frozenset({"admin", "ops"})
 
+ROLE = web.RequestKey("role", str)  # of the key of a request, as the request carries it
+
 NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from router.life.event_types import EVENT_TYPES, TAKES
 from router.life.refusals import REFUSALS
 from router.log.event_fields import COMMON, FIELDS, REQUIRED, Form
+from router.queries.change_lines import TYPES as CHANGE_TYPES
 from router.wire.order_json import Address, Customer, Line, Payment, Shipping
 
 Status = Literal["allocated", "partially_allocated", "backordered", "held", "rejected"]
@@ -246,15 +247,37 @@ class Page(msgspec.Struct):
     cursor: str | None
 
 
+def _payload() -> type[msgspec.Struct]:
+    """What an event said; ``note`` and ``text`` where the key's role may see them and they were not erased."""
+    required: list[Any] = [("event_id", EventId), ("at", str | None)]
+    further: list[Any] = [("source", str | UnsetType, UNSET)]
+    further += [(name, _event_field(name, field.form) | UnsetType, UNSET) for name, field in FIELDS.items()]
+    return msgspec.defstruct(
+        "Payload", [*required, *further], namespace={"__doc__": "The fields an event was sent with."}
+    )
+
+
+Payload = _payload()
+
+
 class Change(msgspec.Struct):
-    """A status change; ``version`` counts an order's changes without gaps."""
+    """A change of an order; ``version`` counts an order's changes without gaps."""
 
     order_id: str
     version: int
-    type: str
+    type: Annotated[str, Meta(extra_json_schema={"enum": list(CHANGE_TYPES)})]
     state: str
     payment_state: str
     reasons: list[str]
     at: str
     cursor: str
+    channel: str
+    seller: str | None
     status: Status | None = None  # where the change is a decision, as it was acknowledged
+    payload: Payload | UnsetType = UNSET  # of events that were reported
+
+
+class ReadTo(msgspec.Struct):
+    """Of a stream with filters: everything before this cursor was looked at, and nothing more matched."""
+
+    cursor: str
