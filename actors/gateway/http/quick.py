@@ -174,6 +174,8 @@ class QuickProtocol(GatewayProtocol):
     def _learn(self, data: bytes) -> int:
         """Bytes still owed of the one request that began with this data."""
         message = self._messages[-1][0]
+        if not isinstance(message, RawRequestMessage):
+            return UNKNOWN
         end, body_bytes = _head_bytes(data), _body_bytes(message)
         if end is None or body_bytes is None or len(data) > end + body_bytes:
             return UNKNOWN
@@ -223,9 +225,9 @@ def _head_bytes(data: bytes) -> int | None:
     return end if end > len(HEAD_END) and data.count(b"\n", 0, end) == data.count(b"\r\n", 0, end) else None
 
 
-def _body_bytes(message: object) -> int | None:
+def _body_bytes(message: RawRequestMessage) -> int | None:
     """Length of the body behind a head, None where only aiohttp knows where it ends."""
-    if not isinstance(message, RawRequestMessage) or message.chunked or message.upgrade:
+    if message.chunked or message.upgrade:
         return None
     given = message.headers.getall("Content-Length", ["0"])
     return int(given[0]) if len(given) == 1 and given[0].isdecimal() else None
