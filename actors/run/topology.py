@@ -21,9 +21,11 @@ import msgspec
 import ray
 from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET
 
-from actors.owners.calls import owner
+from actors.owners.calls import answers_of
 from actors.owners.ledger_actor import Ledger
 from actors.owners.order_shard import OrderShard
+from actors.owners.seams import EngineStatus
+from actors.owners.stubs import Owners
 from actors.owners.tables_actor import TablesOwner
 from actors.process.environment import QUIET
 from actors.process.names import LEDGER, TABLES, engine_names, host_of, shard_name
@@ -68,7 +70,7 @@ def start_actors(data: DataFolder, config: Config) -> None:
     create_owners(data, config)
     statuses(data, config, READY_TIMEOUT_S)
     _create(TablesOwner, TABLES, data, 1, _placement()).remote(str(data.path), msgspec.json.encode(config))
-    ray.get(actor(data, TABLES).ready.remote(), timeout=READY_TIMEOUT_S)
+    Owners(data.namespace, config.shards).tables.ready().get(READY_TIMEOUT_S)
 
 
 def create_owners(data: DataFolder, config: Config) -> None:
@@ -85,7 +87,7 @@ def create_owners(data: DataFolder, config: Config) -> None:
 
 
 def _placement() -> str:
-    return "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
+    return "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"  # type: ignore[no-untyped-call]
 
 
 def _create(role: type, name: str, data: DataFolder, threads: int, placement: str) -> Any:
@@ -104,17 +106,17 @@ def actor(data: DataFolder, name: str) -> Any:
     return ray.get_actor(name, namespace=data.namespace)
 
 
-def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, dict[str, Any]]:
-    """``status()`` of ledger and shards; raises while one of them does not answer."""
-    names = engine_names(config.shards)
-    answers = ray.get([owner(data.namespace, name, config.shards)("status") for name in names], timeout=timeout_s)
-    return dict(zip(names, answers, strict=True))
+def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, EngineStatus]:
+    """``status()`` of ledger and shards; raises Unanswered while one of them does not answer."""
+    engines = Owners(data.namespace, config.shards).engines
+    answers = answers_of([engine.status() for engine in engines], timeout_s)
+    return {engine.name: status for engine, status in zip(engines, answers, strict=True)}
 
 
 def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
     """Drain shards, then the ledger they depend on, then end all actor processes."""
-    ledger, *shards = (owner(data.namespace, name, config.shards) for name in engine_names(config.shards))
-    ray.get([shard("drain") for shard in shards], timeout=timeout_s)
-    ray.get(ledger("drain"), timeout=timeout_s)
+    owners = Owners(data.namespace, config.shards)
+    answers_of([shard.drain() for shard in owners.shards], timeout_s)
+    owners.ledger.drain().get(timeout_s)
     for name in {host_of(name, config.shards) for name in engine_names(config.shards)} | {TABLES}:
         ray.kill(actor(data, name), no_restart=True)
