@@ -151,7 +151,7 @@ class OrderEndpoint:
 def _settle(answered: asyncio.Future[bytes], answer: Answer) -> None:
     if answered.done():  # the client went away
         return
-    if isinstance(answer, Problem):
+    if isinstance(answer, Exception):
         answered.set_exception(answer)
     else:
         answered.set_result(answer)
