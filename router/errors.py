@@ -12,10 +12,21 @@ RouterError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 class RouterError(Exception):
     """Base of every fault that is neither a bug nor a refused order; its text is written for people."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole in another process, too: Python's own way calls the constructor with the sentence alone."""
+        return _remade, (type(self), self.args, vars(self))
+
+
+def _remade(kind: type[RouterError], args: tuple[object, ...], members: dict[str, Any]) -> RouterError:
+    fault = kind.__new__(kind, *args)
+    vars(fault).update(members)
+    return fault
 
 
 class Refused(RouterError):

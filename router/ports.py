@@ -14,11 +14,34 @@ from router.log.questions import Answered, AskedBy
 from router.log.records import Record
 
 
-class Log(Protocol):
+class ReadableLog(Protocol):
     """A durable, ordered store of framed records (``router/log/records.py``), one or two parts a sequence.
 
     Sequences begin at 1. Part 0 is written without gaps; part 1 in the same order, gaps allowed.
     """
+
+    def read(self, sequence: int, part: int) -> Record | None:
+        """The durable record, checked, or None."""
+
+    def read_documents(self, sequence: int) -> Record | None:
+        """The documents that came with part 0 of this sequence, checked, or None."""
+
+    def find_batch(self, shard: int, sequence: int) -> Answered | None:
+        """Where the record lies that was appended with this ``by_batch``, or None."""
+
+    def last_sequence(self, part: int) -> int:
+        """Sequence of the newest durable record of a part, 0 = none."""
+
+    def iterate(self, from_sequence: int, chains: Sequence[int] | None = None) -> Iterator[tuple[int, int, Record]]:
+        """Durable records (sequence, part, record) in key order, each checked to follow the one before it.
+
+        ``chains`` are the chain values after ``from_sequence - 1`` as a checkpoint kept them; without them the
+        log's own are taken.
+        """
+
+
+class Log(ReadableLog, Protocol):
+    """The same as its one owner has it, who may write."""
 
     epoch: int  # raised by every owner at its start; stands in every record
 
@@ -39,27 +62,8 @@ class Log(Protocol):
     def wait(self, ticket: int) -> None:
         """Return when the record of the ticket is on disk; raise ``LogFenced`` when it never will be."""
 
-    def read(self, sequence: int, part: int) -> Record | None:
-        """The durable record, checked, or None."""
-
-    def read_documents(self, sequence: int) -> Record | None:
-        """The documents that came with part 0 of this sequence, checked, or None."""
-
-    def find_batch(self, shard: int, sequence: int) -> Answered | None:
-        """Where the record lies that was appended with this ``by_batch``, or None."""
-
-    def last_sequence(self, part: int) -> int:
-        """Sequence of the newest durable record of a part, 0 = none."""
-
     def chains_at(self, sequence: int) -> list[int]:
         """Chain value of every part after ``sequence``, for a checkpoint and for :meth:`iterate`."""
-
-    def iterate(self, from_sequence: int, chains: Sequence[int] | None = None) -> Iterator[tuple[int, int, Record]]:
-        """Durable records (sequence, part, record) in key order, each checked to follow the one before it.
-
-        ``chains`` are the chain values after ``from_sequence - 1`` as a checkpoint kept them; without them the
-        log's own are taken.
-        """
 
     def erase_document(self, sequence: int, row: int) -> bool:
         """Empty one row of the documents, durably; False when there are none."""

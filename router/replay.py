@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
+from router.arrow.arrays import Bytes
 from router.log.kinds import Kind
+from router.log.questions import AskedBy
 from router.log.records import INPUT, Record, Records
-from router.ports import Question
+from router.ports import Question, ReadableLog
 from router.shard.lanes import Lane
 
 
@@ -35,7 +37,39 @@ class NoLedger:
         raise AssertionError(_NOBODY)
 
 
-_NOBODY = "a replay decides nothing"
+class ReplayedLog:
+    """Satisfies ``router.ports.Log`` likewise: what a reader finds, and nothing is written."""
+
+    epoch = 0  # nobody owns it
+
+    def __init__(self, reader: ReadableLog) -> None:
+        self.read = reader.read
+        self.read_documents = reader.read_documents
+        self.find_batch = reader.find_batch
+        self.last_sequence = reader.last_sequence
+        self.iterate = reader.iterate
+
+    def append(
+        self,
+        sequence: int,
+        part: int,
+        record: bytearray,
+        documents: Bytes | None = None,
+        by_batch: AskedBy | None = None,
+    ) -> int:
+        raise AssertionError(_NOBODY)
+
+    def wait(self, ticket: int) -> None:
+        raise AssertionError(_NOBODY)
+
+    def chains_at(self, sequence: int) -> list[int]:
+        raise AssertionError(_NOBODY)
+
+    def erase_document(self, sequence: int, row: int) -> bool:
+        raise AssertionError(_NOBODY)
+
+
+_NOBODY = "a replay decides nothing, and writes nothing"
 
 
 class Replay:

@@ -42,7 +42,7 @@ from router.log.records import INPUT, Record, read_batch, read_documents
 from router.log.tail import FIRST_SEQUENCE
 from router.pipeline import ShardPath
 from router.queries.balance import BookUnits, LedgerUnits, books_of, can_compare, cells_of, differences
-from router.replay import NoLedger, Replay
+from router.replay import NoLedger, Replay, ReplayedLog
 from router.shard.engine import ShardEngine
 
 # What a decision says, without what commit adds to it.
@@ -282,7 +282,7 @@ class Verifier:
         """A shard as its log tells it, from the beginning or from a checkpoint on."""
         engine = ShardEngine(number, self._key, self._config, PrivateArena())
         policy_of = self._tables.policies(self._config.policy)
-        path = ShardPath(engine, reader, NoLedger(), self._tables.load, policy_of)
+        path = ShardPath(engine, ReplayedLog(reader), NoLedger(), self._tables.load, policy_of)
         replay = Replay(path.lanes, _forget)
         if kept is None:
             replay.run(reader.iterate(FIRST_SEQUENCE))
@@ -326,14 +326,14 @@ class Verifier:
     def _compare_outcome(self, number: int, sequence: int, record: Record, ledger: LogReader) -> int:
         at = ledger.find_batch(number, sequence)
         decision = None if at is None else ledger.read(at.sequence, INPUT)
-        if decision is None:
+        if at is None or decision is None:
             self._find(f"shard {number}", f"record {sequence} part 1: the ledger has no decision for this outcome")
             return 0
         outcome = read_batch(record)
         if not outcome.select(_COMPARED).equals(read_batch(decision, 1).select(_COMPARED)):
             what = f"record {sequence} part 1: the outcome differs from the ledger's decision, record {at.sequence}"
             self._find(f"shard {number}", what)
-        return outcome.num_rows
+        return int(outcome.num_rows)
 
 
 def _hash_of(path: ShardPath) -> str:

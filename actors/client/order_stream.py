@@ -136,13 +136,13 @@ class OrderStream:
             while self.unanswered >= self._window_orders:
                 self._room.clear()
                 await self._room.wait()
-            block = await self._next_block()
-            if block is None:
+            following = await self._next_block()
+            if following is None:
                 self._exhausted = True
                 break
-            self._waiting.append(block)
-            self.sent += len(block.rows)
-            yield wire.encode(block)
+            self._waiting.append(following)
+            self.sent += len(following.rows)
+            yield wire.encode(following)
         end = wire.finish()
         if end:
             yield end

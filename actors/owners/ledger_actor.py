@@ -6,14 +6,13 @@ import os
 import sys
 import threading
 import time
-from typing import Any
+from abc import abstractmethod
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from actors.owners.checkpointer import Checkpointer, KeptCheckpoints
+from actors.owners.seams import EngineStatus, LedgerCalls
 from actors.process.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
 from actors.process.heap import settle
 from actors.store.data_folder import DataFolder
@@ -28,14 +27,53 @@ from router.ledger.path import ChangedQuestion, LedgerPath, StaleOwner
 from router.ledger.turns import LedgerTurns
 from router.log.columns import AMENDS, CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING
 from router.ports import Question
-
-Message = npt.NDArray[np.uint8]
+from router.shard.lanes import Message
 
 EXPIRE_EVERY_S = 1.0
 _THE_SHARDS = (StaleOwner, ChangedQuestion)  # faults of the shard that asks, raised before anything was changed
 
 
-class Ledger:
+class LedgerDoor(LedgerCalls):
+    """The ledger's seam, as every actor has it in whose process a ledger may live."""
+
+    @property
+    @abstractmethod
+    def ledger(self) -> Ledger:
+        """The one in this process."""
+
+    def ledger_decide(self, question: Question, claims: Message) -> Message:
+        return to_message(self.ledger.decide(question, from_message(claims, CLAIMS)))
+
+    def ledger_move(self, question: Question, moves: Message, given_back: Message) -> None:
+        self.ledger.move(question, from_message(moves, MOVES), from_message(given_back, GIVEN_BACK))
+
+    def ledger_amend(self, question: Question, amends: Message) -> Message:
+        return to_message(self.ledger.amend(question, from_message(amends, AMENDS)))
+
+    def ledger_grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, Message]:
+        record, grants = self.ledger.grants(shard, after, wait_ms)
+        return record, to_message(grants)
+
+    def ledger_quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+        return to_message(self.ledger.quote(tables_version, from_message(claims, CLAIMS), now_ms))
+
+    def ledger_stock(self, movements: Message, now_ms: int) -> Message:
+        return to_message(self.ledger.stock(from_message(movements, MOVEMENTS), now_ms))
+
+    def ledger_pending(self, steps: Message, now_ms: int) -> Message:
+        return to_message(self.ledger.pending(from_message(steps, PENDING), now_ms))
+
+    def ledger_use_tables(self, version: int) -> None:
+        self.ledger.use_tables(version)
+
+    def ledger_status(self) -> EngineStatus:
+        return self.ledger.status()
+
+    def ledger_drain(self) -> None:
+        self.ledger.drain()
+
+
+class Ledger(LedgerDoor):
     """The one writer of everything countable in a data folder."""
 
     def __init__(self, folder: str, config: bytes) -> None:
@@ -51,12 +89,16 @@ class Ledger:
         self._turns = LedgerTurns(self._path, self._log, self._tables.load, threading.Condition(), checkpoints)
         self._turns.use_tables(self._tables.load(self._tables.current()))
         started = time.monotonic()
-        self.recovered_batches = self._recover()
-        self.recovery_ms = int((time.monotonic() - started) * 1000)
+        self._recovered = self._recover()
+        self._recovery_ms = int((time.monotonic() - started) * 1000)
         self._ends = threading.Event()
         self._expirer = threading.Thread(target=self._expire, name="expire", daemon=True)
         self._expirer.start()
         settle()
+
+    @property
+    def ledger(self) -> Ledger:
+        return self
 
     def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
         """DECISION of CLAIMS, durable."""
@@ -86,49 +128,15 @@ class Ledger:
         """What decide would answer now; takes nothing."""
         return self._turns.quote(tables_version, claims, now_ms)
 
-    # --- the same for callers in other processes -------------------------------------------------
-
-    def decide_message(self, question: Question, claims: Message) -> Message:
-        return to_message(self.decide(question, from_message(claims, CLAIMS)))
-
-    def move_message(self, question: Question, moves: Message, given_back: Message) -> None:
-        self.move(question, from_message(moves, MOVES), from_message(given_back, GIVEN_BACK))
-
-    def amend_message(self, question: Question, amends: Message) -> Message:
-        return to_message(self.amend(question, from_message(amends, AMENDS)))
-
-    def grants_message(self, shard: int, after: int, wait_ms: int) -> tuple[int, Message]:
-        record, grants = self.grants(shard, after, wait_ms)
-        return record, to_message(grants)
-
-    def quote_message(self, tables_version: int, claims: Message, now_ms: int) -> Message:
-        return to_message(self.quote(tables_version, from_message(claims, CLAIMS), now_ms))
-
-    def stock_message(self, movements: Message, now_ms: int) -> Message:
-        return to_message(self.stock(from_message(movements, MOVEMENTS), now_ms))
-
-    def pending_message(self, steps: Message, now_ms: int) -> Message:
-        return to_message(self.pending(from_message(steps, PENDING), now_ms))
-
     # --- tables, state, end ----------------------------------------------------------------------
 
     def use_tables(self, version: int) -> None:
         self._turns.use_tables(self._tables.load(version))
 
-    def status(self) -> dict[str, Any]:
-        return {
-            "sequence": self._path.sequence,
-            "epoch": self._log.epoch,
-            "log_bytes": self._log.bytes_used,
-            "waiting_lines": len(self._path.engine.state.waiting),
-            "recovery_ms": self.recovery_ms,
-            "recovered_batches": self.recovered_batches,
-            "pid": os.getpid(),
-        }
-
-    def state_hash(self) -> str:
-        with self._turns.turn:
-            return f"{self._path.engine.state_hash():016x}"
+    def status(self) -> EngineStatus:
+        return EngineStatus(
+            self._path.sequence, self._log.epoch, self._log.bytes_used, self._recovered, self._recovery_ms, os.getpid()
+        )
 
     def drain(self) -> None:
         """Keep the state in a checkpoint and give the folder free; the caller has stopped the shards."""

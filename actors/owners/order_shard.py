@@ -10,16 +10,15 @@ import os
 import sys
 import threading
 import time
-from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from actors.owners.checkpointer import Checkpointer, KeptCheckpoints
 from actors.owners.grant_pump import GrantPump
-from actors.owners.ledger_actor import Ledger
+from actors.owners.ledger_actor import Ledger, LedgerDoor
 from actors.owners.remote_ledger import RemoteLedger
+from actors.owners.seams import EngineStatus, ShardCalls
+from actors.owners.stubs import Owners
 from actors.process.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
 from actors.process.heap import settle
 from actors.process.names import LEDGER, host_of, shard_name
@@ -32,14 +31,13 @@ from router.config import Config
 from router.log.kinds import Kind
 from router.pipeline import ShardPath
 from router.shard.engine import ShardEngine
+from router.shard.lanes import Message
 from router.shard.order_lane import OrderBatch
 from router.shard.turns import ShardTurns
 from router.wire.event_batch import EventBatch
 
-Message = npt.NDArray[np.uint8]
 
-
-class OrderShard:
+class OrderShard(ShardCalls, LedgerDoor):
     """One shard of the orders of a data folder."""
 
     def __init__(self, folder: str, number: int, config: bytes) -> None:
@@ -51,24 +49,24 @@ class OrderShard:
         engine = ShardEngine(number, data.key(), self._config, SharedArena(data.shared / shard_name(number)))
         alone = host_of(LEDGER, self._config.shards) == shard_name(number)
         self._ledger = Ledger(folder, config) if alone else None
-        reached = self._ledger or RemoteLedger(data.namespace, self._config.shards)
+        reached = self._ledger or RemoteLedger(Owners(data.namespace, self._config.shards).ledger)
         policy_of = self._tables.policies(self._config.policy)
         self._path = ShardPath(engine, self._log, reached, self._tables.load, policy_of)
         self._checkpointer = Checkpointer(data.shard(number), self._config.log.checkpoint_bytes, self._log.bytes_used)
         engine.use_tables(self._tables.load(self._tables.current()))
         started = time.monotonic()
-        self.recovered_batches = self._recover()
-        self.recovery_ms = int((time.monotonic() - started) * 1000)
+        self._recovered = self._recover()
+        self._recovery_ms = int((time.monotonic() - started) * 1000)
         checkpoints = KeptCheckpoints(self._checkpointer, self._log)
         self._turns = ShardTurns(self._path, threading.Condition(), checkpoints)
         self._pump = GrantPump(self._path, self._turns, reached, self._log.epoch)
         self._pump.start()
         settle()
 
-    def of_ledger(self, method: str, *arguments: object) -> Any:
-        """A call of the ledger that lives in this process."""
+    @property
+    def ledger(self) -> Ledger:
         assert self._ledger is not None, "the ledger of this folder is an actor of its own"
-        return getattr(self._ledger, method)(*arguments)
+        return self._ledger
 
     # --- batches ---------------------------------------------------------------------------------
 
@@ -94,28 +92,10 @@ class OrderShard:
             if version > self._path.engine.tables_version:
                 self._path.engine.use_tables(tables)
 
-    def status(self) -> dict[str, Any]:
-        """Figures for ``/readyz`` and the benches."""
-        engine = self._path.engine
-        return {
-            "shard": engine.number,
-            "orders": engine.index.count,
-            "open_books": engine.books.count,
-            "sequence": self._path.committed,
-            "tables_version": engine.tables_version,
-            "epoch": self._log.epoch,
-            "index_bytes": engine.index.nbytes,
-            "books_bytes": engine.books.nbytes,
-            "log_bytes": self._log.bytes_used,
-            "recovery_ms": self.recovery_ms,
-            "recovered_batches": self.recovered_batches,
-            "pid": os.getpid(),
-        }
-
-    def state_hash(self) -> str:
-        """Of index and books, with nothing under way."""
-        with self._turns.alone():
-            return "".join(f"{number:016x}" for number in self._path.engine.state_hash())
+    def status(self) -> EngineStatus:
+        return EngineStatus(
+            self._path.committed, self._log.epoch, self._log.bytes_used, self._recovered, self._recovery_ms, os.getpid()
+        )
 
     def drain(self) -> None:
         """Finish what is under way, keep the state in a checkpoint and give the folder free."""

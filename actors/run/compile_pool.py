@@ -124,7 +124,8 @@ class _Workers:
 
     def finished(self) -> list[str]:
         """Modules that are done, or none after a second."""
-        done = wait(self.busy, SHOW_EVERY_S)
+        told = wait([worker.fileno() for worker in self.busy], SHOW_EVERY_S)
+        done = [worker for worker in self.busy if worker.fileno() in told]
         for worker in done:
             self.busy.remove(worker)
             self._idle.append(worker)

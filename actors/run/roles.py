@@ -11,9 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.owners.calls import Call
+from actors.owners.stubs import Owners
 from actors.process.names import host_of, shard_name
 from actors.store.data_folder import DataFolder
 from router.config import Config
+
+
+def _ended_as_it_is(_: Owners) -> Sequence[Call[None]]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -23,10 +29,11 @@ class Role:
     name: str  # of its actor
     process: type  # what runs in it: made with (folder, config), or (folder, number, config) where there is one a shard
     threads: Callable[[Config], int]  # calls that it takes at once
+    asked: Callable[[Owners], Sequence[Call[Any]]]  # whether each of them answers
+    drained: Callable[[Owners], Sequence[Call[None]]] = _ended_as_it_is
     needs: tuple[str, ...] = ()  # roles that must have answered before it is created
     drained_after: tuple[str, ...] = ()  # roles that must have drained before it does
     is_per_shard: bool = False
-    is_drained: bool = True  # else it is ended as it is
     is_watched: bool = True  # asked now and then whether it answers; not who may be busy with one request for long
     folder: Callable[[DataFolder, int], pathlib.Path] | None = None  # whose lock it holds, by its number
 
@@ -35,10 +42,6 @@ class Role:
 
     def name_of(self, number: int) -> str:
         return shard_name(number) if self.is_per_shard else self.name
-
-    def names(self, config: Config) -> list[str]:
-        """Of all that play this role; some of them may live in another one's process."""
-        return [self.name_of(number) for number in self.numbers(config)]
 
     def arguments(self, data: DataFolder, number: int, config: bytes) -> tuple[Any, ...]:
         """What a process of this role is made with."""

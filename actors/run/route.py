@@ -12,14 +12,16 @@ import numpy.typing as npt
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.lmdb_log import LmdbLog
 from actors.store.table_store import TableStore
+from router.arrow.arrays import Bytes
 from router.config import Config
 from router.ids import hash_key
 from router.local import LocalRouter
 from router.log.columns import STATUS_NAMES
 from router.log.memory import MemoryLog
 from router.ports import Log
-from router.tables.compile import TableRows, accept, compile_tables, empty_tables
+from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
+from router.tables.row_types import TableRows
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import on_hand_movements
 from router.wire.ack_json import encode_json
@@ -48,7 +50,7 @@ def route(
     tables_folder: pathlib.Path,
     config: Config,
     folder: pathlib.Path | None,
-    write: Callable[[bytes], object],
+    write: Callable[[Bytes], object],
     clock_ms: Callable[[], int] = now_ms,
 ) -> RouteSummary:
     """Decide every order of the batches; acknowledgements go to ``write`` as JSON lines, in order.

@@ -21,8 +21,9 @@ import urllib.request
 
 import msgspec
 import ray
-from ray.exceptions import ActorDiedError, RayError
+from ray.exceptions import RayError
 
+from actors.owners.calls import OwnerGone, Unanswered
 from actors.run.gateway_processes import GatewayProcesses
 from actors.run.roles import folders_of
 from actors.run.topology import (
@@ -32,12 +33,12 @@ from actors.run.topology import (
     ray_has_ended,
     start_actors,
     start_ray,
-    statuses,
     stop_actors,
+    watch,
 )
 from actors.store.data_folder import DataFolder
 from actors.store.keys import create_admin_key
-from actors.store.locks import FolderInUse, owner_of
+from actors.store.locks import FolderInUse, FolderLock, owner_of
 from router.config import Config
 from router.errors import Misconfigured
 
@@ -94,7 +95,7 @@ class Supervisor:
             _give_stdout_back(self._stdout)
             lock.close()
 
-    def _lock(self):  # type: ignore[no-untyped-def]
+    def _lock(self) -> FolderLock:
         try:
             return self.data.lock()
         except FolderInUse as used:
@@ -173,15 +174,15 @@ class Supervisor:
     def _all_answer(self) -> bool:
         """Whether all who are watched do; one that could not start (full disk) is created anew, as Ray gives it up."""
         try:
-            statuses(self.data, self._config, ASK_EVERY_S)
+            watch(self.data, self._config, ASK_EVERY_S)
             return True
-        except (ActorDiedError, ValueError) as ended:
+        except OwnerGone as gone:
             if self._stopping.is_set():
                 return False
-            print(f"an owner has ended, creating it anew: {str(ended).splitlines()[-1]}", file=sys.stderr)
+            print(f"an owner has ended, creating it anew: {str(gone.__cause__).splitlines()[-1]}", file=sys.stderr)
             with contextlib.suppress(RayError, ValueError, ConnectionError):
                 create_actors(self.data, self._config)
-        except (RayError, ConnectionError):
+        except Unanswered:
             pass
         return False
 

@@ -23,9 +23,11 @@ import msgspec
 import ray
 from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET
 
-from actors.owners.calls import owner
+from actors.owners.calls import answers_of
 from actors.owners.ledger_actor import Ledger
 from actors.owners.order_shard import OrderShard
+from actors.owners.seams import EngineStatus
+from actors.owners.stubs import Owners
 from actors.owners.tables_actor import TablesOwner
 from actors.process.environment import QUIET
 from actors.process.names import LEDGER, SHARD, TABLES
@@ -44,13 +46,33 @@ def _batches_under_way(config: Config) -> int:
 
 
 ROLES = (
-    Role(SHARD, OrderShard, _batches_under_way, is_per_shard=True, folder=lambda data, number: data.shard(number)),
     Role(
-        LEDGER, Ledger, lambda config: _batches_under_way(config) * config.shards, drained_after=(SHARD,),
+        SHARD,
+        OrderShard,
+        _batches_under_way,
+        asked=lambda owners: [shard.status() for shard in owners.shards],
+        drained=lambda owners: [shard.drain() for shard in owners.shards],
+        is_per_shard=True,
+        folder=lambda data, number: data.shard(number),
+    ),
+    Role(
+        LEDGER,
+        Ledger,
+        lambda config: _batches_under_way(config) * config.shards,
+        asked=lambda owners: [owners.ledger.status()],
+        drained=lambda owners: [owners.ledger.drain()],
+        drained_after=(SHARD,),
         folder=lambda data, _: data.ledger,
     ),
-    Role(TABLES, TablesOwner, lambda _: 1, needs=(SHARD, LEDGER), is_drained=False, is_watched=False),
-)  # fmt: skip
+    Role(
+        TABLES,
+        TablesOwner,
+        lambda _: 1,
+        asked=lambda owners: [owners.tables.ready()],
+        needs=(SHARD, LEDGER),
+        is_watched=False,
+    ),
+)
 
 
 def start_ray(config: Config, namespace: str, address: str | None) -> None:
@@ -91,7 +113,7 @@ def start_actors(data: DataFolder, config: Config) -> None:
 def create_actors(data: DataFolder, config: Config, roles: Sequence[Role] = ROLES) -> None:
     """Create actors where they are not there; what they do first is to recover."""
     raw = msgspec.json.encode(config)
-    placement = "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"
+    placement = "SPREAD" if len(ray.nodes()) > 1 else "DEFAULT"  # type: ignore[no-untyped-call]
     for name, role, number in actors_of(roles, config):
         ray.remote(role.process).options(
             name=name,
@@ -108,21 +130,27 @@ def actor(data: DataFolder, name: str) -> Any:
     return ray.get_actor(name, namespace=data.namespace)
 
 
-def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, dict[str, Any]]:
-    """``status()`` of all that are watched; raises while one of them does not answer."""
-    return _ask(data, config, [role for role in ROLES if role.is_watched], timeout_s)
+def watch(data: DataFolder, config: Config, timeout_s: float) -> None:
+    """Ask all that are watched; raises Unanswered while one of them does not answer."""
+    _ask(data, config, [role for role in ROLES if role.is_watched], timeout_s)
 
 
-def _ask(data: DataFolder, config: Config, roles: Sequence[Role], timeout_s: float) -> dict[str, dict[str, Any]]:
-    names = [name for role in roles for name in role.names(config)]
-    answers = ray.get([owner(data.namespace, name, config.shards)("status") for name in names], timeout=timeout_s)
-    return dict(zip(names, answers, strict=True))
+def statuses(data: DataFolder, config: Config, timeout_s: float) -> dict[str, EngineStatus]:
+    """``status()`` of ledger and shards; raises Unanswered while one of them does not answer."""
+    engines = Owners(data.namespace, config.shards).engines
+    answers = answers_of([engine.status() for engine in engines], timeout_s)
+    return {engine.name: status for engine, status in zip(engines, answers, strict=True)}
+
+
+def _ask(data: DataFolder, config: Config, roles: Sequence[Role], timeout_s: float) -> None:
+    owners = Owners(data.namespace, config.shards)
+    answers_of([call for role in roles for call in role.asked(owners)], timeout_s)
 
 
 def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
     """Let each finish what is under way, who depends on others after them; then end all actor processes."""
+    owners = Owners(data.namespace, config.shards)
     for wave in drained_in_order(ROLES):
-        names = [name for role in wave if role.is_drained for name in role.names(config)]
-        ray.get([owner(data.namespace, name, config.shards)("drain") for name in names], timeout=timeout_s)
+        answers_of([call for role in wave for call in role.drained(owners)], timeout_s)
     for name, _, _ in actors_of(ROLES, config):
         ray.kill(actor(data, name), no_restart=True)

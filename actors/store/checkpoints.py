@@ -18,6 +18,7 @@ import pathlib
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import Any, BinaryIO
 
 import msgspec
@@ -111,17 +112,17 @@ def _read(path: pathlib.Path) -> Checkpoint:
     return Checkpoint(header.sequence, header.chains, arrays)
 
 
-def _read_array(file: BinaryIO, base: int, stored: _Stored) -> npt.NDArray[Any]:
+def _read_array(file: BufferedReader, base: int, stored: _Stored) -> npt.NDArray[Any]:
     array = np.empty(stored.shape, np.dtype(stored.dtype))
     file.seek(base + stored.place)
-    file.readinto(_bytes_of(array))  # type: ignore[attr-defined]
+    file.readinto(_bytes_of(array))
     if xxhash.xxh3_128_hexdigest(_bytes_of(array)) != stored.checksum:
         raise ValueError(f"array {stored.name} does not fit its checksum")
     return array
 
 
 def _bytes_of(array: npt.NDArray[Any]) -> memoryview:
-    return memoryview(array.reshape(math.prod(array.shape)).view(np.uint8))  # type: ignore[arg-type]
+    return array.reshape(math.prod(array.shape)).view(np.uint8).data
 
 
 def _rounded_up(size: int) -> int:

@@ -9,6 +9,8 @@ import secrets
 import time
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import xxhash
 
 from actors.store.locks import FolderLock
@@ -17,6 +19,7 @@ from router.errors import Misconfigured
 from router.ids import Scope, hash_key
 
 FORMAT = 1
+U64 = npt.NDArray[np.uint64]
 
 
 def now_ms() -> int:
@@ -94,7 +97,7 @@ class DataFolder:
         file = self.config_file
         return msgspec.json.decode(file.read_bytes(), type=Config) if file.exists() else Config()
 
-    def key(self):  # type: ignore[no-untyped-def]
+    def key(self) -> U64:
         """The two words that key the hash of ids."""
         return hash_key(bytes.fromhex(self.identity().hash_key))
 

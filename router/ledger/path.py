@@ -31,7 +31,7 @@ from router.tables.compiled import TablesOf
 NO_GRANTS = pa.RecordBatch.from_pylist([], schema=GRANTS)
 
 
-class StaleOwner(Exception):
+class StaleOwner(RouterError):
     """A shard process that was replaced is still asking; it must end."""
 
 

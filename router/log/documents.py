@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -21,12 +21,20 @@ _LINE = ("json",)  # the columns of documents that came as JSON lines
 _IN_JSON = (str, bool, float, datetime.datetime, datetime.date, datetime.time, type(None))
 
 
+class Rows(Protocol):
+    """A batch whose rows are looked at one by one."""
+
+    names: tuple[str, ...]
+
+    def value(self, name: str, row: int) -> Any: ...
+
+
 def document_of(documents: pa.RecordBatch, row: int) -> dict[str, Any] | None:
     """The document in one row, in the JSON form of an order; None where it was erased."""
     return document_in(ArrowRows(documents), row)
 
 
-def document_in(documents: ArrowRows, row: int) -> dict[str, Any] | None:
+def document_in(documents: Rows, row: int) -> dict[str, Any] | None:
     """The same of a batch that was opened before."""
     cells = ((name, _cell(documents, name, row)) for name in documents.names)
     given = {name: value for name, value in cells if value is not None}
@@ -51,7 +59,7 @@ def presentable(value: Any) -> Any:
     return value if isinstance(value, _IN_JSON) else value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _cell(documents: ArrowRows, name: str, row: int) -> Any:
+def _cell(documents: Rows, name: str, row: int) -> Any:
     try:
         return documents.value(name, row)
     except (pa.ArrowException, ValueError, ArithmeticError):

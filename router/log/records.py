@@ -237,7 +237,7 @@ class StoredRows:
     def __init__(self, rows: ArrowRows | None, schema: pa.Schema | None) -> None:
         self._rows = rows
         self._schema = schema
-        self.names = () if rows is None else rows.names
+        self.names: tuple[str, ...] = () if rows is None else rows.names
 
     def value(self, name: str, row: int) -> Any:
         if self._rows is not None and name in self.names:

@@ -1,4 +1,4 @@
-"""The table of roles: who is created with whom, asked by which name, drained after whom; no process runs here."""
+"""The table of roles: who is created with whom, drained after whom; no process runs here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from router.config import Config
 
 
 def role(name: str, needs: tuple[str, ...] = (), after: tuple[str, ...] = (), **more: object) -> Role:
-    return Role(name, object, lambda _: 1, needs, after, **more)  # type: ignore[arg-type]
+    return Role(name, object, lambda _: 1, lambda _: (), needs=needs, drained_after=after, **more)  # type: ignore[arg-type]
 
 
 SHARD = role("shard", is_per_shard=True, folder=lambda data, number: data.shard(number))
@@ -51,7 +51,6 @@ def test_roles_that_wait_for_each_other_or_for_nobody_are_a_mistake_of_the_table
 )
 def test_every_role_has_its_actors_and_those_that_live_with_others_have_none(shards: int, actors: list[str]) -> None:
     assert [name for name, _, _ in actors_of(ALL, Config(shards=shards))] == actors
-    assert LEDGER.names(Config(shards=shards)) == ["ledger"]  # and is asked under its own name all the same
 
 
 def test_a_process_is_made_with_its_folder_its_number_and_the_configuration(tmp_path: pathlib.Path) -> None:

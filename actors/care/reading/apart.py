@@ -33,7 +33,8 @@ def apart(work: Callable[[Show], _T], show: Show) -> _T:
         while True:
             kind, told = receiver.recv()
             if kind == "result":
-                return told  # type: ignore[no-any-return]
+                result: _T = told
+                return result
             if kind == "fault":
                 raise RouterError(told)
             show(told)

@@ -239,19 +239,16 @@ class _Walk:
         found.append((key, self._value(at, flags, key, where, count)))
 
     def _check_order(self, tree: Tree, keys: list[bytes], least: bytes | None, below: bytes | None, where: str) -> None:
-        order = [int.from_bytes(key, "little") if tree.flags else key for key in keys]
+        order = [_sorted_as(tree, key) for key in keys]
         for key in keys:
             if tree.flags and len(key) != 8:
                 self._fail(f"{where}: a key of {len(key)} bytes")
-        if any(one >= other for one, other in zip(order, order[1:], strict=False)):  # type: ignore[operator]
+        if any(one >= other for one, other in zip(order, order[1:], strict=False)):
             self._fail(f"{where}: keys out of order")
-        if order and least is not None and order[0] < self._sorted_as(tree, least):  # type: ignore[operator]
+        if order and least is not None and order[0] < _sorted_as(tree, least):
             self._fail(f"{where}: a key that belongs further left")
-        if order and below is not None and order[-1] >= self._sorted_as(tree, below):  # type: ignore[operator]
+        if order and below is not None and order[-1] >= _sorted_as(tree, below):
             self._fail(f"{where}: a key that belongs further right")
-
-    def _sorted_as(self, tree: Tree, key: bytes) -> int | bytes:
-        return int.from_bytes(key, "little") if tree.flags else key
 
     def _nodes(self, start: int, page: int, leaf: bool, where: str) -> list[tuple[int, int, bytes]]:
         """Place, flags and key of every node of a page; each node lies inside the page, none on another."""
@@ -341,3 +338,8 @@ class _Walk:
 
     def _fail(self, what: str) -> None:
         raise BrokenPages(f"{self._name}: {what}")
+
+
+def _sorted_as(tree: Tree, key: bytes) -> tuple[int, bytes]:
+    """What LMDB compares of a key in this tree: a number, or its bytes."""
+    return (int.from_bytes(key, "little"), b"") if tree.flags else (0, key)

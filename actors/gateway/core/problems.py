@@ -6,7 +6,7 @@ changes its meaning. Members beyond the standard ones are flat (``reasons``, ``e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -135,11 +135,6 @@ def _raw(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
     head += [f"{name}: {value}" for name, value in headers.items()]
     head += [f"Content-Length: {len(body)}", "", ""]
     return "\r\n".join(head).encode() + body
-
-
-def forbidden(role: str, roles: Iterable[str]) -> Problem:
-    allowed = sorted(roles)
-    return Problem("forbidden", f"Role {role!r} may not do this; it takes {', '.join(allowed)}.", roles=allowed)
 
 
 def json_response(body: bytes, status: int = 200, media_type: str = "application/json") -> web.Response:

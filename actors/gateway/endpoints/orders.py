@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import orjson
+import pyarrow as pa
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
@@ -150,18 +151,18 @@ class OrderEndpoint:
 def _settle(answered: asyncio.Future[bytes], answer: Answer) -> None:
     if answered.done():  # the client went away
         return
-    if isinstance(answer, Problem):
+    if isinstance(answer, Exception):
         answered.set_exception(answer)
     else:
         answered.set_result(answer)
 
 
-def _statuses(wire: WireBatch, ack: object) -> list[int]:
+def _statuses(wire: WireBatch, ack: pa.RecordBatch) -> list[int]:
     """HTTP status of every position of a batch."""
     statuses = [200] * wire.count
     for refusal in wire.refused:
         statuses[refusal.position] = 422
-    columns = (wire.positions, ack.column("status"), ack.column("reasons"))  # type: ignore[attr-defined]
+    columns = (wire.positions, ack.column("status"), ack.column("reasons"))
     for position, status, reasons in zip(*(column.tolist() for column in columns), strict=True):
         if status == Status.REJECTED:
             statuses[position] = 409 if reasons >> ID_CONFLICT & 1 else 422

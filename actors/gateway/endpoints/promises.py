@@ -18,7 +18,7 @@ from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import when_free
 from actors.gateway.http.forms import encode_answers
 from actors.gateway.http.limits import media_type_of, read_body
-from actors.gateway.http.routes import JSON, Reply
+from actors.gateway.http.routes import JSON, Answer, Reply
 from actors.gateway.http.shapes import AvailabilityAsked, Place
 from actors.process.names import LEDGER
 from actors.store.data_folder import DataFolder
@@ -64,14 +64,10 @@ class PromiseEndpoint:
 
     async def _reply_when_free(self, body: bytes, reply: Reply) -> None:
         try:
-            reply(await self._when_free(body))
-        except BlockBusy as fault:
-            reply(Problem("shard_unavailable", str(fault), retry_after_ms=fault.retry_after_ms))
-        except Problem as problem:  # tables may have changed since the first look
-            reply(problem)
+            answer: Answer = await self._when_free(body)
         except Exception as fault:
-            self._core.log.fault("availability_broke", fault)
-            reply(Problem("internal", "Availability could not be computed; ask again."))
+            answer = fault
+        reply(answer)
 
     async def _when_free(self, body: bytes) -> bytes:
         async def look() -> bytes:

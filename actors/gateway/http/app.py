@@ -6,7 +6,6 @@ request costs a dictionary look-up, a key check and its handler.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import orjson
@@ -14,12 +13,12 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.core import Core
-from actors.gateway.core.problems import SERVER_NAME, Problem, forbidden, json_response
-from actors.gateway.http.auth import KeyRing
+from actors.gateway.core.problems import SERVER_NAME, Problem, json_response
+from actors.gateway.http.auth import KeyRing, bearer_digest
+from actors.gateway.http.faults import Faults
 from actors.gateway.http.limits import GatewayServer
 from actors.gateway.http.quick import QuickDesk, QuickServer
 from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, WATCHERS, Route, RouteTable
-from router.errors import Retryable
 
 INDEX = """order router
 
@@ -40,13 +39,13 @@ class Gateway:
         self._core = core
         self._keys = keys
         self.table = RouteTable([*routes, *self._own_routes()])
+        self._faults = Faults(core.log)
         self._document = b""
-        self._request_number = 0
 
     def server(self) -> GatewayServer:
         """The aiohttp server; must be made inside the running loop."""
         limits, metrics = self._core.config.limits, self._core.metrics
-        desk = QuickDesk(self.table, self._keys, limits, metrics, self._core.log)
+        desk = QuickDesk(self.table, self._keys, limits, metrics, self._faults)
         server = QuickServer(self.handle, limits, desk)
         metrics.gauge("router_open_connections", "Client connections", lambda: server.connection_count)
         metrics.gauge(
@@ -54,10 +53,12 @@ class Gateway:
         )
         return server
 
-    def admits(self, authorization: str | None) -> bool:
-        """Whether a request with this header is let in; takes it from the rate of its key."""
+    def admits(self, method: str, path: str, authorization: str | None) -> bool:
+        """Whether a request for one of the exact paths is let in; takes it from the rate of its key."""
+        route = self.table.exact(method, path)
+        assert route is not None, f"{method} {path} is passed on and has no route"
         try:
-            self._keys.authenticate(authorization)
+            self._keys.admit(route, bearer_digest(authorization))
         except Problem:
             return False
         return True
@@ -71,20 +72,14 @@ class Gateway:
             if route is None:
                 route, parameters = self._resolve(request)
                 name = route.path
-            if route.roles is not None:
-                key = self._keys.authenticate(request.headers.get("Authorization"))
-                if key.role not in route.roles:
-                    raise forbidden(key.role, route.roles)
-                request[ROLE] = key.role
+            admitted = self._keys.admit(route, bearer_digest(request.headers.get("Authorization")))
+            if admitted is not None:
+                request[ROLE] = admitted.role
             response = await route.handler(request, parameters)
-        except Problem as problem:
-            response = self._answer_problem(problem)
-        except Retryable as fault:
-            response = Problem("shard_unavailable", str(fault), retry_after_ms=fault.retry_after_ms).response()
         except ConnectionError:  # the client went away
             raise
         except Exception as fault:
-            response = self._answer_fault(fault, name)
+            response = _answer_problem(self._faults.problem_of(fault, name))
         self._core.metrics.count_request(name, response.status)
         return response
 
@@ -98,20 +93,6 @@ class Gateway:
         if methods:
             raise Problem("method_not_allowed", f"This path takes {', '.join(methods)}.", allowed=methods)
         raise Problem("not_found", "No endpoint has this path; GET /openapi.json lists all of them.")
-
-    def _answer_problem(self, problem: Problem) -> web.StreamResponse:
-        response = problem.response()
-        if problem.code in ("body_timeout", "body_too_large", "body_truncated"):
-            response.force_close()  # what is left of the body is not worth reading
-        return response
-
-    def _answer_fault(self, fault: Exception, route: str) -> web.StreamResponse:
-        """Something nobody foresaw: logged with a request id, told without details."""
-        self._request_number += 1
-        request_id = f"{time.time_ns() // 1_000_000:x}-{self._request_number:x}"
-        self._core.log.fault("request_broke", fault, route=route, request_id=request_id)
-        detail = "The router made a mistake; try again, and report the request_id if it happens again."
-        return Problem("internal", detail, request_id=request_id).response()
 
     # --- routes of the gateway itself -----------------------------------------------------------------
 
@@ -154,3 +135,10 @@ class Gateway:
 
             self._document = orjson.dumps(document(self.table.routes, self._core.version))
         return json_response(self._document)
+
+
+def _answer_problem(problem: Problem) -> web.StreamResponse:
+    response = problem.response()
+    if problem.code in ("body_timeout", "body_too_large", "body_truncated"):
+        response.force_close()  # what is left of the body is not worth reading
+    return response

@@ -1,4 +1,4 @@
-"""Who may do what: bearer keys, roles, and the rate limit of a key.
+"""Who may do what: bearer keys, roles, and the rate limit of a key. Every way into a gateway asks ``KeyRing.admit``.
 
 The path of a request costs one BLAKE2b of the presented key and one dictionary look-up. Keys are held as
 digests only, so a dump of this process's memory between requests shows none.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors.gateway.core.problems import Problem
+from actors.gateway.http.routes import Route
 from actors.store.keys import KEYS_FILE, KeysRefused, digest_of, load_keys
 
 RELOAD_INTERVAL_S = 0.5  # how soon a revoked key is refused
@@ -52,16 +53,24 @@ class KeyRing:
         self._stamp: tuple[int, int, int] | None = None
         self._looked_at = float("-inf")
 
-    def authenticate(self, authorization: str | None) -> Key:
-        """The key of an ``Authorization`` header; raises Problem 401."""
-        digest = bearer_digest(authorization)
+    def admit(self, route: Route, digest: bytes | None) -> Key | None:
+        """Let a request in that comes with the key of this digest, and take it from the key's rate; raises Problem 401,
+        403 or 429. A request that is refused takes nothing. Whose key it is; None where anybody may ask."""
+        if route.roles is None:
+            return None
         if digest is None:
             raise Problem("unauthorized", "Send the header 'Authorization: Bearer KEY'.")
-        return self.key_of(digest)
-
-    def key_of(self, digest: bytes) -> Key:
-        """The key with this digest, one request of its rate taken; raises Problem 401 or 429."""
         now = self._clock()
+        key = self._key_of(digest, now)
+        if key.role not in route.roles:
+            allowed = sorted(route.roles)
+            detail = f"Role {key.role!r} may not do this; it takes {', '.join(allowed)}."
+            raise Problem("forbidden", detail, roles=allowed)
+        if self._rate:
+            self._take_token(key, now)
+        return key
+
+    def _key_of(self, digest: bytes, now: float) -> Key:
         if now - self._looked_at > RELOAD_INTERVAL_S:
             self._looked_at = now
             self._reload()
@@ -70,8 +79,6 @@ class KeyRing:
             raise Problem(
                 "unauthorized", "The key is not known here; it may have been revoked. Ask an admin for a key."
             )
-        if self._rate:
-            self._take_token(key, now)
         return key
 
     def _take_token(self, key: Key, now: float) -> None:

@@ -30,19 +30,24 @@ _STREAMED = re.compile(rb"\r\n(?:transfer-encoding:|content-type:[ \t]*%b\b)" % 
 _AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*)\r\n", re.IGNORECASE)
 _PASSED = b"stream"  # a message holds two descriptors: the client's socket and a file with its first bytes
 
+Admits = Callable[[str, str, str | None], bool]  # method, path and ``Authorization`` of a request
+
 
 class StreamSender:
     """The front's end of the link; ``pass_on`` is a ``limits.PassOn``."""
 
-    def __init__(self, link: socket.socket, admits: Callable[[str | None], bool]) -> None:
+    def __init__(self, link: socket.socket, admits: Admits) -> None:
         link.setblocking(False)
         self._link = link
         self._admits = admits
 
     def pass_on(self, transport: asyncio.BaseTransport, first: bytes) -> bool:
-        """Whether the connection has a new owner. When not (no stream, no room in the link, a key that is refused or
-        beyond its rate) it is served here, as any other is."""
-        if not begins_stream(first) or not self._admits(_authorization(first)):
+        """Whether the connection has a new owner. When not (no stream, no room in the link, a key that may not do this
+        or is beyond its rate) it is served here, as any other is."""
+        if not begins_stream(first):
+            return False
+        method, path = (word.decode() for word in first.split(b" ", 2)[:2])
+        if not self._admits(method, path, _authorization(first)):
             return False
         client = transport.get_extra_info("socket")
         file = os.memfd_create("first-bytes")

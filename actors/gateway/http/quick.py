@@ -21,10 +21,10 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.web_request import BaseRequest
 
-from actors.gateway.core.logs import JsonLog
 from actors.gateway.core.metrics import Metrics
-from actors.gateway.core.problems import Problem, forbidden, raw_json, raw_problem
+from actors.gateway.core.problems import raw_json, raw_problem
 from actors.gateway.http.auth import KeyRing, bearer_digest
+from actors.gateway.http.faults import Faults
 from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer
 from actors.gateway.http.routes import Answer, Reply, Route, RouteTable
 from router.config import Limits
@@ -44,12 +44,12 @@ class KnownHead:
 class QuickDesk:
     """The heads known so far, and what a request needs besides its head. Heads hold keys: only digests are kept."""
 
-    def __init__(self, table: RouteTable, keys: KeyRing, limits: Limits, metrics: Metrics, log: JsonLog) -> None:
+    def __init__(self, table: RouteTable, keys: KeyRing, limits: Limits, metrics: Metrics, faults: Faults) -> None:
         self._table = table
         self._keys = keys
         self._limits = limits
-        self._log = log
-        self.metrics = metrics
+        self._metrics = metrics
+        self._faults = faults
         self._heads: dict[bytes, KnownHead] = {}
 
     def find(self, head: bytes) -> KnownHead | None:
@@ -79,17 +79,21 @@ class QuickDesk:
     def take(self, head: KnownHead, body: bytes, reply: Reply) -> None:
         """Hand a request over; ``reply`` is called once, now or later."""
         try:
-            route = head.route
-            assert route.quick is not None and route.roles is not None
-            key = self._keys.key_of(head.key_digest)
-            if key.role not in route.roles:
-                raise forbidden(key.role, route.roles)
-            route.quick(body, reply)
-        except Problem as problem:
-            reply(problem)
+            assert head.route.quick is not None, "only such heads are kept"
+            self._keys.admit(head.route, head.key_digest)
+            head.route.quick(body, reply)
         except Exception as fault:
-            self._log.fault("request_broke", fault, route=head.route.path)
-            reply(Problem("internal", "The router made a mistake; try again."))
+            reply(fault)
+
+    def encode(self, head: KnownHead, answer: Answer) -> bytes:
+        """The whole HTTP answer to a request, which is counted."""
+        name = head.route.path
+        if isinstance(answer, Exception):
+            problem = self._faults.problem_of(answer, name)
+            self._metrics.count_request(name, problem.status)
+            return raw_problem(problem)
+        self._metrics.count_request(name, 200)
+        return raw_json(answer)
 
 
 class QuickProtocol(GatewayProtocol):
@@ -128,12 +132,7 @@ class QuickProtocol(GatewayProtocol):
     def _reply(self, answer: Answer) -> None:
         head, self._answering = self._answering, None
         assert head is not None, "a request is answered once"
-        if isinstance(answer, Problem):
-            self._desk.metrics.count_request(head.route.path, answer.status)
-            raw = raw_problem(answer)
-        else:
-            self._desk.metrics.count_request(head.route.path, 200)
-            raw = raw_json(answer)
+        raw = self._desk.encode(head, answer)
         if self._answered is not None:
             self._answered.set()
         if self.transport is None:  # the client went away
@@ -174,6 +173,8 @@ class QuickProtocol(GatewayProtocol):
     def _learn(self, data: bytes) -> int:
         """Bytes still owed of the one request that began with this data."""
         message = self._messages[-1][0]
+        if not isinstance(message, RawRequestMessage):
+            return UNKNOWN
         end, body_bytes = _head_bytes(data), _body_bytes(message)
         if end is None or body_bytes is None or len(data) > end + body_bytes:
             return UNKNOWN
@@ -223,9 +224,9 @@ def _head_bytes(data: bytes) -> int | None:
     return end if end > len(HEAD_END) and data.count(b"\n", 0, end) == data.count(b"\r\n", 0, end) else None
 
 
-def _body_bytes(message: object) -> int | None:
+def _body_bytes(message: RawRequestMessage) -> int | None:
     """Length of the body behind a head, None where only aiohttp knows where it ends."""
-    if not isinstance(message, RawRequestMessage) or message.chunked or message.upgrade:
+    if message.chunked or message.upgrade:
         return None
     given = message.headers.getall("Content-Length", ["0"])
     return int(given[0]) if len(given) == 1 and given[0].isdecimal() else None

@@ -10,11 +10,9 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from actors.gateway.core.problems import Problem
-
 Parameters = dict[str, str]
 Handler = Callable[[BaseRequest, Parameters], Awaitable[web.StreamResponse]]
-Answer = bytes | Problem  # a JSON document, or why there is none
+Answer = bytes | Exception  # a JSON document, or why there is none
 Reply = Callable[[Answer], None]
 Quick = Callable[[bytes, Reply], None]  # takes a body and replies once, now or later
 
@@ -65,7 +63,7 @@ class Route:
     queries: Sequence[Query] = ()
     problems: Sequence[str] = ()
     choices: Mapping[str, Sequence[str]] | None = None  # allowed values of path parameters
-    quick: Quick | None = None  # the same answer without a request object, see gateway/quick.py
+    quick: Quick | None = None  # the same answer without a request object, see quick.py
 
 
 class RouteTable:

@@ -1,0 +1,106 @@
+"""The seams between processes: what an owner may be asked from outside, each as one protocol.
+
+    asker ── stub (stubs.py): the same methods, each giving a call under way ──▶ Ray ──▶ actor: satisfies the protocol
+
+Batches travel as Arrow IPC messages with the schemas of ``router/log/columns.py``, as arrays of uint8, which Ray moves
+through shared memory. A ``RouterError`` that an actor raises reaches the asker as it is; of anything else the asker
+hears only that it got no answer (``calls.py``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from router.ports import Question
+from router.shard.lanes import Message
+from router.shard.order_lane import OrderBatch
+from router.wire.event_batch import EventBatch
+
+
+class EngineStatus(NamedTuple):
+    """An engine that answers, and how far it is."""
+
+    sequence: int  # its newest record that counts
+    epoch: int  # how often its log has had an owner
+    log_bytes: int
+    recovered_records: int  # replayed when it started
+    recovery_ms: int
+    pid: int
+
+
+class TableReplaced(NamedTuple):
+    """A reference table that was taken."""
+
+    table: str
+    version: int
+    rows: int
+
+
+class ShardCalls(Protocol):
+    """An order shard, as gateways, tables and the supervisor ask it."""
+
+    def submit(self, batch: OrderBatch) -> Message:
+        """ACK rows of a batch, durable. One argument, so that Ray packs and stores one object and not five."""
+
+    def submit_events(self, batch: EventBatch) -> Message:
+        """EVENT_ACK rows of a batch, durable."""
+
+    def quote(self, orders: Message, skus: Message, now_ms: int) -> Message:
+        """QUOTE rows as if the orders (a message of WIRE, and one of WIRE_SKUS) were sent now."""
+
+    def use_tables(self, version: int) -> None:
+        """Judge every later batch with this version; batches under way keep theirs."""
+
+    def status(self) -> EngineStatus:
+        """Answered once it has recovered."""
+
+    def drain(self) -> None:
+        """Finish what is under way, keep the state in a checkpoint and give the folder free."""
+
+
+class LedgerCalls(Protocol):
+    """The ledger, as shards, tables and the supervisor ask it. Its methods bear its name, for one actor may be a shard
+    and the ledger at once."""
+
+    def ledger_decide(self, question: Question, claims: Message) -> Message:
+        """DECISION of CLAIMS, durable."""
+
+    def ledger_move(self, question: Question, moves: Message, given_back: Message) -> None:
+        """Apply the MOVES and GIVEN_BACK of an event batch, durable."""
+
+    def ledger_amend(self, question: Question, amends: Message) -> Message:
+        """AMENDED of AMENDS, durable."""
+
+    def ledger_grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, Message]:
+        """The first durable record after ``after`` that granted something to a shard, and its GRANTS."""
+
+    def ledger_quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
+        """What would be decided now; takes nothing."""
+
+    def ledger_stock(self, movements: Message, now_ms: int) -> Message:
+        """STOCK_RESULTS of MOVEMENTS, durable; each is idempotent by its own id."""
+
+    def ledger_pending(self, steps: Message, now_ms: int) -> Message:
+        """PENDED of PENDING, durable."""
+
+    def ledger_use_tables(self, version: int) -> None:
+        """Know this version from now on; what claims say decides which one is used."""
+
+    def ledger_status(self) -> EngineStatus:
+        """Answered once it has recovered."""
+
+    def ledger_drain(self) -> None:
+        """Keep the state in a checkpoint and give the folder free; the caller has stopped the shards."""
+
+
+class TablesCalls(Protocol):
+    """The tables' process, as gateways and the supervisor ask it."""
+
+    def ready(self) -> None:
+        """Answered once all engines use the newest version."""
+
+    def put(self, table: str, body: bytes, media_type: str, now_ms: int) -> TableReplaced:
+        """Replace a table when all engines use it; raises TableRejected or Unsupported with nothing applied."""
+
+    def stock(self, body: bytes, now_ms: int) -> bytes:
+        """Results of stock movements sent as NDJSON: a JSON array, one object a line."""

@@ -1,0 +1,50 @@
+"""The owners of a data folder as other processes call them: typed, wherever they live."""
+
+from __future__ import annotations
+
+from actors.owners.calls import Method, Stub
+from actors.owners.seams import LedgerCalls, ShardCalls, TablesCalls
+from actors.process.names import LEDGER, TABLES, host_of, shard_name
+
+
+class ShardStub(Stub):
+    submit = Method(ShardCalls.submit)
+    submit_events = Method(ShardCalls.submit_events)
+    quote = Method(ShardCalls.quote)
+    use_tables = Method(ShardCalls.use_tables)
+    status = Method(ShardCalls.status)
+    drain = Method(ShardCalls.drain)
+
+
+class LedgerStub(Stub):
+    decide = Method(LedgerCalls.ledger_decide)
+    move = Method(LedgerCalls.ledger_move)
+    amend = Method(LedgerCalls.ledger_amend)
+    grants = Method(LedgerCalls.ledger_grants)
+    quote = Method(LedgerCalls.ledger_quote)
+    stock = Method(LedgerCalls.ledger_stock)
+    pending = Method(LedgerCalls.ledger_pending)
+    use_tables = Method(LedgerCalls.ledger_use_tables)
+    status = Method(LedgerCalls.ledger_status)
+    drain = Method(LedgerCalls.ledger_drain)
+
+
+class TablesStub(Stub):
+    ready = Method(TablesCalls.ready)
+    put = Method(TablesCalls.put)
+    stock = Method(TablesCalls.stock)
+
+
+class Owners:
+    """Stubs of all owners; which of them share a process is known here."""
+
+    def __init__(self, namespace: str, shards: int) -> None:
+        """``namespace``: of the data folder in Ray; ``shards``: how many the folder has."""
+        self.ledger = LedgerStub(namespace, LEDGER, host_of(LEDGER, shards))
+        self.shards = [ShardStub(namespace, name, host_of(name, shards)) for name in map(shard_name, range(shards))]
+        self.tables = TablesStub(namespace, TABLES, host_of(TABLES, shards))
+
+    @property
+    def engines(self) -> list[LedgerStub | ShardStub]:
+        """The ledger first: shards depend on it."""
+        return [self.ledger, *self.shards]
