@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -113,6 +114,20 @@ def default_value(field: pa.Field) -> int | str | list[object]:
     if pa.types.is_string(field.type):
         return ""
     return [] if pa.types.is_list(field.type) else default_of(field)
+
+
+def widened_value(value: Any, field: pa.Field) -> Any:
+    """One value of a column that an older form has, too, in the newest one."""
+    if value is None:
+        return default_of(field)
+    if pa.types.is_list(field.type):
+        return [widened_value(item, field.type.value_field) for item in value]
+    if pa.types.is_struct(field.type):
+        return {
+            child.name: widened_value(value[child.name], child) if child.name in value else default_value(child)
+            for child in field.type
+        }
+    return value
 
 
 def _newest(field: pa.Field) -> int:
