@@ -6,6 +6,7 @@ row, as those of the newest batches are, is opened, which costs 3 to 50 µs; a v
 
 from __future__ import annotations
 
+import functools
 from struct import calcsize
 from typing import Any
 
@@ -26,7 +27,10 @@ class ArrowRows:
         self._batch = batch
         self._asked: set[str] = set()
         self._opened: dict[str, Read] = {}
-        self.names: tuple[str, ...] = tuple(batch.schema.names)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._batch.schema.names)
 
     def value(self, name: str, row: int) -> Any:
         read = self._opened.get(name)

@@ -239,18 +239,21 @@ class StoredRows:
         self._rows = rows
         self._schema = schema
         self._is_older = is_older
-        self.names = () if rows is None else rows.names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that are stored."""
+        return () if self._rows is None else self._rows.names
 
     def value(self, name: str, row: int) -> Any:
         """A value; what the record's version did not have reads as its default."""
-        if self._rows is None or name not in self.names:
-            assert self._schema is not None, f"no document has a column {name}"
-            return default_value(self._schema.field(name))
-        found = self._rows.value(name, row)
-        if not self._is_older:
-            return found
+        if self._rows is not None and not self._is_older:
+            return self._rows.value(name, row)
         assert self._schema is not None, "documents have no versions"
-        return widened_value(found, self._schema.field(name))
+        field = self._schema.field(name)
+        if self._rows is None or name not in self._rows.names:
+            return default_value(field)
+        return widened_value(self._rows.value(name, row), field)
 
 
 def row_batch(record: Record, row: int) -> pa.RecordBatch:
