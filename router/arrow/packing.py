@@ -2,13 +2,15 @@
 
 Every column is taken apart into parts: numbers are one part, strings two (lengths, text), lists their lengths and the
 parts of their items, structs the parts of their fields. A part holds its integers as differences from the lowest in 0
-to 8 bytes each (kernels/rows/pack.py). A reader that wants one column unpacks that column only.
+to 8 bytes each (kernels/rows/pack.py). A reader that wants one column unpacks that column only; one that wants single
+rows unpacks lengths only.
 """
 
 from __future__ import annotations
 
 import functools
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from router.arrow.arrays import I32, list_parts
 
 Packed = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[Any]
+Read = Callable[[int], Any]  # row -> value
 
 MAGIC = b"ORPK"
 _HEADER = struct.Struct("<4sIQ")  # magic, parts, rows
@@ -158,6 +161,10 @@ class PackedBatch:
     def column(self, name: str) -> pa.Array:
         return self._array(self.schema.field(name).type, self._first[name], self.num_rows)[0]
 
+    def reader(self, name: str) -> Read:
+        """Reads single rows of a column where they lie; what is no row raises IndexError."""
+        return self._reader(self.schema.field(name).type, self._first[name])[0]
+
     def whole(self) -> pa.RecordBatch:
         return pa.RecordBatch.from_arrays([self.column(name) for name in self.schema.names], schema=self.schema)
 
@@ -187,6 +194,31 @@ class PackedBatch:
             child, after = self._array(field.type, after, count)
             children.append(child)
         return pa.Array.from_buffers(kind, count, [None], children=children), after
+
+    def _reader(self, kind: pa.DataType, part: int) -> tuple[Read, int]:
+        """A reader of a column from its first part on, and the part after it."""
+        if kind in _KINDS:
+            return self._number_reader(part, _KINDS[kind]), part + 1
+        if pa.types.is_struct(kind):
+            children, after = [], part
+            for field in kind:
+                child, after = self._reader(field.type, after)
+                children.append((field.name, child))
+            return lambda row: {name: read(row) for name, read in children}, after
+        offsets = self._offsets(part).data
+        if pa.types.is_string(kind):
+            text = self._room[0][self._starts[part + 1] :].data
+            return lambda row: str(text[offsets[row] : offsets[row + 1]], "utf-8"), part + 2
+        item, after = self._reader(kind.value_type, part + 1)
+        return lambda row: [item(place) for place in range(offsets[row], offsets[row + 1])], after
+
+    def _number_reader(self, part: int, dtype: type[np.integer[Any]]) -> Read:
+        base, items, width = self._parts[part]
+        numbers: memoryview | bytes = bytes(items)
+        if width:
+            numbers = self._room[width.bit_length() - 1][self._starts[part] // width :][:items].data
+        mask = np.iinfo(dtype).max if np.issubdtype(dtype, np.unsignedinteger) else -1
+        return lambda row: base + numbers[row] & mask
 
     def _values(self, part: int, dtype: npt.DTypeLike) -> Numbers:
         base, items, width = self._parts[part]

@@ -20,6 +20,7 @@ from kernels.life import apply as _apply
 from kernels.life import end as _end
 from kernels.life import judge as _judge
 from kernels.life import layout
+from kernels.life.copy import copy_book
 from kernels.life.gifts import take_gifts
 from kernels.life.open import open_books
 from router.arrow.arena import Arena
@@ -193,6 +194,17 @@ class Books:
     def end(self, rows: I64) -> None:
         """Let the books of orders go that were closed."""
         _end.end_books(np.unique(rows), self._memory.book_of_row, self._memory.rows)
+
+    def copy(self, row: int, rows: I64) -> None:
+        """Open books of further rows that say what the book of ``row`` says, to try something on them."""
+        memory = self._memory
+        memory.reserve_rows(rows)
+        memory.reserve(books=len(rows))
+
+        def run(start: int) -> int:
+            return int(copy_book(start, row, rows, memory.book_of_row, memory.rows))
+
+        self._through(run, len(rows), lambda step: None)
 
     def take_granted(self, sequence: int, granted: Granted, rows: I64, first_row: int = 0) -> Judged:
         """Take over units that the ledger gave to orders that waited; an order a row."""

@@ -4,10 +4,13 @@ EVENTS ─▶ sent_of ─▶ Books.judge ─▶ Judged ─▶ outcome_of ─▶ 
                                       │  ▲                      │
                                       │  └────── judged_of ◀────┘             for a replay
                                       └─▶ moves_of ─▶ MOVES                   for the ledger
+
+Single rows of the log, of whichever records, become the same by sent_again and judged_again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +34,8 @@ _KEYS = ("payment", "hold", "shipment", "tracking")
 _SAME = ("hash_hi", "hash_lo", "event_key", "fingerprint", "amount_minor", "currency", "node", "to_node", "event",
          "disposition")  # fmt: skip
 _PRINT_MASK = np.uint64((1 << 20) - 1)
+_APPLIED_BY = ("event", "event_key", "fingerprint")  # what of an event counts when it is applied, beside its keys
+_APPLIED = ("result", "after", "version", "whole", "stage")  # and of its verdict
 _VERDICTS = ("result", "before", "after", "version", "order", "previous", "refusal", "refused_line", "wanted", "found",
              "whole", "stage")  # fmt: skip
 
@@ -42,13 +47,29 @@ def sent_of(events: pa.RecordBatch) -> layout.Sent:
         rows[name] = numbers(events, name)
     for name in _KEYS:
         rows[name] = numbers(events, name).view(np.int64)
-    rows["fingerprint"][rows["fingerprint"] & _PRINT_MASK == 0] |= np.uint64(1)  # 0 is "not known", see judge.py
+    _mark_known(rows)
     offsets, values = list_parts(events.column("lines"))
     rows["line_first"], rows["line_last"] = offsets[:-1], offsets[1:]
     lines = np.zeros(len(values), layout.EVENT_LINE)
     lines["line_key"] = struct_numbers(values, "line_key").view(np.int64)
     lines["line"], lines["qty"] = struct_numbers(values, "line"), struct_numbers(values, "qty")
     return layout.Sent(rows, lines)
+
+
+def _mark_known(events: Rows) -> None:
+    """That what an event says is known, whatever its fingerprint: 0 is "not known", see kernels/life/judge.py."""
+    events["fingerprint"][events["fingerprint"] & _PRINT_MASK == 0] |= np.uint64(1)
+
+
+def sent_again(events: Sequence[Mapping[str, Any]]) -> layout.Sent:
+    """Single rows of EVENTS as :meth:`Books.apply` takes them: all else they said is in what they did."""
+    rows = np.zeros(len(events), layout.EVENT)
+    for name in _APPLIED_BY:
+        rows[name] = [event[name] for event in events]
+    for name in _KEYS:
+        rows[name] = [signed(event[name]) for event in events]
+    _mark_known(rows)
+    return layout.Sent(rows, np.zeros(0, layout.EVENT_LINE))
 
 
 def sent_before_books(events: pa.RecordBatch, key: U64) -> layout.Sent:
@@ -100,6 +121,30 @@ def judged_of(outcome: pa.RecordBatch) -> Judged:
     units, money = _rows_of(outcome, "units", layout.UNIT_MOVE), _rows_of(outcome, "money", layout.MONEY_MOVE)
     verdicts["unit_last"], verdicts["money_last"] = units[0], money[0]
     return Judged(verdicts, units[1], money[1], np.zeros(0, layout.CELL_MOVE))
+
+
+def judged_again(outcomes: Sequence[Mapping[str, Any]]) -> Judged:
+    """Single rows of EVENT_OUTCOME, all of them applied, as :meth:`Books.apply` takes them."""
+    verdicts = np.zeros(len(outcomes), layout.VERDICT)
+    for name in _APPLIED:
+        verdicts[name] = [outcome[name] for outcome in outcomes]
+    for name, ends in (("units", "unit_last"), ("money", "money_last")):
+        verdicts[ends] = np.cumsum([len(outcome[name]) for outcome in outcomes])
+    units = moves_again([move for outcome in outcomes for move in outcome["units"]], layout.UNIT_MOVE)
+    money = moves_again([move for outcome in outcomes for move in outcome["money"]], layout.MONEY_MOVE)
+    return Judged(verdicts, units, money, np.zeros(0, layout.CELL_MOVE))
+
+
+def moves_again(moves: Sequence[Mapping[str, Any]], dtype: Any) -> Rows:
+    """Moves of rows of EVENT_OUTCOME as the books have them."""
+    names = dtype.names
+    rows = [tuple(signed(move[name]) if name in _KEYS else move[name] for name in names) for move in moves]
+    return np.array(rows, dtype)
+
+
+def signed(key: int) -> int:
+    """A keyed hash as the books have it; unsigned in the log."""
+    return key - (1 << 64) if key >> 63 else key
 
 
 def _rows_of(outcome: pa.RecordBatch, name: str, dtype: Any) -> tuple[npt.NDArray[np.int32], Rows]:

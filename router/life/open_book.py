@@ -43,6 +43,7 @@ class OpenBook:
     line_keys: list[int]  # by line; empty where no line has an id of its own
     payments: list[Payment]
     shipments: list[tuple[int, int]]  # key and tracking number's key, by number from 1
+    tracking: int  # key of the tracking number of an only shipment that is not among these
     holds: list[int]  # empty where the order only waits for review
 
     def line_number(self, line_key: int, line: int) -> int:
@@ -72,6 +73,7 @@ def read_book(book: Rows, memory: layout.Memory) -> OpenBook:
         line_keys=[key & _MASK for (key,) in words.rows(layout.LINE_KEYS, layout.LINE_COUNT, 1)],
         payments=_payments(book, total_minor, words),
         shipments=_shipments(book, words),
+        tracking=int(book["tracking"]) & _MASK,
         holds=[key & _MASK for (key,) in words.rows(layout.HOLDS, layout.HOLD_COUNT, 1)],
     )
 

@@ -118,6 +118,20 @@ def default_value(field: pa.Field) -> int | str | list[object]:
     return [] if pa.types.is_list(field.type) else default_of(field)
 
 
+def widened_value(value: Any, field: pa.Field) -> Any:
+    """One value of a column that an older form has, too, in the newest one."""
+    if value is None:
+        return default_of(field)
+    if pa.types.is_list(field.type):
+        return [widened_value(item, field.type.value_field) for item in value]
+    if pa.types.is_struct(field.type):
+        return {
+            child.name: widened_value(value[child.name], child) if child.name in value else default_value(child)
+            for child in field.type
+        }
+    return value
+
+
 def _newest(field: pa.Field) -> int:
     return max([since_of(field), int(was_nullable(field, 0)), *(_newest(child) for child in _children(field.type))])
 

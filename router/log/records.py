@@ -29,6 +29,7 @@ from router.log.kinds import (
     form,
     version_of,
     widened,
+    widened_value,
 )
 
 MAGIC = b"ORL1"
@@ -232,24 +233,37 @@ def read_documents(record: Record) -> pa.RecordBatch:
 
 
 class StoredRows:
-    """Single rows of one message; a column that its version did not have reads as its default."""
+    """Single rows of one message in the newest form; ``schema`` is that, None for documents, which have their own."""
 
-    def __init__(self, rows: ArrowRows | None, schema: pa.Schema | None) -> None:
+    def __init__(self, rows: ArrowRows | None, schema: pa.Schema | None, is_older: bool = False) -> None:
         self._rows = rows
         self._schema = schema
-        self.names: tuple[str, ...] = () if rows is None else rows.names
+        self._is_older = is_older
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that are stored."""
+        return () if self._rows is None else self._rows.names
 
     def value(self, name: str, row: int) -> Any:
-        if self._rows is not None and name in self.names:
+        """A value; what the record's version did not have reads as its default."""
+        if self._rows is not None and not self._is_older:
             return self._rows.value(name, row)
-        assert self._schema is not None, f"no document has a column {name}"
-        return default_value(self._schema.field(name))
+        assert self._schema is not None, "documents have no versions"
+        field = self._schema.field(name)
+        if self._rows is None or name not in self._rows.names:
+            return default_value(field)
+        return widened_value(self._rows.value(name, row), field)
 
 
 def row_batch(record: Record, row: int) -> pa.RecordBatch:
     """One row of a record's first message in the newest form; the others are not decoded."""
-    schema, stored = MESSAGES[record.kind][0], rows_of(record)
-    return pa.RecordBatch.from_pylist([{name: stored.value(name, row) for name in schema.names}], schema=schema)
+    batch, schema = stored(record, 0), MESSAGES[record.kind][0]
+    if isinstance(batch, PackedBatch):
+        rows = rows_of(record)
+        return pa.RecordBatch.from_pylist([{name: rows.value(name, row) for name in schema.names}], schema=schema)
+    one = batch.slice(row, 1)
+    return one if record.version == version_of(record.kind) else widened(one, schema)
 
 
 def rows_of(record: Record, message: int = 0) -> StoredRows:
@@ -262,8 +276,10 @@ def rows_of(record: Record, message: int = 0) -> StoredRows:
 def _stored_rows(record: Record, message: int) -> StoredRows:
     if record.kind is Kind.DOCUMENTS:
         return StoredRows(ArrowRows(read_documents(record)), None)
-    there = message < len(record.messages)
-    return StoredRows(ArrowRows(stored(record, message)) if there else None, MESSAGES[record.kind][message])
+    schema = MESSAGES[record.kind][message]
+    if message >= len(record.messages):
+        return StoredRows(None, schema)
+    return StoredRows(ArrowRows(stored(record, message)), schema, record.version != version_of(record.kind))
 
 
 def chain_of(raw: Bytes) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from router.log.columns import STATUS_NAMES, Admission
+from router.log.steps import Step, order_step
+from router.queries.answered import answered_lines, parcels_of, reference_text, twin_of
 from router.queries.explain_nodes import nodes_view
-from router.queries.order import answered_lines, parcels_of, reference_text, twin_of
-from router.queries.source import Found, RecordSource, Row, Step, order_step
+from router.queries.source import Found, RecordSource, Row
 from router.queries.text import date_text, name_of, time_text
 from router.reasons import describe
 from router.tables.compiled import Tables, TablesOf

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from router.log.columns import Admission
-from router.queries.source import Row, Step
+from router.log.steps import Step
+from router.queries.source import Row
 from router.tables.compiled import Tables
 
 NODES_SHOWN_MAX = 200

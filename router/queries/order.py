@@ -1,140 +1,124 @@
-"""One order as GET /v1/orders/{id} shows it: the acknowledgement it got, its state now, and its document."""
+"""One order as GET /v1/orders/{id} shows it: what it was answered, how it stands now, and its document.
+
+    what it was answered   the record of its decision (answered.py)
+    how it stands          its book, told again from its records into books of the reader's own
+    what is in words only  the events' own texts (words.py)
+
+``parcels``, ``parcel_plan`` and ``promise_date`` stay as they were acknowledged; ``lines`` show what is now.
+"""
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import Any
 
-from router.log.columns import STATUS_NAMES, Status
-from router.queries.source import Found, RecordSource, Row, Step, order_step
-from router.queries.text import date_text, name_of, state_names, time_text
-from router.reasons import codes
-from router.tables.compiled import Tables, TablesOf
+import numpy as np
+
+from kernels.life import layout
+from router.life.books import REVIEW, Books
+from router.life.next_events import next_events
+from router.life.open_book import OpenBook
+from router.life.scratch import ROW
+from router.log.columns import MONEY_SHOWN, Status
+from router.log.steps import OrderHistory, Step
+from router.queries.answered import acknowledgement_of, line_ids_of, parcels_of, priced_lines
+from router.queries.names import Names
+from router.queries.order_lines import Position, line_state, positions_of
+from router.queries.order_money import money_view, payment_views
+from router.queries.order_notes import note_views
+from router.queries.order_shipments import shipment_views
+from router.queries.source import Found, RecordSource, Row
+from router.queries.text import state_names, time_text
+from router.queries.view_terms import ViewTerms
+from router.queries.words import OrderWords
+from router.tables.compiled import Tables
 
 # Parts of a document that have their own place in the view; the rest is shown as other_fields.
 _FROM_DOCUMENT = ("customer", "ship_to", "bill_to", "payment", "attributes")
 _FROM_LOG = ("order_id", "channel", "seller", "placed_at", "currency", "lines", "coupons", "priority", "total")
-_NO_LINE: Row = {"backordered": 0, "allocations": []}
+_NOTHING = OpenBook(  # of an order that was rejected
+    state=0, version=0, on_hold=False, together=False, total_minor=0, credited_minor=0, written_off_minor=0,
+    positions=np.zeros(0, layout.POSITION), parts={}, line_keys=[], payments=[], shipments=[], tracking=0, holds=[],
+)  # fmt: skip
 
 
-def order_view(shard: int, found: Found, source: RecordSource, tables_of: TablesOf) -> Row | None:
-    """The order whose index entry is ``found``; None while its decision is not durable."""
+def order_view(shard: int, found: Found, source: RecordSource, terms: ViewTerms) -> Row | None:
+    """The order whose index entry is ``found``; None while its newest record is not durable."""
     newest, state, version = found
-    step = order_step(source, newest)
-    if step is None:
-        return None
-    tables = tables_of(step.tables_version)
-    document = source.document(step.sequence, step.row)
-    return {
-        **_acknowledgement(shard, step, tables, document),
-        **state_names(state),
-        "version": version,
-        "channel": step.given["channel"],
-        "seller": step.given["seller"] or None,
-        "placed_at": time_text(step.given["placed_at_ms"]),
-        "received_at": time_text(step.now_ms),
-        "priority": step.given["priority"],
-        "parcel_plan": parcels_of(step.outcome["parcels"], tables),
-        "promotions": [tables.promotions.ids.text(number) for number in step.outcome["granted"]],
-        "erased": document is None,
-        **_of_document(document),
-    }
-
-
-def parcels_of(parcels: list[Row], tables: Tables) -> list[Row]:
-    """Parcels of a decision with names; ``tables`` must be the version it was made with."""
-    rates = tables.rates
-    return [
-        {
-            "node": tables.nodes.ids.text(parcel["node"]),
-            "carrier": name_of(rates.carriers, int(rates.band_carrier[band])) if band >= 0 else None,
-            "service": name_of(rates.services, int(rates.band_service[band])) if band >= 0 else None,
-            "ship_date": date_text(parcel["ship_day"]),
-            "promise_date": date_text(parcel["promise_day"]),
-            "cost": parcel["cost_minor"],
+    history, words = OrderHistory(source, newest), OrderWords()
+    with terms.scratch.told(words.passing(history.pieces())) as books:
+        step = words.order
+        if step is None:
+            return None
+        tables, document = terms.tables_of(step.tables_version), source.document(step.sequence, step.row)
+        return {
+            **acknowledgement_of(shard, step, tables, document),
+            **state_names(state),
+            "version": version,
+            "channel": step.given["channel"],
+            "seller": step.given["seller"] or None,
+            "placed_at": time_text(step.given["placed_at_ms"]),
+            "received_at": time_text(step.now_ms),
+            "priority": step.given["priority"],
+            "parcel_plan": parcels_of(step.outcome["parcels"], tables),
+            "promotions": [tables.promotions.ids.text(number) for number in step.outcome["granted"]],
+            **_as_it_stands(books, words, document, source, terms, tables),
+            "next_events": next_events(books, history, terms.reversing),
+            "erased": document is None,
+            **_of_document(document),
         }
-        for parcel in parcels
-        for band in (parcel["band"],)
-    ]
 
 
-def answered_lines(step: Step) -> list[tuple[Row, Row]]:
-    """Every line as sent with what it was given; a rejected order may carry no answers, its lines took nothing."""
-    answers = step.outcome["lines"]
-    return list(zip_longest(step.given["lines"], answers, fillvalue=_NO_LINE))
-
-
-def reference_text(shard: int, reference: int) -> str:
-    """Cursor of an order or event, as in its acknowledgement: shard, sequence, row."""
-    return f"{shard}:{reference >> 16}:{reference & 0xFFFF}"
-
-
-def twin_of(reference: int) -> str | None:
-    """Cursor of the order with the same basket; the reference also carries its shard."""
-    return reference_text(reference >> 48, reference & ((1 << 48) - 1)) if reference >= 0 else None
-
-
-def _acknowledgement(shard: int, step: Step, tables: Tables, document: Row | None) -> Row:
-    outcome = step.outcome
+def _as_it_stands(
+    books: Books, words: OrderWords, document: Row | None, source: RecordSource, terms: ViewTerms, tables: Tables
+) -> Row:
+    """What the order's book says; ``tables`` are those it was decided with."""
+    step = words.order
+    assert step is not None
+    is_open = step.outcome["status"] != Status.REJECTED
+    book = books.look(ROW) if is_open else _NOTHING
+    names = Names(terms.naming, line_ids_of(step, document))
+    positions = positions_of(book)
+    promised = {parcel["node"]: parcel["promise_day"] for parcel in step.outcome["parcels"]}
+    everywhere = [position for of_line in positions.values() for position in of_line]
     return {
-        "order_id": step.given["order_id"],
-        "status": STATUS_NAMES[outcome["status"]],
-        "total": outcome["total_minor"],
-        "currency": name_of(tables.currencies, step.given["currency"]) or (document or {}).get("currency"),
-        "discount": outcome["discount_minor"],
-        "tax": outcome["tax_minor"],
-        "shipping": outcome["shipping_minor"],
-        "lines": _lines(step, tables, _document_lines(document)),
-        "parcels": len(outcome["parcels"]),
-        "promise_date": date_text(outcome["promise_day"]),
-        "reasons": codes(step.given["reasons"] | outcome["reasons"]),
-        "duplicate_of": twin_of(outcome["twin"]),
-        "cursor": reference_text(shard, step.reference),
+        "lines": [
+            line | _line_now(number, step, book, positions.get(number, []), names, tables)
+            for number, line in enumerate(priced_lines(step, tables, document))
+        ],
+        "money": money_view(books) if is_open else dict.fromkeys(MONEY_SHOWN, 0),
+        "holds": _holds(book, words, terms),
+        "shipments": shipment_views(book, everywhere, words, promised, names, source, terms),
+        "payments": payment_views(book, words, _sent_method(document)),
+        "notes": note_views(words, source),
+        "tracking_url": None,
     }
 
 
-def _lines(step: Step, tables: Tables, sent: list[Row]) -> list[Row]:
-    priced = step.outcome["money_lines"]
-    rejected = step.outcome["status"] == Status.REJECTED
-    lines = []
-    for number, (line, answer) in enumerate(answered_lines(step)):
-        as_sent = sent[number] if number < len(sent) else {}
-        lines.append(
-            {
-                "line_id": str(as_sent.get("line_id") or number + 1),
-                "sku": name_of(tables.skus.ids, line["sku"]) or as_sent.get("sku"),
-                **(_as_sent(line, as_sent) if rejected else _as_counted(line)),
-                **_money(priced[number] if number < len(priced) else {}),
-                "allocations": [_allocation(part, line["sku"], tables) for part in answer["allocations"]],
-                "backordered": answer["backordered"],
-            }
-        )
-    return lines
+def _line_now(
+    number: int, step: Step, book: OpenBook, positions: list[Position], names: Names, tables: Tables
+) -> Row:  # fmt: skip
+    line = step.given["lines"][number]
+    ordered = 0 if book is _NOTHING else line["qty"]
+    parts = book.parts.get(number) or (_parts_of(line["sku"], tables) if ordered else {})
+    return line_state(line["sku"], ordered, positions, parts, names)
 
 
-def _as_counted(line: Row) -> Row:
-    return {"qty": line["qty"], "unit_price": line["unit_price_minor"] if line["unit_price_minor"] >= 0 else None}
+def _parts_of(sku: int, tables: Tables) -> dict[int, int]:
+    """Components of a bundle of which nothing was given yet, as the tables have them."""
+    skus = tables.skus
+    first, last = int(skus.bundle_offset[sku]), int(skus.bundle_offset[sku + 1])
+    return dict(zip(skus.bundle_sku[first:last].tolist(), skus.bundle_qty[first:last].tolist(), strict=True))
 
 
-def _as_sent(line: Row, as_sent: Row) -> Row:
-    """A rejected order counts nothing, so it shows what was refused, as far as the document has it."""
-    return _as_counted(line) | {name: as_sent[name] for name in ("qty", "unit_price") if name in as_sent}
+def _holds(book: OpenBook, words: OrderWords, terms: ViewTerms) -> list[str]:
+    """Names of the holds; of an order that only waits for review that one."""
+    keys = book.holds or [terms.review_key] * book.on_hold
+    return [REVIEW if key == terms.review_key else words.texts["hold"][key] for key in keys]
 
 
-def _money(line: Row) -> Row:
-    return {name: line.get(f"{name}_minor", 0) for name in ("gross", "discount", "tax", "total")}
-
-
-def _allocation(part: Row, sku: int, tables: Tables) -> Row:
-    allocation: Row = {"node": tables.nodes.ids.text(part["node"]), "qty": part["qty"]}
-    if part["sku"] != sku:  # a component of a bundle
-        allocation["sku"] = tables.skus.ids.text(part["sku"])
-    return allocation
-
-
-def _document_lines(document: Row | None) -> list[Row]:
-    lines: Any = (document or {}).get("lines")
-    return [line if isinstance(line, dict) else {} for line in lines] if isinstance(lines, list) else []
+def _sent_method(document: Row | None) -> str | None:
+    payment: Any = (document or {}).get("payment")
+    return payment.get("method") if isinstance(payment, dict) else None
 
 
 def _of_document(document: Row | None) -> Row:

@@ -20,7 +20,7 @@ from router.log.cursor import ROWS_MAX, Place, cursor_text, parse_cursor
 from router.log.kinds import Kind
 from router.log.records import INPUT, OUTCOME_PART
 from router.log.tail import FIRST_SEQUENCE
-from router.queries.order import reference_text
+from router.queries.answered import reference_text
 from router.queries.source import Found, RecordSource, Row, batch_of
 from router.queries.text import name_of, state_names, time_text
 from router.tables.compiled import Tables

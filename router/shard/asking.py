@@ -18,6 +18,7 @@ from router.life.books import Judged
 from router.life.change import Change, put_into, refuse
 from router.life.event_types import OrderEvent
 from router.life.meant import Refusing
+from router.life.reversing import Reversing
 from router.log.columns import AMENDS
 from router.log.recall import Recollection
 from router.log.reference import in_shard, row_of, sequence_of
@@ -25,7 +26,6 @@ from router.shard.amended import change_of
 from router.shard.amends import Amendment, amendment_of, question_of
 from router.shard.engine import ShardEngine
 from router.shard.history import History
-from router.shard.reversing import Reversing
 
 I64 = npt.NDArray[np.int64]
 NOTHING_ASKED = pa.RecordBatch.from_pylist([], schema=AMENDS)
@@ -50,7 +50,7 @@ class Asking:
         def found(at: int) -> Change | Refusing:
             row, order = int(self._rows[at]), int(self.judged.verdicts["order"][at])
             now = self._engine.books.look(row)
-            return reversing.change_of(int(reversed_keys[at]), now, history.steps(row), order)
+            return reversing.change_of(int(reversed_keys[at]), now, history.of(row), order)
 
         self._settle(self._asked(lambda event: event == OrderEvent.REVERSE), found)
 

@@ -23,12 +23,12 @@ from router.arrow.selection import select
 from router.config import Config, Policy
 from router.ids import order_hashes
 from router.life.books import Books
+from router.life.opening import opening_of
 from router.life.states import ORDER_BITS, STATE_NUMBERS, OrderState, pack_state
 from router.log.columns import DECISION, OUTCOME, Status
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
 from router.shard.admission import Admitter, claims_of, order_lines, total_flags, without_units
-from router.shard.opening import opening_of
 from router.shard.pricing import price_orders
 from router.tables.compiled import Tables, UnknownTables
 

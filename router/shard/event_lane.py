@@ -23,6 +23,7 @@ from router.arrow.arrays import from_message, numbers, to_message
 from router.life.before_books import judge_again
 from router.life.event_types import OrderEvent
 from router.life.events import judged_of, moves_of, outcome_of, sent_before_books, sent_of
+from router.life.reversing import Reversing
 from router.log.columns import EVENT_PAYLOAD, EVENTS
 from router.log.kinds import Kind
 from router.log.recall import Recollection
@@ -34,7 +35,6 @@ from router.shard.event_answers import answers_of
 from router.shard.give_back import Givers
 from router.shard.history import History
 from router.shard.lanes import Begun, Message, PolicyOf
-from router.shard.reversing import Reversing
 from router.shard.showing import show_judged
 from router.wire.event_batch import EventBatch
 

@@ -11,7 +11,7 @@ import pytest
 from kernels.rows import pack as kernels
 from router.arrow.packing import PackedBatch, can_pack, is_packed, pack
 from router.arrow.rows import ArrowRows
-from router.log.columns import ADMITTED, CLAIMS, DECISION, OUTCOME
+from router.log.columns import ADMITTED, CLAIMS, DECISION, EVENT_OUTCOME, EVENT_PAYLOAD, EVENTS, OUTCOME
 from router.log.kinds import Kind
 from router.log.records import PACKED_ROWS_MIN, frame, parse, read_batch, rows_of, seal, serialize
 from tests.reference.rows import pack as twin
@@ -86,10 +86,18 @@ def test_a_packed_batch_may_lie_anywhere_in_memory():
     assert PackedBatch(memoryview(shifted)[3:], ADMITTED).whole().equals(batch)
 
 
-def test_single_rows_are_read_from_a_packed_record():
-    batch = random_batch(random.Random(9), OUTCOME, 50)
-    rows = ArrowRows(PackedBatch(pack(batch), OUTCOME))
-    assert [{name: rows.value(name, row) for name in rows.names} for row in range(50)] == batch.to_pylist()
+@pytest.mark.parametrize("schema", [*LOGGED, EVENTS, EVENT_PAYLOAD, EVENT_OUTCOME])
+def test_single_rows_are_read_from_a_packed_record_and_no_column_is_unpacked_for_them(schema, monkeypatch):
+    draw = random.Random(9)
+    alike = random_batch(draw, schema, 1)  # every part of it is packed to nothing
+    for batch in (random_batch(draw, schema, 50), pa.concat_batches([alike] * 9)):
+        packed = PackedBatch(pack(batch), schema)
+        monkeypatch.setattr(packed, "_array", None)
+        rows = ArrowRows(packed)
+        for row, wanted in enumerate(batch.to_pylist()):
+            assert {name: rows.value(name, row) for name in rows.names} == wanted
+        with pytest.raises(IndexError):
+            rows.value(schema.names[0], batch.num_rows)
 
 
 def test_large_batches_are_logged_packed_and_small_ones_as_they_are():

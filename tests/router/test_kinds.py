@@ -5,10 +5,11 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from router.arrow.packing import pack
 from router.log import kinds
 from router.log.columns import MOVES, since
 from router.log.kinds import Kind, form, version_of, widened
-from router.log.records import DamagedRecord, frame, parse, read_batch, rows_of, seal
+from router.log.records import DamagedRecord, frame, parse, read_batch, row_batch, rows_of, seal
 
 ITEM = pa.struct([pa.field("sku", pa.int32(), nullable=False), since(2, "lot", pa.int32(), -1)])
 GROWN = pa.schema(
@@ -74,10 +75,22 @@ def _cut(line: dict[str, int], stored: pa.Schema) -> dict[str, int]:
     return {item.field(number).name: line[item.field(number).name] for number in range(item.num_fields)}
 
 
-def test_a_single_row_of_an_older_form_says_the_defaults(grown: None) -> None:
-    batch = pa.RecordBatch.from_pylist([{"order_id": "A", "lines": []}], form(Kind.EVENTS, 0, 0))
-    rows = rows_of(parse(record(Kind.EVENTS, batch, 0), "here"))
-    assert [rows.value(name, 0) for name in GROWN.names] == ["A", [], -1, "", []]
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_single_row_of_an_older_form_says_the_defaults(grown: None, version: int, is_packed: bool) -> None:
+    stored = form(Kind.EVENTS, 0, version)
+    given = [{"order_id": str(n), "lines": [{"sku": n}] * n, "amount_minor": n} for n in range(3)]
+    batch = pa.RecordBatch.from_pylist([{name: row[name] for name in stored.names} for row in given], stored)
+    raw = frame(Kind.EVENTS, 0, 1, [pack(batch) if is_packed else batch.serialize()], tables_version=0, now_ms=0)
+    raw[5] = version
+    seal(raw, 1, 0)
+    read = parse(raw, "here")
+    for number, row in enumerate(given):
+        lines = [{"sku": number, "lot": -1}] * number
+        wanted = [row["order_id"], lines, number if version else -1, "", []]
+        assert [rows_of(read).value(name, number) for name in GROWN.names] == wanted
+        assert row_batch(read, number).to_pylist() == [dict(zip(GROWN.names, wanted, strict=True))]
+        assert row_batch(read, number).schema.equals(GROWN)
 
 
 def test_a_sliced_batch_is_widened_from_its_own_rows(grown: None) -> None:

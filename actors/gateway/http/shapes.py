@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -257,7 +257,10 @@ def _payload() -> type[msgspec.Struct]:
     )
 
 
-Payload = _payload()
+if TYPE_CHECKING:
+    Payload = msgspec.Struct
+else:
+    Payload = _payload()
 
 
 class Change(msgspec.Struct):

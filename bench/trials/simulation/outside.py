@@ -16,8 +16,8 @@ from router.arrow.arena import BlockBusy
 from router.errors import Damaged
 from router.ids import hash_text
 from router.log.index import OrderIndexReader
+from router.log.steps import order_step
 from router.queries import end_cursor, stream
-from router.queries.source import order_step
 from router.shard.partition import shard_of
 
 ANSWER_TIMEOUT_MS = 2_500

@@ -16,7 +16,8 @@ from router.arrow.arrays import from_message, numbers
 from router.ledger.engine import LedgerEngine
 from router.log.columns import ACK, Status
 from router.log.records import INPUT
-from router.queries.source import Found, Step
+from router.log.steps import Step
+from router.queries.source import Found
 
 CONFLICT = 1 << ID_CONFLICT
 
