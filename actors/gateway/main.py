@@ -27,7 +27,7 @@ from actors.gateway.core.backend import Backend
 from actors.gateway.core.core import Core
 from actors.gateway.core.logs import JsonLog
 from actors.gateway.core.problems import Problem
-from actors.gateway.core.readers import log_sources
+from actors.gateway.core.readers import ShardSource, log_sources
 from actors.gateway.core.reference import Reference
 from actors.gateway.core.siblings import Siblings
 from actors.gateway.endpoints.table import routes_of
@@ -38,7 +38,6 @@ from actors.process.heap import keep_freed_memory, settle
 from actors.process.parent import die_with_parent
 from actors.store.data_folder import DataFolder
 from router.config import Config, load_config
-from router.queries import StreamSource
 
 DRAIN_S = 10.0  # streams that have not ended by then are ended
 FINISH_S = 15.0  # then their last answers have this long
@@ -50,7 +49,7 @@ VERSION = metadata.version("order-router")
 
 
 def build(
-    backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog, sources: Sequence[StreamSource] | None = None
+    backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog, sources: Sequence[ShardSource] | None = None
 ) -> tuple[Gateway, Core]:
     """The gateway of a data folder, ready to serve; call inside the running loop. ``sources`` are the shards' logs
     where this process has them open already."""

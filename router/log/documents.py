@@ -24,7 +24,8 @@ _IN_JSON = (str, bool, float, datetime.datetime, datetime.date, datetime.time, t
 class Rows(Protocol):
     """A batch whose rows are looked at one by one."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]: ...
 
     def value(self, name: str, row: int) -> Any: ...
 

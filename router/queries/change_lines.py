@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,6 +26,7 @@ from router.log.kinds import Kind
 from router.log.reference import row_of, sequence_of
 from router.queries import change_payload
 from router.queries.json_columns import distinct, escaped, joined, numbers_text, texts_or_null, times_or_null, where
+from router.queries.sight import Sight
 from router.queries.text import state_names
 from router.reasons import codes
 
@@ -36,12 +36,6 @@ COLUMNS = (
 )  # of the feed
 ORDER = "order"  # the type of a decision
 TYPES = (ORDER, *(event.name.lower() for event in OrderEvent))
-
-
-class Sight(NamedTuple):
-    """What somebody may see of what people wrote."""
-
-    internal: bool  # all of it; else only the texts that were written for everybody (`public`)
 
 
 def change_lines(part: Slice, source: WordSource, sight: Sight) -> pa.StringArray:

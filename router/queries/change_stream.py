@@ -18,7 +18,8 @@ from router.ids import string_parts
 from router.log.cursor import cursor_text
 from router.log.records import OUTCOME_PART
 from router.queries.change_filter import ChangeFilter
-from router.queries.change_lines import COLUMNS, Sight, change_lines
+from router.queries.change_lines import COLUMNS, change_lines
+from router.queries.sight import Sight
 from router.queries.source import Row
 
 LOOKED_AT_MAX = 1 << 14  # rows for one page; a page of a narrow filter may stay empty

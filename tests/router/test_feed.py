@@ -16,7 +16,8 @@ from router.feed.lag import Lag, lag_of
 from router.log.cursor import CursorError, cursor_text
 from router.queries import ChangeFilter, Follower, end_cursor, stream
 from router.queries.change_lines import COLUMNS as LINE_COLUMNS
-from router.queries.change_lines import Sight, change_events
+from router.queries.change_lines import change_events
+from router.queries.sight import Sight
 from tests.labs.feed_rows import rows_of
 from tests.labs.feed_world import FeedWorld, any_story, order
 from tests.labs.large_log import large_log

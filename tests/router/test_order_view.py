@@ -331,7 +331,7 @@ def test_the_timeline_shows_every_field_of_an_event_as_it_was_sent():
     sent = [
         ("hold", {"hold": "h", "note": "because"}),
         ("release", {"hold": "h"}),
-        ("pack", {"lines": [{"line_id": "L", "qty": 1}], "node": "N1", "shipment_id": "S", "cartons": 0, "reason": "r"}),
+        ("pack", {"lines": [{"line_id": "L", "qty": 1}], "node": "N1", "shipment_id": "S", "cartons": 0}),
         ("ship", {"carrier": "dhl", "service": "s", "tracking_number": "T"}),
         ("scan", {"tracking_number": "T", "code": "c", "place": "p", "text": "t", "eta": at}),
         ("payment_captured", {"payment_id": "p", "amount": 5_490, "currency": "EUR", "method": "m", "reason": "x"}),

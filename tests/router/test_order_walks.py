@@ -1,4 +1,4 @@
-"""Random lives of orders: the view is the order's book in words at every step, and what it says comes next does come."""
+"""Random lives of orders: the view is the book in words at every step, and what it says comes next does come."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +14,13 @@ from actors.store.data_folder import DataFolder
 from actors.store.log_reader import LogReader
 from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
-from router.ids import hash_text, key64
+from router.ids import Scope, hash_text, key64, scoped_id
 from router.log.index import OrderIndexReader
-from router.queries import Found, OrderFilter, explain_view, order_view, search, timeline_view
+from router.queries import Found, OrderFilter, StreamSource, ViewTerms, explain_view, order_view, search, timeline_view
+from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
 from router.shard.partition import shard_of
-from router.tables.compiled import Tables, TablesOf
+from router.tables.compiled import Tables
 
 T = TypeVar("T")
 
@@ -43,41 +44,68 @@ def log_sources(data: DataFolder) -> list[LogReader]:
     return [LogReader(data.shard(number), part_count=2) for number in range(data.identity().shards)]
 
 
+class OrderName(NamedTuple):
+    """An order as its channel names it; of channel and seller that one counts which ids are unique in."""
+
+    order_id: str
+    channel: str = ""
+    seller: str = ""
+
+
+class KnownTables(Protocol):
+    """The reference tables by version, and those that name numbers which are younger than the last look."""
+
+    def version(self, version: int) -> Tables: ...
+
+    def naming(self, sku: int, node: int) -> Tables: ...
+
+
+class ShardSource(StreamSource, RecordSource, Protocol):
+    """The durable records of one shard, for all reads."""
+
+
 class OrderReaders:
     """Views of orders. Not for use by two threads at once: make one of these a thread, over shared sources."""
 
-    def __init__(
-        self, data: DataFolder, sources: Sequence[RecordSource], tables_of: TablesOf, newest: Callable[[], Tables]
-    ) -> None:
+    def __init__(self, data: DataFolder, sources: Sequence[RecordSource], known: KnownTables, scope: Scope) -> None:
         self._key = data.key()
+        self._scope = scope
         self._sources = sources
-        self._tables_of = tables_of
-        self._newest = newest
+        self._known = known
+        self._terms = ViewTerms(self._key, known.version, known.naming)
         self._indexes = [
             OrderIndexReader(SharedArenaReader(data.shared / shard_name(number))) for number in range(len(sources))
         ]
 
-    def order(self, order_id: str) -> Row | None:
-        place = self._place(order_id)
-        return place and order_view(place[0], place[1], self._sources[place[0]], self._tables_of)
+    def order(self, name: OrderName, sight: Sight) -> Row | None:
+        place = self._place(name)
+        view = place and order_view(place[0], place[1], self._sources[place[0]], self._terms)
+        return view and sight.order(view)
 
-    def timeline(self, order_id: str) -> Row | None:
-        place = self._place(order_id)
-        return place and timeline_view(place[0], place[1], self._sources[place[0]])
+    def timeline(self, name: OrderName, sight: Sight, cursor: str | None, limit: int) -> Row | None:
+        """Raises CursorError."""
+        place = self._place(name)
+        view = place and timeline_view(place[0], place[1], self._sources[place[0]], self._terms, cursor, limit)
+        return view and sight.timeline(view)
 
-    def explain(self, order_id: str) -> Row | None:
-        place = self._place(order_id)
-        return place and explain_view(place[0], place[1], self._sources[place[0]], self._tables_of)
+    def explain(self, name: OrderName) -> Row | None:
+        place = self._place(name)
+        return place and explain_view(place[0], place[1], self._sources[place[0]], self._known.version)
 
     def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
-        return search(wanted, cursor, limit, self._sources, self._find, self._newest())
+        return search(wanted, cursor, limit, self._sources, self._find, self._known.naming(-1, -1))
+
+    def version(self, name: OrderName) -> int:
+        """How often the order was changed; 0 where there is none."""
+        place = self._place(name)
+        return place[1][2] if place else 0
 
     def customer_number(self, customer_id: str) -> int:
         """The customer as the log holds it: a keyed hash."""
         return int(key64(self._key, pa.array([customer_id], pa.string()))[0])
 
-    def _place(self, order_id: str) -> tuple[int, Found] | None:
-        hi, lo = hash_text(self._key, order_id)
+    def _place(self, name: OrderName) -> tuple[int, Found] | None:
+        hi, lo = hash_text(self._key, scoped_id(self._scope, *name))
         shard = int(shard_of(np.array([lo], np.uint64), len(self._indexes))[0])
         found = self._find(shard, hi, lo)
         return None if found is None else (shard, found)

@@ -56,14 +56,18 @@ class Reference:
         with self._lock:
             return self._store.load(version)
 
+    def naming(self, sku: int, node: int) -> Tables:
+        """Tables that name the SKU and the node of these numbers, which may be newer than the last look."""
+        tables = self.newest.tables
+        if sku >= len(tables.skus.ids) or node >= len(tables.nodes.ids):
+            self.look_again()
+        return self.newest.tables
+
     def tables_for(self, ack: pa.RecordBatch) -> Tables:
         """Tables that name every node and SKU of these answers, which may be newer than the last look."""
         parts = ack.column("lines").flatten().field("allocations").flatten()
         node, sku = pc.max(parts.field("node")).as_py(), pc.max(parts.field("sku")).as_py()
-        tables = self.newest.tables
-        if node is not None and (node >= len(tables.nodes.ids) or sku >= len(tables.skus.ids)):
-            self.look_again()
-        return self.newest.tables
+        return self.newest.tables if node is None else self.naming(sku, node)
 
     def _read(self, version: int) -> Newest:
         tables = self._store.load(version)

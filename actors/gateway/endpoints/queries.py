@@ -1,7 +1,7 @@
 """``GET /v1/orders…``: one order, its history, why it was decided so; and the search over orders.
 
-Single orders are read on the event loop: an index look-up and one record, well below a millisecond. The
-search may open dozens of records and runs in a thread of its own.
+Single orders are read on the event loop while their history is short: an index look-up and a few records. Long
+histories, and the search, which may open dozens of records, run in a thread of their own.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
-from actors.gateway.core.readers import OrderReaders, when_free
-from actors.gateway.http.routes import Query
+from actors.gateway.core.readers import OrderName, OrderReaders, when_free
+from actors.gateway.http.routes import ROLE, WATCHERS, Query
 from router.life.states import OrderState
 from router.log.columns import STATUS_NAMES
 from router.log.documents import presentable
 from router.queries import CursorError, OrderFilter
+from router.queries.sight import Sight
 from router.queries.source import Row
 
 LIMIT_MAX = 1_000
+LONG_HISTORY = 32  # changes of an order
 LIMIT_USUAL = 50
 STATES = tuple(state.name.lower() for state in OrderState)
 
@@ -40,6 +42,16 @@ SEARCH_QUERIES = (
     Query("cursor", "of the page before", {"type": "string"}),
 )
 
+SCOPE_QUERIES = (
+    Query("channel", "the order's channel, where ids are unique in their channel only", {"type": "string"}),
+    Query("seller", "the order's seller, where ids are unique to their seller only", {"type": "string"}),
+)
+TIMELINE_QUERIES = (
+    *SCOPE_QUERIES,
+    Query("limit", "entries a page", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_MAX}),
+    Query("cursor", "of the page before", {"type": "string"}),
+)
+
 
 class QueryEndpoint:
     """``readers`` serves the event loop, ``thread_readers`` the core's reading thread."""
@@ -50,13 +62,20 @@ class QueryEndpoint:
         self._thread_readers = thread_readers
 
     async def order(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        return await _one(self._readers.order, parameters["order_id"])
+        name, sight = self._name(request, parameters), sight_of(request)
+        return await self._one(name, lambda readers: readers.order(name, sight))
 
     async def timeline(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        return await _one(self._readers.timeline, parameters["order_id"])
+        name, sight, cursor = self._name(request, parameters), sight_of(request), request.query.get("cursor")
+        limit = whole_number(request.query.get("limit"), "limit", LIMIT_MAX, 1, LIMIT_MAX)
+        try:
+            return await self._one(name, lambda readers: readers.timeline(name, sight, cursor, limit))
+        except CursorError as fault:
+            raise Problem("bad_parameter", str(fault), parameter="cursor") from None
 
     async def explain(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        return await _one(self._readers.explain, parameters["order_id"])
+        name = self._name(request, parameters)
+        return await self._one(name, lambda readers: readers.explain(name))
 
     async def search(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         given = request.query
@@ -82,18 +101,35 @@ class QueryEndpoint:
             raise Problem("bad_parameter", str(fault), parameter="cursor") from None
         return json_response(orjson.dumps({"orders": rows, "cursor": cursor}))
 
+    def _name(self, request: BaseRequest, parameters: dict[str, str]) -> OrderName:
+        """The order that is asked for; raises Problem where the request does not say which, or says too much."""
+        scope, given = self._core.config.order_id_scope, request.query
+        for name in ("channel", "seller"):
+            if name in given and name != scope:
+                unique = "in the whole router" if scope == "global" else f"within their {scope}"
+                raise Problem("bad_parameter", f"Ids are unique {unique}; leave {name} out.", parameter=name)
+        if scope == "channel" and not given.get("channel"):
+            sentence = "Ids are unique within their channel; name it, as in ?channel=web."
+            raise Problem("bad_parameter", sentence, parameter="channel")
+        return OrderName(parameters["order_id"], given.get("channel", ""), given.get("seller", ""))
 
-async def _one(view: Callable[[str], Row | None], order_id: str) -> web.StreamResponse:
-    async def look() -> Row | None:
-        return view(order_id)
+    async def _one(self, name: OrderName, view: Callable[[OrderReaders], Row | None]) -> web.StreamResponse:
+        async def look() -> Row | None:
+            if self._readers.version(name) <= LONG_HISTORY:
+                return view(self._readers)
+            return await self._core.reading.run(view, self._thread_readers)
 
-    row = await when_free(look)
-    if row is None:
-        raise Problem("order_not_found", "No order with this id was acknowledged here; check the id.")
-    try:
-        return json_response(orjson.dumps(row))
-    except TypeError:  # the channel sent something that JSON has no form for
-        return json_response(orjson.dumps(presentable(row)))
+        row = await when_free(look)
+        if row is None:
+            raise Problem("order_not_found", "No order with this id was acknowledged here; check the id.")
+        try:
+            return json_response(orjson.dumps(row))
+        except TypeError:  # the channel sent something that JSON has no form for
+            return json_response(orjson.dumps(presentable(row)))
+
+
+def sight_of(request: BaseRequest) -> Sight:
+    return Sight(request[ROLE] in WATCHERS)
 
 
 def choice(text: str | None, name: str, choices: tuple[str, ...]) -> str | None:

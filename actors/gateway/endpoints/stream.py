@@ -27,7 +27,8 @@ from actors.gateway.http.routes import NDJSON, ROLE, SSE, WATCHERS, Query
 from actors.store.data_folder import DataFolder
 from router.feed.changes import ChangeReader
 from router.queries import ChangeFilter, CursorError, Follower, Page, StreamSource
-from router.queries.change_lines import COLUMNS, TYPES, Sight, change_events, change_lines
+from router.queries.change_lines import COLUMNS, TYPES, change_events, change_lines
+from router.queries.sight import Sight
 
 PAGE_ROWS = 2_048
 PACE_S = 0.01  # between two looks of a client that has everything: what comes meanwhile goes together

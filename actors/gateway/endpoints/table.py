@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.gateway.core.core import Core
-from actors.gateway.core.readers import OrderReaders
+from actors.gateway.core.readers import OrderReaders, ShardSource
 from actors.gateway.endpoints.events import EventEndpoint
 from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
-from actors.gateway.endpoints.queries import SEARCH_QUERIES, QueryEndpoint
+from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.endpoints.tables import TABLES, TableEndpoint
@@ -30,14 +30,13 @@ from actors.gateway.http.routes import (
     Route,
 )
 from actors.store.data_folder import DataFolder
-from router.queries import StreamSource
 
 
-def routes_of(core: Core, data: DataFolder, sources: Sequence[StreamSource]) -> list[Route]:
+def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> list[Route]:
     """Every route of the contract, its handlers bound to one core; ``sources`` are the shards' logs."""
 
     def readers() -> OrderReaders:
-        return OrderReaders(data, sources, core.reference.version, lambda: core.reference.newest.tables)
+        return OrderReaders(data, sources, core.reference, core.config.order_id_scope)
 
     on_loop, in_thread = readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)
@@ -80,7 +79,7 @@ def _writing(core: Core) -> list[Route]:
 
 
 def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
-    problems = ("order_not_found", "shard_unavailable")
+    problems = ("order_not_found", "bad_parameter", "shard_unavailable")
     return [
         Route(
             "GET", "/v1/orders", query.search, WATCHERS, "Search orders, newest first",
@@ -88,15 +87,15 @@ def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
         ),
         Route(
             "GET", "/v1/orders/{order_id}", query.order, READERS, "One order: its answer, its state, what was sent",
-            {JSON: shapes.OrderView}, problems=problems,
+            {JSON: shapes.OrderView}, queries=SCOPE_QUERIES, problems=problems,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/timeline", query.timeline, READERS, "Every change of one order",
-            {JSON: shapes.Timeline}, problems=problems,
+            {JSON: shapes.Timeline}, queries=TIMELINE_QUERIES, problems=problems,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/explain", query.explain, WATCHERS, "Why one order was decided so",
-            {JSON: None}, problems=problems,
+            {JSON: None}, queries=SCOPE_QUERIES, problems=problems,
         ),
         Route(
             "GET", "/v1/stream", changes.get, READERS, "Changes of all orders from a cursor on",
