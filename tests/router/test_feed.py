@@ -78,7 +78,7 @@ def told(seed: int, shards: int = 2, steps: int = 12) -> FeedWorld:
     return world
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(32))
 def test_the_feed_gives_what_the_row_wise_stream_gave_at_any_page_size(seed: int) -> None:
     sources = told(seed, shards=1 + seed % 4).sources
     expected = Expected(sources)
