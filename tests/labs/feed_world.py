@@ -152,6 +152,7 @@ def _makers(rng: random.Random) -> dict[str, Callable[[], Any]]:
         "reversed_event_id": lambda: f"e-{rng.randrange(60)}",
         "amount": lambda: rng.randrange(0, 2000),
         "currency": lambda: "EUR",
+        "eta": lambda: rng.choice(("2025-12-01T00:00:00Z", "2025-12-01T00:00:00Z", "1969-12-31T23:59:59Z")),
         "lines": lambda: [{"line_id": "1"} | ({"qty": 1} if rng.random() < 0.5 else {})],
         "node": lambda: rng.choice(NODES),
         "to_node": lambda: rng.choice(NODES),
