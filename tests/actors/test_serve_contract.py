@@ -18,10 +18,10 @@ import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.gateway.endpoints.tables import TABLES
 from actors.store.data_folder import DataFolder
 from router.log.kinds import Kind
 from router.log.records import INPUT, parse, read_batch
+from router.tables.names import TABLES
 from tests.labs.gateway_lab import connect
 from tests.labs.serve_fixture import (
     ARROW,

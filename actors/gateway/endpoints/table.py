@@ -13,7 +13,7 @@ from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
-from actors.gateway.endpoints.tables import TABLES, TableEndpoint
+from actors.gateway.endpoints.tables import TableEndpoint
 from actors.gateway.http import event_shapes, order_shapes, shapes
 from actors.gateway.http.routes import (
     ARROW,
@@ -30,6 +30,7 @@ from actors.gateway.http.routes import (
     Route,
 )
 from actors.store.data_folder import DataFolder
+from router.tables.names import TABLES
 
 
 def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> list[Route]:
