@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from router.life.states import CellAccount
-from router.log.columns import AMENDED, DECISION, GRANTS, PENDED, PendingStep, Status
+from router.log.columns import AMENDED, DECISION, GRANTS, PENDED, AmendResult, PendingStep, Status
 from router.log.kinds import MESSAGES, Kind
 from router.log.records import Record, read_batch
 from router.tables.stock_rows import MovementKind
@@ -73,7 +73,7 @@ class Twin:
 
     def _amends(self, record: Record) -> None:
         for row, answer in zip(_rows(record), _rows(record, AMENDED), strict=True):
-            if not answer["done"]:
+            if answer["done"] != AmendResult.DONE:
                 continue
             for part in row["releases"]:
                 source, target = A(part["from_account"]), A(part["to_account"])
