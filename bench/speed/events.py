@@ -139,7 +139,7 @@ def _stream(
     used_s = Counter(bench.server.processor_s()) - before
     used_s["client"] += told.talk.processor_s
     answers = EventAnswers()
-    count = _note(bench, answers, stream_format, told.body, of_orders[0])
+    count = _note(bench, answers, _name(stream_format, parts), told.body, of_orders[0])
     return {
         "events": count,
         "events_per_s": round(count / told.elapsed_s),
@@ -154,11 +154,11 @@ def _of_pieces(told: Exchange, pieces: list[Piece], answered: int) -> dict[str, 
     return _harness.percentiles_ms(told.latencies_ms(pieces[: int(np.searchsorted(ends, answered, side="right"))]))
 
 
-def _note(bench: _Bench, answers: EventAnswers, stream_format: str, body: bytes, numbers: I64) -> int:
+def _note(bench: _Bench, answers: EventAnswers, name: str, body: bytes, numbers: I64) -> int:
     """Count and check answers; they are to the first so many of these events."""
-    states = answers.add(stream_format, body)
+    states = answers.add(name.rpartition("_")[2], body)
     if set(answers.by_status) != {"applied"}:
-        raise WrongAnswers(f"Events that were sound were answered {dict(answers.by_status)}.")
+        raise WrongAnswers(f"{name}: events that were sound were answered {dict(answers.by_status)}.")
     bench.stored.told(numbers, states)
     return len(states)
 
@@ -205,7 +205,7 @@ def _singly(bench: _Bench, goes_on: Callable[[], bool]) -> Run:
 def _slow_stream(bench: _Bench, of_orders: tuple[I64, I64], goes_on: Callable[[], bool]) -> Run:
     pieces = event_pieces(EventLoad(bench.stored.due), "ndjson", *of_orders, piece_rows=1)
     told = exchange(bench.server.address, bench.server.key, EVENT_STREAM["ndjson"], pieces, goes_on)
-    count = _note(bench, EventAnswers(), "ndjson", told.body, of_orders[0])
+    count = _note(bench, EventAnswers(), "slow_ndjson", told.body, of_orders[0])
     return {f"slow_stream_{mark}": ms for mark, ms in _of_pieces(told, pieces, count).items()} | {"slow_stream": count}
 
 
@@ -231,7 +231,7 @@ def _one_at_a_time(bench: _Bench, seconds: float, goes_on: Callable[[], bool]) -
     replies.elapsed_s = drive(given[0], itertools.takewhile(lambda _: goes_on(), requests), 1, replies.note, seconds)
     if set(replies.statuses) != {200}:
         raise WrongAnswers(f"Single events were answered {dict(replies.statuses)}: {replies.first_body[:300]!r}")
-    count = _note(bench, EventAnswers(), "ndjson", b"".join(replies.bodies), numbers)
+    count = _note(bench, EventAnswers(), "single_ndjson", b"".join(replies.bodies), numbers)
     return {"events": count, "events_per_s": round(count / replies.elapsed_s), **replies.percentiles_ms()}
 
 
