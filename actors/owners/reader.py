@@ -33,7 +33,9 @@ DRAIN_S = 10.0  # to take what the shards wrote last; a reader that needs longer
 class Effect(Protocol):
     """What a reader does. Its methods are called by one thread."""
 
-    columns: Sequence[str]  # of router/feed/columns.py
+    @property
+    def columns(self) -> Sequence[str]:
+        """Of ``router/feed/columns.py``; the others are not decoded."""
 
     def cursor(self) -> str | None:
         """Behind the last transaction; None before the first."""

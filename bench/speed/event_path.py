@@ -1,7 +1,7 @@
 """Where does the processor time of a lifecycle event go, step by step?
 
-Gateway code, one shard and the ledger in one process on real logs, as ``bench pipeline`` does it for orders; no HTTP, no
-Ray. Many orders are stored before; then some of them live, stage by stage, amid the events of all others.
+Gateway code, one shard and the ledger in one process on real logs, as ``bench pipeline`` does it for orders; no HTTP,
+no Ray. Many orders are stored before; then some of them live, stage by stage, amid the events of all others.
 
     decode ─▶ split ─▶ must_wait ─▶ begin ─▶ ask ─▶ finish ─▶ show ─▶ encode
                                     judge    ledger

@@ -34,7 +34,6 @@ SEAMS = [
     (TablesCalls, TablesStub, TablesOwner),
 ]
 NAMESPACE = "seams"
-FIRST = 2  # version of the tables behind the policy, which is there from the start
 SKU = b'{"sku":"A","price":100,"currency":"EUR","weight_g":10,"tax_class":"standard"}\n'
 
 
@@ -144,7 +143,7 @@ def test_a_bug_of_an_owner_is_no_silence(tables: TablesStub, answer: Callable[[C
 def test_an_owner_that_dies_is_found_again(tables: TablesStub, answer: Callable[[Call[Any]], Any]) -> None:
     with pytest.raises(Unanswered, match=r"tables does not answer now \(\w+\); it is being restarted or recovers"):
         answer(put(tables, "deadly"))
-    assert until_answered(lambda: put(tables, "skus"), 20.0).version == FIRST
+    assert until_answered(lambda: put(tables, "skus"), 20.0).version == 1
 
 
 @pytest.mark.ray
@@ -155,7 +154,7 @@ def test_a_successor_under_the_same_name_is_found(tables: TablesStub) -> None:
     with pytest.raises(OwnerGone):
         put(tables, "skus").get(20.0)
     create(tables._host)
-    assert until_answered(lambda: put(tables, "skus"), 20.0).version == FIRST
+    assert until_answered(lambda: put(tables, "skus"), 20.0).version == 1
 
 
 @pytest.mark.ray
@@ -182,7 +181,7 @@ def test_owners_answer_wherever_they_live(_running_ray: None, tmp_path: pathlib.
     data.create(config)
     start_actors(data, config)
     owners = Owners(data.namespace, shards)
-    assert owners.tables.put("skus", SKU, "application/x-ndjson", 1).get(60.0).version == FIRST
+    assert owners.tables.put("skus", SKU, "application/x-ndjson", 1).get(60.0).version == 2  # behind the policy's
     told = statuses(data, config, 60.0)
     assert list(told) == ["ledger", *(f"shard-{number:03d}" for number in range(shards))]
     assert len({status.pid for status in told.values()}) == (1 if shards == 1 else 3)
