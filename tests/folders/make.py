@@ -152,8 +152,8 @@ def parts_before() -> list[Row]:
         ("o-42", "note", {"text": "a gift", "public": True}),
         ("o-41", "move", {"to_node": "MUC"}),
         ("o-41", "pick", {"lines": [{"line_id": "1", "qty": 1}]}),
-        ("o-45", "send_to_node", {}),
-        ("o-45", "accept", {}),
+        ("o-40", "send_to_node", {}),
+        ("o-40", "accept", {}),
     )
 
 
@@ -171,8 +171,8 @@ def parts_after() -> list[Row]:
         ("o-42", "credit", {"amount": 100, "reason": "kindness"}),
         ("o-41", "pack", {"lines": one}),
         ("o-41", "reverse", {"reversed_event_id": "after-7"}),
-        ("o-45", "ship", {}),
-        ("o-45", "lose", {}),
+        ("o-40", "ship", {}),
+        ("o-40", "lose", {}),
     )
 
 
