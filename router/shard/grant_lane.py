@@ -121,8 +121,7 @@ class GrantLane:
         return begun
 
     def replay_input(self, given: Record) -> None:
-        """Grants act with their outcome, but they were taken over from here on."""
-        self.seen = max(self.seen, int(numbers(read_batch(given), "ledger_sequence")[0]))
+        """Grants act with their outcome: batches before them, which may have none yet, know nothing of them."""
 
     def replay(self, given: Record, outcome: Record) -> None:
         granted = read_batch(given)

@@ -1,7 +1,7 @@
 """Turns: who may begin, decide and finish in a shard, when it is closed, and when a checkpoint may be taken.
 
     arrive ─▶ wait for earlier batches of the same sender, and for orders it names that are in flight ─▶ begin
-    begun  ─▶ disk, ledger: beside other batches
+    begun  ─▶ disk, ledger: beside other batches; behind those that were begun with fewer grants taken over
     finish ─▶ in the order of sequences ─▶ disk ─▶ show ─▶ answer
 
 One plain state machine: ``turn`` is a lock with a condition, ``threading.Condition`` in ``actors/`` and a signal
@@ -21,7 +21,10 @@ from router.log.kinds import Kind
 from router.ports import Checkpoints, Turn
 from router.shard.lanes import Batch, BatchId, Begun, Message
 
-PREDECESSOR_PATIENCE_S = 0.05  # calls overtake each other by less; a batch that was given up never comes
+# A call overtakes another while the other's thread waits for a processor, or its sender for another try; events would
+# change places. Both take less than this, and a batch that was given up never comes.
+PREDECESSOR_PATIENCE_S = 2.0
+STRANGER_PATIENCE_S = 0.05  # of a sender not heard of since the start, whose last batch may have come before that
 SENDERS_REMEMBERED = 256
 
 
@@ -65,6 +68,7 @@ class ShardTurns:
         self._under_way = 0  # begun and not finished
         self._unshown = 0  # begun and not shown
         self._waiting: set[BatchId] = set()  # arrived and not begun
+        self._asking: dict[int, int] = {}  # sequence of a batch that the ledger has not answered -> its grants_seen
         self._begun: dict[int, int] = {}  # sender -> its newest batch number
         self._closed = False
 
@@ -77,8 +81,10 @@ class ShardTurns:
         """The answer to a batch, when all of it is durable and can be read."""
         with self._turn:
             begun = self._begin(kind, batch)
+            self._turn.wait_for(lambda: self._may_ask(begun))
         self._path.ask(begun)
         with self._turn:
+            self._note_answered(begun)
             self._turn.wait_for(lambda: self._path.may_finish(begun))
             self._path.finish(begun)
             self._under_way -= 1
@@ -91,7 +97,7 @@ class ShardTurns:
     def _begin(self, kind: Kind, batch: Batch) -> Begun:
         self._waiting.add(batch.batch_id)
         try:
-            self._turn.wait_for(lambda: self._follows(batch.batch_id), PREDECESSOR_PATIENCE_S)
+            self._turn.wait_for(lambda: self._follows(batch.batch_id), self._patience_s(batch.batch_id[0]))
             self._turn.wait_for(lambda: self._may_begin(kind, batch))
             begun = self._path.begin(kind, batch)
         finally:
@@ -100,12 +106,27 @@ class ShardTurns:
         self._note_begun(batch.batch_id)
         self._under_way += 1
         self._unshown += 1
+        if begun.is_logged:
+            self._asking[begun.sequence] = begun.grants_seen
         return begun
+
+    def _may_ask(self, begun: Begun) -> bool:
+        """The ledger forgets grants that a question says were taken over; a batch that was begun before they were may
+        have given up units of them."""
+        return not begun.is_logged or min(self._asking.values()) >= begun.grants_seen
+
+    def _note_answered(self, begun: Begun) -> None:
+        if begun.is_logged:
+            del self._asking[begun.sequence]
+            self._turn.notify_all()
 
     def _follows(self, batch_id: BatchId) -> bool:
         """Batches of one sender begin in the order in which it sent them, though calls may overtake each other."""
         sender, number = batch_id
-        return self._begun.get(sender, number) >= number - 1
+        return self._begun.get(sender, 0) >= number - 1
+
+    def _patience_s(self, sender: int) -> float:
+        return PREDECESSOR_PATIENCE_S if sender in self._begun else STRANGER_PATIENCE_S
 
     def _may_begin(self, kind: Kind, batch: Batch) -> bool:
         sender, number = batch.batch_id

@@ -248,7 +248,7 @@ def test_events_that_cannot_be_are_refused_in_their_place(router: Router) -> Non
     rows = router.post(
         "/v1/events",
         [
-            {"event_id": "early-1", "order_id": "early", "type": "deliver"},
+            {"event_id": "early-1", "order_id": "early", "type": "return"},
             {"event_id": "early-2", "order_id": "nobody-sent-this", "type": "ship"},
             {"event_id": "early-3", "order_id": "early", "type": "explode"},
             {"event_id": "early-4", "order_id": "early", "type": "pick"},

@@ -3,8 +3,17 @@ beside whatever else happens to the order meanwhile."""
 
 from __future__ import annotations
 
+import json
+
+from router.log.kinds import Kind
 from router.queries import stream
-from tests.router.test_pipeline import SCARCE, World, order
+from router.shard.grant_lane import GrantBatch
+from router.shard.split_events import split_events
+from router.tables.stock_rows import parse_movements
+from router.wire.event_batch import EventBatch
+from tests.labs.table_cases import NOW_MS
+from tests.labs.telling import decoded
+from tests.router.test_pipeline import EVENT_TERMS, KEY, PLENTY, SCARCE, TABLES, World, order
 
 
 def waiting_world() -> World:
@@ -28,3 +37,18 @@ def test_a_short_pick_names_a_line_by_an_id_that_the_order_has_not() -> None:
     world.send([order(1, lines=[{"sku": "A", "qty": 2, "line_id": "left"}])])
     (answer,) = world.tell(("e1", "o-1", "short_pick", {"lines": [{"line_id": "right"}]}))
     assert (answer["status"], answer["reason"]) == ("refused", "line_unknown")
+
+
+def test_a_cancel_from_before_a_grant_is_finished_after_a_restart_as_one_that_knows_nothing_of_it() -> None:
+    """Both lie in the shard's log without an outcome; the ledger has heard of neither."""
+    world = waiting_world()
+    path, ledger = world.router.shards[0], world.router.ledger
+    ((cancel,),) = split_events(decoded([{"event_id": "e1", "order_id": "o-2", "type": "cancel"}], EVENT_TERMS), 1)
+    path.begin(Kind.EVENTS, EventBatch((98, 1), cancel.events, cancel.payload, cancel.documents, NOW_MS))
+    receipt = {"movement_id": "m1", "kind": "receipt", "sku": "B", "node": "N1", "qty": 5}
+    ledger.stock(parse_movements(json.dumps(receipt).encode(), TABLES, KEY).batch, NOW_MS)
+    record, grants = ledger.grants(0, path.grants.seen, 0)
+    path.begin(Kind.GRANTED, GrantBatch(1, 1, record, grants, NOW_MS))
+    restarted = world.after_crash()
+    assert (restarted.units["allocated"], restarted.units["available"]) == (2 * SCARCE, 2 * PLENTY + 5)
+    assert restarted.router.shards[0].grants.seen == record

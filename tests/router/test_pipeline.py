@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from router.arrow.arena import PrivateArena
 from router.arrow.arrays import Bytes, from_message
 from router.config import Config, Limits, Policy
 from router.ids import hash_key
@@ -24,6 +25,8 @@ from router.log.columns import ACK, STATUS_NAMES
 from router.log.kinds import Kind
 from router.log.memory import MemoryLog
 from router.log.questions import AskedBy
+from router.pipeline import ShardPath
+from router.shard.engine import ShardEngine
 from router.shard.order_lane import OrderBatch
 from router.shard.split_batch import merge_answers, split_batch
 from router.shard.split_events import merge_event_answers, split_events
@@ -358,6 +361,21 @@ def test_a_retried_event_batch_gets_its_first_answer(world: World) -> None:
     first = world.tell(("e1", "o-1", "ship"), batch_id=(7, 2))
     assert world.tell(("e1", "o-1", "ship"), batch_id=(7, 2)) == first
     assert world.after_crash().tell(("e1", "o-1", "ship"), batch_id=(7, 2)) == first
+
+
+def test_batches_retried_after_a_restart_from_a_checkpoint_get_their_first_answers(world: World) -> None:
+    """The answer was lost with the shard, and the records that a checkpoint stands for are not read again."""
+    orders, event = [order(1), order(2, "X-unknown")], ("e1", "o-1", "ship")
+    first = world.send(orders, (7, 1)), world.tell(event, batch_id=(1 << 57, 2))
+    (before,) = world.router.shards
+    engine = ShardEngine(0, KEY, Config(), PrivateArena())
+    engine.use_tables(TABLES)
+    path = ShardPath(engine, before.log, world.router.ledger, lambda _: TABLES, lambda _: Policy())
+    path.restore(before.dump())
+    path.recover(before.committed + 1, before.chains())
+    world.router.shards = [path]
+    again = world.send(orders, (7, 1)), world.tell(event, batch_id=(1 << 57, 2))
+    assert again == first and path.last_sequence == before.last_sequence
 
 
 def test_an_order_that_moved_on_still_answers_its_first_decision(world: World) -> None:

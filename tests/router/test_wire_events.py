@@ -405,7 +405,11 @@ def test_a_name_that_is_not_found_is_looked_for_in_newer_tables() -> None:
 def test_an_id_is_hashed_within_its_scope() -> None:
     event = plain_event(channel="web", seller="s1")
     ids, channel, seller = pa.array(["ORD-000000"]), pa.array(["web"]), pa.array(["s1"])
-    for scope, wanted in (("global", "ORD-000000"), ("channel", "web\x1fORD-000000"), ("seller", "s1\x1fORD-000000")):
+    for scope, wanted in (
+        ("global", "ORD-000000"),
+        ("channel", "3\x1fweb\x1fORD-000000"),
+        ("seller", "2\x1fs1\x1fORD-000000"),
+    ):
         assert scoped_ids(scope, ids, channel, seller).to_pylist() == [wanted]  # type: ignore[arg-type]
         wire = decoded(event, by=terms(scope=scope))  # type: ignore[arg-type]
         assert wire.events.column("hash_lo").to_pylist() == hash_strings(KEY, pa.array([wanted]))[1].tolist()

@@ -99,11 +99,13 @@ class Shard:
         self._world.step("shard: batch arrived")
         acknowledgement = self._turns.submit(Kind.ORDERS, batch)
         self._world.watch.acknowledges(self.number, acknowledgement)
+        self._world.watch.shows(self.number, self.path.shown)
         return acknowledgement
 
     def submit_events(self, batch: EventBatch) -> Message:
         self._world.step("shard: events arrived")
         answers = self._turns.submit(Kind.EVENTS, batch)
+        self._world.watch.shows(self.number, self.path.shown)
         self._world.step("shard: events answered")
         return answers
 
