@@ -194,9 +194,9 @@ def _beside(bench: _Bench, orders: int, work: Callable[[Callable[[], bool]], Run
     given = bench.server.address, bench.server.key, bench.workload, orders, bench.next_numbers(orders)
     with OrdersBeside(*given) as beside:
         found = work(lambda: beside.runs)
-        outlasted = beside.runs
+        was_cut = beside.runs
     bench.others.update(beside.told.by_status)
-    return {"orders_per_s": round(beside.told.orders_per_s), "orders_went_on": outlasted, **found}
+    return {"orders_per_s": round(beside.told.orders_per_s), "to_the_end": not was_cut, **found}
 
 
 def _singly(bench: _Bench, goes_on: Callable[[], bool]) -> Run:
