@@ -169,10 +169,8 @@ class LedgerPath:
         if same and at.digest:
             same = at.digest == question_digest(kind, record.version, question.tables_version, messages)
         if not same and at.digest != kept_digest(record):
-            raise DamagedRecord(
-                f"the entry of shard {shard}, batch {sequence} names another question than record {at.sequence} answers",
-                "the ledger's log",
-            )
+            says = f"names another question than record {at.sequence} answers"
+            raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} {says}", "the ledger's log")
         _refuse_another(asked_by, same)
         return Answer(_answer_in(record)), asked_by
 
