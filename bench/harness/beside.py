@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections import Counter
 from multiprocessing.synchronize import Event
 from typing import Any, NamedTuple
@@ -39,7 +40,9 @@ class OrdersBeside:
 
     def __enter__(self) -> OrdersBeside:
         self._process.start()
-        assert self._made.wait(MAKE_S_MAX), "the orders were not made in time"
+        until_s = time.monotonic() + MAKE_S_MAX
+        while not self._made.wait(1.0):
+            assert self._process.is_alive() and time.monotonic() < until_s, "the orders were not made"
         self._go.set()
         return self
 

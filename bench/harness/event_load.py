@@ -25,9 +25,10 @@ from bench.harness.workload import CURRENCIES, PLACED_EVERY_MS, PLACED_FROM
 
 I64 = npt.NDArray[np.int64]
 
-STAGES = ("payment_captured", "pick", "pack", "ship", "scan", "deliver")
-PAID, SHIP, SCAN, DELIVER = (STAGES.index(name) for name in ("payment_captured", "ship", "scan", "deliver"))
-SOURCES = ("psp", "wms-1", "wms-1", "wms-2", "dhl", "dhl")
+STAGES = ("payment_captured", "pick", "pack", "ship", "scan", "deliver", "close")
+PAID, PICK, PACK, SHIP, SCAN, DELIVER, CLOSE = range(len(STAGES))
+LIFE = range(PAID, CLOSE)
+SOURCES = ("psp", "wms-1", "wms-1", "wms-2", "dhl", "dhl", "erp")
 AFTER_MS = 3_600_000  # between two stages of an order
 CARRIERS = ("dhl", "ups", "dpd")
 NUMBER_DIGITS, TRACKING_DIGITS, MOMENT_BYTES = 10, 15, len("2026-11-02T08:00:00.000")
@@ -93,11 +94,11 @@ def mixed(stored: int, count: int, seed: int = 1) -> tuple[I64, I64]:
     return rng.integers(0, stored, count), rng.integers(0, len(STAGES), count)
 
 
-def lives(numbers: I64, seed: int = 1) -> tuple[I64, I64]:
-    """(numbers, stages) of whole lives, all stages of every order in turn, one order's amid those of all others."""
-    moments = np.sort(np.random.default_rng((seed, len(numbers))).random((len(numbers), len(STAGES))), axis=1)
+def lives(numbers: I64, stages: Sequence[int] = LIFE, seed: int = 1) -> tuple[I64, I64]:
+    """(numbers, stages) of lives, every order's stages in turn, amid those of all others."""
+    moments = np.sort(np.random.default_rng((seed, len(numbers))).random((len(numbers), len(stages))), axis=1)
     turn = np.argsort(moments, axis=None)
-    return numbers[turn // len(STAGES)], turn % len(STAGES)
+    return numbers[turn // len(stages)], np.array(stages, np.int64)[turn % len(stages)]
 
 
 def event_pieces(
@@ -130,7 +131,7 @@ def _cut_lines(lines: pa.StringArray, piece_rows: int) -> list[Piece]:
 
 
 def _moves_units(stages: I64) -> npt.NDArray[np.bool_]:
-    return np.asarray((stages != PAID) & (stages != SCAN))
+    return ~np.isin(stages, (PAID, SCAN, CLOSE))
 
 
 def _one_unit(where: npt.NDArray[np.bool_]) -> pa.ListArray:

@@ -1,7 +1,7 @@
 """Where does the processor time of a lifecycle event go, step by step?
 
-Gateway code, one shard and the ledger in one process on real logs, as ``bench pipeline`` does it for orders; no HTTP,
-no Ray. Many orders are stored before; then some of them live, stage by stage, amid the events of all others.
+Gateway code, one shard and the ledger in one process on real logs, as ``bench pipeline`` does it for orders, without
+HTTP and Ray. Many orders are stored before; then some of them live, stage by stage, amid the events of all others.
 
     decode ─▶ split ─▶ must_wait ─▶ begin ─▶ ask ─▶ finish ─▶ show ─▶ encode
                                     judge    ledger
@@ -19,7 +19,7 @@ import numpy as np
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from bench.harness import report as _harness
 from bench.harness.answers import EventAnswers, WrongAnswers
-from bench.harness.event_load import EventLoad, event_pieces, lives
+from bench.harness.event_load import LIFE, EventLoad, event_pieces, lives
 from bench.harness.local import KEY, NOW_MS, LocalHome, config_for
 from bench.harness.pieces import make_pieces
 from bench.harness.stored import Stored
@@ -43,7 +43,7 @@ def run(stream_format: str, orders: int, events: int, parts: bool) -> dict[str, 
     with LocalHome(workload, orders, config_for(orders)) as home:
         stored = _store(home, workload, orders)
         fit = np.random.default_rng(1).permutation(stored.allocated(workload.unpaid_numbers(orders)))
-        of_orders = lives(fit[: -(-events // 6)])
+        of_orders = lives(fit[: -(-events // len(LIFE))])
         body = [piece.body for piece in event_pieces(EventLoad(stored.due, parts=parts), stream_format, *of_orders)]
         clock, others_us, answers = _walk(home, stream_format, body)
     if set(answers.by_status) != {"applied"}:

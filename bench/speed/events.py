@@ -16,8 +16,9 @@ import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,11 +29,11 @@ from bench.harness import report as _harness
 from bench.harness.answers import EventAnswers, WrongAnswers
 from bench.harness.asking import Load, drive, request_bytes
 from bench.harness.beside import OrdersBeside
-from bench.harness.event_load import PAID, STAGES, EventLoad, event_pieces, lives
+from bench.harness.event_load import LIFE, PAID, EventLoad, event_pieces, lives
 from bench.harness.pieces import make_pieces
-from bench.harness.server import Server
+from bench.harness.server import Server, ServerFailed
 from bench.harness.stored import Stored
-from bench.harness.streaming import EVENT_STREAM, NDJSON, ORDER_STREAM, Exchange, Piece, exchange
+from bench.harness.streaming import EVENT_STREAM, NDJSON, ORDER_STREAM, Exchange, Piece, StreamBroken, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 
 I64 = npt.NDArray[np.int64]
@@ -69,9 +70,9 @@ class _Bench:
 
 def run(orders: int, events: int, shards: int) -> Run:
     orders = _chunks(orders)
-    beside_orders, life_orders = (_chunks(part) for part in (events * 3 // 4, events // len(STAGES)))
+    beside_orders, life_orders = (_chunks(part) for part in (events * 3 // 4, events // len(LIFE)))
     conditions = _harness.conditions()
-    with Server(shards=shards) as server:
+    with _telling_why(Server(shards=shards)) as server:
         bench = _Bench(server, Workload(), Stored(orders + life_orders), events)
         server.load(bench.workload, orders + life_orders + (len(BESIDE) + 2) * beside_orders)
         _store(bench, orders)
@@ -88,6 +89,16 @@ def run(orders: int, events: int, shards: int) -> Run:
         "shards": shards,
         "conditions": conditions,
     }
+
+
+@contextmanager
+def _telling_why(server: Server) -> Iterator[Server]:
+    """Where a stream breaks the router has said why, in words that go with its folder."""
+    with server:
+        try:
+            yield server
+        except StreamBroken as fault:
+            raise ServerFailed(f"{fault}\n{server.last_words()}") from fault
 
 
 def _chunks(orders: int) -> int:
@@ -113,7 +124,7 @@ def _place(bench: _Bench, orders: int, first: int) -> Exchange:
 
 
 def _alone(bench: _Bench) -> Run:
-    lives_each = min(bench.events // len(STAGES), len(bench.waiting) // COHORTS)
+    lives_each = min(bench.events // len(LIFE), len(bench.waiting) // COHORTS)
     found = {}
     for stream_format, parts in STREAMS:
         found[_name(stream_format, parts)] = _stream(bench, stream_format, parts, lives(bench.cohort(lives_each)))
@@ -171,7 +182,7 @@ def _all_beside(bench: _Bench, orders: int) -> Run:
     single = {"single_events_alone": _one_at_a_time(bench, SINGLE_S, lambda: True)}
     alone = _beside(bench, orders, lambda beside: {})
     found: Run = {**single, "orders_alone_per_s": alone["orders_per_s"]}
-    lives_each = min((len(bench.waiting) - 2 * SINGLE_LIVES) // len(BESIDE), 2 * orders // len(STAGES))
+    lives_each = min((len(bench.waiting) - 2 * SINGLE_LIVES) // len(BESIDE), 2 * orders // len(LIFE))
     for stream_format, parts in BESIDE:
         stream = functools.partial(_stream, bench, stream_format, parts, lives(bench.cohort(lives_each)))
         found[f"{_name(stream_format, parts)}_beside"] = _beside(bench, orders, stream)
@@ -183,9 +194,9 @@ def _beside(bench: _Bench, orders: int, work: Callable[[Callable[[], bool]], Run
     given = bench.server.address, bench.server.key, bench.workload, orders, bench.next_numbers(orders)
     with OrdersBeside(*given) as beside:
         found = work(lambda: beside.runs)
-        outlasted = beside.runs
+        was_cut = beside.runs
     bench.others.update(beside.told.by_status)
-    return {"orders_per_s": round(beside.told.orders_per_s), "orders_went_on": outlasted, **found}
+    return {"orders_per_s": round(beside.told.orders_per_s), "to_the_end": not was_cut, **found}
 
 
 def _singly(bench: _Bench, goes_on: Callable[[], bool]) -> Run:

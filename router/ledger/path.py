@@ -23,7 +23,7 @@ from router.ledger.granted import for_shard
 from router.ledger.replay import replay_ledger
 from router.log.columns import AMENDED, DECISION, GRANTS
 from router.log.kinds import MESSAGES, Kind, version_of
-from router.log.questions import AskedBy, question_digest
+from router.log.questions import AskedBy, kept_digest, question_digest
 from router.log.records import INPUT, DamagedRecord, Record, frame, read_batch, serialize
 from router.ports import Log, Question
 from router.tables.compiled import TablesOf
@@ -168,6 +168,9 @@ class LedgerPath:
         same = record.kind is kind
         if same and at.digest:
             same = at.digest == question_digest(kind, record.version, question.tables_version, messages)
+        if not same and at.digest != kept_digest(record):
+            says = f"names another question than record {at.sequence} answers"
+            raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} {says}", "the ledger's log")
         _refuse_another(asked_by, same)
         return Answer(_answer_in(record)), asked_by
 

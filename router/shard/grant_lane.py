@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kernels.life import layout
 from router.arrow.arrays import numbers
 from router.life.books import Judged
 from router.life.events import moves_of, outcome_of
@@ -126,7 +127,9 @@ class GrantLane:
     def replay(self, given: Record, outcome: Record) -> None:
         granted = read_batch(given)
         work = self._take(granted, given.sequence)
-        assert np.array_equal(work.judged.verdicts["result"], numbers(read_batch(outcome), "result")), (
+        # Of an order that was closed meanwhile the book may still have been there: what else it answered is the same.
+        found, told = work.judged.verdicts["result"], numbers(read_batch(outcome), "result")
+        assert np.array_equal(found == layout.APPLIED, told == layout.APPLIED), (
             f"record {given.sequence} granted units to orders that do not wait for them now"
         )
         show_judged(self._engine, given.sequence, work.judged)

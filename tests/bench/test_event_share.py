@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.harness.event_load import DELIVER, PAID, STAGES, Due, EventLoad, event_pieces, lives, mixed
+from bench.harness.event_load import DELIVER, LIFE, PAID, STAGES, Due, EventLoad, event_pieces, lives, mixed
 from bench.speed import event_share
 from router.life.event_types import EVENT_TYPES
 from router.wire.event_arrow import EventStreamDecoder
@@ -37,7 +37,7 @@ def test_the_load_takes_the_amounts_that_it_is_given() -> None:
 def test_a_life_has_every_stage_in_turn_amid_those_of_others() -> None:
     numbers, stages = lives(np.arange(100, 400))
     for number in (100, 237, 399):
-        assert stages[numbers == number].tolist() == list(range(len(STAGES)))
+        assert stages[numbers == number].tolist() == list(LIFE)
     assert (np.diff(numbers) != 0).mean() > 0.9 and (stages[:100] == PAID).any() and (stages[-100:] == DELIVER).any()
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from bench.harness.answers import EventAnswers
-from bench.harness.event_load import DELIVER, STAGES
+from bench.harness.event_load import DELIVER, LIFE
 from bench.harness.stored import Stored
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.speed import events
@@ -70,7 +70,7 @@ def test_the_bench_finds_every_order_in_the_state_that_was_told() -> None:
     found = events.run(CHUNK_ORDERS, 2_400, 1)
     assert found["verify_ok"] and found["orders_by_state"]["delivered"] > 1_000
     for name in ("whole_arrow", "whole_ndjson", "parts_arrow", "parts_ndjson"):
-        assert found[name]["events"] == len(STAGES) * (2_400 // len(STAGES)) and found[name]["p99_ms"] > 0
+        assert found[name]["events"] == len(LIFE) * (2_400 // len(LIFE)) and found[name]["p99_ms"] > 0
     assert found["whole_lives"]["lives_per_s"] > 0 and found["single_events_alone"]["events"] > DELIVER
     for name in ("whole_arrow_beside", "parts_arrow_beside", "single_events_beside"):
         assert found[name]["orders_per_s"] > 0 and found[name]["events"] > 0

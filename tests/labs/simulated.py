@@ -16,7 +16,7 @@ def quiet_plan(*faults: Fault) -> Plan:
     """Every kind of request, a network without a fault, and the faults given."""
     requests = (
         Request(0, (OrderRow(0, 0, (("S1", 2),), False), OrderRow(1, 1, (("S2", 4), ("S0", 1)), True))),
-        Request(0, (OrderRow(4, 3, (("S4", 2), ("KIT", 1)), True),)),
+        Request(0, (OrderRow(4, 3, (("S4", 2), ("KIT", 1)), False),)),
         Request(0, (EventSent(0, 0, "ship"), EventSent(1, 1, "cancel"), EventSent(2, 4, "payment_captured"))),
         Request(1, (Movement(0, "transfer", "S3", "BER", 1, "HAM"), Movement(1, "damage", "S0", "MUC", 2))),
         Request(1, (OrderRow(2, 2, (("S?", 1),), False), OrderRow(3, 2, (("S3", 3),), False))),

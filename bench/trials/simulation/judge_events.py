@@ -93,9 +93,10 @@ def _order_is_kept(world: World, applied: dict[EventId, list[Applied]]) -> Itera
     """Events of one request that was sent once take effect in the order in which it has them."""
     newest: dict[tuple[int, int], tuple[int, EventSent]] = {}  # request and order -> place of the last event applied
     for answer in world.watch.told_events:
-        if answer.ack["result"] != EventResult.APPLIED or world.watch.arrivals[answer.request] > 1:
+        its = applied.get(_id_of(answer.event), [])
+        if answer.ack["result"] != EventResult.APPLIED or world.watch.arrivals[answer.request] > 1 or len(its) != 1:
             continue
-        (found,) = applied[_id_of(answer.event)]
+        found = its[0]
         place, earlier = newest.get((answer.request, answer.event.order), (-1, answer.event))
         if found.place < place:
             yield f"e-{answer.event.event} took effect before e-{earlier.event}, which stands before it"

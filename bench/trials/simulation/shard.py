@@ -33,7 +33,7 @@ from router.wire.event_batch import EventBatch
 Message = npt.NDArray[np.uint8]
 ANSWER_TIMEOUT_MS = 400
 PAUSE_MS = 15
-GRANTS_WAIT_MS = 150
+GRANTS_WAIT_MS = 300
 
 
 class LedgerLink:
