@@ -2,6 +2,7 @@
 
     line                                              room
     order-router bench stream, single, reads, memory  speed/      rates and costs of a router of its own, over HTTP
+    order-router bench events                         speed/      … of lifecycle events
     order-router bench pipeline, shards, recovery     speed/      … in one process on real logs, without HTTP and Ray
     order-router bench goals, compare                 speed/      every goal in one table; runs against baseline.json
     pytest bench/speed/kernels                        speed/kernels/   each kernel alone, on arguments it really gets
