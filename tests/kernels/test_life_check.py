@@ -12,7 +12,7 @@ from kernels.life.check import FAULTS, MONEY_DIFFERS, UNITS_DIFFER, VALUE_DIFFER
 from tests.labs.life_books import opening
 from tests.labs.life_cases import a_batch, an_order
 from tests.labs.life_pair import Pair
-from tests.reference.life.check import check_book
+from tests.reference.life.check import check_books
 
 ORDERS = 20
 
@@ -29,12 +29,9 @@ def lived(seed):
 
 def twin(books, placed):
     rows = np.arange(ORDERS)
-    is_open = books.are_open(rows)
-    return [
-        check_book(books.look(row), [line.qty for line in order.lines], sum(line.total for line in order.lines))
-        if is_open[row] else WHOLE
-        for row, order in enumerate(placed)
-    ]  # fmt: skip
+    found = [books.look(row) if is_open else None for row, is_open in enumerate(books.are_open(rows))]
+    ordered = [([line.qty for line in order.lines], sum(line.total for line in order.lines)) for order in placed]
+    return check_books(found, ordered)
 
 
 @pytest.mark.parametrize("seed", range(20))

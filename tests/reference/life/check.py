@@ -5,6 +5,11 @@ from __future__ import annotations
 from kernels.life.check import MONEY_DIFFERS, UNITS_DIFFER, VALUE_DIFFERS, WHOLE
 
 
+def check_books(books, orders):
+    """A fault for each book, none without a book; ``orders`` are (units of each line, what they all carry)."""
+    return [WHOLE if book is None else check_book(book, *order) for book, order in zip(books, orders, strict=True)]
+
+
 def check_book(book, ordered, value_minor):
     """What is wrong with a book of which so many units of each line were ordered, and what they all carry."""
     positions = [row for row in book.positions if row["qty"]]
