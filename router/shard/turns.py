@@ -21,9 +21,9 @@ from router.log.kinds import Kind
 from router.ports import Checkpoints, Turn
 from router.shard.lanes import Batch, BatchId, Begun, Message
 
-# A call overtakes another while the other's thread waits for a processor, or its sender for another try; events would
-# change places. Both take less than this, and a batch that was given up never comes.
-PREDECESSOR_PATIENCE_S = 2.0
+# A call overtakes another while the other's thread waits for a processor, or its gateway for the end of an attempt that
+# got no answer (10 s); events would change places. A batch that was given up never comes, and is waited for once.
+PREDECESSOR_PATIENCE_S = 15.0
 STRANGER_PATIENCE_S = 0.05  # of a sender not heard of since the start, whose last batch may have come before that
 SENDERS_REMEMBERED = 256
 # Everything is finished in the order in which it began, so an event waits for the orders begun before it: a stream that
