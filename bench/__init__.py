@@ -20,6 +20,7 @@ All rooms share harness/, and there is one of each thing there:
     server.py, processes.py      a router of its own, started, killed, verified; its processes as /proc tells of them
     local.py                     the whole router in one process
     workload.py, people.py, damage.py, tables.py, pieces.py    orders from a seed, the tables they fit, request bodies
+    event_load.py                what happens to those orders, as JSON lines and as Arrow
     streaming.py                 the streaming client: pieces over one connection, both directions, everything timed
     resending.py, wires.py       … that goes on over broken connections; rows to bytes and bytes to answers meanwhile
     asking.py                    the asking client: kept-alive connections, single requests, closed and open loops

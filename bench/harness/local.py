@@ -54,7 +54,7 @@ class LocalHome:
 
     def start(self) -> None:
         """Engines with the newest tables and nothing else; what the logs hold is not replayed."""
-        self.router = LocalRouter(self.config, KEY, self._log_of)
+        self.router = LocalRouter(self.config, KEY, self._log_of, self.versions.__getitem__)
         self.tables = self.versions[max(self.versions)] if self.versions else empty_tables(NOW_MS)
         self._use(self.tables)
 

@@ -50,7 +50,7 @@ def _start_again(home: LocalHome) -> dict[str, float]:
     home.stop()
     home.start()
     bare_s = _timed(lambda: _read_all(home))
-    replay_s = _timed(lambda: home.router.recover(home.versions.__getitem__))
+    replay_s = _timed(lambda: home.router.recover())
     _same(before, home, "a replay of the whole log")
     _write_checkpoints(home)
     home.stop()
@@ -75,24 +75,23 @@ def _read_all(home: LocalHome) -> None:
 def _write_checkpoints(home: LocalHome) -> None:
     """As a shard and the ledger write them when they are stopped."""
     shard, ledger = home.router.shards[0], home.router.ledger.path
-    kept = {f"orders-{at}": array for at, array in enumerate(shard.engine.index.dump())}
     for name, sequence, arrays in (
-        ("shard-000", shard.committed, kept),
+        ("shard-000", shard.committed, shard.dump()),
         ("ledger", ledger.sequence, ledger.engine.snapshot()),
     ):
         write_checkpoint(home.folder / name, sequence, home.logs[name].chains_at(sequence), arrays)
 
 
 def _restore(home: LocalHome) -> None:
-    shard, ledger = home.router.shards[0], home.router.ledger.path
+    shard, ledger = home.router.shards[0], home.router.ledger
     kept, _ = read_latest(home.folder / "ledger")
     assert kept is not None, "it was written a moment ago"
-    ledger.engine.restore(kept.arrays)
-    ledger.recover(kept.sequence + 1, home.versions.__getitem__, kept.chains)
+    ledger.path.engine.restore(kept.arrays)
+    ledger.recover(kept.sequence + 1, kept.chains)
     kept, _ = read_latest(home.folder / "shard-000")
     assert kept is not None
-    shard.engine.index.restore([kept.arrays[name] for name in sorted(kept.arrays)])
-    shard.recover(kept.sequence + 1, home.versions.__getitem__, kept.chains)
+    shard.restore(kept.arrays)
+    shard.recover(kept.sequence + 1, kept.chains)
 
 
 def _same(before: list[int], home: LocalHome, source: str) -> None:
