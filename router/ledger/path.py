@@ -105,6 +105,13 @@ class LedgerPath:
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         return self.engine.quote(tables_version, claims, now_ms)
 
+    def hear(self, shard: int, epoch: int) -> None:
+        """A shard asks something; raises StaleOwner where another owner of its log has asked before."""
+        newest = self._epochs.get(shard, 0)
+        if epoch < newest:
+            raise StaleOwner(f"shard {shard} with epoch {epoch} was replaced by epoch {newest}")
+        self._epochs[shard] = epoch
+
     # --- grants ----------------------------------------------------------------------------------
 
     def granting_record(self, shard: int, after: int) -> int | None:
@@ -149,10 +156,7 @@ class LedgerPath:
     ) -> tuple[Answer | None, AskedBy]:
         """The answer that was given before, and by what the question will be known again."""
         shard, sequence = question.shard, question.sequence
-        newest = self._epochs.get(shard, 0)
-        if question.epoch < newest:
-            raise StaleOwner(f"shard {shard} with epoch {question.epoch} was replaced by epoch {newest}")
-        self._epochs[shard] = question.epoch
+        self.hear(shard, question.epoch)
         digest = question_digest(kind, version_of(kind), question.tables_version, messages)
         asked_by = AskedBy(shard, sequence, digest)
         for waiting in self._unsettled:

@@ -53,7 +53,7 @@ def begin_grants(world: World) -> tuple[int, Begun]:
     path, ledger = world.router.shards[0], world.router.ledger
     receipt = {"movement_id": "m1", "kind": "receipt", "sku": "B", "node": "N1", "qty": 5}
     ledger.stock(parse_movements(json.dumps(receipt).encode(), TABLES, KEY).batch, NOW_MS)
-    record, grants = ledger.grants(0, path.grants.seen, 0)
+    record, grants = ledger.grants(0, path.log.epoch, path.grants.seen, 0)
     return record, path.begin(Kind.GRANTED, GrantBatch(1, 1, record, grants, NOW_MS))
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.trials.simulation import goods
 from router.ledger.basis import basis_of
 from router.log.records import Record
+from router.shard.lanes import PolicyOf
 
 Line = tuple[int, int]  # order (shard << 48 | sequence << 16 | row), line
 Row = dict[str, Any]
@@ -35,7 +35,10 @@ class Place:
 
 
 class WaitingLines:
-    def __init__(self) -> None:
+    """``policy_of``: of a version of the tables; the newest decides who is first."""
+
+    def __init__(self, policy_of: PolicyOf) -> None:
+        self._policy_of = policy_of
         self.units: Counter[Line] = Counter()
         self._places: dict[Line, Place] = {}
         self._arrivals = 0
@@ -55,7 +58,7 @@ class WaitingLines:
     def passed_over(self, record: Record, grants: Iterable[Row]) -> Iterator[str]:
         """Lines that still wait and stood before one that a record gave units of their SKU; to be asked before those
         that were given units leave. Bundles are left out: for them there may have been no other part."""
-        order = goods.policy_of(basis_of(record).granted_by).grant_order  # type: ignore[union-attr]
+        order = self._policy_of(basis_of(record).granted_by).grant_order  # type: ignore[union-attr]
         if order == "whole_orders":
             return
         given = Counter[Line]()

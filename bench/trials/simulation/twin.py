@@ -6,11 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from bench.trials.simulation import goods
 from bench.trials.simulation.queue import WaitingLines
 from router.life.states import CellAccount
 from router.log.columns import AMENDED, DECISION, GRANTS, PENDED, AmendResult, PendingStep, Status
 from router.log.kinds import MESSAGES, Kind
 from router.log.records import Record, read_batch
+from router.shard.lanes import PolicyOf
 from router.tables.stock_rows import MovementKind
 
 A = CellAccount
@@ -29,10 +31,10 @@ _MOVED: dict[int, tuple[CellAccount | None, CellAccount | None, CellAccount | No
 
 
 class Twin:
-    def __init__(self) -> None:
+    def __init__(self, policy_of: PolicyOf = goods.policy_of) -> None:
         self.units: dict[str, Counter[Cell]] = {account.name.lower(): Counter() for account in ACCOUNTS}
         self.received: Counter[Cell] = Counter()
-        self.waiting = WaitingLines()
+        self.waiting = WaitingLines(policy_of)
         self.faults: list[str] = []
         self.movements: set[int] = set()  # lower halves of the ids that were applied
         self._reserved: dict[tuple[int, int], list[dict[str, Any]]] = {}
