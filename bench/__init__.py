@@ -2,6 +2,7 @@
 
     line                                              room
     order-router bench stream, single, reads, memory  speed/      rates and costs of a router of its own, over HTTP
+    order-router bench events                         speed/      … of lifecycle events
     order-router bench pipeline, shards, recovery     speed/      … in one process on real logs, without HTTP and Ray
     order-router bench goals, compare                 speed/      every goal in one table; runs against baseline.json
     pytest bench/speed/kernels                        speed/kernels/   each kernel alone, on arguments it really gets
@@ -19,8 +20,9 @@ All rooms share harness/, and there is one of each thing there:
 
     server.py, processes.py      a router of its own, started, killed, verified; its processes as /proc tells of them
     local.py                     the whole router in one process
+    event_load.py                events from a seed, about orders that are there
+    stored.py, beside.py         what a bench knows of orders it stored; orders that stream in beside what is measured
     workload.py, people.py, damage.py, tables.py, pieces.py    orders from a seed, the tables they fit, request bodies
-    event_load.py                what happens to those orders, as JSON lines and as Arrow
     streaming.py                 the streaming client: pieces over one connection, both directions, everything timed
     resending.py, wires.py       … that goes on over broken connections; rows to bytes and bytes to answers meanwhile
     asking.py                    the asking client: kept-alive connections, single requests, closed and open loops

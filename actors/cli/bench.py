@@ -35,6 +35,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     reads = benches.add_parser("reads", help="order and availability reads while a stream runs")
     reads.add_argument("--format", choices=FORMATS, default="arrow")
     reads.add_argument("--seconds", type=float, default=10.0, help="for each kind of read")
+    events = benches.add_parser("events", help="lifecycle events a second, whole and in parts, alone and beside orders")
+    events.add_argument("--orders", type=COUNT, default=5_000_000, help="stored before")
+    events.add_argument("--events", type=COUNT, default=1_500_000, help="of each stream at most")
     memory = benches.add_parser("memory", help="cost, memory and disk per order as orders pile up")
     memory.add_argument("--orders", type=COUNT, default=5_000_000)
     crash = benches.add_parser("crash", help="kill -9 what it is made of while orders stream; check every promise")
@@ -51,7 +54,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     tpcc.add_argument("--seed", type=int, default=1)
     lab = _add_lab(benches)
     _add_checked(benches)
-    for bench in (stream, single, reads, memory, crash, peers, tpcc, lab):
+    for bench in (stream, single, reads, events, memory, crash, peers, tpcc, lab):
         bench.add_argument("--shards", type=SHARDS, default=1)
         add_json_flag(bench)
     return parser
@@ -144,7 +147,7 @@ def _measure_checked(given: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _measure(given: argparse.Namespace) -> dict[str, Any]:
-    from bench.speed import memory, reads, single, stream
+    from bench.speed import events, memory, reads, single, stream
     from bench.trials import crash
 
     if (checked := _measure_checked(given)) is not None:
@@ -163,6 +166,8 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
         return single.run(given.orders, given.connections, given.mix, given.shards)
     if given.bench == "reads":
         return reads.run(given.format, given.seconds, given.shards)
+    if given.bench == "events":
+        return events.run(given.orders, given.events, given.shards)
     if given.bench == "crash":
         return crash.run(given.kills, given.orders, given.shards, given.seed)
     return memory.run(given.orders, given.shards)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json
 import xxhash
 
 from router.errors import RouterError
@@ -68,6 +69,47 @@ class Answers:
         ids = pc.fill_null(_strings(batch["order_id"]), "")
         lines = pc.binary_join_element_wise(ids, status, total.cast(pa.string()), "|")
         self._digest.update("".join(f"{line}\n" for line in lines.to_pylist()).encode())
+
+
+_TOLD = ("event_id", "status", "state", "version")  # what the checksum covers
+EVENT_FIELDS = pa.schema([*((name, pa.string()) for name in (*_TOLD[:3], "reason")), (_TOLD[3], pa.int32())])
+
+
+@dataclass
+class EventAnswers:
+    """What events were told. The checksum covers event id, status, state and version of every answer, in order."""
+
+    by_status: Counter[str] = field(default_factory=Counter)  # by the reason, where one was refused
+    _digest: Any = field(default_factory=xxhash.xxh3_64)
+
+    @property
+    def checksum(self) -> str:
+        return str(self._digest.hexdigest())
+
+    def add(self, stream_format: str, body: bytes) -> pa.Array:
+        """The state that each answer tells."""
+        rows = _event_lines(body) if stream_format == "ndjson" else _event_batches(body)
+        for counted in pc.value_counts(pc.coalesce(rows["reason"], rows["status"])).to_pylist():
+            self.by_status[counted["values"]] += counted["counts"]
+        texts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in _TOLD]
+        lines = pc.binary_join_element_wise(*texts, "\n", "|").combine_chunks()
+        self._digest.update(memoryview(lines.buffers()[-1]) if len(lines) else b"")
+        return rows["state"]
+
+
+def _event_lines(body: bytes) -> pa.Table:
+    options = pa.json.ParseOptions(explicit_schema=EVENT_FIELDS, unexpected_field_behavior="ignore")
+    return pa.json.read_json(pa.BufferReader(body), parse_options=options)
+
+
+def _event_batches(body: bytes) -> pa.Table:
+    return pa.ipc.open_stream(body).read_all().select(EVENT_FIELDS.names)
+
+
+def own_rows(body: bytes, *names: str) -> pa.Table:
+    """Columns of an Arrow answer's rows that are orders of their own, which repeated ones are not."""
+    table = pa.ipc.open_stream(body).read_all()
+    return table.filter(pc.invert(table["duplicate"])).select(list(names))
 
 
 def check_answers(answers: Answers, expected: dict[str, int]) -> None:

@@ -16,7 +16,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from router.errors import RouterError
 
 RECEIVE_BYTES = 1 << 20
 SILENCE_S_MAX = 120.0  # of one connection
+ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
 F64, I64 = npt.NDArray[np.float64], npt.NDArray[np.int64]
 Address = tuple[str, int]
@@ -43,6 +44,7 @@ class Way(NamedTuple):
     path: str
     media_type: str
     row_ends: Callable[[bytes], I64]
+    end: bytes = b""  # of a body that is cut off between pieces
 
 
 @dataclass(frozen=True)
@@ -202,19 +204,32 @@ class Exchange:
         return np.searchsorted(self.way.row_ends(self.body), self.arrived_bytes, side="right")
 
     def latencies_ms(self, pieces: list[Piece]) -> F64:
-        """Per piece: from its last byte handed over to its last answer received."""
+        """Per piece that was sent: from its last byte handed over to its last answer received."""
         last = np.cumsum([piece.rows for piece in pieces]) - 1
         receive = np.searchsorted(self.arrived_bytes, self.way.row_ends(self.body)[last])
-        waited: F64 = (self.arrived_s[receive] - np.array(self.talk.sent_s)) * 1000
+        waited: F64 = (self.arrived_s[receive] - np.array(self.talk.sent_s[: len(pieces)])) * 1000
         return np.maximum(waited, 0.0)  # the answer can be there before send() has returned
 
 
-def exchange(address: Address, key: str, way: Way, pieces: list[Piece]) -> Exchange:
-    """Send the pieces as one request, as fast as the router takes them, and read its answers meanwhile."""
+def exchange(
+    address: Address, key: str, way: Way, pieces: list[Piece], goes_on: Callable[[], bool] = lambda: True
+) -> Exchange:
+    """Send the pieces as one request, as fast as the router takes them, and read its answers meanwhile.
+
+    ``goes_on`` is asked before each piece: the body ends where it says no, and waits where it takes its time.
+    """
     chunks = [framed(piece.body) for piece in pieces]
     arriving = Arriving(sum(len(piece.body) for piece in pieces))
-    talk = converse(address, head_of(address, key, way.path, way.media_type), chunks, arriving.read)
-    return Exchange.of(way, talk, arriving)
+    head = head_of(address, key, way.path, way.media_type)
+    return Exchange.of(way, converse(address, head, _until(goes_on, chunks, way.end), arriving.read), arriving)
+
+
+def _until(goes_on: Callable[[], bool], chunks: list[bytes], end: bytes) -> Iterator[bytes]:
+    for chunk in chunks:
+        if not goes_on():
+            yield from [framed(end)] if end else []
+            return
+        yield chunk
 
 
 def _unframed(raw: bytes) -> tuple[bytes, list[int], list[int]]:
@@ -258,4 +273,8 @@ def arrow_row_ends(body: bytes) -> I64:
 ORDER_STREAM = {
     "ndjson": Way("/v1/orders/stream", NDJSON, line_ends),
     "arrow": Way("/v1/orders/stream", ARROW, arrow_row_ends),
+}
+EVENT_STREAM = {
+    "ndjson": Way("/v1/events", NDJSON, line_ends),
+    "arrow": Way("/v1/events", ARROW, arrow_row_ends, ARROW_END),
 }

@@ -117,6 +117,11 @@ class Workload:
         shapes = self._shapes(orders, first)
         return np.concatenate([np.unique(shape.first + shape.source) for shape in shapes])
 
+    def unpaid_numbers(self, orders: int, first: int = 0) -> I64:
+        """Of these the ones whose payment was authorized only."""
+        shapes = self._shapes(orders, first)
+        return np.concatenate([np.unique((shape.first + shape.source)[shape.captured == 0]) for shape in shapes])
+
     def _shapes(self, orders: int, first: int) -> Iterator[Shape]:
         assert first % CHUNK_ORDERS == 0, "a chunk is made whole, so that every run makes the same orders"
         for start in range(first, first + orders, CHUNK_ORDERS):

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from bench.harness import report as _harness
-from bench.harness.event_load import EventLoad, event_pieces, mixed
+from bench.harness.event_load import Due, EventLoad, event_pieces, mixed
 from bench.harness.workload import PLACED_FROM
 from router.arrow.arrays import Bytes, record_batch
 from router.arrow.string_table import StringTable
@@ -44,7 +44,7 @@ GOALS_US = {"arrow": 1.0, "ndjson": 4.0}  # so that router and client together r
 
 def run(stream_format: str, events: int, parts: bool, shards: int = 1) -> dict[str, Any]:
     """Microseconds an event by step, with a checksum of the answers."""
-    load, conditions = EventLoad(parts=parts), _harness.conditions()
+    load, conditions = EventLoad(Due.all_alike(STORED), parts=parts), _harness.conditions()
     body = b"".join(piece.body for piece in event_pieces(load, stream_format, *mixed(STORED, events)))
     steps, checksum = _walk(_form(stream_format), body, shards)
     share_us = {step: round(float(np.percentile(steps[step], 25)), 4) for step in STEPS}

@@ -83,6 +83,7 @@ from kernels.life.units import part, stage_byte_of, state_of_units
 
 GO_ON = -2  # what stands before the units of a hold is right
 MONEY_MOVES_MAX = 4 * PAYMENTS_MAX  # more than one event can do
+AHEAD = 32  # rows that are fetched together
 KEY_MASK = ~((1 << 20) - 1)  # of the word that keeps an event's id: 44 bits of its key, 20 of what the event says
 
 
@@ -386,6 +387,21 @@ def has_room(book: Any, event: Any, memory: Any, told: Any) -> bool:
     )
 
 
+@rule
+def fetch(start: int, stop: int, rows: Any, book_of_row: Any, memory: Any, told: Any) -> None:
+    """Look at what these rows will need, so that their cache misses overlap. Until it is judged, a verdict's ``order``
+    is the number of its book; what else is noted there only keeps the reads from being optimised away."""
+    for row in range(start, stop):
+        told.verdicts[row].order = INT64(0) if rows[row] < 0 else INT64(book_of_row[rows[row]])
+    for row in range(start, stop):
+        verdict = told.verdicts[row]
+        book = memory.books[verdict.order]
+        verdict.wanted, verdict.found = INT64(book.first_event), INT64(book.first_position)
+    for row in range(start, stop):
+        verdict = told.verdicts[row]
+        verdict.previous = memory.words[verdict.wanted] + memory.positions[verdict.found].value_minor
+
+
 @kernel(I64, I64, I64, SENT_EVENTS, IN_I64, IN_U32, TERMS, MEMORY, TOLD)
 def judge(
     start: int, sequence: int, sent: Any, rows: Any, book_of_row: Any, terms: Any, memory: Any, told: Any
@@ -403,9 +419,13 @@ def judge(
     A refused row changes nothing that can be seen. Afterwards the stages of every line sum to what was ordered, and
     the state bytes are what units and money say. Cost: some cache misses an event, and its order's positions.
     """
+    fetched = start
     for row in range(start, rows.shape[0]):
+        if row == fetched:
+            fetched = min(row + AHEAD, rows.shape[0])
+            fetch(row, fetched, rows, book_of_row, memory, told)
         event, verdict = sent.events[row], told.verdicts[row]
-        number = INT64(0) if rows[row] < 0 else INT64(book_of_row[rows[row]])
+        number = verdict.order
         book = memory.books[number]
         if not has_room(book, event, memory, told):
             return row

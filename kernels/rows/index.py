@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_U8, IN_U32, IN_U64, OUT_I64, OUT_U8, OUT_U64, U64, VOID, kernel, rule
+from kernels._jit import I64, IN_I64, IN_U8, IN_U32, IN_U64, OUT_I64, OUT_U8, OUT_U32, OUT_U64, U64, VOID, kernel, rule
 from kernels.rows.fingerprint import absorb, scatter
 from kernels.rows.read_words import ONE, ZERO
 
@@ -173,6 +173,35 @@ def find_ids(
             at = _search(hi[place], lo[place], first[place - start], slots, row_hi, row_lo)
             found = at < np.uint64(slots.size) and slots[at] != ZERO
             rows[place] = np.int64(slots[at] & _ROW) - 1 if found else -1
+
+
+@kernel(VOID, IN_I64, IN_U64, IN_U8, IN_U32, OUT_U64, OUT_U8, OUT_U32)
+def put_rows(
+    rows: I64Array,
+    references: U64Array,
+    states: U8Array,
+    versions: U32Array,
+    reference: U64Array,
+    state: U8Array,
+    version: U32Array,
+) -> None:
+    """What the caller keeps of rows is these values; of a row that is named more than once the last ones.
+
+    rows (n) int64 rows of the index IN
+    references (n) uint64 place in the log IN
+    states (n) uint8 lifecycle state IN
+    versions (n) uint32 version of the order IN
+    reference (> every row) uint64 by row INOUT
+    state (as reference) uint8 by row INOUT
+    version (as reference) uint32 by row INOUT
+
+    Invariant: rows that are not named stay as they are. Cost: three cache misses a row, which overlap.
+    """
+    for at in range(rows.size):
+        row = rows[at]
+        reference[row] = references[at]
+        state[row] = states[at]
+        version[row] = versions[at]
 
 
 @kernel(VOID, I64, OUT_U64, OUT_U64)

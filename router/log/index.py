@@ -10,7 +10,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels.rows.index import AHEAD, SEGMENT_SLOTS, SEGMENTS_MAX, find_ids, fold_rows, insert_ids, split_segment
+from kernels.rows.index import (
+    AHEAD,
+    SEGMENT_SLOTS,
+    SEGMENTS_MAX,
+    find_ids,
+    fold_rows,
+    insert_ids,
+    put_rows,
+    split_segment,
+)
 from router.arrow.arena import Arena, ArenaReader, BlockBusy, SequenceLock
 from router.log.reference import sequence_of
 
@@ -162,6 +171,12 @@ class OrderIndex:
         self.begin_write()
         self._state[self._known(rows)] = state
         self._version[rows] = version
+        self.end_write()
+
+    def put(self, rows: I64, references: U64, states: U8, versions: U32) -> None:
+        """Newest record, state and version of orders; of one that is named more than once the last of them."""
+        self.begin_write()
+        put_rows(self._known(rows), references, states, versions, self._reference, self._state, self._version)
         self.end_write()
 
     def _known(self, rows: I64) -> I64:

@@ -12,7 +12,7 @@ what comes later is judged on the book that its history gives (``router/shard/hi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,15 @@ class EventWork:
     closed: I64  # rows of orders that are closed and still have a book
 
 
+class _LookedUp(NamedTuple):
+    """The batch that was looked at last."""
+
+    batch: EventBatch
+    events: pa.RecordBatch
+    rows: I64  # of the orders in the index, -1 unknown
+    orders: int  # that were known then
+
+
 class EventLane:
     kind = Kind.EVENTS
     outcome_kind = Kind.EVENT_OUTCOMES
@@ -66,14 +75,24 @@ class EventLane:
         self._reversing = Reversing(engine.key)
         self.givers = Givers(engine, recall, policy_of)
         self._unshown: list[EventWork] = []
+        self._looked_up: _LookedUp | None = None
 
     def must_wait(self, batch: EventBatch, shown: int) -> bool:
-        events = from_message(batch.events, EVENTS)
-        rows = self._rows_of(events)
+        events, rows = self._look_up(batch)
         if self._engine.in_flight(rows).any():
             return True
         reverses = rows[(numbers(events, "event") == OrderEvent.REVERSE) & (rows >= 0)]
         return len(reverses) > 0 and bool((self._engine.books.newest_sequence(reverses) > shown).any())
+
+    def _look_up(self, batch: EventBatch) -> tuple[pa.RecordBatch, I64]:
+        """A batch's events and the rows of their orders, looked up once for whether it must wait and for its begin."""
+        last, orders = self._looked_up, self._engine.index.count
+        if last is None or last.batch is not batch:
+            events = from_message(batch.events, EVENTS)
+            self._looked_up = last = _LookedUp(batch, events, self._rows_of(events), orders)
+        elif last.orders != orders:
+            self._looked_up = last = last._replace(rows=self._rows_of(last.events), orders=orders)
+        return last.events, last.rows
 
     def _rows_of(self, events: pa.RecordBatch) -> I64:
         return self._engine.index.find(numbers(events, "hash_hi"), numbers(events, "hash_lo"))
@@ -82,14 +101,15 @@ class EventLane:
         version = self._engine.tables_version
         begun = Begun(Kind.EVENTS, sequence, version, batch.now_ms, [], first_sequence=first_sequence)
         if first_sequence is None:
-            events, payload = from_message(batch.events, EVENTS), from_message(batch.payload, EVENT_PAYLOAD)
-            begun.messages = [events, payload]
+            events, rows = self._look_up(batch)
+            self._looked_up = None
+            begun.messages = [events, from_message(batch.payload, EVENT_PAYLOAD)]
             begun.documents = None if batch.documents is None else memoryview(batch.documents)  # type: ignore[arg-type]
-            begun.work = self._judge(events, begun)
+            begun.work = self._judge(events, rows, begun)
         return begun
 
-    def _judge(self, events: pa.RecordBatch, begun: Begun) -> EventWork:
-        rows, sent, books = self._rows_of(events), sent_of(events), self._engine.books
+    def _judge(self, events: pa.RecordBatch, rows: I64, begun: Begun) -> EventWork:
+        sent, books = sent_of(events), self._engine.books
         policy = self._policy_of(begun.tables_version)
         self._history.reopen_closed(rows)
         judged = books.judge(begun.sequence, sent, rows, _FALLS_AT[policy.on_hand_falls])
@@ -138,7 +158,7 @@ class EventLane:
     def reopen(self, given: Record) -> Begun:
         events = read_batch(given)
         begun = Begun(Kind.EVENTS, given.sequence, given.tables_version, given.now_ms, [events])
-        begun.work = self._judge(events, begun)
+        begun.work = self._judge(events, self._rows_of(events), begun)
         return begun
 
     def replay_input(self, given: Record) -> None:

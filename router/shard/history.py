@@ -28,8 +28,9 @@ class History:
     def reopen_closed(self, rows: I64) -> None:
         """Open the books of the orders of these rows (-1 unknown) that were closed and let go."""
         index, books = self._engine.index, self._engine.books
-        known = np.unique(rows[rows >= 0])
-        closed = known[(index.state(known) & ORDER_BITS == OrderState.CLOSED) & ~books.are_open(known)]
+        known = rows[rows >= 0]
+        closed = np.unique(known[index.state(known) & ORDER_BITS == OrderState.CLOSED])
+        closed = closed[~books.are_open(closed)]
         for row, place in zip(closed.tolist(), index.reference(closed).tolist(), strict=True):
             for piece in OrderHistory(self._log, place).pieces():
                 tell(books, row, piece, self._engine.key)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from router.life.books import Judged, last_applied
+from kernels.life import layout
+from router.life.books import Judged
 from router.log.reference import references
 from router.shard.engine import ShardEngine
 
 
 def show_judged(engine: ShardEngine, sequence: int, judged: Judged) -> None:
-    """State, version and newest record of every order that a batch changed."""
-    last = last_applied(judged)
-    verdicts = judged.verdicts[last]
-    engine.index.set_state(verdicts["row"], verdicts["after"], verdicts["version"].astype(np.uint32))
-    engine.index.set_reference(verdicts["row"], references(sequence, len(judged.verdicts))[last])
+    """State, version and newest record of every order that a batch changed; the last event of an order counts."""
+    applied = np.flatnonzero(judged.verdicts["result"] == layout.APPLIED)
+    rows, states, versions = (
+        np.ascontiguousarray(judged.verdicts[name][applied]) for name in ("row", "after", "version")
+    )
+    engine.index.put(rows, references(sequence, len(judged.verdicts))[applied], states, versions.view(np.uint32))

@@ -21,7 +21,10 @@ from router.log.kinds import Kind
 from router.ports import Checkpoints, Turn
 from router.shard.lanes import Batch, BatchId, Begun, Message
 
-PREDECESSOR_PATIENCE_S = 0.05  # calls overtake each other by less; a batch that was given up never comes
+# A call overtakes another while the other's thread waits for a processor, or its sender for another try; events would
+# change places. Both take less than this, and a batch that was given up never comes.
+PREDECESSOR_PATIENCE_S = 2.0
+STRANGER_PATIENCE_S = 0.05  # of a sender not heard of since the start, whose last batch may have come before that
 SENDERS_REMEMBERED = 256
 
 
@@ -94,7 +97,7 @@ class ShardTurns:
     def _begin(self, kind: Kind, batch: Batch) -> Begun:
         self._waiting.add(batch.batch_id)
         try:
-            self._turn.wait_for(lambda: self._follows(batch.batch_id), PREDECESSOR_PATIENCE_S)
+            self._turn.wait_for(lambda: self._follows(batch.batch_id), self._patience_s(batch.batch_id[0]))
             self._turn.wait_for(lambda: self._may_begin(kind, batch))
             begun = self._path.begin(kind, batch)
         finally:
@@ -120,7 +123,10 @@ class ShardTurns:
     def _follows(self, batch_id: BatchId) -> bool:
         """Batches of one sender begin in the order in which it sent them, though calls may overtake each other."""
         sender, number = batch_id
-        return self._begun.get(sender, number) >= number - 1
+        return self._begun.get(sender, 0) >= number - 1
+
+    def _patience_s(self, sender: int) -> float:
+        return PREDECESSOR_PATIENCE_S if sender in self._begun else STRANGER_PATIENCE_S
 
     def _may_begin(self, kind: Kind, batch: Batch) -> bool:
         sender, number = batch.batch_id

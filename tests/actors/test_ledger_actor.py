@@ -52,7 +52,7 @@ def test_a_shard_that_was_replaced_is_told_so_and_the_ledger_lives_on(ledger):
     with pytest.raises(StaleOwner):
         ledger.move(question(0, 2, 1, version), NO_MOVES, NO_BACK)
     ledger.decide(question(0, 2, 2, version), NOTHING_ASKED)
-    assert ledger.status()["sequence"] == 2
+    assert ledger.status().sequence == 2
 
 
 def test_a_shard_that_asks_another_question_is_told_so_and_the_ledger_lives_on(ledger):
@@ -68,19 +68,19 @@ def test_a_shard_that_asks_another_question_is_told_so_and_the_ledger_lives_on(l
 
 def test_callers_in_other_processes_get_the_same_as_messages(ledger):
     asked = question(0, 1, 1, ledger._tables.current())
-    assert from_message(ledger.decide_message(asked, to_message(NOTHING_ASKED)), DECISION).num_rows == 0
-    ledger.move_message(asked._replace(sequence=2), to_message(NO_MOVES), to_message(NO_BACK))
-    assert from_message(ledger.amend_message(asked._replace(sequence=3), to_message(NO_AMENDS)), AMENDED).num_rows == 0
-    ledger.pending_message(to_message(NO_STEPS), NOW_MS)
-    stocked = ledger.stock_message(to_message(movements([movement(1, 0, 0, 0, 5)])), NOW_MS)
+    assert from_message(ledger.ledger_decide(asked, to_message(NOTHING_ASKED)), DECISION).num_rows == 0
+    ledger.ledger_move(asked._replace(sequence=2), to_message(NO_MOVES), to_message(NO_BACK))
+    assert from_message(ledger.ledger_amend(asked._replace(sequence=3), to_message(NO_AMENDS)), AMENDED).num_rows == 0
+    ledger.ledger_pending(to_message(NO_STEPS), NOW_MS)
+    stocked = ledger.ledger_stock(to_message(movements([movement(1, 0, 0, 0, 5)])), NOW_MS)
     assert from_message(stocked, STOCK_RESULTS).column("result").to_pylist() == [0]
     assert (
-        from_message(ledger.quote_message(asked.tables_version, to_message(NOTHING_ASKED), NOW_MS), DECISION).num_rows
+        from_message(ledger.ledger_quote(asked.tables_version, to_message(NOTHING_ASKED), NOW_MS), DECISION).num_rows
         == 0
     )
-    record, grants = ledger.grants_message(0, 0, 0)
+    record, grants = ledger.ledger_grants(0, 0, 0)
     assert (record, from_message(grants, GRANTS).num_rows) == (0, 0)
-    assert ledger.status()["sequence"] == 5
+    assert ledger.status().sequence == 5
 
 
 def test_what_is_due_expires_by_itself(tmp_path, monkeypatch):

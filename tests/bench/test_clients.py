@@ -97,6 +97,16 @@ def test_rows_of_another_kind_go_another_way() -> None:
     assert told.answered()[-1] == 50 and len(told.latencies_ms([Piece(event, 1) for event in events])) == 50
 
 
+def test_a_stream_ends_before_the_piece_that_is_not_to_go() -> None:
+    """With what closes its body; pieces that were sent are timed."""
+    pieces, left = [Piece(b'{"event_id":"e-%d"}\n' % number, 1) for number in range(9)], iter([True, True, False])
+    way = EVENTS._replace(end=b'{"event_id":"end"}\n')
+    with running(FakeRouter()) as fake:
+        told = exchange(address(fake), "k", way, pieces, lambda: next(left))
+    assert [json.loads(line)["event_id"] for line in told.body.splitlines()] == ["e-0", "e-1", "end"]
+    assert len(told.latencies_ms(pieces[:2])) == 2
+
+
 Read = Callable[[Arriving, socket.socket], object]
 
 

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from kernels.rows.index import AHEAD, SEGMENT_SLOTS, find_ids, fold_rows, insert_ids, split_segment
+from kernels.rows.index import AHEAD, SEGMENT_SLOTS, find_ids, fold_rows, insert_ids, put_rows, split_segment
 from router.arrow.arena import BlockBusy, PrivateArena
 from router.log.index import NO_REFERENCE, OrderIndex, OrderIndexReader
 from tests.reference.rows import index as twin
@@ -104,6 +104,20 @@ def test_the_fold_equals_the_twin_and_ignores_the_order_of_rows():
         assert folded == [twin.fold_rows(rows)] * 2
 
 
+def test_rows_keep_what_was_put_last_as_the_twin_says():
+    rng, kinds = random.Random(21), (np.uint64, np.uint8, np.uint32)
+    for _ in range(2_000):
+        count = rng.randint(1, 6)
+        kept = [(rng.getrandbits(64), rng.getrandbits(8), rng.getrandbits(32)) for _ in range(count)]
+        rows = [rng.randrange(count) for _ in range(rng.randint(0, 8))]
+        given = [(rng.getrandbits(64), rng.getrandbits(8), rng.getrandbits(32)) for _ in rows]
+        columns = [np.array([row[at] for row in kept], kind) for at, kind in enumerate(kinds)]
+        values = [np.array([row[at] for row in given], kind) for at, kind in enumerate(kinds)]
+        put_rows(np.array(rows, np.int64), *values, *columns)
+        twin.put_rows(rows, given, kept)
+        assert [tuple(row) for row in zip(*(column.tolist() for column in columns), strict=True)] == kept
+
+
 def _random_halves(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return (
@@ -147,6 +161,18 @@ def test_a_row_that_does_not_exist_is_refused():
     for row in (-1, 2):
         with pytest.raises(AssertionError, match="not in the index"):
             index.reference(np.array([row]))
+
+
+def test_what_is_put_in_several_rows_at_once_is_what_is_set_row_by_row():
+    one, other = _filled(300, 300), _filled(300, 300)
+    rows, values = np.array([5, 299, 5]), np.array([8, 9, 10])
+    one.put(rows, values.astype(np.uint64), values.astype(np.uint8), values.astype(np.uint32))
+    for row, value in zip(rows.tolist(), values.tolist(), strict=True):
+        other.set_reference(np.array([row]), np.array([value], np.uint64))
+        other.set_state(np.array([row]), np.uint8(value), np.uint32(value))
+    assert one.state_hash() == other.state_hash()
+    with pytest.raises(AssertionError, match="not in the index"):
+        one.put(np.array([300]), np.zeros(1, np.uint64), np.zeros(1, np.uint8), np.zeros(1, np.uint32))
 
 
 def test_the_state_hash_is_the_same_however_the_state_came_about():

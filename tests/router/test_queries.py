@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,20 +11,24 @@ import pytest
 
 from kernels.reasons import DUPLICATE_BASKET, OUT_OF_STOCK, SKU_UNKNOWN
 from router.arrow.string_table import StringTable
-from router.life.states import STATE_OF_STATUS, OrderEvent, OrderState, PaymentState, pack_state
+from router.ids import hash_key
+from router.life.event_types import OrderEvent
+from router.life.states import STATE_OF_STATUS, OrderState, PaymentState, pack_state
 from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENTS, OUTCOME, Admission, EventResult, Status
 from router.log.kinds import Kind
 from router.log.memory import MemoryLog
 from router.log.records import frame, serialize, write_documents
+from router.log.steps import step_at
 from router.queries import (
     CursorError,
     OrderFilter,
+    ViewTerms,
     explain_view,
     order_view,
     search,
+    stream,
     timeline_view,
 )
-from router.queries.source import step_at
 from router.queries.text import date_text, time_text
 
 HOUR = 3_600_000
@@ -33,6 +38,7 @@ TABLES: Any = SimpleNamespace(
         goods_class=np.zeros(4, np.int32),
         bundle_offset=np.array([0, 0, 0, 0, 2]),
         bundle_sku=np.array([1, 2], np.int32),
+        bundle_qty=np.array([4, 1], np.int32),
     ),
     nodes=SimpleNamespace(
         ids=StringTable(["north", "south"]),
@@ -59,14 +65,26 @@ def tables_of(version: int) -> Any:
     return TABLES
 
 
-def plain(schema: pa.Schema, **given: Any) -> dict[str, Any]:
+VIEWS = ViewTerms(hash_key(bytes(range(16))), tables_of, lambda *_: TABLES)
+
+
+def plain(fields: Iterable[pa.Field], **given: Any) -> dict[str, Any]:
     """A row with a zero, an empty text or an empty list wherever nothing was given."""
     row: dict[str, Any] = {}
-    for field in schema:
-        empty: Any = [] if pa.types.is_list(field.type) else "" if pa.types.is_string(field.type) else 0
-        row[field.name] = given.pop(field.name, empty)
+    for field in fields:
+        form = field.type
+        empty: Any = [] if pa.types.is_list(form) else "" if pa.types.is_string(form) else 0
+        value = given.pop(field.name, empty)
+        if pa.types.is_list(form) and pa.types.is_struct(form.value_type):
+            value = [plain(form.value_type, **each) for each in value]
+        row[field.name] = value
     assert not given, given
     return row
+
+
+def seen(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines without their units, which are another test's matter."""
+    return [{name: value for name, value in line.items() if name not in ("units", "components")} for line in lines]
 
 
 def batch(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.RecordBatch:
@@ -186,7 +204,7 @@ def one_order() -> Shard:
 
 def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
     shard = one_order()
-    view = order_view(3, shard.found("o-1"), shard.log, tables_of)
+    view = order_view(3, shard.found("o-1"), shard.log, VIEWS)
     assert view["order_id"] == "o-1" and view["status"] == "partially_allocated"
     assert (view["state"], view["payment_state"], view["version"]) == ("partially_allocated", "unpaid", 1)
     assert (view["total"], view["discount"], view["tax"], view["shipping"], view["currency"]) == (
@@ -199,7 +217,7 @@ def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
     assert view["placed_at"] == "2023-11-14T22:13:20.123Z" and view["promise_date"] == "2024-10-07"
     assert view["cursor"] == "3:1:0" and view["duplicate_of"] == "2:7:5"
     assert view["reasons"] == ["duplicate_basket"] and view["promotions"] == ["SPRING"]
-    assert view["lines"] == [
+    assert seen(view["lines"]) == [
         {
             "line_id": "A",
             "sku": "tea",
@@ -242,7 +260,7 @@ def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
 def test_an_erased_order_keeps_its_decision_and_nothing_personal():
     shard = one_order()
     shard.log.erase_document(1, 0)
-    view = order_view(0, shard.found("o-1"), shard.log, tables_of)
+    view = order_view(0, shard.found("o-1"), shard.log, VIEWS)
     assert view["erased"] and view["total"] == 1600 and view["lines"][0]["line_id"] == "1"
     assert view["customer"] is None and view["ship_to"] is None and view["other_fields"] == {}
     assert "Ada" not in str(view)
@@ -259,8 +277,8 @@ def test_a_rejected_order_with_an_unknown_sku_shows_the_sku_that_was_sent():
     }
     became = {"status": Status.REJECTED, "promise_day": -1, "twin": -1, "runner_up_minor": -1}
     shard.orders([(sent, became)], [b'{"currency":"XXQ","lines":[{"sku":"ghost"}]}'], 5)
-    view = order_view(0, shard.found("r"), shard.log, tables_of)
-    assert view["lines"][0] | {"gross": 0} == {
+    view = order_view(0, shard.found("r"), shard.log, VIEWS)
+    assert seen(view["lines"])[0] == {
         "line_id": "1",
         "sku": "ghost",
         "qty": 1,
@@ -284,15 +302,15 @@ def test_a_rejected_order_shows_the_quantity_and_price_that_were_refused():
     document = b'{"order_id":"r","lines":[{"sku":"APPLE","qty":-2,"unit_price":-5},{"sku":"APPLE","qty":1}]}'
     sent = {"order_id": "r", "lines": [counted, counted]}
     shard.orders([(sent, {"status": Status.REJECTED})], [document], 1)
-    view = order_view(0, shard.found("r"), shard.log, tables_of)
+    view = order_view(0, shard.found("r"), shard.log, VIEWS)
     assert [(line["qty"], line["unit_price"]) for line in view["lines"]] == [(-2, -5), (1, 1000)]
 
 
 def test_an_order_whose_outcome_is_not_durable_is_not_shown():
     shard = one_order()
     del shard.log._records[1, 1]
-    assert order_view(0, shard.found("o-1"), shard.log, tables_of) is None
-    assert timeline_view(0, shard.found("o-1"), shard.log) is None
+    assert order_view(0, shard.found("o-1"), shard.log, VIEWS) is None
+    assert timeline_view(0, shard.found("o-1"), shard.log, VIEWS) is None
     assert explain_view(0, shard.found("o-1"), shard.log, tables_of) is None
 
 
@@ -330,35 +348,9 @@ def walked(prefix: str = "") -> Shard:
     return shard
 
 
-def test_a_timeline_has_every_version_once_and_in_order():
-    shard = walked()
-    view = timeline_view(1, shard.found("o-1"), shard.log)
-    assert view["order_id"] == "o-1" and (view["state"], view["version"]) == ("picking", 4)
-    steps = [(e["version"], e["type"], e["from"], e["to"], e["payment_to"]) for e in view["entries"]]
-    assert steps == [
-        (1, "order", None, "held", "unpaid"),
-        (2, "release", "held", "allocated", "unpaid"),
-        (3, "payment_captured", "allocated", "allocated", "paid"),
-        (4, "pick", "allocated", "picking", "paid"),
-    ]
-    assert [e["at"] for e in view["entries"]] == [time_text(n * HOUR) for n in (1, 2, 4, 4)]
-    assert [e["cursor"] for e in view["entries"]] == ["1:1:0", "1:2:0", "1:4:1", "1:4:3"]
-
-
-def test_a_view_of_an_order_with_events_still_shows_its_first_decision():
-    shard = walked()
-    view = order_view(0, shard.found("o-1"), shard.log, tables_of)
-    assert (view["status"], view["state"], view["payment_state"], view["cursor"]) == (
-        "held",
-        "picking",
-        "paid",
-        "0:1:0",
-    )
-
-
 def test_a_rejected_id_judged_anew_has_both_judgements_in_its_timeline():
     shard = walked()
-    entries = timeline_view(0, shard.found("r"), shard.log)["entries"]
+    entries = timeline_view(0, shard.found("r"), shard.log, VIEWS)["entries"]
     assert [(entry["version"], entry["status"]) for entry in entries] == [(1, "rejected"), (2, "allocated")]
 
 

@@ -188,8 +188,34 @@ class Taking:
                 asked[line] = asked.get(line, 0) + named.qty
                 if there < asked[line]:
                     raise Refused("NOT_ENOUGH", at, asked[line], there)
+                if self.leaves_open(line, asked[line]):
+                    raise Refused("WHICH_NODE", at)
             todo.append((line, named.qty))
         return todo
+
+    def leaves_open(self, line, units):
+        """Whether it is not said which units leave their node: some of those that several nodes have alike."""
+        if not self.rule.assigns or self.event.node is not None:
+            return False
+        parts = self.order.parts.get(line, {ANY: 1})
+        return any(self.parts_nodes(line, sku, units * each) for sku, each in parts.items())
+
+    def parts_nodes(self, line, sku, units):
+        key = self.event.shipment
+        own = key is not None and self.number_of(key)
+        for rank in range(3):
+            for tier in self.tiers:
+                alike = [
+                    heap for heap in self.meant(ANY, line, sku)
+                    if heap.group in tier and rank == (
+                        0 if key is None or (own and heap.shipment == own) else 1 if heap.shipment == 0 else 2
+                    )
+                ]  # fmt: skip
+                there = sum(heap.qty for heap in alike)
+                if units < there:
+                    return units > 0 and len({heap.node for heap in alike}) > 1
+                units -= there
+        return False
 
     def line_of(self, named):
         """An id of the channel's own goes first; else it is the line's place, where that line has no own id."""

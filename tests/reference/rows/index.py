@@ -47,3 +47,9 @@ def fold_rows(rows: list[tuple[int, int, int, int, int]]) -> int:
         mixed = absorb(absorb(absorb(0, hi), lo), reference)
         total += scatter(absorb(mixed, state << 32 | version))
     return total & MASK
+
+
+def put_rows(rows: list[int], given: list[tuple[int, int, int]], kept: list[tuple[int, int, int]]) -> None:
+    """(reference, state, version) of each row, the last one where a row is named again."""
+    for row, values in zip(rows, given, strict=True):
+        kept[row] = values

@@ -1,0 +1,125 @@
+"""Turns of batches by threads, as a shard's process takes them, around a path that does nothing but note what comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from router.log.kinds import Kind
+from router.shard import turns
+from router.shard.lanes import Begun
+from router.shard.turns import ShardTurns
+
+SENDER = 11
+
+
+@dataclass(frozen=True)
+class Numbered:
+    batch_id: tuple[int, int]
+    now_ms: int = 0
+
+
+@dataclass
+class NotedPath:
+    """Every batch is a record of its own, done at once."""
+
+    committed: int = 0
+    begun: list[tuple[int, int]] = field(default_factory=list)
+    shown: int = 0
+
+    @property
+    def last_sequence(self) -> int:
+        return len(self.begun)
+
+    def must_wait(self, kind: Kind, batch: Numbered) -> bool:
+        return False
+
+    def begin(self, kind: Kind, batch: Numbered) -> Begun:
+        self.begun.append(batch.batch_id)
+        return Begun(kind, len(self.begun), 1, 0, [np.zeros(0)])  # type: ignore[list-item]
+
+    def ask(self, begun: Begun) -> None:
+        pass
+
+    def may_finish(self, begun: Begun) -> bool:
+        return self.committed == begun.sequence - 1
+
+    def finish(self, begun: Begun) -> None:
+        self.committed = begun.sequence
+
+    def settle(self, begun: Begun) -> None:
+        pass
+
+    def show(self, begun: Begun) -> None:
+        self.shown = begun.sequence
+
+    def chains(self) -> list[int]:
+        return []
+
+    def dump(self) -> dict[str, Any]:
+        return {}
+
+
+class NeverKept:
+    def due(self) -> bool:
+        return False
+
+    def keep(self, *_: object) -> None:
+        raise AssertionError("no checkpoint is due")
+
+
+@dataclass
+class Shard:
+    path: NotedPath = field(default_factory=NotedPath)
+
+    def __post_init__(self) -> None:
+        self.turns = ShardTurns(self.path, threading.Condition(), NeverKept())  # type: ignore[arg-type]
+
+    def arrives(self, number: int, sender: int = SENDER) -> threading.Thread:
+        thread = threading.Thread(target=self.turns.submit, args=(Kind.EVENTS, Numbered((sender, number))))
+        thread.start()
+        return thread
+
+    def after(self, *threads: threading.Thread) -> list[int]:
+        for thread in threads:
+            thread.join(10)
+        return [number for _, number in self.path.begun]
+
+
+def test_a_batch_that_overtook_another_waits_for_it_however_late_that_is() -> None:
+    """Its thread may wait long for a processor of a busy machine; an order's events would change places."""
+    shard = Shard()
+    shard.after(shard.arrives(1))
+    third = shard.arrives(3)
+    time.sleep(5 * turns.STRANGER_PATIENCE_S)
+    assert shard.after(shard.arrives(2), third) == [1, 2, 3]
+
+
+def test_the_first_batches_of_a_sender_keep_their_order_too() -> None:
+    shard = Shard()
+    second = shard.arrives(2)
+    time.sleep(turns.STRANGER_PATIENCE_S / 5)
+    assert shard.after(shard.arrives(1), second) == [1, 2]
+
+
+def test_a_batch_that_never_comes_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PREDECESSOR_PATIENCE_S", 0.2)
+    shard = Shard()
+    shard.after(shard.arrives(1))
+    began_s = time.monotonic()
+    assert shard.after(shard.arrives(3)) == [1, 3]
+    assert time.monotonic() - began_s >= 0.2
+    began_s = time.monotonic()
+    assert shard.after(shard.arrives(4)) == [1, 3, 4] and time.monotonic() - began_s < 0.2
+
+
+def test_after_a_start_nobody_waits_long_for_batches_that_came_before_it() -> None:
+    shard = Shard()
+    began_s = time.monotonic()
+    assert shard.after(shard.arrives(800), shard.arrives(1, sender=12)) in ([800, 1], [1, 800])
+    assert time.monotonic() - began_s < turns.PREDECESSOR_PATIENCE_S / 2
