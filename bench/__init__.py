@@ -2,9 +2,11 @@
 
     line                                              room
     order-router bench stream, single, reads, memory  speed/      rates and costs of a router of its own, over HTTP
-    order-router bench events                         speed/      … of lifecycle events
+    order-router bench events                         speed/      … of lifecycle events, alone and beside orders
     order-router bench pipeline, shards, recovery     speed/      … in one process on real logs, without HTTP and Ray
     order-router bench goals, compare                 speed/      every goal in one table; runs against baseline.json
+    python -m bench.speed.event_path, event_share     speed/      … of events by step; the gateway's alone
+    python -m bench.speed.books                       speed/      … of the books alone
     pytest bench/speed/kernels                        speed/kernels/   each kernel alone, on arguments it really gets
     order-router bench lab                            load/       open-loop load: knee, latency, promises; a report
     locust -f bench/load/locust/locustfile.py         load/locust/     the same router for teams that use Locust
@@ -20,13 +22,14 @@ All rooms share harness/, and there is one of each thing there:
 
     server.py, processes.py      a router of its own, started, killed, verified; its processes as /proc tells of them
     local.py                     the whole router in one process
-    event_load.py                events from a seed, about orders that are there
-    stored.py, beside.py         what a bench knows of orders it stored; orders that stream in beside what is measured
     workload.py, people.py, damage.py, tables.py, pieces.py    orders from a seed, the tables they fit, request bodies
+    event_load.py, stored.py     events of these orders, stage by stage; what each order owes and was last told
+    beside.py                    orders that stream in beside what is measured
     streaming.py                 the streaming client: pieces over one connection, both directions, everything timed
     resending.py, wires.py       … that goes on over broken connections; rows to bytes and bytes to answers meanwhile
     asking.py                    the asking client: kept-alive connections, single requests, closed and open loops
     answers.py                   answers read and checked when the clock has stopped
+    beside.py                    a full stream of orders by a process of its own, beside something else
     limits.py, echo.py           bare limits of the same run: decoding alone, and a server that does nothing
     report.py                    what every bench says besides its result
 

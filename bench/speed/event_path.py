@@ -6,16 +6,22 @@ HTTP and Ray. Many orders are stored before; then some of them live, stage by st
     decode ─▶ split ─▶ must_wait ─▶ begin ─▶ ask ─▶ finish ─▶ show ─▶ encode
                                     judge    ledger
                                     log ▪    log ▪  log ▪          ▪ = one write an event; the ledger's where units move
+
+``python -m bench.speed.event_path [arrow|ndjson] [ORDERS] [EVENTS] [parts]``. The figure of a step is the lower
+quartile over the batches; the logs' own threads are what the process used beyond this one.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from actors.cli.first_start import compile_kernels
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from bench.harness import report as _harness
 from bench.harness.answers import EventAnswers, WrongAnswers
@@ -122,3 +128,12 @@ def _submit(home: LocalHome, clock: Clock, form: EventForm, wire: EventWire, num
         return bytes(form.encode(wire, ack, refused_events(wire, ack)))
 
     return clock.time("encode", encoded)
+
+
+def main(stream_format: str = "arrow", orders: str = "1000000", events: str = "600000", parts: str = "") -> None:
+    compile_kernels()
+    print(json.dumps(run(stream_format, int(orders), int(events), parts == "parts"), indent=1))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -9,12 +9,12 @@ orders before it looks at what an order costs then.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.harness import report as _harness
-from bench.speed import memory, pipeline, single, stream
+from bench.speed import events, memory, pipeline, single, stream
 from router.errors import RouterError
 
 Run = dict[str, Any]
@@ -24,6 +24,7 @@ PIPELINE_ORDERS = 1_048_576
 STREAM_ORDERS = 1_572_864
 SINGLE_ORDERS, CONNECTIONS = 50_000, 256
 STORED, STORED_FULL = 2_097_152, 5_000_000
+EVENTS = 1_500_000
 READY_S, READY_ORDERS_PER_S = 10.0, 10_000_000
 
 
@@ -63,9 +64,29 @@ def goals(stored: int) -> list[Goal]:
             "single POSTs at half that rate, p99", "ms", 10, "single", lambda run: float(run["at_half_load"]["p99_ms"])
         ),
         Goal(f"cost with {stored:,} stored", "times the first", 1.0, "memory", _figure("cost_last_to_first")),
-        Goal("memory, open order", "bytes", 200, "memory", _figure("memory_bytes_per_order")),
-        Goal("memory, closed order", "bytes", 40, "closed orders", _figure("memory_bytes_per_order")),
+        Goal("memory, open order, its units together", "bytes", 300, "memory", _figure("memory_bytes_per_order")),
+        Goal("memory, open order, opened books", "bytes", 1_000, "memory", _figure("memory_bytes_per_opened_order")),
+        Goal("memory, closed order", "bytes", 56, "memory", _figure("memory_bytes_per_closed_order")),
         Goal(f"ready after kill -9, {stored:,} stored", "s", ready_s, "memory", _figure("ready_after_kill_s")),
+        *_event_goals(),
+    ]
+
+
+def _event_goals() -> list[Goal]:
+    def stream(text: str, goal: float, name: str) -> Goal:
+        return Goal(text, "events/s", goal, "events", lambda run: float(run[name]["events_per_s"]), False)
+
+    def latency(text: str, name: str) -> Goal:
+        return Goal(text, "ms", 100, "events", lambda run: float(run[name]["p99_ms"]))
+
+    return [
+        stream("events of whole orders, Arrow", 300_000, "whole_arrow"),
+        stream("events of whole orders, NDJSON", 100_000, "whole_ndjson"),
+        stream("events for parts, Arrow", 50_000, "parts_arrow"),
+        stream("events for parts, NDJSON", 50_000, "parts_ndjson"),
+        latency("an event by itself, p99", "single_events_alone"),
+        latency("an event beside a full order stream, p99", "single_events_beside"),
+        Goal("whole lives", "orders/s", 20_000, "events", lambda run: float(run["whole_lives"]["lives_per_s"]), False),
     ]
 
 
@@ -77,6 +98,7 @@ def benches(stored: int) -> dict[str, Callable[[], Run]]:
         "stream ndjson": lambda: stream.run("ndjson", STREAM_ORDERS, "everyday", 1),
         "single": lambda: single.run(SINGLE_ORDERS, CONNECTIONS, "everyday", 1),
         "memory": lambda: memory.run(stored, 1),
+        "events": lambda: events.run(stored, EVENTS, 1),
     }
 
 
@@ -84,7 +106,6 @@ def run(full: bool) -> dict[str, Any]:
     stored = STORED_FULL if full else STORED
     conditions = _harness.conditions()
     runs: Runs = {name: _attempt(name, bench) for name, bench in benches(stored).items()}
-    runs["closed orders"] = "a closed order keeps its row in the index, so it costs what an open one costs"
     return {
         "bench": "goals",
         "goals": lines(goals(stored), runs),
@@ -129,9 +150,16 @@ def as_text(result: dict[str, Any]) -> str:
         + f"  {row[4]}"
         for row in rows
     ]  # fmt: skip
-    checksums = ", ".join(f"{run_['bench']} {run_['checksum']}" for run_ in result["runs"] if "checksum" in run_)
+    checksums = ", ".join(f"{name} {checksum}" for run_ in result["runs"] for name, checksum in _checksums(run_))
     said = {"checksums": checksums, "conditions": result["conditions"]}
     return "\n".join([*(row.rstrip() for row in table), "", _harness.as_text(said)])
+
+
+def _checksums(run_: Run) -> Iterator[tuple[str, str]]:
+    """Of a bench, or of its streams."""
+    for name, part in {run_["bench"]: run_, **run_}.items():
+        if isinstance(part, dict) and "checksum" in part:
+            yield name, part["checksum"]
 
 
 def _shown(figure: float) -> str:

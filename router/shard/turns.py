@@ -21,11 +21,15 @@ from router.log.kinds import Kind
 from router.ports import Checkpoints, Turn
 from router.shard.lanes import Batch, BatchId, Begun, Message
 
-# A call overtakes another while the other's thread waits for a processor, or its sender for another try; events would
-# change places. Both take less than this, and a batch that was given up never comes.
-PREDECESSOR_PATIENCE_S = 2.0
+# A call overtakes another while the other's thread waits for a processor, or its gateway for the end of an attempt that
+# got no answer (10 s); events would change places. A batch that was given up never comes, and is waited for once.
+PREDECESSOR_PATIENCE_S = 15.0
 STRANGER_PATIENCE_S = 0.05  # of a sender not heard of since the start, whose last batch may have come before that
 SENDERS_REMEMBERED = 256
+# Everything is finished in the order in which it began, so an event waits for the orders begun before it: a stream that
+# fills the pipeline makes that several large batches. While events come it leaves the pipeline to them but for one.
+ORDERS_BESIDE_EVENTS_MAX = 1
+EVENTS_COME_MS = 10_000  # since the last one, by the senders' clocks
 
 
 class Path(Protocol):
@@ -67,6 +71,8 @@ class ShardTurns:
         self._checkpoints = checkpoints
         self._under_way = 0  # begun and not finished
         self._unshown = 0  # begun and not shown
+        self._orders_under_way = 0
+        self._event_ms = -EVENTS_COME_MS  # when the last batch of events was sent
         self._waiting: set[BatchId] = set()  # arrived and not begun
         self._asking: dict[int, int] = {}  # sequence of a batch that the ledger has not answered -> its grants_seen
         self._begun: dict[int, int] = {}  # sender -> its newest batch number
@@ -88,6 +94,7 @@ class ShardTurns:
             self._turn.wait_for(lambda: self._path.may_finish(begun))
             self._path.finish(begun)
             self._under_way -= 1
+            self._orders_under_way -= kind is Kind.ORDERS
             self._turn.notify_all()
         self._path.settle(begun)
         with self._turn:
@@ -96,6 +103,8 @@ class ShardTurns:
 
     def _begin(self, kind: Kind, batch: Batch) -> Begun:
         self._waiting.add(batch.batch_id)
+        if kind is Kind.EVENTS:
+            self._event_ms = max(self._event_ms, batch.now_ms)
         try:
             self._turn.wait_for(lambda: self._follows(batch.batch_id), self._patience_s(batch.batch_id[0]))
             self._turn.wait_for(lambda: self._may_begin(kind, batch))
@@ -105,6 +114,7 @@ class ShardTurns:
             self._turn.notify_all()
         self._note_begun(batch.batch_id)
         self._under_way += 1
+        self._orders_under_way += kind is Kind.ORDERS
         self._unshown += 1
         if begun.is_logged:
             self._asking[begun.sequence] = begun.grants_seen
@@ -134,7 +144,12 @@ class ShardTurns:
     def _may_begin(self, kind: Kind, batch: Batch) -> bool:
         sender, number = batch.batch_id
         is_next = all(other != sender or earlier >= number for other, earlier in self._waiting)
-        return is_next and not self._closed and not self._path.must_wait(kind, batch)
+        is_open = not self._closed and not self._gives_way(kind, batch)
+        return is_next and is_open and not self._path.must_wait(kind, batch)
+
+    def _gives_way(self, kind: Kind, batch: Batch) -> bool:
+        is_full = self._orders_under_way >= ORDERS_BESIDE_EVENTS_MAX
+        return kind is Kind.ORDERS and is_full and batch.now_ms - self._event_ms < EVENTS_COME_MS
 
     def _note_begun(self, batch_id: BatchId) -> None:
         sender, number = batch_id

@@ -172,13 +172,32 @@ def test_every_goal_is_measured_or_says_why_not(small_runs: dict[str, dict[str, 
         "stream arrow": {"orders_per_s": 2_000_000},
         "stream ndjson": {"orders_per_s": 150_000},
         "single": "ServerFailed: the router did not become ready",
-        "memory": {"cost_last_to_first": 0.8, "memory_bytes_per_order": 400.0, "ready_after_kill_s": 5.0},
-        "closed orders": "nothing measures them",
+        "memory": {
+            "cost_last_to_first": 0.8,
+            "memory_bytes_per_order": 600.0,
+            "memory_bytes_per_opened_order": 500.0,
+            "memory_bytes_per_closed_order": 28.0,
+            "ready_after_kill_s": 5.0,
+        },
+        "events": {
+            **{
+                f"{kind}_{form}": {"events_per_s": 150_000}
+                for kind in ("whole", "parts")
+                for form in ("arrow", "ndjson")
+            },
+            **{f"single_events_{where}": {"p99_ms": 50.0} for where in ("alone", "beside")},
+            "whole_lives": {"lives_per_s": 10_000},
+        },
     }
     lines = {line["text"]: line for line in goals.lines(wanted, runs)}
-    assert set(goals.benches(1_000)) | {"closed orders"} == {goal.bench for goal in wanted}
-    ratios = [lines[text]["ratio"] for text in ("Arrow, end to end", "NDJSON, end to end", "memory, open order")]
-    assert ratios == [2.0, 0.5, 0.5]
+    assert set(goals.benches(1_000)) == {goal.bench for goal in wanted}
+    ratios = [lines[text]["ratio"] for text in ("Arrow, end to end", "NDJSON, end to end")]
+    assert ratios == [2.0, 0.5]
+    costs = [line["ratio"] for text, line in lines.items() if text.startswith("memory, ")]
+    assert costs == [0.5, 2.0, 2.0]
+    named = ("events of whole orders, Arrow", "events for parts, NDJSON", "whole lives")
+    assert [lines[text]["ratio"] for text in named] == [0.5, 3.0, 0.5]
+    assert lines["an event beside a full order stream, p99"]["ratio"] == 2.0
     assert lines["single POSTs"]["measured"] is None
     text = goals.as_text({"goals": list(lines.values()), "runs": [], "conditions": _harness.conditions()})
     assert "not measured: ServerFailed" in text and text.count("reached") >= 2 and "1,000,000" in text
@@ -191,7 +210,7 @@ def test_whoever_opens_the_folder_finds_every_room() -> None:
     assert len(rooms) > 8 and not [name for name in rooms + shared if name not in told]
 
 
-@pytest.mark.parametrize("name", ["", "lab", "pipeline", "shards", "recovery", "goals", "compare"])
+@pytest.mark.parametrize("name", ["", "events", "lab", "pipeline", "shards", "recovery", "goals", "compare"])
 def test_every_bench_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["bench", *name.split(), "--help"])

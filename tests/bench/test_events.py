@@ -12,7 +12,7 @@ from bench.harness.answers import EventAnswers
 from bench.harness.event_load import DELIVER, LIFE
 from bench.harness.stored import Stored
 from bench.harness.workload import CHUNK_ORDERS, Workload
-from bench.speed import events
+from bench.speed import event_path, events
 
 ROWS = [
     {"event_id": "a", "status": "applied", "state": "shipped", "reason": None, "version": 2},
@@ -62,6 +62,15 @@ def test_unpaid_orders_are_those_that_the_workload_sends_as_authorized() -> None
     rows = [json.loads(line) for chunk in Workload().ndjson(300, CHUNK_ORDERS) for line in chunk.splitlines()]
     said = {row["order_id"] for row in rows if row["payment"]["status"] == "authorized"}
     assert {Workload().order_id(number) for number in unpaid} == said and 50 < len(said) < 250
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_every_step_of_an_event_has_a_cost_and_both_forms_the_same_answers(parts: bool) -> None:
+    arrow, ndjson = (event_path.run(name, CHUNK_ORDERS, 3_000, parts) for name in ("arrow", "ndjson"))
+    assert arrow["checksum"] == ndjson["checksum"] and arrow["events"] == ndjson["events"] == 3_000
+    for run in (arrow, ndjson):
+        assert set(run["processor_us_per_event"]) == {*event_path.STEPS, "log_threads"}
+        assert all(us > 0 for us in run["processor_us_per_event"].values())
 
 
 @pytest.mark.ray

@@ -31,6 +31,10 @@ class NotedPath:
     committed: int = 0
     begun: list[tuple[int, int]] = field(default_factory=list)
     shown: int = 0
+    asks: threading.Event = field(default_factory=threading.Event)  # what is asked is answered
+
+    def __post_init__(self) -> None:
+        self.asks.set()
 
     @property
     def last_sequence(self) -> int:
@@ -44,7 +48,7 @@ class NotedPath:
         return Begun(kind, len(self.begun), 1, 0, [np.zeros(0)])  # type: ignore[list-item]
 
     def ask(self, begun: Begun) -> None:
-        pass
+        assert self.asks.wait(10)
 
     def may_finish(self, begun: Begun) -> bool:
         return self.committed == begun.sequence - 1
@@ -80,10 +84,17 @@ class Shard:
     def __post_init__(self) -> None:
         self.turns = ShardTurns(self.path, threading.Condition(), NeverKept())  # type: ignore[arg-type]
 
-    def arrives(self, number: int, sender: int = SENDER) -> threading.Thread:
-        thread = threading.Thread(target=self.turns.submit, args=(Kind.EVENTS, Numbered((sender, number))))
+    def arrives(self, number: int, sender: int = SENDER, kind: Kind = Kind.EVENTS, now_ms: int = 0) -> threading.Thread:
+        thread = threading.Thread(target=self.turns.submit, args=(kind, Numbered((sender, number), now_ms)))
         thread.start()
         return thread
+
+    def has_begun(self, count: int) -> bool:
+        """Whether so many batches begin, in a time that is long for that."""
+        until_s = time.monotonic() + 0.2
+        while time.monotonic() < until_s and len(self.path.begun) < count:
+            time.sleep(0.005)
+        return len(self.path.begun) == count
 
     def after(self, *threads: threading.Thread) -> list[int]:
         for thread in threads:
@@ -123,3 +134,17 @@ def test_after_a_start_nobody_waits_long_for_batches_that_came_before_it() -> No
     began_s = time.monotonic()
     assert shard.after(shard.arrives(800), shard.arrives(1, sender=12)) in ([800, 1], [1, 800])
     assert time.monotonic() - began_s < turns.PREDECESSOR_PATIENCE_S / 2
+
+
+@pytest.mark.parametrize(("passed_ms", "begin_together"), [(turns.EVENTS_COME_MS - 1, 1), (turns.EVENTS_COME_MS, 3)])
+def test_orders_leave_the_way_free_while_events_come(passed_ms: int, begin_together: int) -> None:
+    """An event is finished after all that began before it."""
+    shard, orders = Shard(), 12
+    shard.after(shard.arrives(1, now_ms=1_000))
+    shard.path.asks.clear()
+    under_way = [shard.arrives(number, orders, Kind.ORDERS, 1_000 + passed_ms) for number in (1, 2, 3)]
+    assert shard.has_begun(1 + begin_together)
+    under_way.append(shard.arrives(2, now_ms=0))
+    assert shard.has_begun(2 + begin_together), "an event begins at once"
+    shard.path.asks.set()
+    assert sorted(shard.after(*under_way)) == [1, 1, 2, 2, 3]

@@ -50,23 +50,29 @@ class Core:
         self.siblings: Siblings | None = None  # the other gateway processes, where there are some
         self.worker = Worker("codec")  # decodes and encodes batches of streams
         self.reading = Worker("reading")  # searches and follows logs
-        incarnation = secrets.randbits(63)  # batch ids of another life of this gateway must never be met again
-        window = config.limits.in_flight_batches_max
-        retries = self.metrics.retries.inc
-        self.lanes = [Lane(f"Shard {shard}", incarnation, window, retries) for shard in range(backend.shards)]
+        # Orders and events are senders of their own: an event does not wait behind the orders of a stream.
+        self.lanes, event_lanes = self._lanes(), self._lanes()
         # Stock bodies may be large: one long attempt rather than several at once.
-        self.ledger_lane = Lane("The ledger", incarnation, window, retries, RETRY_DEADLINE_S)
+        window, retries = config.limits.in_flight_batches_max, self.metrics.retries.inc
+        self.ledger_lane = Lane("The ledger", secrets.randbits(63), window, retries, RETRY_DEADLINE_S)
         self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope)
-        self.reporter = Reporter(backend, self.lanes, self.metrics)
+        self.reporter = Reporter(backend, event_lanes, self.metrics)
         self.streams: set[Stoppable] = set()
         self.draining = asyncio.Event()
         self.on_close: list[Callable[[], None]] = []  # what endpoints have to give back
         self._background: set[asyncio.Task[Any]] = set()
         self._watching = asyncio.ensure_future(self._watch_tables())
         self.metrics.gauge("router_open_streams", "Streams of orders and events open", lambda: len(self.streams))
+        to_shards = [*self.lanes, *event_lanes]
         self.metrics.gauge(
-            "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in self.lanes)
+            "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in to_shards)
         )
+
+    def _lanes(self) -> list[Lane]:
+        """One a shard. Batch ids of another life of this gateway must never be met again."""
+        sender, window = secrets.randbits(63), self.config.limits.in_flight_batches_max
+        retries = self.metrics.retries.inc
+        return [Lane(f"Shard {shard}", sender, window, retries) for shard in range(self.backend.shards)]
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run something to its end, whatever becomes of the request that asked for it."""
