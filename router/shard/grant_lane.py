@@ -26,7 +26,7 @@ from router.log.reference import row_of, sequence_of
 from router.ports import LedgerPort, Question
 from router.shard.engine import ShardEngine
 from router.shard.lanes import BatchId, Begun, Message
-from router.shard.showing import show_judged
+from router.shard.showing import newest_before, show_judged
 
 I64 = npt.NDArray[np.int64]
 _SENDER = 1 << 63  # with the epoch: no gateway's incarnation
@@ -91,6 +91,7 @@ class GrantLane:
             given = granted_batch(batch.ledger_sequence, batch.grants, ids, hashes)
             begun.messages = [given]
             begun.work = self._take(given, sequence)
+            begun.asks_after = newest_before(begun.work.judged, sequence)
         return begun
 
     def _take(self, given: pa.RecordBatch, sequence: int) -> _Work:

@@ -1,7 +1,7 @@
 """Turns: who may begin, decide and finish in a shard, when it is closed, and when a checkpoint may be taken.
 
     arrive ─▶ wait for earlier batches of the same sender, and for orders it names that are in flight ─▶ begin
-    begun  ─▶ disk, ledger: beside other batches; behind those that were begun with fewer grants taken over
+    begun  ─▶ disk, ledger: beside other batches; behind those it builds on, of the same orders or with fewer grants
     finish ─▶ in the order of sequences ─▶ disk ─▶ show ─▶ answer
 
 One plain state machine: ``turn`` is a lock with a condition, ``threading.Condition`` in ``actors/`` and a signal
@@ -121,9 +121,12 @@ class ShardTurns:
         return begun
 
     def _may_ask(self, begun: Begun) -> bool:
-        """The ledger forgets grants that a question says were taken over; a batch that was begun before they were may
-        have given up units of them."""
-        return not begun.is_logged or min(self._asking.values()) >= begun.grants_seen
+        """Behind batches that changed the same orders: units lie where they were moved to. And behind those that were
+        begun with fewer grants taken over: the ledger forgets grants that a question says were, and they may have given
+        up units of them."""
+        if not begun.is_logged:
+            return True
+        return min(self._asking) > begun.asks_after and min(self._asking.values()) >= begun.grants_seen
 
     def _note_answered(self, begun: Begun) -> None:
         if begun.is_logged:

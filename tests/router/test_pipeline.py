@@ -613,3 +613,24 @@ def _batch(orders: list[dict[str, Any]], number: int) -> OrderBatch:
     wire = decode_bodies([json.dumps(each).encode() for each in orders], LIMITS)
     (part,) = split_batch(wire, KEY, 1)
     return OrderBatch((6, number), part.orders, part.skus, part.documents, NOW_MS)
+
+
+def test_a_batch_of_events_names_the_one_that_it_builds_on(world: World) -> None:
+    """So that the ledger hears of both in this order: what is returned must have been shipped."""
+    world.send([order(1), order(2)])
+    path = world.router.shards[0]
+    note_text = {"text": "it came back"}
+    told: list[EventTold] = [
+        ("e1", "o-1", "ship"),
+        ("e2", "o-2", "ship"),
+        ("e3", "o-1", "return"),
+        ("e4", "o-1", "note", note_text),
+    ]
+    ship, other, back, note = [path.begin(Kind.EVENTS, _events(event, number)) for number, event in enumerate(told)]
+    assert ship.asks_after == other.asks_after == 1
+    assert (back.asks_after, note.asks_after) == (ship.sequence, back.sequence)
+
+
+def _events(event: EventTold, number: int) -> EventBatch:
+    ((part,),) = split_events(decoded([_event(*event)], EVENT_TERMS), 1)
+    return EventBatch((8, number), part.events, part.payload, part.documents, NOW_MS)

@@ -21,7 +21,8 @@ PATIENCE_S = 10.0
 @dataclass(frozen=True)
 class NumberedBatch:
     sequence: int
-    grants_seen: int
+    grants_seen: int = 0
+    asks_after: int = 0
     now_ms: int = 0
 
     @property
@@ -46,7 +47,9 @@ class NotingPath:
     def begin(self, kind: Kind, batch: Any) -> Begun:
         self.last_sequence = batch.sequence
         self.answers[batch.sequence] = threading.Event()
-        return Begun(kind, batch.sequence, 1, 0, [A_MESSAGE], grants_seen=batch.grants_seen)
+        begun = Begun(kind, batch.sequence, 1, 0, [A_MESSAGE], grants_seen=batch.grants_seen)
+        begun.asks_after = batch.asks_after
+        return begun
 
     def ask(self, begun: Begun) -> None:
         self.asked.append(begun.sequence)
@@ -84,20 +87,19 @@ class TellingTurn(threading.Condition):
         return super().wait_for(predicate, timeout)
 
 
-def asked_beside(first_seen: int, second_seen: int) -> tuple[list[int], list[int]]:
-    """Of two batches with so many grants taken over: which were asked about while the first was not answered, and
-    which in the end."""
+def asked_beside(*batches: NumberedBatch) -> tuple[list[int], list[int]]:
+    """Which were asked about while the first was not answered, and which in the end."""
     path = NotingPath()
     turns = ShardTurns(path, TellingTurn(path.arrived), NoCheckpoints())  # type: ignore[arg-type]
     threads = []
-    for sequence, seen in ((1, first_seen), (2, second_seen)):
+    for batch in batches:
         path.arrived.clear()
-        threads.append(threading.Thread(target=turns.submit, args=(Kind.EVENTS, NumberedBatch(sequence, seen))))
+        threads.append(threading.Thread(target=turns.submit, args=(Kind.EVENTS, batch)))
         threads[-1].start()
         assert path.arrived.wait(PATIENCE_S)
     beside = list(path.asked)
-    for sequence in (1, 2):
-        path.answers[sequence].set()
+    for batch in batches:
+        path.answers[batch.sequence].set()
     for thread in threads:
         thread.join(PATIENCE_S)
     assert turns.is_idle
@@ -105,10 +107,15 @@ def asked_beside(first_seen: int, second_seen: int) -> tuple[list[int], list[int
 
 
 def test_batches_are_asked_about_beside_each_other() -> None:
-    assert asked_beside(6, 6) == ([1, 2], [1, 2])
+    assert asked_beside(NumberedBatch(1, 6), NumberedBatch(2, 6)) == ([1, 2], [1, 2])
 
 
 def test_a_batch_that_knows_of_grants_is_asked_about_behind_those_that_were_begun_before_them() -> None:
     """The ledger forgets grants that a question says were taken over, and a cancel begun before may give up units of
     them: overtaken by that question it ended the ledger, at every try."""
-    assert asked_beside(0, 6) == ([1], [1, 2])
+    assert asked_beside(NumberedBatch(1, 0), NumberedBatch(2, 6)) == ([1], [1, 2])
+
+
+def test_a_batch_is_asked_about_behind_the_one_that_changed_the_same_orders() -> None:
+    """Returned units lie where the shipment brought them: a return that overtook it ended the ledger."""
+    assert asked_beside(NumberedBatch(1), NumberedBatch(2, asks_after=1)) == ([1], [1, 2])
