@@ -78,7 +78,7 @@ def test_callers_in_other_processes_get_the_same_as_messages(ledger):
         from_message(ledger.ledger_quote(asked.tables_version, to_message(NOTHING_ASKED), NOW_MS), DECISION).num_rows
         == 0
     )
-    record, grants = ledger.ledger_grants(0, 0, 0)
+    record, grants = ledger.ledger_grants(0, 1, 0, 0)
     assert (record, from_message(grants, GRANTS).num_rows) == (0, 0)
     assert ledger.status().sequence == 5
 
