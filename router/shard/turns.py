@@ -21,9 +21,9 @@ from router.log.kinds import Kind
 from router.ports import Checkpoints, Turn
 from router.shard.lanes import Batch, BatchId, Begun, Message
 
-# A call overtakes another while the other's thread waits for a processor, or its gateway for the end of an attempt that
-# got no answer (10 s); events would change places. A batch that was given up never comes, and is waited for once.
-PREDECESSOR_PATIENCE_S = 15.0
+# A call overtakes another while the other's thread waits for a processor, or its sender for another try; events would
+# change places. Both take less than this, and a batch that was given up never comes.
+PREDECESSOR_PATIENCE_S = 2.0
 STRANGER_PATIENCE_S = 0.05  # of a sender not heard of since the start, whose last batch may have come before that
 SENDERS_REMEMBERED = 256
 # Everything is finished in the order in which it began, so an event waits for the orders begun before it: a stream that
@@ -85,6 +85,7 @@ class ShardTurns:
 
     def submit(self, kind: Kind, batch: Batch) -> Message:
         """The answer to a batch, when all of it is durable and can be read."""
+        self._waiting.add(batch.batch_id)  # before its turn, which a checkpoint may hold for longer than others wait
         with self._turn:
             begun = self._begin(kind, batch)
             self._turn.wait_for(lambda: self._may_ask(begun))
@@ -102,7 +103,6 @@ class ShardTurns:
         return begun.said
 
     def _begin(self, kind: Kind, batch: Batch) -> Begun:
-        self._waiting.add(batch.batch_id)
         if kind is Kind.EVENTS:
             self._event_ms = max(self._event_ms, batch.now_ms)
         try:
@@ -143,7 +143,8 @@ class ShardTurns:
 
     def _may_begin(self, kind: Kind, batch: Batch) -> bool:
         sender, number = batch.batch_id
-        is_next = all(other != sender or earlier >= number for other, earlier in self._waiting)
+        waiting = tuple(self._waiting)  # at one moment: others arrive meanwhile
+        is_next = all(other != sender or earlier >= number for other, earlier in waiting)
         is_open = not self._closed and not self._gives_way(kind, batch)
         return is_next and is_open and not self._path.must_wait(kind, batch)
 

@@ -111,6 +111,21 @@ def test_a_batch_that_overtook_another_waits_for_it_however_late_that_is() -> No
     assert shard.after(shard.arrives(2), third) == [1, 2, 3]
 
 
+def test_a_batch_has_arrived_though_somebody_holds_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint of millions of orders takes longer than one batch waits for another."""
+    monkeypatch.setattr(turns, "PREDECESSOR_PATIENCE_S", 0.1)
+    for _ in range(10):
+        shard = Shard()
+        shard.after(shard.arrives(1))
+        third = shard.arrives(3)
+        time.sleep(0.02)
+        with shard.turns.step():
+            time.sleep(0.12)  # the third has waited long enough, and is the first to wait for the turn
+            second = shard.arrives(2)
+            time.sleep(0.02)
+        assert shard.after(second, third) == [1, 2, 3]
+
+
 def test_the_first_batches_of_a_sender_keep_their_order_too() -> None:
     shard = Shard()
     second = shard.arrives(2)
