@@ -22,9 +22,9 @@ All rooms share harness/, and there is one of each thing there:
 
     server.py, processes.py      a router of its own, started, killed, verified; its processes as /proc tells of them
     local.py                     the whole router in one process
-    event_load.py                events from a seed, about orders that are there
     workload.py, people.py, damage.py, tables.py, pieces.py    orders from a seed, the tables they fit, request bodies
     event_load.py, stored.py     events of these orders, stage by stage; what each order owes and was last told
+    beside.py                    orders that stream in beside what is measured
     streaming.py                 the streaming client: pieces over one connection, both directions, everything timed
     resending.py, wires.py       … that goes on over broken connections; rows to bytes and bytes to answers meanwhile
     asking.py                    the asking client: kept-alive connections, single requests, closed and open loops

@@ -123,7 +123,7 @@ class LocalRouter:
         """Let every shard take over what was granted to its orders."""
         for number, shard in enumerate(self.shards):
             while True:
-                record, grants = self.ledger.grants(number, shard.grants.seen, 0)
+                record, grants = self.ledger.grants(number, shard.log.epoch, shard.grants.seen, 0)
                 if not grants.num_rows:
                     break
                 epoch, batch = self._batch_id()

@@ -37,7 +37,7 @@ from router.shard.order_lane import OrderLane
 from router.tables.compiled import TablesOf
 
 BATCH_IDS_KEPT = 4_096
-CHECKPOINT_FORM = 2  # to be raised where what is dumped means something else
+CHECKPOINT_FORM = 3  # to be raised where what is dumped means something else
 
 
 class ShardPath:
@@ -191,7 +191,8 @@ class ShardPath:
         return "path.form" in arrays and int(arrays["path.form"][0]) == CHECKPOINT_FORM
 
     def _dump_path(self) -> dict[str, Any]:
-        return {"form": np.array([CHECKPOINT_FORM]), **self.grants.dump(), **self.events.dump()}
+        batches = np.array([(*batch_id, at) for batch_id, at in self._batches.items()], np.uint64).reshape(-1, 3)
+        return {"form": np.array([CHECKPOINT_FORM]), "batches": batches, **self.grants.dump(), **self.events.dump()}
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Become what was dumped; readers stay out until the log's tail is replayed."""
@@ -203,3 +204,5 @@ class ShardPath:
         self.engine.books.restore(of("books"))
         self.grants.restore(of("path"))
         self.events.restore(of("path"))
+        for sender, number, sequence in of("path")["batches"].tolist():
+            self._remember((sender, number), sequence)

@@ -121,9 +121,9 @@ class LedgerPort(Protocol):
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         """AMENDED of AMENDS, durable: each releases and takes in one step."""
 
-    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
-        """Grants to a shard in the first durable record of the ledger after ``after`` that has any: its sequence and
-        GRANTS; (``after``, no rows) when none came within ``wait_ms``."""
+    def grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+        """Grants to a shard, whose log is in this epoch, in the first durable record of the ledger after ``after`` that
+        has any: its sequence and GRANTS; (``after``, no rows) when none came within ``wait_ms``."""
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """What ``decide`` would answer now; takes nothing."""

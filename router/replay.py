@@ -30,7 +30,7 @@ class NoLedger:
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         raise AssertionError(_NOBODY)
 
-    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+    def grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
         raise AssertionError(_NOBODY)
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:

@@ -41,7 +41,7 @@ from router.log.kinds import QUESTIONS, Kind
 from router.log.records import INPUT, Record, read_batch, read_documents
 from router.log.tail import FIRST_SEQUENCE
 from router.pipeline import ShardPath
-from router.queries.balance import BookUnits, LedgerUnits, books_of, can_compare, cells_of, differences
+from router.queries.balance import BookUnits, LedgerUnits, books_of, can_compare, cells_of, differences, faults_of
 from router.replay import NoLedger, Replay, ReplayedLog
 from router.shard.engine import ShardEngine
 
@@ -270,7 +270,7 @@ class Verifier:
         self._told.said = said
         self._check_end(where, number, reader)
         self._progress(f"{where}: comparing with the ledger")
-        said["decisions_compared"] = self._compare(number, reader, ledger)
+        said["decisions_compared"] = self._compare(number, reader, ledger, engine)
         comparable = not replay.unfinished and not replay.before_books
         self._told.books = books_of(engine, path.grants.seen, comparable)
         kept = self._checkpoint(where, self._data.shard(number))
@@ -301,15 +301,26 @@ class Verifier:
                 f"missing; {RESTORE}",
             )
 
-    def _compare(self, number: int, reader: LogReader, ledger: LogReader) -> int:
-        """Every order has its document, and every outcome carries exactly what the ledger decided for it."""
+    def _compare(self, number: int, reader: LogReader, ledger: LogReader, engine: ShardEngine) -> int:
+        """Every order has its document, every outcome carries exactly what the ledger decided for it, and every open
+        book holds what was ordered."""
         compared = 0
         for sequence, part, record in reader.iterate(FIRST_SEQUENCE):
+            if record.kind is Kind.OUTCOMES:
+                self._check_books(number, sequence, record, reader, engine)
             if record.kind in (Kind.ORDERS, Kind.EVENTS):
                 self._check_documents(number, sequence, record, reader)
             elif part != INPUT and record.kind is Kind.OUTCOMES and self._ledger_whole:
                 compared += self._compare_outcome(number, sequence, record, ledger)
         return compared
+
+    def _check_books(self, number: int, sequence: int, outcome: Record, reader: LogReader, engine: ShardEngine) -> None:
+        given = reader.read(sequence, INPUT)
+        assert given is not None, "it was replayed a moment ago"
+        orders = read_batch(given)
+        for row, fault in faults_of(engine, orders, read_batch(outcome)):
+            order_id = orders.column("order_id")[row].as_py()
+            self._find(f"shard {number}", f'record {sequence} row {row}, order "{order_id}": {fault}')
 
     def _check_documents(self, number: int, sequence: int, record: Record, reader: LogReader) -> None:
         """Every order has its document; a batch of events in which nobody wrote anything has none."""

@@ -32,12 +32,16 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     add_server_flags(parser)
     parser.add_argument("order_id", metavar="ORDER_ID")
+    parser.add_argument("--channel", help="the order's channel, where ids are unique in their channel only")
+    parser.add_argument("--seller", help="the order's seller, where ids are unique to their seller only")
     add_json_flag(parser)
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
-    url = f"{arguments.url.rstrip('/')}/v1/orders/{urllib.parse.quote(arguments.order_id, safe='')}/explain"
+    path = f"/v1/orders/{urllib.parse.quote(arguments.order_id, safe='')}/explain"
+    scope = {name: value for name in ("channel", "seller") if (value := getattr(arguments, name)) is not None}
+    url = arguments.url.rstrip("/") + path + (f"?{urllib.parse.urlencode(scope)}" if scope else "")
     explained = asyncio.run(_get(url, read_key(arguments.key)))
     print_result(arguments.json, explained, "\n".join(sentences(explained)))
     return 0

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from actors.cli.output import Progress, UsageError, add_json_flag, add_server_flags, print_result, read_key
+from router.tables.names import TABLES
 
 if TYPE_CHECKING:
     import aiohttp
 
-# In the order in which they refer to each other.
-TABLES = ("skus", "nodes", "rates", "taxes", "promotions", "carriers", "rules", "templates", "stock")
 BODY_BYTES_MAX = 32 << 20  # half of what the router takes by default
 ERRORS_SHOWN_MAX = 20
 CSV, NDJSON = "text/csv", "application/x-ndjson"

@@ -17,9 +17,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "verify",
         help="recompute a data folder: checksums, gaps, conservation, state hash",
         description="Reads every record of a data folder that no router runs on, replays it, and says whether it is "
-        "whole: checksums and chains, no gap in the sequences, received = available + held + allocated + shipped "
-        "for every SKU and node, every outcome as the ledger decided it, and the state hash of checkpoint and "
-        "tail equal to that of a fresh replay. Exit code 0 = clean, 1 = findings.",
+        "whole: checksums and chains, no gap in the sequences, what was received = the sum of its accounts for every "
+        "SKU and node, the units of every order's books in these accounts, every outcome as the ledger decided it, "
+        "and the state hash of checkpoint and tail equal to that of a fresh replay. Exit code 0 = clean, 1 = findings.",
     )
     parser.add_argument("--data", required=True, metavar="DIR")
     add_json_flag(parser)

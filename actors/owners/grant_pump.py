@@ -37,7 +37,8 @@ class GrantPump:
     def _run(self) -> None:
         number = 0
         while not self._stopping.is_set():
-            record, grants = self._ledger.grants(self._path.engine.number, self._path.grants.seen, WAIT_MS)
+            seen = self._path.grants.seen
+            record, grants = self._ledger.grants(self._path.engine.number, self._epoch, seen, WAIT_MS)
             if grants.num_rows:
                 number += 1
                 self._turns.submit(Kind.GRANTED, GrantBatch(self._epoch, number, record, grants, now_ms()))

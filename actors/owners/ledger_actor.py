@@ -50,8 +50,8 @@ class LedgerDoor(LedgerCalls):
     def ledger_amend(self, question: Question, amends: Message) -> Message:
         return to_message(self.ledger.amend(question, from_message(amends, AMENDS)))
 
-    def ledger_grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, Message]:
-        record, grants = self.ledger.grants(shard, after, wait_ms)
+    def ledger_grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, Message]:
+        record, grants = self.ledger.grants(shard, epoch, after, wait_ms)
         return record, to_message(grants)
 
     def ledger_quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:
@@ -112,9 +112,10 @@ class Ledger(LedgerDoor):
         """AMENDED of AMENDS, durable."""
         return or_die(lambda: self._turns.amend(question, amends), _THE_SHARDS)
 
-    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+    def grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
         """The first durable record after ``after`` that granted something to a shard, and its GRANTS."""
-        return or_die(lambda: self._turns.grants(shard, after, wait_ms), (Damaged,))  # the shard's log, not this one
+        not_ours = (StaleOwner, Damaged)  # the shard's log, not this one
+        return or_die(lambda: self._turns.grants(shard, epoch, after, wait_ms), not_ours)
 
     def stock(self, movements: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """STOCK_RESULTS of MOVEMENTS, durable."""

@@ -4,7 +4,7 @@
 
 What a reader does, and where it keeps that, is its ``Effect``. Killed at any moment it goes on behind the last
 transaction: what was done before is not done again, what was not done is. Beside a full stream of orders a reader
-yields the processor by its niceness, lags, and catches up when there is room. docs/readers.md says how to add one.
+yields the processor by its niceness, lags, and catches up when there is room. CONTRIBUTING.md says how to add one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ DRAIN_S = 10.0  # to take what the shards wrote last; a reader that needs longer
 class Effect(Protocol):
     """What a reader does. Its methods are called by one thread."""
 
-    columns: Sequence[str]  # of router/feed/columns.py
+    @property
+    def columns(self) -> Sequence[str]:
+        """Of ``router/feed/columns.py``; the others are not decoded."""
 
     def cursor(self) -> str | None:
         """Behind the last transaction; None before the first."""

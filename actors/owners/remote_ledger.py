@@ -39,8 +39,8 @@ class RemoteLedger:
         message = to_message(amends)
         return from_message(_answer(lambda: self._stub.amend(question, message)), AMENDED)
 
-    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
-        record, grants = _answer(lambda: self._stub.grants(shard, after, wait_ms))
+    def grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+        record, grants = _answer(lambda: self._stub.grants(shard, epoch, after, wait_ms))
         return record, from_message(grants, GRANTS)
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:

@@ -71,7 +71,7 @@ class LedgerCalls(Protocol):
     def ledger_amend(self, question: Question, amends: Message) -> Message:
         """AMENDED of AMENDS, durable."""
 
-    def ledger_grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, Message]:
+    def ledger_grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, Message]:
         """The first durable record after ``after`` that granted something to a shard, and its GRANTS."""
 
     def ledger_quote(self, tables_version: int, claims: Message, now_ms: int) -> Message:

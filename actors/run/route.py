@@ -21,6 +21,7 @@ from router.log.memory import MemoryLog
 from router.ports import Log
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
+from router.tables.names import TABLES
 from router.tables.row_types import TableRows
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import on_hand_movements
@@ -28,8 +29,6 @@ from router.wire.ack_json import encode_json
 from router.wire.batch import WireBatch
 
 U64 = npt.NDArray[np.uint64]
-# In the order in which they refer to each other; stock is what the ledger is told at the start.
-TABLES = ("skus", "nodes", "rates", "taxes", "promotions", "carriers", "rules", "templates", "stock")
 # Ids are hashed with a key that outsiders cannot guess where they are kept. Here the key decides no more than in which
 # order the shards are asked, and repeating a run matters more.
 _KEY_OF_NO_FOLDER = bytes(16)

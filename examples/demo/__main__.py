@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -21,13 +22,25 @@ from actors.cli.first_start import compile_kernels
 from bench.harness.server import Server
 from bench.harness.tables import write_tables
 from bench.harness.workload import CHUNK_ORDERS, Workload
-from examples.demo.client import Answer, stream
+from examples.demo.client import EVENTS, Answer, stream
 from router.money import EXPONENTS, format_minor
 
 HOME = pathlib.Path("var/demo")
 ARROW_ORDERS = JSON_ORDERS = 4 * CHUNK_ORDERS
 PLUG_AFTER_ANSWERS = 20_000
 SHOWN = 5
+LIFE: tuple[tuple[str, int, dict[str, Any]], ...] = (  # event, units of its line or 0, further fields
+    ("payment_authorized", 0, {"payment_id": "card"}),
+    ("pick", 4, {}),
+    ("ship", 3, {"shipment_id": "P-1", "carrier": "parcelline", "tracking_number": "PL-1"}),
+    ("cancel", 1, {}),
+    ("scan", 0, {"tracking_number": "PL-1", "code": "departed", "place": "Berlin"}),
+    ("payment_captured", 0, {"payment_id": "card"}),
+    ("deliver", 0, {"shipment_id": "P-1"}),
+    ("return", 1, {"disposition": "restock"}),
+    ("refund_requested", 0, {"payment_id": "card", "amount": 100}),
+    ("payment_refunded", 0, {"payment_id": "card"}),
+)
 
 
 def main() -> int:
@@ -47,6 +60,8 @@ def main() -> int:
         _compare(server, ndjson, before)
         _explain(server, workload.order_id(7))
         _send_again(server, arrow)
+        _tell_of_all(server, before)
+        _live(server)
         server.stop()
     finally:
         if server.url:  # something went wrong while it ran
@@ -144,6 +159,51 @@ def _send_again(server: Server, orders: pathlib.Path) -> None:
     result = _command("send", *_where(server), "--format", "arrow", str(orders))
     assert result["duplicates"] == result["answered"] == ARROW_ORDERS, result
     _say(f"Sent the Arrow file again: {result['duplicates']:,} duplicates, nothing happened twice.")
+
+
+def _tell_of_all(server: Server, orders: list[Answer]) -> None:
+    """The warehouse and the carrier report every order that can go out, in mixed order."""
+    going = [answer["order_id"] for answer in orders if answer["status"] == "allocated" and not answer["duplicate"]]
+    told = [
+        {"event_id": f"{kind}-{order_id}", "order_id": order_id, "type": kind, "source": "demo"}
+        for kind in ("payment_captured", "ship", "deliver")
+        for order_id in going
+    ]
+    began_s = time.monotonic()
+    answers = _events(server, told)
+    took_s = time.monotonic() - began_s
+    counts = Counter(answer["status"] for answer in answers)
+    assert set(counts) <= {"applied", "duplicate"}, [answer for answer in answers if answer["status"] == "refused"][:1]
+    _say(
+        f"Told {len(told):,} events of {len(going):,} orders in {took_s:.1f} s: paid, shipped, delivered. "
+        f"{counts['duplicate']:,} said what was known: those orders came paid."
+    )
+
+
+def _live(server: Server) -> None:
+    """One order of four units goes its way in parts."""
+    order = json.loads((HOME / "orders.ndjson").open("rb").readline())
+    line = {"line_id": "L1", "sku": order["lines"][0]["sku"], "qty": 4}
+    placed = {**order, "order_id": "demo-life", "customer": {"id": "demo", "name": "Demo"}, "lines": [line]}
+    status, body = server.request("POST", "/v1/orders", json.dumps(placed).encode(), "application/json")
+    assert status == 200, body
+    _say("One order of four units goes its way in parts:")
+    for number, (kind, qty, fields) in enumerate(LIFE):
+        event = {"event_id": f"life-{number}", "order_id": "demo-life", "type": kind, **fields}
+        (answer,) = _events(server, [event | ({"lines": [{"line_id": "L1", "qty": qty}]} if qty else {})])
+        assert answer["status"] == "applied", answer
+        units = ", ".join(f"{count} {stage}" for stage, count in answer["units"].items() if count)
+        print(f"     {kind:<20} {answer['state']:<20} {answer['payment_state']:<20} {units}", flush=True)
+    status, body = server.request("GET", "/v1/orders/demo-life")
+    view = json.loads(body)
+    assert sum(view["lines"][0]["units"].values()) == 2 * view["lines"][0]["units"]["ordered"] == 8, view
+    _say("Its money in minor units: " + ", ".join(f"{amount:,} {name}" for name, amount in view["money"].items()) + ".")
+
+
+def _events(server: Server, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    answers = stream(server.url, server.key, [json.dumps(event).encode() + b"\n" for event in events], path=EVENTS)
+    assert len(answers) == len(events), len(answers)
+    return answers
 
 
 def _verify() -> None:

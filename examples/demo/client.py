@@ -1,4 +1,4 @@
-"""A client of the order stream, as small as it can be: it sends lines, and reads answers while it sends."""
+"""A client of the streams of orders and events, as small as it can be: it sends lines, and reads answers meanwhile."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 import aiohttp
 
 Answer = dict[str, Any]
+ORDERS, EVENTS = "/v1/orders/stream", "/v1/events"
 LINES_A_PIECE = 1_000
 SILENCE_S_MAX = 60.0
 
 
-def stream(url: str, key: str, lines: Sequence[bytes], watch: Callable[[int], object] = lambda _: None) -> list[Answer]:
+def stream(
+    url: str, key: str, lines: Sequence[bytes], watch: Callable[[int], object] = lambda _: None, path: str = ORDERS
+) -> list[Answer]:  # fmt: skip
     """Answers in the order of the lines, fewer when the connection broke; ``watch`` is told how many there are."""
-    return asyncio.run(_stream(url, key, lines, watch))
+    return asyncio.run(_stream(url + path, key, lines, watch))
 
 
 async def _stream(url: str, key: str, lines: Sequence[bytes], watch: Callable[[int], object]) -> list[Answer]:
@@ -25,7 +28,7 @@ async def _stream(url: str, key: str, lines: Sequence[bytes], watch: Callable[[i
     timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S_MAX)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
         try:
-            async with session.post(f"{url}/v1/orders/stream", data=_pieces(lines)) as response:
+            async with session.post(url, data=_pieces(lines)) as response:
                 async for line in response.content:
                     answers.append(json.loads(line))
                     watch(len(answers))

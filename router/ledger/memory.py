@@ -24,6 +24,7 @@ EVER = ("customers", "coupon_uses", "channels", "movements")
 WINDOWS = ("velocity", "baskets")  # velocity needs no table: a customer's entry holds it
 VELOCITY, BASKETS = range(2)
 _FIELDS = layout.ENTRY.names or ()
+_WINDOW_MS = (layout.WINDOW.names or ()).index("window_ms")
 
 
 class Memory:
@@ -118,6 +119,8 @@ class Memory:
             arrays[name] = _plain(self._ever[name].live())
         arrays["baskets"] = _plain(self._baskets.live(int(self.windows["generation"][BASKETS])))
         arrays["windows"] = _numbers(self.windows)
+        # Before the first decision their lengths are no facts, but what an owner was started with.
+        arrays["windows"][self.windows["generation"] == EMPTY, _WINDOW_MS] = 0
         node, slot = np.nonzero(self.capacity["parcels"])
         days = self.capacity[node, slot]
         arrays["capacity"] = np.stack([node, days["day"], days["parcels"]], axis=1).astype(np.int64)

@@ -23,7 +23,7 @@ from router.ledger.granted import for_shard
 from router.ledger.replay import replay_ledger
 from router.log.columns import AMENDED, DECISION, GRANTS
 from router.log.kinds import MESSAGES, Kind, version_of
-from router.log.questions import AskedBy, question_digest
+from router.log.questions import AskedBy, kept_digest, question_digest
 from router.log.records import INPUT, DamagedRecord, Record, frame, read_batch, serialize
 from router.ports import Log, Question
 from router.tables.compiled import TablesOf
@@ -105,6 +105,13 @@ class LedgerPath:
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         return self.engine.quote(tables_version, claims, now_ms)
 
+    def hear(self, shard: int, epoch: int) -> None:
+        """A shard asks something; raises StaleOwner where another owner of its log has asked before."""
+        newest = self._epochs.get(shard, 0)
+        if epoch < newest:
+            raise StaleOwner(f"shard {shard} with epoch {epoch} was replaced by epoch {newest}")
+        self._epochs[shard] = epoch
+
     # --- grants ----------------------------------------------------------------------------------
 
     def granting_record(self, shard: int, after: int) -> int | None:
@@ -149,10 +156,7 @@ class LedgerPath:
     ) -> tuple[Answer | None, AskedBy]:
         """The answer that was given before, and by what the question will be known again."""
         shard, sequence = question.shard, question.sequence
-        newest = self._epochs.get(shard, 0)
-        if question.epoch < newest:
-            raise StaleOwner(f"shard {shard} with epoch {question.epoch} was replaced by epoch {newest}")
-        self._epochs[shard] = question.epoch
+        self.hear(shard, question.epoch)
         digest = question_digest(kind, version_of(kind), question.tables_version, messages)
         asked_by = AskedBy(shard, sequence, digest)
         for waiting in self._unsettled:
@@ -168,6 +172,9 @@ class LedgerPath:
         same = record.kind is kind
         if same and at.digest:
             same = at.digest == question_digest(kind, record.version, question.tables_version, messages)
+        if not same and at.digest != kept_digest(record):
+            says = f"names another question than record {at.sequence} answers"
+            raise DamagedRecord(f"the entry of shard {shard}, batch {sequence} {says}", "the ledger's log")
         _refuse_another(asked_by, same)
         return Answer(_answer_in(record)), asked_by
 

@@ -94,10 +94,11 @@ class LedgerTurns:
 
     # --- grants ----------------------------------------------------------------------------------
 
-    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+    def grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
         """The first durable record after ``after`` that granted something to a shard, and its GRANTS."""
 
         def found() -> bool:
+            self.path.hear(shard, epoch)  # a shard may be replaced while it waits
             return self.path.granting_record(shard, after) is not None
 
         with self.turn:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.life import apply as _apply
+from kernels.life import check as _check
 from kernels.life import end as _end
 from kernels.life import judge as _judge
 from kernels.life import layout
@@ -171,6 +172,17 @@ class Books:
         money = np.zeros((len(rows), len(MONEY_SHOWN)), np.int64)
         _end.sum_books(rows, self._memory.book_of_row, self._memory.rows, units, money)
         return units, money
+
+    def check(self, orders: Opening) -> npt.NDArray[np.int8]:
+        """What is wrong with the book of each of these orders, one of kernels/life/check.py FAULTS; without a book
+        nothing is."""
+        self._memory.reserve_rows(orders.rows)
+        faults = np.empty(len(orders.rows), np.int8)
+        _check.check_books(
+            orders.rows, self._memory.book_of_row, orders.line_offset, orders.line_qty, orders.line_total_minor,
+            self._memory.rows, faults,
+        )  # fmt: skip
+        return faults
 
     # --- orders ----------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
     done      where units lie when the report is a mere repetition
     money     see kernels/life/pay.py
 
-The table for people in docs/http.md is compared with this one by a test.
+The table for people in docs/life.md is compared with this one by a test.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
     held, allocated   per SKU and node: units in the books + units granted that a shard has not taken over == the cell
     waiting           in all: units of lines that wait in the books == claims that wait + grants not taken over
 
+Of each open order its units are those that were ordered, and they carry what its lines cost; no more money goes back
+than came.
+
 Batches that are under way, and records from before books were kept, make the two differ without a fault; then nothing
 is compared.
 """
@@ -13,12 +16,24 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import pyarrow as pa
+
 from kernels.layout import GRANT_OUT
+from kernels.life.check import MONEY_DIFFERS, UNITS_DIFFER, VALUE_DIFFERS
+from router.arrow.arrays import numbers
 from router.ledger.engine import LedgerEngine
+from router.life.opening import opening_of
 from router.life.states import CellAccount
+from router.log.columns import Status
 from router.shard.engine import ShardEngine
 
 Cell = tuple[int, int, int]  # SKU, node, account
+_FAULTS = {
+    UNITS_DIFFER: "its units are not those that were ordered",
+    VALUE_DIFFERS: "its units do not carry what they cost",
+    MONEY_DIFFERS: "more money goes back than came",
+}
 _COMPARED = (CellAccount.HELD, CellAccount.ALLOCATED)
 
 
@@ -51,6 +66,16 @@ def books_of(engine: ShardEngine, grants_seen: int, is_comparable: bool) -> Book
         elif account == CellAccount.WAITING:
             found.waiting += units
     return found
+
+
+def faults_of(engine: ShardEngine, given: pa.RecordBatch, outcome: pa.RecordBatch) -> Iterator[tuple[int, str]]:
+    """Row and fault of each order of a record whose book does not hold what was ordered and what it carries."""
+    rows = np.asarray(engine.index.find(numbers(given, "hash_hi"), numbers(given, "hash_lo")))
+    status = numbers(outcome, "status")
+    rows = np.where(status == Status.REJECTED, -1, rows).astype(np.int64)
+    faults = engine.books.check(opening_of(given, outcome, rows, np.zeros(len(rows), np.uint8)))
+    for row in np.flatnonzero(faults).tolist():
+        yield row, _FAULTS[int(faults[row])]
 
 
 def cells_of(engine: LedgerEngine) -> LedgerUnits:

@@ -57,7 +57,7 @@ def _texts(name: str, texts: pa.StringArray) -> Iterator[pa.StringArray]:
 
 def _numbers(name: str, form: Form, batch: pa.RecordBatch) -> Iterator[pa.StringArray]:
     values = numbers(batch, _COLUMNS[name])
-    there = values != -1
+    there = values >= 0  # of a time before 1970 nothing is shown, as in a timeline
     if not there.any():
         return
     if form is Form.TIME:

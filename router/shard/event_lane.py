@@ -35,7 +35,7 @@ from router.shard.event_answers import answers_of
 from router.shard.give_back import Givers
 from router.shard.history import History
 from router.shard.lanes import Begun, Message, PolicyOf
-from router.shard.showing import show_judged
+from router.shard.showing import newest_before, show_judged
 from router.wire.event_batch import EventBatch
 
 I64 = npt.NDArray[np.int64]
@@ -106,6 +106,7 @@ class EventLane:
             begun.messages = [events, from_message(batch.payload, EVENT_PAYLOAD)]
             begun.documents = None if batch.documents is None else memoryview(batch.documents)  # type: ignore[arg-type]
             begun.work = self._judge(events, rows, begun)
+            begun.asks_after = newest_before(begun.work.asking.judged, sequence)
         return begun
 
     def _judge(self, events: pa.RecordBatch, rows: I64, begun: Begun) -> EventWork:

@@ -61,7 +61,7 @@ class Begun:
     said: Message = field(default_factory=lambda: np.zeros(0, np.uint8))
     input_ticket: int | None = None
     outcome_ticket: int | None = None
-    rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # of the index that it names
+    asks_after: int = 0  # newest earlier batch that changed an order it names: the ledger hears of that one first
 
     @property
     def is_logged(self) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from kernels.life import layout
 from router.life.books import Judged
-from router.log.reference import references
+from router.log.reference import references, sequence_of
 from router.shard.engine import ShardEngine
 
 
@@ -17,3 +17,10 @@ def show_judged(engine: ShardEngine, sequence: int, judged: Judged) -> None:
         np.ascontiguousarray(judged.verdicts[name][applied]) for name in ("row", "after", "version")
     )
     engine.index.put(rows, references(sequence, len(judged.verdicts))[applied], states, versions.view(np.uint32))
+
+
+def newest_before(judged: Judged, sequence: int) -> int:
+    """The newest record before a batch, which has this sequence, of any order that it names; 0 none."""
+    previous = judged.verdicts["previous"]
+    sequences = sequence_of(previous[previous >= 0])
+    return int(sequences[sequences < sequence].max(initial=0))

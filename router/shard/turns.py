@@ -1,7 +1,7 @@
 """Turns: who may begin, decide and finish in a shard, when it is closed, and when a checkpoint may be taken.
 
     arrive ─▶ wait for earlier batches of the same sender, and for orders it names that are in flight ─▶ begin
-    begun  ─▶ disk, ledger: beside other batches
+    begun  ─▶ disk, ledger: beside other batches; behind those it builds on, of the same orders or with fewer grants
     finish ─▶ in the order of sequences ─▶ disk ─▶ show ─▶ answer
 
 One plain state machine: ``turn`` is a lock with a condition, ``threading.Condition`` in ``actors/`` and a signal
@@ -74,6 +74,7 @@ class ShardTurns:
         self._orders_under_way = 0
         self._event_ms = -EVENTS_COME_MS  # when the last batch of events was sent
         self._waiting: set[BatchId] = set()  # arrived and not begun
+        self._asking: dict[int, int] = {}  # sequence of a batch that the ledger has not answered -> its grants_seen
         self._begun: dict[int, int] = {}  # sender -> its newest batch number
         self._closed = False
 
@@ -87,8 +88,10 @@ class ShardTurns:
         self._waiting.add(batch.batch_id)  # before its turn, which a checkpoint may hold for longer than others wait
         with self._turn:
             begun = self._begin(kind, batch)
+            self._turn.wait_for(lambda: self._may_ask(begun))
         self._path.ask(begun)
         with self._turn:
+            self._note_answered(begun)
             self._turn.wait_for(lambda: self._path.may_finish(begun))
             self._path.finish(begun)
             self._under_way -= 1
@@ -113,7 +116,22 @@ class ShardTurns:
         self._under_way += 1
         self._orders_under_way += kind is Kind.ORDERS
         self._unshown += 1
+        if begun.is_logged:
+            self._asking[begun.sequence] = begun.grants_seen
         return begun
+
+    def _may_ask(self, begun: Begun) -> bool:
+        """Behind batches that changed the same orders: units lie where they were moved to. And behind those that were
+        begun with fewer grants taken over: the ledger forgets grants that a question says were, and they may have given
+        up units of them."""
+        if not begun.is_logged:
+            return True
+        return min(self._asking) > begun.asks_after and min(self._asking.values()) >= begun.grants_seen
+
+    def _note_answered(self, begun: Begun) -> None:
+        if begun.is_logged:
+            del self._asking[begun.sequence]
+            self._turn.notify_all()
 
     def _follows(self, batch_id: BatchId) -> bool:
         """Batches of one sender begin in the order in which it sent them, though calls may overtake each other."""

@@ -27,6 +27,8 @@ from router.errors import RowError, TableRejected
 from tests.labs.gateway_backend import KEY, ScriptedBackend, order
 from tests.labs.gateway_lab import LoopThread, request
 
+NO_LIMITS = ("linger_ms", "gateway_stream_batches", "order_id_scope")  # settings of another part
+
 
 @dataclass
 class Lab:
@@ -61,7 +63,7 @@ class Lab:
 
 def start(folder: pathlib.Path, shards: int = 1, core: Callable[..., Any] | None = None, **limits: Any) -> Lab:
     """A gateway over a scripted core, or over the one that ``core(data folder, config)`` makes."""
-    named = {name: limits.pop(name) for name in ("linger_ms", "gateway_stream_batches") if name in limits}
+    named = {name: limits.pop(name) for name in NO_LIMITS if name in limits}
     config = Config(shards=shards, limits=Limits(**limits), **named)
     data = DataFolder(folder)
     data.create(config)

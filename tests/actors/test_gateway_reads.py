@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from actors.cli.main import main
 from actors.store.data_folder import DataFolder
 from tests.actors.test_gateway_http import JSON, NDJSON, Lab, start
 from tests.labs.gateway_backend import order
@@ -34,8 +35,8 @@ STOCK = b"".join(
 
 
 @pytest.fixture
-def lab(tmp_path: pathlib.Path) -> Iterator[Lab]:
-    running = start(tmp_path, shards=2, core=EngineBackend)
+def lab(tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    running = start(tmp_path, shards=2, core=EngineBackend, **getattr(request, "param", {}))
     for table, rows in (("skus", SKUS), ("nodes", NODES), ("stock", STOCK)):
         status, _, body = running.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)
         assert status == 200, body
@@ -92,6 +93,29 @@ def test_history_and_explanation_follow_events(lab: Lab) -> None:
     ]  # fmt: skip
     assert get(lab, "/v1/orders/a")["state"] == "shipped"
     assert get(lab, "/v1/orders/a/explain")["plan"]["units"][0]["qty"] == 1
+
+
+@pytest.mark.parametrize("lab", [{"order_id_scope": "channel"}], indirect=True)
+def test_ids_that_are_unique_in_their_channel_are_asked_for_with_it(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for channel in ("web", "b & b"):
+        (answer,) = send(lab, "7", channel=channel, customer={"id": channel, "name": "Ada"})
+        assert not answer["duplicate"]
+    event = b'{"event_id":"e","order_id":"7","type":"pick","channel":"b & b"}'
+    assert json.loads(lab.ask("POST", "/v1/events", event, **NDJSON)[2])["status"] == "applied"
+    assert [get(lab, f"/v1/orders/7?channel={name}")["state"] for name in ("web", "b+%26+b")] == [
+        "allocated", "picking",
+    ]  # fmt: skip
+    assert len(get(lab, "/v1/orders/7/timeline?channel=b%20%26%20b")["entries"]) == 2
+    for path in ("/v1/orders/7", "/v1/orders/7/timeline", "/v1/orders/7/explain?channel="):
+        assert lab.problem("GET", path)["parameter"] == "channel"
+    assert lab.problem("GET", "/v1/orders/7?channel=web&seller=x")["parameter"] == "seller"
+    command = ["explain", "7", "--url", f"http://127.0.0.1:{lab.port}", "--key", lab.keys["viewer"]]
+    assert main([*command, "--channel", "b & b"]) == 0
+    assert "Order 7 is allocated" in capsys.readouterr().out
+    assert main(command) == 1
+    assert "name it, as in ?channel=web" in capsys.readouterr().err
 
 
 def test_search_filters_and_pages(lab: Lab) -> None:

@@ -62,7 +62,7 @@ def test_a_shard_that_asks_another_question_is_told_so_and_the_ledger_lives_on(l
         ledger.amend(question(0, 1, 1, version), NO_AMENDS)
     with pytest.raises(Damaged, match="the end of its log is missing"):
         ledger.decide(question(0, 2, 1, version)._replace(grants_seen=1), NOTHING_ASKED)
-        ledger.grants(0, 0, 0)
+        ledger.grants(0, 1, 0, 0)
     ledger.decide(question(0, 3, 1, version), NOTHING_ASKED)
 
 

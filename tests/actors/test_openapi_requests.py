@@ -199,3 +199,27 @@ def test_the_document_names_every_key_of_an_event_result_and_every_event_type(
     for result in results:
         described_in_full(document, "EventResult", result)
     assert document["components"]["schemas"]["Event"]["properties"]["type"]["enum"] == list(EVENT_TYPES)
+
+
+def test_the_document_names_every_key_of_reads(filled: Lab, document: dict[str, Any]) -> None:
+    send(filled, "read", lines=[{"sku": "PAIR", "qty": 2}, {"sku": "A", "qty": 1, "line_id": "L"}])
+    send(filled, "no", lines=[{"sku": "unknown", "qty": 1}])
+    told = (
+        {"type": "payment_captured", "payment_id": "p", "amount": 5, "method": "card"},
+        {"type": "ship", "lines": [{"line_id": "L"}], "shipment_id": "S", "tracking_number": "T", "carrier": "dhl"},
+        {"type": "scan", "tracking_number": "T", "code": "hub", "eta": "2026-03-04T12:00:00Z"},
+        {"type": "note", "text": "by the door", "public": True},
+    )
+    events = (json.dumps({"event_id": str(number), "order_id": "read", **one}) for number, one in enumerate(told))
+    results = filled.ask("POST", "/v1/events", "\n".join(events).encode(), **NDJSON)[2].splitlines()
+    assert [json.loads(result)["status"] for result in results] == ["applied"] * len(told)
+    for order_id in ("read", "no"):
+        view = json.loads(filled.ask("GET", f"/v1/orders/{order_id}", role="viewer")[2])
+        described_in_full(document, "OrderView", view)
+        timeline = json.loads(filled.ask("GET", f"/v1/orders/{order_id}/timeline", role="viewer")[2])
+        described_in_full(document, "Timeline", timeline)
+    described_in_full(document, "Page", json.loads(filled.ask("GET", "/v1/orders", role="viewer")[2]))
+    changes = filled.ask("GET", "/v1/stream?wait=0&order_id=read", role="viewer")[2].splitlines()
+    for change in changes[:-1]:
+        described_in_full(document, "Change", json.loads(change))
+    described_in_full(document, "ReadTo", json.loads(changes[-1]))

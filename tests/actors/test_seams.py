@@ -181,11 +181,11 @@ def test_owners_answer_wherever_they_live(_running_ray: None, tmp_path: pathlib.
     data.create(config)
     start_actors(data, config)
     owners = Owners(data.namespace, shards)
-    assert owners.tables.put("skus", SKU, "application/x-ndjson", 1).get(60.0).version == 1
+    assert owners.tables.put("skus", SKU, "application/x-ndjson", 1).get(60.0).version == 2  # behind the policy's
     told = statuses(data, config, 60.0)
     assert list(told) == ["ledger", *(f"shard-{number:03d}" for number in range(shards))]
     assert len({status.pid for status in told.values()}) == (1 if shards == 1 else 3)
-    assert owners.ledger.grants(0, 0, 0).get(60.0)[0] == 0
+    assert owners.ledger.grants(0, 1, 0, 0).get(60.0)[0] == 0
     stop_actors(data, config, 60.0)
     with pytest.raises(Unanswered):
         answers_of([engine.status() for engine in owners.engines], 10.0)

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.gateway.endpoints.tables import TABLES
 from actors.store.data_folder import DataFolder
 from router.log.kinds import Kind
 from router.log.records import INPUT, parse, read_batch
+from router.tables.names import TABLES
 from tests.labs.gateway_lab import connect
 from tests.labs.serve_fixture import (
     ARROW,
@@ -248,7 +248,7 @@ def test_events_that_cannot_be_are_refused_in_their_place(router: Router) -> Non
     rows = router.post(
         "/v1/events",
         [
-            {"event_id": "early-1", "order_id": "early", "type": "deliver"},
+            {"event_id": "early-1", "order_id": "early", "type": "return"},
             {"event_id": "early-2", "order_id": "nobody-sent-this", "type": "ship"},
             {"event_id": "early-3", "order_id": "early", "type": "explode"},
             {"event_id": "early-4", "order_id": "early", "type": "pick"},

@@ -88,4 +88,5 @@ def test_at_the_end_every_promise_was_kept(world: World) -> None:
     assert verdict["violations"] == []
     assert (verdict["lost"], verdict["duplicated"], verdict["changed"], verdict["oversold"]) == (0, 0, 0, 0)
     assert verdict["verify_ok"] and verdict["recovered"] == verdict["acknowledged"] > 0
+    assert verdict["events_applied"] > 0
     assert verdict["streams_cut"] >= 2, "the kills of streams and serve met no stream under way"

@@ -26,6 +26,7 @@ from bench.harness.workload import Workload
 from bench.trials.chaos import disk, shim
 from bench.trials.chaos.__main__ import as_text, violations_of
 from bench.trials.chaos.disk import Volume
+from bench.trials.chaos.event_promises import EventPromises, EventTold
 from bench.trials.chaos.kills import MIX, plan
 from bench.trials.chaos.orders import pieces
 from bench.trials.chaos.promises import Answer, Promises
@@ -96,6 +97,38 @@ def test_a_folder_that_holds_something_else_is_a_violation(verdict: Any, stock: 
     promises = promised(taken())
     promises.settle(VERDICT | verdict, stock)
     assert len(promises.violations) == 1 and promises.violations[0].startswith(said)
+
+
+def told(*statuses: str) -> list[str]:
+    """What a client that was answered so, one after the other about one event, finds broken."""
+    violations: list[str] = []
+    promises = EventPromises(violations.append)
+    for status in statuses:
+        name, _, reason = status.partition(" ")
+        promises.take([EventTold("ship-o-1", "o-1", name, reason or None)])
+    return violations
+
+
+@pytest.mark.parametrize(
+    "statuses", [("applied", "duplicate"), ("duplicate",), ("refused transition_not_allowed", "applied", "duplicate")]
+)
+def test_an_event_that_is_applied_once_breaks_no_promise(statuses: tuple[str, ...]) -> None:
+    assert told(*statuses) == []
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        ("applied", "applied"),
+        ("applied", "refused transition_not_allowed"),
+        ("refused order_unknown",),
+        ("conflict event_id_conflict",),
+    ],
+)
+def test_an_event_that_is_applied_twice_or_taken_back_or_of_a_lost_order_is_a_violation(
+    statuses: tuple[str, ...],
+) -> None:
+    assert len(told(*statuses)) == 1
 
 
 def test_both_media_types_make_the_same_promise() -> None:

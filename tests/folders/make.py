@@ -135,6 +135,54 @@ def events(first: int, life: int) -> list[Row]:
     ]
 
 
+def parts_before() -> list[Row]:
+    """An order of two nodes and a bundle go their ways in parts: parcels, payments, holds, words, planned anew."""
+    some: Row = {"lines": [{"line_id": "1", "qty": 2}], "node": "BER"}
+    return of_life(
+        "before",
+        ("o-42", "payment_authorized", {"payment_id": "p-1", "amount": 5_000, "method": "card"}),
+        ("o-42", "payment_authorized", {"payment_id": "p-2"}),
+        ("o-42", "hold", {"hold": "fraud", "note": "call the buyer"}),
+        ("o-42", "release", {"hold": "fraud"}),
+        ("o-42", "pick", {**some, "shipment_id": "S-1"}),
+        ("o-42", "short_pick", some),
+        ("o-42", "pack", {"shipment_id": "S-1", "cartons": 1}),
+        ("o-42", "ship", {"shipment_id": "S-1", "carrier": "DHL", "service": "standard", "tracking_number": "T-1"}),
+        ("o-42", "scan", {"tracking_number": "T-1", "code": "departed", "place": "Berlin", "text": "on its way"}),
+        ("o-42", "note", {"text": "a gift", "public": True}),
+        ("o-41", "move", {"to_node": "MUC"}),
+        ("o-41", "pick", {"lines": [{"line_id": "1", "qty": 1}]}),
+        ("o-40", "send_to_node", {}),
+        ("o-40", "accept", {}),
+    )
+
+
+def parts_after() -> list[Row]:
+    """They go on after a start from checkpoints."""
+    one = [{"line_id": "1", "qty": 1}]
+    return of_life(
+        "after",
+        ("o-42", "payment_captured", {"payment_id": "p-1", "amount": 2_000}),
+        ("o-42", "refund_requested", {"payment_id": "p-1", "amount": 700, "reason": "late"}),
+        ("o-42", "refund_failed", {"payment_id": "p-1"}),
+        ("o-42", "deliver", {"shipment_id": "S-1"}),
+        ("o-42", "return", {"lines": one, "shipment_id": "S-1", "disposition": "restock"}),
+        ("o-42", "return", {"lines": one, "shipment_id": "S-1", "disposition": "scrap"}),
+        ("o-42", "credit", {"amount": 100, "reason": "kindness"}),
+        ("o-41", "pack", {"lines": one}),
+        ("o-41", "reverse", {"reversed_event_id": "after-7"}),
+        ("o-40", "ship", {}),
+        ("o-40", "lose", {}),
+    )
+
+
+def of_life(name: str, *told: tuple[str, str, Row]) -> list[Row]:
+    return [
+        {"event_id": f"{name}-{number}", "order_id": order_id, "type": kind, **fields}
+        for number, (order_id, kind, fields) in enumerate(told)
+    ]
+
+
 class Router:
     """``serve`` of this checkout on a folder."""
 
@@ -212,6 +260,7 @@ def first_life(router: Router) -> tuple[list[Row], list[Row]]:
     acknowledged = router.tell("/v1/orders/stream", sent)
     router.ask("POST", "/v1/orders/stream", arrow_orders(), ARROW)
     router.tell("/v1/events", events(0, 0))
+    applied(router.tell("/v1/events", parts_before()))
     router.load(1_300)  # another version of every table: SKU-0 to SKU-5 cost more
     later = [order(number, [{"sku": "SKU-2", "qty": 1}]) for number in range(60, 70)]
     again = [*later, sent[38]]  # the rejected one is judged anew
@@ -230,7 +279,13 @@ def second_life(router: Router) -> tuple[list[Row], list[Row]]:
     last = [order(number, [{"sku": "SKU-1", "qty": 1}, {"sku": "SKU-2", "qty": 2}]) for number in range(70, 76)]
     acknowledged = router.tell("/v1/orders/stream", last)
     router.tell("/v1/events", events(20, 2))
+    applied(router.tell("/v1/events", parts_after()))
     return last, acknowledged
+
+
+def applied(answers: list[Row]) -> None:
+    refused = [answer for answer in answers if answer["status"] != "applied"]
+    assert not refused, refused
 
 
 def views(router: Router) -> Row:

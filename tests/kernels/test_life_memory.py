@@ -54,7 +54,7 @@ def test_a_line_that_is_named_often_finds_room():
     lines = [Line(100 + number, 1_000, 10_007, parts_of(parts, number)) for number in range(2)]
     [row] = pair.open([Placed(Status.ALLOCATED, PaymentState.PAID, 20_014, 3, lines, {})])
     named = tuple(Named(str(1 + at % 2), 1 + at % 2, 1) for at in range(60))
-    verdicts = pair.judge([(row, Event(event, str(event), lines=named)) for event in (E.PICK, E.SHIP)])
+    verdicts = pair.judge([(row, Event(event, str(event), lines=named, node=0)) for event in (E.PICK, E.SHIP)])
     assert [verdict.result for verdict in verdicts] == ["applied", "applied"]
     [verdict] = pair.judge([(row, Event(E.CANCEL, "c", lines=(Named("1", 1, 971),)))])
     assert (verdict.refusal, verdict.wanted, verdict.found) == ("NOT_ENOUGH", 971, 970)

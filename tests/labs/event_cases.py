@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.life.refusals import REFUSALS
 from router.life.states import OrderState, PaymentState, Stage, pack_state
 from router.log.columns import EVENT_ACK, MONEY_SHOWN, EventResult
+from router.log.event_fields import COMMON, FIELDS, Form
 from router.wire.event_wire import EventTerms, Names
 from tests.labs.wire_cases import NASTY, TEXTS, TIMES
 
@@ -53,11 +54,18 @@ def sound_event(rng: random.Random, number: int, nasty: bool = False) -> dict[st
 
 
 def _makers(rng: random.Random, nasty: bool) -> dict[str, Callable[[], Any]]:
-    texts = TEXTS + NASTY if nasty else TEXTS
-    text_fields = (
-        "event_id", "order_id", "type", "source", "channel", "seller", "payment_id", "method", "reason", "hold", "note",
-        "shipment_id", "carrier", "service", "tracking_number", "code", "place", "text", "reversed_event_id",
-    )  # fmt: skip
+    """A maker for every field that events may have, by its form; of some only few values are right."""
+    makers = form_makers(rng, TEXTS + NASTY if nasty else TEXTS)
+    return {name: makers[field.form] for name, field in (COMMON | FIELDS).items()} | {
+        "currency": lambda: rng.choice(CURRENCIES),
+        "node": lambda: rng.choice(NODES),
+        "to_node": lambda: rng.choice(NODES),
+        "disposition": lambda: rng.choice(("restock", "scrap", "missing", "refurbish")),
+    }
+
+
+def form_makers(rng: random.Random, texts: Sequence[str]) -> dict[Form, Callable[[], Any]]:
+    """Values of each form that a field may have."""
 
     def lines() -> list[dict[str, Any]]:
         names = rng.sample(LINE_IDS, rng.choice((1, 1, 2, 3)))
@@ -66,17 +74,13 @@ def _makers(rng: random.Random, nasty: bool) -> dict[str, Callable[[], Any]]:
         ]
 
     return {
-        **dict.fromkeys(text_fields, lambda: rng.choice(texts)),
-        "at": lambda: rng.choice(TIMES),
-        "eta": lambda: rng.choice(TIMES),
-        "amount": lambda: rng.choice((0, 1, 1999, 10**12)),
-        "cartons": lambda: rng.choice((0, 3)),
-        "public": lambda: rng.random() < 0.5,
-        "currency": lambda: rng.choice(CURRENCIES),
-        "node": lambda: rng.choice(NODES),
-        "to_node": lambda: rng.choice(NODES),
-        "disposition": lambda: rng.choice(("restock", "scrap", "missing", "refurbish")),
-        "lines": lines,
+        Form.ID: lambda: rng.choice(texts),
+        Form.TEXT: lambda: rng.choice(texts),
+        Form.AMOUNT: lambda: rng.choice((0, 1, 1999, 10**12)),
+        Form.COUNT: lambda: rng.choice((0, 3)),
+        Form.TIME: lambda: rng.choice(TIMES),
+        Form.FLAG: lambda: rng.random() < 0.5,
+        Form.LINES: lines,
     }
 
 
@@ -85,16 +89,13 @@ def events_to_arrow(events: list[dict[str, Any]], large: bool = False, dictionar
     string = pa.large_string() if large else pa.string()
     line = pa.struct([("line_id", string), ("qty", pa.int64())])
     columns: dict[str, pa.Array] = {}
-    for name in _makers(random.Random(0), False):
+    plain = {Form.LINES: pa.list_(line), Form.FLAG: pa.bool_(), Form.AMOUNT: pa.int64(), Form.COUNT: pa.int64()}
+    for name, field in (COMMON | FIELDS).items():
         given = [event.get(name) for event in events]
-        if name in ("at", "eta"):
+        if field.form is Form.TIME:
             columns[name] = pa.array(list(map(_ms, given)), pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
-        elif name == "lines":
-            columns[name] = pa.array(given, pa.list_(line))
-        elif name == "public":
-            columns[name] = pa.array(given, pa.bool_())
-        elif name in ("amount", "cartons"):
-            columns[name] = pa.array(given, pa.int64())
+        elif field.form in plain:
+            columns[name] = pa.array(given, plain[field.form])
         else:
             column = pa.array(given, string)
             columns[name] = column.dictionary_encode() if dictionary else column

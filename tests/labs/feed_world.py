@@ -11,6 +11,7 @@ from router.config import Config, Limits
 from router.ids import hash_key
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.local import LocalRouter
+from router.log.event_fields import FIELDS
 from router.log.memory import MemoryLog
 from router.ports import Log
 from router.tables.stock_rows import on_hand_movements
@@ -20,6 +21,7 @@ from router.wire.event_ndjson import decode_events
 from router.wire.event_wire import EventTerms, Names
 from router.wire.ndjson import decode_bodies
 from tests.labs import table_cases
+from tests.labs.event_cases import form_makers
 from tests.labs.table_cases import NOW_MS
 
 KEY = hash_key(bytes(range(16)))
@@ -144,20 +146,15 @@ def any_event(rng: random.Random, number: int, orders: int) -> Row:
 
 
 def _makers(rng: random.Random) -> dict[str, Callable[[], Any]]:
-    def text() -> str:
-        return rng.choice(TEXTS)
-
-    texts = ("payment_id", "method", "reason", "hold", "note", "shipment_id", "carrier", "service", "code", "place")
-    return {
-        **dict.fromkeys((*texts, "text", "tracking_number"), text),
+    """Every field by its form; where few values are right, some of those."""
+    makers = form_makers(rng, TEXTS)
+    return {name: makers[field.form] for name, field in FIELDS.items()} | {
         "reversed_event_id": lambda: f"e-{rng.randrange(60)}",
         "amount": lambda: rng.randrange(0, 2000),
         "currency": lambda: "EUR",
+        "eta": lambda: rng.choice(("2025-12-01T00:00:00Z", "2025-12-01T00:00:00Z", "1969-12-31T23:59:59Z")),
         "lines": lambda: [{"line_id": "1"} | ({"qty": 1} if rng.random() < 0.5 else {})],
         "node": lambda: rng.choice(NODES),
         "to_node": lambda: rng.choice(NODES),
-        "cartons": lambda: rng.randrange(0, 5),
         "disposition": lambda: rng.choice(("restock", "scrap")),
-        "eta": lambda: "2025-12-01T00:00:00Z",
-        "public": lambda: rng.random() < 0.5,
     }

@@ -107,7 +107,7 @@ class Shop:
 
     def grants(self, shard, after=0):
         """(record, rows) of the first grants to a shard after a record."""
-        record, rows = self.ledger.grants(shard, after, 0)
+        record, rows = self.ledger.grants(shard, EPOCH, after, 0)
         return record, rows.to_pylist()
 
     def all_grants(self, shard):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from actors.gateway.http import order_shapes
 from router.life.states import DISPOSITIONS, Stage, stage_of
 from router.log.columns import MONEY_SHOWN
 from tests.labs.order_lab import STAGES, OrderLab
@@ -19,12 +21,20 @@ ACCOUNTS = ("authorized", "captured", "refunding", "refunded")
 def check(lab: OrderLab, order_id: str) -> Row:
     """The view, all of it checked against itself, the shard's own book, and the timeline."""
     view = lab.view(order_id)
+    check_shape(view, order_shapes.OrderView)
     check_units(view)
     check_money(view)
     check_shipments(view)
     check_against_book(lab, order_id, view)
-    check_timeline(view, lab.timeline(order_id))
+    timeline = lab.timeline(order_id)
+    check_shape(timeline, order_shapes.Timeline)
+    check_timeline(view, timeline)
     return view
+
+
+def check_shape(answer: Row, shape: type) -> None:
+    """It is what the OpenAPI document says, and nothing more: what the shape does not name would not come back."""
+    assert msgspec.to_builtins(msgspec.convert(answer, shape)) == answer
 
 
 def check_units(view: Row) -> None:

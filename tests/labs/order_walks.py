@@ -84,10 +84,8 @@ def _smallest(view: Row, kind: str, event_ids: list[str]) -> Iterator[Row]:
         yield {"hold": f"hold-{view['version']}"}
     elif kind == "credit":
         yield {"amount": 1}
-    elif kind == "note":
-        yield {"text": "words"}
     else:
-        yield {}
+        yield {name: "words" for name in NEEDS.get(EVENT_TYPES[kind], ())}
         if kind == "return":
             yield {"disposition": "restock"}
         if kind == "scan":

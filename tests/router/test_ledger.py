@@ -131,6 +131,14 @@ def test_growing_memory_forgets_no_customer_and_no_basket():
     assert again.column("twin").to_pylist() == [0, 1, 2]
 
 
+def test_what_an_owner_was_started_with_is_no_part_of_its_state_before_it_decides():
+    """A checkpoint of then, and a replay under a configuration that was changed since, are the same ledger."""
+    started, other = (LedgerEngine(Policy(velocity_window_ms=ms), PrivateArena()) for ms in (1_000, 5_000))
+    assert started.state_hash() == other.state_hash()
+    other.restore(started.snapshot())
+    assert started.state_hash() == other.state_hash()
+
+
 def test_more_parcels_than_the_ledger_plans_are_refused_in_words():
     engine = LedgerEngine(Policy(parcels_max=9), PrivateArena())
     with pytest.raises(Misconfigured, match="parcels_max is 9; set it to a number from 1 to 8"):

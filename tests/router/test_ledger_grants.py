@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from bench.trials.simulation.twin import Twin
+from router.config import Policy
 from router.ledger.waiting import Waiting
 from router.life.states import CellAccount as A
 from router.log.columns import CLAIMS
@@ -345,11 +346,11 @@ def test_the_simulations_ledger_of_records_agrees():
         else:
             shop.stock(rng.randint(0, 3), rng.randrange(2), 0, rng.randint(0, 3), to_node=1)
         assert len(shop.log.appended) <= first
-    twin = Twin()
+    twin = Twin(lambda version: Policy())
     for _, _, record in shop.log.iterate(1):
         twin.follow(record)
         assert list(twin.unbalanced()) == [] and twin.faults == []
     for account, units in twin.units.items():
         assert shop.engine.cells.units_of(account) == {cell: count for cell, count in units.items() if count}
     waits = {(row["order"], row["line"]): row["qty"] for row in state_of(shop.engine)["waiting"]}
-    assert waits == {line: units for line, units in twin.waiting.items() if units}
+    assert waits == {line: units for line, units in twin.waiting.units.items() if units}

@@ -77,6 +77,19 @@ def test_another_kind_of_question_is_another_question():
         shop.ledger.move(question(0, 1), moves([]), NOTHING_GIVEN_BACK)
 
 
+def test_a_bit_that_turned_in_an_entry_is_damage_and_no_other_question(monkeypatch):
+    """The shard is not to blame: it would end, and be told to look at its tables."""
+    shop = Shop(ONE, {(0, 0): 9})
+    shop.ledger.decide(ASKED, claims(ORDERS))
+    kept = shop.log.find_batch(0, 1)
+    turned = bytes([kept.digest[0] ^ 4]) + kept.digest[1:]
+    monkeypatch.setattr(shop.log, "find_batch", lambda shard, sequence: Answered(kept.sequence, turned))
+    with pytest.raises(DamagedRecord, match="names another question than record 2 answers"):
+        shop.ledger.decide(ASKED, claims(ORDERS))
+    with pytest.raises(DamagedRecord, match="names another question than record 2 answers"):
+        shop.ledger.move(question(0, 1), moves([]), NOTHING_GIVEN_BACK)
+
+
 def test_when_and_by_whom_and_after_which_grants_it_is_asked_makes_no_other_question():
     shop = Shop(ONE, {(0, 0): 9})
     first = shop.order(*ORDERS)

@@ -1,15 +1,20 @@
-"""docs/life.md says of every event what router/life/rules.py does: its table is written from the rules, here."""
+"""What the pages for people say of events is what the rules and tables of the code say."""
 
 from __future__ import annotations
 
 import pathlib
+import re
 
 from kernels.life import layout
-from router.life.event_types import EVENT_TYPES, OrderEvent
+from router.life.event_types import EVENT_TYPES, NEEDS, TAKES, OrderEvent
+from router.life.refusals import REFUSALS
 from router.life.rules import INSPECT, RULES, Rule
 from router.life.states import Stage
 
-DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "life.md"
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+DOCUMENT = DOCS / "life.md"
+HTTP = DOCS / "http.md"
+UNITS = {"lines", "node", "shipment_id", "reason"}  # "the same" in the table of fields
 HEAD = (
     "| event | takes units of | and they are | changes nothing where they are | fills in what was skipped |",
     "|---|---|---|---|---|",
@@ -45,3 +50,28 @@ def words(classes: tuple[int, ...]) -> str:
     """Stages by name; units that came back are one of them, inspected or not, unless those alone are meant."""
     names = [Stage(number).name.lower() for number in classes if number != INSPECT]
     return ", ".join(names) or "returned that await inspection" * (INSPECT in classes)
+
+
+def test_the_page_of_endpoints_says_which_fields_each_type_takes_and_needs() -> None:
+    said: dict[str, set[str]] = {}
+    needed: dict[str, tuple[str, ...]] = {}
+    for types, fields in rows_of("| types | further fields |"):
+        names = set(re.findall(r"`(\w+)`", fields.split(":")[0])) | (UNITS if "the same" in fields else set())
+        needs_at_its_end = tuple(re.findall(r"`(\w+)`, needed", fields))
+        for name, need in re.findall(r"`(\w+)`(?: \(needs `(\w+)`\))?", types):
+            said[name] = names
+            needed[name] = (need,) if need else needs_at_its_end
+    assert said == {name: set(TAKES[event]) for name, event in EVENT_TYPES.items()}
+    assert needed == {name: NEEDS.get(event, ()) for name, event in EVENT_TYPES.items()}
+
+
+def test_the_page_of_endpoints_has_every_reason_of_the_books() -> None:
+    said = [code for reasons, _ in rows_of("| `reason` | means |") for code in re.findall(r"`(\w+)`", reasons)]
+    assert sorted(said) == sorted({refusal.code for refusal in REFUSALS.values()})
+
+
+def rows_of(head: str) -> list[tuple[str, str]]:
+    """Cells of the table with two columns that begins with a line."""
+    lines = HTTP.read_text(encoding="utf-8").split(head + "\n|---|---|\n")[1].split("\n\n")[0].splitlines()
+    cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [(first, second) for first, second in cells]

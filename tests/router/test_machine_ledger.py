@@ -129,7 +129,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _hear(self) -> None:
         """What became free went to who waited, and to nobody else."""
         for shard in range(3):
-            while (told := self.ledger.grants(shard, self.heard[shard], 0))[0] > self.heard[shard]:
+            while (told := self.ledger.grants(shard, EPOCH, self.heard[shard], 0))[0] > self.heard[shard]:
                 self.heard[shard] = told[0]
                 for row in told[1].to_pylist():
                     cell = row["sku"], row["node"]

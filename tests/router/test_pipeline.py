@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from router.arrow.arena import PrivateArena
 from router.arrow.arrays import Bytes, from_message
 from router.config import Config, Limits, Policy
 from router.ids import hash_key
@@ -24,6 +25,8 @@ from router.log.columns import ACK, STATUS_NAMES
 from router.log.kinds import Kind
 from router.log.memory import MemoryLog
 from router.log.questions import AskedBy
+from router.pipeline import ShardPath
+from router.shard.engine import ShardEngine
 from router.shard.order_lane import OrderBatch
 from router.shard.split_batch import merge_answers, split_batch
 from router.shard.split_events import merge_event_answers, split_events
@@ -360,6 +363,21 @@ def test_a_retried_event_batch_gets_its_first_answer(world: World) -> None:
     assert world.after_crash().tell(("e1", "o-1", "ship"), batch_id=(7, 2)) == first
 
 
+def test_batches_retried_after_a_restart_from_a_checkpoint_get_their_first_answers(world: World) -> None:
+    """The answer was lost with the shard, and the records that a checkpoint stands for are not read again."""
+    orders, event = [order(1), order(2, "X-unknown")], ("e1", "o-1", "ship")
+    first = world.send(orders, (7, 1)), world.tell(event, batch_id=(1 << 57, 2))
+    (before,) = world.router.shards
+    engine = ShardEngine(0, KEY, Config(), PrivateArena())
+    engine.use_tables(TABLES)
+    path = ShardPath(engine, before.log, world.router.ledger, lambda _: TABLES, lambda _: Policy())
+    path.restore(before.dump())
+    path.recover(before.committed + 1, before.chains())
+    world.router.shards = [path]
+    again = world.send(orders, (7, 1)), world.tell(event, batch_id=(1 << 57, 2))
+    assert again == first and path.last_sequence == before.last_sequence
+
+
 def test_an_order_that_moved_on_still_answers_its_first_decision(world: World) -> None:
     (first,) = world.send([order(1)])
     world.tell(("e1", "o-1", "ship"))
@@ -595,3 +613,24 @@ def _batch(orders: list[dict[str, Any]], number: int) -> OrderBatch:
     wire = decode_bodies([json.dumps(each).encode() for each in orders], LIMITS)
     (part,) = split_batch(wire, KEY, 1)
     return OrderBatch((6, number), part.orders, part.skus, part.documents, NOW_MS)
+
+
+def test_a_batch_of_events_names_the_one_that_it_builds_on(world: World) -> None:
+    """So that the ledger hears of both in this order: what is returned must have been shipped."""
+    world.send([order(1), order(2)])
+    path = world.router.shards[0]
+    note_text = {"text": "it came back"}
+    told: list[EventTold] = [
+        ("e1", "o-1", "ship"),
+        ("e2", "o-2", "ship"),
+        ("e3", "o-1", "return"),
+        ("e4", "o-1", "note", note_text),
+    ]
+    ship, other, back, note = [path.begin(Kind.EVENTS, _events(event, number)) for number, event in enumerate(told)]
+    assert ship.asks_after == other.asks_after == 1
+    assert (back.asks_after, note.asks_after) == (ship.sequence, back.sequence)
+
+
+def _events(event: EventTold, number: int) -> EventBatch:
+    ((part,),) = split_events(decoded([_event(*event)], EVENT_TERMS), 1)
+    return EventBatch((8, number), part.events, part.payload, part.documents, NOW_MS)

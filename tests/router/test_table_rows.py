@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from bench.trials.fuzz.targets import TABLES as FUZZED
 from router.errors import RowError, TableRejected, Unsupported
 from router.tables.bundles import explode
 from router.tables.compile import accept, empty_tables
+from router.tables.names import TABLES
 from router.tables.promotion_terms import terms_of
 from router.tables.row_types import ROW_TYPES, NodeRow, PromotionRow, SkuRow, TableRows
 from router.tables.rows import ERRORS_MAX, parse_rows
@@ -26,6 +28,10 @@ def refused(table: str, body: bytes, media_type: str = NDJSON) -> list[RowError]
     assert caught.value.table == table
     assert all(error.detail.rstrip().endswith((".", ";")) and len(error.detail) > 20 for error in caught.value.errors)
     return caught.value.errors
+
+
+def test_a_table_is_known_everywhere_by_one_name() -> None:
+    assert set(TABLES) == set(ROW_TYPES) == set(TableRows.__struct_fields__) == set(GOOD) == set(FUZZED)
 
 
 def csv_of(row: dict[str, Any]) -> bytes:

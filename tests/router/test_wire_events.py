@@ -18,7 +18,7 @@ from router.ids import hash_strings, key64, scoped_ids
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.life.states import DISPOSITIONS
 from router.log.columns import EVENT_PAYLOAD, EVENTS
-from router.log.event_fields import FIELDS
+from router.log.event_fields import FIELDS, Form
 from router.wire.batch import WireError
 from router.wire.event_arrow import EventStreamDecoder
 from router.wire.event_json import plain_event as careful
@@ -102,9 +102,12 @@ def test_the_least_an_event_says_gives_every_column_its_none() -> None:
     assert shown.pop("line_ids") == [] and set(shown.values()) == {"", -1}
 
 
-ONE_OF_EACH: dict[str, Any] = dict.fromkeys(FIELDS, "x") | {
-    "amount": 5, "currency": "EUR", "lines": [{"line_id": "1"}], "node": "BER", "to_node": "LEJ", "cartons": 1,
-    "disposition": "scrap", "eta": "2026-03-01T12:00:00Z", "public": False,
+_OF_FORM: dict[Form, Any] = {
+    Form.ID: "x", Form.TEXT: "x", Form.AMOUNT: 5, Form.COUNT: 1, Form.TIME: "2026-03-01T12:00:00Z", Form.FLAG: False,
+    Form.LINES: [{"line_id": "1"}],
+}  # fmt: skip
+ONE_OF_EACH: dict[str, Any] = {name: _OF_FORM[field.form] for name, field in FIELDS.items()} | {
+    "currency": "EUR", "node": "BER", "to_node": "LEJ", "disposition": "scrap",
 }  # fmt: skip
 
 
@@ -112,7 +115,6 @@ ONE_OF_EACH: dict[str, Any] = dict.fromkeys(FIELDS, "x") | {
 def test_every_type_takes_each_of_its_fields_and_no_other(kind: str) -> None:
     base = {"event_id": "e", "order_id": "o", "type": kind}
     needed = {name: ONE_OF_EACH[name] for name in NEEDS.get(EVENT_TYPES[kind], ())}
-    assert list(ONE_OF_EACH) == list(FIELDS)
     for name, value in ONE_OF_EACH.items():
         event = base | needed | {name: value}
         if name in TAKES[EVENT_TYPES[kind]]:

@@ -13,8 +13,8 @@ from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
-from actors.gateway.endpoints.tables import TABLES, TableEndpoint
-from actors.gateway.http import shapes
+from actors.gateway.endpoints.tables import TableEndpoint
+from actors.gateway.http import event_shapes, order_shapes, shapes
 from actors.gateway.http.routes import (
     ARROW,
     CSV,
@@ -30,6 +30,7 @@ from actors.gateway.http.routes import (
     Route,
 )
 from actors.store.data_folder import DataFolder
+from router.tables.names import TABLES
 
 
 def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> list[Route]:
@@ -45,7 +46,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
 
 
 def _writing(core: Core) -> list[Route]:
-    acknowledgement, result = shapes.Acknowledgement, shapes.EventResult
+    acknowledgement, result = shapes.Acknowledgement, event_shapes.EventResult
     orders = OrderEndpoint(core)
     return [
         Route(
@@ -72,7 +73,7 @@ def _writing(core: Core) -> list[Route]:
         Route(
             "POST", "/v1/events", EventEndpoint(core).post, REPORTERS,
             "Lifecycle events, also while they arrive; one result each, in order of arrival",
-            {NDJSON: result, ARROW: None}, {NDJSON: shapes.Event, JSON: shapes.Event, ARROW: None},
+            {NDJSON: result, ARROW: None}, {NDJSON: event_shapes.Event, JSON: event_shapes.Event, ARROW: None},
             problems=("shard_unavailable", "stream_malformed", "streams_limit"),
         ),
     ]  # fmt: skip
@@ -86,12 +87,12 @@ def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
             {JSON: shapes.Page}, queries=SEARCH_QUERIES, problems=("bad_parameter", "shard_unavailable"),
         ),
         Route(
-            "GET", "/v1/orders/{order_id}", query.order, READERS, "One order: its answer, its state, what was sent",
-            {JSON: shapes.OrderView}, queries=SCOPE_QUERIES, problems=problems,
+            "GET", "/v1/orders/{order_id}", query.order, READERS, "One order: its answer, how it stands, what was sent",
+            {JSON: order_shapes.OrderView}, queries=SCOPE_QUERIES, problems=problems,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/timeline", query.timeline, READERS, "Every change of one order",
-            {JSON: shapes.Timeline}, queries=TIMELINE_QUERIES, problems=problems,
+            {JSON: order_shapes.Timeline}, queries=TIMELINE_QUERIES, problems=problems,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/explain", query.explain, WATCHERS, "Why one order was decided so",
@@ -99,7 +100,7 @@ def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
         ),
         Route(
             "GET", "/v1/stream", changes.get, READERS, "Changes of all orders from a cursor on",
-            {SSE: None, NDJSON: (shapes.Change, shapes.ReadTo)}, queries=STREAM_QUERIES,
+            {SSE: None, NDJSON: (event_shapes.Change, event_shapes.ReadTo)}, queries=STREAM_QUERIES,
             problems=("bad_parameter", "not_acceptable", "streams_limit"),
         ),
     ]  # fmt: skip

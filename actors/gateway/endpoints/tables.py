@@ -13,8 +13,7 @@ from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.http.limits import media_type_of, read_body
 from actors.gateway.http.routes import CSV, JSON, NDJSON
 from router.errors import TableRejected, Unsupported
-
-TABLES = ("skus", "nodes", "stock", "rates", "promotions", "taxes", "carriers", "rules", "templates")
+from router.tables.names import TABLES
 
 
 class TableEndpoint:

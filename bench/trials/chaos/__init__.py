@@ -1,4 +1,4 @@
 """Real faults on real processes: things are killed, stopped, filled and cheated, and promises checked.
 
-promises ◀── answers ── feeds ── orders ──▶ a router of its own ◀── faults: kills, pauses, disk, clock, hostile clients
+promises ◀── answers ── feeds ── orders, events ──▶ a router of its own ◀── kills, pauses, disk, clock, hostile clients
 """

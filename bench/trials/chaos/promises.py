@@ -55,6 +55,7 @@ class Answer(msgspec.Struct):
 @dataclass
 class Promises:
     promised: dict[str, int] = field(default_factory=dict)  # order id -> decision
+    order_ids: list[str] = field(default_factory=list)  # the same as they came; others read it while it grows
     # Answered as new. Where an id stands twice in a stream either row may be: batches may overtake each other.
     decided: set[str] = field(default_factory=set)
     units: Counter[tuple[str, str]] = field(default_factory=Counter)  # (SKU, node) -> units promised
@@ -79,6 +80,7 @@ class Promises:
         known = len(self.promised)
         first = self.promised.setdefault(answer.order_id, answer.decision)
         if len(self.promised) > known:
+            self.order_ids.append(answer.order_id)
             for sku, node, qty in answer.parts:
                 self.units[sku, node] += qty
         elif first != answer.decision:
@@ -109,7 +111,7 @@ class Promises:
         if verdict["orders"] != len(self.promised):
             self.violated(f"{verdict['orders']} orders are stored, {len(self.promised)} ids were sent")
         totals, promised = verdict["ledger"].get("totals", {}), sum(self.units.values())
-        taken = totals.get("allocated", 0) + totals.get("held", 0)
+        taken = sum(totals.get(account, 0) for account in ("allocated", "held", "shipped"))
         if taken != promised:
             self.violated(f"the ledger took {taken} units, the acknowledgements promise {promised}")
         over = self.oversold(stock)

@@ -12,7 +12,7 @@ from bench.harness.server import ServerFailed
 from bench.harness.tables import tables_for
 from bench.harness.wires import WIRES
 from bench.harness.workload import Workload
-from bench.trials.chaos.feed import Feed
+from bench.trials.chaos.feed import EventFeed, Feed, OrderFeed
 from bench.trials.chaos.promises import Promises, Row
 from bench.trials.chaos.router import ChaosRouter
 
@@ -31,16 +31,19 @@ class World:
         self.workload = Workload(seed=seed)
         self._orders = orders
         self._forms = forms
-        self.feeds: list[Feed] = []
+        self.feeds: list[Feed] = []  # of orders
+        self.events: EventFeed | None = None
 
     def __enter__(self) -> World:
         self.router.__enter__()
         try:
             self.router.load(self.workload, self._orders)
-            self.feeds = [Feed(self.router, self.promises, self.workload, form) for form in self._forms]
+            self.feeds = [OrderFeed(self.router, self.promises, self.workload, form) for form in self._forms]
             for feed in self.feeds:
                 feed.start()
             self.moves()
+            self.events = EventFeed(self.router, self.promises)
+            self.events.start()
         except BaseException:
             self.router.__exit__(*sys.exc_info())
             raise
@@ -69,21 +72,25 @@ class World:
         """Wait for a condition; how long that took."""
         began_s = time.monotonic()
         while not true():
-            for feed in self.feeds:
+            for feed in self._all_feeds():
                 feed.check()
             if time.monotonic() - began_s > seconds_max:
                 raise ServerFailed(f"not within {seconds_max:.0f} s: {what}\n{self.router.last_words()}")
             time.sleep(LOOK_EVERY_S)
         return time.monotonic() - began_s
 
+    def _all_feeds(self) -> list[Feed]:
+        return [*self.feeds, *([self.events] if self.events else [])]
+
     def verdict(self) -> dict[str, Any]:
         """Let everything be answered, ask for everything again, end the router and look into its folder."""
-        for feed in self.feeds:
+        assert self.events is not None, "the world has begun"
+        for feed in self._all_feeds():
             feed.finish()
         promises = self.promises
         acknowledged, duplicated = len(promises.promised), promises.duplicated
         promises.decided = set(promises.promised)
-        for feed in self.feeds:
+        for feed in self._all_feeds():
             feed.send_again()
         lost = promises.duplicated - duplicated  # taken for new, although it was acknowledged
         self.router.terminate()
@@ -98,6 +105,8 @@ class World:
             "changed": promises.changed,
             "rejected": promises.rejected,
             "oversold": oversold,
+            "events": self.events.answered,
+            "events_applied": len(self.events.promises.applied),
             "streams": sum(feed.sending.streams for feed in self.feeds),
             "streams_cut": sum(feed.sending.cut for feed in self.feeds),
             "refused_with": sorted({text for feed in self.feeds for text in feed.refusals})[:TOLD_MAX],

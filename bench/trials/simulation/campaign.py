@@ -75,6 +75,8 @@ def campaign(first: int, count: int, workers: int, seconds_max: float) -> int:
         done += ran
         failures += failed
         met += found
+        for seed, sentence in failed:
+            print(f"seed {seed}: {sentence}", file=sys.stderr, flush=True)
         now = time.monotonic()
         if now - told_s > PROGRESS_S:
             told_s = now

@@ -9,7 +9,7 @@ from bench.trials.simulation.plan import CLIENTS, CRASHABLE, OWNERS, Fault, Move
 
 FAULTS_MAX = 5
 _STEPS = {"shard-0": 110, "shard-1": 110, "ledger": 150, "gateway-0": 30, "gateway-1": 30, "stream-reader": 60}
-_MOVEMENTS = ("receipt", "receipt", "receipt", "count", "damage", "transfer", "dispatch", "arrive", "set_aside",
+_MOVEMENTS = (*["receipt"] * 6, "count", "damage", "transfer", "dispatch", "arrive", "set_aside",
               "put_back", "scrap")  # fmt: skip
 
 
@@ -53,14 +53,14 @@ def _company(dice: Dice, orders: int, place: int, events: Events) -> list[Reques
         known = dice.below(orders, "which", place)
         same = dice.chance(60, "same body", place)
         found.append(Request(other, (_order(dice, known, "first" if same else place),)))
-    if dice.chance(45, "stock", place):
+    if dice.chance(60, "stock", place):
         found.append(Request(other, tuple(_movement(dice, place, at) for at in range(dice.between(1, 2, place)))))
     return found
 
 
 def _order(dice: Dice, number: int, variant: object) -> OrderRow:
     count = dice.one_of((1, 1, 1, 2, 3), "lines", number, variant)
-    names = (*goods.SKUS, goods.SKUS[1], goods.SKUS[2], goods.BUNDLE, goods.BUNDLE, goods.UNKNOWN_SKU)
+    names = (*goods.SKUS, *goods.SKUS[2:], goods.BUNDLE, goods.BUNDLE, goods.UNKNOWN_SKU)
     lines = tuple(
         (dice.one_of(names, "sku", number, variant, at), dice.between(1, 4, "qty", number, variant, at))
         for at in range(count)
@@ -75,7 +75,7 @@ def _movement(dice: Dice, place: int, at: int) -> Movement:
     return Movement(
         10 * place + at,
         kind,
-        dice.one_of((*goods.SKUS, *goods.SKUS[2:], goods.SKUS[4]), "movement sku", place, at),
+        dice.one_of((*goods.SKUS, *goods.SKUS[2:], *goods.SKUS[2:]), "movement sku", place, at),
         goods.NODES[node],
         dice.between(1, 5, "movement qty", place, at),
         goods.NODES[(node + 1) % len(goods.NODES)] if kind in ("transfer", "dispatch") else None,

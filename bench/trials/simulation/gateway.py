@@ -44,8 +44,9 @@ class Gateway:
         self._process = process
         self._changed = Signal(world.scheduler)
         self._waiting: list[Waiting] = []
-        targets = [f"shard-{number}" for number in range(goods.SHARDS)] + [LEDGER]
-        self._lanes = {target: Lane(world, process, target) for target in targets}
+        shards = [f"shard-{number}" for number in range(goods.SHARDS)]
+        self._lanes = {target: Lane(world, process, target, 0) for target in [*shards, LEDGER]}
+        self._event_lanes = {target: Lane(world, process, target, 1) for target in shards}
         process.handlers = {"send": self.send}
         process.spawn(self._batch_up)
 
@@ -154,7 +155,7 @@ class Gateway:
         def batch(batch_id: BatchId) -> tuple[EventBatch]:
             return (EventBatch(batch_id, part.events, part.payload, part.documents, self._now_ms),)
 
-        return self._lanes[f"shard-{part.shard}"].submit("events", batch)
+        return self._event_lanes[f"shard-{part.shard}"].submit("events", batch)
 
     def _stock(self, rows: Sequence[Movement]) -> list[int]:
         """A MovementResult each."""

@@ -25,8 +25,8 @@ SHARDS = 2
 # Each version of the tables has its policy; that of the configuration means nothing beside them, and changes with every
 # start of an owner.
 _POLICIES = {
-    1: Policy(),
-    2: Policy(on_hand_falls="pack", grant_order="priority", duplicate_basket_window_ms=60_000, plan="fewest"),
+    1: Policy(grant_order="priority"),
+    2: Policy(on_hand_falls="pack", grant_order="whole_orders", duplicate_basket_window_ms=60_000, plan="fewest"),
 }
 _CONFIGS = (
     Config(shards=SHARDS, policy=Policy(on_hand_falls="pack", grant_order="whole_orders", short_stock="backorder")),
@@ -119,7 +119,7 @@ def order_body(number: int, customer: int, lines: tuple[tuple[str, int], ...], p
         {
             "order_id": order_id(number),
             "channel": "web",
-            "placed_at": "2025-11-21T20:00:00Z",
+            "placed_at": f"2025-11-21T20:0{3 * number % 5}:00Z",  # not in the order in which they are sent
             "currency": "EUR",
             "customer": {"id": f"c-{customer}", "name": "Maria Garcia"},
             "ship_to": {

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.care.reading.log_check import entry_faults, read_records
 from bench.trials.simulation.judge_events import events_faults
+from bench.trials.simulation.judge_money import money_faults
 from bench.trials.simulation.judge_orders import orders_faults
 from bench.trials.simulation.judge_state import state_faults
 from bench.trials.simulation.judge_units import units_faults
@@ -28,7 +29,8 @@ def judged(world: World, shards: list[Shard], ledger: Ledger) -> Iterator[str]:
     of_ledger = [record for _, _, record in world.ledger_store.iterate(1)]
     yield from units_faults(world, of_shards, of_ledger, ledger)
     yield from orders_faults(world, of_shards, of_ledger)
-    yield from events_faults(world, of_shards)
+    yield from events_faults(world, of_shards, of_ledger)
+    yield from money_faults(shards, of_shards)
     yield from state_faults(world, shards, ledger)
     yield from _stream_is_whole(world)
     yield from _cursors_are_durable(world)

@@ -10,8 +10,9 @@ from bench.trials.simulation import goods
 from bench.trials.simulation.plan import EventSent
 from bench.trials.simulation.watch import EventAnswer
 from bench.trials.simulation.world import World
-from router.log.columns import EventResult
-from router.log.kinds import Kind
+from kernels.life import layout
+from router.log.columns import AMENDED, AmendResult, EventResult
+from router.log.kinds import MESSAGES, Kind
 from router.log.records import Record, read_batch
 from router.log.reference import reference
 
@@ -29,7 +30,7 @@ class Applied:
     version: int  # of the order afterwards
 
 
-def events_faults(world: World, shards: list[list[Record]]) -> Iterator[str]:
+def events_faults(world: World, shards: list[list[Record]], ledger: list[Record]) -> Iterator[str]:
     applied: dict[EventId, list[Applied]] = defaultdict(list)
     for shard, records in enumerate(shards):
         for event_id, found in _applied(shard, records):
@@ -41,6 +42,8 @@ def events_faults(world: World, shards: list[list[Record]]) -> Iterator[str]:
         world.met[f"event {answer.event.type} {_RESULTS[answer.ack['result']]}"] += 1
         yield from _answer_faults(answer, applied.get(_id_of(answer.event), []), _is_alone(world, answer))
     yield from _order_is_kept(world, applied)
+    for shard, records in enumerate(shards):
+        yield from _nobody_was_busy(shard, records, ledger)
 
 
 def _id_of(event: EventSent) -> EventId:
@@ -90,10 +93,25 @@ def _order_is_kept(world: World, applied: dict[EventId, list[Applied]]) -> Itera
     """Events of one request that was sent once take effect in the order in which it has them."""
     newest: dict[tuple[int, int], tuple[int, EventSent]] = {}  # request and order -> place of the last event applied
     for answer in world.watch.told_events:
-        if answer.ack["result"] != EventResult.APPLIED or world.watch.arrivals[answer.request] > 1:
+        its = applied.get(_id_of(answer.event), [])
+        if answer.ack["result"] != EventResult.APPLIED or world.watch.arrivals[answer.request] > 1 or len(its) != 1:
             continue
-        (found,) = applied[_id_of(answer.event)]
+        found = its[0]
         place, earlier = newest.get((answer.request, answer.event.order), (-1, answer.event))
         if found.place < place:
             yield f"e-{answer.event.event} took effect before e-{earlier.event}, which stands before it"
         newest[answer.request, answer.event.order] = (found.place, answer.event)
+
+
+def _nobody_was_busy(shard: int, records: list[Record], ledger: list[Record]) -> Iterator[str]:
+    """Events wait for an amendment of their order that is under way; none is refused for it, unless by the ledger."""
+    put_off = {
+        record.batch_id
+        for record in ledger
+        if record.kind is Kind.AMENDS and record.batch_number == shard
+        if AmendResult.LATER in read_batch(record, MESSAGES[record.kind].index(AMENDED)).column("done").to_pylist()
+    }
+    for record in records:
+        may_be = record.kind is not Kind.EVENT_OUTCOMES or record.sequence in put_off
+        if not may_be and layout.BUSY_NOW in read_batch(record).column("refusal").to_pylist():
+            yield f"record {record.sequence} of shard {shard} refuses an event because of an amendment under way"

@@ -112,5 +112,5 @@ def _orders_hold_what_lies_there(twin: Twin, units: list[Units]) -> Iterator[str
         if by_orders != by_cells:
             yield f"orders hold {by_orders} as {account.name.lower()}, in the cells lie {by_cells}"
     waiting = sum(count for (_, _, where), count in told.items() if where == CellAccount.WAITING)
-    if waiting != sum(twin.waiting.values()):
-        yield f"orders wait for {waiting} units, the ledger knows of {sum(twin.waiting.values())}"
+    if waiting != sum(twin.waiting.units.values()):
+        yield f"orders wait for {waiting} units, the ledger knows of {sum(twin.waiting.units.values())}"

@@ -27,12 +27,13 @@ class Unavailable(Exception):
 
 
 class Lane:
-    """Batches of one gateway to one owner."""
+    """Batches of one gateway to one owner; ``number`` of its senders, as orders and events have one each."""
 
-    def __init__(self, world: World, process: Process, target: str) -> None:
+    def __init__(self, world: World, process: Process, target: str, number: int) -> None:
         self._world = world
         self._process = process
         self._target = target
+        self._sender = (1 + int(process.name[-1])) << 40 | number << 32 | process.incarnation
         self._arrived = 0
         self._number = 0  # of the newest batch that found room
         self._under_way = 0
@@ -48,10 +49,8 @@ class Lane:
         self._under_way += 1
         self._number = number
         self._changed.notify()
-        place = 1 + int(self._process.name[-1])
-        batch_id = (place << 32 | self._process.incarnation, number)
         try:
-            return self._persist(number, method, arguments_of(batch_id))
+            return self._persist(number, method, arguments_of((self._sender, number)))
         finally:
             self._under_way -= 1
             self._failed.discard(number)

@@ -42,7 +42,10 @@ class Ledger:
             "stock": turns.stock, "pending": turns.pending, "quote": turns.quote, "tables": self.use_tables,
         }  # fmt: skip
         process.handlers = {name: self._answering(name, act) for name, act in acts.items()}
-        process.callers_faults = {**dict.fromkeys(("decide", "move", "amend"), THE_SHARDS), "grants": (Damaged,)}
+        process.callers_faults = {
+            **dict.fromkeys(("decide", "move", "amend"), THE_SHARDS),
+            "grants": (StaleOwner, Damaged),
+        }
 
     def _recover(self, kept: Checkpoint | None) -> None:
         if kept is None:

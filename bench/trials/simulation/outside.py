@@ -1,4 +1,4 @@
-"""Who uses the router: clients that send until they are answered, a reader of the status stream, a reader of orders."""
+"""Who uses the router: clients that send until they are answered, a follower of changes, a reader of orders."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Client:
 
 
 class StreamReader:
-    """Follows the status stream like a dispatcher: its work first, then its cursor, both durable outside the router."""
+    """Follows changes like a dispatcher: its work first, then its cursor, both durable outside the router."""
 
     def __init__(self, world: World, process: Process) -> None:
         self._world = world

@@ -33,7 +33,7 @@ from router.wire.event_batch import EventBatch
 Message = npt.NDArray[np.uint8]
 ANSWER_TIMEOUT_MS = 400
 PAUSE_MS = 15
-GRANTS_WAIT_MS = 150
+GRANTS_WAIT_MS = 300
 
 
 class LedgerLink:
@@ -52,8 +52,8 @@ class LedgerLink:
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         return self._ask("amend", question, amends)
 
-    def grants(self, shard: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
-        found: tuple[int, pa.RecordBatch] = self._ask("grants", shard, after, wait_ms)
+    def grants(self, shard: int, epoch: int, after: int, wait_ms: int) -> tuple[int, pa.RecordBatch]:
+        found: tuple[int, pa.RecordBatch] = self._ask("grants", shard, epoch, after, wait_ms)
         return found
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
@@ -99,11 +99,13 @@ class Shard:
         self._world.step("shard: batch arrived")
         acknowledgement = self._turns.submit(Kind.ORDERS, batch)
         self._world.watch.acknowledges(self.number, acknowledgement)
+        self._world.watch.shows(self.number, self.path.shown)
         return acknowledgement
 
     def submit_events(self, batch: EventBatch) -> Message:
         self._world.step("shard: events arrived")
         answers = self._turns.submit(Kind.EVENTS, batch)
+        self._world.watch.shows(self.number, self.path.shown)
         self._world.step("shard: events answered")
         return answers
 
@@ -111,7 +113,8 @@ class Shard:
         """As ``actors/owners/grant_pump.py`` does."""
         number = 0
         while True:
-            record, grants = self._link.grants(self.number, self.path.grants.seen, GRANTS_WAIT_MS)
+            seen = self.path.grants.seen
+            record, grants = self._link.grants(self.number, self._log.epoch, seen, GRANTS_WAIT_MS)
             if grants.num_rows:
                 number += 1
                 now_ms = goods.NOW_MS + self._world.scheduler.now_ms

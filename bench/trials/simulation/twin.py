@@ -6,10 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from bench.trials.simulation import goods
+from bench.trials.simulation.queue import WaitingLines
 from router.life.states import CellAccount
-from router.log.columns import AMENDED, DECISION, GRANTS, PENDED, PendingStep, Status
+from router.log.columns import AMENDED, DECISION, GRANTS, PENDED, AmendResult, PendingStep, Status
 from router.log.kinds import MESSAGES, Kind
 from router.log.records import Record, read_batch
+from router.shard.lanes import PolicyOf
 from router.tables.stock_rows import MovementKind
 
 A = CellAccount
@@ -28,10 +31,10 @@ _MOVED: dict[int, tuple[CellAccount | None, CellAccount | None, CellAccount | No
 
 
 class Twin:
-    def __init__(self) -> None:
+    def __init__(self, policy_of: PolicyOf = goods.policy_of) -> None:
         self.units: dict[str, Counter[Cell]] = {account.name.lower(): Counter() for account in ACCOUNTS}
         self.received: Counter[Cell] = Counter()
-        self.waiting: Counter[tuple[int, int]] = Counter()  # (order, line) -> units of the line
+        self.waiting = WaitingLines(policy_of)
         self.faults: list[str] = []
         self.movements: set[int] = set()  # lower halves of the ids that were applied
         self._reserved: dict[tuple[int, int], list[dict[str, Any]]] = {}
@@ -45,7 +48,7 @@ class Twin:
             Kind.AMENDS: self._amends, Kind.PENDING: self._pending,
         }[record.kind](record)  # fmt: skip
         if GRANTS in MESSAGES[record.kind]:
-            self._grants(_rows(record, GRANTS))
+            self._grants(record, _rows(record, GRANTS))
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -59,7 +62,7 @@ class Twin:
                     self._fault("gives an order line more units than it asked for")
                 self._take(line["allocations"], account)
                 if record.version:
-                    self.waiting[first + row, number] += line["backordered"]
+                    self.waiting.join((first + row, number), wanted["sku"], line["backordered"], asked)
 
     def _moves(self, record: Record) -> None:
         for row in _rows(record):
@@ -73,7 +76,7 @@ class Twin:
 
     def _amends(self, record: Record) -> None:
         for row, answer in zip(_rows(record), _rows(record, AMENDED), strict=True):
-            if not answer["done"]:
+            if answer["done"] != AmendResult.DONE:
                 continue
             for part in row["releases"]:
                 source, target = A(part["from_account"]), A(part["to_account"])
@@ -83,7 +86,7 @@ class Twin:
                     self._move(source, target, part["sku"], part["node"], -1, part["qty"])
             for wanted, line in zip(row["wanted"], answer["lines"], strict=True):
                 self._take(line["allocations"], A(row["account"]))
-                self.waiting[row["order"], wanted["line"]] += line["backordered"]
+                self.waiting.join((row["order"], wanted["line"]), wanted["sku"], line["backordered"], row)
 
     def _take(self, allocations: list[dict[str, int]], account: CellAccount) -> None:
         for part in allocations:
@@ -91,19 +94,21 @@ class Twin:
 
     # --- who waits -------------------------------------------------------------------------------
 
-    def _grants(self, rows: list[dict[str, Any]]) -> None:
+    def _grants(self, record: Record, rows: list[dict[str, Any]]) -> None:
+        for sentence in self.waiting.passed_over(record, rows):
+            self._fault(sentence)
         for row in rows:
             line = (row["shard"] << 48 | row["order"], row["line"])
             self._move(A.AVAILABLE, A.ALLOCATED, row["sku"], row["node"], -1, row["qty"])
-            self.waiting[line] -= row["line_qty"]
+            self.waiting.leave(line, row["line_qty"])
             self._granted[line].append(row | {"record": self._record})
-            if self.waiting[line] < 0:
+            if self.waiting.units[line] < 0:
                 self._fault(f"grants more units to line {line} than it waits for")
 
     def _give_up(self, order: int, line: int, units: int) -> None:
         """First of what waits, then of what was granted, the newest first."""
-        waiting = min(units, self.waiting[order, line])
-        self.waiting[order, line] -= waiting
+        waiting = min(units, self.waiting.units[order, line])
+        self.waiting.leave((order, line), waiting)
         units -= waiting
         rows = self._granted[order, line]
         for record in sorted({row["record"] for row in rows}, reverse=True) if units else ():

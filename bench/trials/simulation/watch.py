@@ -15,7 +15,7 @@ from kernels.reasons import ID_CONFLICT
 from router.arrow.arrays import from_message, numbers
 from router.ledger.engine import LedgerEngine
 from router.log.columns import ACK, Status
-from router.log.records import INPUT
+from router.log.records import INPUT, OUTCOME_PART
 from router.log.steps import Step
 from router.queries.source import Found
 
@@ -83,6 +83,12 @@ class Watch:
                 self.violation(f"shard {shard} acknowledges sequence {sequence}, which a power cut would lose")
             if (BY_BATCH, shard, sequence) not in decided:
                 self.violation(f"shard {shard} acknowledges sequence {sequence}, whose decision a power cut would lose")
+
+    def shows(self, shard: int, sequence: int) -> None:
+        """Called when an answer leaves a shard: what readers see up to this sequence, and so what was answered, would
+        be left if every disk lost its power now."""
+        if sequence and (RECORD, sequence, OUTCOME_PART) not in self._shard_stores[shard].survivors():
+            self.violation(f"shard {shard} shows sequence {sequence}, which a power cut would lose")
 
     def ledger_is_balanced(self, engine: LedgerEngine) -> None:
         broken = engine.conservation()
