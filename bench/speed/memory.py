@@ -1,19 +1,19 @@
 """What does an order cost when many are stored: time for the next one, memory, disk? And while it lives, and after?
 
 Streams Arrow rounds into one router and, after each, notes the rate, the memory of all its processes (pages they
-share counted once) and the size of the data folder. Then, of orders drawn from all:
+share counted once; no checkpoint is being written then, which keeps a copy of everything) and the size of the data
+folder. An order's bytes are the middle one of what the rounds added, the fixed part is the rest. Then everything is
+killed, and the time counts until the router is ready again. Last, of orders drawn from all:
 
     opened    one in ten is paid by half and one unit of it is picked: units and money are told apart from then on
     closed    as many others live to their close; as many new orders are stored then, and use the books that became
               free, so that what memory grows by is what a closed order keeps
-
-Then everything is killed, and the time counts until the router is ready again. The slope is between the first half of
-the rounds and all of them: what a start takes at once is no cost of an order.
 """
 
 from __future__ import annotations
 
 import pathlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +32,8 @@ from bench.harness.workload import CHUNK_ORDERS, Workload
 ROUND_ORDERS = 32 * CHUNK_ORDERS
 WARM_UP_ORDERS = 4 * CHUNK_ORDERS  # fills buffers and pools, which are no cost of an order
 PART = 10  # one in so many is opened, and as many others are closed
+CHECKPOINT_S_MAX = 60.0
+SETTLE_S = 0.5  # until a thread that wrote one has let its copies go
 STREAM_ORDERS = 16 * CHUNK_ORDERS  # whose events are made at once
 
 I64 = npt.NDArray[np.int64]
@@ -41,24 +43,24 @@ Step = dict[str, int]
 def run(orders: int, shards: int) -> dict[str, Any]:
     workload, conditions = Workload(), _harness.conditions()
     with Server(shards=shards) as server:
-        server.load(workload, orders + orders // PART)
+        server.load(workload, orders + orders // PART + ROUND_ORDERS)
         stored = Stored(orders + orders // PART + 2 * CHUNK_ORDERS)
         _round(server, Workload(seed=2), WARM_UP_ORDERS, 0, Stored(WARM_UP_ORDERS))
         steps = _store(server, workload, orders, stored)
-        lived = _lives(server, workload, stored, orders)
         server.kill_everything()
         server.start()
-    first, last = steps[0], steps[-1]
-    together = (last["memory_bytes"] - first["memory_bytes"]) / orders
-    lived["memory_bytes_per_opened_order"] = round(together + lived["more_bytes_per_opened_order"], 1)
+        _round(server, Workload(seed=3), min(ROUND_ORDERS, orders), 0, Stored(ROUND_ORDERS))  # buffers grow again
+        lived = _lives(server, workload, stored, orders)
+    first, last, each = steps[0], steps[-1], _middle_growth(steps)
     return {
         "bench": "memory",
         "orders": orders,
         **{f"after_{step['stored']}": step for step in steps},
         "cost_last_to_first": round(steps[1]["orders_per_s"] / last["orders_per_s"], 3),
-        "memory_bytes_per_order": round(together, 1),
-        **_slope(steps),
+        "memory_bytes_per_order": round(each, 1),
+        "fixed_memory_bytes": round(last["memory_bytes"] - each * last["stored"]),
         **lived,
+        "memory_bytes_per_opened_order": round(each + lived["more_bytes_per_opened_order"], 1),
         "disk_bytes_per_order": round((last["disk_bytes"] - first["disk_bytes"]) / orders, 1),
         "ready_after_kill_s": round(server.ready_after_s, 2),
         "shards": shards,
@@ -67,11 +69,11 @@ def run(orders: int, shards: int) -> dict[str, Any]:
 
 
 def _store(server: Server, workload: Workload, orders: int, stored: Stored) -> list[Step]:
-    steps = [{"stored": 0, "memory_bytes": server.memory_bytes(), "disk_bytes": _disk_bytes(server.folder)}]
+    steps = [{"stored": 0, "memory_bytes": _memory_bytes(server), "disk_bytes": _disk_bytes(server.folder)}]
     while (so_far := steps[-1]["stored"]) < orders:
         count = min(ROUND_ORDERS, orders - so_far)
         rate = round(count / _round(server, workload, count, so_far, stored))
-        memory, disk = server.memory_bytes(), _disk_bytes(server.folder)
+        memory, disk = _memory_bytes(server), _disk_bytes(server.folder)
         steps.append({"stored": so_far + count, "orders_per_s": rate, "memory_bytes": memory, "disk_bytes": disk})
     return steps
 
@@ -84,17 +86,18 @@ def _round(server: Server, workload: Workload, orders: int, first: int, stored: 
     return told.elapsed_s
 
 
-def _slope(steps: list[Step]) -> dict[str, float]:
-    half, last = steps[len(steps) // 2], steps[-1]
-    each = (last["memory_bytes"] - half["memory_bytes"]) / max(1, last["stored"] - half["stored"])
-    return {"slope_bytes_per_order": round(each, 1), "fixed_bytes": round(last["memory_bytes"] - each * last["stored"])}
+def _middle_growth(steps: list[Step]) -> float:
+    """Bytes an order: buffers that grow once make some rounds dear."""
+    pairs = zip(steps[:-1], steps[1:], strict=True)
+    return float(np.median([(b["memory_bytes"] - a["memory_bytes"]) / (b["stored"] - a["stored"]) for a, b in pairs]))
 
 
 def _lives(server: Server, workload: Workload, stored: Stored, orders: int) -> dict[str, float]:
     """Bytes that an opened and a closed order take."""
     part, next_chunk = -(-orders // PART), -(-orders // CHUNK_ORDERS) * CHUNK_ORDERS
     fit = np.random.default_rng(1).permutation(stored.allocated(workload.unpaid_numbers(orders)))
-    opened, closed = fit[:part], fit[part : 2 * part]
+    opened, closed, others = np.split(fit[: 3 * part], [part, 2 * part])
+    _send(server, EventLoad(stored.due), others[: part // 2], (PAID,))  # so that events find their buffers
     more_opened = _growth(server, lambda: _send(server, EventLoad(stored.due, parts=True), opened, (PAID, PICK)))
     _send(server, EventLoad(stored.due), closed, (*LIFE, CLOSE))
     kept = _growth(server, lambda: _round(server, workload, len(closed), next_chunk, stored))
@@ -107,9 +110,17 @@ def _lives(server: Server, workload: Workload, stored: Stored, orders: int) -> d
 
 
 def _growth(server: Server, work: Callable[[], object]) -> int:
-    before = server.memory_bytes()
+    before = _memory_bytes(server)
     work()
-    return server.memory_bytes() - before
+    return _memory_bytes(server) - before
+
+
+def _memory_bytes(server: Server) -> int:
+    until_s = time.monotonic() + CHECKPOINT_S_MAX
+    while any(server.folder.rglob("checkpoint-*.tmp")) and time.monotonic() < until_s:
+        time.sleep(0.1)
+    time.sleep(SETTLE_S)
+    return server.memory_bytes()
 
 
 def _send(server: Server, load: EventLoad, numbers: I64, stages: Sequence[int]) -> None:
