@@ -75,7 +75,7 @@ class ShardPath:
         begun = self.begin(kind, batch)
         self.ask(begun)
         self.finish(begun)
-        self.settle(begun)
+        self.conclude(begun)
         self.show(begun)
         return begun.said
 
@@ -143,7 +143,7 @@ class ShardPath:
         begun.outcome_ticket = self.log.append(begun.sequence, OUTCOME_PART, record)
         self.committed = begun.sequence
 
-    def settle(self, begun: Begun) -> None:
+    def conclude(self, begun: Begun) -> None:
         """Return when what was decided is on disk."""
         if begun.outcome_ticket is not None:
             self.log.wait(begun.outcome_ticket)
@@ -171,7 +171,7 @@ class ShardPath:
             begun.grants_seen = self.grants.seen
             self._put_question(begun)
             self._commit(begun, self.lanes[given.kind])
-            self.settle(begun)
+            self.conclude(begun)
             self.show(begun)
         self.engine.index.committed_sequence = max(self.engine.index.committed_sequence, self.committed)
         return replay.batches

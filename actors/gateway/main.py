@@ -34,7 +34,7 @@ from actors.gateway.endpoints.table import routes_of
 from actors.gateway.http.app import Gateway
 from actors.gateway.http.auth import KeyRing
 from actors.gateway.http.handover import StreamReceiver, StreamSender
-from actors.process.heap import keep_freed_memory, settle
+from actors.process.heap import freeze_heap, keep_freed_memory
 from actors.process.parent import die_with_parent
 from actors.store.data_folder import DataFolder
 from router.config import Config, load_config
@@ -123,7 +123,7 @@ async def serve(arguments: argparse.Namespace, backend: Backend, config: Config)
     else:
         await service.receive(link)
         log.write("info", "receiving", pid=os.getpid())
-    settle()  # what was made at the start stays; later collections need not look at it
+    freeze_heap()  # what was made at the start stays; later collections need not look at it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from actors.owners.checkpointer import Checkpointer, KeptCheckpoints
 from actors.owners.seams import EngineStatus, LedgerCalls
 from actors.process.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
-from actors.process.heap import settle
+from actors.process.heap import freeze_heap
 from actors.store.data_folder import DataFolder
 from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena
@@ -94,7 +94,7 @@ class Ledger(LedgerDoor):
         self._ends = threading.Event()
         self._expirer = threading.Thread(target=self._expire, name="expire", daemon=True)
         self._expirer.start()
-        settle()
+        freeze_heap()
 
     @property
     def ledger(self) -> Ledger:

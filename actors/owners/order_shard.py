@@ -20,7 +20,7 @@ from actors.owners.remote_ledger import RemoteLedger
 from actors.owners.seams import EngineStatus, ShardCalls
 from actors.owners.stubs import Owners
 from actors.process.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
-from actors.process.heap import settle
+from actors.process.heap import freeze_heap
 from actors.process.names import LEDGER, host_of, shard_name
 from actors.store.bell import Bell
 from actors.store.data_folder import DataFolder
@@ -61,7 +61,7 @@ class OrderShard(ShardCalls, LedgerDoor):
         self._turns = ShardTurns(self._path, threading.Condition(), checkpoints)
         self._pump = GrantPump(self._path, self._turns, reached, self._log.epoch)
         self._pump.start()
-        settle()
+        freeze_heap()
 
     @property
     def ledger(self) -> Ledger:

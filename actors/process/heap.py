@@ -24,7 +24,7 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
-def settle() -> None:
+def freeze_heap() -> None:
     """Once a process is ready: what was made at its start stays, so later collections need not look at it.
 
     Without it a full collection walks everything that numba, Ray and the tables have loaded, every few batches.

@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import tempfile
 
-from actors.process.heap import keep_freed_memory, settle
+from actors.process.heap import freeze_heap, keep_freed_memory
 from actors.store.lmdb_log import LmdbLog
 from bench.harness.tables import as_ndjson, tables_for
 from bench.harness.workload import PLACED_FROM, Workload
@@ -45,7 +45,7 @@ class LocalHome:
     def __enter__(self) -> LocalHome:
         self.start()
         self._load()
-        settle()
+        freeze_heap()
         return self
 
     def __exit__(self, *_: object) -> None:

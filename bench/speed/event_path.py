@@ -120,7 +120,7 @@ def _submit(home: LocalHome, clock: Clock, form: EventForm, wire: EventWire, num
     begun = clock.time("begin", lambda: shard.begin(Kind.EVENTS, batch))
     clock.time("ask", lambda: shard.ask(begun))
     clock.time("finish", lambda: shard.finish(begun))
-    shard.settle(begun)
+    shard.conclude(begun)
     clock.time("show", lambda: shard.show(begun))
 
     def encoded() -> bytes:

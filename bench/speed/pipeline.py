@@ -133,7 +133,7 @@ def _submit(home: LocalHome, clock: Clock, form: OrderForm, wire: WireBatch, num
     begun = clock.time("begin", lambda: shard.begin(Kind.ORDERS, batch))
     clock.time("ask", lambda: shard.ask(begun))
     clock.time("finish", lambda: shard.finish(begun))
-    shard.settle(begun)
+    shard.conclude(begun)
     shard.show(begun)
     decided: Decided = merge_answers(wire, parts, [begun.said])
     return clock.time("encode", lambda: form.encode(wire, decided, home.tables))

@@ -20,7 +20,7 @@ from router.feed.columns import RECALLED, read_column, schema_of
 from router.feed.origins import Origins
 from router.feed.runs import FeedSource, Run, read_runs
 from router.log.columns import EventResult
-from router.log.cursor import Place
+from router.log.cursor import LogPlace
 from router.log.kinds import Kind
 from router.log.reference import reference, row_of, sequence_of
 
@@ -48,12 +48,12 @@ class Changes:
         return int(self.count * self.row_bytes)
 
     @property
-    def place_behind(self) -> Place:
+    def place_behind(self) -> LogPlace:
         """Behind the last of these rows."""
         last = int(self.references[-1])
         return sequence_of(last), row_of(last) + 1
 
-    def from_place(self, place: Place) -> Changes:
+    def from_place(self, place: LogPlace) -> Changes:
         """Those at a place and behind it."""
         first = int(np.searchsorted(self.references, reference(*place)))
         return self.slice(first, self.count - first)

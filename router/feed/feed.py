@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router.feed.changes import ChangeReader, Changes
-from router.log.cursor import CursorError, Place, around, cursor_text, places_behind
+from router.log.cursor import CursorError, LogPlace, around, cursor_text, places_behind
 from router.log.records import OUTCOME_PART
 from router.log.tail import FIRST_SEQUENCE
 
@@ -28,7 +28,7 @@ class Slice:
     """Some changes of one shard, and the cursor behind them."""
 
     changes: Changes
-    places: tuple[Place, ...]  # of all shards, behind these rows
+    places: tuple[LogPlace, ...]  # of all shards, behind these rows
 
     @property
     def cursor(self) -> str:
@@ -49,7 +49,7 @@ class Feed:
         self._sources = reader.sources
         self._places = self._first_places(cursor)
 
-    def _first_places(self, cursor: str | None) -> list[Place]:
+    def _first_places(self, cursor: str | None) -> list[LogPlace]:
         """One beyond a log would be silent about what comes before it is reached, so it is refused."""
         count = len(self._sources)
         places = [FIRST] * count if cursor is None else places_behind(cursor, count, FIRST)
@@ -66,7 +66,7 @@ class Feed:
         return cursor_text(self._places)
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[LogPlace, ...]:
         return tuple(self._places)
 
     @property

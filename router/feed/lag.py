@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from router.log.cursor import Place
+from router.log.cursor import LogPlace
 from router.log.heads import Head
 from router.log.records import OUTCOME_PART
 
@@ -29,13 +29,13 @@ class Lag(NamedTuple):
     ms: int
 
 
-def lag_of(places: Sequence[Place], sources: Sequence[LagSource], now_ms: int) -> Lag:
+def lag_of(places: Sequence[LogPlace], sources: Sequence[LagSource], now_ms: int) -> Lag:
     """Of a reader at these places, one a shard; ``ms`` is that of the shard that waits longest."""
     behind = [_of_shard(place, source, now_ms) for place, source in zip(places, sources, strict=True)]
     return Lag(sum(lag.rows for lag in behind), max((lag.ms for lag in behind), default=0))
 
 
-def _of_shard(place: Place, source: LagSource, now_ms: int) -> Lag:
+def _of_shard(place: LogPlace, source: LagSource, now_ms: int) -> Lag:
     first, taken = place
     last = source.last_sequence(OUTCOME_PART)
     counted = min(max(0, last - first + 1), RECORDS_COUNTED)

@@ -14,15 +14,15 @@ _ENTRY = re.compile(r"(0|[1-9]\d{0,3}):(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,4})", re.
 _ORDER = re.compile(r"(0|[1-9]\d{0,3}):([1-9]\d{0,17}):(0|[1-9]\d{0,4})", re.ASCII)
 ROWS_MAX = 1 << 16
 
-Place = tuple[int, int]  # sequence, row
+LogPlace = tuple[int, int]  # sequence, row
 
 
 class CursorError(Refused):
     """The text is not a cursor of this router."""
 
 
-def parse_cursor(text: str, shards: int) -> list[Place]:
-    """Place of every shard; the text must name each shard once, in order, exactly as it was given out."""
+def parse_cursor(text: str, shards: int) -> list[LogPlace]:
+    """LogPlace of every shard; the text must name each shard once, in order, exactly as it was given out."""
     places = []
     for shard, entry in enumerate(text.split(",")):
         match = _ENTRY.fullmatch(entry)
@@ -34,7 +34,7 @@ def parse_cursor(text: str, shards: int) -> list[Place]:
     return places
 
 
-def places_behind(text: str, shards: int, first: Place) -> list[Place]:
+def places_behind(text: str, shards: int, first: LogPlace) -> list[LogPlace]:
     """As :func:`parse_cursor`; the cursor of an order stands behind it in its shard, and at ``first`` in all others."""
     match = _ORDER.fullmatch(text)
     if match is None:
@@ -45,11 +45,11 @@ def places_behind(text: str, shards: int, first: Place) -> list[Place]:
     return [(sequence, row + 1) if number == shard else first for number in range(shards)]
 
 
-def cursor_text(places: Sequence[Place]) -> str:
+def cursor_text(places: Sequence[LogPlace]) -> str:
     return ",".join(f"{shard}:{sequence}.{row}" for shard, (sequence, row) in enumerate(places))
 
 
-def around(places: Sequence[Place], shard: int) -> tuple[str, str]:
+def around(places: Sequence[LogPlace], shard: int) -> tuple[str, str]:
     """Text before and after one shard's place, for many cursors that differ only there."""
     entries = [f"{number}:{sequence}.{row}" for number, (sequence, row) in enumerate(places)]
     before = "".join(entry + "," for entry in entries[:shard]) + f"{shard}:"

@@ -14,7 +14,7 @@ from router.queries.change_stream import Follower, Page, StreamSource, end_curso
 from router.queries.explain import explain_view
 from router.queries.order import order_view
 from router.queries.order_search import OrderFilter, search
-from router.queries.source import Found, RecordSource
+from router.queries.source import Indexed, RecordSource
 from router.queries.timeline import timeline_view
 from router.queries.view_terms import ViewTerms
 from router.tables.compiled import TablesOf
@@ -23,7 +23,7 @@ __all__ = [
     "ChangeFilter",
     "CursorError",
     "Follower",
-    "Found",
+    "Indexed",
     "OrderFilter",
     "Page",
     "RecordSource",

@@ -6,7 +6,7 @@ from router.log.columns import STATUS_NAMES, Admission
 from router.log.steps import Step, order_step
 from router.queries.answered import answered_lines, parcels_of, reference_text, twin_of
 from router.queries.explain_nodes import nodes_view
-from router.queries.source import Found, RecordSource, Row
+from router.queries.source import Indexed, RecordSource, Row
 from router.queries.text import date_text, name_of, time_text
 from router.reasons import describe
 from router.tables.compiled import Tables, TablesOf
@@ -14,7 +14,7 @@ from router.tables.compiled import Tables, TablesOf
 _VERDICTS = {Admission.PROCEED: "proceed", Admission.HOLD: "hold", Admission.REJECT: "reject"}
 
 
-def explain_view(shard: int, found: Found, source: RecordSource, tables_of: TablesOf) -> Row | None:
+def explain_view(shard: int, found: Indexed, source: RecordSource, tables_of: TablesOf) -> Row | None:
     """Admission, risk, promotions and plan of the order; None while its decision is not durable.
 
     Costs are minor units of the order's currency. The margin is what the best plan over other nodes would have

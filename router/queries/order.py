@@ -26,7 +26,7 @@ from router.queries.order_lines import Position, line_state, positions_of
 from router.queries.order_money import money_view, payment_views
 from router.queries.order_notes import note_views
 from router.queries.order_shipments import shipment_views
-from router.queries.source import Found, RecordSource, Row
+from router.queries.source import Indexed, RecordSource, Row
 from router.queries.text import state_names, time_text
 from router.queries.view_terms import ViewTerms
 from router.queries.words import OrderWords
@@ -41,7 +41,7 @@ _NOTHING = OpenBook(  # of an order that was rejected
 )  # fmt: skip
 
 
-def order_view(shard: int, found: Found, source: RecordSource, terms: ViewTerms) -> Row | None:
+def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerms) -> Row | None:
     """The order whose index entry is ``found``; None while its newest record is not durable."""
     newest, state, version = found
     history, words = OrderHistory(source, newest), OrderWords()

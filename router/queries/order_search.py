@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from router.arrow.arrays import list_parts, numbers, struct_numbers
 from router.log.columns import STATUS_NAMES, Status
-from router.log.cursor import ROWS_MAX, Place, cursor_text, parse_cursor
+from router.log.cursor import ROWS_MAX, LogPlace, cursor_text, parse_cursor
 from router.log.kinds import Kind
 from router.log.records import INPUT, OUTCOME_PART
 from router.log.tail import FIRST_SEQUENCE
 from router.queries.answered import reference_text
-from router.queries.source import Found, RecordSource, Row, batch_of
+from router.queries.source import Indexed, RecordSource, Row, batch_of
 from router.queries.text import name_of, state_names, time_text
 from router.tables.compiled import Tables
 
@@ -29,7 +29,7 @@ from router.tables.compiled import Tables
 WORK_MAX = 1_024
 ROWS_PER_WORK = 1_024  # so many rows of a record take as long to look through as another record to open
 
-Find = Callable[[int, int, int], Found | None]  # (shard, hash_hi, hash_lo) -> what the shard's index says
+Find = Callable[[int, int, int], Indexed | None]  # (shard, hash_hi, hash_lo) -> what the shard's index says
 Mask = npt.NDArray[np.bool_]
 
 
@@ -51,7 +51,7 @@ class _Head:
     """The next ORDERS record of a shard that has rows left to look at."""
 
     shard: int
-    place: Place
+    place: LogPlace
     now_ms: int
     given: pa.RecordBatch
     outcome: pa.RecordBatch
@@ -97,11 +97,11 @@ class _Budget:
         self._left -= 1 + rows // ROWS_PER_WORK
 
 
-def _newest(sources: Sequence[RecordSource]) -> list[Place]:
+def _newest(sources: Sequence[RecordSource]) -> list[LogPlace]:
     return [(source.last_sequence(OUTCOME_PART), ROWS_MAX) for source in sources]
 
 
-def _head(shard: int, source: RecordSource, places: list[Place], budget: _Budget) -> _Head | None:
+def _head(shard: int, source: RecordSource, places: list[LogPlace], budget: _Budget) -> _Head | None:
     """Move a shard's place down to its next row that is an order; None at the bottom or without budget."""
     sequence, row = places[shard]
     while sequence >= FIRST_SEQUENCE and not budget.spent:
@@ -119,7 +119,7 @@ def _head(shard: int, source: RecordSource, places: list[Place], budget: _Budget
 
 
 def _matching(
-    head: _Head, wanted: OrderFilter, limit: int, places: list[Place], find: Find, tables: Tables
+    head: _Head, wanted: OrderFilter, limit: int, places: list[LogPlace], find: Find, tables: Tables
 ) -> list[Row]:
     """Matches of one record from its place downwards; leaves the place below the last row looked at."""
     sequence, below = head.place
@@ -167,7 +167,7 @@ def _has_sku(given: pa.RecordBatch, sku: int) -> Mask:
     return np.asarray(hits[offsets[1:]] > hits[offsets[:-1]])
 
 
-def _current(head: _Head, row: int, find: Find) -> Found | None:
+def _current(head: _Head, row: int, find: Find) -> Indexed | None:
     """The index entry of the order, or None where a rejected id was judged anew in a later record."""
     found = find(head.shard, head.given.column("hash_hi")[row].as_py(), head.given.column("hash_lo")[row].as_py())
     rejected = head.outcome.column("status")[row].as_py() == Status.REJECTED
@@ -176,7 +176,7 @@ def _current(head: _Head, row: int, find: Find) -> Found | None:
     return found
 
 
-def _shown(head: _Head, row: int, found: Found, tables: Tables) -> Row:
+def _shown(head: _Head, row: int, found: Indexed, tables: Tables) -> Row:
     given = head.given
     return {
         "order_id": given.column("order_id")[row].as_py(),

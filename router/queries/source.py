@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from router.log.records import Record, read_batch
 
-Found = tuple[int, int, int]  # what the order index says: reference of the newest record, state byte, version
+Indexed = tuple[int, int, int]  # what the order index says: reference of the newest record, state byte, version
 Row = dict[str, Any]
 
 

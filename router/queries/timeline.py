@@ -18,7 +18,7 @@ from router.log.steps import OrderHistory, Step, step_at
 from router.queries.answered import acknowledgement_of, given_lines, priced_lines, reference_text
 from router.queries.moves import Moving
 from router.queries.payload import payload_of
-from router.queries.source import Found, RecordSource, Row
+from router.queries.source import Indexed, RecordSource, Row
 from router.queries.text import state_names, time_text
 from router.queries.view_terms import ViewTerms
 from router.reasons import codes
@@ -27,7 +27,7 @@ PAGE = 1_000  # entries an answer
 
 
 def timeline_view(
-    shard: int, found: Found, source: RecordSource, terms: ViewTerms, cursor: str | None = None, limit: int = PAGE
+    shard: int, found: Indexed, source: RecordSource, terms: ViewTerms, cursor: str | None = None, limit: int = PAGE
 ) -> Row | None:
     """The order's id and up to ``limit`` entries behind a cursor; the new ``cursor`` is None at the end.
 

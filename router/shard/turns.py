@@ -53,7 +53,7 @@ class Path(Protocol):
 
     def finish(self, begun: Begun) -> None: ...
 
-    def settle(self, begun: Begun) -> None: ...
+    def conclude(self, begun: Begun) -> None: ...
 
     def show(self, begun: Begun) -> None: ...
 
@@ -97,7 +97,7 @@ class ShardTurns:
             self._under_way -= 1
             self._orders_under_way -= kind is Kind.ORDERS
             self._turn.notify_all()
-        self._path.settle(begun)
+        self._path.conclude(begun)
         with self._turn:
             self._show(begun)
         return begun.said

@@ -13,7 +13,7 @@ from router.tables.row_types import PromotionRow, Then
 
 WHOLE_BP = 10_000
 _KINDS = ("percent", "percent_bp", "fixed", "fixed_price", "free_shipping", "buy + get")
-Found = tuple[str, str, str]  # field, code, detail
+RowFault = tuple[str, str, str]  # field, code, detail
 
 
 class Terms(NamedTuple):
@@ -55,7 +55,7 @@ def _chosen(then: Then) -> list[str]:
     return chosen + [name for name in ("percent", "percent_bp") if getattr(then, name) is not None]
 
 
-def promotion_errors(row: PromotionRow) -> Iterator[Found]:
+def promotion_errors(row: PromotionRow) -> Iterator[RowFault]:
     """Faults of one promotion row."""
     yield from _effect_errors(row.then)
     if row.starts is not None and row.ends is not None and row.ends <= row.starts:
@@ -73,7 +73,7 @@ def promotion_errors(row: PromotionRow) -> Iterator[Found]:
             yield "when.regions", "region", f"{region!r} does not name its country; write for example US-CA."
 
 
-def _effect_errors(then: Then) -> Iterator[Found]:
+def _effect_errors(then: Then) -> Iterator[RowFault]:
     chosen = _chosen(then)
     if len(chosen) != 1:
         said = " and ".join(chosen) or "nothing"

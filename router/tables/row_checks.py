@@ -25,10 +25,10 @@ from router.tables.row_types import (
 )
 from router.tables.zones import read_zone
 
-Found = tuple[str, str, str]  # field, code, detail
+RowFault = tuple[str, str, str]  # field, code, detail
 
 
-def check_row(row: Row) -> Iterator[Found]:
+def check_row(row: Row) -> Iterator[RowFault]:
     """Faults of one row by itself."""
     check = _ROW_CHECKS.get(type(row))
     if check is not None:
@@ -56,19 +56,19 @@ def check_promoted_skus(
                 yield RowError(place, "when.skus", "unknown_sku", detail)
 
 
-def _country(field: str, country: str) -> Iterator[Found]:
+def _country(field: str, country: str) -> Iterator[RowFault]:
     if not is_country(country):
         yield field, "country", f"{country!r} is no ISO 3166-1 two-letter code in upper case; write for example GB."
 
 
-def _zone(field: str, text: str) -> Iterator[Found]:
+def _zone(field: str, text: str) -> Iterator[RowFault]:
     try:
         read_zone(text)
     except ValueError as fault:
         yield field, "zone", f"{fault}."
 
 
-def _sku(row: SkuRow) -> Iterator[Found]:
+def _sku(row: SkuRow) -> Iterator[RowFault]:
     if row.currency not in EXPONENTS:
         detail = f"{row.currency!r} is no ISO 4217 currency code in upper case; write for example EUR."
         yield "currency", "currency", detail
@@ -78,7 +78,7 @@ def _sku(row: SkuRow) -> Iterator[Found]:
         yield "attributes.dangerous_goods", "value", "dangerous_goods must be true or false."
 
 
-def _node(row: NodeRow) -> Iterator[Found]:
+def _node(row: NodeRow) -> Iterator[RowFault]:
     yield from _country("country", row.country)
     try:
         calendars.cutoff_minute(row.cutoff)
@@ -95,20 +95,20 @@ def _node(row: NodeRow) -> Iterator[Found]:
         yield from _zone("ship_to", text)
 
 
-def _rate(row: RateRow) -> Iterator[Found]:
+def _rate(row: RateRow) -> Iterator[RowFault]:
     yield from _zone("from_zone", row.from_zone)
     yield from _zone("to_zone", row.to_zone)
     if row.max_g is not None and row.min_g > row.max_g:
         yield "min_g", "range", f"min_g {row.min_g} is above max_g {row.max_g}; exchange or correct them."
 
 
-def _tax(row: TaxRow) -> Iterator[Found]:
+def _tax(row: TaxRow) -> Iterator[RowFault]:
     yield from _country("country", row.country)
     if row.region is not None and not row.region.strip():
         yield "region", "value", "region is empty; leave it out for the whole country."
 
 
-_ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[Found]]] = {
+_ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[RowFault]]] = {
     SkuRow: _sku,
     NodeRow: _node,
     RateRow: _rate,

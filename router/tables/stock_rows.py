@@ -186,10 +186,10 @@ def _hashes(key: U64, texts: list[str]) -> tuple[U64, U64]:
     return hash_strings(key, pa.array(texts, pa.string()))
 
 
-Found = tuple[str, str, str]  # field, code, detail
+RowFault = tuple[str, str, str]  # field, code, detail
 
 
-def _movement_errors(row: MovementRow, tables: Tables) -> Iterator[Found]:
+def _movement_errors(row: MovementRow, tables: Tables) -> Iterator[RowFault]:
     yield from _cell_errors(row.sku, row.node, tables)
     if row.qty == 0 and row.kind != "count":
         yield "qty", "range", "qty is 0; only a count may find nothing."
@@ -205,7 +205,7 @@ def _movement_errors(row: MovementRow, tables: Tables) -> Iterator[Found]:
     yield from _state_errors(row)
 
 
-def _state_errors(row: MovementRow) -> Iterator[Found]:
+def _state_errors(row: MovementRow) -> Iterator[RowFault]:
     if row.kind not in _OF_A_STATE:
         if row.state is not None:
             yield "state", "value", f"A {row.kind} has no state; leave it out, or send set_aside, put_back or scrap."
@@ -215,7 +215,7 @@ def _state_errors(row: MovementRow) -> Iterator[Found]:
         yield "state", "value", "Units get on their way by dispatch and off it by arrive; only scrap takes this state."
 
 
-def _cell_errors(sku: str, node: str, tables: Tables) -> Iterator[Found]:
+def _cell_errors(sku: str, node: str, tables: Tables) -> Iterator[RowFault]:
     number = tables.skus.ids.index(sku)
     if number < 0:
         yield "sku", "unknown_sku", f"No SKU {sku!r} was ever loaded; load the table skus first or correct it."
@@ -224,7 +224,7 @@ def _cell_errors(sku: str, node: str, tables: Tables) -> Iterator[Found]:
     yield from _node_errors("node", node, tables.nodes.ids)
 
 
-def _node_errors(name: str, node: str, nodes: StringTable) -> Iterator[Found]:
+def _node_errors(name: str, node: str, nodes: StringTable) -> Iterator[RowFault]:
     if nodes.index(node) < 0:
         yield name, "unknown_node", f"No node {node!r} was ever loaded; load the table nodes first or correct it."
 

@@ -37,7 +37,7 @@ class Fault(NamedTuple):
     sentence: str
 
 
-Found = Iterator[tuple[Rows, Fault]]
+Faults = Iterator[tuple[Rows, Fault]]
 
 
 def row_faults(columns: EventColumns, types: npt.NDArray[np.int8], scope: Scope, limits: Limits) -> dict[int, Fault]:
@@ -49,7 +49,7 @@ def row_faults(columns: EventColumns, types: npt.NDArray[np.int8], scope: Scope,
     return faults
 
 
-def _found(columns: EventColumns, types: npt.NDArray[np.int8], scope: Scope, limits: Limits) -> Found:
+def _found(columns: EventColumns, types: npt.NDArray[np.int8], scope: Scope, limits: Limits) -> Faults:
     yield from _missing(columns, scope)
     yield from _long(columns)
     unknown = np.flatnonzero(types == UNKNOWN_TYPE)
@@ -76,7 +76,7 @@ def given_fields(columns: EventColumns) -> U64:
     return found
 
 
-def _missing(columns: EventColumns, scope: Scope) -> Found:
+def _missing(columns: EventColumns, scope: Scope) -> Faults:
     for name in REQUIRED:
         sentence = f"{name} is missing or empty; every event needs event_id, order_id and type"
         yield _where(~columns.given(name), sentence)
@@ -85,7 +85,7 @@ def _missing(columns: EventColumns, scope: Scope) -> Found:
         yield _where(~columns.given("channel"), sentence)
 
 
-def _long(columns: EventColumns) -> Found:
+def _long(columns: EventColumns) -> Faults:
     longest = columns.text.sizes.max(axis=1, initial=0)
     for number in np.flatnonzero(longest > min(CHARACTERS_MAX.values())):
         name = TEXT_FIELDS[number]
@@ -107,7 +107,7 @@ def _too_long(texts: Texts, column: int, most: int) -> Iterator[tuple[int, int]]
         yield from zip(rows[over].tolist(), characters[over].tolist(), strict=True)
 
 
-def _misplaced(given: U64, types: npt.NDArray[np.int8]) -> Found:
+def _misplaced(given: U64, types: npt.NDArray[np.int8]) -> Faults:
     """Fields that a type does not take, and fields without which it says nothing."""
     bad, lacking = given & ~TAKEN[types], NEEDED[types] & ~given
     for row in np.flatnonzero(bad | lacking).tolist():
@@ -122,7 +122,7 @@ def _misplaced(given: U64, types: npt.NDArray[np.int8]) -> Found:
                 yield malformed(np.array([row]), f"{field} is missing; {name} needs {needs}")
 
 
-def _numbers_out_of_range(columns: EventColumns, limits: Limits) -> Found:
+def _numbers_out_of_range(columns: EventColumns, limits: Limits) -> Faults:
     for name, number in NUMBER.items():
         values, form = columns.number[number], ALL[name].form
         if form in (Form.AMOUNT, Form.COUNT):
@@ -136,7 +136,7 @@ def _numbers_out_of_range(columns: EventColumns, limits: Limits) -> Found:
         yield _where(bad, f"{name} lies outside the years 1 to 9999; correct it")
 
 
-def _line_faults(columns: EventColumns, limits: Limits) -> Found:
+def _line_faults(columns: EventColumns, limits: Limits) -> Faults:
     if columns.has_no_lines is not None:
         yield _where(columns.has_no_lines, NO_LINES)
     if not len(columns.qty):
@@ -153,7 +153,7 @@ def _line_faults(columns: EventColumns, limits: Limits) -> Found:
     yield malformed(columns.rows_of_lines(bad), sentence)
 
 
-def repeated_lines(columns: EventColumns, line_keys: U64) -> Found:
+def repeated_lines(columns: EventColumns, line_keys: U64) -> Faults:
     """Rows that name a line twice; equal ids have equal keys."""
     if len(line_keys) <= columns.rows and columns.line_counts.max(initial=0) < 2:
         return

@@ -18,7 +18,7 @@ from tests.labs.table_cases import GOOD, NDJSON, NODE, PROMOTION, RATE, SKU, STO
 
 CSV = "text/csv"
 LOADED = tables_of(skus=[SKU], nodes=[NODE])
-Found = tuple[int, str, str]  # row, field, code
+RowFault = tuple[int, str, str]  # row, field, code
 
 
 def refused(table: str, body: bytes, media_type: str = NDJSON) -> list[RowError]:
@@ -27,7 +27,7 @@ def refused(table: str, body: bytes, media_type: str = NDJSON) -> list[RowError]
     return caught.value.errors
 
 
-def found(table: str, body: bytes, media_type: str = NDJSON) -> list[Found]:
+def found(table: str, body: bytes, media_type: str = NDJSON) -> list[RowFault]:
     return [(error.row, error.field, error.code) for error in refused(table, body, media_type)]
 
 

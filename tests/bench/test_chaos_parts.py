@@ -80,7 +80,7 @@ def test_a_broken_promise_is_a_violation(second: dict[str, Any]) -> None:
 
 def test_the_folder_that_holds_what_was_promised_is_no_violation() -> None:
     promises = promised(taken())
-    assert promises.settle(VERDICT, STOCK) == 0 and promises.violations == []
+    assert promises.balance_stock(VERDICT, STOCK) == 0 and promises.violations == []
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_the_folder_that_holds_what_was_promised_is_no_violation() -> None:
 )
 def test_a_folder_that_holds_something_else_is_a_violation(verdict: Any, stock: Any, said: str) -> None:
     promises = promised(taken())
-    promises.settle(VERDICT | verdict, stock)
+    promises.balance_stock(VERDICT | verdict, stock)
     assert len(promises.violations) == 1 and promises.violations[0].startswith(said)
 
 

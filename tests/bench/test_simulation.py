@@ -91,7 +91,7 @@ def test_a_seed_is_the_whole_schedule_even_in_another_process() -> None:
 
 def fail_soon(monkeypatch: pytest.MonkeyPatch) -> Plan:
     """Plant a bug; the first plan that meets it."""
-    monkeypatch.setattr(ShardPath, "settle", lambda path, begun: None)
+    monkeypatch.setattr(ShardPath, "conclude", lambda path, begun: None)
     return first_failure(of_the_campaign(), "a power cut would lose", 20)[1].plan
 
 

@@ -53,7 +53,7 @@ def acknowledge_before_the_sync(patch: Patch) -> None:
 
 
 def show_before_it_is_durable(patch: Patch) -> None:
-    patch.setattr(ShardPath, "settle", lambda path, begun: None)
+    patch.setattr(ShardPath, "conclude", lambda path, begun: None)
 
 
 def answer_a_repeat_before_its_order_can_be_read(patch: Patch) -> None:

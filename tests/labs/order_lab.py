@@ -14,7 +14,7 @@ from router.life.books import Books
 from router.local import LocalRouter
 from router.log.memory import MemoryLog
 from router.queries import ViewTerms, order_view, timeline_view
-from router.queries.source import Found
+from router.queries.source import Indexed
 from router.shard.engine import ShardEngine
 from router.shard.partition import shard_of
 from router.tables.compiled import Tables
@@ -102,7 +102,7 @@ class OrderLab:
 
     # --- readers ---------------------------------------------------------------------------------
 
-    def found(self, order_id: str) -> tuple[int, Found]:
+    def found(self, order_id: str) -> tuple[int, Indexed]:
         engine, row = self.engine(order_id)
         at = np.array([row])
         index = engine.index

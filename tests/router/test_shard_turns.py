@@ -62,7 +62,7 @@ class NotingPath:
     def finish(self, begun: Begun) -> None:
         self.committed = begun.sequence
 
-    def settle(self, begun: Begun) -> None: ...
+    def conclude(self, begun: Begun) -> None: ...
 
     def show(self, begun: Begun) -> None:
         self.shown = begun.sequence

@@ -56,7 +56,7 @@ class NotedPath:
     def finish(self, begun: Begun) -> None:
         self.committed = begun.sequence
 
-    def settle(self, begun: Begun) -> None:
+    def conclude(self, begun: Begun) -> None:
         pass
 
     def show(self, begun: Begun) -> None:

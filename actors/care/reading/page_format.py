@@ -23,7 +23,7 @@ INTEGER_KEYS = 8  # flag of the tree of free pages
 NO_PAGE = (1 << 64) - 1
 DEPTH_MAX = 32
 
-Place = tuple[int, int]  # first byte and length in the file
+Extent = tuple[int, int]  # first byte and length in the file
 
 
 class BrokenPages(Damaged):
@@ -56,7 +56,7 @@ class Layout:
 
     page_bytes: int
     meta: Meta
-    values: dict[bytes, list[tuple[bytes, Place]]] = field(default_factory=dict)  # sub-database -> keys and places
+    values: dict[bytes, list[tuple[bytes, Extent]]] = field(default_factory=dict)  # sub-database -> keys and places
     tree_pages: set[int] = field(default_factory=set)  # branch and leaf pages, those of the free pages' tree too
     free_pages: set[int] = field(default_factory=set)
     proof_pages: set[int] = field(default_factory=set)  # which show that both meta pages tell the truth

@@ -41,9 +41,9 @@ from actors.care.reading.page_format import (
     VERSION,
     BrokenPages,
     Count,
+    Extent,
     Layout,
     Meta,
-    Place,
     Tree,
 )
 
@@ -174,11 +174,11 @@ class _Walk:
 
     # --- trees -----------------------------------------------------------------------------------
 
-    def _read_subtree(self, name: bytes, place: Place) -> None:
+    def _read_subtree(self, name: bytes, place: Extent) -> None:
         tree, where = self._subtree(name, place), f"tree of {name.decode(errors='replace')}"
         self.layout.values[name] = self._tree(tree, where)
 
-    def _subtree(self, name: bytes, place: Place) -> Tree:
+    def _subtree(self, name: bytes, place: Extent) -> Tree:
         at, length = place
         if length != TREE.size:
             self._fail(f"the entry of {name!r} in the main tree is no tree")
@@ -187,9 +187,9 @@ class _Walk:
             self._fail(f"the tree of {name!r} has unknown flags")
         return tree
 
-    def _tree(self, tree: Tree, where: str) -> list[tuple[bytes, Place]]:
+    def _tree(self, tree: Tree, where: str) -> list[tuple[bytes, Extent]]:
         """All keys in order with the places of their values; counts and depth as the tree's record says."""
-        found: list[tuple[bytes, Place]] = []
+        found: list[tuple[bytes, Extent]] = []
         count = Count()
         if tree.root != NO_PAGE:
             if not 0 < tree.depth <= DEPTH_MAX:
@@ -211,7 +211,7 @@ class _Walk:
         least: bytes | None,
         below: bytes | None,
         where: str,
-        found: list[tuple[bytes, Place]],
+        found: list[tuple[bytes, Extent]],
         count: Count,
     ) -> None:
         """One page of a tree and all under it; its keys lie from ``least`` on and before ``below``."""
@@ -234,7 +234,7 @@ class _Walk:
             self._passing(functools.partial(read, where, found, count))
 
     def _leaf(
-        self, at: int, flags: int, key: bytes, where: str, found: list[tuple[bytes, Place]], count: Count
+        self, at: int, flags: int, key: bytes, where: str, found: list[tuple[bytes, Extent]], count: Count
     ) -> None:
         found.append((key, self._value(at, flags, key, where, count)))
 
@@ -251,7 +251,7 @@ class _Walk:
             self._fail(f"{where}: a key that belongs further right")
 
     def _nodes(self, start: int, page: int, leaf: bool, where: str) -> list[tuple[int, int, bytes]]:
-        """Place, flags and key of every node of a page; each node lies inside the page, none on another."""
+        """Extent, flags and key of every node of a page; each node lies inside the page, none on another."""
         _, _, _, lower, upper = HEADER.unpack_from(self._content, start)
         count = (lower - HEADER_BYTES) // 2
         if lower < HEADER_BYTES or lower & 1 or not lower <= upper <= self._page_bytes or not count:
@@ -276,7 +276,7 @@ class _Walk:
             self._fail(f"{where}, page {page}: its nodes end before the page does")
         return nodes
 
-    def _value(self, at: int, flags: int, key: bytes, where: str, count: Count) -> Place:
+    def _value(self, at: int, flags: int, key: bytes, where: str, count: Count) -> Extent:
         low, high, _, key_bytes = NODE.unpack_from(self._content, at)
         length = low | high << 16
         value_at = at + NODE.size + key_bytes
@@ -326,7 +326,7 @@ class _Walk:
                     self._fail(f"page {page} is listed as free and is not")
                 self.layout.free_pages.add(page)
 
-    def _page_list(self, place: Place) -> Iterator[int]:
+    def _page_list(self, place: Extent) -> Iterator[int]:
         at, length = place
         (count,) = U64.unpack_from(self._content, at) if length >= 8 else (length,)
         if length & 7 or 8 * (count + 1) > length:

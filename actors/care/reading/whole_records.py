@@ -6,7 +6,7 @@ import contextlib
 import os
 import pathlib
 
-from actors.care.reading.page_format import Place
+from actors.care.reading.page_format import Extent
 from actors.care.reading.pages import whole_pages
 from actors.store.log_store import log_folder
 from router.errors import Damaged
@@ -72,6 +72,6 @@ class WholeRecords:
             return raw
         return None
 
-    def _bytes(self, place: Place) -> bytes:
+    def _bytes(self, place: Extent) -> bytes:
         with open(self._file, "rb") as file:
             return os.pread(file.fileno(), place[1], place[0])

@@ -16,7 +16,16 @@ from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
 from router.ids import Scope, hash_text, key64, scoped_id
 from router.log.index import OrderIndexReader
-from router.queries import Found, OrderFilter, StreamSource, ViewTerms, explain_view, order_view, search, timeline_view
+from router.queries import (
+    Indexed,
+    OrderFilter,
+    StreamSource,
+    ViewTerms,
+    explain_view,
+    order_view,
+    search,
+    timeline_view,
+)
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
 from router.shard.partition import shard_of
@@ -104,11 +113,11 @@ class OrderReaders:
         """The customer as the log holds it: a keyed hash."""
         return int(key64(self._key, pa.array([customer_id], pa.string()))[0])
 
-    def _place(self, name: OrderName) -> tuple[int, Found] | None:
+    def _place(self, name: OrderName) -> tuple[int, Indexed] | None:
         hi, lo = hash_text(self._key, scoped_id(self._scope, *name))
         shard = int(shard_of(np.array([lo], np.uint64), len(self._indexes))[0])
         found = self._find(shard, hi, lo)
         return None if found is None else (shard, found)
 
-    def _find(self, shard: int, hi: int, lo: int) -> Found | None:
+    def _find(self, shard: int, hi: int, lo: int) -> Indexed | None:
         return self._indexes[shard].find(hi, lo)

@@ -137,7 +137,7 @@ class QuotesAnswered(msgspec.Struct):
     quotes: list[Quote]
 
 
-class Found(msgspec.Struct):
+class OrderFound(msgspec.Struct):
     order_id: str
     channel: str
     status: Status
@@ -151,5 +151,5 @@ class Found(msgspec.Struct):
 
 
 class Page(msgspec.Struct):
-    orders: list[Found]
+    orders: list[OrderFound]
     cursor: str | None

@@ -104,7 +104,7 @@ class Promises:
             over += max(0, missing.pop(cell, 0) - int(row["on_hand"]))
         return over + sum(missing.values())  # cells that have no stock at all
 
-    def settle(self, verdict: Row, stock: Iterable[Row]) -> int:
+    def balance_stock(self, verdict: Row, stock: Iterable[Row]) -> int:
         """Compare what the folder holds with what was promised; returns the units oversold."""
         for finding in verdict["findings"]:
             self.violated(f"verify: {finding['where']}: {finding['what']}")

@@ -95,7 +95,7 @@ class World:
         lost = promises.duplicated - duplicated  # taken for new, although it was acknowledged
         self.router.terminate()
         verdict = self.router.verify()
-        oversold = promises.settle(verdict, self.stock())
+        oversold = promises.balance_stock(verdict, self.stock())
         return {
             "orders": sum(feed.answered for feed in self.feeds),
             "acknowledged": acknowledged,

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class Waiter:
     """Of a line in the queue of its SKU."""
 
     sku: int
@@ -27,7 +27,7 @@ class Place:
     placed_at_ms: int
     arrival: int
 
-    def before(self, other: Place, by_priority: bool) -> bool:
+    def before(self, other: Waiter, by_priority: bool) -> bool:
         return self._rank(by_priority) < other._rank(by_priority)
 
     def _rank(self, by_priority: bool) -> tuple[int, int, int]:
@@ -40,14 +40,14 @@ class WaitingLines:
     def __init__(self, policy_of: PolicyOf) -> None:
         self._policy_of = policy_of
         self.units: Counter[Line] = Counter()
-        self._places: dict[Line, Place] = {}
+        self._places: dict[Line, Waiter] = {}
         self._arrivals = 0
 
     def join(self, line: Line, sku: int, units: int, asked: Row) -> None:
         """Let a line wait for units; a line that waits keeps its place. ``asked``: its row of CLAIMS or AMENDS."""
         self.units[line] += units
         if units and line not in self._places:
-            self._places[line] = Place(sku, asked["priority"] or 0, asked["placed_at_ms"], self._arrivals)
+            self._places[line] = Waiter(sku, asked["priority"] or 0, asked["placed_at_ms"], self._arrivals)
             self._arrivals += 1
 
     def leave(self, line: Line, units: int) -> None:

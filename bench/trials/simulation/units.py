@@ -24,7 +24,7 @@ CellMove = tuple[int, int, int, int, int]  # SKU, node, next node, account, next
 _NO_NODE = -1
 
 
-class Place(NamedTuple):
+class UnitsAt(NamedTuple):
     line: int
     sku: int
     node: int
@@ -37,12 +37,12 @@ class OrderUnits:
 
     def __init__(self, given: Row, outcome: Row) -> None:
         self.ordered = [(line["sku"], line["qty"]) for line in given["lines"]]
-        self.places: Counter[Place] = Counter()
+        self.places: Counter[UnitsAt] = Counter()
         taken = Stage.HELD if outcome["status"] == Status.HELD else Stage.ALLOCATED
         for number, line in enumerate(outcome["lines"] if outcome["status"] != Status.REJECTED else ()):
             for part in line["allocations"]:
-                self.places[Place(number, part["sku"], part["node"], taken, 0)] += part["qty"]
-            self.places[Place(number, self.ordered[number][0], _NO_NODE, Stage.BACKORDERED, 0)] += line["backordered"]
+                self.places[UnitsAt(number, part["sku"], part["node"], taken, 0)] += part["qty"]
+            self.places[UnitsAt(number, self.ordered[number][0], _NO_NODE, Stage.BACKORDERED, 0)] += line["backordered"]
 
     def apply(self, outcome: Row) -> Iterator[tuple[CellMove, int]]:
         """Do what a row of EVENT_OUTCOME says; the cell moves that go with it."""
@@ -53,8 +53,8 @@ class OrderUnits:
                 yield from _cell_move(place, place._replace(stage=outcome["stage"]), units)
         of_bundles: dict[int, Counter[int]] = defaultdict(Counter)  # units of components that were granted, by line
         for move in outcome["units"]:
-            place = Place(move["line"], move["sku"], move["node"], move["from_stage"], move["from_shipment"])
-            there = Place(move["line"], move["sku"], move["to_node"], move["to_stage"], move["shipment"])
+            place = UnitsAt(move["line"], move["sku"], move["node"], move["from_stage"], move["from_shipment"])
+            there = UnitsAt(move["line"], move["sku"], move["to_node"], move["to_stage"], move["shipment"])
             if place.stage == Stage.BACKORDERED and place.sku != self.ordered[place.line][0]:
                 of_bundles[place.line][place.sku] += move["qty"]
             elif place.stage != NOWHERE:
@@ -64,7 +64,7 @@ class OrderUnits:
             yield from _cell_move(place, there, move["qty"])
         for line, components in of_bundles.items():
             sku = self.ordered[line][0]
-            self.places[Place(line, sku, _NO_NODE, Stage.BACKORDERED, 0)] -= _bundles(components)
+            self.places[UnitsAt(line, sku, _NO_NODE, Stage.BACKORDERED, 0)] -= _bundles(components)
 
     def faults(self) -> Iterator[str]:
         """Lines whose stages do not sum to what was ordered."""
@@ -89,7 +89,7 @@ def _bundles(components: Counter[int]) -> int:
     return int(count) if not counts and count.is_integer() else -1
 
 
-def _cell_move(place: Place, there: Place, units: int) -> Iterator[tuple[CellMove, int]]:
+def _cell_move(place: UnitsAt, there: UnitsAt, units: int) -> Iterator[tuple[CellMove, int]]:
     """None for units that a grant brought: the ledger moved them itself, so they come from its ALLOCATED."""
     if NOWHERE in (place.stage, there.stage):
         return

@@ -17,7 +17,7 @@ from router.ledger.engine import LedgerEngine
 from router.log.columns import ACK, Status
 from router.log.records import INPUT, OUTCOME_PART
 from router.log.steps import Step
-from router.queries.source import Found
+from router.queries.source import Indexed
 
 CONFLICT = 1 << ID_CONFLICT
 
@@ -104,7 +104,7 @@ class Watch:
         ack = answer.ack
         self._note("client", "told", f"{answer.order.number} {ack['status']} {ack['sequence']}.{ack['row']}")
 
-    def saw(self, order_id: str, found: Found | None, step: Step | None) -> None:
+    def saw(self, order_id: str, found: Indexed | None, step: Step | None) -> None:
         """A read that began after the order was acknowledged."""
         if found is None or step is None:
             self.violation(f"{order_id} was acknowledged and a reader does not find it")
