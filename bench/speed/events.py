@@ -182,7 +182,7 @@ def _all_beside(bench: _Bench, orders: int) -> Run:
     single = {"single_events_alone": _one_at_a_time(bench, SINGLE_S, lambda: True)}
     alone = _beside(bench, orders, lambda beside: {})
     found: Run = {**single, "orders_alone_per_s": alone["orders_per_s"]}
-    lives_each = min((len(bench.waiting) - 2 * SINGLE_LIVES) // len(BESIDE), 2 * orders // len(LIFE))
+    lives_each = max(1, min((len(bench.waiting) - 2 * SINGLE_LIVES) // len(BESIDE), 2 * orders // len(LIFE)))
     for stream_format, parts in BESIDE:
         stream = functools.partial(_stream, bench, stream_format, parts, lives(bench.cohort(lives_each)))
         found[f"{_name(stream_format, parts)}_beside"] = _beside(bench, orders, stream)
