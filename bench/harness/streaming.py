@@ -216,7 +216,7 @@ def exchange(
 ) -> Exchange:
     """Send the pieces as one request, as fast as the router takes them, and read its answers meanwhile.
 
-    ``goes_on`` is asked before each piece: the body ends where it says no, and waits where it takes its time.
+    ``goes_on`` is asked before each piece but the first: the body ends where it says no, and waits where it takes long.
     """
     chunks = [framed(piece.body) for piece in pieces]
     arriving = Arriving(sum(len(piece.body) for piece in pieces))
@@ -225,8 +225,8 @@ def exchange(
 
 
 def _until(goes_on: Callable[[], bool], chunks: list[bytes], end: bytes) -> Iterator[bytes]:
-    for chunk in chunks:
-        if not goes_on():
+    for number, chunk in enumerate(chunks):
+        if number and not goes_on():
             yield from [framed(end)] if end else []
             return
         yield chunk

@@ -239,7 +239,8 @@ def _one_at_a_time(bench: _Bench, seconds: float, goes_on: Callable[[], bool]) -
     given = bench.server.address, bench.server.key
     requests = (request_bytes("POST", "/v1/events", *given, piece.body, NDJSON) for piece in pieces)
     replies = _Replies()
-    replies.elapsed_s = drive(given[0], itertools.takewhile(lambda _: goes_on(), requests), 1, replies.note, seconds)
+    one_and_more = itertools.chain([next(requests)], itertools.takewhile(lambda _: goes_on(), requests))
+    replies.elapsed_s = drive(given[0], one_and_more, 1, replies.note, seconds)
     if set(replies.statuses) != {200}:
         raise WrongAnswers(f"Single events were answered {dict(replies.statuses)}: {replies.first_body[:300]!r}")
     count = _note(bench, EventAnswers(), "single_ndjson", b"".join(replies.bodies), numbers)

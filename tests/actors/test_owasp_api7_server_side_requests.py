@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import json
 import pathlib
+import re
 import socket
+from typing import Any
 
 import pytest
 
@@ -33,11 +35,29 @@ def test_no_request_has_a_field_for_an_address(lab: Lab) -> None:
     document = json.loads(lab.ask("GET", "/openapi.json", role="")[2])
     taken = {name for methods in document["paths"].values() for operation in methods.values()
              for name in [one["name"] for one in operation.get("parameters", ())]}  # fmt: skip
-    for name, schema in document["components"]["schemas"].items():
-        if name != "Problem":  # its type is an address of ours, and only ever answered
-            taken |= set(schema.get("properties", ()))
-            assert "format" not in json.dumps(schema) or '"uri"' not in json.dumps(schema), name
+    for name in _sent(document):
+        schema = document["components"]["schemas"][name]
+        taken |= set(schema.get("properties", ()))
+        assert "format" not in json.dumps(schema) or '"uri"' not in json.dumps(schema), name
     assert not {name for name in taken for word in ADDRESS_WORDS if word in name.lower()}
+
+
+def _sent(document: dict[str, Any]) -> set[str]:
+    """Schemas of request bodies, and whatever stands in them."""
+    schemas = document["components"]["schemas"]
+    bodies = [one["requestBody"] for methods in document["paths"].values() for one in methods.values()
+              if "requestBody" in one]  # fmt: skip
+    found, left = set[str](), _named(bodies)
+    while left:
+        name = left.pop()
+        found.add(name)
+        left |= _named(schemas[name]) - found
+    assert {"Order", "Event", "Movement"} <= found
+    return found
+
+
+def _named(part: Any) -> set[str]:
+    return set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(part)))
 
 
 def test_nothing_that_serves_requests_can_open_a_connection() -> None:

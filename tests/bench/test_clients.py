@@ -99,7 +99,7 @@ def test_rows_of_another_kind_go_another_way() -> None:
 
 def test_a_stream_ends_before_the_piece_that_is_not_to_go() -> None:
     """With what closes its body; pieces that were sent are timed."""
-    pieces, left = [Piece(b'{"event_id":"e-%d"}\n' % number, 1) for number in range(9)], iter([True, True, False])
+    pieces, left = [Piece(b'{"event_id":"e-%d"}\n' % number, 1) for number in range(9)], iter([True, False])
     way = EVENTS._replace(end=b'{"event_id":"end"}\n')
     with running(FakeRouter()) as fake:
         told = exchange(address(fake), "k", way, pieces, lambda: next(left))

@@ -53,7 +53,7 @@ class BodyStream(Generic[Wire, Parts]):
         self._linger_s = core.config.linger_ms / 1000
         self._inbox_bytes_max = max(1, limits.batch_bytes_max // INBOXES_A_BATCH)
         self._decoded_bytes_max = limits.body_bytes_max
-        self._received_bytes = 0
+        self._decoded_bytes = 0  # of the body, as far as it was looked at
         self._rows = 0
         self._window = core.config.gateway_stream_batches
         self._inbox: list[bytes] = []
@@ -150,9 +150,6 @@ class BodyStream(Generic[Wire, Parts]):
         return f"Send the {self.noun} without an answer again."
 
     def _put(self, chunk: bytes) -> None:
-        self._received_bytes += len(chunk)
-        if self._traffic.head_waits and not self._rows and self._received_bytes > self._decoded_bytes_max:
-            self.stop(Problem("body_too_large", f"{self._received_bytes} bytes came without a row in them; send rows."))
         if not self._inbox:
             self._inbox_since = time.monotonic()
         self._inbox.append(chunk)
@@ -174,6 +171,7 @@ class BodyStream(Generic[Wire, Parts]):
                 self._traffic.flow.bytes.labels(self._form.name).inc(size)
                 self._held_back = size >= self._inbox_bytes_max
                 await self._take(self._form.feed(chunks, not self._held_back))
+                self._bound_rowless(size)
             if self._ending is None and not self._gone:
                 await self._take(self._form.finish())
             elif not (
@@ -182,6 +180,12 @@ class BodyStream(Generic[Wire, Parts]):
                 await self._take(self._form.feed([], True))
         finally:
             self._pending.put_nowait(None)
+
+    def _bound_rowless(self, size: int) -> None:
+        """Who waits for a head of the answer waits for a row; a body without any may not go on for ever."""
+        self._decoded_bytes += size
+        if self._traffic.head_waits and not self._rows and self._decoded_bytes > self._decoded_bytes_max:
+            self.stop(Problem("body_too_large", f"{self._decoded_bytes} bytes came without a row in them; send rows."))
 
     def _is_over(self) -> bool:
         return self._broken or self._given_up or (self._received_all and not self._inbox)
