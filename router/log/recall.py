@@ -23,6 +23,9 @@ class Readable(Protocol):
     def read(self, sequence: int, part: int) -> Record | None:
         """The durable record, checked, or None."""
 
+    def last_sequence(self, part: int) -> int:
+        """Sequence of the newest durable record of a part, 0 = none."""
+
 
 @dataclass(frozen=True)
 class Halves:
@@ -42,15 +45,25 @@ class Recollection:
         self._log = log
         self._kept: OrderedDict[int, Halves] = OrderedDict()
         self._rows = 0
+        self._durable = 0  # both halves of batches up to here are on disk, as far as was asked
 
     def keep(self, sequence: int, halves: Halves) -> None:
         """Remember a batch that was just finished."""
         assert sequence not in self._kept
         self._kept[sequence] = halves
         self._rows += halves.given.num_rows
-        while self._rows > RECALLED_ROWS_MAX and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            self._rows -= oldest.given.num_rows
+        if self._rows > RECALLED_ROWS_MAX:
+            self._let_go(newest=sequence)
+
+    def _let_go(self, newest: int) -> None:
+        """Those not asked for longest, but what is not durable yet stays: it can be read nowhere else."""
+        if next(iter(self._kept)) > self._durable:
+            self._durable = self._log.last_sequence(OUTCOME_PART)
+        while self._rows > RECALLED_ROWS_MAX:
+            oldest = next((one for one in self._kept if one <= self._durable and one != newest), None)
+            if oldest is None:
+                return
+            self._rows -= self._kept.pop(oldest).given.num_rows
 
     def halves(self, sequence: int) -> Halves:
         if sequence in self._kept:
