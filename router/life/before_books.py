@@ -16,7 +16,6 @@ from router.life.event_types import OrderEvent
 from router.life.states import ORDER_BITS, OrderState
 
 I64 = npt.NDArray[np.int64]
-_RELEASES = (OrderEvent.RELEASED_ALLOCATED, OrderEvent.RELEASED_PARTIALLY, OrderEvent.RELEASED_BACKORDERED)
 _OTHER_KEY = np.uint64(1 << 63)
 
 
@@ -26,7 +25,6 @@ def judge_again(
     """Do what a record says was applied; the verdicts with the states of today. ``known`` is what the record says."""
     applied = known.verdicts["result"] == layout.APPLIED
     at = np.where(applied, rows, -1)
-    sent.events["event"][np.isin(sent.events["event"], _RELEASES)] = OrderEvent.RELEASE
     judged = books.judge(sequence, sent, at, layout.STAGE_SHIPPED)
     missed = applied & (judged.verdicts["result"] != layout.APPLIED)
     closes = missed & (known.verdicts["after"] & ORDER_BITS == OrderState.CLOSED)

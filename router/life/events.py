@@ -33,6 +33,7 @@ Rows = npt.NDArray[Any]
 _KEYS = ("payment", "hold", "shipment", "tracking")
 _SAME = ("hash_hi", "hash_lo", "event_key", "fingerprint", "amount_minor", "currency", "node", "to_node", "event",
          "disposition")  # fmt: skip
+_RELEASES = (OrderEvent.RELEASED_ALLOCATED, OrderEvent.RELEASED_PARTIALLY, OrderEvent.RELEASED_BACKORDERED)
 _PRINT_MASK = np.uint64((1 << 20) - 1)
 _APPLIED_BY = ("event", "event_key", "fingerprint")  # what of an event counts when it is applied, beside its keys
 _APPLIED = ("result", "after", "version", "whole", "stage")  # and of its verdict
@@ -74,8 +75,9 @@ def sent_again(events: Sequence[Mapping[str, Any]]) -> layout.Sent:
 
 def sent_before_books(events: pa.RecordBatch, key: U64) -> layout.Sent:
     """The same of a batch from before books were opened, which said nothing but the type; what became of goods that
-    came back was told elsewhere then."""
+    came back was told elsewhere then, and a release said what it came to."""
     sent = sent_of(events)
+    sent.events["event"][np.isin(sent.events["event"], _RELEASES)] = OrderEvent.RELEASE
     sent.events["event_key"] = key64(key, events.column("event_id"))
     sent.events["fingerprint"] = 0
     sent.events["disposition"][sent.events["event"] == OrderEvent.RETURN] = Disposition.ELSEWHERE

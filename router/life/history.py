@@ -28,7 +28,7 @@ U64 = npt.NDArray[np.uint64]
 def tell(books: Books, row: int, steps: Iterable[Step], key: U64) -> None:
     """Open the book of a row as the steps tell it, or go on with it where earlier ones did."""
     rows = np.array([row], np.int64)
-    for (kind, is_new), run in groupby(steps, lambda step: (step.kind, step.outcome_version > 0)):
+    for (kind, is_new), run in groupby(steps, lambda step: (step.kind, step.given_version > 0)):
         if kind is Kind.EVENTS and is_new:
             _tell_events(books, rows, list(run))
             continue
@@ -45,8 +45,17 @@ def _tell_one(books: Books, rows: I64, step: Step, key: U64) -> None:
     elif step.kind is Kind.GRANTED:
         books.take_granted(step.sequence, granted_of(step.given.batch), rows, step.row)
     else:
-        known = judged_of(step.outcome.batch)
-        judge_again(books, step.sequence, sent_before_books(step.given.batch, key), rows, known, step.row)
+        _tell_before_books(books, rows, step, key)
+
+
+def _tell_before_books(books: Books, rows: I64, step: Step, key: U64) -> None:
+    """An event that came in before books were opened; its outcome may have been written since."""
+    sent, judged = sent_before_books(step.given.batch, key), judged_of(step.outcome.batch)
+    if step.outcome_version == 0:
+        judge_again(books, step.sequence, sent, rows, judged, step.row)
+        return
+    books.apply(step.sequence, sent, rows, judged)
+    books.set_newest(rows, np.array([step.outcome["version"]], np.int32), step.sequence, np.array([step.row]))
 
 
 def _tell_events(books: Books, rows: I64, steps: Sequence[Step]) -> None:

@@ -58,7 +58,8 @@ class Step:
     given: StoredRow
     payload: StoredRow  # EVENT_PAYLOAD; of events only
     outcome: StoredRow
-    outcome_version: int  # of the form of the outcome; 0 of an event: from before books
+    given_version: int  # of the form of what came in, and
+    outcome_version: int  # of the outcome, which may have been written later; 0 of an event: from before books
     tables_version: int
     now_ms: int
     nbytes: int  # of its records
@@ -84,6 +85,7 @@ def step_at(source: Readable, reference: int) -> Step | None:
         given=StoredRow(given, row),
         payload=StoredRow(given, row, PAYLOAD),
         outcome=StoredRow(outcome, row),
+        given_version=given.version,
         outcome_version=outcome.version,
         tables_version=given.tables_version,
         now_ms=given.now_ms,

@@ -105,12 +105,12 @@ class EventLane:
             self._looked_up = None
             begun.messages = [events, from_message(batch.payload, EVENT_PAYLOAD)]
             begun.documents = None if batch.documents is None else memoryview(batch.documents)  # type: ignore[arg-type]
-            begun.work = self._judge(events, rows, begun)
+            begun.work = self._judge(events, sent_of(events), rows, begun)
             begun.asks_after = newest_before(begun.work.asking.judged, sequence)
         return begun
 
-    def _judge(self, events: pa.RecordBatch, rows: I64, begun: Begun) -> EventWork:
-        sent, books = sent_of(events), self._engine.books
+    def _judge(self, events: pa.RecordBatch, sent: layout.Sent, rows: I64, begun: Begun) -> EventWork:
+        books = self._engine.books
         policy = self._policy_of(begun.tables_version)
         self._history.reopen_closed(rows)
         judged = books.judge(begun.sequence, sent, rows, _FALLS_AT[policy.on_hand_falls])
@@ -159,22 +159,26 @@ class EventLane:
     def reopen(self, given: Record) -> Begun:
         events = read_batch(given)
         begun = Begun(Kind.EVENTS, given.sequence, given.tables_version, given.now_ms, [events])
-        begun.work = self._judge(events, self._rows_of(events), begun)
+        begun.work = self._judge(events, self._sent_in(given, events), self._rows_of(events), begun)
         return begun
+
+    def _sent_in(self, given: Record, events: pa.RecordBatch) -> layout.Sent:
+        """What a stored batch says; of an input from before books the outcome may have been written since."""
+        return sent_of(events) if given.version else sent_before_books(events, self._engine.key)
 
     def replay_input(self, given: Record) -> None:
         """Events act with their outcome."""
 
     def replay(self, given: Record, outcome: Record) -> None:
         events, books = read_batch(given), self._engine.books
-        rows, judged = self._rows_of(events), judged_of(read_batch(outcome))
+        sent, rows, judged = self._sent_in(given, events), self._rows_of(events), judged_of(read_batch(outcome))
         judged.verdicts["row"] = rows
         applied = np.where(judged.verdicts["result"] == layout.APPLIED, rows, -1)
         self._history.reopen_closed(applied)
         if outcome.version:
-            books.apply(given.sequence, sent_of(events), rows, judged)
+            books.apply(given.sequence, sent, rows, judged)
         else:
-            judged = judge_again(books, given.sequence, sent_before_books(events, self._engine.key), rows, judged)
+            judged = judge_again(books, given.sequence, sent, rows, judged)
         show_judged(self._engine, given.sequence, judged)
         books.end(applied[books.are_closed(applied)])
 
