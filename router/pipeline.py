@@ -49,7 +49,7 @@ class ShardPath:
         self.engine = engine
         self.log = log
         self.recall = Recollection(log)
-        self.events = EventLane(engine, self.recall, log, policy_of)
+        self.events = EventLane(engine, self.recall, log, tables_of, policy_of)
         self.orders = OrderLane(engine, self.recall, tables_of, self.events.givers)
         self.grants = GrantLane(engine, self.recall)
         self.lanes: dict[Kind, Lane] = {lane.kind: lane for lane in (self.orders, self.events, self.grants)}

@@ -34,7 +34,7 @@ class Request:
     """Units that are wanted together, of one order or of none yet."""
 
     lines: Sequence[tuple[int, int]]  # SKU, units
-    channel_index: int
+    channel_index: int  # -1 every channel that the tables do not name
     zone: int
     known_ms: int
     service: int = -1
@@ -85,6 +85,8 @@ class Planner:
 
     def plan(self, request: Request, tables: LedgerTables) -> Answers:
         """Where what is wanted comes from, as much of it as there is; nothing is taken."""
+        if request.channel_index < 0:
+            request = replace(request, channel_index=tables.other_channel)
         return self.run(PLAN, 0, request.claims(), _restricted(tables, request))
 
 

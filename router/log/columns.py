@@ -542,7 +542,7 @@ AMENDS = _schema(
     ("account", pa.int8()),  # CellAccount that what is taken goes to: ALLOCATED or HELD
     ("only_node", pa.int16()),  # take from this node alone, -1 any
     ("without_node", pa.int16()),  # -1 none
-    ("channel_index", pa.int16()),
+    ("channel_index", pa.int16()),  # -1 every channel that the tables of the question do not name
     ("zone", pa.int32()),
     ("service", pa.int16()),
     ("promise_by_ms", pa.int64()),

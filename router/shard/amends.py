@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from kernels.life import layout
+from router.arrow.string_table import StringTable
 from router.life.event_types import OrderEvent
 from router.life.meant import Meant, Named, Refusing, units_meant
 from router.life.open_book import OpenBook
@@ -24,7 +25,7 @@ from router.life.states import CellAccount, Stage, account_of, stage_of
 from router.log.columns import AMENDS, Amend
 
 _RELEASED_TO = {OrderEvent.SHORT_PICK: CellAccount.BLOCKED}  # others: on sale again
-_SAME = ("channel_index", "zone", "service", "promise_by_ms", "placed_at_ms", "priority")  # of ADMITTED
+_SAME = ("zone", "service", "promise_by_ms", "placed_at_ms", "priority")  # of ADMITTED
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,11 @@ def _node_of(meant: list[Meant], named: int) -> int:
     return nodes.pop() if named < 0 and len(nodes) == 1 else named
 
 
-def question_of(amendments: Sequence[Amendment], admitted: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """AMENDS."""
+def question_of(
+    amendments: Sequence[Amendment], admitted: Sequence[pa.RecordBatch], channels: StringTable
+) -> pa.RecordBatch:
+    """AMENDS. ``channels`` are those of the tables the question is asked under: the number that ADMITTED has for a
+    channel without one may have been given to another since."""
     rows = [
         {
             "order": asked.order,
@@ -82,6 +86,7 @@ def question_of(amendments: Sequence[Amendment], admitted: Sequence[pa.RecordBat
             "account": account_of(asked.stage),
             "only_node": asked.to_node,
             "without_node": asked.node,
+            "channel_index": int(channels.find(row.column("channel"))[0]),
             **{name: row.column(name)[0].as_py() for name in _SAME},
             "releases": _releases(asked),
             "wanted": [

@@ -26,6 +26,7 @@ from router.shard.amended import change_of
 from router.shard.amends import Amendment, amendment_of, question_of
 from router.shard.engine import ShardEngine
 from router.shard.history import History
+from router.tables.compiled import Tables
 
 I64 = npt.NDArray[np.int64]
 NOTHING_ASKED = pa.RecordBatch.from_pylist([], schema=AMENDS)
@@ -54,8 +55,11 @@ class Asking:
 
         self._settle(self._asked(lambda event: event == OrderEvent.REVERSE), found)
 
-    def prepare(self, recall: Recollection) -> None:
-        """Make the question of rows that the ledger has to be asked about, and refuse those that mean no units."""
+    def prepare(self, recall: Recollection, tables: Callable[[], Tables]) -> None:
+        """Make the question of rows that the ledger has to be asked about, and refuse those that mean no units.
+
+        ``tables`` gives those the question is asked under.
+        """
         admitted = []
         for at in self._asked(lambda event: event != OrderEvent.REVERSE):
             order = int(self.judged.verdicts["order"][at])
@@ -68,7 +72,7 @@ class Asking:
             self._amendments[at] = asked
             admitted.append(row)
         if admitted:
-            self.amends = question_of(list(self._amendments.values()), admitted)
+            self.amends = question_of(list(self._amendments.values()), admitted, tables().channels)
 
     def answered(self, amended: pa.RecordBatch) -> None:
         """Do what the ledger said."""

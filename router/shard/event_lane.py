@@ -36,6 +36,7 @@ from router.shard.give_back import Givers
 from router.shard.history import History
 from router.shard.lanes import Begun, Message, PolicyOf
 from router.shard.showing import newest_before, show_judged
+from router.tables.compiled import TablesOf
 from router.wire.event_batch import EventBatch
 
 I64 = npt.NDArray[np.int64]
@@ -67,9 +68,12 @@ class EventLane:
     kind = Kind.EVENTS
     outcome_kind = Kind.EVENT_OUTCOMES
 
-    def __init__(self, engine: ShardEngine, recall: Recollection, log: Log, policy_of: PolicyOf) -> None:
+    def __init__(
+        self, engine: ShardEngine, recall: Recollection, log: Log, tables_of: TablesOf, policy_of: PolicyOf
+    ) -> None:
         self._engine = engine
         self._recall = recall
+        self._tables_of = tables_of
         self._policy_of = policy_of
         self._history = History(engine, log)
         self._reversing = Reversing(engine.key)
@@ -116,7 +120,7 @@ class EventLane:
         judged = books.judge(begun.sequence, sent, rows, _FALLS_AT[policy.on_hand_falls])
         asking = Asking(self._engine, begun.sequence, sent, rows, judged)
         asking.reverse(events, self._history, self._reversing)
-        asking.prepare(self._recall)
+        asking.prepare(self._recall, lambda: self._tables_of(begun.tables_version))
         moves = moves_of(asking.judged, self._engine.number)
         given_back = self.givers.of(asking.judged, begun.now_ms, policy)
         closed = np.unique(rows[books.are_closed(rows)])

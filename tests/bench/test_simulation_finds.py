@@ -117,8 +117,8 @@ def forget_the_ids_of_events_at_a_restart(patch: Patch) -> None:
 def begin_an_event_while_an_amendment_is_under_way(patch: Patch) -> None:
     prepare = Asking.prepare
 
-    def careless(asking: Asking, recall: Any) -> None:
-        prepare(asking, recall)
+    def careless(asking: Asking, *given: Any) -> None:
+        prepare(asking, *given)
         asking._engine.books.free(asking._rows[asking._rows >= 0])
 
     patch.setattr(Asking, "prepare", careless)

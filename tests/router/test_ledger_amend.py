@@ -108,6 +108,19 @@ def test_an_address_that_no_node_reaches_leaves_everything_waiting():
     assert some(shop.engine.totals()) == {"available": 3, "received": 3}
 
 
+def test_an_order_of_a_channel_without_a_number_is_planned_and_waits_as_one():
+    given = world([sku()], [node(channels=[True, False, False]), node(channels=[False, True, False])])
+    given["nodes"].append(node(channels=[True, False, True]))
+    given["lanes"][2, 1] = [band(500)]
+    shop = Shop(given, {(0, 0): 1, (0, 1): 3, (0, 2): 1})
+    (answer,) = shop.amend(amendment(HERE, [], [(0, 0, 2)], mode=Amend.WAIT, channel_index=-1))
+    assert answer["lines"][0] == {"backordered": 1, "allocations": [{"sku": 0, "node": 2, "qty": 1}]}
+    shop.receive(0, 1, 1)
+    assert shop.grants(0) == (0, [])
+    shop.receive(0, 2, 1)
+    assert shop.all_grants(0) == [(1 << 16, 0, 1)]
+
+
 def test_units_may_be_taken_into_a_hold_and_a_bundle_is_planned_by_its_parts():
     given = world([sku(), sku(0, 0, [(0, 2)])], [node()])
     shop = Shop(given, {(0, 0): 5})

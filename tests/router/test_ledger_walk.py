@@ -265,7 +265,10 @@ class Walk:
             "releases": releases, "wanted": wanted,
         }  # fmt: skip
         plain = ("channel_index", "zone", "service", "promise_by_ms", "placed_at_ms", "priority")
-        return row | _of(order, *plain), before
+        row |= _of(order, *plain)
+        if row["channel_index"] == len(self.world["nodes"][0]["channels"]) - 1:
+            row["channel_index"] = -1  # as a shard asks for every channel without a number
+        return row, before
 
     def amended(self, row, before, answer) -> None:
         reference = row["order"]

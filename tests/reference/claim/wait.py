@@ -13,12 +13,10 @@ def wait_for(waiting, order, line, sku, qty, wanted, other_channel):
     if known is not None:
         known["qty"] += qty
         return
-    channel = wanted["channel_index"]
+    named = wanted["channel_index"] not in (-1, other_channel)
+    channel = wanted["channel_index"] if named else None
     plain = {name: wanted[name] for name in ("zone", "service", "priority", "placed_at_ms")}
-    waiting.append(
-        {"order": order, "line": line, "sku": sku, "qty": qty, "channel": None if channel == other_channel else channel}
-        | plain
-    )
+    waiting.append({"order": order, "line": line, "sku": sku, "qty": qty, "channel": channel} | plain)
 
 
 def join(waiting, reference, orders, backordered, other_channel):
