@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from router.errors import RowError
+from router.tables.compiled import SkuTable
 from router.tables.row_types import SkuRow
 
 UNITS_MAX = 100_000  # of one component in one bundle
@@ -37,6 +40,34 @@ def bundle_errors(rows: Sequence[SkuRow], places: Sequence[int], unread: Contain
                 yield RowError(place, "bundle", "unknown_sku", detail)
         if row.sku in faults:
             yield RowError(place, "bundle", "bundle", faults.pop(row.sku))
+
+
+def recomposed_errors(rows: Sequence[SkuRow], places: Sequence[int], former: SkuTable) -> Iterator[RowError]:
+    """SKUs that consist of something else than ``former`` says: books of open orders count bundles by what they were
+    opened with, and other units fit none of them. Rows that name what cannot be read are not judged."""
+    parts, before = direct_parts(rows), _units_in(former)
+    now = explode(parts).units
+    readable = {row.sku for row in rows if row.sku in now or not row.bundle}
+    for row, place in zip(rows, places, strict=True):
+        units = now.get(row.sku, {})
+        is_judged = row.sku in readable and row.sku in former.ids and units.keys() <= readable
+        if is_judged and units != before.get(row.sku, {}):
+            detail = (
+                f"{row.sku!r} has consisted of something else, and orders may be open with it; "
+                "give the new composition a SKU of its own."
+            )
+            yield RowError(place, "bundle", "recomposed", detail)
+
+
+def _units_in(skus: SkuTable) -> dict[str, dict[str, int]]:
+    """Every bundle of a compiled table as units of its last components."""
+    offset, texts = skus.bundle_offset, skus.ids
+    found = {}
+    for number in np.flatnonzero(np.diff(offset)).tolist():
+        part = slice(offset[number], offset[number + 1])
+        pairs = zip(skus.bundle_sku[part].tolist(), skus.bundle_qty[part].tolist(), strict=True)
+        found[texts.text(number)] = {texts.text(sku): units for sku, units in pairs}
+    return found
 
 
 def explode(parts: Parts) -> Explosion:

@@ -11,6 +11,7 @@ from router.arrow.string_table import StringTable
 from router.errors import RowError
 from router.money import EXPONENTS
 from router.tables.arrays import frozen, int32s, offsets_of
+from router.tables.bundles import recomposed_errors
 from router.tables.compile_nodes import compile_nodes
 from router.tables.compile_promotions import compile_promotions, compile_taxes
 from router.tables.compile_rates import ZonePlan, compile_rates, plan_zones
@@ -44,8 +45,10 @@ def accept(upload: Rows, stored: TableRows, tables: Tables) -> TableRows:
 
 
 def _misfits(upload: Rows, tables: Tables) -> Iterator[RowError]:
-    """Rows that refer to what was never loaded, or are too many."""
+    """Rows that refer to what was never loaded, or make something else of what was, or are too many."""
     rows: Any = upload.rows
+    if upload.table == "skus":
+        yield from recomposed_errors(rows, upload.places, tables.skus)
     if upload.table == "promotions":
         yield from check_promoted_skus(rows, upload.places, tables.skus.ids)
     if upload.table == "stock":

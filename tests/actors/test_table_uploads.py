@@ -17,6 +17,7 @@ from router.tables.rows import ERRORS_MAX, parse_rows
 from tests.labs.table_cases import GOOD, NDJSON, NODE, PROMOTION, RATE, SKU, STOCK, ndjson, tables_of
 
 CSV = "text/csv"
+B = SKU | {"sku": "B"}
 LOADED = tables_of(skus=[SKU], nodes=[NODE])
 RowFault = tuple[int, str, str]  # row, field, code
 
@@ -133,6 +134,42 @@ def test_so_many_refused_rows_that_they_are_not_kept_leave_every_bundle_without_
     with pytest.raises(TableRejected) as caught:
         accept(parse_rows("skus", lines + b"\n" + ndjson(kit("KIT", "1")), NDJSON), TableRows(), LOADED)
     assert caught.value.count == 70_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "blamed"),
+    [
+        ([SKU, B, kit("KIT", "A", "B"), kit("SET", "KIT")], []),
+        ([B, SKU, kit("SET", "B", "A"), kit("KIT", "B", "A")], []),  # the same units, otherwise written
+        ([SKU, B, kit("KIT", "A"), kit("SET", "KIT")], [3, 4]),
+        ([SKU, kit("KIT", "A", "A")], [2]),
+        ([SKU, SKU | {"sku": "KIT"}], [2]),
+        ([SKU, kit("B", "A")], [2]),
+        ([SKU], []),
+        ([SKU, B, kit("NEW", "B")], []),
+    ],
+)
+def test_a_sku_consists_of_the_same_units_for_ever(rows: list[dict[str, Any]], blamed: list[int]) -> None:
+    first = tables_of(skus=[SKU, B, kit("KIT", "A", "B"), kit("SET", "KIT")])
+    for known in (first, tables_of(first, skus=[SKU | {"sku": "C"}])):  # in use, and left out since
+        upload = parse_rows("skus", ndjson(*rows), NDJSON)
+        if blamed:
+            with pytest.raises(TableRejected) as caught:
+                accept(upload, TableRows(), known)
+            assert [(fault.row, fault.field, fault.code) for fault in caught.value.errors] == [
+                (row, "bundle", "recomposed") for row in blamed
+            ]
+        else:
+            accept(upload, TableRows(), known)
+
+
+@pytest.mark.parametrize("fault", [{"price": -1}, {"colour": "red"}, {"currency": "EURO"}])
+def test_a_bundle_of_a_refused_row_is_not_recomposed_thereby(fault: dict[str, Any]) -> None:
+    known = tables_of(skus=[SKU, kit("BOX", "A"), kit("KIT", "BOX")])
+    body = ndjson(SKU, kit("BOX", "A") | fault, kit("KIT", "BOX"))
+    with pytest.raises(TableRejected) as caught:
+        accept(parse_rows("skus", body, NDJSON), TableRows(), known)
+    assert [error.row for error in caught.value.errors] == [2]
 
 
 def test_what_a_refused_row_refers_to_is_not_thereby_there() -> None:
