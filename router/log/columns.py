@@ -551,10 +551,11 @@ AMENDS = _schema(
     ("priority", pa.int32()),
     ("releases", _RELEASES),
     ("wanted", _WANTED),
+    since(2, "sends_from", pa.list_(pa.int16())),  # nodes with a place on a ship day for what the order keeps there
 )
 AMENDED = _schema(
     ("done", pa.int8()),  # AmendResult
-    ("parcels", _PARCELS),
+    ("parcels", _PARCELS),  # those that took a place on a ship day
     ("lines", _LINES_DECISION),  # one entry for each entry of `wanted`
 )
 
