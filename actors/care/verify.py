@@ -35,6 +35,7 @@ from router.config import Config
 from router.errors import RouterError
 from router.ledger.engine import LedgerEngine
 from router.ledger.replay import replay_ledger
+from router.ledger.state import can_restore
 from router.life.states import OrderState
 from router.log.columns import DECISION
 from router.log.kinds import QUESTIONS, Kind
@@ -211,7 +212,7 @@ class Verifier:
         }
         self._told.cells = cells_of(engine)
         kept = self._checkpoint("ledger", self._data.ledger)
-        if kept is not None:
+        if kept is not None and can_restore(kept.arrays):
             resumed = LedgerEngine(self._config.policy, PrivateArena())
             resumed.restore(kept.arrays)
             replay_ledger(resumed, reader.iterate(kept.sequence + 1, kept.chains), self._tables.load)

@@ -24,6 +24,7 @@ from router.config import Config
 from router.errors import Damaged
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import ChangedQuestion, LedgerPath, StaleOwner
+from router.ledger.state import can_restore
 from router.ledger.turns import LedgerTurns
 from router.log.columns import AMENDS, CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING
 from router.ports import Question
@@ -150,7 +151,7 @@ class Ledger(LedgerDoor):
 
     def _recover(self) -> int:
         kept = self._checkpointer.read_latest()
-        if kept is None:
+        if kept is None or not can_restore(kept.arrays):
             return self._turns.recover(1)
         self._path.engine.restore(kept.arrays)
         return self._turns.recover(kept.sequence + 1, kept.chains)

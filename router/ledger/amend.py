@@ -40,6 +40,7 @@ class Amendment:
     line: I32  # numbers of the wanted lines in the order
     moves: MoveRows
     given_up: Withdrawals
+    sends_from: list[int]  # nodes whose parcel for the order has its place on a ship day
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ def amendments_of(batch: pa.RecordBatch, known_ms: int) -> list[Amendment]:
         account = CellAccount(row["account"])
         assert account in (CellAccount.HELD, CellAccount.ALLOCATED), "an amendment takes for an order"
         numbered = line[first:last].copy()
-        found.append(Amendment(row["order"], row["mode"] == Amend.WHOLE, account, request, numbered, moves, given_up))
+        found.append(
+            Amendment(
+                row["order"], row["mode"] == Amend.WHOLE, account, request, numbered, moves, given_up, row["sends_from"]
+            )
+        )
     return found
 
 

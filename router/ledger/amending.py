@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Amending:
         if asked.is_whole and not self._possible(asked, back, tables):
             return untouched(len(asked.request.lines))
         self._release(asked, seen)
-        result = self._plan(asked.request, tables)
+        result = self._plan(asked, tables)
         self._take(asked, result, tables.other_channel)
         watch.park(earlier)
         return result
@@ -62,8 +63,10 @@ class Amending:
         self._state.move(asked.moves)
         self._state.move(moves_of(back, A.ALLOCATED, A.AVAILABLE))
 
-    def _plan(self, request: Request, tables: LedgerTables) -> Replanned:
-        return replanned(self._planner.plan(request, tables), request.lines)
+    def _plan(self, asked: Amendment, tables: LedgerTables) -> Replanned:
+        """Units join the parcel that is to leave their node anyhow: it takes no second place on a ship day."""
+        planned = replanned(self._planner.plan(asked.request, tables), asked.request.lines)
+        return replace(planned, parcels=planned.parcels[~np.isin(planned.parcels["node"], asked.sends_from)])
 
     def _take(self, asked: Amendment, result: Replanned, other_channel: int) -> None:
         self._state.take(result, asked.account)

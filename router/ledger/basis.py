@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from router.arrow.arrays import record_batch
@@ -22,10 +22,11 @@ class Basis(NamedTuple):
     velocity_window_ms: int = -1
     basket_window_ms: int = -1
     value_orders_min: int = -1
+    owed: Sequence[int] = ()
 
     def batch(self) -> pa.RecordBatch:
-        kinds = {field.name: field.type.to_pandas_dtype() for field in BASIS}
-        return record_batch(BASIS, {name: np.array([value], kinds[name]) for name, value in self._asdict().items()})
+        columns = {field.name: pa.array([value], field.type) for field, value in zip(BASIS, self, strict=True)}
+        return record_batch(BASIS, columns)
 
 
 def basis_of(record: Record) -> Basis | None:

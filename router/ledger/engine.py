@@ -5,13 +5,15 @@
     amend      release and take in one step                 pending    units held until a deadline
     apply_...  what a record of the log says of each, done again, deciding nothing
 
-What became free in a record is granted to those who wait in the same record, whose number the caller gives. Touched
+What became free in a record is granted to those who wait in the same record, whose number the caller gives; what is
+``owed`` then, because it was too much for one, the caller grants with ``go_on`` before it asks anything else. Touched
 cells wait with the record; ``publish`` shows them to readers when it is durable. The same calls in the same order give
 the same ``state_hash``, whether decided or applied.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,7 @@ class LedgerEngine:
         self._planner = Planner(self.cells, self.memory)
         self._amending = Amending(self.state, self._planner)
         self._serving = Serving(self.cells, self.state.waiting)
+        self.owed: Sequence[int] = ()  # SKUs that the next record goes on granting, before anything else is asked
         self._tables: dict[int, LedgerTables] = {}
         self._promotions: dict[
             int, PromotionRows
@@ -99,6 +102,7 @@ class LedgerEngine:
             policy.velocity_window_ms,
             policy.duplicate_basket_window_ms,
             policy.risk_value_orders_min,
+            self.owed,
         )
 
     # --- orders ----------------------------------------------------------------------------------
@@ -258,7 +262,12 @@ class LedgerEngine:
         return self._serving.watch(skus, self.newest_tables)
 
     def _grant(self, watch: Watch, record: int) -> pa.RecordBatch:
-        rows = self._serving.serve(watch, self.newest_tables, self._planner.workspace)
+        self.owed = watch.grown()
+        return self.go_on(record)
+
+    def go_on(self, record: int) -> pa.RecordBatch:
+        """GRANTS of what is still owed to who waits, as much as one record takes."""
+        rows, self.owed = self._serving.serve(self.owed, self.newest_tables, self._planner.workspace)
         self.state.remember_grants(rows, record)
         return grants_batch(rows)
 

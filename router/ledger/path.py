@@ -16,19 +16,19 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from router.errors import RouterError
-from router.ledger.basis import Basis
+from router.ledger.basis import Basis, basis_of
 from router.ledger.cells import Touched
 from router.ledger.engine import LedgerEngine
 from router.ledger.granted import for_shard
 from router.ledger.replay import replay_ledger
-from router.log.columns import AMENDED, DECISION, GRANTS
+from router.log.columns import AMENDED, DECISION, GRANTS, MOVEMENTS
 from router.log.kinds import MESSAGES, Kind, version_of
 from router.log.questions import AskedBy, kept_digest, question_digest
 from router.log.records import INPUT, DamagedRecord, Record, frame, read_batch, serialize
 from router.ports import Log, Question
 from router.tables.compiled import TablesOf
 
-NO_GRANTS = pa.RecordBatch.from_pylist([], schema=GRANTS)
+NO_GRANTS, NO_MOVEMENTS = (pa.RecordBatch.from_pylist([], schema=schema) for schema in (GRANTS, MOVEMENTS))
 
 
 class StaleOwner(RouterError):
@@ -82,7 +82,8 @@ class LedgerPath:
         if known is not None:
             return known
         grants = self.engine.move(question, moves, given_back, self.sequence + 1)
-        return self._log_answer(Kind.MOVES, [moves, given_back, grants], None, question, asked_by)
+        answer = self._log_answer(Kind.MOVES, [moves, given_back, grants], None, question, asked_by)
+        return self._go_on(answer, question.now_ms)
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> Answer:
         """AMENDED of AMENDS; a repeated question gets the first answer."""
@@ -90,7 +91,8 @@ class LedgerPath:
         if known is not None:
             return known
         amended, grants = self.engine.amend(question, amends, self.sequence + 1)
-        return self._log_answer(Kind.AMENDS, [amends, amended, grants], amended, question, asked_by)
+        answer = self._log_answer(Kind.AMENDS, [amends, amended, grants], amended, question, asked_by)
+        return self._go_on(answer, question.now_ms)
 
     def stock(self, movements: pa.RecordBatch, now_ms: int) -> Answer:
         """STOCK_RESULTS of MOVEMENTS; each is idempotent by its own id, so a repeat is answered row by row."""
@@ -144,10 +146,21 @@ class LedgerPath:
     def recover(self, from_sequence: int, tables_of: TablesOf, chains: list[int] | None = None) -> int:
         """Replay the log from a sequence on; returns the records replayed."""
         replayed = replay_ledger(self.engine, self._log.iterate(from_sequence, chains), tables_of)
+        if self.engine.owed:
+            self._finish_granting(tables_of)
         self.engine.take_touched()
         self.engine.publish(None, self.sequence)
         self.shown = self.sequence
         return replayed
+
+    def _finish_granting(self, tables_of: TablesOf) -> None:
+        """The log ends before all was granted that became free."""
+        last = self._log.read(self.sequence, INPUT)
+        basis = None if last is None else basis_of(last)
+        assert last is not None and basis is not None, "what is owed stands in the newest record"
+        self.engine.use_tables(tables_of(basis.granted_by))
+        self._log.wait(self._go_on(Answer(None), last.now_ms).ticket)
+        self._unsettled.clear()  # readers are shown everything at once
 
     # --- one answer a question -------------------------------------------------------------------
 
@@ -188,7 +201,17 @@ class LedgerPath:
     def _log_own(self, kind: Kind, messages: list[pa.RecordBatch], answer: pa.RecordBatch, now_ms: int) -> Answer:
         """A record that no shard asked for."""
         basis = self.engine.basis()
-        return self._append(kind, messages, basis, answer, basis.granted_by, now_ms, None)
+        return self._go_on(self._append(kind, messages, basis, answer, basis.granted_by, now_ms, None), now_ms)
+
+    def _go_on(self, answer: Answer, now_ms: int) -> Answer:
+        """Log in records of their own the grants that one record could not take, before anything else is asked; the
+        answer is heard when they are on disk, too."""
+        while self.engine.owed:
+            grants = self.engine.go_on(self.sequence + 1)
+            basis = self.engine.basis()
+            messages = [NO_MOVEMENTS, grants]
+            answer.ticket = self._append(Kind.STOCK, messages, basis, None, basis.granted_by, now_ms, None).ticket
+        return answer
 
     def _append(
         self, kind: Kind, messages: list[pa.RecordBatch], basis: Basis, answer: pa.RecordBatch | None,

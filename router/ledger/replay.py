@@ -35,6 +35,7 @@ def _applied(engine: LedgerEngine, record: Record, tables_of: TablesOf) -> bool:
 def _apply(engine: LedgerEngine, record: Record) -> None:
     first, basis, number = read_batch(record), basis_of(record), record.sequence
     shard, asked = record.batch_number, record.batch_id
+    engine.owed = basis.owed if basis else ()
     if record.kind is Kind.DECISION:
         engine.apply_decision(shard, asked, record.tables_version, first, _message(record, DECISION), basis)
     elif record.kind is Kind.MOVES:

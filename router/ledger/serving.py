@@ -7,7 +7,7 @@ serve    at the end: the claims that wait for a SKU of which some node has more 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ Rows = npt.NDArray[Any]
 I64 = npt.NDArray[np.int64]
 
 _ROWS_AT_ONCE = 1_024
+# Of one record, but for an order that alone makes more: a shard takes a record's grants over in one of its own, whose
+# rows have 16 bits.
+GRANT_ROWS_MAX = 1 << 15
 
 
 class Watch:
@@ -74,22 +77,33 @@ class Serving:
             watch.add(self._waiting.wanted(skus, tables))
         return watch
 
-    def serve(self, watch: Watch, tables: LedgerTables | None, workspace: Workspace) -> Rows:
-        """GRANT_OUT rows of what is given, by claim; the units are moved."""
-        skus = watch.grown()
-        if tables is None or not skus:
-            return np.zeros(0, layout.GRANT_OUT)
-        wanted = self._waiting.wanted(np.array(skus), tables)
-        found = []
-        for whole in (1, 0) if tables.policy.grant_order == "whole_orders" else (0,):
-            found += [self._serve(sku, whole, tables, workspace) for sku in wanted]
-        return np.concatenate([np.zeros(0, layout.GRANT_OUT), *found])
+    def serve(
+        self, skus: Sequence[int], tables: LedgerTables | None, workspace: Workspace
+    ) -> tuple[Rows, Sequence[int]]:
+        """GRANT_OUT rows of what is given, by claim, the units moved; and the SKUs of which the next record has to go
+        on giving, where it is too much for one.
 
-    def _serve(self, sku: int, whole: int, tables: LedgerTables, workspace: Workspace) -> Rows:
+        Going on begins with the first SKU again: what was passed over once finds no more than it did then.
+        """
+        found, left = [np.zeros(0, layout.GRANT_OUT)], GRANT_ROWS_MAX
+        if tables is None or not skus:
+            return found[0], ()
+        wanted = self._waiting.wanted(np.array(skus), tables)
+        for whole in (1, 0) if tables.policy.grant_order == "whole_orders" else (0,):
+            for sku in wanted:
+                rows, is_cut = self._serve(sku, whole, tables, workspace, left)
+                found.append(rows)
+                left -= len(rows)
+                if is_cut:
+                    return np.concatenate(found), wanted
+        return np.concatenate(found), ()
+
+    def _serve(self, sku: int, whole: int, tables: LedgerTables, workspace: Workspace, left: int) -> tuple[Rows, bool]:
+        """Up to ``left`` rows of one SKU's queue, and whether it goes on behind them."""
         queue = self._waiting.queue(sku, tables)
         workspace.fit_waiting(self._waiting.lines_max, tables)
         work, words = workspace.scratch, tables.rows.channel_nodes.shape[1]
-        progress, found, room = np.zeros(3, np.int64), [], _ROWS_AT_ONCE
+        progress, found, room, is_first = np.zeros(3, np.int64), [], min(_ROWS_AT_ONCE, left), left == GRANT_ROWS_MAX
         while True:
             out = np.zeros(room, layout.GRANT_OUT)
             serve_kernel(
@@ -97,7 +111,10 @@ class Serving:
                 np.zeros(words, np.int64), progress, out,
             )  # fmt: skip
             found.append(out[: progress[ROWS]])
-            room, progress[ROWS] = max(2 * room, int(progress[ROOM])), 0
-            if not progress[ROOM]:
+            left, needed = left - int(progress[ROWS]), int(progress[ROOM])
+            is_first, progress[ROWS] = is_first and not progress[ROWS], 0
+            is_cut = needed > left and not is_first
+            if is_cut or not needed:
                 self._waiting.served(sku, int(progress[POSITION]))
-                return np.concatenate(found)
+                return np.concatenate(found), is_cut
+            room = max(min(2 * room, left), needed)

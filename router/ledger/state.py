@@ -36,7 +36,13 @@ I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
+CHECKPOINT_FORM = 1  # to be raised where what is dumped means something else; the first were stored without a mark
 _SEQUENCE_SHIFT, _SEQUENCE_MASK = 16, (1 << 32) - 1
+
+
+def can_restore(arrays: Arrays) -> bool:
+    """Whether a checkpoint is of this form; where it is not the log is read from its beginning."""
+    return int(arrays["form"][0] if "form" in arrays else 1) == CHECKPOINT_FORM
 
 
 class LedgerState:
@@ -157,7 +163,8 @@ class LedgerState:
 
     def snapshot(self) -> Arrays:
         """The same for a checkpoint, taken quickly and in no particular order."""
-        return self.cells.dump() | self.memory.snapshot() | self._dump_rest()
+        form = {"form": np.array([CHECKPOINT_FORM])}
+        return form | self.cells.dump() | self.memory.snapshot() | self._dump_rest()
 
     def _dump_rest(self) -> Arrays:
         waits_from = np.array(sorted(self.waits_from.items()), np.int64).reshape(-1, 2)

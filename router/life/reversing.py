@@ -1,6 +1,6 @@
 """Reversing: a fact wrongly booked is taken back, move by move, where nothing later stands on it.
 
-Units that were put on sale again, and holds, have other ways back.
+Units that were put on sale again or set aside as damaged, and holds, have other ways back.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ REVERSIBLE = frozenset({
     E.PAYMENT_CAPTURED, E.PAYMENT_FAILED, E.PAYMENT_VOIDED, E.PAYMENT_REFUNDED, E.REFUND_REQUESTED, E.REFUND_FAILED,
     E.WRITE_OFF, E.CREDIT,
 })  # fmt: skip
-_NOT_OURS = (CellAccount.AVAILABLE, CellAccount.WAITING)  # others may have taken the units meanwhile
+# Others may have taken the units meanwhile: orders what is on sale, movements of stock what is damaged.
+_NOT_OURS = (CellAccount.AVAILABLE, CellAccount.DAMAGED, CellAccount.WAITING)
 _UNKNOWN, _STANDS = Refusing(layout.EVENT_UNKNOWN), Refusing(layout.NOT_REVERSIBLE)
 STEPS_TRIED_MAX = 64
 

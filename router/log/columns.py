@@ -464,6 +464,7 @@ BASIS = _schema(
     since(1, "velocity_window_ms", pa.int64(), -1),  # of the policy that it went by
     since(1, "basket_window_ms", pa.int64(), -1),
     since(1, "value_orders_min", pa.int64(), -1),
+    since(2, "owed", pa.list_(pa.int32())),  # SKUs of which the next record goes on granting what became free in this
 )
 
 # The same as a shard takes it over, a row an order; its outcome is an EVENT_OUTCOME.
@@ -550,10 +551,11 @@ AMENDS = _schema(
     ("priority", pa.int32()),
     ("releases", _RELEASES),
     ("wanted", _WANTED),
+    since(2, "sends_from", pa.list_(pa.int16())),  # nodes with a place on a ship day for what the order keeps there
 )
 AMENDED = _schema(
     ("done", pa.int8()),  # AmendResult
-    ("parcels", _PARCELS),
+    ("parcels", _PARCELS),  # those that took a place on a ship day
     ("lines", _LINES_DECISION),  # one entry for each entry of `wanted`
 )
 

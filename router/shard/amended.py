@@ -52,7 +52,7 @@ def change_of(asked: Amendment, answer: Answer) -> Change | Refusing:
         return Refusing(layout.BUSY_NOW)
     if answer["done"] == AmendResult.NOT_ENOUGH:
         return Refusing(layout.NO_STOCK, -1, sum(line.line_units for line in asked.meant), 0)
-    days = {parcel["node"]: max(parcel["ship_day"], 0) for parcel in answer["parcels"]}
+    days = asked.parcel_days | {parcel["node"]: max(parcel["ship_day"], 0) for parcel in answer["parcels"]}
     moves: list[_Move] = []
     for line, given in zip(asked.meant, answer["lines"], strict=True):
         places = [

@@ -9,6 +9,7 @@ What cannot be had waits, first in the queue by when the order was placed. A bun
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,21 @@ class Amendment:
     def stage(self) -> Stage:
         """Where what is taken lies afterwards."""
         return Stage.HELD if self.book.on_hold else Stage.ALLOCATED
+
+    @property
+    def parcel_days(self) -> dict[int, int]:
+        """Ship days, by node, of the parcels in which units that stay there are to leave."""
+        left: Counter[int] = Counter()
+        days: dict[int, int] = {}
+        for position in self.book.positions:
+            if Stage.HELD <= stage_of(int(position["stage"])) <= Stage.PACKED:
+                node, day = int(position["node"]), int(position["ship_day"])
+                left[node] += int(position["qty"])
+                days[node] = max(day, days.get(node, 0))
+        for line in self.meant:
+            for position, qty in line.taken:
+                left[int(position["node"])] -= qty
+        return {node: day for node, day in days.items() if day and left[node] > 0}
 
 
 def amendment_of(
@@ -89,6 +105,7 @@ def question_of(
             "channel_index": int(channels.find(row.column("channel"))[0]),
             **{name: row.column(name)[0].as_py() for name in _SAME},
             "releases": _releases(asked),
+            "sends_from": sorted(asked.parcel_days),
             "wanted": [
                 {"line": line.line, "sku": asked.line_sku[line.line], "qty": line.line_units} for line in asked.meant
             ],

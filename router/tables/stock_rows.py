@@ -37,7 +37,8 @@ class MovementKind:
 
 
 KIND_NAMES = ("receipt", "count", "damage", "transfer", "set_aside", "put_back", "scrap", "dispatch", "arrive")
-STATES = {"inspection": 5, "damaged": 6, "blocked": 7, "in_transit": 8}  # router/life/states.py CellAccount
+STATES = {"damaged": 6, "blocked": 7, "in_transit": 8}  # router/life/states.py CellAccount
+_OF_ORDERS = "inspection"  # a state of stock that only returns lead to and out of
 _NO_STATE = -1
 _OF_A_STATE = ("set_aside", "put_back", "scrap")
 _TO_A_NODE = ("transfer", "dispatch")
@@ -55,6 +56,9 @@ class MovementResult:
 RESULT_NAMES = ("applied", "repeated", "refused", "refused")
 _SHORT_DETAIL = "Fewer units are available than the movement takes; count the cell first or correct qty."
 _SHORT_ASIDE_DETAIL = "Fewer units lie there in this state than the movement takes; correct qty, state or node."
+_OF_ORDERS_DETAIL = (
+    "Units that await inspection belong to orders; say what becomes of them by a return with a disposition."
+)
 _CONFLICT_DETAIL = (
     "This movement_id was applied before with another content; send a new one, or the same content again."
 )
@@ -211,6 +215,8 @@ def _state_errors(row: MovementRow) -> Iterator[RowFault]:
             yield "state", "value", f"A {row.kind} has no state; leave it out, or send set_aside, put_back or scrap."
     elif row.state is None:
         yield "state", "missing", f"A {row.kind} needs the state: {', '.join(STATES)}."
+    elif row.state == _OF_ORDERS:
+        yield "state", "value", _OF_ORDERS_DETAIL
     elif row.state == "in_transit" and row.kind != "scrap":
         yield "state", "value", "Units get on their way by dispatch and off it by arrive; only scrap takes this state."
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from actors.owners import ledger_actor
 from actors.owners.ledger_actor import Ledger
+from actors.store.checkpoints import read_latest, write_checkpoint
 from actors.store.data_folder import DataFolder
 from router.arrow.arena import PrivateArena
 from router.arrow.arrays import from_message, to_message
@@ -17,6 +19,7 @@ from router.config import Config
 from router.errors import Damaged
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import ChangedQuestion, LedgerPath, StaleOwner
+from router.ledger.state import CHECKPOINT_FORM
 from router.log.columns import AMENDED, AMENDS, CLAIMS, DECISION, GIVEN_BACK, GRANTS, MOVES, PENDING, STOCK_RESULTS
 from router.log.memory import MemoryLog
 from router.log.questions import Answered
@@ -81,6 +84,23 @@ def test_callers_in_other_processes_get_the_same_as_messages(ledger):
     record, grants = ledger.ledger_grants(0, 1, 0, 0)
     assert (record, from_message(grants, GRANTS).num_rows) == (0, 0)
     assert ledger.status().sequence == 5
+
+
+@pytest.mark.parametrize(("form", "replayed"), [(None, 0), (CHECKPOINT_FORM, 0), (CHECKPOINT_FORM + 1, 2)])
+def test_a_checkpoint_of_another_form_is_passed_over_and_the_log_replayed(tmp_path, form, replayed):
+    data, config = DataFolder(tmp_path), Config()
+    data.create(config)
+    ledger = Ledger(str(tmp_path), msgspec.json.encode(config))
+    for number in (1, 2):
+        ledger.stock(movements([movement(number, 0, 0, 0, 5)]), NOW_MS)
+    ledger.drain()
+    kept = read_latest(data.ledger)[0]
+    assert kept.arrays.pop("form") == CHECKPOINT_FORM
+    marked = {} if form is None else {"form": np.array([form])}
+    write_checkpoint(data.ledger, kept.sequence, kept.chains, kept.arrays | marked)
+    again = Ledger(str(tmp_path), msgspec.json.encode(config))
+    assert (again.status().recovered_records, again._path.engine.totals()["available"]) == (replayed, 10)
+    again.drain()
 
 
 def test_what_is_due_expires_by_itself(tmp_path, monkeypatch):

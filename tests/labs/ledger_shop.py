@@ -135,6 +135,7 @@ def amendment(order, releases=(), wanted=(), **changes):
     return {
         "order": order, "mode": 0, "account": int(A.ALLOCATED), "only_node": -1, "without_node": -1,
         "channel_index": 0, "zone": 1, "service": -1, "promise_by_ms": -1, "placed_at_ms": 0, "priority": 0,
+        "sends_from": [],
         "releases": [_release(*row) for row in releases],
         "wanted": [{"line": line, "sku": s, "qty": qty} for line, s, qty in wanted],
     } | changes  # fmt: skip

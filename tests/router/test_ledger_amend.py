@@ -10,6 +10,7 @@ from router.life.states import CellAccount as A
 from router.log.columns import PENDING, Amend, AmendResult, PendingStep
 from tests.labs.ledger_cases import DAY_MS, NOON_MS, band, node, order, sku, some, world
 from tests.labs.ledger_shop import Shop, amendment, amends, reference
+from tests.labs.order_lab import OrderLab
 
 ONE = world([sku()], [node(), node()])
 HERE = reference(0, 1)
@@ -75,6 +76,27 @@ def test_an_amendment_is_planned_with_days_and_freight_like_an_order():
         shop.question(now_ms=NOON_MS + 3 * DAY_MS)._replace(sequence=77), amends([amendment(HERE, [], [(0, 0, 1)])])
     ).to_pylist()
     assert plan[0]["parcels"][0]["ship_day"] == day + 3  # not before it was asked for
+
+
+def test_units_that_move_to_a_node_with_a_parcel_of_their_order_take_no_second_place_on_its_days():
+    lab = OrderLab(A_N1=2, B_N2=2)
+    engine = lab.router.ledger.path.engine
+
+    def places():
+        """By node, parcels counted on ship days."""
+        return engine.memory.capacity["parcels"].sum(axis=1)[:3].tolist()
+
+    lab.order("o", [{"sku": "A", "qty": 2}, {"sku": "B", "qty": 2}])
+    assert places() == [1, 1, 0]
+    lab.stock(A_N2=2)
+    lab.done("o", "move", to_node="N2", node="N1", lines=[{"line_id": "1", "qty": 1}])
+    assert places() == [1, 1, 0]  # something still leaves N1
+    lab.done("o", "move", to_node="N2", node="N1")
+    assert places() == [0, 1, 0]
+    lab.done("o", "cancel", lines=[{"line_id": "2"}])
+    assert places() == [0, 1, 0]
+    lab.done("o", "cancel")
+    assert places() == [0, 0, 0] and some(engine.totals()).keys() == {"available", "received"}
 
 
 def test_later_rows_take_nothing_that_an_earlier_one_gave_up_before_those_who_wait():

@@ -11,6 +11,7 @@ import pytest
 
 from bench.trials.simulation.twin import Twin
 from router.config import Policy
+from router.ledger import serving
 from router.ledger.waiting import Waiting
 from router.life.states import CellAccount as A
 from router.log.columns import CLAIMS
@@ -54,6 +55,25 @@ def test_a_receipt_serves_who_waited_first_and_a_new_order_passes_nobody():
     first_of = {(place % 4, place // 4 + 1): units for place, units in enumerate([8, 3, 9, 5, 7, 6, 4, 8])}
     assert served == first_of  # the eighth has 8 of 9, the last two wait
     assert some(shop.engine.totals()) == {"allocated": 50, "received": 50}
+
+
+@pytest.mark.parametrize("grant_order", ["fifo", "whole_orders"])
+def test_what_is_too_much_for_one_record_is_granted_by_the_next_to_the_same(grant_order, monkeypatch):
+    given = world([sku(), sku(0, 0, [(0, 2)])], [node(), node()])
+
+    def shared_out():
+        shop, rng = Shop(given, grant_order=grant_order), random.Random(7)
+        for at in range(20):
+            lines = [(rng.choice((0, 0, 1)), rng.randint(1, 4)) for _ in range(rng.randint(1, 3))]
+            shop.order(order(lines, placed_at_ms=NOON_MS + at))
+        shop.receive(0, 0, 60)
+        return shop.all_grants(0), shop.path.sequence, shop.engine.totals()
+
+    granted, records, totals = shared_out()
+    monkeypatch.setattr(serving, "GRANT_ROWS_MAX", 2)
+    in_parts, more_records, totals_in_parts = shared_out()
+    assert (in_parts, totals_in_parts) == (granted, totals) and totals["available"] == 0
+    assert more_records > records + 5
 
 
 def test_nothing_is_granted_twice_wherever_the_ledger_dies():

@@ -146,7 +146,7 @@ def test_the_digest_is_of_the_content_however_it_lies_in_memory():
 def test_a_column_that_came_later_does_not_make_an_answered_question_another_one(monkeypatch):
     shop = Shop(ONE, {(0, 0): 9})
     shop.order(*ORDERS)
-    grown = pa.schema([*CLAIMS, since(2, "seller", pa.int32(), -1)])
+    grown = pa.schema([*CLAIMS, since(version_of(Kind.DECISION) + 1, "seller", pa.int32(), -1)])
     with monkeypatch.context() as patched:
         patched.setitem(kinds.MESSAGES, Kind.DECISION, (grown, *kinds.MESSAGES[Kind.DECISION][1:]))
         for cached in (version_of, form):

@@ -262,7 +262,7 @@ class Walk:
         row = {
             "order": reference, "mode": rng.randrange(2), "account": int(rng.choice([A.ALLOCATED, A.HELD])),
             "only_node": node if rng.random() < 0.5 else -1, "without_node": node if rng.random() < 0.5 else -1,
-            "releases": releases, "wanted": wanted,
+            "releases": releases, "wanted": wanted, "sends_from": sorted({day["node"] for day in days}),
         }  # fmt: skip
         plain = ("channel_index", "zone", "service", "promise_by_ms", "placed_at_ms", "priority")
         row |= _of(order, *plain)

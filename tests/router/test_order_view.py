@@ -282,6 +282,17 @@ def test_what_was_taken_back_is_as_if_it_had_not_been():
     assert of(last["moved"]["units"], "from", "to", "qty") == [("picked", "allocated", 2)]
 
 
+@pytest.mark.parametrize("disposition", ["restock", "refurbish"])
+def test_a_return_that_put_units_where_anybody_may_take_them_stands(disposition):
+    lab = OrderLab(A_N1=9)
+    lab.order("o", [{"sku": "A", "qty": 2}])
+    lab.done("o", "ship")
+    back, judged = lab.done("o", "return"), lab.done("o", "return", disposition=disposition)
+    for told in (judged, back):  # where the first return left them they lie no more
+        assert lab.event("o", "reverse", reversed_event_id=told)["reason"] == "not_reversible"
+    assert "reverse" not in check(lab, "o")["next_events"]
+
+
 def test_a_closed_order_takes_what_comes_late():
     lab = OrderLab(A_N1=9)
     lab.order("o", [{"sku": "A", "qty": 2}], payment={"method": "card", "status": "paid"})

@@ -12,13 +12,18 @@ import numpy as np
 import pytest
 
 from router.ids import hash_text
+from router.ledger import serving
 from router.life.states import CellAccount, Stage
+from router.log.columns import GRANTS
+from router.log.kinds import MESSAGES, Kind
+from router.log.records import read_batch
 from router.queries.balance import books_of, cells_of, differences
 from router.tables.stock_rows import parse_movements
 from tests.labs.table_cases import NOW_MS
 from tests.router.test_pipeline import KEY, SCARCE, TABLES, World, order
 
 WAITING = 10
+GRANTING = (Kind.MOVES, Kind.AMENDS, Kind.PENDING, Kind.STOCK)
 EACH = 7  # units an order waits for
 RECEIVED = 50
 ARRIVED = b'{"movement_id":"r1","kind":"receipt","sku":"B","node":"N1","qty":%d}\n'
@@ -77,13 +82,26 @@ def check(world: World, where: str) -> None:
     assert cells.waiting == WAITING * EACH + 1 - RECEIVED, where
 
 
+def records_granting(world: World) -> list[int]:
+    """Rows of GRANTS of every record of the ledger that has any."""
+    records = [record for _, _, record in world.router.ledger.path._log.iterate(1)]
+    grants = [read_batch(record, MESSAGES[record.kind].index(GRANTS)) for record in records if record.kind in GRANTING]
+    return [batch.num_rows for batch in grants if batch.num_rows]
+
+
+@pytest.mark.parametrize("rows_max", [1, 3, serving.GRANT_ROWS_MAX])
 @pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
-def test_who_waited_first_is_served_wherever_a_crash_falls(steps: tuple[Callable[[World], None], ...]) -> None:
+def test_who_waited_first_is_served_wherever_a_crash_falls(
+    steps: tuple[Callable[[World], None], ...], rows_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few orders one record of the ledger may serve."""
+    monkeypatch.setattr(serving, "GRANT_ROWS_MAX", rows_max)
     world = queue(4)
     begun = len(world.journal)
     for step in steps:
         step(world)
     check(world, "without a crash")
+    assert records_granting(world) == {1: [1] * 8, 3: [2] * 4}.get(rows_max, [8])
     state = world.router.state_hashes()
     for cut in range(begun, len(world.journal) + 1):
         restarted = world.after_crash(cut)

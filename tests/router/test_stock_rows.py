@@ -70,6 +70,10 @@ def test_movements_become_columns() -> None:
         ({"kind": "transfer", "to_node": "N1"}, "to_node", "value"),
         ({"kind": "transfer", "to_node": "N9"}, "to_node", "unknown_node"),
         ({"colour": "red"}, "colour", "unknown_field"),
+        ({"kind": "set_aside"}, "state", "missing"),
+        ({"kind": "put_back", "state": "in_transit"}, "state", "value"),
+        *(({"kind": kind, "state": "inspection"}, "state", "value") for kind in ("set_aside", "put_back", "scrap")),
+        ({"state": "inspection"}, "state", "value"),
     ],
 )
 def test_a_bad_movement_is_answered_in_its_place(change: dict[str, object], field: str, code: str) -> None:
@@ -85,6 +89,14 @@ def test_a_bad_movement_is_answered_in_its_place(change: dict[str, object], fiel
     ]
     assert (answers[1]["field"], answers[1]["code"]) == (field, code)
     assert answers[2]["code"] == "short" and json.dumps(answers)
+
+
+def test_units_that_await_inspection_belong_to_orders() -> None:
+    row = RECEIPT | {"kind": "put_back", "state": "inspection"}
+    detail = parse_movements(ndjson(row), sample_tables(), KEY).refused[1].detail
+    assert detail == (
+        "Units that await inspection belong to orders; say what becomes of them by a return with a disposition."
+    )
 
 
 def test_a_line_that_is_no_json_is_answered_without_an_id() -> None:

@@ -80,7 +80,7 @@ class Movement(msgspec.Struct):
     qty: int
     to_node: str | None = None
     reference: str | None = None
-    state: Literal["inspection", "damaged", "blocked", "in_transit"] | None = None
+    state: Literal["damaged", "blocked", "in_transit"] | None = None
     reason: str | None = None
 
 

@@ -13,7 +13,7 @@ from router.tables.stock_rows import KIND_NAMES, STATES, MovementKind, movement_
 WORDS = (
     *(b'"movement_id"', b'"kind"', b'"sku"', b'"node"', b'"qty"', b'"to_node"', b'"reference"', b'"A"', b'"SET"'),
     *(b'"N1"', b'"N2"', *(f'"{kind}"'.encode() for kind in KIND_NAMES), b"1000000000000", b"\n", b"\\ud800"),
-    *(b'"state"', b'"reason"', *(f'"{state}"'.encode() for state in STATES)),
+    *(b'"state"', b'"reason"', *(f'"{state}"'.encode() for state in STATES), b'"inspection"'),
 )
 
 
@@ -23,6 +23,7 @@ def examples(_: str) -> list[bytes]:
         good,
         good.replace(b"receipt", b"transfer").replace(b"}", b',"to_node":"N2"}') + b"\n" + good,
         good.replace(b"receipt", b"set_aside").replace(b"}", b',"state":"blocked","reason":"recall"}'),
+        good.replace(b"receipt", b"put_back").replace(b"}", b',"state":"inspection"}'),
         good.replace(b'"A"', b'"SET"') + b"\n\n{}\n" + good.replace(b"receipt", b"count").replace(b"5", b"0") + b"\n[",
     ]
 

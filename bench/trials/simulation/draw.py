@@ -79,7 +79,7 @@ def _movement(dice: Dice, place: int, at: int) -> Movement:
         goods.NODES[node],
         dice.between(1, 5, "movement qty", place, at),
         goods.NODES[(node + 1) % len(goods.NODES)] if kind in ("transfer", "dispatch") else None,
-        dice.one_of(("damaged", "blocked", "inspection"), "movement state", place, at) if is_of_a_state else None,
+        dice.one_of(("damaged", "blocked"), "movement state", place, at) if is_of_a_state else None,
     )
 
 

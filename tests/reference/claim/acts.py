@@ -141,6 +141,7 @@ def amend_row(ledger, world, row, seen, now_ms):
     ]
     assert not any(move_units(units, ledger.accounts, ledger.received, ledger.parcels_on))
     complete, parcels, lines = plan_request(ledger, world, row, now_ms)
+    parcels = [parcel for parcel in parcels if parcel["node"] not in row["sends_from"]]  # one leaves there anyhow
     if row["mode"] == 0 and not complete:
         return {"done": 0, "parcels": [], "lines": nothing}
     take(ledger, lines, row["account"])
