@@ -282,6 +282,22 @@ def test_what_was_taken_back_is_as_if_it_had_not_been():
     assert of(last["moved"]["units"], "from", "to", "qty") == [("picked", "allocated", 2)]
 
 
+@pytest.mark.parametrize("kind", ["payment_refunded", "refund_requested"])
+def test_a_capture_stands_while_a_refund_stands_on_it(kind):
+    lab = OrderLab(A_N1=9)
+    lab.order("o", [{"sku": "A", "qty": 2}])
+    captured = lab.done("o", "payment_captured", amount=600, payment_id="p")
+    back = lab.done("o", kind, amount=300, payment_id="p")
+    before = check(lab, "o")
+    answer = lab.event("o", "reverse", reversed_event_id=captured)
+    assert (answer["status"], answer.get("reason")) == ("refused", "not_reversible")
+    assert check(lab, "o") == before
+    lab.done("o", "reverse", reversed_event_id=back)
+    lab.done("o", "reverse", reversed_event_id=captured)
+    view = check(lab, "o")
+    assert (view["payment_state"], view["money"]["due"]) == ("unpaid", view["total"])
+
+
 def test_a_closed_order_takes_what_comes_late():
     lab = OrderLab(A_N1=9)
     lab.order("o", [{"sku": "A", "qty": 2}], payment={"method": "card", "status": "paid"})
