@@ -298,6 +298,25 @@ def test_a_capture_stands_while_a_refund_stands_on_it(kind):
     assert (view["payment_state"], view["money"]["due"]) == ("unpaid", view["total"])
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_refund_of_all_is_taken_back_with_the_credit_that_it_implied(cancelled):
+    lab = OrderLab(A_N1=9)
+    lab.order("o", [{"sku": "A", "qty": 2}], payment={"method": "card", "status": "paid"})
+    if cancelled:
+        lab.done("o", "cancel")
+    before = check(lab, "o")
+    refunded = lab.done("o", "payment_refunded")
+    check(lab, "o")
+    credit = {"account": "credited", "amount": before["total"], "payment_id": None}
+    assert credit in lab.timeline("o")["entries"][-1]["moved"]["money"]
+    lab.done("o", "reverse", reversed_event_id=refunded)
+    view = check(lab, "o")
+    for name in ("money", "payments", "payment_state"):
+        assert view[name] == before[name], name
+    lab.done("o", "payment_refunded", amount=100)
+    assert check(lab, "o")["payment_state"] == "partially_refunded"
+
+
 def test_a_closed_order_takes_what_comes_late():
     lab = OrderLab(A_N1=9)
     lab.order("o", [{"sku": "A", "qty": 2}], payment={"method": "card", "status": "paid"})
