@@ -97,7 +97,14 @@ def _taken_back(units: Rows, money: Rows, now: OpenBook, order: int) -> Change |
     cells = cells_of(back, order)
     is_ours = not np.isin([cells["from_account"], cells["to_account"]], _NOT_OURS).any()
     is_there = (len(back) or len(repaid)) and _has_units(back, now) and _has_money(repaid, now)
-    return Change(back, repaid, cells) if is_ours and is_there else _STANDS
+    return Change(back, _marked(repaid), cells) if is_ours and is_there else _STANDS
+
+
+def _marked(repaid: Rows) -> Rows:
+    """That a payment failed is a mark, which a move sets to what it says instead of adding to it: 0 takes it off."""
+    is_off = (repaid["account"] == M.FAILED) & (repaid["amount_minor"] < 0)
+    repaid["amount_minor"][is_off] = 0
+    return repaid
 
 
 def _has_units(back: Rows, now: OpenBook) -> bool:

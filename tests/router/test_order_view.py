@@ -317,6 +317,36 @@ def test_a_refund_of_all_is_taken_back_with_the_credit_that_it_implied(cancelled
     assert check(lab, "o")["payment_state"] == "partially_refunded"
 
 
+@pytest.mark.parametrize("amount", [None, 300])
+def test_a_failure_is_taken_back(amount):
+    """Of a payment that was authorized for all of the order, and for a part of it."""
+    lab = OrderLab(A_N1=9)
+    lab.order("o", [{"sku": "A", "qty": 2}])
+    lab.done("o", "payment_authorized", payment_id="p", **({"amount": amount} if amount else {}))
+    before = check(lab, "o")
+    failed = lab.done("o", "payment_failed", payment_id="p")
+    assert check(lab, "o")["payment_state"] == "failed"
+    lab.done("o", "reverse", reversed_event_id=failed)
+    view = check(lab, "o")
+    for name in ("money", "payments", "payment_state"):
+        assert view[name] == before[name], name
+    books, row = lab.books("o")
+    assert [payment.has_failed for payment in books.look(row).payments] == [False]
+
+
+def test_a_failure_that_nothing_came_before_is_taken_back_while_nothing_came_after():
+    lab = OrderLab(A_N1=9)
+    lab.order("o", [{"sku": "A", "qty": 2}])
+    failed = lab.done("o", "payment_failed", payment_id="p")
+    lab.done("o", "reverse", reversed_event_id=failed)
+    view = check(lab, "o")
+    assert (view["payment_state"], view["payments"][0]["status"]) == ("unpaid", "unpaid")
+    again = lab.done("o", "payment_failed", payment_id="p")
+    assert check(lab, "o")["payment_state"] == "failed"
+    lab.done("o", "payment_authorized", payment_id="p")
+    assert lab.event("o", "reverse", reversed_event_id=again)["reason"] == "not_reversible"
+
+
 def test_a_closed_order_takes_what_comes_late():
     lab = OrderLab(A_N1=9)
     lab.order("o", [{"sku": "A", "qty": 2}], payment={"method": "card", "status": "paid"})
