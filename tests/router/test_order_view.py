@@ -367,12 +367,17 @@ def test_a_closed_order_takes_what_comes_late():
 
 def test_a_rejected_order_has_nothing_and_takes_nothing():
     lab = OrderLab(A_N1=9)
-    lab.order("o", [{"sku": "ghost", "qty": 2, "unit_price": 7}, {"sku": "A", "qty": 1}])
+    lines = [{"sku": "ghost", "qty": 2, "unit_price": 7}, {"sku": "A", "qty": 1}]
+    lab.order("o", lines, payment={"method": "card", "status": "authorized"})
     view = lab.view("o")
     assert (view["state"], view["next_events"], view["shipments"], view["payments"]) == ("rejected", [], [], [])
     assert set(view["money"].values()) == {0}
     assert of(view["lines"], "sku", "qty", "allocations", "backordered") == [("ghost", 2, [], 0), ("A", 1, [], 0)]
     assert {sum(line["units"].values()) for line in view["lines"]} == {0}
+    answer = lab.event("o", "pick")
+    assert (answer["status"], answer["reason"]) == ("refused", "transition_not_allowed")
+    assert (answer["state"], answer["payment_state"]) == ("rejected", view["payment_state"])
+    assert answer["detail"] == "an order in state rejected takes: no event"
     lab.order("o", [{"sku": "A", "qty": 1}])
     lab.done("o", "pick")
     assert check(lab, "o")["state"] == "picking"
