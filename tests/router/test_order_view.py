@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from actors.gateway.http import order_shapes
 from router.log import steps
 from router.log.cursor import CursorError
 from router.queries import order_view, timeline_view
+from router.queries.sight import Sight
 from tests.labs import table_cases
-from tests.labs.order_checks import check
+from tests.labs.order_checks import check, check_shape
 from tests.labs.order_lab import STAGES, OrderLab
 
 Row = dict[str, Any]
@@ -101,6 +103,19 @@ def test_scans_are_shown_in_the_order_in_which_they_happened():
         "at": "2025-11-22T08:00:00.000Z", "code": "depot", "place": "Leipzig", "text": "rain",
         "eta": "2025-12-22T08:00:00.000Z", "source": "dhl",
     }  # fmt: skip
+
+
+def test_words_of_a_scan_stay_inside_the_house_as_in_the_timeline():
+    lab, outside = OrderLab(A_N1=9), Sight(internal=False)
+    lab.order("o", [{"sku": "A", "qty": 1}])
+    lab.done("o", "ship")
+    lab.done("o", "scan", code="depot", place="Leipzig", text="rang twice, rude")
+    view = check(lab, "o")
+    (seen,) = outside.order(view)["shipments"]
+    assert seen == view["shipments"][0] | {"scans": [view["shipments"][0]["scans"][0] | {"text": None}]}
+    check_shape(outside.order(view), order_shapes.OrderView)
+    assert "rude" not in json.dumps([outside.order(view), outside.timeline(lab.timeline("o"))])
+    assert Sight(internal=True).order(view) == view and "rude" in json.dumps(view)
 
 
 def test_money_of_two_payments_and_of_what_goes_back():
