@@ -19,13 +19,13 @@ from router.life.meant import Refusing
 from router.life.moved import ORDER_ACCOUNTS, accounts_of, moved_by
 from router.life.open_book import OpenBook
 from router.life.scratch import ROW, Scratch
-from router.life.states import CellAccount
+from router.life.states import CellAccount, MoneyAccount
 from router.log.kinds import Kind
 from router.log.steps import OrderHistory, Step
 
 Rows = npt.NDArray[Any]
 U64 = npt.NDArray[np.uint64]
-E = OrderEvent
+E, M = OrderEvent, MoneyAccount
 
 REVERSIBLE = frozenset({
     E.PICK, E.PACK, E.SHIP, E.DELIVER, E.LOSE, E.RETURN, E.SEND_TO_NODE, E.ACCEPT, E.PAYMENT_AUTHORIZED,
@@ -98,7 +98,14 @@ def _taken_back(units: Rows, money: Rows, now: OpenBook, order: int) -> Change |
     cells = cells_of(back, order)
     is_ours = not np.isin([cells["from_account"], cells["to_account"]], _NOT_OURS).any()
     is_there = (len(back) or len(repaid)) and _has_units(back, now) and _has_money(repaid, now)
-    return Change(back, repaid, cells) if is_ours and is_there else _STANDS
+    return Change(back, _marked(repaid), cells) if is_ours and is_there else _STANDS
+
+
+def _marked(repaid: Rows) -> Rows:
+    """That a payment failed is a mark, which a move sets to what it says instead of adding to it: 0 takes it off."""
+    is_off = (repaid["account"] == M.FAILED) & (repaid["amount_minor"] < 0)
+    repaid["amount_minor"][is_off] = 0
+    return repaid
 
 
 def _has_units(back: Rows, now: OpenBook) -> bool:
@@ -115,9 +122,11 @@ def _has_units(back: Rows, now: OpenBook) -> bool:
 
 
 def _has_money(repaid: Rows, now: OpenBook) -> bool:
-    """Whether no account falls below zero."""
+    """Whether no account falls below zero, and no payment gives back more than came by it."""
     accounts = Counter(accounts_of(now))
     for move in repaid:
         payment = 0 if move["account"] in ORDER_ACCOUNTS else int(move["payment"].view(np.uint64))
         accounts[payment, int(move["account"])] += int(move["amount_minor"])
-    return all(amount >= 0 for amount in accounts.values())
+    goes_back = {payment: accounts[payment, M.REFUNDING] + accounts[payment, M.REFUNDED] for payment, _ in accounts}
+    is_covered = all(accounts[payment, M.CAPTURED] >= amount for payment, amount in goes_back.items())
+    return is_covered and all(amount >= 0 for amount in accounts.values())

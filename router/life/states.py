@@ -105,7 +105,7 @@ class MoneyAccount(IntEnum):
     REFUNDED = 3
     CREDITED = 4
     WRITTEN_OFF = 5
-    FAILED = 6  # no amount: 1 = the payment failed
+    FAILED = 6  # no amount: 1 = the payment failed, 0 = that was taken back
 
 
 # A stage byte is the stage and, above it, its detail: for PICKED to LOST the facts that were reported (a later report

@@ -16,8 +16,11 @@ class Sight(NamedTuple):
     internal: bool  # all of it; else only the texts that were written for everybody (`public`)
 
     def order(self, view: Row) -> Row:
-        """The view of an order (``order.py``) without the notes that are not for this sight."""
-        return view if self.internal else view | {"notes": [note for note in view["notes"] if note["public"]]}
+        """The view of an order (``order.py``) without notes and words of scans that are not for this sight."""
+        if self.internal:
+            return view
+        notes = [note for note in view["notes"] if note["public"]]
+        return view | {"notes": notes, "shipments": [_without_words(shipment) for shipment in view["shipments"]]}
 
     def timeline(self, view: Row) -> Row:
         """The history of an order (``timeline.py``) likewise."""
@@ -30,3 +33,8 @@ class Sight(NamedTuple):
         """``text`` is the words of a note, which may be public; words beside a hold never are."""
         hidden = [name for name in _WORDS if not (name == "text" and payload.get("public"))]
         return {name: value for name, value in payload.items() if name not in hidden}
+
+
+def _without_words(shipment: Row) -> Row:
+    """Words of a scan are never for everybody: what a carrier's driver wrote may name people."""
+    return shipment | {"scans": [scan | {"text": None} for scan in shipment["scans"]]}

@@ -21,6 +21,7 @@ import pyarrow as pa
 from kernels.life import layout
 from router.arrow.arrays import from_message, numbers, to_message
 from router.life.before_books import judge_again
+from router.life.books import Judged
 from router.life.event_types import OrderEvent
 from router.life.events import judged_of, moves_of, outcome_of, sent_before_books, sent_of
 from router.life.reversing import Reversing
@@ -118,6 +119,7 @@ class EventLane:
         policy = self._policy_of(begun.tables_version)
         self._history.reopen_closed(rows)
         judged = books.judge(begun.sequence, sent, rows, _FALLS_AT[policy.on_hand_falls])
+        self._name_rejected(judged)
         asking = Asking(self._engine, begun.sequence, sent, rows, judged)
         asking.reverse(events, self._history, self._reversing)
         asking.prepare(self._recall, lambda: self._tables_of(begun.tables_version))
@@ -127,6 +129,13 @@ class EventLane:
         work = EventWork(events, rows, asking, moves, given_back, closed)
         self._unshown.append(work)
         return work
+
+    def _name_rejected(self, judged: Judged) -> None:
+        """Where an order was rejected there is no book that knows its state; the index does."""
+        verdicts = judged.verdicts
+        at = np.flatnonzero((verdicts["result"] == layout.REFUSED) & (verdicts["refusal"] == layout.REJECTED))
+        if len(at):
+            verdicts["before"][at] = verdicts["after"][at] = self._engine.index.state(verdicts["row"][at])
 
     def ask(self, begun: Begun, question: Question, ledger: LedgerPort) -> None:
         work: EventWork = begun.work

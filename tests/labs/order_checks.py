@@ -152,3 +152,6 @@ def check_timeline(view: Row, timeline: Row) -> None:
                 assert part["units"][stage] == units[line["line_id"], part["sku"], stage] + part["qty"] * own
     for account in ACCOUNTS:
         assert money[account, None] == view["money"][account], account
+    if not any(line["units"]["cancelled"] for line in view["lines"]):
+        owed = max(view["total"] - money["credited", None] - money["written_off", None], 0)
+        assert owed - money["captured", None] + money["refunded", None] == view["money"]["due"]

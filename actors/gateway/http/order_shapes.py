@@ -129,7 +129,7 @@ class Scan(msgspec.Struct):
     at: Time | None
     code: str | None
     place: str | None
-    text: str | None
+    text: str | None  # null where it was erased, and for keys of the role ``channel``
     eta: Time | None
     source: str | None
 
