@@ -297,7 +297,6 @@ def test_what_was_taken_back_is_as_if_it_had_not_been():
     assert of(last["moved"]["units"], "from", "to", "qty") == [("picked", "allocated", 2)]
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("disposition", ["restock", "refurbish"])
 def test_a_return_that_put_units_where_anybody_may_take_them_stands(disposition):
     lab = OrderLab(A_N1=9)
@@ -307,7 +306,8 @@ def test_a_return_that_put_units_where_anybody_may_take_them_stands(disposition)
     for told in (judged, back):  # where the first return left them they lie no more
         assert lab.event("o", "reverse", reversed_event_id=told)["reason"] == "not_reversible"
     assert "reverse" not in check(lab, "o")["next_events"]
-=======
+
+
 @pytest.mark.parametrize("kind", ["payment_refunded", "refund_requested"])
 def test_a_capture_stands_while_a_refund_stands_on_it(kind):
     lab = OrderLab(A_N1=9)
@@ -371,7 +371,6 @@ def test_a_failure_that_nothing_came_before_is_taken_back_while_nothing_came_aft
     assert check(lab, "o")["payment_state"] == "failed"
     lab.done("o", "payment_authorized", payment_id="p")
     assert lab.event("o", "reverse", reversed_event_id=again)["reason"] == "not_reversible"
->>>>>>> help-q
 
 
 def test_a_closed_order_takes_what_comes_late():
