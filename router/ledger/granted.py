@@ -114,12 +114,9 @@ class Granted:
         return qty
 
     def is_awaited(self, order: int, seen: int) -> bool:
-        """Whether anything is left of grants to an order after ``seen``."""
-        for chunk in self._chunks[order >> SHARD_SHIFT]:
-            rows = chunk.by_order.get(order, []) if chunk.record > seen else []
-            if chunk.rows["qty"][rows].any():
-                return True
-        return False
+        """Whether an order is named by grants after ``seen``, also where all of them was taken back: its shard takes
+        them over for a line that waits again by then."""
+        return any(chunk.record > seen and order in chunk.by_order for chunk in self._chunks[order >> SHARD_SHIFT])
 
     # --- state -----------------------------------------------------------------------------------
 

@@ -122,6 +122,19 @@ def test_an_order_with_units_on_their_way_to_it_is_amended_behind_them():
     assert shop.engine.state_hash() == before
 
 
+def test_a_grant_on_its_way_of_which_all_was_taken_back_is_waited_for_too():
+    """The shard takes it over for whatever the line waits for by then, which may be something new."""
+    shop = Shop(ONE)
+    shop.order(order([(0, 4)]))
+    shop.receive(0, 0, 4)
+    shop.give_up((HERE, 0, 4))
+    again = amendment(HERE, [], [(0, 0, 9)], mode=Amend.WAIT)
+    (answer,) = shop.amend(again)
+    assert answer["done"] == AmendResult.LATER and some(shop.engine.totals()) == {"available": 4, "received": 4}
+    (answer,) = shop.amend(again, seen=shop.grants(0)[0])
+    assert answer["done"] == AmendResult.DONE and answer["lines"][0]["backordered"] == 5
+
+
 def test_an_address_that_no_node_reaches_leaves_everything_waiting():
     shop = Shop(ONE, {(0, 0): 3})
     shop.order(order([(0, 3)]))

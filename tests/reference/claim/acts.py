@@ -130,7 +130,7 @@ def park(ledger, earlier, parked):
 
 def amend_row(ledger, world, row, seen, now_ms):
     nothing = [{"backordered": 0, "allocations": []} for _ in row["wanted"]]
-    if any(grant["qty"] for grant in ledger.granted if grant["order"] == row["order"] and grant["record"] > seen):
+    if any(grant["order"] == row["order"] and grant["record"] > seen for grant in ledger.granted):
         return {"done": 2, "parcels": [], "lines": nothing}  # units are on their way to the shard
     releases = row["releases"]
     give_up(ledger, [(row["order"], r["line"], r["qty"]) for r in releases if r["from_account"] == WAITING], seen)
