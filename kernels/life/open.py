@@ -22,6 +22,7 @@ from kernels._jit import (
     IN_I64,
     IN_U8,
     OUT_U32,
+    inlined_rule,
     kernel,
     rule,
 )
@@ -52,7 +53,7 @@ Array = npt.NDArray[Any]
 ALLOCATED, PARTIALLY_ALLOCATED, BACKORDERED, HELD, REJECTED = 0, 1, 2, 3, 4  # status of a decision
 
 
-@rule
+@inlined_rule
 def take_book(memory: Any) -> int:
     """A book; free ones are linked through ``payment``, free_books = (head, first never used)."""
     at = memory.free_books[0]
@@ -88,6 +89,8 @@ def set_total(book: Any, total_minor: int, memory: Any) -> None:
 @rule
 def share_of(units: int, position_units: int, value_minor: int) -> int:
     """What the first ``units`` of a position's carry: those that carry one more go first."""
+    if units == position_units:  # most often; a division costs as much as the rest of a line
+        return value_minor
     low = value_minor // position_units
     return units * low + min(value_minor - low * position_units, units)
 
@@ -112,7 +115,7 @@ def write_position(
     position.value_minor, position.stage, position.ship_day, position.shipment = value_minor, stage, ship_day, 0
 
 
-@rule
+@inlined_rule
 def day_of(node: int, first: int, last: int, parcel_node: Array, parcel_day: Array) -> int:
     """Ship day of the order's parcel from a node, 0 where no day was counted."""
     for parcel in range(first, last):
@@ -121,7 +124,7 @@ def day_of(node: int, first: int, last: int, parcel_node: Array, parcel_day: Arr
     return 0
 
 
-@rule
+@inlined_rule
 def lay_out_line(
     line: int, number: int, first: int, place: int, stage: int, parcel_first: int, parcel_last: int,
     line_sku: Array, line_qty: Array, line_total_minor: Array, backordered: Array, allocation_offset: Array,
@@ -160,7 +163,7 @@ def lay_out_line(
     return place
 
 
-@rule
+@inlined_rule
 def keep_line_keys(book: Any, first: int, last: int, line_key: Array, memory: Any) -> None:
     """Remember the keys of the order's own line ids, where it has some."""
     has_own = False
@@ -222,9 +225,10 @@ def open_books(
         set_total(book, total_minor[row], memory)
         first_line, last_line = line_offset[row], line_offset[row + 1]
         keep_line_keys(book, first_line, last_line, line_key, memory)
-        needed = INT64(allocation_offset[last_line] - allocation_offset[first_line])
+        waiting: int = INT64(0)
         for line in range(first_line, last_line):
-            needed += backordered[line] > 0
+            waiting += backordered[line] > 0
+        needed = INT64(allocation_offset[last_line] - allocation_offset[first_line]) + waiting
         first = take_positions(max(needed, 1), memory)
         book.first_position, book.positions = first, needed
         stage = STAGE_ALLOCATED
@@ -238,9 +242,6 @@ def open_books(
                 line_qty, line_total_minor, backordered, allocation_offset, allocation_sku, allocation_node,
                 allocation_qty, parcel_node, parcel_day, book, memory,
             )  # fmt: skip
-        waiting = 0
-        for at in range(needed):
-            waiting += memory.positions[first + at].stage == STAGE_BACKORDERED
         if waiting == 0 or (waiting == needed and stage == STAGE_ALLOCATED):
             book.flags |= TOGETHER
     return count
