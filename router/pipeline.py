@@ -181,7 +181,10 @@ class ShardPath:
         return self.log.chains_at(self.committed)
 
     def dump(self) -> dict[str, Any]:
-        """Arrays of the state after the newest finished batch, for a checkpoint; no batch may be under way."""
+        """The state after the newest finished batch, for a checkpoint; no batch may be under way.
+
+        Some arrays are views: to be read or copied before the next one begins.
+        """
         parts = {"index": self.engine.index.dump(), "books": self.engine.books.dump(), "path": self._dump_path()}
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 

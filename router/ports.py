@@ -95,7 +95,7 @@ class Checkpoints(Protocol):
         """Whether it is time for the next one."""
 
     def keep(self, sequence: int, chains: list[int], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep the state after a durable sequence."""
+        """Keep the state after a durable sequence, as it is at this moment: arrays may change afterwards."""
 
 
 class Question(NamedTuple):

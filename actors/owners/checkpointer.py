@@ -1,16 +1,16 @@
-"""When to write a checkpoint, and the thread that writes it while the owner works on."""
+"""When to write a checkpoint, and the copy of the process that writes it while the owner works on."""
 
 from __future__ import annotations
 
 import pathlib
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from actors.process.process_copy import ProcessCopy
 from actors.store.checkpoints import Checkpoint, read_latest, write_checkpoint
 from actors.store.lmdb_log import LmdbLog
 
@@ -22,7 +22,7 @@ class Checkpointer:
         self._folder = folder
         self._every_bytes = every_bytes
         self._log_bytes = log_bytes
-        self._thread: threading.Thread | None = None
+        self._copy: ProcessCopy | None = None
 
     def due(self, log_bytes: int) -> bool:
         return log_bytes - self._log_bytes >= self._every_bytes and not self._writing()
@@ -30,17 +30,16 @@ class Checkpointer:
     def start(
         self, sequence: int, chains: Sequence[int], arrays: Mapping[str, npt.NDArray[np.generic]], log_bytes: int
     ) -> None:
-        """Write copies of the arrays in the background; the caller made sure that ``sequence`` is durable."""
+        """Write the arrays as they are now, views of memory of this process or copies; ``sequence`` is durable."""
         self.join()
         self._log_bytes = log_bytes
-        self._thread = threading.Thread(
-            target=write_checkpoint, args=(self._folder, sequence, chains, arrays), name="checkpoint"
+        self._copy = ProcessCopy(
+            "order-router: a checkpoint", lambda: write_checkpoint(self._folder, sequence, chains, arrays)
         )
-        self._thread.start()
 
     def join(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
+        if self._copy is not None:
+            self._copy.join()
 
     def read_latest(self) -> Checkpoint | None:
         """The newest whole checkpoint; older ones and the log make up for damaged ones, said on stderr."""
@@ -50,7 +49,7 @@ class Checkpointer:
         return kept
 
     def _writing(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return self._copy is not None and self._copy.runs()
 
 
 class KeptCheckpoints:

@@ -83,10 +83,10 @@ class BookMemory:
             self._blocks[name] = grown.view(_DTYPES[name])
 
     def dump(self) -> dict[str, Rows]:
-        """The state for a checkpoint, copied; structured rows as the bytes they are."""
-        kept = {name: self._blocks[name][:count].copy().view(_plain(name)) for name, count in self.used.items()}
+        """The state for a checkpoint until the next change: views, structured rows as the bytes they are."""
+        kept = {name: self._blocks[name][:count].view(_plain(name)) for name, count in self.used.items()}
         free = np.concatenate([self._free_books, self._free_positions, self._free_words])
-        return {**kept, "book_of_row": self.book_of_row.copy(), "free": free}
+        return {**kept, "book_of_row": self.book_of_row, "free": free}
 
     def restore(self, arrays: dict[str, Rows]) -> None:
         """Become what was dumped."""

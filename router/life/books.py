@@ -288,7 +288,7 @@ class Books:
         return found[: int(_end.list_units(rows, self._memory.book_of_row, self._memory.rows, found))]
 
     def dump(self) -> dict[str, Rows]:
-        """The state for a checkpoint, copied."""
+        """The state for a checkpoint until the next change."""
         return self._memory.dump()
 
     def restore(self, arrays: dict[str, Rows]) -> None:

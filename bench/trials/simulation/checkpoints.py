@@ -31,4 +31,6 @@ class Checkpoints:
         return self._world.checkpoint_is_due()
 
     def keep(self, sequence: int, chains: list[int], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        self._world.checkpoints[self._where] = Checkpoint(sequence, chains, dict(arrays))
+        self._world.checkpoints[self._where] = Checkpoint(
+            sequence, chains, {name: array.copy() for name, array in arrays.items()}
+        )
