@@ -32,6 +32,7 @@ All rooms share harness/, and there is one of each thing there:
     beside.py                    a full stream of orders by a process of its own, beside something else
     limits.py, echo.py           bare limits of the same run: decoding alone, and a server that does nothing
     report.py                    what every bench says besides its result
+    arrays.py                    names of array types
 
 A client that sends rows of another kind gives another ``streaming.Way``: path, media type, where a row of an answer
 ends. What the figures mean is in docs/benchmarks.md, the rest in lab.md, peers.md, simulation.md, chaos.md and fuzz.md.

@@ -15,16 +15,17 @@ import asyncio
 import contextlib
 import math
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 import uvloop
 
 from bench.harness import report as _harness
+from bench.harness.arrays import F64
 
 ANSWER_S_MAX = 60.0  # over all connections: whoever answers nothing any more ends the run
 TICK_S_MIN = 0.0005  # of what is due closer together, the later is at most so late
@@ -149,7 +150,7 @@ async def _run(address: Address, connections: int, loop: _Loop) -> float:
     return time.perf_counter() - began_s
 
 
-class _Loop:
+class _Loop(ABC):
     """Gives requests to connections that are free. What it costs is part of what is measured."""
 
     def __init__(self, note: Note) -> None:
@@ -165,9 +166,9 @@ class _Loop:
             connection.asker = self
             self.free(connection, time.perf_counter())
 
+    @abstractmethod
     def free(self, connection: Connection, now_s: float) -> None:
         """Its last answer is complete: give it another request, or let it go."""
-        raise NotImplementedError
 
     async def ended(self) -> None:
         """Return when everything is answered."""
@@ -283,7 +284,7 @@ class Asked(NamedTuple):
     """Replies and waiting times, one a request, in the order of the requests."""
 
     elapsed_s: float
-    waited_ms: npt.NDArray[np.float64]
+    waited_ms: F64
     replies: list[Reply]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from bench.harness.arrays import I64
 
 DAMAGES = (
     "unknown_sku",
@@ -20,7 +21,7 @@ DAMAGES = (
 COLUMN_DAMAGES = 3
 
 
-def damaged(texts: Sequence[str], damage: npt.NDArray[np.int64]) -> bytes:
+def damaged(texts: Sequence[str], damage: I64) -> bytes:
     """JSON lines, those spoiled that have an index into DAMAGES (-1: none)."""
     bad = np.flatnonzero(damage >= 0).tolist()
     if not bad:

@@ -20,10 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.harness.arrays import I64
 from bench.harness.streaming import Piece
 from bench.harness.workload import CURRENCIES, PLACED_EVERY_MS, PLACED_FROM
-
-I64 = npt.NDArray[np.int64]
 
 STAGES = ("payment_captured", "pick", "pack", "ship", "scan", "deliver", "close")
 PAID, PICK, PACK, SHIP, SCAN, DELIVER, CLOSE = range(len(STAGES))

@@ -14,8 +14,9 @@ from router.config import Config, Limits
 from router.ids import hash_key
 from router.local import LocalRouter
 from router.ports import Log
-from router.tables.compile import TableRows, accept, compile_tables, empty_tables
+from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
+from router.tables.row_types import TableRows
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import on_hand_movements
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+
+from bench.harness.arrays import I64
 
 PEOPLE = 8_192
 FIRST = ("Ada", "Bram", "Chloé", "Dilek", "Emil", "Farah", "Grete", "Hugo", "Ines", "Jonas", "Kim", "Lena", "Milo")
@@ -37,10 +38,10 @@ _COLUMNS = (
 @dataclass(frozen=True)
 class People:
     fragments: list[str]  # JSON from the customer's name to the end of ship_to
-    currency: npt.NDArray[np.int64]  # index into workload.CURRENCIES
+    currency: I64  # index into workload.CURRENCIES
     table: dict[str, pa.Array]
 
-    def columns(self, person: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
+    def columns(self, person: I64) -> dict[str, pa.Array]:
         rows = pa.array(person)
         return {name: column.take(rows) for name, column in self.table.items()}
 

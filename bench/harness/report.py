@@ -7,10 +7,12 @@ import os
 import pathlib
 import platform
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from bench.harness.arrays import F64
 
 PACKAGES = ("aiohttp", "lmdb", "msgspec", "numba", "numpy", "pyarrow", "ray", "uvloop")
 ROOT = pathlib.Path(__file__).parents[2]
@@ -48,10 +50,16 @@ def _commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def percentiles_ms(waited_ms: npt.NDArray[np.float64]) -> dict[str, float]:
+def percentiles_ms(waited_ms: F64) -> dict[str, float]:
     if not len(waited_ms):
         return {}
     return {f"p{mark}_ms": round(float(np.percentile(waited_ms, mark)), 3) for mark in (50, 90, 99)}
+
+
+def processor_us(used_s: Mapping[str, float], rows: int) -> dict[str, float]:
+    """Microseconds a row by part, the dearest first."""
+    dearest = sorted(used_s.items(), key=lambda used: used[1], reverse=True)
+    return {part: round(seconds * 1e6 / rows, 2) for part, seconds in dearest}
 
 
 def as_text(result: dict[str, Any]) -> str:

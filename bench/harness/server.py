@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.harness import processes
@@ -131,6 +131,11 @@ class Server:
             part = _part_of(number)
             used[part] = used.get(part, 0.0) + processes.processor_s(number)
         return used
+
+    def processor_s_since(self, before: Mapping[str, float]) -> dict[str, float]:
+        """Of it, what was used after ``processor_s`` said ``before``; a part that used none is left out."""
+        used = {part: used_s - before.get(part, 0.0) for part, used_s in self.processor_s().items()}
+        return {part: used_s for part, used_s in used.items() if used_s > 0}
 
     def memory_bytes(self) -> int:
         """Memory of all processes, heap and shared memory; pages they share are counted once."""

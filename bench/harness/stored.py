@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.harness.answers import own_rows
+from bench.harness.arrays import I64
 from bench.harness.event_load import Due
 from bench.harness.workload import CURRENCIES
 from router.life.states import OrderState
 
-I64 = npt.NDArray[np.int64]
 _STATES = pa.array([state.name.lower() for state in OrderState])
 _CURRENCIES = pa.array(CURRENCIES)
 _NOT_STORED = -1

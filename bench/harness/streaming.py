@@ -21,16 +21,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from bench.harness.arrays import F64, I64
 from router.errors import RouterError
 
 RECEIVE_BYTES = 1 << 20
 SILENCE_S_MAX = 120.0  # of one connection
 ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
-F64, I64 = npt.NDArray[np.float64], npt.NDArray[np.int64]
 Address = tuple[str, int]
 
 
@@ -74,7 +73,7 @@ def head_of(address: Address, key: str, path: str, media_type: str) -> bytes:
 def framed(body: bytes | memoryview) -> bytes:
     """As one chunk of the request body."""
     assert body, "an empty chunk would end the body"
-    return b"%x\r\n%b\r\n" % (len(body), body)
+    return b"".join((b"%x\r\n" % len(body), body, b"\r\n"))
 
 
 def converse(address: Address, head: bytes, chunks: Iterable[bytes], read: Callable[[socket.socket], object]) -> Talk:

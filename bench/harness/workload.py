@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from bench.harness import people
+from bench.harness.arrays import F64, I64
 from bench.harness.damage import COLUMN_DAMAGES, DAMAGES, damaged
 
 CHUNK_ORDERS = 16_384
@@ -34,8 +34,6 @@ CURRENCIES = ("GBP", "EUR", "USD")
 CURRENCY_PERCENT = (100, 115, 127)  # of the pound price
 EXPRESS_SHARE, COUPON_SHARE, CAPTURED_SHARE = 0.12, 0.03, 0.6
 COUPONS = ("WELCOME10", "FREESHIP")
-
-I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -243,10 +241,10 @@ class Workload:
         return pa.RecordBatch.from_pydict(columns)
 
 
-def sku_weights(skus: int) -> npt.NDArray[np.float64]:
+def sku_weights(skus: int) -> F64:
     """How often each SKU is ordered, most popular first (see the head of this file)."""
     ranks = np.arange(1, skus + 1)
-    weights: npt.NDArray[np.float64] = np.power(ranks + POPULARITY_OFFSET * skus, -POPULARITY_EXPONENT)
+    weights: F64 = np.power(ranks + POPULARITY_OFFSET * skus, -POPULARITY_EXPONENT)
     return weights
 
 

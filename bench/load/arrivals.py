@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from bench.harness.arrays import F64, I64
 from bench.harness.pieces import make_pieces
-from bench.harness.streaming import F64, I64, framed
+from bench.harness.streaming import framed
 from bench.harness.workload import Workload
 
 TICK_S = 0.005
@@ -39,7 +40,7 @@ class Burst:
 
 def arrivals(per_s: float, seconds: float, seed: int) -> tuple[F64, I64]:
     """Seconds since the start at which batches are due, and how much each holds; empty ones are left out."""
-    due_s = np.arange(1, round(seconds / TICK_S) + 1) * TICK_S
+    due_s = np.arange(1, round(seconds / TICK_S) + 1, dtype=np.float64) * TICK_S
     counts = np.random.default_rng((seed, round(per_s))).poisson(per_s * TICK_S, len(due_s)).astype(np.int64)
     return due_s[counts > 0], counts[counts > 0]
 

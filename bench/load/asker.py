@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
+from bench.harness.arrays import F64
 from bench.harness.asking import Address, pace, request_bytes
 from bench.harness.workload import Workload, sku_weights
-from bench.load.arrivals import F64, Phase, arrivals
+from bench.load.arrivals import Phase, arrivals
 
 SKUS_PER_CALL = 50  # what a page of a shop shows
 ORDER_EVERY = 20  # of so many calls one asks for an order

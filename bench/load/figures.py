@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.load.arrivals import F64
+from bench.harness.arrays import F64
 from bench.load.asker import Asked
 from bench.load.knee import Probe
 from bench.load.sender import Sent

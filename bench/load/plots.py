@@ -93,11 +93,11 @@ def _waiting(plot: Axes) -> None:
 
 def _svg(name: str, rows: int, draw: Callable[[Sequence[Axes]], None]) -> str:
     """Without pyplot, so that nothing looks for a screen; the salt keeps ids of several plots on a page apart."""
-    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):  # type: ignore[dict-item]  # matplotlib lists every key
         figure = Figure(figsize=(WIDE, HIGH * (1 + (rows - 1) * 0.6)), layout="constrained")
         axes = figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0]
         draw(list(axes))
         sink = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(sink, metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(sink, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]  # its own
     text = sink.getvalue()
     return text[text.index("<svg") :]

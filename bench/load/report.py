@@ -81,7 +81,7 @@ def _load_line(load: dict[str, Any]) -> str:
 
 
 def _hold_rows(load: dict[str, Any]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for hold in load["holds"]:
         waited = [f"{ms:,.1f}" for ms in hold["latency"].values()]
         rates = f"{hold['offered_per_s']:,}", f"{hold['answered_per_s']:,}"

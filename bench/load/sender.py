@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from bench.harness.arrays import F64, I64
 from bench.harness.streaming import ORDER_STREAM, RECEIVE_BYTES, Address, Arriving, Exchange, converse, head_of
 from bench.harness.workload import Workload
-from bench.load.arrivals import F64, I64, Burst, Phase, planned
+from bench.load.arrivals import Burst, Phase, planned
 from bench.load.tally import Tally, tally
 from bench.load.worker import sleep_until
 

@@ -17,12 +17,11 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from bench.harness.arrays import I64
 from bench.load.sender import Sample
 from router.arrow.arena import BlockBusy
 
-I64 = npt.NDArray[np.int64]
 LOOK_EVERY_S = 0.25
 BACK_S_MAX = 60.0  # a router that was killed in part answers again within so long
 FINDINGS_TOLD = 10

@@ -26,9 +26,9 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from bench.peers.shop import I64, Fee, Orders, Shop
+from bench.harness.arrays import F64, I64
+from bench.peers.shop import Fee, Orders, Shop
 from router.errors import RouterError
 
 NO_NODE = -1
@@ -63,7 +63,7 @@ class Outcome:
 
     answers: Sequence[Answer]
     elapsed_s: float
-    waited_ms: npt.NDArray[np.float64]  # per request
+    waited_ms: F64  # per request
 
 
 class Audit(NamedTuple):

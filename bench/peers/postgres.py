@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from bench.harness.arrays import F64, I64
 from bench.harness.server import free_port
 from bench.peers.daemon import Daemon, find_binary
 from bench.peers.job import Answer, Audit, Outcome, PeerAbsent
 from bench.peers.postgres_sql import PLACE_ORDER, PLACE_ORDERS, SESSION, TABLES
-from bench.peers.shop import I64, Orders, Shop
+from bench.peers.shop import Orders, Shop
 
 SINGLE_CONNECTIONS = 16
 BATCH_CONNECTIONS, BATCH_ORDERS = 2, 8_192
@@ -129,7 +129,7 @@ class Postgres:
 
     def _drive(
         self, statement: tuple[bytes, list[int]], requests: list[Parameters], connections: int
-    ) -> tuple[float, npt.NDArray[np.float64], list[Any]]:
+    ) -> tuple[float, F64, list[Any]]:
         """A closed loop a connection; they take the requests in turn."""
         results: list[Any] = [None] * len(requests)
         waited_ms = np.zeros(len(requests))

@@ -20,8 +20,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from bench.harness.arrays import F64
 from bench.harness.server import free_port
 from bench.peers.daemon import Daemon, find_binary
 from bench.peers.job import Answer, Audit, Outcome, PeerAbsent
@@ -174,8 +174,8 @@ class _Pipe:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.start, self.join = self._thread.start, self._thread.join
 
-    def waited_ms(self) -> npt.NDArray[np.float64]:
-        waited: npt.NDArray[np.float64] = (self._answered_s - self._sent_s) * 1000
+    def waited_ms(self) -> F64:
+        waited: F64 = (self._answered_s - self._sent_s) * 1000
         return waited
 
     def _run(self) -> None:

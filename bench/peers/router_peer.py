@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.harness import report as _harness
+from bench.harness.arrays import I64
 from bench.harness.asking import ask_all, request_bytes
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
 from bench.harness.streaming import ORDER_STREAM, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 from bench.peers.job import WrongPeer, totals_minor
-from bench.peers.shop import I64, Orders, Shop, read_orders
+from bench.peers.shop import Orders, Shop, read_orders
 from bench.peers.units import NODE_NUMBER, available_units
 from bench.speed import stream
 

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bench.harness.arrays import I64
 from bench.harness.people import PLACES
 from bench.harness.tables import NODES, Row, tables_for
 from bench.harness.workload import CURRENCIES, Workload
-
-I64 = npt.NDArray[np.int64]
 
 AREAS: tuple[tuple[str, str], ...] = tuple(dict.fromkeys((country, region) for country, region, *_ in PLACES))
 TAX_CLASSES = ("standard", "reduced")

@@ -18,10 +18,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bench.harness.arrays import I64
 from bench.harness.asking import ask_all, request_bytes
 from bench.harness.server import Server
 from bench.harness.tables import NODES
-from bench.peers.units import I64, NODE_NUMBER, available_units
+from bench.peers.units import NODE_NUMBER, available_units
 
 CONNECTIONS = 8
 Row = dict[str, Any]

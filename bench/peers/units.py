@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from bench.harness.answers import WrongAnswers
+from bench.harness.arrays import I64
 from bench.harness.server import Server
 from bench.harness.tables import NODES
 
-I64 = npt.NDArray[np.int64]
 ASKED_SKUS = 1_000  # of one call
 NODE_NUMBER = {node: number for number, (node, *_) in enumerate(NODES)}
 

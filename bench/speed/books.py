@@ -12,9 +12,9 @@ import time
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.harness import report as _harness
+from bench.harness.arrays import I64
 from kernels.life import layout
 from router.arrow.arena import PrivateArena
 from router.ids import hash_key
@@ -25,7 +25,6 @@ from router.log.columns import Status
 
 RECORD_ROWS = 1 << 16
 NODES, SKUS, LINES_MAX = 64, 100_000, 3
-I64 = npt.NDArray[np.int64]
 E = OrderEvent
 
 
@@ -40,19 +39,7 @@ def run(orders: int, events: int) -> dict[str, Any]:
     mixed = rng.permutation(orders)
     whole, partial = mixed[:events], mixed[-events:]
     times: dict[str, dict[str, float]] = {}
-    paid = {"event": E.PAYMENT_CAPTURED, "payment": 1}
-    for name, rows, fields in (
-        (
-            "capture, payment and amount given",
-            whole,
-            {"event": E.PAYMENT_CAPTURED, "payment": 1, "amount_minor": 1_000},
-        ),
-        ("pick of all", whole, {"event": E.PICK}),
-        ("ship of all, with a tracking number", whole, {"event": E.SHIP, "tracking": 1}),
-        ("scan by tracking number", whole, {"event": E.SCAN, "tracking": 1}),
-        ("ship of one line", partial, {"event": E.SHIP, "tracking": 1, "lines": 1}),
-        ("capture of a part", partial, {**paid, "amount_minor": 400}),
-    ):
+    for name, rows, fields in _kinds(whole, partial):
         before = judged.nbytes
         times[name] = _timed(judged, applied, rng, rng.permutation(rows), fields)
         weights[name] = (judged.nbytes - before) / len(rows)
@@ -69,6 +56,19 @@ def run(orders: int, events: int) -> dict[str, Any]:
         "digest": f"{digest:016x}",
         "conditions": conditions,
     }
+
+
+def _kinds(whole: I64, partial: I64) -> tuple[tuple[str, I64, dict[str, int]], ...]:
+    """In the order in which they happen: name, orders and fields of an event each."""
+    paid: dict[str, int] = {"event": E.PAYMENT_CAPTURED, "payment": 1}
+    return (
+        ("capture, payment and amount given", whole, {**paid, "amount_minor": 1_000}),
+        ("pick of all", whole, {"event": E.PICK}),
+        ("ship of all, with a tracking number", whole, {"event": E.SHIP, "tracking": 1}),
+        ("scan by tracking number", whole, {"event": E.SCAN, "tracking": 1}),
+        ("ship of one line", partial, {"event": E.SHIP, "tracking": 1, "lines": 1}),
+        ("capture of a part", partial, {**paid, "amount_minor": 400}),
+    )
 
 
 def _orders(rng: np.random.Generator, rows: I64) -> Opening:

@@ -35,7 +35,7 @@ def run(files: Sequence[str], baseline: pathlib.Path, accept: bool) -> dict[str,
     found = {name: figures for file in files for name, figures in figures_of(_read(pathlib.Path(file))).items()}
     if not found:
         raise NothingToCompare(f"{', '.join(files)} holds no ratios; give it what a bench printed with --json.")
-    stored = _read(baseline) if baseline.exists() else {"tolerance": TOLERANCE, "benches": {}}
+    stored: dict[str, Any] = _read(baseline) if baseline.exists() else {"tolerance": TOLERANCE, "benches": {}}
     if accept:
         stored["benches"] = dict(sorted((stored["benches"] | found).items()))
         baseline.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")

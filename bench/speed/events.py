@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.harness import report as _harness
 from bench.harness.answers import EventAnswers, WrongAnswers
+from bench.harness.arrays import I64
 from bench.harness.asking import Load, drive, request_bytes
 from bench.harness.beside import OrdersBeside
 from bench.harness.event_load import LIFE, PAID, EventLoad, event_pieces, lives
@@ -36,7 +36,6 @@ from bench.harness.stored import Stored
 from bench.harness.streaming import EVENT_STREAM, NDJSON, ORDER_STREAM, Exchange, Piece, StreamBroken, exchange
 from bench.harness.workload import CHUNK_ORDERS, Workload
 
-I64 = npt.NDArray[np.int64]
 Run = dict[str, Any]
 
 ROUND_ORDERS = 128 * CHUNK_ORDERS
@@ -145,17 +144,16 @@ def _stream(
     """One stream of events; what was sent of it is answered and applied, or the bench ends."""
     load, way = EventLoad(bench.stored.due, parts=parts), EVENT_STREAM[stream_format]
     pieces = event_pieces(load, stream_format, *of_orders)
-    before = Counter(bench.server.processor_s())
+    before = bench.server.processor_s()
     told = exchange(bench.server.address, bench.server.key, way, pieces, goes_on)
-    used_s = Counter(bench.server.processor_s()) - before
-    used_s["client"] += told.talk.processor_s
+    used_s = bench.server.processor_s_since(before) | {"client": told.talk.processor_s}
     answers = EventAnswers()
     count = _note(bench, answers, _name(stream_format, parts), told.body, of_orders[0])
     return {
         "events": count,
         "events_per_s": round(count / told.elapsed_s),
         **_of_pieces(told, pieces, count),
-        **{f"{part}_us": round(s * 1e6 / count, 2) for part, s in used_s.most_common()},
+        **{f"{part}_us": us for part, us in _harness.processor_us(used_s, count).items()},
         "checksum": answers.checksum,
     }
 

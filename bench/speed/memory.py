@@ -18,10 +18,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.harness import report as _harness
 from bench.harness.answers import EventAnswers, WrongAnswers
+from bench.harness.arrays import I64
 from bench.harness.event_load import CLOSE, LIFE, PAID, PICK, EventLoad, event_pieces, lives
 from bench.harness.pieces import make_pieces
 from bench.harness.server import Server
@@ -36,7 +36,6 @@ CHECKPOINT_S_MAX = 60.0
 SETTLE_S = 0.5  # until a thread that wrote one has let its copies go
 STREAM_ORDERS = 16 * CHUNK_ORDERS  # whose events are made at once
 
-I64 = npt.NDArray[np.int64]
 Step = dict[str, int]
 
 

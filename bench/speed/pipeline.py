@@ -30,6 +30,7 @@ from bench.harness.local import KEY, NOW_MS, LocalHome, config_for
 from bench.harness.pieces import make_pieces
 from bench.harness.streaming import Piece
 from bench.harness.workload import Workload
+from router.arrow.arrays import Bytes
 from router.config import Limits
 from router.log.kinds import Kind
 from router.shard.order_lane import OrderBatch
@@ -95,7 +96,7 @@ def _walk(home: LocalHome, stream_format: str, pieces: list[Piece], answers: Ans
     form = form_of(stream_format, home.config.limits)
     total = sum(piece.rows for piece in pieces)
     clock, done, counted, used_s, own_s = Clock(), 0, 0, time.process_time(), time.thread_time()
-    body = [form.begin()]
+    body: list[Bytes] = [form.begin()]
     batches = wire_batches(stream_format, home.config.limits, pieces)
     while (wire := clock.time("decode", lambda: next(batches, None))) is not None:
         body.append(_submit(home, clock, form, wire, done))
@@ -123,7 +124,7 @@ def form_of(stream_format: str, limits: Limits) -> OrderForm:
     return JsonForm(limits) if stream_format == "ndjson" else ArrowForm(limits)
 
 
-def _submit(home: LocalHome, clock: Clock, form: OrderForm, wire: WireBatch, number: int) -> bytes:
+def _submit(home: LocalHome, clock: Clock, form: OrderForm, wire: WireBatch, number: int) -> Bytes:
     """One batch from its columns to the bytes of its answers."""
     shard = home.router.shards[0]
     parts = clock.time("decode", lambda: split_batch(wire, KEY, 1))

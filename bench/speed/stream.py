@@ -10,7 +10,6 @@ Not measured: a network, several clients, a replica.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,8 @@ WARM_UP_ORDERS = 128 * CHUNK_ORDERS  # until every process has touched the memor
 
 
 def run(stream_format: str, orders: int, mix: str, shards: int) -> dict[str, Any]:
-    workload, result = Workload(mix), {"bench": f"stream {stream_format} {mix}", "conditions": _harness.conditions()}
+    workload = Workload(mix)
+    result: dict[str, Any] = {"bench": f"stream {stream_format} {mix}", "conditions": _harness.conditions()}
     warm_up = warm_up_orders(workload, orders)
     with Server(shards=shards) as server:
         server.load(workload, orders + warm_up)
@@ -58,15 +58,15 @@ def measure(
     server: Server, workload: Workload, stream_format: str, orders: int, first_order: int = 0
 ) -> dict[str, Any]:
     answers, rates, waited_ms, elapsed_s, sent_bytes, limit = Answers(), [], [], 0.0, 0, 0.0
-    used_s: Counter[str] = Counter()
+    used_s: dict[str, float] = {}
     last_order = first_order + orders
     for first in range(first_order, last_order, ROUND_ORDERS[stream_format]):
         pieces = make_pieces(workload, stream_format, min(ROUND_ORDERS[stream_format], last_order - first), first)
         limit = limit or decode_orders_per_s(stream_format, pieces)
-        before = Counter(server.processor_s())
+        before = server.processor_s()
         round_trip = exchange(server.address, server.key, ORDER_STREAM[stream_format], pieces)
-        used_s += Counter(server.processor_s()) - before
-        used_s["client"] += round_trip.talk.processor_s
+        now_used_s = server.processor_s_since(before) | {"client": round_trip.talk.processor_s}
+        used_s |= {part: used_s.get(part, 0.0) + seconds for part, seconds in now_used_s.items()}
         answers.add(stream_format, round_trip.body)
         waited_ms.append(round_trip.latencies_ms(pieces))
         rates.append(sum(piece.rows for piece in pieces) / round_trip.elapsed_s)
@@ -81,7 +81,7 @@ def measure(
         "orders_per_s": round(rate),
         "first_round_per_s": round(rates[0]),
         "last_round_per_s": round(rates[-1]),
-        "processor_us_per_order": {part: round(s * 1e6 / orders, 2) for part, s in used_s.most_common()},
+        "processor_us_per_order": _harness.processor_us(used_s, orders),
         "bytes_per_order": round(sent_bytes / orders),
         "latency_of_a_piece": _harness.percentiles_ms(np.concatenate(waited_ms)),
         "bare_decode_per_s": round(limit),

@@ -33,7 +33,7 @@ SKUS_PER_PAGE = 12
 OWN_ORDERS_KEPT = 50
 
 WORKLOAD = Workload()
-ORDERS = [msgspec.json.decode(line) for line in next(WORKLOAD.ndjson(CHUNK_ORDERS)).splitlines()]
+ORDERS: list[dict[str, Any]] = [msgspec.json.decode(line) for line in next(WORKLOAD.ndjson(CHUNK_ORDERS)).splitlines()]
 RUN = uuid.uuid4().hex[:8]  # so that every process of every run places orders of its own
 NUMBERS = itertools.count()
 
@@ -45,14 +45,14 @@ def _reads(text: str) -> float:
     return reads
 
 
-@events.init_command_line_parser.add_listener
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]  # Locust gives it no types
 def _add_options(parser: Any, **_: Any) -> None:
     parser.add_argument("--router-key", required=True, is_secret=True, help="API key with the role channel or more")
     parser.add_argument("--reads-per-order", type=_reads, default=20.0, help="2 to 700 (default %(default)s)")
     parser.add_argument("--load-tables", action="store_true", help="load tables first; needs an admin or ops key")
 
 
-@events.test_start.add_listener
+@events.test_start.add_listener  # type: ignore[untyped-decorator]  # likewise
 def _load_tables(environment: Any, **_: Any) -> None:
     options = environment.parsed_options
     if not options.load_tables or _is_worker(environment):
@@ -119,7 +119,8 @@ class Shopper(FastHttpUser):
             pass
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        return self.client.post(path, data=msgspec.json.encode(body), headers=self._headers, catch_response=True)
+        encoded: Any = msgspec.json.encode(body)  # Locust sends bytes as they are, though its annotation omits them
+        return self.client.post(path, data=encoded, headers=self._headers, catch_response=True)
 
     def _order(self) -> dict[str, Any]:
         """A new order; its customer is new, too, because the same basket of one customer twice would be held."""

@@ -57,7 +57,7 @@ def bench_kernel(name: str, mix: str, orders: int, benchmark: BenchmarkFixture) 
     if call is None:
         pytest.skip("not on the path of a new order")
     benchmark.extra_info |= {"mix": mix, "orders": orders, "argument_bytes": call.nbytes}
-    benchmark.pedantic(call.kernel, setup=lambda: (call.arguments(), {}), rounds=ROUNDS)
+    benchmark.pedantic(call.kernel, setup=lambda: (call.arguments(), {}), rounds=ROUNDS)  # type: ignore[no-untyped-call]  # the plugin's own
     if benchmark.stats is not None:  # None where benchmarks are disabled
         cost = benchmark.stats.stats.median * 1e6 / copy_us(call.nbytes)
         benchmark.extra_info["cost_to_copy"] = round(cost, 4)

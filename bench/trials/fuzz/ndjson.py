@@ -131,10 +131,12 @@ def _answers(batches: list[WireBatch] | Iterator[WireBatch]) -> list[_Answer]:
             refusal.position: _Answer(refusal.order_id, 0, refusal.reasons, b"", refusal.line_number, refusal.detail)
             for refusal in wire.refused
         }
-        columns = [wire.orders.column(name).to_pylist() for name in ("order_id", "fingerprint", "missing")]
+        ids, fingerprints, missing = (
+            wire.orders.column(name).to_pylist() for name in ("order_id", "fingerprint", "missing")
+        )
         documents = wire.documents.column("json").to_pylist()
         for row, position in enumerate(wire.positions.tolist()):
-            placed[position] = _Answer(*(column[row] for column in columns), documents[row])
+            placed[position] = _Answer(ids[row], fingerprints[row], missing[row], documents[row])
             orjson.dumps(presentable(document_of(wire.documents, row)))  # an order that is taken can be shown
         assert sorted(placed) == list(range(wire.count)), "every answer has its place"
         answers += [placed[position] for position in range(wire.count)]

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, cast
 
 Examine = Callable[[bytes], None]  # takes one input; an exception is a finding
 
 TABLES = ("skus", "nodes", "stock", "rates", "promotions", "taxes", "carriers", "rules", "templates")
+
+
+class Fuzzed(Protocol):
+    """What every module of a target has; WORDS too, where its inputs are made of any."""
+
+    def examine(self, name: str, /) -> Examine: ...
+
+    def examples(self, name: str, /) -> list[bytes]: ...
 
 
 class Target(NamedTuple):
@@ -36,14 +44,12 @@ TARGETS: dict[str, Target] = {
 
 def examine(name: str) -> Examine:
     """The function under test, with its tables and kernels built."""
-    made: Examine = _module(name).examine(name)
-    return made
+    return _module(name).examine(name)
 
 
 def examples(name: str) -> list[bytes]:
     """Good inputs, and some that are nearly good."""
-    made: list[bytes] = _module(name).examples(name)
-    return made
+    return _module(name).examples(name)
 
 
 def words(name: str) -> list[bytes]:
@@ -51,5 +57,5 @@ def words(name: str) -> list[bytes]:
     return list(getattr(_module(name), "WORDS", ()))
 
 
-def _module(name: str) -> object:
-    return importlib.import_module(f"bench.trials.fuzz.{TARGETS[name].module}")
+def _module(name: str) -> Fuzzed:
+    return cast(Fuzzed, importlib.import_module(f"bench.trials.fuzz.{TARGETS[name].module}"))

@@ -110,7 +110,8 @@ class Events:
 
     def _lines(self, order: OrderRow, place: int, at: int) -> Lines:
         """Some of the order's lines, some of their units; now and then a line that it has not."""
-        dice, found = self._dice, {}
+        dice = self._dice
+        found: dict[str, int | None] = {}
         for _ in range(dice.one_of((1, 1, 2), "line count", place, at)):
             line = dice.below(len(order.lines), "line", place, at, len(found))
             named = order.number + dice.chance(5, "line unknown", place, at, len(found))

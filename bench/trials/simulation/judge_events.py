@@ -33,11 +33,11 @@ class Applied:
 def events_faults(world: World, shards: list[list[Record]], ledger: list[Record]) -> Iterator[str]:
     applied: dict[EventId, list[Applied]] = defaultdict(list)
     for shard, records in enumerate(shards):
-        for event_id, found in _applied(shard, records):
-            applied[event_id].append(found)
-    for (order, event), found in applied.items():
+        for event_id, event in _applied(shard, records):
+            applied[event_id].append(event)
+    for (order, name), found in applied.items():
         if len(found) > 1:
-            yield f"event {event} of {order} was applied {len(found)} times"
+            yield f"event {name} of {order} was applied {len(found)} times"
     for answer in world.watch.told_events:
         world.met[f"event {answer.event.type} {_RESULTS[answer.ack['result']]}"] += 1
         yield from _answer_faults(answer, applied.get(_id_of(answer.event), []), _is_alone(world, answer))

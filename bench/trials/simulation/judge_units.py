@@ -94,8 +94,11 @@ def _granted_to(shard: int, record: Record) -> list[Granted]:
     if GRANTS not in MESSAGES[record.kind]:
         return []
     rows = _rows_of(record, GRANTS)
-    names = ("order", "line", "sku", "node", "qty", "line_qty")
-    return [tuple(row[name] for name in names) for row in rows if row["shard"] == shard]  # type: ignore[misc]
+    return [
+        (row["order"], row["line"], row["sku"], row["node"], row["qty"], row["line_qty"])
+        for row in rows
+        if row["shard"] == shard
+    ]
 
 
 def _rows_of(record: Record, schema: pa.Schema) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ class Ledger:
         self.engine.use_tables(goods.TABLES[world.tables_version])
         self._recover(world.checkpoints.get(store.where))
         turns = self._turns
-        acts = {
+        acts: dict[str, Callable[..., Any]] = {
             "decide": turns.decide, "move": turns.move, "amend": turns.amend, "grants": turns.grants,
             "stock": turns.stock, "pending": turns.pending, "quote": turns.quote, "tables": self.use_tables,
         }  # fmt: skip

@@ -30,6 +30,7 @@ from bench.trials.simulation.layout import (
 from bench.trials.simulation.scheduler import Process, Scheduler, Signal
 from router.arrow.arrays import Bytes
 from router.log.documents import document_of
+from router.log.heads import Head, head_of
 from router.log.questions import Answered, AskedBy, pack_answered, unpack_answered
 from router.log.records import LogFenced, Record, chain_of, erase_row, frame_documents, parse, read_documents
 from router.log.tail import LogTail
@@ -130,7 +131,7 @@ class Store:
         """What is left for certain if the power goes now."""
         return index_of(self.disk, FIRST_BYTE, newest_meta(self.disk, stable=True).end, stable=True)
 
-    # --- reading: what is committed; the reading half of ports.Log and of queries.RecordSource -----
+    # --- reading: what is committed; ports.ReadableLog, queries.RecordSource and StreamSource
 
     def value(self, key: Key) -> bytes | None:
         place = self.index.get(key)
@@ -140,6 +141,10 @@ class Store:
         raw = self.value((RECORD, sequence, part))
         where = f"{self.where}, record {sequence} part {part}"
         return None if raw is None else parse(raw, where, place=(sequence, part))
+
+    def head(self, sequence: int, part: int) -> Head | None:
+        raw = self.value((RECORD, sequence, part))
+        return None if raw is None else head_of(raw)
 
     def read_documents(self, sequence: int) -> Record | None:
         raw = self.value((DOCUMENTS, sequence, 0))

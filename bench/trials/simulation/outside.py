@@ -48,9 +48,7 @@ class Client:
             attempt += 1
             gateway = f"gateway-{self._world.dice.below(2, 'gateway', place, attempt)}"
             try:
-                answers = self._world.network.call(
-                    self._process, gateway, "send", ANSWER_TIMEOUT_MS, place, request.rows
-                )
+                answers = self._ask(gateway, place, request.rows)
             except Unanswered:
                 answers = None
             if answers is not None:
@@ -68,7 +66,9 @@ class Client:
 
     def _ask(self, gateway: str, place: int, rows: tuple[Row, ...]) -> list[Any] | None:
         """None where the gateway says that they have to be sent again."""
-        return self._world.network.call(self._process, gateway, "send", ANSWER_TIMEOUT_MS, place, rows)
+        network = self._world.network
+        answers: list[Any] | None = network.call(self._process, gateway, "send", ANSWER_TIMEOUT_MS, place, rows)
+        return answers
 
     def _look_at(self, row: OrderRow) -> None:
         """Now and then the client asks for its order at once."""

@@ -9,14 +9,14 @@ from router.ledger.engine import LedgerEngine
 from router.ledger.replay import replay_ledger
 from router.log.tail import FIRST_SEQUENCE
 from router.pipeline import ShardPath
-from router.replay import NoLedger, Replay
+from router.replay import NoLedger, Replay, ReplayedLog
 from router.shard.engine import ShardEngine
 
 
 def replayed_shard(world: World, number: int, kept: Checkpoint | None = None) -> tuple[ShardPath, Replay]:
     store = world.shard_stores[number]
     engine = ShardEngine(number, goods.KEY, goods.config_of(0), world.memory.make())
-    path = ShardPath(engine, store, NoLedger(), goods.TABLES.__getitem__, goods.policy_of)
+    path = ShardPath(engine, ReplayedLog(store), NoLedger(), goods.TABLES.__getitem__, goods.policy_of)
     replay = Replay(path.lanes, lambda batch_id, sequence: None)
     if kept is None:
         replay.run(store.iterate(FIRST_SEQUENCE))

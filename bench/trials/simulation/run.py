@@ -150,6 +150,7 @@ class Run(World):
 
     def _trace_hash(self) -> int:
         digest = xxhash.xxh3_64(repr(self.trace).encode())
-        for owner in (*self._shards.values(), *([self._ledger] if self._ledger else [])):
+        owners: list[Shard | Ledger] = [*self._shards.values(), *([self._ledger] if self._ledger else [])]
+        for owner in owners:
             digest.update(repr(owner.state_hashes()).encode())
         return digest.intdigest()

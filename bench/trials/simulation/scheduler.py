@@ -60,7 +60,7 @@ class Process:
             task.unwind()
 
 
-class Task(greenlet.greenlet):
+class Task(greenlet.greenlet):  # type: ignore[misc]  # a package without types
     """Work of a process that may wait."""
 
     _numbers = itertools.count()
