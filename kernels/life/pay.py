@@ -169,6 +169,21 @@ def tell_simply(book: Any, before: int, after: int, total: int, memory: Any, tol
 # --- accounts of several payments, or of parts -----------------------------------------------------
 
 
+@inlined_rule
+def amount_or(event: Any, default_minor: int) -> int:
+    """The amount that an event gives, or what it means where it gives none."""
+    return INT64(event.amount_minor if event.amount_minor >= 0 else default_minor)
+
+
+@inlined_rule
+def exceeds(amount_minor: int, there_minor: int, verdict: Any) -> bool:
+    """Whether more is asked for than there is; the verdict says both then."""
+    if amount_minor <= there_minor:
+        return False
+    verdict.wanted, verdict.found = amount_minor, there_minor
+    return True
+
+
 @rule
 def refundable_minor(book: Any, key: int, memory: Any) -> int:
     captured, refunded = all_of(book, key, CAPTURED, memory), all_of(book, key, REFUNDED, memory)
@@ -182,7 +197,7 @@ def authorize(book: Any, event: Any, memory: Any, told: Any) -> int:
         return REPEATS  # told late
     if authorized > 0 and either(event.amount_minor, -1, authorized):
         return REPEATS
-    amount = event.amount_minor if event.amount_minor >= 0 else max(due_minor(book, memory), 0)
+    amount = amount_or(event, max(due_minor(book, memory), 0))
     if amount == 0:
         return NOTHING_DUE
     tell_and_book(book, event.payment, MONEY_AUTHORIZED, amount, memory, told)
@@ -203,7 +218,7 @@ def capture(book: Any, event: Any, memory: Any, told: Any) -> int:
     if due <= 0 and captured > 0 and either(event.amount_minor, -1, captured):
         # said twice, by the buyer's browser and by the provider, say
         return REPEATS if about(book, event, REFUNDED, memory) < captured else TRANSITION
-    amount = event.amount_minor if event.amount_minor >= 0 else max(due, 0)
+    amount = amount_or(event, max(due, 0))
     if amount == 0:
         return NOTHING_DUE
     covered = min(own_of(book, event.payment, AUTHORIZED, memory), amount)
@@ -229,12 +244,11 @@ def fail(book: Any, event: Any, memory: Any, told: Any) -> int:
 @rule
 def void(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
     there = all_of(book, event.payment, AUTHORIZED, memory)
-    amount = event.amount_minor if event.amount_minor >= 0 else there
+    amount = amount_or(event, there)
     if there == 0:
         was_voided = is_named(book, event.payment, memory) and is_untouched(book, event.payment, memory)
         return REPEATS if was_voided else TRANSITION
-    if amount > there:
-        verdict.wanted, verdict.found = amount, there
+    if exceeds(amount, there, verdict):
         return AMOUNT_TOO_HIGH
     take_from_payments(book, event.payment, AUTHORIZED, MONEY_AUTHORIZED, amount, memory, told)
     return NO_REFUSAL
@@ -290,11 +304,10 @@ def book_on(
 @rule
 def request_refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
     there = refundable_minor(book, event.payment, memory)
-    amount = event.amount_minor if event.amount_minor >= 0 else there
+    amount = amount_or(event, there)
     if amount == 0:
         return NOTHING_DUE
-    if amount > there:
-        verdict.wanted, verdict.found = amount, there
+    if exceeds(amount, there, verdict):
         return AMOUNT_TOO_HIGH
     spread_refund(book, event.payment, MONEY_REFUNDING, amount, memory, told)
     return NO_REFUSAL
@@ -303,11 +316,10 @@ def request_refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) 
 @rule
 def fail_refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
     there = all_of(book, event.payment, REFUNDING, memory)
-    amount = event.amount_minor if event.amount_minor >= 0 else there
+    amount = amount_or(event, there)
     if there == 0:
         return TRANSITION
-    if amount > there:
-        verdict.wanted, verdict.found = amount, there
+    if exceeds(amount, there, verdict):
         return AMOUNT_TOO_HIGH
     take_from_payments(book, event.payment, REFUNDING, MONEY_REFUNDING, amount, memory, told)
     return NO_REFUSAL
@@ -321,9 +333,8 @@ def refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
     if pending + free == 0:
         refunded = all_of(book, key, REFUNDED, memory)
         return REPEATS if refunded > 0 and either(event.amount_minor, -1, refunded) else TRANSITION
-    amount = event.amount_minor if event.amount_minor >= 0 else (pending if pending else free)
-    if amount > pending + free:
-        verdict.wanted, verdict.found = amount, pending + free
+    amount = amount_or(event, pending if pending else free)
+    if exceeds(amount, pending + free, verdict):
         return AMOUNT_TOO_HIGH
     owing, asked = max(-due_minor(book, memory), 0), min(pending, amount)
     open_money(book, memory)
@@ -344,12 +355,11 @@ def refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
 def lower_due(book: Any, event: Any, account: int, verdict: Any, memory: Any, told: Any) -> int:
     """A write-off of what is due, or a credit of what is owed."""
     due = max(due_minor(book, memory), 0)
-    amount = event.amount_minor if event.amount_minor >= 0 else due
+    amount = amount_or(event, due)
     there = due if account == MONEY_WRITTEN_OFF else owed_minor(book, memory)
     if amount == 0:
         return NOTHING_DUE
-    if amount > there:
-        verdict.wanted, verdict.found = amount, there
+    if exceeds(amount, there, verdict):
         return AMOUNT_TOO_HIGH
     tell_and_book(book, INT64(0), account, amount, memory, told)
     return NO_REFUSAL
