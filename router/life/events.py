@@ -84,12 +84,10 @@ def sent_before_books(events: pa.RecordBatch, key: U64) -> layout.Sent:
     return sent
 
 
-def outcome_of(judged: Judged, results: npt.NDArray[np.int8] | None = None) -> pa.RecordBatch:
-    """EVENT_OUTCOME of a batch that was judged; ``results`` where they differ from the verdicts'."""
+def outcome_of(judged: Judged) -> pa.RecordBatch:
+    """EVENT_OUTCOME of a batch that was judged."""
     verdicts = judged.verdicts
     columns: dict[str, Any] = {name: np.ascontiguousarray(verdicts[name]) for name in _VERDICTS}
-    if results is not None:
-        columns["result"] = results
     return record_batch(
         EVENT_OUTCOME,
         {

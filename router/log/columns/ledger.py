@@ -72,7 +72,7 @@ _RELEASES = structs(
     ("to_account", pa.int8()),
     ("sku", pa.int32()),
     ("node", pa.int16()),
-    ("line", pa.int32()),  # of the order, where a waiting claim is given up
+    ("line", pa.int32()),  # of the order
     ("qty", pa.int32()),
     ("ship_day", pa.int32()),  # as in MOVES: a parcel is given back, -1 none
 )
