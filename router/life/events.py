@@ -58,7 +58,7 @@ def sent_of(events: pa.RecordBatch) -> layout.Sent:
 
 
 def _mark_known(events: Rows) -> None:
-    """That what an event says is known, whatever its fingerprint: 0 is "not known", see kernels/life/judge.py."""
+    """That what an event says is known, whatever its fingerprint: 0 is "not known", see kernels/life/applied.py."""
     events["fingerprint"][events["fingerprint"] & _PRINT_MASK == 0] |= np.uint64(1)
 
 
