@@ -2,7 +2,7 @@
 
     asker ── stub (stubs.py): the same methods, each giving a call under way ──▶ Ray ──▶ actor: satisfies the protocol
 
-Batches travel as Arrow IPC messages with the schemas of ``router/log/columns.py``, as arrays of uint8, which Ray moves
+Batches travel as Arrow IPC messages with the schemas of ``router/log/columns/``, as arrays of uint8, which Ray moves
 through shared memory. A ``RouterError`` that an actor raises reaches the asker as it is; of anything else the asker
 hears only that it got no answer (``calls.py``).
 """

@@ -219,13 +219,6 @@ def fresh(sku: int, arrival: int, by_priority: int, waiting: Any, queue: Array) 
     return count
 
 
-@kernel(I64, I64, I64, WAITING_ROWS)
-def units_of(order: int, line: int, waiting: Any) -> int:
-    """Units that a line of an order waits for."""
-    slot = claim_of(order, line, waiting)
-    return int(waiting.claims[slot].qty) if slot >= 0 else 0
-
-
 @kernel(VOID, IO_WAITING, WAITING_ROWS)
 def enter(kept: Array, waiting: Any) -> None:
     """Let claims wait again, in the order they came.

@@ -14,17 +14,8 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I64, IN_U32, inlined_rule, kernel, rule
-from kernels.life.judge import (
-    add_hold,
-    free_of_holds,
-    has_memory,
-    hold_count,
-    keep_id,
-    parcel_scanned,
-    part_if_waiting,
-    state_after,
-    take_hold_off,
-)
+from kernels.life.applied import keep_id, state_after
+from kernels.life.holds import add_hold, free_of_holds, hold_count, part_if_waiting, take_hold_off
 from kernels.life.layout import (
     APPLIED,
     DERIVED_STATE,
@@ -49,10 +40,11 @@ from kernels.life.layout import (
     WHOLE_UNITS,
 )
 from kernels.life.money import STATE_SHIFT, book_money
-from kernels.life.parcels import add_shipment, learn_tracking, learns_from_ship, set_parcel_tracking
+from kernels.life.parcels import add_shipment, learn_tracking, learns_from_ship, parcel_scanned, set_parcel_tracking
+from kernels.life.room import has_memory
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import shipment_count
-from kernels.life.take import set_tracking
+from kernels.life.take_whole import set_tracking
 from kernels.life.units import move_units, part, put_units, take_out
 
 Array = npt.NDArray[Any]

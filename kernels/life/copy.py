@@ -7,7 +7,6 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I64, OUT_U32, inlined_rule, kernel, rule
-from kernels.life.judge import needs_words
 from kernels.life.layout import (
     EXTRA_WORDS,
     HOLDS,
@@ -27,6 +26,7 @@ from kernels.life.layout import (
     SHIPMENTS,
 )
 from kernels.life.open import take_book
+from kernels.life.room import needs_words
 from kernels.life.runs import copy_position, first_position, take_positions, take_words
 
 Array = npt.NDArray[Any]

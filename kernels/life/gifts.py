@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I16, IN_I32, IN_I64, IN_U32, kernel, rule
-from kernels.life.judge import has_memory, state_after
+from kernels.life.applied import state_after
 from kernels.life.layout import (
     APPLIED,
     INT64,
@@ -29,6 +29,7 @@ from kernels.life.layout import (
     UNKNOWN_ORDER,
 )
 from kernels.life.open import note_part, share_of
+from kernels.life.room import has_memory
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import ANY, count_units, is_bundle
 from kernels.life.tell import CELLS, MONEY, UNITS, reference_of, tell_cell

@@ -11,14 +11,21 @@ from typing import Any
 
 from kernels._jit import inlined_rule, rule
 from kernels.life.layout import (
+    CLASS_INSPECT,
     INT64,
+    NOT_SHIPPED,
     SHIP_KEY,
     SHIP_TRACKING,
     SHIPMENT_COUNT,
+    SHIPMENT_UNKNOWN,
     SHIPMENT_WORDS,
     SHIPMENTS,
     SHIPMENTS_MAX,
     STAGE_CANCELLED,
+    STAGE_DELIVERED,
+    STAGE_LOST,
+    STAGE_RETURNED,
+    STAGE_SHIPPED,
 )
 from kernels.life.open import extra_of
 from kernels.life.runs import grown_words
@@ -31,6 +38,7 @@ from kernels.life.select import (
     shipment_at,
     shipment_count,
 )
+from kernels.life.units import has_units
 
 
 @rule
@@ -152,3 +160,28 @@ def learns_from_ship(book: Any, event: Any, rule_row: Any, terms: Any, memory: A
     elif count > 1:
         return False
     return learn_tracking(book, number, event.tracking, memory)
+
+
+@rule
+def parcel_scanned(book: Any, event: Any, terms: Any, memory: Any) -> int:
+    """Number of the parcel that a scan is of, 0 while no parcel has a number; -1 * a refusal where there is none."""
+    count = shipment_count(book, memory)
+    if event.shipment != 0:
+        number = find_shipment(book, event.shipment, memory)
+        is_only = count == 0 and event.shipment == terms.shipment_keys[1] and was_shipped(book, memory)
+        return number if number > 0 or is_only else -SHIPMENT_UNKNOWN
+    if count == 0 and not was_shipped(book, memory):
+        return -NOT_SHIPPED
+    for number in range(1, count + 1):
+        if event.tracking != 0 and tracking_of(book, number, memory) == event.tracking:
+            return number
+    if event.tracking != 0 and book.tracking == event.tracking:
+        return 0
+    is_new = event.tracking == 0 or tracking_of(book, count, memory) == 0
+    return count if count <= 1 and is_new else -SHIPMENT_UNKNOWN
+
+
+@rule
+def was_shipped(book: Any, memory: Any) -> bool:
+    beyond = 1 << STAGE_SHIPPED | 1 << STAGE_DELIVERED | 1 << STAGE_LOST | 1 << STAGE_RETURNED | 1 << CLASS_INSPECT
+    return has_units(book, beyond, memory)

@@ -21,12 +21,15 @@ from kernels.life.layout import (
     DETAIL_SHIFT,
     ENTRY_BITS,
     ENTRY_MASK,
+    FALLS_AT,
     FLAGS,
     GONE,
     HELD,
     INSPECT,
     INSPECTION,
     INT64,
+    KIND_MARK,
+    KIND_RETURN,
     LEFT,
     LIVE,
     MISSING,
@@ -58,6 +61,7 @@ from kernels.life.layout import (
 )
 from kernels.life.open import share_of, write_position
 from kernels.life.runs import add_position, copy_position, end_position, first_position
+from kernels.life.select import ANY, class_of, count_units
 
 Array = npt.NDArray[Any]
 
@@ -244,3 +248,21 @@ def sends_from(book: Any, node: int, memory: Any) -> bool:
         if position.qty > 0 and position.node == node and STAGE_HELD <= position.stage & STAGE_MASK <= STAGE_PACKED:
             return True
     return False
+
+
+@rule
+def has_units(book: Any, classes: int, memory: Any) -> bool:
+    """Whether any unit of the order is in one of these classes."""
+    if book.flags & TOGETHER:
+        return bool(classes >> class_of(stage_byte_of(book)) & 1)
+    return count_units(book, ANY, ANY, classes, ANY, ANY, memory) > 0
+
+
+@inlined_rule
+def target_byte(byte: int, rule_row: Any, event: Any, terms: Any) -> int:
+    """Stage byte of units after the event."""
+    if rule_row.kind == KIND_MARK:
+        return INT64(byte | rule_row.seen << DETAIL_SHIFT)
+    if rule_row.kind == KIND_RETURN:
+        return INT64(STAGE_RETURNED | max(INT64(event.disposition), 0) << DETAIL_SHIFT)
+    return byte_after(byte, rule_row.target, rule_row.seen, terms.settings[FALLS_AT])

@@ -24,6 +24,20 @@ _END = 1 << 15  # above every promotion number
 
 
 @inlined_rule
+def _is_open_to(
+    order: int, promotion: int, channel_index: Array, area: Array, currency: Array, placed_at_ms: Array,
+    starts_ms: Array, ends_ms: Array, promotion_currency: Array, channel_set: Array, area_set: Array,
+) -> bool:  # fmt: skip
+    """Whether the order's own conditions are met: time, channel, place and currency."""
+    return bool(
+        starts_ms[promotion] <= placed_at_ms[order] < ends_ms[promotion]
+        and channel_set[promotion, channel_index[order]]
+        and area_set[promotion, area[order]]
+        and (promotion_currency[promotion] < 0 or promotion_currency[promotion] == currency[order])
+    )
+
+
+@inlined_rule
 def _lines_reach(
     promotion: int, first: int, last: int, sku: Array, qty: Array, unit_price_minor: Array,
     kind: Array, buy_qty: Array, get_qty: Array, min_subtotal_minor: Array, min_qty: Array, sku_set: Array,
@@ -104,13 +118,10 @@ def promote(
                 next_automatic += 1
             while next_coupon < coupon_offset[order + 1] and coupon[next_coupon] == promotion:
                 next_coupon += 1
-            if (
-                promotion < 0
-                or not starts_ms[promotion] <= placed_at_ms[order] < ends_ms[promotion]
-                or not channel_set[promotion, channel_index[order]]
-                or not area_set[promotion, area[order]]
-                or (promotion_currency[promotion] >= 0 and promotion_currency[promotion] != currency[order])
-            ):
+            if promotion < 0 or not _is_open_to(
+                order, promotion, channel_index, area, currency, placed_at_ms, starts_ms, ends_ms, promotion_currency,
+                channel_set, area_set,
+            ):  # fmt: skip
                 continue
             if not looked:
                 looked, value = True, order_value(first, last, sku, qty, unit_price_minor)

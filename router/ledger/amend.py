@@ -1,6 +1,6 @@
 """Amendments: an order's units released and planned anew in one step, all or nothing.
 
-    release   units to any account, claims that wait given up
+    release   units to any account; what waits goes on waiting
     plan      what is wanted, with what the release made free; no neighbour gets any of it in between
     take      WHOLE: everything, or nothing at all changes      WAIT: what there is, the rest waits
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 from kernels.layout import ALLOCATION_OUT, PARCEL_OUT, Answers
 from router.arrow.arrays import list_parts, ragged, record_batch, struct_numbers, structs
 from router.ledger.batch import line_rows, parcel_rows
-from router.ledger.moves import Cell, MoveRows, Withdrawals, split_moves
+from router.ledger.moves import Cell, MoveRows
 from router.ledger.planner import Request
 from router.life.states import CellAccount
 from router.log.columns import AMENDED, Amend, AmendResult, Status
@@ -39,7 +39,6 @@ class Amendment:
     request: Request
     line: I32  # numbers of the wanted lines in the order
     moves: MoveRows
-    given_up: Withdrawals
     sends_from: list[int]  # nodes whose parcel for the order has its place on a ship day
 
 
@@ -70,7 +69,6 @@ def amendments_of(batch: pa.RecordBatch, known_ms: int) -> list[Amendment]:
     for number, row in enumerate(plain):
         first, last = wanted_offset[number : number + 2]
         cut = releases.slice(release_offset[number], release_offset[number + 1] - release_offset[number])
-        moves, given_up = _releases(cut, row["order"])
         request = Request(
             lines[first:last], row["channel_index"], row["zone"], max(row["placed_at_ms"], known_ms), row["service"],
             row["promise_by_ms"], row["placed_at_ms"], row["priority"], row["only_node"], row["without_node"],
@@ -78,21 +76,18 @@ def amendments_of(batch: pa.RecordBatch, known_ms: int) -> list[Amendment]:
         account = CellAccount(row["account"])
         assert account in (CellAccount.HELD, CellAccount.ALLOCATED), "an amendment takes for an order"
         numbered = line[first:last].copy()
-        found.append(
-            Amendment(
-                row["order"], row["mode"] == Amend.WHOLE, account, request, numbered, moves, given_up, row["sends_from"]
-            )
-        )
+        is_whole, moves = row["mode"] == Amend.WHOLE, _releases(cut)
+        found.append(Amendment(row["order"], is_whole, account, request, numbered, moves, row["sends_from"]))
     return found
 
 
-def _releases(releases: pa.StructArray, order: int) -> tuple[MoveRows, Withdrawals]:
+def _releases(releases: pa.StructArray) -> MoveRows:
     columns = {field.name: struct_numbers(releases, field.name) for field in releases.type}
-    rows = MoveRows(
+    assert (columns["from_account"] != CellAccount.WAITING).all(), "an amendment releases units that are there"
+    return MoveRows(
         columns["from_account"], columns["to_account"], columns["sku"], columns["node"],
         np.full(len(releases), -1, np.int16), columns["qty"].astype(np.int64), columns["ship_day"],
     )  # fmt: skip
-    return split_moves(rows, np.full(len(releases), order, np.int64), columns["line"])
 
 
 def _columns(values: pa.StructArray, *names: str) -> list[list[int]]:

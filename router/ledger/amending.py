@@ -41,27 +41,20 @@ class Amending:
         """
         if self._state.granted.is_awaited(asked.order, seen):
             return untouched(len(asked.request.lines), AmendResult.LATER)
-        back = self._state.would_go_back(asked.given_up, seen)
-        skus = [*asked.moves.sku.tolist(), *(sku for sku, _, _ in back), *_parts(asked.request, tables)]
-        earlier = watch.add(skus)
-        if asked.is_whole and not self._possible(asked, back, tables):
+        earlier = watch.add([*asked.moves.sku.tolist(), *_parts(asked.request, tables)])
+        if asked.is_whole and not self._possible(asked, tables):
             return untouched(len(asked.request.lines))
-        self._release(asked, seen)
+        self._state.move(asked.moves)
         result = self._plan(asked, tables)
         self._take(asked, result, tables.other_channel)
         watch.park(earlier)
         return result
 
-    def amend_again(self, asked: Amendment, result: Replanned, seen: int, other_channel: int) -> None:
+    def amend_again(self, asked: Amendment, result: Replanned, other_channel: int) -> None:
         """What a record says became of an amendment."""
         if result.done == AmendResult.DONE:
-            self._release(asked, seen)
+            self._state.move(asked.moves)
             self._take(asked, result, other_channel)
-
-    def _release(self, asked: Amendment, seen: int) -> None:
-        back = self._state.give_up(asked.given_up, seen)
-        self._state.move(asked.moves)
-        self._state.move(moves_of(back, A.ALLOCATED, A.AVAILABLE))
 
     def _plan(self, asked: Amendment, tables: LedgerTables) -> Replanned:
         """Units join the parcel that is to leave their node anyhow: it takes no second place on a ship day."""
@@ -73,10 +66,10 @@ class Amending:
         claims = asked.request.claims()
         self._state.waiting.join(claims, result.backordered, asked.order, other_channel, asked.line)
 
-    def _possible(self, asked: Amendment, back: list[Cell], tables: LedgerTables) -> bool:
+    def _possible(self, asked: Amendment, tables: LedgerTables) -> bool:
         """Whether everything can be had once the release is done; nothing stays changed."""
         cells, capacity = self._state.cells, self._state.memory.capacity
-        moves, freed = asked.moves, list(back)
+        moves, freed = asked.moves, list[Cell]()
         for account, sign in ((moves.to_account, 1), (moves.from_account, -1)):
             its = account == A.AVAILABLE
             freed += zip(

@@ -214,7 +214,7 @@ class LedgerEngine:
         self._hear(shard, sequence, basis.grants_seen)
         results = results_of(amended, numbers(amended, "done"))
         for row, result in zip(amendments_of(amends, 0), results, strict=True):
-            self._amending.amend_again(row, result, basis.grants_seen, basis.other_channel)
+            self._amending.amend_again(row, result, basis.other_channel)
         self.state.grant_again(grant_rows(grants), record)
 
     def pending(self, steps: pa.RecordBatch, now_ms: int, record: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:

@@ -80,7 +80,7 @@ class Granted:
     def _place(self, shard: int, record: int) -> int:
         return bisect_right(self._chunks[shard], record, key=lambda chunk: chunk.record)
 
-    def look(self, order: int, line: int, qty: int, seen: int) -> Iterator[tuple[Chunk, int, int]]:
+    def _newest(self, order: int, line: int, qty: int, seen: int) -> Iterator[tuple[Chunk, int, int]]:
         """Of grants after ``seen``, newest first, the units (chunk, row, units) that ``qty`` units of a line are."""
         for chunk in reversed(self._chunks[order >> SHARD_SHIFT]):
             rows = chunk.of_line(order, line) if chunk.record > seen and qty else []
@@ -99,7 +99,7 @@ class Granted:
     def take_back(self, order: int, line: int, qty: int, seen: int) -> tuple[list[Cell], int]:
         """The cells that ``qty`` units of a line go back to, and the units that were never granted."""
         cells: list[Cell] = []
-        for chunk, row, units in list(self.look(order, line, qty, seen)):
+        for chunk, row, units in list(self._newest(order, line, qty, seen)):
             chunk.rows["qty"][row] -= units
             cells.append((int(chunk.rows["sku"][row]), int(chunk.rows["node"][row]), units))
         return cells, self._lower(order, line, qty, seen)

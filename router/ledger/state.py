@@ -107,16 +107,6 @@ class LedgerState:
             assert not over or self._is_from_before(order), f"order {order:#x} gives up {over} units too many"
         return back
 
-    def would_go_back(self, given_up: Withdrawals, seen: int) -> list[Cell]:
-        """What :meth:`give_up` would answer; nothing changes."""
-        found: list[Cell] = []
-        rows = (column.tolist() for column in (given_up.order, given_up.line, given_up.qty))
-        for order, line, qty in zip(*rows, strict=True):
-            rest = max(0, qty - self.waiting.units_of(order, line))
-            for chunk, row, units in self.granted.look(order, line, rest, seen):
-                found.append((int(chunk.rows["sku"][row]), int(chunk.rows["node"][row]), units))
-        return found
-
     def _is_from_before(self, order: int) -> bool:
         first = self.waits_from.get(order >> SHARD_SHIFT)
         return first is None or (order >> _SEQUENCE_SHIFT & _SEQUENCE_MASK) < first

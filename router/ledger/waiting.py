@@ -100,10 +100,6 @@ class Waiting:
         self._shrink()
         return rest
 
-    def units_of(self, order: int, line: int) -> int:
-        """Units that a line of an order waits for."""
-        return int(kernels.units_of(order, line, self.rows))
-
     def _reserve(self, claims: int, orders: int, skus: int) -> None:
         counts = self._counts[0]
         self._index.reserve(int(counts["orders"]) + orders)

@@ -58,7 +58,7 @@ def sent_of(events: pa.RecordBatch) -> layout.Sent:
 
 
 def _mark_known(events: Rows) -> None:
-    """That what an event says is known, whatever its fingerprint: 0 is "not known", see kernels/life/judge.py."""
+    """That what an event says is known, whatever its fingerprint: 0 is "not known", see kernels/life/applied.py."""
     events["fingerprint"][events["fingerprint"] & _PRINT_MASK == 0] |= np.uint64(1)
 
 
@@ -84,12 +84,10 @@ def sent_before_books(events: pa.RecordBatch, key: U64) -> layout.Sent:
     return sent
 
 
-def outcome_of(judged: Judged, results: npt.NDArray[np.int8] | None = None) -> pa.RecordBatch:
-    """EVENT_OUTCOME of a batch that was judged; ``results`` where they differ from the verdicts'."""
+def outcome_of(judged: Judged) -> pa.RecordBatch:
+    """EVENT_OUTCOME of a batch that was judged."""
     verdicts = judged.verdicts
     columns: dict[str, Any] = {name: np.ascontiguousarray(verdicts[name]) for name in _VERDICTS}
-    if results is not None:
-        columns["result"] = results
     return record_batch(
         EVENT_OUTCOME,
         {

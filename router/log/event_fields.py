@@ -1,7 +1,7 @@
 """The fields that events may have: one row a field, from which its column in the log is made.
 
 Which type takes which field stands in ``router/life/event_types.py``. What decides is in EVENTS as numbers and hashes
-(``router/log/columns.py``); what is shown has a column of EVENT_PAYLOAD made from its row here.
+(``router/log/columns/events.py``); what is shown has a column of EVENT_PAYLOAD made from its row here.
 """
 
 from __future__ import annotations

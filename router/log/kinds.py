@@ -1,7 +1,7 @@
 """Kinds: what a record holds, and every form in which it was ever stored.
 
 A row of ``MESSAGES`` is a kind: the schemas of the messages its records begin with, in their newest form. A column that
-came later says so where it is declared (``since`` in ``router/log/columns.py``), so an older form is the columns of its
+came later says so where it is declared (``since`` in ``router/log/columns/``), so an older form is the columns of its
 time. A record of an older version is read by that form and widened: what it could not say gets the column's default.
 The version of a record stands in the upper byte of its kind. So adding a column is one line, and every folder that any
 version wrote can be read.

@@ -17,6 +17,7 @@ from router.log.columns import STATUS_NAMES
 from router.reasons import codes
 from router.wire.ack_rows import REFERENCE_ROW, REFERENCE_SEQUENCE, AnswerLines, answer_lines, refusal_sentences
 from router.wire.batch import Refusal, WireBatch
+from router.wire.places import rows_in_place
 from router.wire.texts import taken
 
 I32 = npt.NDArray[np.int32]
@@ -204,9 +205,7 @@ def _twins(twin: I64) -> pa.StringArray:
 
 def _with_refusals(batch: pa.RecordBatch, wire: WireBatch) -> pa.RecordBatch:
     refused = pa.RecordBatch.from_pylist([_refusal_row(refusal) for refusal in wire.refused], ANSWER)
-    together = pa.concat_batches([batch, refused])
-    positions = np.concatenate([wire.positions, [refusal.position for refusal in wire.refused]])
-    return together.take(pa.array(np.argsort(positions, kind="stable")))
+    return rows_in_place(batch, wire.positions, refused, (refusal.position for refusal in wire.refused))
 
 
 def _refusal_row(refusal: Refusal) -> dict[str, object]:

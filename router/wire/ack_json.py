@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from router.ids import string_parts
 from router.reasons import codes
 from router.wire.ack_rows import AnswerLines, answer_lines, refusal_sentences
 from router.wire.batch import Refusal, WireBatch
+from router.wire.places import lines_in_place
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
@@ -71,7 +72,8 @@ def encode_json(
     )
     assert size <= bound
     written: memoryview = out[:size].data
-    return memoryview(b"".join(_interleaved(wire, written, row_end))) if wire.refused else written
+    refused = ((refusal.position, encode_refusal(refusal)) for refusal in wire.refused)
+    return lines_in_place(written, row_end, wire.positions, refused) if wire.refused else written
 
 
 def _numbers(wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32) -> tuple[I64, list[str]]:
@@ -112,18 +114,6 @@ def _longest(texts: Texts) -> int:
 def _reason_bytes(reasons: npt.NDArray[np.uint64]) -> int:
     """Bytes of the longest list of codes; batches know few different masks."""
     return max((len(",".join(f'"{code}"' for code in codes(int(mask)))) for mask in np.unique(reasons)), default=0)
-
-
-def _interleaved(wire: WireBatch, written: memoryview, row_end: I64) -> Iterator[bytes | memoryview]:
-    """Runs of answers with the refusals in their places between them."""
-    begin = 0
-    for number, refusal in enumerate(wire.refused):
-        rows = refusal.position - number  # orders before it
-        end = int(row_end[rows - 1]) if rows else 0
-        yield written[begin:end]
-        yield encode_refusal(refusal)
-        begin = end
-    yield written[begin:]
 
 
 def encode_refusal(refusal: Refusal) -> bytes:

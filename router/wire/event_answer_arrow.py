@@ -9,6 +9,7 @@ from router.arrow.arrays import numbers, record_batch
 from router.wire.ack_arrow import END
 from router.wire.event_answers import REFUSED, STATE_WORDS, STATUS_OF_RESULT, RefusedEvent
 from router.wire.event_wire import EventWire
+from router.wire.places import rows_in_place
 from router.wire.texts import taken
 
 _COUNTS = pa.map_(pa.string(), pa.int64())
@@ -58,9 +59,7 @@ def event_answers(wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEve
     batch = _answered(wire, ack) if answered.all() else _answered(wire, ack).take(pa.array(rows))
     if not refused:
         return batch
-    together = pa.concat_batches([batch, _refused(refused)])
-    positions = np.concatenate([wire.positions[rows], [each.position for each in refused]])
-    return together.take(pa.array(np.argsort(positions, kind="stable")))
+    return rows_in_place(batch, wire.positions[rows], _refused(refused), (each.position for each in refused))
 
 
 def _answered(wire: EventWire, ack: pa.RecordBatch) -> pa.RecordBatch:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +13,7 @@ from router.ids import string_parts
 from router.wire.ack_json import piece_texts
 from router.wire.event_answers import STATE_WORDS, STATUS_OF_RESULT, RefusedEvent
 from router.wire.event_wire import EventWire
+from router.wire.places import lines_in_place
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -55,18 +54,5 @@ def encode_event_json(wire: EventWire, ack: pa.RecordBatch, refused: list[Refuse
     )
     assert size <= bound
     written: memoryview = out[:size].data
-    return memoryview(b"".join(_interleaved(wire, refused, written, row_end))) if refused else written
-
-
-def _interleaved(
-    wire: EventWire, refused: list[RefusedEvent], written: memoryview, row_end: I64
-) -> Iterator[bytes | memoryview]:
-    """Runs of answers with the refusals in their places between them."""
-    begin = 0
-    for each in refused:
-        rows = int(np.searchsorted(wire.positions, each.position))  # events before it
-        end = int(row_end[rows - 1]) if rows else 0
-        yield written[begin:end]
-        yield msgspec.json.encode(each.document()) + b"\n"
-        begin = end
-    yield written[begin:]
+    documents = ((each.position, msgspec.json.encode(each.document()) + b"\n") for each in refused)
+    return lines_in_place(written, row_end, wire.positions, documents) if refused else written

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.text.scan_json import ABSENT
+from router.wire.body_columns import BodyColumns
 from router.wire.event_table import NUMBER, TEXT
-from router.wire.texts import Texts
 
 I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -29,23 +28,11 @@ class EventRefusal:
 
 
 @dataclass
-class EventColumns:
-    """Events as columns of their known fields; strings without nulls, ABSENT in numbers that were not given."""
+class EventColumns(BodyColumns):
+    """Events and the lines that they name."""
 
-    unit: str  # what people count in this body: "line" or "row"
-    numbers_of_rows: I64  # number of each event in the body, from 1
-    positions: I64
-    text: Texts  # by TEXT_FIELDS
-    number: list[I64]  # by NUMBER_FIELDS
-    line_offsets: I32
-    line_ids: Texts
-    qty: I64
     has_no_lines: Bools | None = None  # where a list of lines was given that is empty
     refused: list[EventRefusal] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        return len(self.positions)
 
     def has_text(self, name: str) -> bool:
         """Does any row have it? Columns that nobody sent cost nothing."""
@@ -63,7 +50,3 @@ class EventColumns:
     @property
     def line_counts(self) -> I32:
         return np.diff(self.line_offsets)
-
-    def rows_of_lines(self, lines: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        """The events that lines belong to."""
-        return np.searchsorted(self.line_offsets, lines, side="right") - 1

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
-from kernels.text.scan_json import ABSENT
+from kernels.rows.fingerprint_fields import fingerprint_text_field
 from router.ids import fingerprint_ragged_ints
 from router.wire.event_columns import EventColumns
 from router.wire.event_table import LINES, NUMBER, TAG, TEXT
+from router.wire.fingerprints import mix_number
 
 U64 = npt.NDArray[np.uint64]
 
@@ -27,7 +27,7 @@ def fingerprint_events(columns: EventColumns) -> U64:
     state = np.zeros(columns.rows, np.uint64)
     for name in _MIXED:
         if name in NUMBER:
-            fingerprint_number_field(state, TAG[name], np.ascontiguousarray(columns.number[NUMBER[name]]), ABSENT)
+            mix_number(state, TAG[name], columns.number[NUMBER[name]])
         elif name == LINES:
             _mix_lines(state, columns)
         elif columns.has_text(name):
@@ -41,9 +41,9 @@ def _mix_lines(state: U64, columns: EventColumns) -> None:
         return
     lines = np.zeros(len(columns.qty), np.uint64)
     fingerprint_text_field(lines, 1, columns.line_ids.offsets[0], columns.line_ids.text[0])
-    fingerprint_number_field(lines, 2, np.ascontiguousarray(columns.qty), ABSENT)
+    mix_number(lines, 2, columns.qty)
     mixed = state.copy()
-    fingerprint_number_field(mixed, TAG[LINES], np.zeros(columns.rows, np.int64), ABSENT)
+    mix_number(mixed, TAG[LINES], np.zeros(columns.rows, np.int64))
     fingerprint_ragged_ints(mixed, columns.line_offsets, lines.view(np.int64))
     named = columns.line_counts > 0
     state[named] = mixed[named]

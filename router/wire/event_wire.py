@@ -20,6 +20,7 @@ from router.config import Limits
 from router.ids import Scope, given_keys, hash_strings, plain_numbers, scoped_ids
 from router.log.columns import EVENT_PAYLOAD, EVENTS
 from router.log.event_fields import FIELDS, Form, column_of
+from router.wire.body_columns import or_none
 from router.wire.event_checks import MALFORMED, Fault, repeated_lines, row_faults
 from router.wire.event_columns import EventColumns, EventRefusal
 from router.wire.event_fingerprints import fingerprint_events
@@ -166,7 +167,7 @@ def _events(
             "event_key": key("event_id"),
             "fingerprint": fingerprint_events(columns),
             "payment": key("payment_id"),
-            "amount_minor": _or_none(columns.number[NUMBER["amount"]]),
+            "amount_minor": or_none(columns.number[NUMBER["amount"]]),
             "currency": named["currency"],
             "hold": key("hold"),
             "node": named["node"],
@@ -183,7 +184,7 @@ def _events(
 def _lines(columns: EventColumns, line_keys: U64) -> pa.ListArray:
     kind = EVENTS.field("lines").type
     numbers = plain_numbers(columns.line_ids.array())
-    lines = structs(kind.value_type, {"line_key": line_keys, "line": numbers, "qty": _or_none(columns.qty)})
+    lines = structs(kind.value_type, {"line_key": line_keys, "line": numbers, "qty": or_none(columns.qty)})
     return ragged(columns.line_offsets, lines, kind)
 
 
@@ -198,7 +199,7 @@ def _payload(columns: EventColumns) -> pa.RecordBatch:
 
 
 def _shown_numbers(columns: EventColumns, name: str) -> npt.NDArray[np.integer]:
-    values = _or_none(columns.number[NUMBER[name]])
+    values = or_none(columns.number[NUMBER[name]])
     return values.astype(np.int8) if FIELDS[name].form is Form.FLAG else values
 
 
@@ -211,11 +212,6 @@ def _documents(columns: EventColumns) -> pa.RecordBatch | None:
     if not any(columns.has_text(name) for name in PERSONAL):
         return None
     return pa.RecordBatch.from_arrays([columns.text.array(TEXT[name]) for name in PERSONAL], list(PERSONAL))
-
-
-def _or_none(values: I64) -> I64:
-    """-1 where absent. A -1 that was sent (a time) becomes -2."""
-    return np.where(values == ABSENT, -1, np.where(values == -1, -2, values))
 
 
 def _without(wire: EventWire, columns: EventColumns, faults: dict[int, Fault]) -> EventWire:

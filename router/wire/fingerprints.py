@@ -25,7 +25,7 @@ def fingerprint_orders(columns: OrderColumns) -> U64:
     state = np.zeros(columns.rows, np.uint64)
     _mix_texts(state, 1, columns.text)
     for tag, values in enumerate(columns.number, start=1 + len(columns.text.text)):
-        _mix_number(state, tag, values)
+        mix_number(state, tag, values)
     fingerprint_ragged_strings(state, columns.coupon_offsets, columns.coupons.offsets[0], columns.coupons.text[0])
     fingerprint_ragged_ints(state, columns.line_offsets, _lines(columns).view(np.int64))
     return state
@@ -36,8 +36,8 @@ def _lines(columns: OrderColumns) -> U64:
     skus = np.zeros(columns.skus.rows, np.uint64)
     _mix_texts(skus, 1, columns.skus)
     state = skus[columns.sku_code]
-    _mix_number(state, 2, columns.qty)
-    _mix_number(state, 3, columns.unit_price)
+    mix_number(state, 2, columns.qty)
+    mix_number(state, 3, columns.unit_price)
     _mix_texts(state, 4, columns.line_ids)
     return state
 
@@ -49,6 +49,7 @@ def _mix_texts(state: U64, first_tag: int, texts: Texts) -> None:
         fingerprint_text_field(state, first_tag + column, texts.offsets[column], texts.text[column])
 
 
-def _mix_number(state: U64, tag: int, values: I64) -> None:
+def mix_number(state: U64, tag: int, values: I64) -> None:
+    """Mix in the rows that have a number."""
     assert values.size == state.size, "one number a row"
     fingerprint_number_field(state, tag, np.ascontiguousarray(values), ABSENT)

@@ -13,6 +13,7 @@ from router.arrow.arrays import ragged, record_batch, structs
 from router.config import Limits
 from router.log.columns import REQUIRED_FIELDS, WIRE
 from router.wire.batch import Refusal, WireBatch
+from router.wire.body_columns import or_none
 from router.wire.fields import LONG_TEXTS, OBJECTS, PLACED_AT, PRIORITY, PROMISE_BY, TEXT, TEXT_FIELDS, TOTAL
 from router.wire.fingerprints import fingerprint_orders
 from router.wire.order_columns import OrderColumns
@@ -132,7 +133,7 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[n
         {
             "sku_code": columns.sku_code,
             "qty": np.where(columns.qty == ABSENT, 0, columns.qty),
-            "unit_price_minor": _or_none(columns.unit_price),
+            "unit_price_minor": or_none(columns.unit_price),
             "line_key": np.zeros(len(columns.qty), np.uint64),  # made where the folder's key is known
         },
     )
@@ -141,20 +142,15 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[n
         {
             **{name: columns.text.array(TEXT[field]) for name, field in _TEXT_OF_WIRE.items()},
             "placed_at_ms": np.where(columns.number[PLACED_AT] == ABSENT, 0, columns.number[PLACED_AT]),
-            "promise_by_ms": _or_none(columns.number[PROMISE_BY]),
+            "promise_by_ms": or_none(columns.number[PROMISE_BY]),
             "priority": np.where(columns.number[PRIORITY] == ABSENT, 0, columns.number[PRIORITY]).astype(np.int32),
-            "total_declared_minor": _or_none(columns.number[TOTAL]),
+            "total_declared_minor": or_none(columns.number[TOTAL]),
             "coupons": ragged(columns.coupon_offsets, columns.coupons.array(), WIRE.field("coupons").type),
             "missing": missing,
             "fingerprint": fingerprint,
             "lines": ragged(columns.line_offsets, lines, lines_type),
         },
     )
-
-
-def _or_none(values: I64) -> I64:
-    """-1 where absent. A -1 that was sent becomes -2: just as wrong, and not taken for "not given"."""
-    return np.where(values == ABSENT, -1, np.where(values == -1, -2, values))
 
 
 def without_rows(batch: WireBatch, faults: dict[int, tuple[int, str]], line_offsets: I32) -> WireBatch:

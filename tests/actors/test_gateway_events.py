@@ -8,7 +8,7 @@ import pathlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -23,27 +23,18 @@ from actors.gateway.http.routes import ARROW
 from router.life.refusals import REFUSALS
 from tests.actors.test_gateway_http import JSON, NDJSON, Lab, start
 from tests.labs.event_cases import events_to_arrow, plain_event
-from tests.labs.gateway_lab import body_of, connect
+from tests.labs.gateway_streams import SentBody, Starter, starting
 from tests.labs.wire_cases import stream
-
-Starter = Callable[..., Lab]
 
 
 @pytest.fixture
 def starter(tmp_path: pathlib.Path) -> Iterator[Starter]:
-    labs: list[Lab] = []
+    with starting(tmp_path, _logged_no_error) as begin:
+        yield begin
 
-    def begin(**options: Any) -> Lab:
-        labs.append(start(tmp_path, **options))
-        return labs[-1]
 
-    yield begin
-    for lab in labs:
-        lab.backend.before = None
-        lab.thread.run(lab.service.drain(patience_s=0.1))
-        assert not lab.core.streams, "no stream is left behind"
-        assert [line for line in lab.log if line["level"] == "error" and line.get("route") != "/v1/events"] == []
-        lab.thread.close()
+def _logged_no_error(lab: Lab) -> None:
+    assert [line for line in lab.log if line["level"] == "error" and line.get("route") != "/v1/events"] == []
 
 
 def lines(*events: dict[str, Any]) -> bytes:
@@ -54,38 +45,11 @@ def event(number: int, order: str = "", **fields: Any) -> dict[str, Any]:
     return plain_event(number, **{"order_id": order or f"o-{number}", **fields})
 
 
-class Stream:
-    """A raw event stream: chunked body, answers read as they come."""
+class Stream(SentBody):
+    """A raw event stream."""
 
     def __init__(self, lab: Lab, media_type: str = "application/x-ndjson") -> None:
-        self.socket = connect(lab.port)
-        head = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lab.keys['service']}\r\n"
-        self.socket.sendall(f"{head}Content-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
-        self.received = b""
-
-    def send(self, body: bytes) -> None:
-        self.socket.sendall(b"%x\r\n%s\r\n" % (len(body), body))
-
-    def finish(self) -> None:
-        self.socket.sendall(b"0\r\n\r\n")
-
-    def read_until(self, text: bytes) -> None:
-        while text not in self.received:
-            part = self.socket.recv(1 << 16)
-            assert part, f"closed before {text!r}"
-            self.received += part
-
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body, up to the end of the answer."""
-        while not _is_whole(self.received):
-            try:
-                part = self.socket.recv(1 << 20)
-            except ConnectionResetError:
-                break
-            if not part:
-                break
-            self.received += part
-        return body_of(self.received)
+        super().__init__(lab, "service", "/v1/events", media_type)
 
     def results(self) -> list[dict[str, Any]]:
         status, headers, body = self.answer()
@@ -96,14 +60,6 @@ class Stream:
         status, headers, body = self.answer()
         assert headers["content-type"] == "application/problem+json" and json.loads(body)["status"] == status
         return dict(json.loads(body))
-
-
-def _is_whole(answer: bytes) -> bool:
-    head, found, body = answer.partition(b"\r\n\r\n")
-    if not found:
-        return False
-    length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    return len(body) >= int(length[0].split(b":")[1]) if length else answer.endswith(b"0\r\n\r\n")
 
 
 def ids(results: list[dict[str, Any]]) -> list[str]:

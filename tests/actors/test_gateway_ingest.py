@@ -20,63 +20,24 @@ from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.http.routes import ARROW
 from tests.actors.test_gateway_http import NDJSON, Lab, start
 from tests.labs.gateway_backend import order
-from tests.labs.gateway_lab import body_of, connect
-
-Starter = Callable[..., Lab]
+from tests.labs.gateway_lab import connect
+from tests.labs.gateway_streams import SentBody, Starter, starting
 
 
 @pytest.fixture
 def starter(tmp_path: pathlib.Path) -> Iterator[Starter]:
-    labs: list[Lab] = []
-
-    def begin(**options: Any) -> Lab:
-        labs.append(start(tmp_path, **options))
-        return labs[-1]
-
-    yield begin
-    for lab in labs:
-        lab.backend.before = None
-        lab.thread.run(lab.service.drain(patience_s=0.1))
-        assert not lab.core.streams, "no stream is left behind"
-        lab.thread.close()
+    with starting(tmp_path) as begin:
+        yield begin
 
 
-class Stream:
-    """A raw order stream: chunked body, answers read as they come."""
+class Stream(SentBody):
+    """A raw order stream."""
 
     def __init__(self, lab: Lab, receive_buffer: int = 0) -> None:
-        self.socket = connect(lab.port)
-        if receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        key = lab.keys["channel"]
-        head = f"POST /v1/orders/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
-        head += "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
-        self.socket.sendall(head.encode())
-        self.received = b""
-
-    def send(self, body: bytes) -> None:
-        self.socket.sendall(b"%x\r\n%s\r\n" % (len(body), body))
-
-    def finish(self) -> None:
-        self.socket.sendall(b"0\r\n\r\n")
-
-    def read_until(self, text: bytes) -> None:
-        while text not in self.received:
-            part = self.socket.recv(1 << 16)
-            assert part, f"closed before {text!r}"
-            self.received += part
+        super().__init__(lab, "channel", "/v1/orders/stream", "application/x-ndjson", receive_buffer)
 
     def answers(self) -> list[dict[str, Any]]:
-        """Everything up to the end of the answer."""
-        while not self.received.endswith(b"0\r\n\r\n"):
-            try:
-                part = self.socket.recv(1 << 20)
-            except ConnectionResetError:
-                break
-            if not part:
-                break
-            self.received += part
-        status, headers, body = body_of(self.received)
+        status, headers, body = self.answer()
         assert (status, headers["content-type"]) == (200, "application/x-ndjson")
         return [json.loads(line) for line in body.splitlines()]
 

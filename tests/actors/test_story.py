@@ -123,29 +123,43 @@ def story(tmp_path: pathlib.Path) -> Iterator[Story]:
 
 
 def test_five_units_of_two_nodes_from_payment_to_refund(story: Story) -> None:
-    answer = story.places()
-    total = answer["total"]
+    total = buyer_orders_and_authorizes(story)
+    berlin_misses_two(story)
+    both_nodes_pick_and_pack(story)
+    two_parcels_leave(story)
+    one_is_lost_and_the_other_arrives(story, total)
+    two_units_come_back(story)
+    view = buyer_is_paid_back_in_part(story, total)
+    history_says_it_all(story, view)
+
+
+def buyer_orders_and_authorizes(story: Story) -> int:
+    """The order's total."""
+    total: int = story.places()["total"]
     view = story.shows("allocated", "unpaid", allocated=5)
-    assert sorted((part["node"], part["qty"]) for part in view["lines"][0]["allocations"]) == [
-        ("BERLIN", 3), ("MUNICH", 2),
-    ]  # fmt: skip
+    assert lies_at(view) == [("BERLIN", 3), ("MUNICH", 2)]
     assert view["money"] == {
         "total": total, "authorized": 0, "captured": 0, "refunding": 0, "refunded": 0, "due": total,
     }  # fmt: skip
-
     story.tells("payment_authorized", payment_id="card-1", method="card")
     assert story.shows("allocated", "authorized", allocated=5)["money"]["authorized"] == total
+    return total
 
-    # Two of Berlin's three are not on their shelf; by then Munich has more.
+
+def lies_at(view: Row) -> list[tuple[str, int]]:
+    return sorted((part["node"], part["qty"]) for part in view["lines"][0]["allocations"])
+
+
+def berlin_misses_two(story: Story) -> None:
+    """Two of Berlin's three are not on their shelf; by then Munich has more."""
     story.receives("MUNICH", 4)
     story.refuses("short_pick", "which_units", lines=[{"line_id": "L1", "qty": 2}])
     story.tells("short_pick", 2, node="BERLIN")
-    view = story.shows("allocated", "authorized", allocated=5)
-    assert sorted((part["node"], part["qty"]) for part in view["lines"][0]["allocations"]) == [
-        ("BERLIN", 1), ("MUNICH", 4),
-    ]  # fmt: skip
+    assert lies_at(story.shows("allocated", "authorized", allocated=5)) == [("BERLIN", 1), ("MUNICH", 4)]
     assert story.available() == {"MUNICH": 2}, "what was not found is on sale nowhere"
 
+
+def both_nodes_pick_and_pack(story: Story) -> None:
     story.refuses("pick", "which_units", lines=[{"line_id": "L1", "qty": 1}])
     story.tells("pick", 1, node="BERLIN", shipment_id="B-1")
     story.shows("partially_picking", "authorized", allocated=4, picked=1)
@@ -154,7 +168,9 @@ def test_five_units_of_two_nodes_from_payment_to_refund(story: Story) -> None:
     story.tells("pack", shipment_id="M-1", cartons=2)
     story.shows("partially_packed", "authorized", picked=1, packed=4)
 
-    # Two parcels with their own numbers; Munich's is scanned abroad before its depot reports it.
+
+def two_parcels_leave(story: Story) -> None:
+    """With their own numbers; Munich's is scanned abroad before its depot reports it."""
     story.tells("ship", shipment_id="B-1", carrier="dhl", service="standard", tracking_number="JD-1")
     story.tells("ship", shipment_id="M-1", carrier="ups", tracking_number="1Z-2")
     view = story.shows("shipped", "authorized", shipped=5)
@@ -167,6 +183,9 @@ def test_five_units_of_two_nodes_from_payment_to_refund(story: Story) -> None:
     munich = story.shows("shipped", "authorized", shipped=5)["shipments"][1]
     assert [scan["code"] for scan in munich["scans"]] == ["departed", "out_for_delivery"]
 
+
+def one_is_lost_and_the_other_arrives(story: Story, total: int) -> None:
+    """The buyer pays in two parts meanwhile."""
     story.tells("payment_captured", payment_id="card-1", amount=total - 1_500)
     assert story.shows("shipped", "partially_paid", shipped=5)["money"]["due"] == 1_500
     story.tells("lose", shipment_id="B-1")
@@ -179,13 +198,17 @@ def test_five_units_of_two_nodes_from_payment_to_refund(story: Story) -> None:
         "total": 0, "authorized": 0, "captured": total, "refunding": 0, "refunded": 0, "due": 0,
     }  # fmt: skip
 
+
+def two_units_come_back(story: Story) -> None:
     story.tells("return", 1, node="BERLIN", disposition="restock")
     assert story.available() == {"BERLIN": 1, "MUNICH": 2}
     story.tells("return", 1, disposition="scrap")
-    view = story.shows("delivered", "paid", delivered=2, returned=2, lost=1)
+    story.shows("delivered", "paid", delivered=2, returned=2, lost=1)
     assert story.available() == {"BERLIN": 1, "MUNICH": 2}, "what was scrapped is not sold again"
 
-    # The lost one and the returned ones are paid back in part.
+
+def buyer_is_paid_back_in_part(story: Story, total: int) -> Row:
+    """For the lost unit and the returned ones; the order as it is closed."""
     story.tells("refund_requested", payment_id="card-1", amount=2_000)
     assert story.shows("delivered", "paid", delivered=2, returned=2, lost=1)["money"]["refunding"] == 2_000
     story.refuses("refund_requested", "amount_too_high", payment_id="card-1", amount=total)
@@ -193,8 +216,10 @@ def test_five_units_of_two_nodes_from_payment_to_refund(story: Story) -> None:
     view = story.shows("delivered", "partially_refunded", delivered=2, returned=2, lost=1)
     assert (view["money"]["refunded"], view["money"]["refunding"]) == (2_000, 0)
     story.tells("close")
-    view = story.shows("closed", "partially_refunded", delivered=2, returned=2, lost=1)
+    return story.shows("closed", "partially_refunded", delivered=2, returned=2, lost=1)
 
+
+def history_says_it_all(story: Story, view: Row) -> None:
     entries = story.timeline()
     assert [entry["version"] for entry in entries] == list(range(1, view["version"] + 1))
     moved = [unit for entry in entries for unit in (entry["moved"] or {}).get("units", [])]

@@ -130,8 +130,7 @@ def amends(rows) -> pa.RecordBatch:
 
 
 def amendment(order, releases=(), wanted=(), **changes):
-    """A row of AMENDS: releases (from, to, SKU, node, units), or (line, units) that wait no longer; wanted (line, SKU,
-    units)."""
+    """A row of AMENDS: releases (from, to, SKU, node, units, day given back); wanted (line, SKU, units)."""
     return {
         "order": order, "mode": 0, "account": int(A.ALLOCATED), "only_node": -1, "without_node": -1,
         "channel_index": 0, "zone": 1, "service": -1, "promise_by_ms": -1, "placed_at_ms": 0, "priority": 0,
@@ -141,14 +140,8 @@ def amendment(order, releases=(), wanted=(), **changes):
     } | changes  # fmt: skip
 
 
-def _release(*row):
-    line, account, to, s, n, qty, day = -1, A.WAITING, A.GONE, -1, -1, row[-1], -1
-    if len(row) == 2:
-        line = row[0]
-    else:
-        account, to, s, n = row[:4]
-        qty, day = row[4], row[5] if len(row) > 5 else -1
+def _release(account, to, s, n, qty, day=-1):
     return {
-        "from_account": int(account), "to_account": int(to), "sku": s, "node": n, "line": line, "qty": qty,
+        "from_account": int(account), "to_account": int(to), "sku": s, "node": n, "line": -1, "qty": qty,
         "ship_day": day,
     }  # fmt: skip

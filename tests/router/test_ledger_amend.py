@@ -117,7 +117,7 @@ def test_an_order_with_units_on_their_way_to_it_is_amended_behind_them():
     shop.order(order([(0, 4), (0, 2)]))
     shop.receive(0, 0, 5)  # four of line 0, one of line 1; the shard has not heard of it
     before = shop.engine.state_hash()
-    (answer,) = shop.amend(amendment(HERE, [(0, 3)], [(0, 0, 3)], mode=Amend.WAIT))
+    (answer,) = shop.amend(amendment(HERE, [], [(0, 0, 3)], mode=Amend.WAIT))
     assert answer["done"] == AmendResult.LATER and answer["lines"] == [{"backordered": 0, "allocations": []}]
     assert shop.engine.state_hash() == before
 

@@ -246,9 +246,7 @@ class Walk:
                 held[account, s, n] -= units
                 to = rng.choice([A.AVAILABLE, A.AVAILABLE, A.GONE, A.DAMAGED])
                 day = days.pop()["ship_day"] if days and rng.random() < 0.5 else -1
-                releases.append(_release(account, int(to), s, n, -1, units, day))
-        for line, qty in self.given_up(reference, False):
-            releases.append(_release(int(A.WAITING), int(A.GONE), -1, -1, line, qty))
+                releases.append(_release(account, int(to), s, n, units, day))
         wanted = [
             {
                 "line": rng.randrange(len(order["lines"])),
@@ -359,8 +357,8 @@ def _of(row, *names):
     return {name: row[name] for name in names}
 
 
-def _release(account, to, s, n, line, qty, day=-1):
-    return {"from_account": account, "to_account": to, "sku": s, "node": n, "line": line, "qty": qty, "ship_day": day}
+def _release(account, to, s, n, qty, day):
+    return {"from_account": account, "to_account": to, "sku": s, "node": n, "line": -1, "qty": qty, "ship_day": day}
 
 
 def stocked(engine):

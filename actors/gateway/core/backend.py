@@ -1,7 +1,7 @@
 """The seam between the gateway and the core: what the gateway asks of shards, ledger and tables.
 
 Batches travel as uint8 arrays (zero-copy through Ray's object store): Arrow IPC messages with the schemas of
-``router/log/columns.py``. Every call that changes something carries a batch id; a call repeated with the same id
+``router/log/columns/``. Every call that changes something carries a batch id; a call repeated with the same id
 is answered from the log and changes nothing.
 """
 

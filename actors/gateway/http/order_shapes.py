@@ -159,8 +159,8 @@ class Note(msgspec.Struct):
     source: str | None
 
 
-class OrderView(msgspec.Struct):
-    """One order: what it was answered, how it stands now, and what its channel sent."""
+class Answered(msgspec.Struct):
+    """What an order was answered, but for its lines."""
 
     order_id: str
     status: Status
@@ -174,6 +174,11 @@ class OrderView(msgspec.Struct):
     reasons: list[str]
     duplicate_of: str | None
     cursor: str
+
+
+class OrderView(Answered):
+    """One order: what it was answered, how it stands now, and what its channel sent."""
+
     state: State
     payment_state: PaidState
     version: int
@@ -228,21 +233,9 @@ class Moved(msgspec.Struct):
     money: list[MoneyMoved]
 
 
-class Decided(msgspec.Struct):
+class Decided(Answered):
     """The acknowledgement as it was given."""
 
-    order_id: str
-    status: Status
-    total: int
-    currency: str | None
-    discount: int
-    tax: int
-    shipping: int
-    parcels: int
-    promise_date: Date | None
-    reasons: list[str]
-    duplicate_of: str | None
-    cursor: str
     lines: list[DecidedLine]
 
 

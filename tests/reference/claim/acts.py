@@ -132,12 +132,8 @@ def amend_row(ledger, world, row, seen, now_ms):
     nothing = [{"backordered": 0, "allocations": []} for _ in row["wanted"]]
     if any(grant["order"] == row["order"] and grant["record"] > seen for grant in ledger.granted):
         return {"done": 2, "parcels": [], "lines": nothing}  # units are on their way to the shard
-    releases = row["releases"]
-    give_up(ledger, [(row["order"], r["line"], r["qty"]) for r in releases if r["from_account"] == WAITING], seen)
     units = [
-        (r["from_account"], r["to_account"], r["sku"], r["node"], -1, r["qty"], r["ship_day"])
-        for r in releases
-        if r["from_account"] != WAITING
+        (r["from_account"], r["to_account"], r["sku"], r["node"], -1, r["qty"], r["ship_day"]) for r in row["releases"]
     ]
     assert not any(move_units(units, ledger.accounts, ledger.received, ledger.parcels_on))
     complete, parcels, lines = plan_request(ledger, world, row, now_ms)

@@ -40,11 +40,6 @@ def withdraw(waiting, rows):
     return rest
 
 
-def units_of(waiting, order, line):
-    claim = find(waiting, order, line)
-    return claim["qty"] if claim else 0
-
-
 def fresh(waiting, sku, seen):
     """Claims of a SKU beyond the first ``seen`` claims, newest first."""
     return [claim for claim in reversed(waiting[seen:]) if claim["sku"] == sku]
