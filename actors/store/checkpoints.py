@@ -19,12 +19,14 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import xxhash
+
+from actors.store.unbuffered import UnbufferedFile
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -61,10 +63,9 @@ def write_checkpoint(folder: pathlib.Path, sequence: int, chains: Sequence[int],
     final = folder / f"checkpoint-{sequence}.bin"
     unfinished = final.with_suffix(".bin.tmp")
     flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    with open(unfinished, "wb") as file:
+    with UnbufferedFile(unfinished) as file:
         _write(file, _header(sequence, chains, flat), flat)
-        file.flush()
-        os.fsync(file.fileno())
+        file.sync()
     os.rename(unfinished, final)
     _sync_folder(folder)
     _drop_old(folder)
@@ -91,10 +92,10 @@ def _header(sequence: int, chains: Sequence[int], arrays: Arrays) -> bytes:
     return msgspec.json.encode(_Header(sequence, list(chains), stored))
 
 
-def _write(file: BinaryIO, header: bytes, arrays: Arrays) -> None:
+def _write(file: UnbufferedFile, header: bytes, arrays: Arrays) -> None:
     file.write(_MAGIC + _LENGTH.pack(len(header)) + xxhash.xxh3_128_digest(header) + header)
     for array in arrays.values():
-        file.write(bytes(-file.tell() % _ALIGNMENT))
+        file.write(bytes(-file.written % _ALIGNMENT))
         file.write(_bytes_of(array))
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
 
 import numpy as np
 import pytest
 
 from actors.store.checkpoints import read_latest, write_checkpoint
+from actors.store.unbuffered import BLOCK_BYTES, UnbufferedFile
 
 ARRAYS = {
     "rows": np.arange(1000, dtype=np.uint64),
@@ -79,3 +81,29 @@ def test_a_crash_while_writing_leaves_the_last_one_in_place(tmp_path, monkeypatc
     assert "checkpoint-2.bin.tmp" in names(tmp_path)
     write_checkpoint(tmp_path, 3, [3], ARRAYS)
     assert names(tmp_path) == ["checkpoint-1.bin", "checkpoint-3.bin"]
+
+
+def test_a_file_past_the_cache_holds_every_byte_whatever_the_pieces(tmp_path):
+    path, sizes = tmp_path / "file", [1, 63, BLOCK_BYTES - 64, 0, 5, 2 * BLOCK_BYTES + 7, BLOCK_BYTES - 12, 3]
+    pieces = [np.random.default_rng(size).bytes(size) for size in sizes]
+    with UnbufferedFile(path) as file:
+        for piece in pieces:
+            file.write(memoryview(piece))
+        file.sync()
+        assert file.written == sum(sizes)
+    assert path.read_bytes() == b"".join(pieces) and path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_system_without_that_is_written_like_any_other(tmp_path, monkeypatch):
+    opened = os.open
+
+    def refusing(path, flags, mode=0o777):
+        if flags & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "not here")
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refusing)
+    with UnbufferedFile(tmp_path / "file") as file:
+        file.write(b"all of it")
+        file.sync()
+    assert (tmp_path / "file").read_bytes() == b"all of it"
