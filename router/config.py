@@ -71,7 +71,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     log_bytes_max: int = 256 << 30  # address space reserved per log; writing stops in words when it is full
-    checkpoint_bytes: int = 512 << 20  # log written between checkpoints; more = rarer work, longer recovery
+    checkpoint_bytes: int = 1 << 30  # log written between checkpoints; more = rarer work, longer recovery
     disk_free_bytes_min: int = 256 << 20
 
 
