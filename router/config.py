@@ -23,6 +23,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     line_bytes_max: int = 4 << 20  # one NDJSON line; longer ones are refused in their place
     body_bytes_max: int = 64 << 20  # bodies that are not streams
     batch_rows_max: int = 32_768  # larger: better throughput, worse latency
+    batch_rows_beside_events: int = 16_384  # of orders while events come, which wait for a batch to be through
     batch_bytes_max: int = 16 << 20
     in_flight_batches_max: int = 8  # per shard and gateway; more hides the disk, costs memory and latency
     streams_max: int = 64  # concurrent order streams a gateway serves

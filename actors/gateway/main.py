@@ -36,6 +36,7 @@ from actors.gateway.http.auth import KeyRing
 from actors.gateway.http.handover import StreamReceiver, StreamSender
 from actors.process.heap import freeze_heap, keep_freed_memory
 from actors.process.parent import die_with_parent
+from actors.store.bell import Bell
 from actors.store.data_folder import DataFolder
 from router.config import Config, load_config
 
@@ -54,7 +55,8 @@ def build(
     """The gateway of a data folder, ready to serve; call inside the running loop. ``sources`` are the shards' logs
     where this process has them open already."""
     data = DataFolder(folder)
-    core = Core(backend, Reference(data.tables, config.policy, log), config, VERSION, log)
+    reference = Reference(data.tables, config.policy, log)
+    core = Core(backend, reference, config, VERSION, log, events_bell=Bell(data.events_bell))
     keys = KeyRing(
         folder,
         config.limits.requests_per_second_max,

@@ -33,6 +33,11 @@ class Bell:
         with contextlib.suppress(OSError):
             os.pwrite(self._file, time.monotonic_ns().to_bytes(8, "little"), 0)
 
+    def rang_within(self, seconds: float) -> bool:
+        """Whether anybody rang it in the last so many seconds."""
+        rung_ns = int.from_bytes(os.pread(self._file, 8, 0), "little")
+        return rung_ns > 0 and time.monotonic_ns() - rung_ns <= seconds * 1e9
+
     def close(self) -> None:
         os.close(self._file)
 

@@ -133,6 +133,11 @@ class DataFolder:
         return self.shared / "bell"
 
     @property
+    def events_bell(self) -> pathlib.Path:
+        """What gateways ring when events came, for those that cut batches of orders."""
+        return self.shared / "events-bell"
+
+    @property
     def readers(self) -> pathlib.Path:
         """Where readers of the feed say how far they are."""
         return self.shared / "readers"

@@ -66,10 +66,11 @@ class _Source:
 
 
 class ArrowBody(ABC, Generic[Batch]):
-    """Feed it the body's bytes; it yields batches of at most ``batch_rows_max`` rows. What rows are says a subclass."""
+    """Feed it the body's bytes; it yields batches of at most ``rows_max`` rows. What rows are says a subclass."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self.rows_max = limits.batch_rows_max  # of a batch; may change between two calls
         self._cutter = FrameCutter(limits.body_bytes_max)
         self._source = _Source()
         self._reader: pa.RecordBatchStreamReader | None = None
@@ -81,7 +82,7 @@ class ArrowBody(ABC, Generic[Batch]):
     def feed(self, chunks: Iterable[bytes | bytearray | memoryview], pause: bool = True) -> Iterator[Batch]:
         """Take bytes; raises :class:`WireError` where the stream cannot be read on, after what came before.
 
-        Record batches that arrived together are decoded together, up to ``batch_rows_max`` rows: most of what a
+        Record batches that arrived together are decoded together, up to ``rows_max`` rows: most of what a
         small batch costs, here and behind, does not depend on its rows. Without ``pause`` the last ones wait for more.
         """
         try:
@@ -106,7 +107,7 @@ class ArrowBody(ABC, Generic[Batch]):
             raise WireError("arrow_empty", "the body holds no Arrow schema; send an Arrow IPC stream")
 
     def _take(self, batch: pa.RecordBatch) -> Iterator[Batch]:
-        if self._waiting_rows + batch.num_rows > self._limits.batch_rows_max:
+        if self._waiting_rows + batch.num_rows > self.rows_max:
             yield from self._decode_waiting()
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
@@ -168,8 +169,8 @@ class ArrowBody(ABC, Generic[Batch]):
 
     def _pieces(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Slices that are decoded at a time, by their rows and by what lies in their lists."""
-        for first in range(0, batch.num_rows, self._limits.batch_rows_max):
-            yield from self._bounded(batch.slice(first, self._limits.batch_rows_max))
+        for first in range(0, batch.num_rows, self.rows_max):
+            yield from self._bounded(batch.slice(first, self.rows_max))
 
     def _bounded(self, piece: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """A list of a hundred million nulls is some bytes on the wire, and as many numbers when it is decoded."""

@@ -51,6 +51,7 @@ class LineSplitter:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self.rows_max = limits.batch_rows_max  # of a block; may change between two calls
         self._chunks: list[bytes] = []
         self._bytes = 0
         self._lines = 0  # newlines among the pending bytes
@@ -72,7 +73,7 @@ class LineSplitter:
             yield from self._dropped()
         self._keep(piece)
         most = self._limits.batch_bytes_max
-        if self._lines and (self._bytes >= most or self._lines >= self._limits.batch_rows_max):
+        if self._lines and (self._bytes >= most or self._lines >= self.rows_max):
             yield from self._cut(full_only=self._tail_bytes < most)
         if self._tail_bytes > self._limits.line_bytes_max + _NOT_COUNTED:
             yield from self._cut(full_only=False)
@@ -120,10 +121,10 @@ class LineSplitter:
         left = self._lines
         while left:
             reach = min(end, begin + self._limits.batch_bytes_max)
-            split_lines(text, begin, reach, self._limits.batch_rows_max, split)
+            split_lines(text, begin, reach, self.rows_max, split)
             if not split[LINES]:  # one line longer than a batch
                 split_lines(text, begin, end, 1, split)
-            if full_only and left < self._limits.batch_rows_max and end - begin < self._limits.batch_bytes_max:
+            if full_only and left < self.rows_max and end - begin < self._limits.batch_bytes_max:
                 break
             yield LineBlock(buffer, begin, int(split[CUT]), self._line, int(split[LINES]), room=self._room)
             begin, left, self._line = int(split[CUT]), left - int(split[LINES]), self._line + int(split[LINES])

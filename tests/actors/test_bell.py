@@ -49,6 +49,15 @@ def test_who_waits_is_woken_at_once(path: pathlib.Path) -> None:
     assert listener.wait(20.0) and time.monotonic() - began < 5
 
 
+def test_it_tells_whether_somebody_rang_lately(path: pathlib.Path) -> None:
+    bell, other = Bell(path), Bell(path)
+    assert not bell.rang_within(3_600)
+    other.ring()
+    assert bell.rang_within(60)
+    time.sleep(0.05)
+    assert not bell.rang_within(0.04)
+
+
 def test_a_listener_that_was_first_follows_the_bell_that_comes(path: pathlib.Path) -> None:
     listener = Listener(path)
     assert not listener.wait(0.01)

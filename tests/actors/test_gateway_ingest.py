@@ -19,9 +19,11 @@ import requests
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.http.routes import ARROW
 from tests.actors.test_gateway_http import NDJSON, Lab, start
+from tests.labs.event_cases import plain_event
 from tests.labs.gateway_backend import order
 from tests.labs.gateway_lab import connect
 from tests.labs.gateway_streams import SentBody, Starter, starting
+from tests.labs.wire_cases import rows_to_arrow, stream
 
 
 @pytest.fixture
@@ -226,6 +228,21 @@ def test_one_stream_too_many_is_429(starter: Starter) -> None:
     assert first.answers() == []
     time.sleep(0.05)
     assert lab.ask("POST", "/v1/orders/stream", order("a"), **NDJSON)[0] == 200
+
+
+@pytest.mark.parametrize("form", ["ndjson", "arrow"])
+def test_batches_of_orders_are_smaller_while_events_come(starter: Starter, form: str) -> None:
+    """An event waits until the batch of orders before it is through."""
+    lab = starter(batch_rows_max=64, batch_rows_beside_events=16)
+    rows = [order(f"o{number}") for number in range(128)]
+    body = b"\n".join([*rows, b""]) if form == "ndjson" else stream(rows_to_arrow([json.loads(row) for row in rows]))
+    given = {"Content_Type": "application/x-ndjson" if form == "ndjson" else ARROW}
+    assert lab.ask("POST", "/v1/orders/stream", body, **given)[0] == 200
+    assert [count for _, _, count in lab.backend.batches] == [64, 64]
+    assert lab.ask("POST", "/v1/events", json.dumps(plain_event(1)).encode(), role="service", **NDJSON)[0] == 200
+    lab.backend.batches.clear()
+    assert lab.ask("POST", "/v1/orders/stream", body, **given)[0] == 200
+    assert [count for _, _, count in lab.backend.batches] == [16] * 8
 
 
 def test_a_shard_that_restarts_in_the_middle_of_a_stream_is_waited_for(starter: Starter) -> None:

@@ -16,7 +16,9 @@ from actors.gateway.core.problems import Problem
 from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
+from actors.store.bell import Bell
 from router.config import Config
+from router.shard.turns import EVENTS_COME_MS
 
 T = TypeVar("T")
 
@@ -39,6 +41,7 @@ class Core:
         version: str,
         log: JsonLog,
         spool_folder: str | None = None,
+        events_bell: Bell | None = None,
     ) -> None:
         self.backend = backend
         self.reference = reference
@@ -46,6 +49,7 @@ class Core:
         self.version = version
         self.log = log
         self.spool_folder = spool_folder
+        self._events_bell = events_bell  # rung by whichever gateway of this machine events come to
         self.metrics = Metrics(version)
         self.siblings: Siblings | None = None  # the other gateway processes, where there are some
         self.worker = Worker("codec")  # decodes and encodes batches of streams
@@ -56,7 +60,7 @@ class Core:
         window, retries = config.limits.in_flight_batches_max, self.metrics.retries.inc
         self.ledger_lane = Lane("The ledger", secrets.randbits(63), window, retries, RETRY_DEADLINE_S)
         self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope)
-        self.reporter = Reporter(backend, event_lanes, self.metrics)
+        self.reporter = Reporter(backend, event_lanes, self.metrics, self._note_events)
         self.streams: set[Stoppable] = set()
         self.draining = asyncio.Event()
         self.on_close: list[Callable[[], None]] = []  # what endpoints have to give back
@@ -73,6 +77,17 @@ class Core:
         sender, window = secrets.randbits(63), self.config.limits.in_flight_batches_max
         retries = self.metrics.retries.inc
         return [Lane(f"Shard {shard}", sender, window, retries) for shard in range(self.backend.shards)]
+
+    def _note_events(self) -> None:
+        if self._events_bell is not None:
+            self._events_bell.ring()
+
+    def order_rows_max(self) -> int:
+        """Of a batch of orders that is cut now: smaller while events come, which wait until one is through."""
+        limits = self.config.limits
+        if self._events_bell is not None and self._events_bell.rang_within(EVENTS_COME_MS / 1000):
+            return min(limits.batch_rows_max, limits.batch_rows_beside_events)
+        return limits.batch_rows_max
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run something to its end, whatever becomes of the request that asked for it."""
@@ -96,5 +111,7 @@ class Core:
         self._watching.cancel()
         for give_back in self.on_close:
             give_back()
+        if self._events_bell is not None:
+            self._events_bell.close()
         self.worker.close()
         self.reading.close()

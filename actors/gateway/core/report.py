@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -24,10 +25,11 @@ Parts = list[list[EventPart]]  # by shard, each in the order in which they must 
 class Reporter:
     """Sends batches of events to the shards and brings their answers back."""
 
-    def __init__(self, backend: Backend, lanes: list[Lane], metrics: Metrics) -> None:
+    def __init__(self, backend: Backend, lanes: list[Lane], metrics: Metrics, note: Callable[[], None]) -> None:
         self._backend = backend
         self._lanes = lanes
         self._metrics = metrics
+        self._note = note  # that events came
 
     def split(self, wire: EventWire) -> Parts:
         """Pack a batch for its shards; pure computation, may run in the worker."""
@@ -35,7 +37,7 @@ class Reporter:
 
     def sender(self) -> Sender:
         """The way of one client's events, which keep their order."""
-        return Sender(self._backend, self._lanes)
+        return Sender(self._backend, self._lanes, self._note)
 
     def count(self, wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent], form: str) -> None:
         """Move the counters by one batch."""
@@ -59,13 +61,15 @@ class Reporter:
 class Sender:
     """Batches of one client to the shards. What must wait for an answer before it is sent holds back the rest."""
 
-    def __init__(self, backend: Backend, lanes: list[Lane]) -> None:
+    def __init__(self, backend: Backend, lanes: list[Lane], note: Callable[[], None]) -> None:
         self._backend = backend
         self._lanes = lanes
+        self._note = note
         self._gates = [asyncio.Lock() for _ in lanes]
 
     async def ask(self, parts: Parts) -> list[U8]:
         """Submit every part to its shard; the first fault of any is raised after all have ended."""
+        self._note()
         results = await asyncio.gather(*map(self._ask_shard, parts), return_exceptions=True)
         answers: list[U8] = []
         for result in results:

@@ -170,6 +170,7 @@ class BodyStream(Generic[Wire, Parts]):
                 self._room.set()
                 self._traffic.flow.bytes.labels(self._form.name).inc(size)
                 self._held_back = size >= self._inbox_bytes_max
+                self._form.limit_rows(self._traffic.rows_max())
                 await self._take(self._form.feed(chunks, not self._held_back))
                 self._bound_rowless(size)
             if self._ending is None and not self._gone:

@@ -23,6 +23,9 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
         super().__init__(core, form, core.metrics.order_flow)
         self._encode = form.encode
 
+    def rows_max(self) -> int:
+        return self._core.order_rows_max()
+
     def pack(self, wire: WireBatch) -> tuple[list[Part], int, int]:
         return self._core.decider.split(wire), wire.count, wire.documents.get_total_buffer_size()
 

@@ -25,6 +25,10 @@ class Traffic(ABC, Generic[Wire, Parts]):
         self.form = form
         self.flow = flow
 
+    def rows_max(self) -> int:
+        """Of a batch that is cut now."""
+        return self._core.config.limits.batch_rows_max
+
     @abstractmethod
     def pack(self, wire: Wire) -> tuple[Parts, int, int]:
         """The parts of a batch for its shards, its rows, and its bytes in memory; runs in the worker."""

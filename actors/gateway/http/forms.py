@@ -39,6 +39,9 @@ class Form(Protocol[Decoded]):
     name: str  # in metrics
     media_type: str
 
+    def limit_rows(self, rows_max: int) -> None:
+        """Rows of a batch from now on."""
+
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[Decoded]:
         """Batches that are complete; with ``pause`` also those that are not as large as they might become."""
 
@@ -71,6 +74,9 @@ class _Lines(Generic[Wire]):
     def __init__(self, limits: Limits, decode: Callable[[LineBlock], Wire]) -> None:
         self._decode = decode
         self._splitter = LineSplitter(limits)
+
+    def limit_rows(self, rows_max: int) -> None:
+        self._splitter.rows_max = rows_max
 
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[Wire]:
         for chunk in chunks:
@@ -111,6 +117,9 @@ class ArrowForm:
     def __init__(self, limits: Limits) -> None:
         self._decoder = ArrowStreamDecoder(limits)
 
+    def limit_rows(self, rows_max: int) -> None:
+        self._decoder.rows_max = rows_max
+
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[WireBatch]:
         yield from self._decoder.feed(chunks, pause)
 
@@ -133,6 +142,9 @@ class ArrowEvents:
 
     def __init__(self, terms: EventTerms) -> None:
         self._decoder = EventStreamDecoder(terms)
+
+    def limit_rows(self, rows_max: int) -> None:
+        self._decoder.rows_max = rows_max
 
     def feed(self, chunks: list[bytes], pause: bool) -> Iterator[EventWire]:
         yield from self._decoder.feed(chunks, pause)
