@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pathlib
 import pickle
@@ -20,6 +21,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 def as_other_user(work: Callable[[], T]) -> T:
     """What ``work`` returns. A fork and no new program, for whatever that would need may lie in a home folder."""
+    codecs.lookup("raw_unicode_escape")  # Python would load it in the fork, from where another user cannot
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
@@ -74,14 +76,14 @@ def can_read(paths: list[pathlib.Path]) -> list[pathlib.Path]:
 def _found(paths: list[pathlib.Path]) -> list[pathlib.Path]:
     found = list(paths)
     for path in found:
-        if path.is_dir() and not path.is_symlink() and os.access(path, os.R_OK | os.X_OK):
+        if os.path.isdir(path) and not os.path.islink(path) and os.access(path, os.R_OK | os.X_OK):
             found += path.iterdir()
     return found
 
 
 def _gives(path: pathlib.Path) -> bool:
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             os.listdir(path)
         else:
             os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
