@@ -15,6 +15,8 @@ import pathlib
 import select
 import time
 
+from actors.store.private import make_folder, open_file
+
 SLOW_LOOK_S = 1.0
 _IN_MODIFY = 0x2
 _READ_BYTES = 1 << 12
@@ -25,8 +27,8 @@ class Bell:
     """The side of those who ring; any number of processes may."""
 
     def __init__(self, path: pathlib.Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folder(path.parent)
+        self._file = open_file(path)
 
     def ring(self) -> None:
         """Never fails: who rings has more important things to do, and readers look without it, too."""

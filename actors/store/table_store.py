@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ import msgspec
 import pyarrow as pa
 import xxhash
 
+from actors.store.private import make_folder, new_file, sync_folder
 from router.config import Policy
 from router.errors import Damaged
 from router.tables.compile import accept, compile_tables, empty_tables
@@ -29,6 +31,7 @@ from router.tables.row_types import ROW_TYPES, TableRows
 from router.tables.rows import Rows
 from router.tables.table_bytes import sealed, tables_from_bytes, tables_to_bytes, unsealed
 
+FILE_NAME = re.compile(r"(?:compiled-\d{6,12}\.tables|[a-z]+-\d{6,12}\.rows)", re.ASCII)
 _KEPT = 4  # versions a reader keeps in memory
 
 
@@ -47,6 +50,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     versions: list[Version] = []
     checksum: str = ""  # of the versions; "" in the first folders
+
+    @property
+    def files(self) -> set[str]:
+        """All that some version needs."""
+        return {name for version in self.versions for name in (version.compiled, *version.rows.values())}
 
 
 class TableStore:
@@ -83,8 +91,7 @@ class TableStore:
 
     def faults(self) -> Iterator[str]:
         """A sentence for every file that some version needs and that is not what was written."""
-        versions = self._manifest().versions
-        for name in sorted({name for version in versions for name in (version.compiled, *version.rows.values())}):
+        for name in sorted(self._manifest().files):
             try:
                 self._bytes(name)
             except Damaged as fault:
@@ -163,36 +170,36 @@ class TableStore:
     def _manifest(self) -> Manifest:
         path = self._folder / "manifest.json"
         try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+            return parse_manifest(path.read_bytes(), path)
         except FileNotFoundError:
             return Manifest()
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            raise Damaged(f"{path} cannot be read ({fault}); restore it from a copy") from None
-        if manifest.checksum not in ("", _checksum(manifest.versions)):
-            raise Damaged(f"{path} does not fit its checksum; restore it from a copy")
-        return manifest
 
     def _replace_manifest(self, manifest: Manifest) -> None:
         sealed_manifest = Manifest(manifest.versions, _checksum(manifest.versions))
         self._write("manifest.json.new", msgspec.json.encode(sealed_manifest))
         os.replace(self._folder / "manifest.json.new", self._folder / "manifest.json")
-        self._sync_folder()
+        sync_folder(self._folder)
 
     def _write(self, name: str, content: bytes) -> None:
         """A synced file; its name is synced with the folder before the manifest names it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with open(self._folder / name, "wb") as file:
+        make_folder(self._folder.resolve())  # may be a link of ours to another disk
+        with new_file(self._folder / name) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        self._sync_folder()
+        sync_folder(self._folder)
 
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+
+def parse_manifest(content: bytes, path: pathlib.Path) -> Manifest:
+    """Raises Damaged when it is not what was written, also where it leads out of its folder."""
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise Damaged(f"{path} cannot be read ({fault}); restore it from a copy") from None
+    if manifest.checksum not in ("", _checksum(manifest.versions)):
+        raise Damaged(f"{path} does not fit its checksum; restore it from a copy")
+    for name in sorted(manifest.files):
+        if not FILE_NAME.fullmatch(name):
+            raise Damaged(f"{path} names {name!r}, which is no file of a table; restore it from a copy")
+    return manifest
 
 
 def _checksum(versions: list[Version]) -> str:
