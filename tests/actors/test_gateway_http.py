@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
+from actors.gateway.core import decide
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.core.core import Core
 from actors.gateway.core.logs import JsonLog
+from actors.gateway.endpoints import orders
 from actors.gateway.endpoints.orders import CROWD_ROWS
 from actors.gateway.http.app import Gateway
 from actors.gateway.main import Service, build
@@ -224,6 +227,48 @@ def test_a_crowd_does_not_wait_for_the_batch_under_way(lab: Lab) -> None:
         gate.set()
         assert {answer.result()[0] for answer in answers} == {200}
     assert max(rows for _, _, rows in lab.backend.batches) >= CROWD_ROWS
+
+
+def test_keys_take_turns_where_orders_wait_for_a_batch(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shop that sends many large orders one by one does not keep a neighbour's small one waiting for all of them."""
+    monkeypatch.setattr(orders, "BATCH_BYTES_MAX", 1)
+    gate = threading.Event()
+
+    async def hold(shard: int, batch_id: tuple[int, int]) -> None:
+        while not gate.is_set():
+            await asyncio.sleep(0.001)
+
+    lab.backend.before = hold
+    with ThreadPoolExecutor(40) as clients:
+        many = [clients.submit(lab.ask, "POST", "/v1/orders", order(f"m{i}"), "channel", **JSON) for i in range(30)]
+        while not lab.backend.batches:
+            time.sleep(0.005)
+        time.sleep(0.3)
+        other = clients.submit(lab.ask, "POST", "/v1/orders", order("other"), "ops", **JSON)
+        time.sleep(0.2)
+        gate.set()
+        assert {answer.result()[0] for answer in [*many, other]} == {200}
+    assert lab.backend.seen["other"][1] <= 3, "one was under way, one had its turn"
+
+
+def test_single_orders_that_are_much_work_go_in_parts_and_each_gets_its_answer(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide, "cut_batch", partial(decide.cut_batch, most=40_000))
+    long = [{"sku": f"S{at}", "qty": 1} for at in range(100)]
+    lab.backend.before = lambda *_: asyncio.sleep(0.02)
+
+    def ask(number: int) -> dict[str, Any]:
+        bad = number == 5
+        status, _, body = lab.ask("POST", "/v1/orders", b"{" if bad else order(f"o{number}", lines=long), **JSON)
+        assert status == (400 if bad else 200)
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    with ThreadPoolExecutor(12) as clients:
+        answers = list(clients.map(ask, range(12)))
+    assert [each["order_id"] for each in answers if "code" not in each] == [f"o{n}" for n in range(12) if n != 5]
+    assert max(rows for _, _, rows in lab.backend.batches) == 2
 
 
 @pytest.mark.parametrize("lab", [{"linger_ms": 500}], indirect=True)

@@ -18,7 +18,7 @@ from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
 from actors.gateway.http.limits import GatewayServer
 from actors.gateway.http.quick import QuickDesk, QuickServer
-from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, WATCHERS, Route, RouteTable
+from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, SENDER, WATCHERS, Route, RouteTable
 
 INDEX = """order router
 
@@ -74,7 +74,7 @@ class Gateway:
                 name = route.path
             admitted = self._keys.admit(route, bearer_digest(request.headers.get("Authorization")))
             if admitted is not None:
-                request[ROLE] = admitted.role
+                request[ROLE], request[SENDER] = admitted.role, admitted.name
             response = await route.handler(request, parameters)
         except ConnectionError:  # the client went away
             raise

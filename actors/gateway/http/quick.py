@@ -80,8 +80,8 @@ class QuickDesk:
         """Hand a request over; ``reply`` is called once, now or later."""
         try:
             assert head.route.quick is not None, "only such heads are kept"
-            self._keys.admit(head.route, head.key_digest)
-            head.route.quick(body, reply)
+            key = self._keys.admit(head.route, head.key_digest)
+            head.route.quick(body, "" if key is None else key.name, reply)
         except Exception as fault:
             reply(fault)
 
