@@ -16,7 +16,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.problems import SERVER_NAME, Problem, json_response
 from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
-from actors.gateway.http.limits import GatewayServer
+from actors.gateway.http.limits import GatewayServer, head_fault
 from actors.gateway.http.quick import QuickDesk, QuickServer
 from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, SENDER, WATCHERS, Route, RouteTable
 
@@ -69,6 +69,9 @@ class Gateway:
         name = "unknown" if route is None else route.path
         try:
             parameters: dict[str, str] = {}
+            wrong = head_fault(request.headers)
+            if wrong is not None:
+                raise Problem("bad_request", wrong)
             if route is None:
                 route, parameters = self._resolve(request)
                 name = route.path
@@ -139,6 +142,6 @@ class Gateway:
 
 def _answer_problem(problem: Problem) -> web.StreamResponse:
     response = problem.response()
-    if problem.code in ("body_timeout", "body_too_large", "body_truncated"):
+    if problem.code in ("bad_request", "body_timeout", "body_too_large", "body_truncated"):
         response.force_close()  # what is left of the body is not worth reading
     return response
