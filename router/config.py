@@ -8,6 +8,7 @@ import msgspec
 
 GrantOrder = Literal["fifo", "priority", "whole_orders"]
 
+SHARDS_MAX = 256
 SLOTS = 4096  # order id -> slot -> shard; fixed for ever, so that data folders can be moved between layouts
 
 
@@ -88,7 +89,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log: LogConfig = LogConfig()
 
     def __post_init__(self) -> None:
-        assert 1 <= self.shards <= 256, "shards must lie between 1 and 256"
+        assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"
         assert 1 <= self.gateways <= 64, "gateways must lie between 1 and 64"
         assert self.gateway_stream_batches <= self.limits.in_flight_batches_max, (
             "gateway_stream_batches must not be above limits.in_flight_batches_max"

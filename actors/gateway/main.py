@@ -73,7 +73,7 @@ class Service:
         self._core = core
         self._server = gateway.server()
         if streams_to is not None:
-            self._server.pass_on = StreamSender(streams_to, gateway.admits).pass_on
+            self._server.pass_on = StreamSender(streams_to, gateway.admits)
         self._runner = web.ServerRunner(self._server)
         self._receiver: StreamReceiver | None = None
         self.port = 0

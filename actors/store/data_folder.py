@@ -9,6 +9,7 @@ import re
 import secrets
 import tempfile
 import time
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -25,11 +26,12 @@ from actors.store.private import (
     remove_place,
     sync_folder,
 )
-from router.config import Config
+from router.config import SHARDS_MAX, Config
 from router.errors import Misconfigured
 from router.ids import Scope, hash_key
 
 FORMAT = 1
+META_BYTES_MAX = 4_096  # it has some 150
 # What a data folder holds; whatever else lies in it is left alone.
 _PARTS = re.compile(
     r"admin\.key|backup\.json|config\.json|keys\.json(\.lock)?|ledger|lock|meta\.json|ray|ray\.token|shard-\d{3}|shared"
@@ -49,8 +51,8 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """What may never change once orders are stored: ``DIR/meta.json``."""
 
     format: int
-    shards: int
-    hash_key: str  # 16 random bytes, hex: keys the hash of ids
+    shards: Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MAX)]
+    hash_key: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]  # 16 random bytes, hex: keys the hash of ids
     checksum: str = ""  # of the others; "" in the first folders
     order_id_scope: Scope = "global"  # within what an order's id is unique
 
@@ -112,9 +114,11 @@ class DataFolder:
         meta = self.path / "meta.json"
         if not meta.exists():
             raise Misconfigured(f"{self.path} is not a data folder of the order router: it has no meta.json")
+        if not meta.is_file() or meta.stat().st_size > META_BYTES_MAX:
+            raise Misconfigured(f"{meta} is none that was written here: no file, or a long one; restore it from a copy")
         try:
             identity = msgspec.json.decode(meta.read_bytes(), type=Identity)
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise Misconfigured(f"{meta} cannot be read ({fault}); restore it from a copy") from None
         if identity.checksum not in ("", identity.sealed.checksum):
             raise Misconfigured(f"{meta} does not fit its checksum: a byte of it was changed; restore it from a copy")

@@ -4,7 +4,8 @@
     candidates  nodes that serve the channel and the zone, have a lane, have units of some SKU beyond their safety
                 stock, take the SKU's goods class, and have room within ROLLS_MAX open days
 
-Cost: words of 32 nodes x SKUs; a node without units costs nothing.
+Cost: words of 32 nodes x SKUs; a node without units costs nothing. Of an order too large for an exact plan a node is
+looked at until a unit is found, SKU by SKU along the nodes, as cells lie in memory.
 """
 
 from __future__ import annotations
@@ -69,17 +70,16 @@ def add_candidate(
     """Append the node when it can give a unit of the order and ship it."""
     candidate = candidates[plan.candidates]
     candidate.node, candidate.whole = node, 0
-    has = False
-    for index in range(plan.demands):
+    has = plan.demands > SKUS_EXACT  # then ``nodes_that_give`` found a unit, and nobody asks for ATP
+    for index in range(0 if has else plan.demands):
         demand = demands[index]
         units = 0
         if demand.open_nodes >> bit & 1:
             units = min(max(available[demand.sku, node] - nodes[node].safety_units, 0), demand.need)
             has = has or units > 0
-        if index < SKUS_EXACT:
-            candidate.atp[index] = units
-            if units == demand.need:
-                candidate.whole |= 1 << index
+        candidate.atp[index] = units
+        if units == demand.need:
+            candidate.whole |= 1 << index
     if not has:
         return
     lane = lanes[node, zone]
@@ -94,6 +94,24 @@ def add_candidate(
         plan.full = 1
         return
     plan.candidates += 1
+
+
+@rule
+def nodes_that_give(word: int, bits: int, plan: Any, nodes: Array, available: Array, demands: Array) -> int:
+    """Of these nodes of a word, those that have a unit of any SKU beyond their safety stock."""
+    left = bits
+    for index in range(plan.demands):
+        demand = demands[index]
+        asked = demand.open_nodes & left
+        node = word * 32
+        while asked:
+            if asked & 1 and available[demand.sku, node] > nodes[node].safety_units:
+                left &= ~(1 << (node & 31))
+            asked >>= 1
+            node += 1
+        if left == 0:
+            break
+    return bits & ~left
 
 
 @inlined_rule
@@ -113,6 +131,8 @@ def find_candidates(
             demand = demands[index]
             demand.open_nodes = usable & stocked[demand.sku, word] & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
+        if plan.demands > SKUS_EXACT and bits:
+            bits = nodes_that_give(word, bits, plan, nodes, available, demands)
         bit = INT64(0)
         while bits >> bit:
             if bits >> bit & 1:
@@ -158,6 +178,8 @@ def enough(plan: Any, nodes: Array, goods_nodes: Array, available: Array, candid
         units = 0
         for at in range(plan.candidates):
             units += units_at(demand.sku, candidates[at].node, demand.goods_class, available, nodes, goods_nodes)
+            if units >= demand.need:
+                break
         if units < demand.need:
             return False
     return True

@@ -10,12 +10,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import requests
 
+from actors.gateway.core import decide
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.http.routes import ARROW
 from tests.actors.test_gateway_http import NDJSON, Lab, start
@@ -23,6 +25,7 @@ from tests.labs.event_cases import plain_event
 from tests.labs.gateway_backend import order
 from tests.labs.gateway_lab import connect
 from tests.labs.gateway_streams import SentBody, Starter, starting
+from tests.labs.serve_fixture import until
 from tests.labs.wire_cases import rows_to_arrow, stream
 
 
@@ -400,3 +403,43 @@ def test_damaged_arrow_ends_the_stream_with_an_error_row_after_what_came_before(
     assert answers.column("status").to_pylist()[-1] == "error"
     assert answers.column("detail").to_pylist()[-1]
     assert set(answers.column("order_id").to_pylist()) <= {"a", "b", "c", "d", None}
+
+
+def test_streams_of_keys_take_turns_on_the_way_to_a_shard(starter: Starter) -> None:
+    """A key whose batches wait lets the order of another key pass, however many of them came before."""
+    lab = starter(batch_rows_max=1, in_flight_batches_max=2, gateway_stream_batches=2)
+    gate = threading.Event()
+
+    async def hold(*_: object) -> None:
+        while not gate.is_set():
+            await asyncio.sleep(0.001)
+
+    lab.backend.before = hold
+    many = [Stream(lab) for _ in range(8)]
+    for number, each in enumerate(many):
+        each.send(b"".join(order(f"m{number}-{at}") + b"\n" for at in range(20)))
+    until(lambda: len(lab.backend.batches) == 2, "batches of the first key")
+    time.sleep(0.3)  # the others wait for room
+    other = SentBody(lab, "ops", "/v1/orders/stream", "application/x-ndjson")
+    other.send(order("other") + b"\n")
+    time.sleep(0.3)
+    gate.set()
+    other.read_until(b'"other"')
+    assert lab.backend.seen["other"][1] <= 4, "two were under way, one had its turn"
+    for each in [*many, other]:
+        each.finish()
+        each.answer()
+
+
+def test_a_batch_of_long_orders_goes_in_parts(starter: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = starter()
+    monkeypatch.setattr(decide, "cut_batch", partial(decide.cut_batch, most=40_000))
+    long = [{"sku": f"S{at}", "qty": 1} for at in range(100)]  # 17 us each
+    wanted = [order(f"o{number}", lines=long) for number in range(8)]
+    stream = Stream(lab)
+    stream.send(b"\n".join([*wanted[:3], b"[]", *wanted[3:]]) + b"\n")
+    stream.finish()
+    answers = stream.answers()
+    assert ids(answers[:3] + answers[4:]) == [f"o{number}" for number in range(8)]
+    assert (answers[3]["status"], answers[3]["line"]) == ("rejected", 4)
+    assert max(rows for _, _, rows in lab.backend.batches) == 2

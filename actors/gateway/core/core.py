@@ -16,9 +16,11 @@ from actors.gateway.core.problems import Problem
 from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
+from actors.gateway.core.turns import Room
 from actors.store.bell import Bell
 from router.config import Config
 from router.shard.turns import EVENTS_COME_MS
+from router.shard.work import IN_FLIGHT_NS_MAX
 
 T = TypeVar("T")
 
@@ -59,7 +61,9 @@ class Core:
         # Stock bodies may be large: one long attempt rather than several at once.
         window, retries = config.limits.in_flight_batches_max, self.metrics.retries.inc
         self.ledger_lane = Lane("The ledger", secrets.randbits(63), window, retries, RETRY_DEADLINE_S)
-        self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope)
+        # One at a time: a quote is a step of its shard that orders wait for.
+        self.quoting = Room(1, IN_FLIGHT_NS_MAX)
+        self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope, reference)
         self.reporter = Reporter(backend, event_lanes, self.metrics, self._note_events)
         self.streams: set[Stoppable] = set()
         self.draining = asyncio.Event()
@@ -111,7 +115,8 @@ class Core:
         self._watching.cancel()
         for give_back in self.on_close:
             give_back()
-        if self._events_bell is not None:
-            self._events_bell.close()
+        bell, self._events_bell = self._events_bell, None  # a second call must not close a file of somebody else
+        if bell is not None:
+            bell.close()
         self.worker.close()
         self.reading.close()

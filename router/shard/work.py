@@ -1,0 +1,103 @@
+"""Estimated work of orders: how long a batch of them keeps a shard and the ledger from everybody else.
+
+    work(order) = ORDER_NS + lines x (LINE_NS + promotions x PROMOTION_NS) + plan
+    plan        = min(nodes, 64) x 3 ** SKUs x STEP_NS      up to 8 different SKUs, which are planned exactly
+                  SKUs x nodes x CELL_NS                    beyond
+    promotions  = those that need no coupon, and the coupons that the order names
+
+in nanoseconds of one core as in docs/performance.md, and near the worst that such an order can be: stock that lies so
+that every node has to be looked at, every promotion open to it. Bundles count as their components. A pure function of
+what was sent and of the tables: the same batch is cut at the same places wherever it is cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels.layout import NODES_EXACT, SKUS_EXACT
+from router.arrow.arrays import list_parts, struct_numbers
+from router.arrow.string_table import StringTable
+from router.tables.compiled import Tables
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+ORDER_NS = 2_000
+LINE_NS = 150
+PROMOTION_NS = 8
+STEP_NS = 2
+CELL_NS = 10
+
+BATCH_NS_MAX = 150_000_000  # of a batch; an order that is more is a batch of its own
+IN_FLIGHT_NS_MAX = 3 * BATCH_NS_MAX  # to a shard at a time, of one gateway process
+
+
+@dataclass(frozen=True)
+class WorkTerms:
+    """What the work of an order depends on besides itself."""
+
+    nodes: int
+    promotions: int  # that need no coupon
+    parts: I64 | None  # of every SKU: 1, of a bundle its components; None where there are no bundles
+    skus: StringTable
+
+
+def work_terms(tables: Tables) -> WorkTerms:
+    sizes = np.diff(tables.skus.bundle_offset)
+    parts = np.maximum(sizes, 1).astype(np.int64) if sizes.any() else None
+    return WorkTerms(len(tables.nodes.ids), int((tables.promotions.needs_coupon == 0).sum()), parts, tables.skus.ids)
+
+
+def order_work(orders: pa.RecordBatch, skus: pa.StringArray, terms: WorkTerms) -> I64:
+    """Work of each row of WIRE, in nanoseconds."""
+    offsets, values = list_parts(orders.column("lines"))
+    coupon_offsets, _ = list_parts(orders.column("coupons"))
+    codes, lines = struct_numbers(values, "sku_code"), np.diff(offsets).astype(np.int64)
+    promotions = terms.promotions + np.diff(coupon_offsets)
+    parts = _parts(codes, offsets, skus, terms)
+    different = parts.copy()
+    several = parts > SKUS_EXACT
+    if several.any() and terms.parts is None:
+        different[several] = _different(codes, lines, several, skus)
+    exactly = min(terms.nodes, NODES_EXACT) * 3 ** np.minimum(different, SKUS_EXACT) * STEP_NS
+    plan = np.where(different > SKUS_EXACT, different * terms.nodes * CELL_NS, exactly)
+    if terms.parts is not None:  # components of several bundles may be the same few SKUs
+        plan = np.maximum(plan, exactly)
+    work: I64 = ORDER_NS + parts * LINE_NS + lines * promotions * PROMOTION_NS + plan
+    return work
+
+
+def cuts_of(work: I64, most: int = BATCH_NS_MAX) -> list[int]:
+    """Rows before which a batch is cut, so that no part has more work than ``most`` but where it is one row."""
+    if int(work.sum()) <= most:
+        return []
+    cuts, total = [], 0
+    for row, each in enumerate(work.tolist()):
+        if total and total + each > most:
+            cuts.append(row)
+            total = 0
+        total += each
+    return cuts
+
+
+def _parts(codes: I32, offsets: I32, skus: pa.StringArray, terms: WorkTerms) -> I64:
+    """Of each order its lines, a bundle's as many as it has components."""
+    if terms.parts is None:
+        return np.diff(offsets).astype(np.int64)
+    number = terms.skus.find(skus)
+    of_text = np.where(number < 0, 1, terms.parts[np.maximum(number, 0)])
+    ends = np.concatenate([[0], np.cumsum(of_text[codes])])
+    return np.diff(ends[offsets]).astype(np.int64)
+
+
+def _different(codes: I32, lines: I64, several: npt.NDArray[np.bool_], skus: pa.StringArray) -> I64:
+    """Of each order marked, how many different SKUs it names."""
+    owner = np.repeat(np.arange(len(lines)), lines)
+    of_several = several[owner]
+    texts = skus.take(pa.array(codes[of_several])).dictionary_encode()
+    pairs = np.unique(owner[of_several] * len(texts.dictionary) + texts.indices.to_numpy(zero_copy_only=False))
+    return np.bincount(pairs // len(texts.dictionary), minlength=len(lines))[several]
