@@ -70,8 +70,8 @@ def _nulls(column: pa.Array) -> pa.BooleanArray | None:
 
 def _strings(column: pa.DictionaryArray) -> pa.Array:
     values = column.dictionary
-    if not pa.types.is_string(values.type) or column.null_count or values.null_count:
-        return _plain(column)
+    if not pa.types.is_string(values.type) or column.null_count or values.null_count or len(values) > len(column):
+        return _plain(column)  # also of a dictionary larger than its use, which would be looked at whole
     return taken(values, column.indices.to_numpy(zero_copy_only=False))
 
 
@@ -95,6 +95,8 @@ def _taken_bytes(values: pa.Array, count: int, codes: pa.Array | None, bytes_max
     """What ``count`` of the values take; which ones is looked up in ``codes`` where that decides."""
     if not count or not len(values):
         return 0
+    if codes is not None and len(values) > count and any(is_kind(values.type) for is_kind in _MEASURED):
+        return int(_sizes_at(values, codes.drop_null()).sum())  # of a dictionary larger than its use
     inner = _written_bytes(values, bytes_max)
     bound = inner + count * _longest(values, inner)
     if codes is None or bound * _EXACT_FROM <= bytes_max or not _is_measured(values.type):
@@ -115,6 +117,15 @@ def _sizes(values: pa.Array) -> npt.NDArray[np.int64]:
         views = np.frombuffer(values.buffers()[1], np.int32).reshape(-1, 4)
         return views[values.offset : values.offset + len(values), 0].astype(np.int64)
     return np.asarray(pc.binary_length(values).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64))
+
+
+def _sizes_at(values: pa.Array, codes: pa.Array) -> npt.NDArray[np.int64]:
+    """Bytes of the values that are named; the others are not looked at."""
+    is_large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
+    offsets = np.frombuffer(values.buffers()[1], np.int64 if is_large else np.int32)
+    rows = codes.to_numpy(zero_copy_only=False).astype(np.int64) + values.offset
+    sizes: npt.NDArray[np.int64] = np.subtract(offsets[rows + 1], offsets[rows], dtype=np.int64)
+    return sizes
 
 
 def _is_measured(kind: pa.DataType) -> bool:
