@@ -18,10 +18,10 @@ import pyarrow as pa
 from router.config import Limits
 from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message
 from router.wire.arrow_reader import ArrowReader
-from router.wire.arrow_schema import is_list
 from router.wire.batch import WireError
 from router.wire.dictionaries import TOO_LARGE, written_out
 from router.wire.flatbuffer import damaged
+from router.wire.row_bytes import entries
 
 Batch = TypeVar("Batch")
 
@@ -129,14 +129,14 @@ class ArrowBody(ABC, Generic[Batch]):
         if self._is_bounded(piece):
             yield piece
         elif not half:
-            items, most = _items_in(piece), self._items_max
+            items, most = _entries(piece), self._items_max
             raise WireError(TOO_LARGE, f"a row has {items} entries in its lists, at most {most} are read; send fewer")
         else:
             yield from self._bounded(piece.slice(0, half))
             yield from self._bounded(piece.slice(half))
 
     def _is_bounded(self, piece: pa.RecordBatch) -> bool:
-        return _items_in(piece) <= self._items_max
+        return _entries(piece) <= self._items_max
 
     @property
     def _items_max(self) -> int:
@@ -174,18 +174,5 @@ def _faults_in_words() -> Iterator[None]:
         raise damaged(str(fault).splitlines()[0] if str(fault) else "a batch cannot be read") from fault
 
 
-def _items_in(rows: pa.RecordBatch) -> int:
-    return sum(map(_items, rows.columns))
-
-
-def _items(column: pa.Array) -> int:
-    """Entries of all lists in a column, also of those inside lists."""
-    kind = column.type
-    if pa.types.is_struct(kind):
-        return sum(map(_items, column.flatten()))
-    if is_list(kind) or pa.types.is_fixed_size_list(kind):
-        entries = column.flatten()
-        return len(entries) + _items(entries)
-    if pa.types.is_map(kind):
-        return len(column.keys) + _items(column.keys) + _items(column.items)
-    return 0
+def _entries(rows: pa.RecordBatch) -> int:
+    return sum(map(entries, rows.columns))
