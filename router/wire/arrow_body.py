@@ -17,9 +17,10 @@ import pyarrow as pa
 
 from router.config import Limits
 from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message
-from router.wire.arrow_reader import ArrowReader
+from router.wire.arrow_reader import ArrowReader, Sent
 from router.wire.batch import WireError
-from router.wire.dictionaries import TOO_LARGE, written_out
+from router.wire.dictionaries import TOO_LARGE, written_bytes, written_out
+from router.wire.expansion import Expansion
 from router.wire.flatbuffer import damaged
 from router.wire.row_bytes import entries
 
@@ -35,6 +36,7 @@ class ArrowBody(ABC, Generic[Batch]):
         self._limits = limits
         self.rows_max = limits.batch_rows_max  # of a batch; may change between two calls
         self._cutter = FrameCutter(limits.body_bytes_max)
+        self._expansion = Expansion(limits)
         self._reader: ArrowReader | None = None
         self._rows = 0
 
@@ -95,28 +97,34 @@ class ArrowBody(ABC, Generic[Batch]):
             return
         with _faults_in_words():
             waiting = self._reader.take()
-        for batch, rows in waiting:
-            yield from self._decode(batch, rows)
+        for batch, sent in waiting:
+            yield from self._decode(batch, sent)
 
-    def _decode(self, batch: pa.RecordBatch, rows: list[int]) -> Iterator[Batch]:
-        """What came together is decoded together, unless it is too large only together; ``rows`` of each message."""
-        if len(rows) == 1:
-            for piece in self._pieces(batch):
-                yield self._numbered(piece)
+    def _decode(self, batch: pa.RecordBatch, sent: list[Sent]) -> Iterator[Batch]:
+        """What came together is decoded together, unless it is too large only together."""
+        if len(sent) == 1:
+            yield from self._decode_one(batch, sent[0])
             return
         if batch.num_rows <= self.rows_max and self._is_bounded(batch):
             try:
-                decoded = self._numbered(batch)
+                decoded = self._numbered(batch, sent)
             except WireError as fault:
                 if fault.code != TOO_LARGE:
                     raise
             else:
                 yield decoded
                 return
-        half = len(rows) // 2
-        first = sum(rows[:half])
-        yield from self._decode(batch.slice(0, first), rows[:half])
-        yield from self._decode(batch.slice(first), rows[half:])
+        half = len(sent) // 2
+        first = sum(each.rows for each in sent[:half])
+        yield from self._decode(batch.slice(0, first), sent[:half])
+        yield from self._decode(batch.slice(first), sent[half:])
+
+    def _decode_one(self, batch: pa.RecordBatch, sent: Sent) -> Iterator[Batch]:
+        came = sent.nbytes
+        for piece in self._pieces(batch):
+            share = sent.unpacked * piece.num_rows // batch.num_rows
+            yield self._numbered(piece, [Sent(piece.num_rows, came, share)])
+            came = 0
 
     def _pieces(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Slices that are decoded at a time, by their rows and by what lies in their lists."""
@@ -142,19 +150,20 @@ class ArrowBody(ABC, Generic[Batch]):
     def _items_max(self) -> int:
         return self._limits.body_bytes_max // _ITEM_BYTES
 
-    def _numbered(self, piece: pa.RecordBatch) -> Batch:
-        decoded = self._decoded(piece)
-        self._rows += piece.num_rows
-        return decoded
-
-    def _decoded(self, piece: pa.RecordBatch) -> Batch:
+    def _numbered(self, piece: pa.RecordBatch, sent: list[Sent]) -> Batch:
+        size = sum(each.unpacked for each in sent) + _ITEM_BYTES * _entries(piece)
         try:
-            return self._batch_of(written_out(piece, self._limits.body_bytes_max), self._rows + 1)
+            size += written_bytes(piece, self._limits.body_bytes_max)
+            self._expansion.check(sent[0].nbytes, size)  # the others alone may be too large
+            decoded = self._batch_of(written_out(piece), self._rows + 1)
         except pa.ArrowException as fault:
             why = str(fault).partition("\n")[0]
             raise WireError(
                 "arrow_schema", f"a column has a type that cannot be kept ({why}); send plain text"
             ) from fault
+        self._expansion.count(sum(each.nbytes for each in sent), size)
+        self._rows += piece.num_rows
+        return decoded
 
     @abstractmethod
     def _plan(self, schema: pa.Schema) -> None:

@@ -70,11 +70,19 @@ class Dictionaries:
         return self._whole[number]
 
 
+class Sent(NamedTuple):
+    """A record batch as it was sent."""
+
+    rows: int
+    nbytes: int  # on the wire, with the dictionaries since the one before
+    unpacked: int
+
+
 class Waiting(NamedTuple):
     """Record batches of one time as one."""
 
     batch: pa.RecordBatch
-    rows: list[int]  # of each message in it
+    sent: list[Sent]
 
 
 class ArrowReader:
@@ -87,6 +95,8 @@ class ArrowReader:
         self._stored = pa.schema(stored)
         self._dictionaries = Dictionaries(self._columns, dictionary_bytes_max)
         self._newest: list[pa.RecordBatch] = []  # of the dictionaries as they are now, their numbers
+        self._sent: list[Sent] = []  # of those
+        self._learned_bytes = 0  # on the wire, since the last one of those
         self._older: list[Waiting] = []  # of dictionaries as they were, which they keep
         self._kept: set[int] = set()  # dictionaries that are still as the older ones have them
         self.rows = 0  # that wait
@@ -97,6 +107,7 @@ class ArrowReader:
         if not message.is_delta:
             self._settle()
         number = message.dictionary
+        self._learned_bytes += len(message.raw)
         former_bytes = self._dictionaries.nbytes.get(number, 0)
         self._dictionaries.learn(message)
         if number in self._kept:
@@ -109,6 +120,8 @@ class ArrowReader:
         for column, coded in zip(batch.columns, self._columns, strict=True):
             checked(column, coded, self._dictionaries.length)
         self._newest.append(batch)
+        self._sent.append(Sent(batch.num_rows, self._learned_bytes + len(message.raw), message.nbytes))
+        self._learned_bytes = 0
         self.rows += batch.num_rows
         self.nbytes += message.nbytes + _COLUMN_BYTES * batch.num_columns
 
@@ -124,20 +137,20 @@ class ArrowReader:
             batch = pa.concat_batches([each.batch for each in waiting])
         except pa.ArrowException:
             return waiting
-        return [Waiting(batch, [rows for each in waiting for rows in each.rows])]
+        return [Waiting(batch, [sent for each in waiting for sent in each.sent])]
 
     def _settle(self) -> None:
         """Put the dictionaries beside the numbers."""
         if not self._newest:
             return
-        newest, self._newest = self._newest, []
+        newest, sent, self._newest, self._sent = self._newest, self._sent, [], []
         together = newest[0] if len(newest) == 1 else pa.concat_batches(newest)
         columns = [
             attached(column, coded, self._dictionaries.of)
             for column, coded in zip(together.columns, self._columns, strict=True)
         ]
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
-        self._older.append(Waiting(batch, [each.num_rows for each in newest]))
+        self._older.append(Waiting(batch, sent))
         self._kept.update(self._dictionaries.nbytes)
 
 

@@ -18,10 +18,10 @@ TOO_LARGE = "arrow_too_large"
 _EXACT_FROM = 16  # an upper bound below this part of the limit is near enough
 
 
-def written_out(batch: pa.RecordBatch, bytes_max: int) -> pa.RecordBatch:
-    """The batch with dictionaries of whole columns written out; those inside lists and structs stay.
+def written_bytes(batch: pa.RecordBatch, bytes_max: int) -> int:
+    """What all that names its values, also inside lists and structs, takes written out, or somewhat more.
 
-    WireError when all that names its values, also the inner ones, would take more than ``bytes_max`` written out.
+    WireError when it is more than ``bytes_max``.
     """
     size = sum(_written_bytes(column, bytes_max) for column in batch.columns)
     if size > bytes_max:
@@ -30,6 +30,11 @@ def written_out(batch: pa.RecordBatch, bytes_max: int) -> pa.RecordBatch:
             f"the dictionaries of {batch.num_rows} rows take {size} bytes written out, at most {bytes_max} are taken; "
             "send fewer rows a batch, or shorter texts",
         )
+    return size
+
+
+def written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with dictionaries of whole columns written out; those inside lists and structs stay."""
     columns = [_strings(column) if pa.types.is_dictionary(column.type) else column for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 

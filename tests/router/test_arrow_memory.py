@@ -181,3 +181,25 @@ def test_a_dictionary_where_none_is_read_is_refused_by_the_column() -> None:
     with pytest.raises(WireError, match="gift has a dictionary inside fixed_size_list") as refused:
         decoded(ArrowStreamDecoder(LIMITS), stream(one_row(0).append_column("gift", inside)))
     assert refused.value.code == "arrow_schema"
+
+
+@pytest.mark.parametrize("kind", ["packed", "named", "nothings"])
+def test_what_a_stream_stands_for_is_bounded_by_its_bytes(kind: str) -> None:
+    """Each row has the length of a line at most, and together they would fill a disk."""
+    limits = Limits(body_bytes_max=MIB, line_bytes_max=40_000, expansion_max=50)
+    codes = pa.array(np.zeros(20, np.int8))
+    notes = {
+        "packed": pa.array(["x" * 30_000] * 20),
+        "named": pa.DictionaryArray.from_arrays(codes, pa.array(["x" * 30_000])),
+        "nothings": pa.array([[None] * 1_500] * 20, pa.list_(pa.null())),
+    }[kind]
+    orders = rows_to_arrow([plain_order(number) for number in range(20)]).append_column("note", notes)
+    raw = stream(*[orders] * 100, compression="zstd")
+    for size in (len(raw), 5_000):
+        decoder, taken = ArrowStreamDecoder(limits), 0
+        with pytest.raises(WireError, match="more than 50 times as many") as refused:
+            for at in range(0, len(raw), size):
+                for batch in decoder.feed([raw[at : at + size]]):
+                    taken += batch.count
+        assert refused.value.code == "arrow_too_large" and 20 <= taken < 2_000 and taken % 20 == 0
+    assert decoded(ArrowStreamDecoder(Limits(body_bytes_max=MIB, expansion_max=10**6)), raw) == 2_000
