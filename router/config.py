@@ -23,6 +23,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     text_bytes_max: int = 4_096
     line_bytes_max: int = 4 << 20  # one NDJSON line; longer ones are refused in their place
     body_bytes_max: int = 64 << 20  # bodies that are not streams
+    expansion_max: int = 100  # times the bytes of an Arrow stream, beyond body_bytes_max, that they may stand for
     batch_rows_max: int = 32_768  # larger: better throughput, worse latency
     batch_rows_beside_events: int = 16_384  # of orders while events come, which wait for a batch to be through
     batch_bytes_max: int = 16 << 20

@@ -108,7 +108,7 @@ class TableStore:
         if upload.table == "stock" and before is not None:  # on-hand is the ledger's: nothing to compile
             compiled, made = before.compiled, dataclasses.replace(tables, version=version)
         else:
-            compiled, made = f"compiled-{version:06d}.tables", compile_tables(version, rows, tables, now_ms)
+            compiled, made = f"compiled-{version:06d}.tables", compile_tables(version, rows, tables, now_ms, stored)
             self._write(compiled, tables_to_bytes(made))
         file = f"{upload.table}-{version:06d}.rows"
         self._write(file, _pack(getattr(rows, upload.table)))
