@@ -29,6 +29,7 @@ from router.config import Config, Limits
 from router.errors import RowError, TableRejected
 from tests.labs.gateway_backend import KEY, ScriptedBackend, order
 from tests.labs.gateway_lab import LoopThread, body_of, connect, read_all, request
+from tests.labs.serve_fixture import until
 
 NO_LIMITS = ("linger_ms", "gateway_stream_batches", "order_id_scope")  # settings of another part
 
@@ -288,13 +289,12 @@ def test_keys_take_turns_where_orders_wait_for_a_batch(lab: Lab, monkeypatch: py
             await asyncio.sleep(0.001)
 
     lab.backend.before = hold
+    (waiting,) = [read for name, _, read in lab.core.metrics.gauges if name == "router_single_orders_waiting"]
     with ThreadPoolExecutor(40) as clients:
         many = [clients.submit(lab.ask, "POST", "/v1/orders", order(f"m{i}"), "channel", **JSON) for i in range(30)]
-        while not lab.backend.batches:
-            time.sleep(0.005)
-        time.sleep(0.3)
+        until(lambda: waiting() == 29, "one is under way, all others wait")
         other = clients.submit(lab.ask, "POST", "/v1/orders", order("other"), "ops", **JSON)
-        time.sleep(0.2)
+        until(lambda: waiting() == 30, "the other key's, too")
         gate.set()
         assert {answer.result()[0] for answer in [*many, other]} == {200}
     assert lab.backend.seen["other"][1] <= 3, "one was under way, one had its turn"

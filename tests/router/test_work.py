@@ -11,7 +11,7 @@ import pytest
 
 from router.arrow.arrays import from_message, to_message
 from router.arrow.string_table import StringTable
-from router.config import Limits
+from router.config import Limits, Policy
 from router.ids import hash_key
 from router.log.columns import WIRE
 from router.shard.cut_batch import cut_batch
@@ -35,7 +35,7 @@ from tests.labs import table_cases
 from tests.labs.wire_cases import plain_order, rows_to_arrow, stream
 
 KEY = hash_key(bytes(range(16)))
-NO_BUNDLES = WorkTerms(nodes=100, promotions=3, parts=None, skus=StringTable([]))
+NO_BUNDLES = WorkTerms(nodes=100, sets=50_000, promotions=3, parts=None, skus=StringTable([]))
 
 
 def order(number: int, *skus: str, **changes: Any) -> dict[str, Any]:
@@ -62,13 +62,16 @@ def work(wire: WireBatch, terms: WorkTerms = NO_BUNDLES) -> list[int]:
 @FORMS
 def test_the_formula(decoded: Any) -> None:
     small, same = order(0, "A", "B", coupons=["X"]), order(1, *["A", "B"] * 6)
-    wire = decoded([small, same, order(2, *map(str, range(20))), order(3)])
+    units = order(4, "A", "B", "C")
+    units["lines"][2]["qty"] = 3
+    wire = decoded([small, same, order(2, *map(str, range(20))), order(3), units])
     exact = 64 * 9 * STEP_NS
     assert work(wire) == [
         ORDER_NS + 2 * LINE_NS + 2 * 4 * PROMOTION_NS + exact,
         ORDER_NS + 12 * LINE_NS + 12 * 3 * PROMOTION_NS + exact,  # two different SKUs are planned exactly
         ORDER_NS + 20 * LINE_NS + 20 * 3 * PROMOTION_NS + 20 * 100 * CELL_NS,
         ORDER_NS + 64 * STEP_NS,
+        ORDER_NS + 3 * LINE_NS + 9 * PROMOTION_NS + (64 * 27 + 50_000 * 3) * STEP_NS,  # sets of nodes may be compared
     ]
 
 
@@ -79,10 +82,18 @@ def test_a_bundle_is_as_much_work_as_its_components(decoded: Any) -> None:
     tables = table_cases.tables_of(
         skus=[*skus, {**table_cases.SKU, "sku": "SET", "bundle": parts}], nodes=[table_cases.NODE]
     )
-    terms = work_terms(tables)
+    terms = work_terms(tables, Policy())
     alone, bundle, unknown = work(decoded([order(0, "P1"), order(1, "SET"), order(2, "?")]), terms)
     assert alone == unknown == ORDER_NS + LINE_NS + 3 * STEP_NS
     assert bundle == ORDER_NS + 30 * LINE_NS + 3**8 * STEP_NS
+
+
+def test_sets_of_nodes_are_counted_as_far_as_they_are_compared() -> None:
+    def sets(nodes: int, parcels_max: int) -> int:
+        rows = [{**table_cases.NODE, "node": f"N{number}"} for number in range(nodes)]
+        return work_terms(table_cases.tables_of(nodes=rows), Policy(parcels_max=parcels_max)).sets
+
+    assert (sets(1, 4), sets(6, 4), sets(6, 1), sets(50, 2), sets(100, 4)) == (0, 50, 0, 1_225, 50_000)
 
 
 def test_a_batch_is_cut_before_it_is_too_much_and_one_order_is_never_cut() -> None:
@@ -124,8 +135,8 @@ def test_parts_are_the_batch_in_its_order_with_its_refusals_in_their_places(deco
 
 def test_everyday_batches_stay_whole_and_a_batch_of_long_orders_does_not() -> None:
     everyday = as_json([order(number, *map(str, range(number % 5 + 1))) for number in range(200)])
-    few_nodes = WorkTerms(nodes=6, promotions=2, parts=None, skus=StringTable([]))
+    few_nodes = WorkTerms(nodes=6, sets=50, promotions=2, parts=None, skus=StringTable([]))
     assert sum(work(everyday, few_nodes)) / 200 * Limits().batch_rows_max < BATCH_NS_MAX * 1.2
     long = as_json([order(number, *map(str, range(5_000))) for number in range(6)])
-    thousand = WorkTerms(nodes=1_000, promotions=0, parts=None, skus=StringTable([]))
+    thousand = WorkTerms(nodes=1_000, sets=50_000, promotions=0, parts=None, skus=StringTable([]))
     assert [part.count for part in cut_batch(long, thousand)] == [2, 2, 2]

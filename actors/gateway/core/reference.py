@@ -74,4 +74,5 @@ class Reference:
     def _read(self, version: int) -> Newest:
         tables = self._store.load(version)
         text = AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values)
-        return Newest(tables, text, AvailabilityTerms(tables, tables.policy_or(self._policy)), work_terms(tables))
+        policy = tables.policy_or(self._policy)
+        return Newest(tables, text, AvailabilityTerms(tables, policy), work_terms(tables, policy))
