@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 import requests
 
+from actors.gateway.core import core
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.http.routes import ARROW
 from tests.actors.test_gateway_http import NDJSON, Lab, start
@@ -400,3 +401,15 @@ def test_damaged_arrow_ends_the_stream_with_an_error_row_after_what_came_before(
     assert answers.column("status").to_pylist()[-1] == "error"
     assert answers.column("detail").to_pylist()[-1]
     assert set(answers.column("order_id").to_pylist()) <= {"a", "b", "c", "d", None}
+
+
+def test_memory_is_given_back_when_no_stream_has_been_open_for_a_while(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back = threading.Event()
+    monkeypatch.setattr(core, "REST_AFTER_S", 0.05)
+    monkeypatch.setattr(core, "give_back_memory", given_back.set)
+    lab = starter()
+    assert not given_back.wait(0.2)
+    ask_arrow(lab, arrow_body([arrow_batch(["a"])]))
+    assert given_back.wait(10)
