@@ -38,6 +38,7 @@ from actors.store.data_folder import DataFolder
 from router.config import Config
 
 READY_TIMEOUT_S = 600.0
+TABLES_THREADS = 4  # one puts, others take movements of stock meanwhile or wait to put
 _VITAL = (PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET)
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
 
@@ -69,7 +70,7 @@ ROLES = (
     Role(
         TABLES,
         TablesOwner,
-        lambda _: 1,
+        lambda _: TABLES_THREADS,
         asked=lambda owners: [owners.tables.ready()],
         needs=(SHARD, LEDGER),
         is_watched=False,

@@ -15,6 +15,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -63,6 +64,7 @@ class TableStore:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = pathlib.Path(folder)
         self._loaded: dict[int, Tables] = {}
+        self._loading = threading.Lock()
         self._rows: tuple[int, TableRows] | None = None
 
     def current(self) -> int:
@@ -71,11 +73,12 @@ class TableStore:
 
     def load(self, version: int) -> Tables:
         """Any version there ever was; raises Damaged when its file is not what was written."""
-        if version not in self._loaded:
-            while len(self._loaded) >= _KEPT:
-                del self._loaded[min(self._loaded)]
-            self._loaded[version] = self._read(version)
-        return self._loaded[version]
+        with self._loading:
+            if version not in self._loaded:
+                while len(self._loaded) >= _KEPT:
+                    del self._loaded[min(self._loaded)]
+                self._loaded[version] = self._read(version)
+            return self._loaded[version]
 
     def policies(self, default: Policy) -> Callable[[int], Policy]:
         """The policy of any version, without its tables; ``default`` for versions from before policies were kept."""
@@ -116,7 +119,9 @@ class TableStore:
         entry = Version(upload.table, now_ms, files, compiled, before.policy if before else None)
         self._replace_manifest(Manifest([*manifest.versions, entry]))
         made = dataclasses.replace(made, policy=tables.policy)
-        self._loaded[version], self._rows = made, (version, rows)
+        with self._loading:
+            self._loaded[version] = made
+        self._rows = (version, rows)
         return version
 
     def put_policy(self, policy: Policy, now_ms: int) -> int:

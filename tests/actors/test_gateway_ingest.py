@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 import requests
 
-from actors.gateway.core import decide
+from actors.gateway.core import core, decide
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.http.routes import ARROW
 from tests.actors.test_gateway_http import NDJSON, Lab, start
@@ -443,3 +443,15 @@ def test_a_batch_of_long_orders_goes_in_parts(starter: Starter, monkeypatch: pyt
     assert ids(answers[:3] + answers[4:]) == [f"o{number}" for number in range(8)]
     assert (answers[3]["status"], answers[3]["line"]) == ("rejected", 4)
     assert max(rows for _, _, rows in lab.backend.batches) == 2
+
+
+def test_memory_is_given_back_when_no_stream_has_been_open_for_a_while(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back = threading.Event()
+    monkeypatch.setattr(core, "REST_AFTER_S", 0.05)
+    monkeypatch.setattr(core, "give_back_memory", given_back.set)
+    lab = starter()
+    assert not given_back.wait(0.2)
+    ask_arrow(lab, arrow_body([arrow_batch(["a"])]))
+    assert given_back.wait(10)

@@ -17,12 +17,15 @@ from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
 from actors.gateway.core.turns import Room
+from actors.process.heap import give_back_memory
 from actors.store.bell import Bell
 from router.config import Config
 from router.shard.turns import EVENTS_COME_MS
 from router.shard.work import IN_FLIGHT_NS_MAX
 
 T = TypeVar("T")
+
+REST_AFTER_S = 2.0  # without a stream
 
 
 class Stoppable(Protocol):
@@ -66,6 +69,7 @@ class Core:
         self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope, reference)
         self.reporter = Reporter(backend, event_lanes, self.metrics, self._note_events)
         self.streams: set[Stoppable] = set()
+        self._rest: asyncio.TimerHandle | None = None
         self.draining = asyncio.Event()
         self.on_close: list[Callable[[], None]] = []  # what endpoints have to give back
         self._background: set[asyncio.Task[Any]] = set()
@@ -93,6 +97,17 @@ class Core:
             return min(limits.batch_rows_max, limits.batch_rows_beside_events)
         return limits.batch_rows_max
 
+    def stream_ended(self, stream: Stoppable) -> None:
+        """What the streams took is given back when none has been open for a while."""
+        self.streams.discard(stream)
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = asyncio.get_running_loop().call_later(REST_AFTER_S, self._give_back_memory)
+
+    def _give_back_memory(self) -> None:
+        if not self.streams and not self.draining.is_set():
+            self.spawn(self.worker.run(give_back_memory))
+
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run something to its end, whatever becomes of the request that asked for it."""
         task = asyncio.ensure_future(work)
@@ -113,6 +128,8 @@ class Core:
 
     def close(self) -> None:
         self._watching.cancel()
+        if self._rest is not None:
+            self._rest.cancel()
         for give_back in self.on_close:
             give_back()
         bell, self._events_bell = self._events_bell, None  # a second call must not close a file of somebody else

@@ -337,4 +337,4 @@ async def serve_stream(core: Core, request: BaseRequest, traffic: Traffic[Wire, 
     try:
         return await stream.serve()
     finally:
-        core.streams.discard(stream)
+        core.stream_ended(stream)
