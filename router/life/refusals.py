@@ -8,16 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kernels.life import layout
+from router.life.event_types import OrderEvent
+from router.life.rules import RULES
+from router.life.states import Stage
 
 
 @dataclass(frozen=True)
 class Refusal:
     code: str
-    detail: str  # over {state}, {allowed}, {line_id}, {wanted}, {found}
+    detail: str  # over {state}, {event}, {needs}, {line_id}, {wanted}, {found}
 
 
 REFUSALS: dict[int, Refusal] = {
-    layout.TRANSITION: Refusal("transition_not_allowed", "an order in state {state} takes: {allowed}"),
+    layout.TRANSITION: Refusal(
+        "transition_not_allowed",
+        "the order is {state}, and {event} {needs}; next_events of the order names what it takes",
+    ),
     layout.NOT_ENOUGH: Refusal(
         "not_enough_units",
         "line {line_id} has {found} units that this can concern, {wanted} were named; name no more than there are",
@@ -46,12 +52,23 @@ REFUSALS: dict[int, Refusal] = {
         "limit_reached", "the order has as many events, shipments, payments or holds as one may have; close it"
     ),
     layout.REJECTED: Refusal("transition_not_allowed", "an order in state {state} takes: no event"),
-    layout.EVENT_UNKNOWN: Refusal("event_unknown", "no event of this event_id was applied to the order"),
+    layout.EVENT_UNKNOWN: Refusal(
+        "event_unknown", "no event of this event_id was applied to the order; name one that its timeline shows"
+    ),
     layout.NOT_REVERSIBLE: Refusal(
-        "not_reversible", "later facts stand on this event, or it moved nothing; reverse those first"
+        "not_reversible",
+        "later facts stand on this event: reverse those first; or it is of a kind that has another way back (hold: "
+        "release; short_pick, refuse: move; cancel: a new order), moved nothing, or was taken back already",
     ),
     layout.NO_STOCK: Refusal("no_stock", "to_node has {found} of the {wanted} units; move fewer, or to another node"),
     layout.NOT_SHIPPED: Refusal("not_shipped", "nothing of the order was shipped yet; report ship first"),
     layout.WHICH_NODE: Refusal("which_units", "units of several nodes could be meant; name the node"),
     layout.BUSY_NOW: Refusal("order_busy", "units are being planned for the order; send the event again in a moment"),
 }
+
+
+def needs_of(event: OrderEvent) -> str:
+    """What an event is about, which an order has not got that refuses it."""
+    classes = {number for tier in RULES[event].tiers for number in tier}
+    stages = [stage.name.lower() for stage in Stage if stage in classes]
+    return f"is about units in the stages {', '.join(stages)}" if stages else "is not what comes next"

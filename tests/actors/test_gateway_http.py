@@ -180,7 +180,10 @@ def test_json_that_is_no_order_is_422(lab: Lab, body: bytes) -> None:
 def test_wrong_media_types_are_415_and_compression_is_refused(lab: Lab) -> None:
     assert lab.problem("POST", "/v1/orders", b"<a/>", Content_Type="text/xml")["status"] == 415
     assert lab.problem("POST", "/v1/orders/stream", b"", Content_Type="text/csv")["accepted"]
-    assert lab.problem("POST", "/v1/events", b"", Content_Type="text/csv")["status"] == 415
+    events = lab.problem("POST", "/v1/events", b"", Content_Type="text/csv")
+    assert events["status"] == 415 and "application/json, one event" in events["detail"]
+    empty = lab.problem("POST", "/v1/events", b" ", **JSON)
+    assert (empty["status"], empty["code"]) == (400, "bad_json")
     assert lab.problem("PUT", "/v1/tables/skus", b"", Content_Type="text/xml")["status"] == 415
     zipped = lab.problem("POST", "/v1/orders", b"x", Content_Type="application/json", Content_Encoding="gzip")
     assert zipped["status"] == 415 and "uncompressed" in zipped["detail"]

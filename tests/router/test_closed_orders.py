@@ -68,3 +68,20 @@ def test_late_events_cost_reads_by_record_and_not_by_order(monkeypatch: pytest.M
     assert len(reads) == len(set(reads)), "no record is read twice"
     again = world.after_crash()
     assert again.router.state_hashes() == world.router.state_hashes()
+
+
+def test_a_refusal_says_what_the_event_is_about_and_never_that_it_is_taken() -> None:
+    world = World()
+    world.send([order(1)])
+    world.tell(("1", "o-1", "pick"), ("2", "o-1", "ship"))
+    (refused,) = world.tell(("3", "o-1", "cancel"))
+    assert refused["reason"] == "transition_not_allowed"
+    assert refused["detail"] == (
+        "the order is shipped, and cancel is about units in the stages backordered, held, allocated, picked, packed; "
+        "next_events of the order names what it takes"
+    )
+    (unknown,) = world.tell(("4", "o-1", "reverse", {"reversed_event_id": "9"}))
+    assert unknown["reason"] == "event_unknown" and "timeline" in unknown["detail"]
+    world.tell(("5", "o-1", "note", {"text": "x"}))
+    (fixed,) = world.tell(("6", "o-1", "reverse", {"reversed_event_id": "5"}))
+    assert fixed["reason"] == "not_reversible" and "moved nothing" in fixed["detail"]

@@ -66,7 +66,8 @@ class EventEndpoint:
         if media_type == ARROW:
             return await serve_stream(self._core, request, EventTraffic(self._core, ArrowEvents(self._terms), sender))
         if media_type not in (NDJSON, JSON):
-            raise Problem("unsupported_media_type", f"Send events as {NDJSON}, one JSON object a line, or as {ARROW}.")
+            forms = f"{NDJSON}, one JSON object a line, as {JSON}, one event, or as {ARROW}"
+            raise Problem("unsupported_media_type", f"Send events as {forms}.")
         if media_type == JSON or is_small(request.content_length):
             return await self._answer(await read_body(request, self._core.config.limits), media_type, sender)
         return await serve_stream(self._core, request, EventTraffic(self._core, JsonEvents(self._terms), sender))
@@ -75,6 +76,8 @@ class EventEndpoint:
         """All results of a whole body, or the first problem."""
         traffic = EventTraffic(self._core, JsonEvents(self._terms), sender)
         traffic.flow.bytes.labels(traffic.form.name).inc(len(body))
+        if media_type == JSON and not body.strip():
+            raise Problem("bad_json", f"The body is empty; send one event, or any number of them as {NDJSON}.")
         text = on_one_line(body) if media_type == JSON else body
         if len(text) <= ON_LOOP_BYTES:
             packed = _packed(traffic, text)
