@@ -1,6 +1,7 @@
 """Parcels: the shipments of an order, which units are meant by one, and into which one units come.
 
-named      pick, pack and ship put units into the parcel that they name; those that lie in it already are meant first
+named      pick, pack and ship put units into the parcel that they name; those that lie in it already are meant first,
+           and where nothing new is said of them those that lie in none
 unnamed    what is shipped without a name goes in one parcel, called by its number; what was packed stays in its own
 all        while all units lie together no parcel is noted: the only one is "1", its tracking number the book's
 """
@@ -55,11 +56,15 @@ def shipment_meant(book: Any, event: Any, rule_row: Any, terms: Any, memory: Any
 
 @rule
 def own_parcel(book: Any, line: int, node: int, event: Any, rule_row: Any, memory: Any) -> int:
-    """What is meant where units are put into a parcel: those in it; if there are none those in no parcel; else any."""
-    number = find_shipment(book, event.shipment, memory)
-    if number > 0 and count_units(book, line, ANY, ~(1 << STAGE_CANCELLED), node, number, memory) > 0:
+    """What is meant where units are put into a parcel: those in it, while the event is news of any of them; then those in
+    no parcel, of which it is, too. Where it is news of neither: again those in it; if there are none any."""
+    number, classes = find_shipment(book, event.shipment, memory), classes_of(rule_row, event)
+    if number > 0 and count_concerned(book, line, ANY, classes, node, number, rule_row, memory) > 0:
         return number
-    return 0 if count_concerned(book, line, ANY, classes_of(rule_row, event), node, 0, rule_row, memory) > 0 else ANY
+    if count_concerned(book, line, ANY, classes, node, 0, rule_row, memory) > 0:
+        return 0
+    is_there = number > 0 and count_units(book, line, ANY, ~(1 << STAGE_CANCELLED), node, number, memory) > 0
+    return number if is_there else ANY
 
 
 @rule

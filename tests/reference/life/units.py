@@ -118,7 +118,8 @@ class Taking:
         return number_of(self.order, key)
 
     def parcel_meant(self, line=ANY):
-        """The parcel whose units are meant. Where the event puts units into it: its own, else those in none yet."""
+        """The parcel whose units are meant. Where the event puts units into it: its own, else those in none yet,
+        as long as it is news of them."""
         key = self.event.shipment
         if key is None or not self.rule.filters:
             return ANY
@@ -128,9 +129,12 @@ class Taking:
                 return number or ANY  # while none has a name, the only parcel is "1"
             raise Refused("SHIPMENT_UNKNOWN")
         heaps = self.meant(ANY, line)
-        if number and any(heap.shipment == number and heap.stage != U.CANCELLED for heap in heaps):
+        news = {heap.shipment for heap in heaps if self.concerns(heap)}
+        if number and number in news:
             return number
-        return 0 if any(heap.shipment == 0 and self.concerns(heap) for heap in heaps) else ANY
+        if 0 in news:
+            return 0
+        return number if any(heap.shipment == number > 0 and heap.stage != U.CANCELLED for heap in heaps) else ANY
 
     def check_room(self, shipment):
         """An order has so many parcels at most."""
