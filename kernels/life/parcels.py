@@ -36,6 +36,7 @@ from kernels.life.select import (
     count_concerned,
     count_units,
     find_shipment,
+    held_back,
     shipment_at,
     shipment_count,
 )
@@ -57,11 +58,11 @@ def shipment_meant(book: Any, event: Any, rule_row: Any, terms: Any, memory: Any
 @rule
 def own_parcel(book: Any, line: int, node: int, event: Any, rule_row: Any, memory: Any) -> int:
     """What is meant where units are put into a parcel: those in it, while the event is news of any of them; then those in
-    no parcel, of which it is, too. Where it is news of neither: again those in it; if there are none any."""
+    no parcel, of which it is, too, or would be but for a hold. Where it is news of neither: again those in it; if there are none any."""
     number, classes = find_shipment(book, event.shipment, memory), classes_of(rule_row, event)
     if number > 0 and count_concerned(book, line, ANY, classes, node, number, rule_row, memory) > 0:
         return number
-    if count_concerned(book, line, ANY, classes, node, 0, rule_row, memory) > 0:
+    if count_concerned(book, line, ANY, classes | held_back(classes, rule_row), node, 0, rule_row, memory) > 0:
         return 0
     is_there = number > 0 and count_units(book, line, ANY, ~(1 << STAGE_CANCELLED), node, number, memory) > 0
     return number if is_there else ANY

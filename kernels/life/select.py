@@ -29,7 +29,9 @@ from kernels.life.layout import (
     SHIPMENT_COUNT,
     SHIPMENT_WORDS,
     SHIPMENTS,
+    STAGE_ALLOCATED,
     STAGE_BACKORDERED,
+    STAGE_HELD,
     STAGE_MASK,
     STAGE_RETURNED,
     TIERS,
@@ -81,6 +83,13 @@ def classes_of(rule_row: Any, event: Any, tiers: int = TIERS) -> int:
     for tier in range(tiers):
         classes |= tiers_of(rule_row, tier, event)
     return classes
+
+
+@inlined_rule
+def held_back(classes: int, rule_row: Any) -> int:
+    """The class of units that would be among ``classes`` if no hold was on; 0 where a hold makes no difference."""
+    is_kept = classes >> STAGE_ALLOCATED & 1 and not classes >> STAGE_HELD & 1 and rule_row.target != STAGE_HELD
+    return 1 << STAGE_HELD if is_kept else 0
 
 
 @inlined_rule

@@ -11,6 +11,7 @@ from kernels.life.layout import (
     LIVE,
     NO_REFUSAL,
     NOT_ENOUGH,
+    ON_HOLD_NOW,
     PART_SKU,
     PART_UNITS,
     REPEATS,
@@ -30,6 +31,7 @@ from kernels.life.select import (
     count_units,
     find_shipment,
     has_done,
+    held_back,
     is_bundle,
     is_meant,
     line_number,
@@ -97,6 +99,16 @@ def leaves_open(book: Any, line: int, units: int, event: Any, rule_row: Any, mem
 
 
 @rule
+def held_units(book: Any, line: int, classes: int, node: int, place: int, rule_row: Any, memory: Any) -> int:
+    """Units of a line that an event on these classes could concern as well, if they were not on hold."""
+    kept = held_back(classes, rule_row)
+    if kept == 0 or count_units(book, line, ANY, kept, node, place, memory) == 0:
+        return 0
+    found = count_line_units(book, line, classes, node, place, rule_row, memory)
+    return count_line_units(book, line, classes | kept, node, place, rule_row, memory) - found
+
+
+@rule
 def check_lines(
     book: Any, event: Any, lines: Any, rule_row: Any, node: int, shipment: int, verdict: Any, memory: Any
 ) -> int:  # fmt: skip
@@ -113,6 +125,10 @@ def check_lines(
             place = own_parcel(book, number, node, event, rule_row, memory)
         wanted = 1 if is_all else lines[at].qty + asked_before(event, lines, at)
         found = count_line_units(book, number, classes, node, place, rule_row, memory)
+        held = held_units(book, number, classes, node, place, rule_row, memory) if found < wanted else 0
+        if held > 0 and found + held >= wanted:
+            verdict.wanted, verdict.found = wanted, held
+            return ON_HOLD_NOW
         if found >= wanted or (is_all and has_done(book, number, node, place, rule_row, event, memory)):
             if not is_all and leaves_open(book, number, wanted, event, rule_row, memory):
                 return WHICH_NODE
@@ -124,11 +140,17 @@ def check_lines(
 
 
 @rule
-def nothing_to_take(book: Any, event: Any, rule_row: Any, node: int, shipment: int, memory: Any) -> int:
+def nothing_to_take(
+    book: Any, event: Any, rule_row: Any, node: int, shipment: int, verdict: Any, memory: Any
+) -> int:  # fmt: skip
     """Why an event without lines concerns no unit; NO_REFUSAL where it concerns some."""
     classes = classes_of(rule_row, event, tiers_meant(book, node, shipment, rule_row, event, memory))
     if count_concerned(book, ANY, ANY, classes, node, shipment, rule_row, memory) > 0:
         return NO_REFUSAL
+    held = count_units(book, ANY, ANY, held_back(classes, rule_row), node, shipment, memory)
+    if held > 0:
+        verdict.found = held
+        return ON_HOLD_NOW
     if rule_row.target == STAGE_CANCELLED and count_units(book, ANY, ANY, LIVE, node, shipment, memory) > 0:
         return TRANSITION
     return REPEATS if has_done(book, ANY, node, shipment, rule_row, event, memory) else TRANSITION

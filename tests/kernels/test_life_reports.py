@@ -1,0 +1,37 @@
+"""What is said of units when a report is late, comes again, or is about units that are on hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.life.event_types import OrderEvent
+from tests.kernels.test_life_parcels import an_order, lines, tell
+
+E = OrderEvent
+ALL = [{}, {"lines": lines(None)}, {"lines": lines(2)}]
+HOLD = (E.HOLD, {"hold": "H"})
+
+
+@pytest.mark.parametrize("event", [E.PICK, E.PACK, E.SHIP])
+@pytest.mark.parametrize("named", [*ALL, {"shipment": "P"}, {"shipment": "P", "lines": lines(None)}])
+def test_a_report_of_units_on_hold_is_refused_for_the_hold(event, named):
+    pair = an_order((event, {"lines": lines(1), "shipment": "P"}), HOLD)
+    [verdict] = tell(pair, (event, named))
+    assert (verdict.refusal, verdict.found) == ("ON_HOLD_NOW", 2)
+    assert [one.result for one in tell(pair, (E.RELEASE, {}), (event, named))] == ["applied", "applied"]
+
+
+@pytest.mark.parametrize("named", ALL)
+def test_an_order_that_is_all_on_hold_says_so(named):
+    [verdict] = tell(an_order(HOLD), (E.PICK, named))
+    assert (verdict.refusal, verdict.found) == ("ON_HOLD_NOW", 3)
+
+
+def test_a_hold_is_no_reason_where_there_were_not_as_many_without_it():
+    pair = an_order((E.PICK, {"lines": lines(1)}), HOLD)
+    assert tell(pair, (E.PICK, {"lines": lines(3)}))[0].refusal == "NOT_ENOUGH"
+
+
+def test_a_hold_does_not_stop_what_was_picked_and_a_second_delivery_says_nothing_new():
+    pair = an_order((E.PICK, {"lines": lines(1)}), HOLD, (E.SHIP, {}), (E.DELIVER, {}))
+    assert tell(pair, (E.DELIVER, {}))[0].result == "repeated"
