@@ -218,6 +218,36 @@ def line_number(book: Any, line_key: int, line: int, memory: Any) -> int:
     return -1
 
 
+@rule
+def count_done(
+    book: Any, line: int, sku: int, node: int, shipment: int, rule_row: Any, event: Any, memory: Any
+) -> int:  # fmt: skip
+    """Units of a line that are meant and of which an event is a mere repetition."""
+    found: int = INT64(0)
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if is_done(position.stage, rule_row, event) and is_meant(position, line, sku, node, shipment):
+            found += position.qty
+    return found
+
+
+@rule
+def count_line_done(
+    book: Any, line: int, node: int, shipment: int, rule_row: Any, event: Any, memory: Any
+) -> int:  # fmt: skip
+    """The same of a bundle's line, too: whole bundles, of every component."""
+    if not is_bundle(book, line, memory):
+        return count_done(book, line, ANY, node, shipment, rule_row, event, memory)
+    done = -1
+    for number in range(part_count(book, memory)):
+        key = part_word(book, number, PART_SKU, memory)
+        if key >> 32 == line:
+            units = count_done(book, line, key & 0xFFFFFFFF, node, shipment, rule_row, event, memory)
+            whole = units // part_word(book, number, PART_UNITS, memory)
+            done = whole if done < 0 else min(done, whole)
+    return max(done, 0)
+
+
 @inlined_rule
 def shipment_count(book: Any, memory: Any) -> int:
     return INT64(memory.words[book.extra + SHIPMENT_COUNT]) if book.extra else 0

@@ -27,6 +27,7 @@ from kernels.life.select import (
     class_of,
     classes_of,
     count_concerned,
+    count_line_done,
     count_line_units,
     count_units,
     find_shipment,
@@ -109,11 +110,21 @@ def held_units(book: Any, line: int, classes: int, node: int, place: int, rule_r
 
 
 @rule
+def is_told_again(
+    book: Any, line: int, units: int, node: int, place: int, rule_row: Any, event: Any, memory: Any
+) -> bool:  # fmt: skip
+    """Whether so many units of a line have been where the event leads. A cancel is a wish: each is for other units."""
+    if rule_row.target == STAGE_CANCELLED:
+        return False
+    return bool(count_line_done(book, line, node, place, rule_row, event, memory) >= units)
+
+
+@rule
 def check_lines(
     book: Any, event: Any, lines: Any, rule_row: Any, node: int, shipment: int, verdict: Any, memory: Any
 ) -> int:  # fmt: skip
-    """Whether every line an event names has the units it asks for, and it is clear which; one without a number of
-    units may be done."""
+    """Whether every line an event names has the units it asks for, and it is clear which; or it is a mere repetition of
+    as many, and of nothing else it could be news."""
     classes = classes_of(rule_row, event)
     for at in range(event.line_first, event.line_last):
         verdict.refused_line = at - event.line_first
@@ -129,8 +140,12 @@ def check_lines(
         if held > 0 and found + held >= wanted:
             verdict.wanted, verdict.found = wanted, held
             return ON_HOLD_NOW
-        if found >= wanted or (is_all and has_done(book, number, node, place, rule_row, event, memory)):
-            if not is_all and leaves_open(book, number, wanted, event, rule_row, memory):
+        if is_all:
+            is_told = has_done(book, number, node, place, rule_row, event, memory)
+        else:
+            is_told = found == 0 and is_told_again(book, number, wanted, node, place, rule_row, event, memory)
+        if found >= wanted or is_told:
+            if not is_all and found > 0 and leaves_open(book, number, wanted, event, rule_row, memory):
                 return WHICH_NODE
             continue
         verdict.wanted, verdict.found = wanted, found

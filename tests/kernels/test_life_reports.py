@@ -35,3 +35,22 @@ def test_a_hold_is_no_reason_where_there_were_not_as_many_without_it():
 def test_a_hold_does_not_stop_what_was_picked_and_a_second_delivery_says_nothing_new():
     pair = an_order((E.PICK, {"lines": lines(1)}), HOLD, (E.SHIP, {}), (E.DELIVER, {}))
     assert tell(pair, (E.DELIVER, {}))[0].result == "repeated"
+
+
+@pytest.mark.parametrize("event", [E.PICK, E.PACK, E.SHIP, E.DELIVER])
+def test_a_late_report_with_a_number_of_units_is_answered_as_one_without(event):
+    pair = an_order(*((kind, {}) for kind in (E.PICK, E.PACK, E.SHIP, E.DELIVER)))
+    verdicts = tell(pair, *((event, {"lines": lines(units)}) for units in (None, 1, 3, 4)))
+    assert [verdict.result for verdict in verdicts] == ["repeated"] * 3 + ["refused"]
+    assert (verdicts[-1].refusal, verdicts[-1].wanted, verdicts[-1].found) == ("NOT_ENOUGH", 4, 0)
+
+
+def test_a_report_of_more_units_than_are_left_is_refused():
+    pair = an_order((E.PICK, {"lines": lines(2)}))
+    [verdict] = tell(pair, (E.PICK, {"lines": lines(2)}))
+    assert (verdict.refusal, verdict.found) == ("NOT_ENOUGH", 1)
+
+
+def test_a_cancel_of_units_is_for_others_each_time():
+    pair = an_order((E.SHIP, {"lines": lines(2)}), (E.CANCEL, {"lines": lines(1)}))
+    assert tell(pair, (E.CANCEL, {"lines": lines(1)}))[0].refusal == "NOT_ENOUGH"

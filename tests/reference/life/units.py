@@ -208,12 +208,25 @@ class Taking:
                     raise Refused("NOT_ENOUGH", at, 1, 0)
             else:
                 asked[line] = wanted
+                if not there and self.is_told_again(meant, line, wanted):
+                    todo.append((line, 0))
+                    continue
                 if there < asked[line]:
                     raise Refused("NOT_ENOUGH", at, asked[line], there)
                 if self.leaves_open(line, asked[line]):
                     raise Refused("WHICH_NODE", at)
             todo.append((line, named.qty))
         return todo
+
+    def is_told_again(self, shipment, line, units):
+        """Whether so many units, or bundles, have been where the event leads; a cancel is for others each time."""
+        heaps = [heap for heap in self.meant(shipment, line) if self.is_done(heap)]
+        parts = self.order.parts.get(line)
+        if parts is None:
+            done = sum(heap.qty for heap in heaps)
+        else:
+            done = min(sum(heap.qty for heap in heaps if heap.sku == sku) // each for sku, each in parts.items())
+        return self.rule.target != U.CANCELLED and done >= units
 
     def leaves_open(self, line, units):
         """Whether it is not said which units leave their node: some of those that several nodes have alike."""
