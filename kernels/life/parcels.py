@@ -27,6 +27,7 @@ from kernels.life.layout import (
     STAGE_LOST,
     STAGE_RETURNED,
     STAGE_SHIPPED,
+    WHICH_PARCEL,
 )
 from kernels.life.open import extra_of
 from kernels.life.runs import grown_words
@@ -183,8 +184,21 @@ def parcel_scanned(book: Any, event: Any, terms: Any, memory: Any) -> int:
             return number
     if event.tracking != 0 and book.tracking == event.tracking:
         return 0
+    if event.tracking == 0 and count > 1:
+        return -WHICH_PARCEL
     is_new = event.tracking == 0 or tracking_of(book, count, memory) == 0
     return count if count <= 1 and is_new else -SHIPMENT_UNKNOWN
+
+
+@rule
+def names_differ(book: Any, number: int, event: Any, memory: Any) -> bool:
+    """Whether a scan that names parcel ``number`` has the tracking number of another one, not also of this."""
+    if event.shipment == 0 or event.tracking == 0 or tracking_of(book, number, memory) == event.tracking:
+        return False
+    for other in range(1, shipment_count(book, memory) + 1):
+        if tracking_of(book, other, memory) == event.tracking:
+            return True
+    return False
 
 
 @rule

@@ -56,5 +56,12 @@ REFUSALS: dict[int, Refusal] = {
     layout.ON_HOLD_NOW: Refusal(
         "units_held", "{found} units that this would concern are on hold; send release first, or name other lines"
     ),
+    layout.NAMES_DIFFER: Refusal(
+        "shipment_differs",
+        "tracking_number is that of another shipment than shipment_id; name one of them, or both of the same shipment",
+    ),
+    layout.WHICH_PARCEL: Refusal(
+        "which_shipment", "the order has several shipments; name shipment_id or tracking_number"
+    ),
     layout.BUSY_NOW: Refusal("order_busy", "units are being planned for the order; send the event again in a moment"),
 }

@@ -74,3 +74,19 @@ def test_what_lies_in_another_parcel_stays_there():
 def test_a_late_report_of_a_parcel_is_filled_in_before_the_rest_goes_into_it():
     pair = an_order((E.SHIP, {"lines": lines(1), "shipment": "P"}), (E.PACK, {"shipment": "P"}))
     assert where(pair) == {(1, U.SHIPPED): 1, (0, U.ALLOCATED): 2}
+
+
+def two_parcels():
+    shipped = [(E.SHIP, {"lines": lines(1), "shipment": f"P{at}", "tracking": f"T{at}"}) for at in (1, 2)]
+    return an_order(*shipped)
+
+
+def test_a_scan_of_two_parcels_at_once_is_refused():
+    pair = two_parcels()
+    scans = [{"shipment": "P1", "tracking": "T2"}, {}, {"shipment": "P1", "tracking": "T1"}, {"tracking": "T2"}]
+    verdicts = tell(pair, *((E.SCAN, scan) for scan in scans))
+    assert [verdict.refusal for verdict in verdicts] == ["NAMES_DIFFER", "WHICH_PARCEL", "", ""]
+
+
+def test_a_scan_with_a_number_that_nobody_has_is_of_the_parcel_that_it_names():
+    assert tell(two_parcels(), (E.SCAN, {"shipment": "P1", "tracking": "T9"}))[0].result == "applied"
