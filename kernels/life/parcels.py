@@ -58,8 +58,9 @@ def shipment_meant(book: Any, event: Any, rule_row: Any, terms: Any, memory: Any
 
 @rule
 def own_parcel(book: Any, line: int, node: int, event: Any, rule_row: Any, memory: Any) -> int:
-    """What is meant where units are put into a parcel: those in it, while the event is news of any of them; then those in
-    no parcel, of which it is, too, or would be but for a hold. Where it is news of neither: again those in it; if there are none any."""
+    """What is meant where units are put into a parcel: those in it, while the event is news of any of them; then those
+    in no parcel, of which it is, too, or would be but for a hold. Where it is news of neither: again those in it; if
+    there are none any."""
     number, classes = find_shipment(book, event.shipment, memory), classes_of(rule_row, event)
     if number > 0 and count_concerned(book, line, ANY, classes, node, number, rule_row, memory) > 0:
         return number

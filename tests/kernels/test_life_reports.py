@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.life.event_types import OrderEvent
+from router.life.states import Disposition
 from tests.kernels.test_life_parcels import an_order, lines, tell
 
 E = OrderEvent
@@ -54,3 +55,19 @@ def test_a_report_of_more_units_than_are_left_is_refused():
 def test_a_cancel_of_units_is_for_others_each_time():
     pair = an_order((E.SHIP, {"lines": lines(2)}), (E.CANCEL, {"lines": lines(1)}))
     assert tell(pair, (E.CANCEL, {"lines": lines(1)}))[0].refusal == "NOT_ENOUGH"
+
+
+def test_a_delivery_of_what_is_under_way_leaves_what_is_lost_until_it_is_named():
+    pair = an_order((E.SHIP, {"lines": lines(1), "shipment": "P"}), (E.LOSE, {}), (E.SHIP, {"shipment": "Q"}))
+    told = [{}, {}, {"shipment": "P"}]
+    assert [one.result for one in tell(pair, *((E.DELIVER, more) for more in told))] == [
+        "applied",
+        "repeated",
+        "applied",
+    ]
+
+
+def test_what_awaits_inspection_is_what_a_return_with_an_outcome_is_about():
+    pair = an_order((E.SHIP, {}), (E.RETURN, {"lines": lines(1)}))
+    [verdict] = tell(pair, (E.RETURN, {"disposition": Disposition.RESTOCK}))
+    assert [row[8] for row in verdict.moves.units] == [1]
