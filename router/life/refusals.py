@@ -63,6 +63,16 @@ REFUSALS: dict[int, Refusal] = {
     layout.NO_STOCK: Refusal("no_stock", "to_node has {found} of the {wanted} units; move fewer, or to another node"),
     layout.NOT_SHIPPED: Refusal("not_shipped", "nothing of the order was shipped yet; report ship first"),
     layout.WHICH_NODE: Refusal("which_units", "units of several nodes could be meant; name the node"),
+    layout.ON_HOLD_NOW: Refusal(
+        "units_held", "{found} units that this would concern are on hold; send release first, or name other lines"
+    ),
+    layout.NAMES_DIFFER: Refusal(
+        "shipment_differs",
+        "tracking_number is that of another shipment than shipment_id; name one of them, or both of the same shipment",
+    ),
+    layout.WHICH_PARCEL: Refusal(
+        "which_shipment", "the order has several shipments; name shipment_id or tracking_number"
+    ),
     layout.BUSY_NOW: Refusal("order_busy", "units are being planned for the order; send the event again in a moment"),
 }
 
