@@ -22,7 +22,7 @@ SESSION = "session_2026-11-30_03-30-44_060929_4194304"  # with the longest proce
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "of the whole machine")
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/home/somebody/.ray/auth_token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/nowhere/auth_token")
 
 
 @pytest.fixture
