@@ -118,6 +118,16 @@ def test_columns_that_may_be_left_out_read_as_absent() -> None:
     assert row == expected
 
 
+def test_the_smallest_number_is_not_a_field_left_out() -> None:
+    table = rows_to_arrow([plain_order() | {"total": 100}])
+    for name in ("total", "priority"):
+        if name not in table.schema.names:
+            table = table.append_column(name, pa.array([1], pa.int64()))
+        changed = table.set_column(table.schema.get_field_index(name), name, pa.array([-(2**63)], pa.int64()))
+        (batch,) = decode(stream(changed))
+        assert batch.refused or rows([batch]) != rows(decode(stream(table.drop_columns(name)))), name
+
+
 def test_other_units_and_widths_are_converted() -> None:
     table = rows_to_arrow([plain_order()])
     expected = rows(decode(stream(table)))
