@@ -111,7 +111,8 @@ class Core:
         self._watching.cancel()
         for give_back in self.on_close:
             give_back()
-        if self._events_bell is not None:
-            self._events_bell.close()
+        bell, self._events_bell = self._events_bell, None  # a second call must not close a file of somebody else
+        if bell is not None:
+            bell.close()
         self.worker.close()
         self.reading.close()
