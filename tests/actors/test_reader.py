@@ -105,6 +105,7 @@ def test_a_reader_that_dies_at_any_step_of_its_effect_repeats_and_loses_nothing(
         process.join()
     assert deaths >= 12
     process = started(home)
+    any_story(home.world, rng, 3)  # so that there is something that only this process can have seen, whatever is behind it
     home.wait_until_seen()
     process.terminate()
     process.join(30)
