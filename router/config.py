@@ -40,6 +40,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         assert self.order_value_minor_max * 10_000 < 2**63, "a rate in basis points would overflow int64"
         assert self.unit_price_minor_max * self.qty_max <= self.order_value_minor_max, "one line must fit an order"
         assert self.batch_rows_max <= 1 << 16, "a row number must fit the 16 bits of an order reference"
+        assert min(self.batch_rows_max, self.batch_rows_beside_events) >= 1, "a batch has at least one row"
         assert self.qty_max < 2**31 and self.lines_max * self.qty_max < 2**63, "units of an order would overflow int64"
 
 

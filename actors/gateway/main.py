@@ -56,7 +56,7 @@ def build(
     where this process has them open already."""
     data = DataFolder(folder)
     reference = Reference(data.tables, config.policy, log)
-    core = Core(backend, reference, config, VERSION, log, events_bell=Bell(data.events_bell))
+    core = Core(backend, reference, config, VERSION, log, Bell(data.events_bell))
     keys = KeyRing(
         folder,
         config.limits.requests_per_second_max,

@@ -37,11 +37,14 @@ class Bell:
 
     def rang_within(self, seconds: float) -> bool:
         """Whether anybody rang it in the last so many seconds."""
-        rung_ns = int.from_bytes(os.pread(self._file, 8, 0), "little")
+        rung_ns = 0 if self._file == _NO_FILE else int.from_bytes(os.pread(self._file, 8, 0), "little")
         return rung_ns > 0 and time.monotonic_ns() - rung_ns <= seconds * 1e9
 
     def close(self) -> None:
-        os.close(self._file)
+        """It may be closed again, and is silent from then on: its number may be that of somebody else's file."""
+        if self._file != _NO_FILE:
+            os.close(self._file)
+            self._file = _NO_FILE
 
 
 class Listener:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from kernels._jit import I64, IN_I64, IN_U32, inlined_rule, kernel, rule
 from kernels.life.applied import keep_id, state_after
-from kernels.life.holds import add_hold, free_of_holds, hold_count, part_if_waiting, take_hold_off
+from kernels.life.holds import begin_hold, free_of_holds, take_hold_off
 from kernels.life.layout import (
     APPLIED,
     DERIVED_STATE,
@@ -30,9 +30,7 @@ from kernels.life.layout import (
     KIND_UNITS,
     MEMORY,
     NOWHERE,
-    ON_HOLD,
     ORDER_BITS,
-    REVIEW_KEY,
     SENT_EVENTS,
     TERMS,
     TOLD,
@@ -118,11 +116,7 @@ def apply_whole(book: Any, stage: int, after: int, tracking: int) -> None:
 @rule
 def apply_hold(book: Any, event: Any, kind: int, terms: Any, memory: Any) -> None:
     if kind == KIND_HOLD:
-        if book.flags & ON_HOLD and hold_count(book, memory) == 0:
-            add_hold(book, terms.settings[REVIEW_KEY], memory)
-        add_hold(book, event.hold, memory)
-        book.flags |= ON_HOLD
-        part_if_waiting(book, memory)
+        begin_hold(book, event, terms, memory)
     elif kind == KIND_RELEASE:
         take_hold_off(book, event, terms, memory)
     elif kind == KIND_REJECT:

@@ -295,7 +295,12 @@ def test_doctor_names_the_process_that_uses_a_folder(tmp_path: pathlib.Path) -> 
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [('{"shards": 0}', "shards"), ('{"gateway_stream_batches": 99}', "in_flight_batches_max"), ('{"odd": 1}', "odd")],
+    [
+        ('{"shards": 0}', "shards"),
+        ('{"gateway_stream_batches": 99}', "in_flight_batches_max"),
+        ('{"odd": 1}', "odd"),
+        ('{"limits": {"batch_rows_beside_events": 0}}', "at least one row"),
+    ],
 )
 def test_a_configuration_that_does_not_fit_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):

@@ -45,8 +45,8 @@ class Core:
         config: Config,
         version: str,
         log: JsonLog,
+        events_bell: Bell,
         spool_folder: str | None = None,
-        events_bell: Bell | None = None,
     ) -> None:
         self.backend = backend
         self.reference = reference
@@ -67,7 +67,7 @@ class Core:
         # One at a time: a quote is a step of its shard that orders wait for.
         self.quoting = Room(1, IN_FLIGHT_NS_MAX)
         self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope, reference)
-        self.reporter = Reporter(backend, event_lanes, self.metrics, self._note_events)
+        self.reporter = Reporter(backend, event_lanes, self.metrics, events_bell.ring)
         self.streams: set[Stoppable] = set()
         self._rest: asyncio.TimerHandle | None = None
         self.draining = asyncio.Event()
@@ -86,14 +86,10 @@ class Core:
         retries = self.metrics.retries.inc
         return [Lane(f"Shard {shard}", sender, window, retries) for shard in range(self.backend.shards)]
 
-    def _note_events(self) -> None:
-        if self._events_bell is not None:
-            self._events_bell.ring()
-
     def order_rows_max(self) -> int:
         """Of a batch of orders that is cut now: smaller while events come, which wait until one is through."""
         limits = self.config.limits
-        if self._events_bell is not None and self._events_bell.rang_within(EVENTS_COME_MS / 1000):
+        if self._events_bell.rang_within(EVENTS_COME_MS / 1000):
             return min(limits.batch_rows_max, limits.batch_rows_beside_events)
         return limits.batch_rows_max
 
@@ -132,8 +128,6 @@ class Core:
             self._rest.cancel()
         for give_back in self.on_close:
             give_back()
-        bell, self._events_bell = self._events_bell, None  # a second call must not close a file of somebody else
-        if bell is not None:
-            bell.close()
+        self._events_bell.close()
         self.worker.close()
         self.reading.close()
