@@ -232,6 +232,19 @@ def test_a_bundle_stands_where_its_least_advanced_component_does():
     ]  # fmt: skip
 
 
+def test_a_bundle_that_was_planned_anew_costs_what_it_did():
+    lab = OrderLab(A_N1=8, B_N1=4, A_N2=5, A_N3=3, B_N2=4)
+    lab.order("o", [{"sku": "SET", "qty": 4, "unit_price": 2_001}])
+    view = check(lab, "o")
+    cost = view["lines"][0]["total"] // 4
+    assert view["lines"][0]["total"] == 4 * cost
+    lab.done("o", "refuse", node="N1")
+    check(lab, "o")
+    for cancelled in (1, 2, 3):
+        lab.done("o", "cancel", lines=[{"line_id": "1", "qty": 1}])
+        assert check(lab, "o")["money"]["due"] == view["total"] - cancelled * cost
+
+
 def test_a_bundle_that_waits_counts_bundles_and_what_they_will_need():
     lab = OrderLab(A_N1=5)
     lab.order("o", [{"sku": "SET", "qty": 3}])
