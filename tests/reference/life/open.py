@@ -53,8 +53,6 @@ def _open(placed, reference):
     order.holds = [REVIEW] if placed.status == Status.HELD else []
     order.together = len(order.stages()) == 1 and (not order.holds or order.stages() == {Stage.HELD})
     order.payments = _payments_of(placed)
-    if placed.payment_state == PaymentState.REFUNDED:
-        order.credited = placed.total
     return order
 
 

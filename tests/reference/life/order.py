@@ -173,7 +173,7 @@ class Order:
     def shift(self, heap, units, node, stage, detail, shipment):
         """Move so many units of a heap, the dearest first; what they carried. Like lies with like."""
         taken, heap.values = split(heap.values, units, self.parts.get(heap.line, {}).get(heap.sku, 1))
-        kind = (heap.line, heap.sku, node, stage, detail, shipment)
+        kind, from_node = (heap.line, heap.sku, node, stage, detail, shipment), heap.node
         like = next((other for other in self.heaps if other is not heap and other.qty and other.kind == kind), None)
         if like is not None:
             like.values = even(sum(like.values + taken), like.qty + units)
@@ -184,7 +184,7 @@ class Order:
             empty = next((at for at, other in enumerate(self.heaps) if not other.qty), len(self.heaps))
             self.heaps[empty : empty + 1] = [new]
         if U.SHIPPED <= stage < U.CANCELLED:
-            self.days.pop(heap.node, None)  # its parcel has left
+            self.days.pop(from_node, None)  # its parcel has left
         return sum(taken)
 
     def sends_from(self, node):
@@ -202,10 +202,12 @@ class Order:
         if self.stages() == {U.CANCELLED}:
             return 0
         cancelled = sum(sum(heap.values) for heap in self.heaps if heap.stage == U.CANCELLED)
-        return max(self.total - cancelled - self.credited - self.written_off, 0)
+        return max(self.total - cancelled - self.credited, 0)
 
     def due(self):
-        return self.owed() - self.sum("captured") + self.sum("refunded")
+        """What the buyer still has to pay; below zero, what they have to get back."""
+        left = self.owed() - self.sum("captured")
+        return max(left - self.written_off, 0) if left > 0 else min(left + self.sum("refunded"), 0)
 
     def payment_state(self):
         if self.total == 0 and not self.payments:
@@ -214,7 +216,7 @@ class Order:
         if captured:
             if refunded:
                 return P.REFUNDED if refunded >= captured else P.PARTIALLY_REFUNDED
-            return P.PAID if captured >= self.owed() else P.PARTIALLY_PAID
+            return P.PAID if self.due() <= 0 else P.PARTIALLY_PAID
         if self.sum("authorized"):
             return P.AUTHORIZED
         return P.FAILED if self.payments and self.payments[-1].failed else P.UNPAID
