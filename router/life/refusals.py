@@ -37,10 +37,12 @@ REFUSALS: dict[int, Refusal] = {
     ),
     layout.PAYMENT_UNKNOWN: Refusal("payment_unknown", "the order has no payment of this payment_id; name one it has"),
     layout.AMOUNT_TOO_HIGH: Refusal(
-        "amount_too_high", "{wanted} were named, {found} are there; name no more, or leave amount out for all of it"
+        "amount_too_high",
+        "amount is {wanted}, there are {found}; name no more, leave it out for all, or first report what is missing",
     ),
     layout.NOTHING_DUE: Refusal(
-        "nothing_due", "there is nothing left that this could be about; name an amount if there is"
+        "nothing_due",
+        "amount is 0, or no money is left that this could be about; name an amount above 0, or first report its money",
     ),
     layout.CURRENCY: Refusal(
         "currency_differs", "currency is not that of the order; send the amount in the order's own"
@@ -73,6 +75,7 @@ REFUSALS: dict[int, Refusal] = {
     layout.WHICH_PARCEL: Refusal(
         "which_shipment", "the order has several shipments; name shipment_id or tracking_number"
     ),
+    layout.WHICH_PAYMENT: Refusal("which_payment", "several payments could be meant; name the payment_id"),
     layout.BUSY_NOW: Refusal("order_busy", "units are being planned for the order; send the event again in a moment"),
 }
 
