@@ -9,6 +9,7 @@ A field that a type needs, or without which it could mean several things, is giv
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ class _Trial(NamedTuple):
     amount_minor: int = -1
     hold: int = 0
     shipment: int = 0
+    payment: int = 0
     disposition: int = -1
 
 
@@ -50,13 +52,21 @@ def next_events(books: Books, history: OrderHistory, reversing: Reversing) -> li
     if not books.are_open(np.array([ROW]))[0]:
         return []
     book = books.look(ROW)
-    trials = [*_TRIALS, *_FURTHER, *(_Trial(E.SCAN, shipment=key) for key, _ in book.shipments[:1])]
+    trials = [*_TRIALS, *_FURTHER, *_named(book)]
     found = {
         trial.event
         for trial, result in zip(trials, _tried(books, trials), strict=True)
         if result == layout.APPLIED or (result == layout.ASKED and _may_be_asked(trial.event, book, history, reversing))
     }
     return sorted(event.name.lower() for event in found)
+
+
+def _named(book: OpenBook) -> Iterator[_Trial]:
+    """What has to say which of several it means."""
+    yield from (_Trial(E.SCAN, shipment=key) for key, _ in book.shipments[:1])
+    of_one_payment = (E.PAYMENT_CAPTURED, E.PAYMENT_FAILED)
+    authorized = [payment.key for payment in book.payments if payment.key and payment.authorized_minor]
+    yield from (_Trial(event, payment=key) for event in of_one_payment for key in authorized)
 
 
 def _tried(books: Books, trials: list[_Trial]) -> list[int]:
@@ -66,7 +76,7 @@ def _tried(books: Books, trials: list[_Trial]) -> list[int]:
     events = np.zeros(len(trials), layout.EVENT)
     for name in ("event", "amount_minor", "disposition"):
         events[name] = [getattr(trial, name) for trial in trials]
-    for name in ("hold", "shipment"):
+    for name in ("hold", "shipment", "payment"):
         events[name] = [signed(getattr(trial, name)) for trial in trials]
     events["currency"] = events["node"] = events["to_node"] = -1
     sent = layout.Sent(events, np.zeros(0, layout.EVENT_LINE))

@@ -227,7 +227,7 @@ def test_of_several_payments_of_which_one_is_authorized_it_is_said_which(kind):
     before = check(lab, "o")
     answer = lab.event("o", kind)
     assert (answer["status"], answer["reason"]) == ("refused", "which_payment") and "payment_id" in answer["detail"]
-    assert check(lab, "o") == before
+    assert check(lab, "o") == before and kind in before["next_events"]
     lab.done("o", kind, payment_id="b")
 
 
@@ -319,7 +319,7 @@ def test_a_bundle_stands_where_its_least_advanced_component_does():
 
 def test_a_bundle_that_was_planned_anew_costs_what_it_did():
     lab = OrderLab(A_N1=8, B_N1=4, A_N2=5, A_N3=3, B_N2=4)
-    lab.order("o", [{"sku": "SET", "qty": 4, "unit_price": 2_001}])
+    lab.order("o", [{"sku": "SET", "qty": 4, "unit_price": 3_001}])
     view = check(lab, "o")
     cost = view["lines"][0]["total"] // 4
     assert view["lines"][0]["total"] == 4 * cost

@@ -211,13 +211,14 @@ class OrderView(Answered):
 
 
 class UnitsMoved(msgspec.Struct):
-    """Units that an entry moved; of an order ``from`` is null, they came out of nothing."""
+    """Units that an entry moved; of an order ``from`` is null, they came out of nothing. Of a bundle that is planned
+    anew ``to`` is null for what was given back, and ``from`` for what was taken instead."""
 
     line_id: str
     sku: str
     qty: int
     from_stage: StageName | None = msgspec.field(name="from")
-    to: StageName
+    to: StageName | None
     node: str | None
     to_node: str | None
     shipment_id: str | None
