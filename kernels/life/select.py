@@ -98,7 +98,8 @@ def is_done(byte: int, rule_row: Any, event: Any) -> bool:
     if rule_row.done >> class_of(byte) & 1:
         is_other = rule_row.kind == KIND_RETURN and event.disposition >= 0
         return not is_other or INT64(byte) >> DETAIL_SHIFT == event.disposition
-    return bool(rule_row.kind == KIND_MARK and rule_row.tiers[0] >> class_of(byte) & 1)  # it bears the mark already
+    is_marked = (INT64(byte) >> DETAIL_SHIFT) & rule_row.seen != 0
+    return bool(rule_row.kind == KIND_MARK and rule_row.tiers[0] >> class_of(byte) & 1 and is_marked)
 
 
 @rule

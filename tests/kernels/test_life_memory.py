@@ -102,7 +102,7 @@ def test_an_order_has_so_many_payments_and_holds_at_most():
         ]
     )
     assert [verdict.refusal for verdict in verdicts] == ["LIMIT", "", "", ""]
-    assert len(verdicts[-1].moves.money) == 2 * layout.PAYMENTS_MAX + 1
+    assert len(verdicts[-1].moves.money) == 2 * layout.PAYMENTS_MAX
     holds = [Event(E.HOLD, f"h{number}", hold=f"H{number}") for number in range(layout.HOLDS_MAX + 1)]
     verdicts = pair.judge([(row, event) for event in holds])
     assert [verdict.refusal for verdict in verdicts] == [""] * layout.HOLDS_MAX + ["LIMIT"]

@@ -83,7 +83,7 @@ def test_the_packed_tables_are_those_of_the_router():
 def test_every_refusal_has_its_words():
     assert [getattr(layout, name) for name in REFUSALS] == list(range(len(REFUSALS)))
     assert sorted(refusals.REFUSALS) == list(range(1, len(REFUSALS)))
-    known = {"state": 1, "allowed": 1, "line_id": 1, "wanted": 1, "found": 1}
+    known = {"state": 1, "event": 1, "needs": 1, "line_id": 1, "wanted": 1, "found": 1}
     for refusal in refusals.REFUSALS.values():
         assert refusal.detail.format(**known)
 
