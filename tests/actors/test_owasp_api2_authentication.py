@@ -32,13 +32,12 @@ def test_only_a_whole_bearer_key_is_a_key(lab: Lab, form: str) -> None:
 
 
 def test_of_two_authorizations_none_can_lift_the_other(lab: Lab) -> None:
-    """Whichever is taken, a viewer's request with an admin's key hidden behind it stays one request of one key."""
+    """A viewer's request with an admin's key behind or before it is no request at all."""
     heads = [f"Authorization: Bearer {lab.keys[role]}\r\n".encode() for role in ("viewer", "admin")]
     for pair in (heads, heads[::-1]):
         head = b"PUT /v1/tables/rules HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n" + b"".join(pair)
         answer = raw(lab, head + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
-        first = pair[0] == heads[1]
-        assert answer.startswith(b"HTTP/1.1 200") == first, "the first header counts, everywhere alike"
+        assert answer.startswith(b"HTTP/1.1 400 "), answer[:100]
 
 
 def test_a_second_request_of_a_connection_needs_its_own_key(lab: Lab) -> None:
