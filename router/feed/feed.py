@@ -5,7 +5,8 @@
 
 A place is the next row to show of a shard. Shards are independent, an order lives in one of them, so its versions come
 in order and without gaps; between orders of different shards there is no order. A shard that has a million rows to show
-keeps no other one waiting: a turn takes an even share of each that has news, and begins with whoever waits longest.
+keeps no other one waiting: a turn takes an even share of each that has news, and begins with whoever waits longest. One
+that ends early leaves some out; the next one begins with whoever was left out most often.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Feed:
         self._reader = reader
         self._sources = reader.sources
         self._places = self._first_places(cursor)
+        self._left_out = [0] * len(self._places)  # turns in a row in which a shard with news had no part
 
     def _first_places(self, cursor: str | None) -> list[LogPlace]:
         """One beyond a log would be silent about what comes before it is reached, so it is refused."""
@@ -89,7 +91,9 @@ class Feed:
         ends = self._ends()
         waiting = [shard for shard, (sequence, _) in enumerate(self._places) if sequence <= ends[shard]]
         if len(waiting) > 1:
-            waiting.sort(key=self._waits_since)
+            waiting.sort(key=lambda shard: (-self._left_out[shard], self._waits_since(shard)))
+        for shard in waiting:
+            self._left_out[shard] += 1
         for shard in waiting[:rows_max]:
             share = _Share(max(1, rows_max // len(waiting)), max(1, bytes_max // len(waiting)))
             yield from self._of_shard(shard, ends[shard], share, goes_on)
@@ -107,6 +111,7 @@ class Feed:
 
     def _of_shard(self, shard: int, end: int, share: _Share, goes_on: GoesOn) -> Iterator[Slice]:
         while share.is_left and (place := self._places[shard])[0] <= end and goes_on():
+            self._left_out[shard] = 0
             changes = self._reader.read(shard, place[0], end)
             there = changes.from_place(place)
             share.open_run()

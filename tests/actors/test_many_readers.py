@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from actors.gateway.core import reading
 from actors.gateway.endpoints import stream as endpoint
 from actors.gateway.http.limits import GatewayProtocol
 from actors.store.data_folder import DataFolder
@@ -193,7 +194,9 @@ def test_who_reads_nothing_takes_no_turns_and_holds_a_page(large: Lab) -> None:
     wait_for_streams(large, 0)
 
 
-def test_the_end_does_not_wait_for_them(lab: Lab) -> None:
+def test_the_end_does_not_wait_for_them(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even for turns that are twenty times as long as they are."""
+    monkeypatch.setattr(reading, "TURN_S", 0.2)
     clients = [opened(lab, NOBODYS) for _ in range(READERS)]
     wait_for_streams(lab, READERS)
     began = time.monotonic()
