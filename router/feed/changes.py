@@ -34,7 +34,6 @@ class Changes:
 
     shard: int
     last_sequence: int  # everything up to it was looked at, and what changed an order is here
-    received_at_ms: int  # of the first record, 0 where there is none
     references: I64  # their places, sequence << 16 | row, rising
     batch: pa.RecordBatch  # the columns that were asked for, row for row
     row_bytes: float  # of a row on average; asking Arrow about each part takes longer than the part
@@ -112,7 +111,6 @@ class ChangeReader:
                 del self._first_of[shard, sequence]
 
     def _changes(self, shard: int, runs: Sequence[Run], last_sequence: int) -> Changes:
-        received_at_ms = min((int(run.received_at_ms[0]) for run in runs), default=0)
         parts = [self._of_run(run) for run in runs] or [(_NOTHING, pa.RecordBatch.from_pylist([], self.schema))]
         references, batch = parts[0]
         if len(parts) > 1:
@@ -120,7 +118,7 @@ class ChangeReader:
             order = np.argsort(references)
             references, batch = references[order], pa.concat_batches([part[1] for part in parts]).take(pa.array(order))
         row_bytes = batch.nbytes / max(len(references), 1)
-        return Changes(shard, last_sequence, received_at_ms, references, batch, row_bytes)
+        return Changes(shard, last_sequence, references, batch, row_bytes)
 
     def _of_run(self, run: Run) -> tuple[I64, pa.RecordBatch]:
         """References and columns."""

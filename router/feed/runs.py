@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.arrow.packing import is_packed
+from router.log.heads import Head
 from router.log.records import INPUT, OUTCOME_PART, Record
 from router.log.reference import ROW_BITS
 from router.log.stored_columns import StoredColumns
@@ -28,6 +29,9 @@ class FeedSource(Protocol):
 
     def read(self, sequence: int, part: int) -> Record | None:
         """The record, checked, or None."""
+
+    def head(self, sequence: int, part: int) -> Head | None:
+        """The beginning of a record, or None."""
 
     def last_sequence(self, part: int) -> int:
         """Sequence of the newest record of a part, 0 = none."""

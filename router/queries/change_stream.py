@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from router.arrow.arrays import Bytes
 from router.feed.changes import ChangeReader, Changes
-from router.feed.feed import Feed, Slice
+from router.feed.feed import Feed, GoesOn, Slice
 from router.feed.lag import Lag, LagSource, lag_of
 from router.feed.runs import FeedSource
 from router.feed.words import WordSource
@@ -53,15 +53,17 @@ class Follower:
         self._sight = sight
         self._text = text
 
-    def page(self, limit: int) -> Page:
-        """Up to ``limit`` changes that match; fewer also where many were looked at that do not."""
+    def page(self, limit: int, goes_on: GoesOn = lambda: True) -> Page:
+        """Up to ``limit`` changes that match; fewer also where many were looked at that do not, and where ``goes_on``,
+        which is asked before each piece of work, says that it is enough."""
         assert limit > 0
         texts: list[Bytes] = []
         rows, looked_at, turns = 0, 0, 0
         while rows < limit and looked_at < LOOKED_AT_MAX and turns < TURNS_MAX and self._feed.has_news:
             turns += 1
             wide = limit - rows if self._wanted.is_open else LOOKED_AT_MAX - looked_at
-            for part in self._feed.turn(wide):
+            before = self._feed.places
+            for part in self._feed.turn(wide, goes_on=goes_on):
                 looked_at += part.changes.count
                 found = self._wanted.matching(part.changes)
                 if found.count > limit - rows:
@@ -71,6 +73,8 @@ class Follower:
                 rows += found.count
                 if rows == limit:
                     break
+            if self._feed.places == before:
+                break  # there was no time
         return Page(b"".join(texts), rows, self._feed.cursor, not self._feed.has_news)
 
     def lag(self, now_ms: int) -> Lag:

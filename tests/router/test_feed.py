@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import operator
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -162,6 +164,38 @@ def test_a_turn_is_bounded_by_bytes_too_and_gives_a_row_at_least() -> None:
     assert 1_000 < part.changes.count < 4_000 and part.changes.batch.nbytes <= 110_000
     (part,) = feed.turn(rows_max=1 << 20, bytes_max=1)
     assert part.changes.count == 1
+
+
+def once() -> Callable[[], bool]:
+    """There is time for one piece."""
+    answers = iter((True,))
+    return lambda: next(answers, False)
+
+
+def test_a_turn_ends_when_its_time_is_over_and_the_next_begins_with_whom_it_left_out() -> None:
+    """However much older the rows of another shard are; first comes who waits longest."""
+    sources = [large_log(rows=300, now_ms=now_ms, record_rows=1) for now_ms in (10, 30, 20)]
+    feed = Feed(ChangeReader(sources, ("order_id",)))
+    taken = [[part.changes.shard for part in feed.turn(goes_on=once())] for _ in range(6)]
+    assert taken == [[0], [2], [1]] * 2
+    before = feed.places
+    assert list(feed.turn(goes_on=lambda: False)) == [] and feed.places == before
+
+
+@pytest.mark.parametrize("wanted", [{}, {"channel": {"web"}}, {"order_id": {"nobody"}}])
+def test_pages_cut_by_time_show_the_same(wanted: dict[str, set[str]]) -> None:
+    world = FeedWorld(3)
+    any_story(world, random.Random(5), steps=60)
+    cut, pages, rows = follower(world.sources, **wanted), 0, list[Row]()
+    while not (page := cut.page(50, once())).is_last:
+        rows += map(json.loads, page.text.splitlines())
+        pages += 1
+    rows += map(json.loads, page.text.splitlines())
+    key = operator.itemgetter("order_id", "version")
+    whole = drained(follower(world.sources, **wanted))
+    assert sorted(map(key, rows)) == sorted(map(key, whole)) and pages > 2
+    if not wanted:
+        Expected(world.sources).assert_follows(rows)
 
 
 def test_who_stops_in_the_middle_of_a_turn_goes_on_there() -> None:

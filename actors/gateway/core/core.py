@@ -13,6 +13,7 @@ from actors.gateway.core.lanes import RETRY_DEADLINE_S, Lane
 from actors.gateway.core.logs import JsonLog
 from actors.gateway.core.metrics import Metrics
 from actors.gateway.core.problems import Problem
+from actors.gateway.core.reading import Reading
 from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
@@ -58,7 +59,8 @@ class Core:
         self.metrics = Metrics(version)
         self.siblings: Siblings | None = None  # the other gateway processes, where there are some
         self.worker = Worker("codec")  # decodes and encodes batches of streams
-        self.reading = Worker("reading")  # searches and follows logs
+        waited = self.metrics.reading_wait_seconds.labels
+        self.reading = Reading(waited("read").observe, waited("feed").observe)
         # Orders and events are senders of their own: an event does not wait behind the orders of a stream.
         self.lanes, event_lanes = self._lanes(), self._lanes()
         # Stock bodies may be large: one long attempt rather than several at once.
@@ -120,7 +122,7 @@ class Core:
         """Notice new tables, off the event loop: a large table takes a while to read."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await self.reading.run(self.reference.look_again)
+            await self.reading.read(self.reference.look_again)
 
     def close(self) -> None:
         self._watching.cancel()

@@ -65,6 +65,13 @@ class Metrics:
         self.lookups = counter(
             "router_availability_lookups_total", "SKUs whose availability was asked", registry=self.registry
         )
+        self.reading_wait_seconds = prometheus.Histogram(
+            "router_reading_wait_seconds",
+            "From when a read, or a turn of a feed, is asked for until the thread that reads logs begins it",
+            ("work",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
         build = prometheus.Gauge("router_build_info", "Version of the router", ("version",), registry=self.registry)
         build.labels(version).set(1)
         self.registry.register(_Counts(self))

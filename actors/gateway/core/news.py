@@ -19,15 +19,16 @@ class News:
         if self._listener.fileno() >= 0:
             self._loop.add_reader(self._listener.fileno(), self._hear)
 
-    async def wait(self, seen: int, timeout_s: float) -> None:
-        """Return when more was rung than was seen; at the latest after so many seconds, or when it is time to look
-        whatever was rung."""
+    async def wait(self, seen: int, timeout_s: float, other: asyncio.Future[None]) -> None:
+        """Return when more was rung than was seen, or something other happened; at the latest after so many seconds,
+        or when it is time to look whatever was rung."""
         if self.rung != seen:
             return
         heard: asyncio.Future[None] = self._loop.create_future()
         self._waiting.add(heard)
         try:
-            await asyncio.wait({heard}, timeout=min(timeout_s, SLOW_LOOK_S))
+            timeout_s = min(timeout_s, SLOW_LOOK_S)
+            await asyncio.wait({heard, other}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._waiting.discard(heard)
         if not heard.done():

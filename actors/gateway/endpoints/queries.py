@@ -92,7 +92,7 @@ class QueryEndpoint:
         )
         limit = whole_number(given.get("limit"), "limit", LIMIT_USUAL, 1, LIMIT_MAX)
         try:
-            find = partial(self._core.reading.run, self._thread_readers.search, wanted, given.get("cursor"), limit)
+            find = partial(self._core.reading.read, self._thread_readers.search, wanted, given.get("cursor"), limit)
             rows, cursor = await when_free(find)
         except CursorError as fault:
             raise Problem("bad_parameter", str(fault), parameter="cursor") from None
@@ -114,7 +114,7 @@ class QueryEndpoint:
         async def look() -> Row | None:
             if self._readers.version(name) <= LONG_HISTORY:
                 return view(self._readers)
-            return await self._core.reading.run(view, self._thread_readers)
+            return await self._core.reading.read(view, self._thread_readers)
 
         row = await when_free(look)
         if row is None:

@@ -1,7 +1,11 @@
 """``GET /v1/stream``: every change of every order, from a cursor on, as SSE or NDJSON.
 
 The log is the source, so a client that was away resumes exactly where it stopped. A slow client slows only itself: the
-next page is read when the last one was handed to its socket.
+next page is read when the last one was handed to its socket. A page is what one turn of the reading thread gives.
+
+A client that leaves ends its stream at once, though nothing is written to it. Of one that has closed its socket no more
+is seen at first than that it sends nothing more, which is no fault; so it is sent two signs of life. Who has gone
+answers the first with a reset, which the second one meets.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from actors.gateway.core.news import News
 from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.endpoints.queries import STATES, choice, refuse_unknown, whole_number
 from actors.gateway.http.accept import wish_for
+from actors.gateway.http.limits import GatewayProtocol
 from actors.gateway.http.routes import NDJSON, ROLE, SSE, WATCHERS, Query
 from actors.store.data_folder import DataFolder
 from router.feed.changes import ChangeReader
@@ -33,6 +38,7 @@ from router.queries.sight import Sight
 PAGE_ROWS = 2_048
 PACE_S = 0.01  # between two looks of a client that has everything: what comes meanwhile goes together
 HEARTBEAT_S = 10.0
+SIGNS_TO_ONE_WHO_LEAVES = 2
 WAIT_S_MAX = 3_600
 LIMIT_MAX = 10_000_000
 FILTER_VALUES_MAX = 100
@@ -108,7 +114,7 @@ class ChangeStream:
 
 async def _begun(core: Core, begin: Callable[[], Follower]) -> Follower:
     try:
-        return await core.reading.run(begin)
+        return await core.reading.read(begin)
     except CursorError as fault:
         raise Problem("bad_parameter", str(fault), parameter="cursor") from None
 
@@ -125,39 +131,65 @@ class _Client:
         self._media_type = media_type
         self._left = limit
         self._wait_s = wait_s if wait_s >= 0 else math.inf
+        self._signs_owed = 0
+        self._leaves: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._news_at = self._wrote_at = time.monotonic()
 
     async def serve(self, request: BaseRequest, tells_places: bool) -> web.StreamResponse:
         """``tells_places``: also tell the client how far was looked where nothing is shown, so that it need not be
-        looked through again."""
-        rung, page = self._news.rung, await self._page()
+        looked through again. Raises ConnectionError when the client is gone."""
+        protocol = request.protocol
+        assert isinstance(protocol, GatewayProtocol)
+        protocol.when_leaving = self._hear_of_leaving
+        if protocol.sends_no_more:
+            self._hear_of_leaving()
+        try:
+            return await self._follow(request, tells_places)
+        finally:
+            protocol.when_leaving = None
+
+    def _hear_of_leaving(self) -> None:
+        self._signs_owed = SIGNS_TO_ONE_WHO_LEAVES
+        if not self._leaves.done():
+            self._leaves.set_result(None)
+
+    async def _follow(self, request: BaseRequest, tells_places: bool) -> web.StreamResponse:
+        rung, page = self._news.rung, await self._page(request)
         response = web.StreamResponse(
             headers={"Content-Type": self._media_type, "Server": SERVER_NAME, "Cache-Control": "no-store"}
         )
         await response.prepare(request)
         write = partial(self._write, request, response)
         while True:
+            if request.transport is None:
+                raise ConnectionResetError("the reader is gone")
             await self._show(page, tells_places, write)
             if self._left == 0 or self._core.draining.is_set() or (page.is_last and self._is_over()):
                 break
             if page.is_last:
                 await self._pause(rung)
-            rung, page = self._news.rung, await self._page()
+            rung, page = self._news.rung, await self._page(request)
         if tells_places and self._left:
             await write(self._place(page.cursor))
         return response
 
-    async def _page(self) -> Page:
+    async def _page(self, request: BaseRequest) -> Page:
+        """Nothing of one that nobody waits for any more."""
+        limit, draining = min(self._left, PAGE_ROWS), self._core.draining
         self._looked_at = time.monotonic()
-        return await self._core.reading.run(self._follower.page, min(self._left, PAGE_ROWS))
+        return await self._core.reading.turn(
+            lambda goes_on: self._follower.page(limit, goes_on),
+            lambda: request.transport is not None and not draining.is_set(),
+        )
 
     async def _show(self, page: Page, tells_places: bool, write: Write) -> None:
         if page.rows:
             self._left -= page.rows
             await write(page.text)
             self._news_at = time.monotonic()
-        elif time.monotonic() - self._wrote_at >= HEARTBEAT_S:
+        elif self._signs_owed or time.monotonic() - self._wrote_at >= HEARTBEAT_S:
             await write(self._place(page.cursor) if tells_places else self._sign_of_life())
+            self._signs_owed = max(0, self._signs_owed - 1)
 
     def _is_over(self) -> bool:
         """Whether the client's patience is at its end."""
@@ -165,10 +197,11 @@ class _Client:
 
     async def _pause(self, rung: int) -> None:
         """Until there may be news, or something to say or to end."""
-        now = time.monotonic()
-        await asyncio.sleep(self._looked_at + PACE_S - now)
-        until = min(self._news_at + self._wait_s, self._wrote_at + HEARTBEAT_S)
-        await self._news.wait(rung, max(0.0, until - time.monotonic()))
+        await asyncio.sleep(self._looked_at + PACE_S - time.monotonic())
+        if self._leaves.done():
+            self._leaves = asyncio.get_running_loop().create_future()
+        until = 0.0 if self._signs_owed else min(self._news_at + self._wait_s, self._wrote_at + HEARTBEAT_S)
+        await self._news.wait(rung, max(0.0, until - time.monotonic()), self._leaves)
 
     def _sign_of_life(self) -> bytes:
         return b": alive\n\n" if self._media_type == SSE else b"\n"

@@ -38,7 +38,7 @@ class TableEndpoint:
             raise _refused(refusal) from None
         except Unsupported as refusal:
             raise Problem("unsupported", str(refusal)) from None
-        await self._core.reading.run(self._core.reference.look_again)
+        await self._core.reading.read(self._core.reference.look_again)
         return json_response(orjson.dumps(done))
 
 

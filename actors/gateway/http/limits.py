@@ -7,6 +7,7 @@ down its writing side, and answers protocol faults as text; this protocol class 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
@@ -43,7 +44,10 @@ class PassOn(Protocol):
 class GatewayProtocol(RequestHandler):
     """One client connection."""
 
-    __slots__ = ("_head_deadline", "_head_timeout_s", "_is_fresh", "_undecided", "body_truncated", "first_bytes")
+    __slots__ = (
+        "_head_deadline", "_head_timeout_s", "_is_fresh", "_undecided", "body_truncated", "first_bytes",
+        "sends_no_more", "when_leaving",
+    )  # fmt: skip
 
     def __init__(self, manager: GatewayServer, head_timeout_s: float, **options: Any) -> None:
         super().__init__(manager, **options)
@@ -53,6 +57,8 @@ class GatewayProtocol(RequestHandler):
         self._undecided = b""  # of a request that may be one for another process
         self.body_truncated = False
         self.first_bytes = b""  # received by the process that passed this connection on
+        self.sends_no_more = False
+        self.when_leaving: Callable[[], None] | None = None  # called when the client sends no more, and when it is gone
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -72,6 +78,7 @@ class GatewayProtocol(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_deadline()
         super().connection_lost(exc)
+        self._tell_of_leaving()
 
     def data_received(self, data: bytes) -> None:
         if self._wait_for_more(data):
@@ -120,10 +127,16 @@ class GatewayProtocol(RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client will send no more; what it asked for so far is still answered."""
+        self.sends_no_more = True
+        self._tell_of_leaving()
         if self._is_idle():
             return None
         self._close_when_answered()
         return True
+
+    def _tell_of_leaving(self) -> None:
+        if self.when_leaving is not None:
+            self.when_leaving()
 
     def _is_idle(self) -> bool:
         return self._waiter is not None and not self._messages
