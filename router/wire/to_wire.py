@@ -16,6 +16,7 @@ from router.wire.batch import Refusal, WireBatch
 from router.wire.body_columns import or_none
 from router.wire.fields import LONG_TEXTS, OBJECTS, PLACED_AT, PRIORITY, PROMISE_BY, TEXT, TEXT_FIELDS, TOTAL
 from router.wire.fingerprints import fingerprint_orders
+from router.wire.line_names import repeated_lines
 from router.wire.order_columns import OrderColumns
 from router.wire.row_bytes import long_rows
 
@@ -39,6 +40,7 @@ _TEXT_OF_WIRE = {
 _MISSING_BIT = {name: np.uint32(1 << number) for number, name in enumerate(REQUIRED_FIELDS)}
 _PRIORITY_MAX = 2**31 - 1
 _LONG_ROW = "the order takes {} bytes, most of them in {}, at most {} are taken; shorten it or raise line_bytes_max"
+_SAME_LINE = "two lines are called {!r}; give each a line_id of its own, or none, for its number from 1"
 
 
 def to_wire(columns: OrderColumns, limits: Limits) -> WireBatch:
@@ -114,6 +116,7 @@ def row_faults(columns: OrderColumns, limits: Limits) -> dict[int, tuple[int, st
     over = np.flatnonzero(coupons > id_max)
     owners = np.searchsorted(columns.coupon_offsets, over, side="right") - 1
     _mark_long(faults, owners, coupons[over], "coupons", id_max)
+    _mark_repeated(faults, columns)
     for place, (taken, name) in long_rows(columns, limits.line_bytes_max).items():
         faults.setdefault(place, (FIELD_TOO_LONG, _LONG_ROW.format(taken, name, limits.line_bytes_max)))
     priority = columns.number[PRIORITY]
@@ -127,6 +130,12 @@ def _mark_long(
 ) -> None:
     for row, size in zip(map(int, rows), sizes, strict=True):
         faults.setdefault(row, (FIELD_TOO_LONG, f"{name} has {size} bytes, at most {limit} are taken; shorten it"))
+
+
+def _mark_repeated(faults: dict[int, tuple[int, str]], columns: OrderColumns) -> None:
+    line_ids = columns.line_ids.array()
+    for row, line in repeated_lines(columns.line_offsets, line_ids).items():
+        faults.setdefault(row, (MALFORMED, _SAME_LINE.format(line_ids[line].as_py())))
 
 
 def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[np.uint64]) -> pa.RecordBatch:
