@@ -48,6 +48,14 @@ def any_order(rng: random.Random, nasty: bool = False) -> dict[str, Any]:
     def line() -> dict[str, Any]:
         return {**part(("sku", "line_id")), **{k: g["value"] for k in ("qty", "unit_price") if (g := maybe(number))}}
 
+    def lines(count: int) -> list[dict[str, Any]]:
+        """No two are called the same: that is refused, and a test of its own."""
+        made = [line() for _ in range(count)]
+        for place, one in enumerate(made):
+            if one.get("line_id") in [other.get("line_id") for other in made[:place]]:
+                one["line_id"] = None
+        return made
+
     makers: dict[str, Callable[[], Any]] = {
         "order_id": lambda: f"ORD-{rng.randrange(10_000)}",
         **dict.fromkeys(("channel", "seller", "currency"), text),
@@ -57,7 +65,7 @@ def any_order(rng: random.Random, nasty: bool = False) -> dict[str, Any]:
         "bill_to": lambda: part(ADDRESS),
         "payment": lambda: part(("method", "status", "reference")),
         "shipping": lambda: {**part(("service",)), **({"promise_by": rng.choice(TIMES)} if rng.random() < 0.5 else {})},
-        "lines": lambda: [line() for _ in range(rng.choice((0, 1, 1, 2, 3, 9)))],
+        "lines": lambda: lines(rng.choice((0, 1, 1, 2, 3, 9))),
         "coupons": lambda: [text() for _ in range(rng.choice((0, 1, 2)))],
         "priority": lambda: rng.choice((0, 1, -1, 100)),
         "total": number,

@@ -74,6 +74,20 @@ def test_wrong_types_name_the_field(bad: bytes, words: tuple[str, ...]) -> None:
     assert refusal.order_id == ("A" if b'"A"' in bad else "")
 
 
+@pytest.mark.parametrize("line_ids", [("a", "b", "a"), (None, "1", "b"), tuple(map(str, (*range(30), 7)))])
+def test_an_order_with_two_lines_of_one_name_is_refused_in_both_forms(line_ids: tuple[str | None, ...]) -> None:
+    """No event could say which of them it means."""
+    lines = [{"sku": "SKU-1", "qty": 1} | ({} if name is None else {"line_id": name}) for name in line_ids]
+    order = plain_order(3) | {"lines": lines}
+    refusal = between_good_ones(json.dumps(order).encode())
+    (as_arrow,) = [
+        one for batch in ArrowStreamDecoder(LIMITS).feed([stream(rows_to_arrow([order]))]) for one in batch.refused
+    ]
+    for one in (refusal, as_arrow):
+        assert one.reasons == 1 << MALFORMED and one.order_id == "ORD-000003"
+        assert f"two lines are called {line_ids[-1] if line_ids[0] else '1'!r}" in one.detail, one.detail
+
+
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"lines":['])
 @pytest.mark.parametrize("start", [b"", b'{"order_id":"A","attributes":', b'{"order_id":"A","lines":[{"x":'])
 def test_nesting_a_million_deep_is_refused_quickly(start: bytes, opening: bytes) -> None:
