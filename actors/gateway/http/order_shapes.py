@@ -209,13 +209,15 @@ class OrderView(Answered):
 
 
 class UnitsMoved(msgspec.Struct):
-    """Units that an entry moved; of an order ``from`` is null, they came out of nothing."""
+    """Units that an entry moved; of an order ``from`` is null, they came out of nothing. A bundle that is served
+    becomes its components, and these become the bundle when it waits again: what becomes something else has ``to``
+    null, what it becomes has ``from`` null."""
 
     line_id: str
     sku: str
     qty: int
     from_stage: StageName | None = msgspec.field(name="from")
-    to: StageName
+    to: StageName | None
     node: str | None
     to_node: str | None
     shipment_id: str | None
