@@ -17,8 +17,9 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, OUT_I32, OUT_I64, VOID, inlined_rule, kernel, rule
+from kernels.claim.bars import is_barred
 from kernels.claim.move import mark_stock
-from kernels.claim.wait import claim_of, entry_of, is_barred, leave
+from kernels.claim.wait import claim_of, entry_of, leave
 from kernels.layout import INT64, IO_DEMAND, IO_GRANTS, IO_QUEUE, TABLES, UNITS, WAITING_ROWS
 from kernels.plan.candidates import want
 

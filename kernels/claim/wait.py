@@ -9,7 +9,7 @@
     pool    a claim keeps its place until it leaves; free places are chained by ``sibling``
     SKU     newest claim, and from each to the one before and after it, in order of arrival
     order   index by order: first and last claim, and from each to the next one by ``sibling``
-    barred  pool of the nodes that claims are given nothing from, linked by claim; freed with it
+    barred  nodes that a claim is given nothing from, see bars.py; freed with it
 
 A claim counts units of its line: of a bundle, whole bundles. What is added to a line that waits joins its claim.
 """
@@ -21,6 +21,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I16, IN_I32, IN_I64, OUT_I32, VOID, inlined_rule, kernel, rule
+from kernels.claim.bars import bar_node, free_bars
 from kernels.claim.touch import ROWS_AHEAD
 from kernels.claim.windows import find_ever, home_of, remove_ever, segments_of
 from kernels.layout import ASKED, INT64, IO_QUEUE, IO_WAITING, WAITING_ROWS
@@ -75,17 +76,6 @@ def enlist(slot: int, sku: int, order: int, entry: Any, waiting: Any) -> None:
     else:
         waiting.claims[entry.value].sibling = slot
     entry.value = slot
-
-
-@inlined_rule
-def free_bars(claim: Any, barred: Array, counts: Any) -> None:
-    """Free the places of a claim's barred nodes."""
-    while claim.barred >= 0:
-        bar = barred[claim.barred]
-        following = bar.after
-        bar.after = counts.barred_free
-        counts.barred_free = claim.barred
-        claim.barred = following
 
 
 @rule
@@ -215,38 +205,6 @@ def withdraw(order: Array, line: Array, qty: Array, waiting: Any, rest: Array) -
         rest[row] = left
         total += left
     return total
-
-
-@rule
-def is_barred(claim: Any, sku: int, node: int, barred: Array) -> bool:
-    """Whether a claim is given no units of a SKU from a node."""
-    at = INT64(claim.barred)
-    while at >= 0:
-        bar = barred[at]
-        if bar.node == node and (bar.sku < 0 or bar.sku == sku):
-            return True
-        at = INT64(bar.after)
-    return False
-
-
-@rule
-def bar_node(claim: Any, sku: int, node: int, waiting: Any) -> None:
-    """Bar a node, for a SKU or for all (-1); once."""
-    at, counts = INT64(claim.barred), waiting.counts[0]
-    while at >= 0:
-        bar = waiting.barred[at]
-        if bar.node == node and bar.sku == sku:
-            return
-        at = INT64(bar.after)
-    place: int = counts.barred_free
-    if place >= 0:
-        counts.barred_free = INT64(waiting.barred[place].after)
-    else:
-        place = counts.barred_places
-        counts.barred_places += 1
-    added = waiting.barred[place]
-    added.node, added.sku, added.after = node, sku, claim.barred
-    claim.barred = place
 
 
 @kernel(VOID, I64, IN_I32, IN_I32, IN_I16, WAITING_ROWS)

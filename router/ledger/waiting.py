@@ -29,7 +29,7 @@ Rows = npt.NDArray[Any]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-_LIFTED = -1  # node of a bar that counts no more; its place is free when the claim leaves
+_LIFTED = -1  # node of a bar that counts no more
 _NO_NUMBERS = np.zeros(0, np.int32)
 _LEFT_MIN = 64  # claims that left and still stand in a queue before it is worth cleaning
 _ROOM_MIN = 1 << 16  # claims whose memory is not given free, however few wait

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -175,6 +176,28 @@ def test_what_lines_are_barred_from_outlives_a_crash_and_a_checkpoint():
     assert shop.all_grants(0) == [(1 << 16, 1, 2)]
     shop.give_up((HERE, 0, 2), seen=shop.grants(0)[0])
     assert shop.state["barred"] == [] == shop.state["waiting"]
+
+
+def test_what_left_the_queue_is_no_reason_to_serve_anybody():
+    """Else what is granted would depend on who waited before, which a checkpoint does not know."""
+    shop = Shop(world([sku()], [node()]), {(0, 0): 1})
+    shop.order(order([(0, 1)]))
+    lost = amendment(HERE, [(*MISSED, 0, 0, 1, -1, 0)], [(0, 0, 1)], mode=Amend.WAIT, without_node=0, short_at=0)
+    shop.amend(lost)
+    shop.give_up((HERE, 0, 1))
+    lifted = shop.engine.state.waiting.lift(np.array([0]), np.array([0]))
+    assert lifted == [] and not shop.state["barred"]
+
+
+def test_a_line_that_is_missed_again_and_again_keeps_one_bar():
+    shop = Shop(world([sku()], [node(), node()]), {(0, 0): 9})
+    shop.order(order([(0, 9)]))
+    for units in range(5):
+        lost = amendment(HERE, [(*MISSED, 0, 0, 1, -1, 0)], [(0, 0, 1)], mode=Amend.WAIT, without_node=0, short_at=0)
+        shop.amend(lost)
+        shop.stock(K.COUNT, 0, 0, 8 - units)  # as many as the books say
+    assert len(shop.state["waiting"]) == 1 and not shop.state["barred"]
+    assert int(shop.engine.state.waiting.rows.counts["barred_places"][0]) == 1
 
 
 def test_places_of_bars_are_used_again():
