@@ -83,14 +83,21 @@ WINDOW = _row(window_ms=_I, generation=_I, started_ms=_I, entries=_I, entries_ma
 COUNTS = _row(customers=_I, coupon_uses=_I, channels=_I, movements=_I)
 # A line that waits for units; -1 = no other one. Claims of a SKU are linked in the order they came, so are an order's.
 WAITING = _row(
-    order=_I, placed_at_ms=_I, arrival=_I,  # arrival: claims that came before this one; -1 = a free place
+    order=_I, placed_at_ms=_I, accepted_ms=_I,
+    arrival=_I,  # claims that came before this one; -1 = a free place
     sku=_H, line=_H, qty=_H, priority=_H, zone=_H, before=_H, after=_H, sibling=_H,
+    barred=_H,  # the first of its BARRED rows
     channel_index=np.int16, service=np.int16,  # channel_index -1 = a channel that the tables of its time did not name
 )  # fmt: skip
 WAITING_SKU = _row(newest=_H, claims=_H)  # the claim that came last, and how many wait
-WAITING_COUNTS = _row(places=_I, claims=_I, free=_I, arrivals=_I, orders=_I, lines_max=_I)
+# A node that a claim is given nothing from, linked by claim: ``sku`` -1 = it refused the line, whatever it consists of;
+# else the units of this SKU were not found there.
+BARRED = _row(node=_H, sku=_H, after=_H)
+WAITING_COUNTS = _row(
+    places=_I, claims=_I, free=_I, arrivals=_I, orders=_I, lines_max=_I, barred_places=_I, barred_free=_I
+)
 # A claim as it stands in the order of being served, with what this order goes by.
-QUEUED = _row(arrival=_I, placed_at_ms=_I, slot=_H, priority=_H)
+QUEUED = _row(arrival=_I, placed_at_ms=_I, accepted_ms=_I, order=_I, slot=_H, priority=_H)
 
 # --- what an order asks for --------------------------------------------------------------------
 CLAIM = _row(
@@ -244,6 +251,7 @@ class WaitingRows(NamedTuple):
     claims: Array  # (.) WAITING
     skus: Array  # (>= S) WAITING_SKU
     by_order: Array  # (.) ENTRY
+    barred: Array  # (.) BARRED
     counts: Array  # (1) WAITING_COUNTS  places used, claims, first free place, arrivals, orders, most lines of an order
 
 
@@ -286,7 +294,9 @@ COUNTED = group(
     Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_CAPACITY, OUT_I64
 )
 IO_WAITING = records(WAITING)
-WAITING_ROWS = group(WaitingRows, IO_WAITING, records(WAITING_SKU), IO_ENTRIES, records(WAITING_COUNTS))
+WAITING_ROWS = group(
+    WaitingRows, IO_WAITING, records(WAITING_SKU), IO_ENTRIES, records(BARRED), records(WAITING_COUNTS)
+)
 SCRATCH = group(
     Scratch, OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, OUT_I64, records(LOAD), IO_PARCELS,
     OUT_I64_2D, IO_PLAN, OUT_I64, OUT_U8,

@@ -6,7 +6,8 @@
     whole orders first: an order is served only if all its waiting lines can be served wholly; all of them are
 
 A node may serve a claim by the masks of an allocation (channel, zone with a lane, goods, active), if it has a band for
-the service and the weight of a unit, and if it sends parcels at all. Its days and numbers of parcels are not looked at.
+the service and the weight of a unit, if it sends parcels at all, and if the claim is not barred from it. Its days and
+numbers of parcels are not looked at.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, OUT_I32, OUT_I64, VOID, inlined_rule, kernel, rule
+from kernels.claim.bars import is_barred
 from kernels.claim.move import mark_stock
 from kernels.claim.wait import claim_of, entry_of, leave
 from kernels.layout import INT64, IO_DEMAND, IO_GRANTS, IO_QUEUE, TABLES, UNITS, WAITING_ROWS
@@ -88,11 +90,26 @@ def to_give(sku: int, node: int, claim: Any, tables: Any, units: Any) -> int:
 
 
 @rule
-def within_reach(sku: int, limit: int, claim: Any, tables: Any, units: Any) -> int:
+def may_have(sku: int, node: int, slot: int, whole: int, tables: Any, units: Any, waiting: Any) -> int:
+    """The same, 0 where the claim is barred from the node; with ``whole`` also where another of its order is."""
+    claim = waiting.claims[slot]
+    has = to_give(sku, node, claim, tables, units)
+    if has == 0 or is_barred(claim, sku, node, waiting.barred):
+        return 0
+    other = INT64(waiting.by_order[entry_of(claim.order, waiting.by_order)].count) if whole else INT64(-1)
+    while other >= 0:
+        if is_barred(waiting.claims[other], sku, node, waiting.barred):
+            return 0
+        other = INT64(waiting.claims[other].sibling)
+    return int(has)
+
+
+@rule
+def within_reach(sku: int, limit: int, slot: int, whole: int, tables: Any, units: Any, waiting: Any) -> int:
     """Units of a SKU that all nodes together may give to a claim, at most ``limit``."""
     found = INT64(0)
     for node in range(tables.nodes.shape[0]):
-        found += to_give(sku, node, claim, tables, units)
+        found += may_have(sku, node, slot, whole, tables, units, waiting)
         if found >= limit:
             return int(limit)
     return int(found)
@@ -110,14 +127,15 @@ def emit(sku: int, node: int, qty: int, claim: Any, units: Any, end: int, out: A
 
 
 @rule
-def give_units(sku: int, qty: int, claim: Any, tables: Any, units: Any, end: int, out: Array) -> int:
+def give_units(sku: int, qty: int, slot: int, tables: Any, units: Any, waiting: Any, end: int, out: Array) -> int:
     """Give units of a SKU that are within reach; returns the end of the rows."""
+    claim, no = waiting.claims[slot], INT64(0)
     for node in range(tables.nodes.shape[0]):
-        if to_give(sku, node, claim, tables, units) >= qty:
+        if may_have(sku, node, slot, no, tables, units, waiting) >= qty:
             return emit(sku, node, qty, claim, units, end, out)
     left = qty
     for node in range(tables.nodes.shape[0]):
-        got = min(left, to_give(sku, node, claim, tables, units))
+        got = min(left, may_have(sku, node, slot, no, tables, units, waiting))
         if got > 0:
             end = emit(sku, node, got, claim, units, end, out)
             left -= got
@@ -129,20 +147,20 @@ def serve_claim(slot: int, tables: Any, units: Any, waiting: Any, end: int, out:
     """Give a claim what it can have, and let it leave when it has everything; returns the end of the rows."""
     claim = waiting.claims[slot]
     entry = tables.skus[claim.sku]
-    qty, first = INT64(claim.qty), end
+    qty, first, no = INT64(claim.qty), end, INT64(0)
     if entry.first == entry.last:
-        qty = within_reach(INT64(claim.sku), qty, claim, tables, units)
+        qty = within_reach(INT64(claim.sku), qty, slot, no, tables, units, waiting)
     for part in range(entry.first, entry.last):
         component = tables.components[part]
         each = INT64(component.qty)
-        qty = min(qty, within_reach(INT64(component.sku), qty * each, claim, tables, units) // each)
+        qty = min(qty, within_reach(INT64(component.sku), qty * each, slot, no, tables, units, waiting) // each)
     if qty == 0:
         return end
     if entry.first == entry.last:
-        end = give_units(INT64(claim.sku), qty, claim, tables, units, end, out)
+        end = give_units(INT64(claim.sku), qty, slot, tables, units, waiting, end, out)
     for part in range(entry.first, entry.last):
         component = tables.components[part]
-        end = give_units(INT64(component.sku), qty * component.qty, claim, tables, units, end, out)
+        end = give_units(INT64(component.sku), qty * component.qty, slot, tables, units, waiting, end, out)
     out[first].line_qty = qty
     claim.qty -= qty
     if claim.qty == 0:
@@ -167,13 +185,14 @@ def order_needs(first: int, tables: Any, waiting: Any, slots: Array, demands: Ar
 
 
 @rule
-def order_fits(claim: Any, tables: Any, units: Any, waiting: Any, slots: Array, demands: Array) -> bool:
-    """Whether all that an order waits for can be had."""
+def order_fits(slot: int, tables: Any, units: Any, waiting: Any, slots: Array, demands: Array) -> bool:
+    """Whether all that a claim's order waits for can be had."""
+    claim, whole = waiting.claims[slot], INT64(1)
     first = waiting.by_order[entry_of(claim.order, waiting.by_order)].count
     count = order_needs(first, tables, waiting, slots, demands)
     for index in range(count):
         demand = demands[index]
-        if within_reach(demand.sku, demand.need, claim, tables, units) < demand.need:
+        if within_reach(demand.sku, demand.need, slot, whole, tables, units, waiting) < demand.need:
             return False
     return True
 
@@ -231,7 +250,7 @@ def serve(
                 return
             if whole == 0:
                 progress[ROWS] = serve_claim(slot, tables, units, waiting, end, out)
-            elif order_fits(claim, tables, units, waiting, slots, demands):
+            elif order_fits(slot, tables, units, waiting, slots, demands):
                 progress[ROWS] = serve_order(claim.order, tables, units, waiting, end, out)
             if progress[ROWS] > end:
                 is_open = mark_open(sku, tables, units, open_nodes)

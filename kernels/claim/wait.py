@@ -2,12 +2,14 @@
 
     join       lines that a decision or an amendment leaves backordered begin to wait
     withdraw   a line gives up waiting for some of its units
+    bar        lines that wait are given nothing from some nodes
     fresh      the claims of a SKU that came at an arrival or later
     merge      claims that came since into a queue
 
     pool    a claim keeps its place until it leaves; free places are chained by ``sibling``
     SKU     newest claim, and from each to the one before and after it, in order of arrival
     order   index by order: first and last claim, and from each to the next one by ``sibling``
+    barred  nodes that a claim is given nothing from, see bars.py; freed with it
 
 A claim counts units of its line: of a bundle, whole bundles. What is added to a line that waits joins its claim.
 """
@@ -18,7 +20,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I32, IN_I64, OUT_I32, VOID, inlined_rule, kernel, rule
+from kernels._jit import I64, IN_I16, IN_I32, IN_I64, OUT_I32, VOID, inlined_rule, kernel, rule
+from kernels.claim.bars import bar_node, free_bars
 from kernels.claim.touch import ROWS_AHEAD
 from kernels.claim.windows import find_ever, home_of, remove_ever, segments_of
 from kernels.layout import ASKED, INT64, IO_QUEUE, IO_WAITING, WAITING_ROWS
@@ -102,6 +105,7 @@ def leave(slot: int, waiting: Any) -> None:
         claims[earlier].sibling = claim.sibling
         if entry.value == slot:
             entry.value = earlier
+    free_bars(claim, waiting.barred, counts)
     claim.arrival, claim.qty, claim.sibling = -1, 0, counts.free
     counts.free = slot
     counts.claims -= 1
@@ -109,14 +113,16 @@ def leave(slot: int, waiting: Any) -> None:
 
 @inlined_rule
 def wait_for(
-    order: int, line: int, sku: int, qty: int, priority: int, channel_index: int, wanted: Any, entry: Any, waiting: Any
+    order: int, line: int, sku: int, qty: int, priority: int, channel_index: int, accepted_ms: int, wanted: Any,
+    entry: Any, waiting: Any,
 ) -> None:  # fmt: skip
     """Let a line that does not wait wait for units."""
     counts = waiting.counts[0]
     slot = take_place(waiting)
     claim = waiting.claims[slot]
     claim.order, claim.line, claim.sku, claim.qty = order, line, sku, qty
-    claim.placed_at_ms, claim.priority, claim.arrival = wanted.placed_at_ms, priority, counts.arrivals
+    claim.placed_at_ms, claim.accepted_ms = wanted.placed_at_ms, accepted_ms
+    claim.priority, claim.arrival, claim.barred = priority, counts.arrivals, -1
     claim.zone, claim.service, claim.channel_index = wanted.zone, wanted.service, channel_index
     counts.arrivals += 1
     counts.lines_max = max(counts.lines_max, line + 1)
@@ -134,14 +140,16 @@ def touch_orders(first: int, reference: int, backordered: Array, claims: Array, 
     return seen
 
 
-@kernel(I64, I64, I64, ASKED, IN_I32, IN_I32, IN_I32, WAITING_ROWS)
+@kernel(I64, I64, I64, I64, ASKED, IN_I32, IN_I32, IN_I32, WAITING_ROWS)
 def join(
-    reference: int, other_channel: int, asked: Any, priority: Array, line: Array, backordered: Array, waiting: Any
-) -> int:
+    reference: int, other_channel: int, accepted_ms: int, asked: Any, priority: Array, line: Array, backordered: Array,
+    waiting: Any,
+) -> int:  # fmt: skip
     """Let n orders wait for what their m lines lack; the result only keeps looks ahead from being left out.
 
     reference            of row 0; row r is order reference + r
     other_channel        the channel_index of channels that the tables do not name
+    accepted_ms          when the router accepted them, 0 not known
     asked        Asked                                                                                 IN
     priority     (n) i32                                                                               IN
     line         (m) i32  number of the line in its order; empty = by its place                        IN
@@ -168,7 +176,8 @@ def join(
                 continue
             entry = waiting.by_order[entry_of(order, waiting.by_order)]
             wait_for(
-                order, number, asked.line_sku[at], backordered[at], priority[row], channel, claim, entry, waiting
+                order, number, asked.line_sku[at], backordered[at], priority[row], channel, accepted_ms, claim, entry,
+                waiting,
             )  # fmt: skip
     return seen
 
@@ -198,6 +207,21 @@ def withdraw(order: Array, line: Array, qty: Array, waiting: Any, rest: Array) -
     return total
 
 
+@kernel(VOID, I64, IN_I32, IN_I32, IN_I16, WAITING_ROWS)
+def bar(order: int, line: Array, sku: Array, node: Array, waiting: Any) -> None:
+    """Give lines of an order that wait nothing from some nodes from now on.
+
+    line (k) i32, sku (k) i32 that was not found there, -1 = the node refused the line; node (k) i16   IN
+    waiting  WaitingRows  with room for k more barred nodes                                            INOUT
+
+    Cost: k x lines of the order that wait.
+    """
+    for row in range(line.shape[0]):
+        slot = claim_of(order, INT64(line[row]), waiting)
+        if slot >= 0:
+            bar_node(waiting.claims[slot], INT64(sku[row]), INT64(node[row]), waiting)
+
+
 @kernel(I64, I64, I64, I64, WAITING_ROWS, IO_QUEUE)
 def fresh(sku: int, arrival: int, by_priority: int, waiting: Any, queue: Array) -> int:
     """The claims of a SKU that came at an arrival or later, as they came; returns how many there are.
@@ -214,6 +238,7 @@ def fresh(sku: int, arrival: int, by_priority: int, waiting: Any, queue: Array) 
         count += 1
         row = queue[queue.shape[0] - count]
         row.arrival, row.placed_at_ms, row.slot = claim.arrival, claim.placed_at_ms, slot
+        row.accepted_ms, row.order = claim.accepted_ms, claim.order
         row.priority = claim.priority if by_priority else 0
         slot = INT64(claim.before)
     return count
@@ -230,8 +255,8 @@ def enter(kept: Array, waiting: Any) -> None:
         claim = kept[row]
         entry = waiting.by_order[entry_of(claim.order, waiting.by_order)]
         wait_for(
-            claim.order, INT64(claim.line), claim.sku, claim.qty, claim.priority, INT64(claim.channel_index), claim,
-            entry, waiting,
+            claim.order, INT64(claim.line), claim.sku, claim.qty, claim.priority, INT64(claim.channel_index),
+            claim.accepted_ms, claim, entry, waiting,
         )  # fmt: skip
 
 
@@ -242,12 +267,17 @@ def comes_first(one: Any, other: Any) -> bool:
         return bool(one.priority > other.priority)
     if one.placed_at_ms != other.placed_at_ms:
         return bool(one.placed_at_ms < other.placed_at_ms)
+    if one.accepted_ms != other.accepted_ms:
+        return bool(one.accepted_ms < other.accepted_ms)
+    if one.order != other.order:
+        return bool(one.order < other.order)
     return bool(one.arrival < other.arrival)
 
 
 @inlined_rule
 def copy_queued(old: Any, new: Any) -> None:
     new.arrival, new.placed_at_ms, new.slot, new.priority = old.arrival, old.placed_at_ms, old.slot, old.priority
+    new.accepted_ms, new.order = old.accepted_ms, old.order
 
 
 @kernel(VOID, IO_QUEUE, IO_QUEUE, IO_QUEUE)

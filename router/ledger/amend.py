@@ -20,13 +20,14 @@ import pyarrow as pa
 from kernels.layout import ALLOCATION_OUT, PARCEL_OUT, Answers
 from router.arrow.arrays import list_parts, ragged, record_batch, struct_numbers, structs
 from router.ledger.batch import line_rows, parcel_rows
-from router.ledger.moves import Cell, MoveRows
+from router.ledger.moves import Bars, Cell, MoveRows, bars_of
 from router.ledger.planner import Request
 from router.life.states import CellAccount
 from router.log.columns import AMENDED, Amend, AmendResult, Status
 
 Rows = npt.NDArray[Any]
 I32 = npt.NDArray[np.int32]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Amendment:
     line: I32  # numbers of the wanted lines in the order
     moves: MoveRows
     sends_from: list[int]  # nodes whose parcel for the order has its place on a ship day
+    accepted_ms: int  # when the router accepted the order, 0 = not known
+    bars: Bars
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,33 @@ def amendments_of(batch: pa.RecordBatch, known_ms: int) -> list[Amendment]:
         cut = releases.slice(release_offset[number], release_offset[number + 1] - release_offset[number])
         request = Request(
             lines[first:last], row["channel_index"], row["zone"], max(row["placed_at_ms"], known_ms), row["service"],
-            row["promise_by_ms"], row["placed_at_ms"], row["priority"], row["only_node"], row["without_node"],
+            row["promise_by_ms"], row["placed_at_ms"], row["priority"], row["only_node"], _without(row),
         )  # fmt: skip
         account = CellAccount(row["account"])
         assert account in (CellAccount.HELD, CellAccount.ALLOCATED), "an amendment takes for an order"
         numbered = line[first:last].copy()
         is_whole, moves = row["mode"] == Amend.WHOLE, _releases(cut)
-        found.append(Amendment(row["order"], is_whole, account, request, numbered, moves, row["sends_from"]))
+        bars = _bars(row, numbered, cut, moves)
+        found.append(
+            Amendment(
+                row["order"], is_whole, account, request, numbered, moves, row["sends_from"], row["accepted_ms"], bars
+            )
+        )
     return found
+
+
+def _without(row: Row) -> list[int]:
+    """Nodes that a plan must not take from."""
+    return sorted({row["without_node"], *row["refused_by"]} - {-1})
+
+
+def _bars(row: Row, lines: I32, releases: pa.StructArray, moves: MoveRows) -> Bars:
+    """What lines are barred from as long as they wait: all of the nodes that refused them, and what was not found."""
+    refused = [(line, node, -1) for line in lines.tolist() for node in row["refused_by"]]
+    if row["short_at"] < 0:
+        return bars_of(refused)
+    named = zip(struct_numbers(releases, "line").tolist(), moves.node.tolist(), moves.sku.tolist(), strict=True)
+    return bars_of([*refused, *(part for part in named if part[1] == row["short_at"])])
 
 
 def _releases(releases: pa.StructArray) -> MoveRows:

@@ -64,7 +64,9 @@ class Amending:
     def _take(self, asked: Amendment, result: Replanned, other_channel: int) -> None:
         self._state.take(result, asked.account)
         claims = asked.request.claims()
-        self._state.waiting.join(claims, result.backordered, asked.order, other_channel, asked.line)
+        waiting = self._state.waiting
+        waiting.join(claims, result.backordered, asked.order, other_channel, asked.accepted_ms, asked.line)
+        waiting.bar(asked.order, asked.bars)
 
     def _possible(self, asked: Amendment, tables: LedgerTables) -> bool:
         """Whether everything can be had once the release is done; nothing stays changed."""

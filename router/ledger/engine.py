@@ -31,7 +31,7 @@ from router.ledger.basis import Basis
 from router.ledger.batch import answers_of, claims_of, decision_of
 from router.ledger.cells import Touched
 from router.ledger.granted import grant_rows, grants_batch
-from router.ledger.moves import moves_of, read_moves
+from router.ledger.moves import moves_of, read_moves, shelved
 from router.ledger.pending import PendedResult, expiries, pended_of
 from router.ledger.planner import ORDER, QUOTE, Planner
 from router.ledger.serving import Serving, Watch
@@ -118,7 +118,7 @@ class LedgerEngine:
         self.state.waits_since(question.shard, question.sequence)
         self.memory.use_windows(tables.policy.velocity_window_ms, tables.policy.duplicate_basket_window_ms)
         answers = self._planner.run(ORDER, reference, asked, tables)
-        self.state.waiting.join(asked, answers.backordered, reference, tables.other_channel)
+        self.state.waiting.join(asked, answers.backordered, reference, tables.other_channel, question.now_ms)
         self.state.touch(answers.allocations["sku"].copy(), answers.allocations["node"].copy())
         return decision_of(asked, answers)
 
@@ -129,7 +129,7 @@ class LedgerEngine:
 
     def apply_decision(
         self, shard: int, sequence: int, tables_version: int, claims: pa.RecordBatch, decision: pa.RecordBatch,
-        basis: Basis | None,
+        basis: Basis | None, now_ms: int,
     ) -> None:  # fmt: skip
         """Take what a decision of the log gave. The tables are needed only where promotions were granted."""
         asked, decided = claims_of(claims, 0), answers_of(decision)
@@ -152,7 +152,7 @@ class LedgerEngine:
         self.memory.set_uses(promotions.code, counted.uses)
         if basis is not None:  # lines of older records never waited here
             self.state.waits_since(shard, sequence)
-            self.state.waiting.join(asked, decided.backordered, reference, basis.other_channel)
+            self.state.waiting.join(asked, decided.backordered, reference, basis.other_channel, now_ms)
         self.state.touch(taken["sku"].copy(), taken["node"].copy())
 
     def _hear(self, shard: int, sequence: int, grants_seen: int) -> int:
@@ -189,6 +189,7 @@ class LedgerEngine:
         back = self.state.give_up(given_up, seen)
         watch.add(sku for sku, _, _ in back)
         self.state.move(rows)
+        watch.owe(self.state.waiting.lift(*shelved(rows)))
         self.state.move(moves_of(back, CellAccount.ALLOCATED, CellAccount.AVAILABLE))
         self.state.give_back(given_back, self._promotions)
 
@@ -248,7 +249,9 @@ class LedgerEngine:
         self._reserve_cells(movements)
         sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
         watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
-        return apply_stock(movements, self.state), self._grant(watch, record)
+        results, lifted = apply_stock(movements, self.state)
+        watch.owe(lifted)
+        return results, self._grant(watch, record)
 
     def apply_stock(self, movements: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
         """What a record says of movements."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ Column = npt.NDArray[Any]
 Cell = tuple[int, int, int]  # SKU, node, units
 
 A = CellAccount
+_ON_PAPER = (A.AVAILABLE, A.HELD, A.ALLOCATED)  # whose units lie on the shelf, as far as the books know
 # What MOVES.kind said before version 1: held > allocated, held > available, allocated > available, allocated > shipped.
 _FROM = np.array([A.HELD, A.HELD, A.ALLOCATED, A.ALLOCATED], np.int8)
 _TO = np.array([A.ALLOCATED, A.AVAILABLE, A.AVAILABLE, A.SHIPPED], np.int8)
@@ -47,6 +49,21 @@ class Withdrawals:
     order: Column  # i64 shard << 48 | sequence << 16 | row
     line: Column  # i32
     qty: Column  # i64 units of the line
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Nodes that lines of an order are given nothing from."""
+
+    line: Column  # i32
+    node: Column  # i16
+    sku: Column  # i32 that was not found there, -1 = the node refused the line
+
+
+def bars_of(rows: Sequence[tuple[int, int, int]]) -> Bars:
+    """Bars of (line, node, SKU)."""
+    line, node, sku = np.array(rows, np.int32).reshape(-1, 3).T
+    return Bars(np.ascontiguousarray(line), node.astype(np.int16), np.ascontiguousarray(sku))
 
 
 def read_moves(moves: pa.RecordBatch) -> tuple[MoveRows, Withdrawals]:
@@ -78,6 +95,12 @@ def moves_of(cells: list[Cell], source: CellAccount, target: CellAccount) -> Mov
         np.full(len(sku), source, np.int8), np.full(len(sku), target, np.int8), sku.astype(np.int32),
         node.astype(np.int16), none, np.ascontiguousarray(qty), none.astype(np.int32),
     )  # fmt: skip
+
+
+def shelved(rows: MoveRows) -> tuple[Column, Column]:
+    """SKU and node of cells in which units were laid on the shelf, not only given up by an order there."""
+    came = (rows.to_account == A.AVAILABLE) & ~np.isin(rows.from_account, _ON_PAPER)
+    return rows.sku[came], np.where(rows.to_node >= 0, rows.to_node, rows.node)[came]
 
 
 def apply_moves(rows: MoveRows, cells: Cells, memory: Memory) -> None:

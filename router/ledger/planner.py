@@ -42,7 +42,7 @@ class Request:
     placed_at_ms: int = 0
     priority: int = 0
     only_node: int = -1
-    without_node: int = -1
+    without_nodes: Sequence[int] = ()
 
     def claims(self) -> Claims:
         """As if an order asked for them."""
@@ -103,8 +103,8 @@ def _restricted(tables: LedgerTables, request: Request) -> LedgerTables:
     mask = channels[request.channel_index]
     if request.only_node >= 0:
         mask &= _node_bit(request.only_node, len(mask))
-    if request.without_node >= 0:
-        mask &= ~_node_bit(request.without_node, len(mask))
+    for node in request.without_nodes:
+        mask &= ~_node_bit(node, len(mask))
     return replace(tables, rows=rows._replace(terms=frozen(terms), channel_nodes=frozen(channels)))
 
 

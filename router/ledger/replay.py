@@ -37,7 +37,8 @@ def _apply(engine: LedgerEngine, record: Record) -> None:
     shard, asked = record.batch_number, record.batch_id
     engine.owed = basis.owed if basis else ()
     if record.kind is Kind.DECISION:
-        engine.apply_decision(shard, asked, record.tables_version, first, _message(record, DECISION), basis)
+        decision = _message(record, DECISION)
+        engine.apply_decision(shard, asked, record.tables_version, first, decision, basis, record.now_ms)
     elif record.kind is Kind.MOVES:
         given_back, grants = _message(record, GIVEN_BACK), _message(record, GRANTS)
         engine.apply_move(shard, asked, first, given_back, grants, basis, number)

@@ -37,6 +37,7 @@ class Watch:
         self._cells = cells
         self._before: dict[int, I64] = {}  # by SKU, (nodes)
         self._parked: dict[int, I64] = {}
+        self._owed: set[int] = set()
 
     def add(self, skus: Iterable[int]) -> dict[int, I64]:
         """Watch SKUs, before their units move; returns what they have now."""
@@ -44,6 +45,10 @@ class Watch:
         for sku, units in now.items():
             self._before.setdefault(sku, units)
         return now
+
+    def owe(self, skus: Iterable[int]) -> None:
+        """Serve SKUs though no node may have more of them: somebody may have what he could not have before."""
+        self._owed.update(skus)
 
     def park(self, earlier: dict[int, I64]) -> None:
         """Put aside what a row left more of than there was ``earlier``."""
@@ -55,12 +60,13 @@ class Watch:
                 self._cells.mark_stock(np.array([sku]))
 
     def grown(self) -> list[int]:
-        """Bring back what was parked; the SKUs of which some node has more than before, in order."""
+        """Bring back what was parked; the SKUs of which some node has more than before, or that are owed, in order."""
         for sku, units in self._parked.items():
             self._cells.available[sku] += units
             self._cells.mark_stock(np.array([sku]))
         self._parked = {}
-        return sorted(sku for sku, before in self._before.items() if (self._cells.available[sku] > before).any())
+        more = {sku for sku, before in self._before.items() if (self._cells.available[sku] > before).any()}
+        return sorted(more | self._owed)
 
 
 class Serving:

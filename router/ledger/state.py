@@ -36,7 +36,7 @@ I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-CHECKPOINT_FORM = 1  # to be raised where what is dumped means something else; the first were stored without a mark
+CHECKPOINT_FORM = 2  # to be raised where what is dumped means something else; the first were stored without a mark
 _SEQUENCE_SHIFT, _SEQUENCE_MASK = 16, (1 << 32) - 1
 
 
@@ -160,6 +160,7 @@ class LedgerState:
         waits_from = np.array(sorted(self.waits_from.items()), np.int64).reshape(-1, 2)
         return {
             "waiting": self.waiting.dump(),
+            "barred": self.waiting.dump_barred(),
             "waits_from": waits_from,
             **self.granted.dump(),
             **self.reservations.dump(),
@@ -169,9 +170,7 @@ class LedgerState:
         """Become what was dumped or taken as a snapshot."""
         self.cells.restore(arrays)
         self.memory.restore(arrays)
-        if "waiting" not in arrays:  # a checkpoint from before lines waited here
-            return
-        self.waiting.restore(arrays["waiting"])
+        self.waiting.restore(arrays["waiting"], arrays["barred"])
         self.waits_from = {shard: sequence for shard, sequence in arrays["waits_from"].tolist()}
         self.granted.restore(arrays["granted"], arrays["grants_seen"])
         self.reservations.restore(arrays)

@@ -18,9 +18,13 @@ Column = npt.NDArray[Any]
 
 _ASIDE_FIRST = kernels.SET_ASIDE  # kinds from here on name units that are not for sale
 
+# Kinds by which units come to lie in a cell, or are counted there; a transfer at its target.
+_TELLS_OF_SHELF = (kernels.RECEIPT, kernels.COUNT, kernels.TRANSFER, kernels.PUT_BACK, kernels.ARRIVE)
 
-def apply_stock(movements: pa.RecordBatch, state: LedgerState) -> pa.RecordBatch:
-    """STOCK_RESULTS row by row. Room for all cells named was made before."""
+
+def apply_stock(movements: pa.RecordBatch, state: LedgerState) -> tuple[pa.RecordBatch, list[int]]:
+    """STOCK_RESULTS row by row, and the SKUs that may be found again where they were missed. Room for all cells named
+    was made before."""
     sku, node, to_node, qty, kind = (numbers(movements, name) for name in ("sku", "node", "to_node", "qty", "kind"))
     goes = (kind == kernels.TRANSFER) | (kind == kernels.DISPATCH)
     assert not len(sku) or (sku.min() >= 0 and node.min() >= 0), "a movement names no cell"
@@ -37,7 +41,9 @@ def apply_stock(movements: pa.RecordBatch, state: LedgerState) -> pa.RecordBatch
     cells.aside.close(aside)
     state.touch(sku, node)
     state.touch(sku[goes], to_node[goes])
-    return record_batch(STOCK_RESULTS, {"result": results})
+    told = (results == kernels.APPLIED) & np.isin(kind, _TELLS_OF_SHELF)
+    there = np.where(kind == kernels.TRANSFER, to_node, node)
+    return record_batch(STOCK_RESULTS, {"result": results}), state.waiting.lift(sku[told], there[told])
 
 
 def _account(movements: pa.RecordBatch) -> Column:

@@ -1,6 +1,8 @@
 """Who waits for units: order lines that found none, by order, by SKU, and in the order in which they are served.
 
     join, withdraw    on the path of orders and events, in kernels
+    bar, lift         nodes that a line is given nothing from: for good where one refused it, where its units were not
+                      found until somebody received or counted that SKU there
     queue             the claims that a SKU can help, sorted when somebody asks; claims that came since are merged in
 
 A claim that left may still stand in a queue: its place in the pool has another arrival then, or none.
@@ -20,19 +22,26 @@ from kernels.layout import WaitingRows
 from router.arrow.arrays import zeros_aligned
 from router.ledger.batch import Claims
 from router.ledger.entries import EverTable
-from router.ledger.moves import Withdrawals
+from router.ledger.moves import Bars, Withdrawals, bars_of
 from router.ledger.tables import LedgerTables
 
 Rows = npt.NDArray[Any]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
+_LIFTED = -1  # node of a bar that counts no more
 _NO_NUMBERS = np.zeros(0, np.int32)
 _LEFT_MIN = 64  # claims that left and still stand in a queue before it is worth cleaning
 _ROOM_MIN = 1 << 16  # claims whose memory is not given free, however few wait
 _EXPECTED = 1 << 20  # claims that get room at once: memory that is not used yet costs address space only
 # What is kept of a claim in a dump; which place it has in the pool is of no interest.
-_KEPT = ("order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel_index", "service")
+_KEPT = (
+    "order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel_index", "service", "accepted_ms",
+)  # fmt: skip
+
+
+_RANK = ("placed_at_ms", "accepted_ms", "order", "arrival")
+_NODE_BITS = 16
 
 
 @dataclass
@@ -52,10 +61,11 @@ class Waiting:
 
     def _clear(self) -> None:
         self._claims: Rows = zeros_aligned(_LEFT_MIN, layout.WAITING)
+        self._barred: Rows = zeros_aligned(_LEFT_MIN, layout.BARRED)
         self._skus: Rows = _no_claims(0)
         self._index = EverTable(entries_expected=_EXPECTED)
         self._counts = np.zeros(1, layout.WAITING_COUNTS)
-        self._counts["free"] = -1
+        self._counts["free"] = self._counts["barred_free"] = -1
         self._queues: dict[int, Queue] = {}
         self._part: npt.NDArray[Any] = np.zeros(0, np.int32)  # of bundles, in order,
         self._bundle: npt.NDArray[Any] = np.zeros(0, np.int64)  # and the bundle that has it
@@ -78,20 +88,22 @@ class Waiting:
     @property
     def rows(self) -> WaitingRows:
         """The claims as kernels take them, until the next ``join`` or ``restore``."""
-        return WaitingRows(self._claims, self._skus, self._index.entries, self._counts)
+        return WaitingRows(self._claims, self._skus, self._index.entries, self._barred, self._counts)
 
     # --- coming and going ------------------------------------------------------------------------
 
     def join(
-        self, claims: Claims, backordered: I32, reference: int, other_channel: int, line: I32 = _NO_NUMBERS
-    ) -> None:
-        """Let orders wait for what their lines lack. ``line``: numbers of the lines, empty = by their place."""
+        self, claims: Claims, backordered: I32, reference: int, other_channel: int, accepted_ms: int,
+        line: I32 = _NO_NUMBERS,
+    ) -> None:  # fmt: skip
+        """Let orders wait for what their lines lack. ``line``: numbers of the lines, empty = by their place;
+        ``accepted_ms``: when the router accepted the orders, 0 = not known."""
         lacking = int(np.count_nonzero(backordered))
         if not lacking:
             return
         skus = int(claims.asked.line_sku.max(initial=-1)) + 1
         self._reserve(lacking, min(lacking, len(claims.rows)), skus)
-        kernels.join(reference, other_channel, claims.asked, claims.priority, line, backordered, self.rows)
+        kernels.join(reference, other_channel, accepted_ms, claims.asked, claims.priority, line, backordered, self.rows)
 
     def withdraw(self, given_up: Withdrawals) -> I32:
         """Let lines give up waiting; returns the units that each did not wait for."""
@@ -100,14 +112,31 @@ class Waiting:
         self._shrink()
         return rest
 
+    def bar(self, order: int, bars: Bars) -> None:
+        """Give the lines of an order that wait nothing from some nodes from now on."""
+        if not len(bars.line) or not len(self):
+            return
+        self._barred = _with_room(self._barred, int(self._counts["barred_places"][0]) + len(bars.line))
+        kernels.bar(order, bars.line, bars.sku, bars.node, self.rows)
+
+    def lift(self, sku: npt.NDArray[Any], node: npt.NDArray[Any]) -> list[int]:
+        """Somebody laid units into cells or counted them: what was not found there may be. The SKUs that claims may be
+        given again from there, in order."""
+        used = self._barred[: int(self._counts["barred_places"][0])]
+        if not len(used) or not len(sku):
+            return []
+        cells = sku.astype(np.int64) << _NODE_BITS | node
+        found = np.isin(used["sku"].astype(np.int64) << _NODE_BITS | used["node"], cells) & (used["node"] >= 0)
+        lifted: list[int] = np.unique(used["sku"][found]).tolist()
+        used["node"][found] = _LIFTED
+        return lifted
+
     def _reserve(self, claims: int, orders: int, skus: int) -> None:
         counts = self._counts[0]
         self._index.reserve(int(counts["orders"]) + orders)
         places = int(counts["places"]) + claims
         if places > len(self._claims):
-            larger = zeros_aligned(max(places, _EXPECTED, 2 * len(self._claims)), layout.WAITING)
-            larger[: len(self._claims)] = self._claims
-            self._claims = larger
+            self._claims = _with_room(self._claims, max(places, _EXPECTED))
         if skus > len(self._skus):
             larger = _no_claims(max(skus, 2 * len(self._skus)))
             larger[: len(self._skus)] = self._skus
@@ -117,7 +146,7 @@ class Waiting:
         """Memory is bounded by what waits."""
         bound = 4 * max(len(self), _ROOM_MIN)
         if int(self._counts["places"][0]) > bound:
-            self.restore(self.dump())
+            self.restore(self.dump(), self.dump_barred())
         elif sum(len(queue.entries) for queue in self._queues.values()) > bound:
             self._queues.clear()
 
@@ -189,8 +218,11 @@ class Waiting:
 
     def _merged(self, entries: Rows, more: Rows) -> Rows:
         """A queue with claims that came since. By priority, if at all, then by when the order was placed, then by
-        arrival."""
-        rank = (more["arrival"], more["placed_at_ms"], -more["priority"].astype(np.int64))
+        when the router accepted it; whoever waits again stands where it stood."""
+        rank = (
+            more["arrival"], more["order"], more["accepted_ms"], more["placed_at_ms"],
+            -more["priority"].astype(np.int64),
+        )  # fmt: skip
         if not _in_order(rank):
             more = more[np.lexsort(rank)]
         if not len(entries) or _before(entries[-1], more[0]):
@@ -202,13 +234,30 @@ class Waiting:
     # --- state -----------------------------------------------------------------------------------
 
     def dump(self) -> I64:
-        """(k, 9) the claims as they came."""
-        arrival = self._claims["arrival"][: int(self._counts["places"][0])]
-        slots = np.flatnonzero(arrival >= 0)
-        slots = slots[np.argsort(arrival[slots], kind="stable")]
+        """(k, 10) the claims as they came."""
+        slots = self._slots()
         return np.stack([self._claims[name][slots].astype(np.int64) for name in _KEPT], axis=1)
 
-    def restore(self, kept: I64) -> None:
+    def dump_barred(self) -> I64:
+        """(b, 4) order, line, node and SKU of what claims are barred from, in order."""
+        slots = self._slots()
+        found: list[tuple[int, ...]] = []
+        for claim in self._claims[slots[self._claims["barred"][slots] >= 0]]:
+            at = int(claim["barred"])
+            while at >= 0:
+                bar = self._barred[at]
+                if bar["node"] != _LIFTED:
+                    found.append((int(claim["order"]), int(claim["line"]), int(bar["node"]), int(bar["sku"])))
+                at = int(bar["after"])
+        return np.array(sorted(found), np.int64).reshape(-1, 4)
+
+    def _slots(self) -> I64:
+        """Places of the claims in the order they came."""
+        arrival = self._claims["arrival"][: int(self._counts["places"][0])]
+        slots = np.flatnonzero(arrival >= 0)
+        return slots[np.argsort(arrival[slots], kind="stable")]
+
+    def restore(self, kept: I64, barred: I64) -> None:
         """Become what was dumped."""
         rows = np.zeros(len(kept), layout.WAITING)
         for column, name in enumerate(_KEPT):
@@ -216,6 +265,8 @@ class Waiting:
         self._clear()
         self._reserve(len(rows), len(rows), int(rows["sku"].max(initial=-1)) + 1)
         kernels.enter(rows, self.rows)
+        for order, line, node, sku in barred.tolist():
+            self.bar(order, bars_of([(line, node, sku)]))
 
 
 def _no_claims(skus: int) -> Rows:
@@ -224,14 +275,24 @@ def _no_claims(skus: int) -> Rows:
     return rows
 
 
-def _in_order(rank: tuple[Rows, Rows, Rows]) -> bool:
-    """Whether rows are sorted by the last key, then the one before it, then the first; a quick look at most runs."""
-    arrival, placed_at_ms, priority = (np.diff(key) for key in rank)
-    return bool((priority == 0).all() and (placed_at_ms >= 0).all() and (arrival > 0).all())
+def _with_room(rows: Rows, places: int) -> Rows:
+    """The same rows, or a copy with room for more."""
+    if places <= len(rows):
+        return rows
+    larger = zeros_aligned(max(places, 2 * len(rows)), rows.dtype)
+    larger[: len(rows)] = rows
+    return larger
+
+
+def _in_order(rank: tuple[Rows, ...]) -> bool:
+    """Whether rows are sorted by the last key, then the one before it, and so on; a quick look at most runs."""
+    arrival, order, accepted_ms, placed_at_ms, priority = (np.diff(key) for key in rank)
+    is_later = (placed_at_ms > 0) | ((placed_at_ms == 0) & (accepted_ms >= 0) & (order >= 0))
+    return bool((priority == 0).all() and is_later.all() and (arrival > 0).all())
 
 
 def _before(one: Any, other: Any) -> bool:
-    def key(entry: Any) -> tuple[int, int, int]:
-        return -int(entry["priority"]), int(entry["placed_at_ms"]), int(entry["arrival"])
+    def key(entry: Any) -> tuple[int, ...]:
+        return -int(entry["priority"]), *(int(entry[name]) for name in _RANK)
 
     return key(one) < key(other)

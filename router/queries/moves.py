@@ -53,6 +53,8 @@ class Moving:
         self._passed = []
         if step.kind is Kind.ORDERS:
             return self._opened(step)
+        if step.kind is Kind.GRANTED:
+            return self._granted(step)
         before = {step.outcome["previous"]: self._look()} if step.outcome["whole"] else {}
         self._tell([step])
         if not step.outcome_version:
@@ -87,6 +89,24 @@ class Moving:
         ]
         return self._named(Moved(units, np.array(money, layout.MONEY_MOVE)))
 
+    def _granted(self, step: Step) -> Row:
+        """What a grant brought. Its record names the components of bundles alone; the bundles waited for them, so they
+        turn into their components, as they do where units are planned anew."""
+        before = self._look()
+        self._tell([step])
+        moved, waited, waits = moved_by(step, lambda _: before), _waiting(before), _waiting(self._look())
+        units = moved.units
+        bundle = np.array([waited[line][0] for line in units["line"].tolist()], np.int32)
+        is_part = units["sku"] != bundle
+        units["from_stage"][is_part] = layout.NOWHERE
+        lines = np.unique(units["line"][is_part]).tolist()
+        bundles = np.zeros(len(lines), layout.UNIT_MOVE)
+        bundles["line"], bundles["sku"] = lines, [waited[line][0] for line in lines]
+        bundles["qty"] = [waited[line][1] - waits.get(line, (0, 0))[1] for line in lines]
+        bundles["node"] = bundles["to_node"] = -1
+        bundles["from_stage"], bundles["to_stage"] = Stage.BACKORDERED, layout.NOWHERE
+        return self._named(Moved(np.concatenate([bundles, units]), moved.money))
+
     def _named(self, moved: Moved) -> Row:
         return {
             "units": [self._units(move) for move in _as_rows(moved.units)],
@@ -117,6 +137,12 @@ class Moving:
             "amount": move["amount_minor"],
             "payment_id": self._words.texts["payment"].get(move["payment"] & _MASK),
         }
+
+
+def _waiting(book: OpenBook) -> dict[int, tuple[int, int]]:
+    """SKU and units that wait, by line."""
+    rows = (position for position in book.positions if stage_of(int(position["stage"])) is Stage.BACKORDERED)
+    return {int(row["line"]): (int(row["sku"]), int(row["qty"])) for row in rows}
 
 
 def _as_rows(moves: npt.NDArray[Any]) -> list[Row]:

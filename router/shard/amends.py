@@ -4,7 +4,8 @@
     refuse       the node will not send them: free again, and sought elsewhere
     move         they are wanted from another node: all of them, or nothing happens
 
-What cannot be had waits, first in the queue by when the order was placed. A bundle is planned anew as a whole.
+What cannot be had waits, in the order's old place in the queue. A node that refused a line gets no units of it again,
+whatever happens, unless a move names it. A bundle is planned anew as a whole.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from router.arrow.string_table import StringTable
 from router.life.event_types import OrderEvent
 from router.life.meant import Meant, Named, Refusing, units_meant
 from router.life.open_book import OpenBook
+from router.life.refused import nodes_that_refused
 from router.life.rules import RULES
 from router.life.states import CellAccount, Stage, account_of, stage_of
 from router.log.columns import AMENDS, Amend
+from router.log.steps import OrderHistory
 
 _RELEASED_TO = {OrderEvent.SHORT_PICK: CellAccount.BLOCKED}  # others: on sale again
 _SAME = ("zone", "service", "promise_by_ms", "placed_at_ms", "priority")  # of ADMITTED
@@ -40,6 +43,8 @@ class Amendment:
     meant: list[Meant]
     line_sku: list[int]  # by line of the order
     order: int  # shard << 48 | reference
+    accepted_ms: int
+    refused_by: list[int]  # nodes that refused any of the lines, in order; of a move none counts
 
     @property
     def stage(self) -> Stage:
@@ -62,10 +67,18 @@ class Amendment:
         return {node: day for node, day in days.items() if day and left[node] > 0}
 
 
-def amendment_of(
-    sent: layout.Sent, at: int, book: OpenBook, admitted: pa.RecordBatch, order: int
-) -> Amendment | Refusing:
-    """What an event asks for; ``admitted`` is the order's row of ADMITTED."""
+@dataclass(frozen=True)
+class Known:
+    """What the log knows of an order that is amended."""
+
+    admitted: pa.RecordBatch  # its row of ADMITTED
+    order: int  # shard << 48 | reference
+    accepted_ms: int
+    history: OrderHistory
+
+
+def amendment_of(sent: layout.Sent, at: int, book: OpenBook, known: Known) -> Amendment | Refusing:
+    """What an event asks for."""
     row = sent.events[at]
     event, to_node = OrderEvent(int(row["event"])), int(row["to_node"])
     lines = [
@@ -73,15 +86,20 @@ def amendment_of(
         for line in sent.lines[row["line_first"] : row["line_last"]]
     ]
     stages = frozenset(Stage(stage) for tier in RULES[event].tiers for stage in tier)
-    is_there = book.positions["node"] == (to_node if event is OrderEvent.MOVE else -1)
+    is_there = (book.positions["node"] == to_node) & (event is OrderEvent.MOVE)
     meant = units_meant(replace(book, positions=book.positions[~is_there]), Named(lines, int(row["node"]), stages))
     if isinstance(meant, Refusing):
         return Refusing(layout.REPEATS) if meant.refusal == layout.TRANSITION and is_there.any() else meant
-    skus = [line["sku"] for line in admitted.column("lines")[0].as_py()]
+    skus = [line["sku"] for line in known.admitted.column("lines")[0].as_py()]
     node = -1 if event is OrderEvent.MOVE else _node_of(meant, int(row["node"]))
     if node < 0 and event is not OrderEvent.MOVE:
         return Refusing(layout.WHICH_NODE)
-    return Amendment(event, node, to_node, book, meant, skus, order)
+    refused: set[int] = set()
+    if event is not OrderEvent.MOVE:
+        refused = nodes_that_refused(known.history, {line.line for line in meant})
+    if event is OrderEvent.REFUSE:
+        refused.add(node)
+    return Amendment(event, node, to_node, book, meant, skus, known.order, known.accepted_ms, sorted(refused))
 
 
 def _node_of(meant: list[Meant], named: int) -> int:
@@ -102,6 +120,9 @@ def question_of(
             "account": account_of(asked.stage),
             "only_node": asked.to_node,
             "without_node": asked.node,
+            "refused_by": asked.refused_by,
+            "short_at": asked.node if asked.event is OrderEvent.SHORT_PICK else -1,
+            "accepted_ms": asked.accepted_ms,
             "channel_index": int(channels.find(row.column("channel"))[0]),
             **{name: row.column(name)[0].as_py() for name in _SAME},
             "releases": _releases(asked),

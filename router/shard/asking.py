@@ -23,7 +23,7 @@ from router.log.columns import AMENDS
 from router.log.recall import Recollection
 from router.log.reference import in_shard, row_of, sequence_of
 from router.shard.amended import change_of
-from router.shard.amends import Amendment, amendment_of, question_of
+from router.shard.amends import Amendment, Known, amendment_of, question_of
 from router.shard.engine import ShardEngine
 from router.shard.history import History
 from router.tables.compiled import Tables
@@ -55,7 +55,7 @@ class Asking:
 
         self._settle(self._asked(lambda event: event == OrderEvent.REVERSE), found)
 
-    def prepare(self, recall: Recollection, tables: Callable[[], Tables]) -> None:
+    def prepare(self, recall: Recollection, history: History, tables: Callable[[], Tables]) -> None:
         """Make the question of rows that the ledger has to be asked about, and refuse those that mean no units.
 
         ``tables`` gives those the question is asked under.
@@ -63,14 +63,16 @@ class Asking:
         admitted = []
         for at in self._asked(lambda event: event != OrderEvent.REVERSE):
             order = int(self.judged.verdicts["order"][at])
-            row = recall.orders(sequence_of(order))[0].slice(row_of(order), 1)
-            book = self._engine.books.look(int(self._rows[at]))
-            asked = amendment_of(self._sent, at, book, row, in_shard(self._engine.number, order))
+            halves, row = recall.halves(sequence_of(order)), int(self._rows[at])
+            admitted_row = halves.given.slice(row_of(order), 1)
+            reference = in_shard(self._engine.number, order)
+            known = Known(admitted_row, reference, halves.now_ms, history.of(row))
+            asked = amendment_of(self._sent, at, self._engine.books.look(row), known)
             if isinstance(asked, Refusing):
                 self._settle([at], lambda _, why=asked: why)  # type: ignore[misc]
                 continue
             self._amendments[at] = asked
-            admitted.append(row)
+            admitted.append(admitted_row)
         if admitted:
             self.amends = question_of(list(self._amendments.values()), admitted, tables().channels)
 

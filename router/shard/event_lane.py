@@ -5,7 +5,8 @@
     finish   EVENT_OUTCOME
     show     the order index takes state and version; books of closed orders are let go
 
-A batch waits only for orders it names whose decision or amendment is under way. An order that was closed has no book:
+A batch waits only for orders it names whose decision or amendment is under way, or of which it has to know what
+happened before. An order that was closed has no book:
 what comes later is judged on the book that its history gives (``router/shard/history.py``).
 """
 
@@ -43,6 +44,9 @@ from router.wire.event_batch import EventBatch
 
 I64 = npt.NDArray[np.int64]
 _FALLS_AT = {"ship": layout.STAGE_SHIPPED, "pack": layout.STAGE_PACKED}
+
+# Events that are decided by what happened to their order before: the log must have it.
+_BY_HISTORY = (OrderEvent.REVERSE, OrderEvent.REFUSE, OrderEvent.SHORT_PICK)
 
 
 @dataclass
@@ -88,8 +92,8 @@ class EventLane:
         events, rows = self._look_up(batch)
         if self._engine.in_flight(rows).any():
             return True
-        reverses = rows[(numbers(events, "event") == OrderEvent.REVERSE) & (rows >= 0)]
-        return len(reverses) > 0 and bool((self._engine.books.newest_sequence(reverses) > shown).any())
+        of_history = rows[np.isin(numbers(events, "event"), _BY_HISTORY) & (rows >= 0)]
+        return len(of_history) > 0 and bool((self._engine.books.newest_sequence(of_history) > shown).any())
 
     def looks_back(self, batch: EventBatch) -> Callable[[], None] | None:
         """What is to be read before a batch begins, beside everything else; None where there is nothing."""
@@ -143,7 +147,7 @@ class EventLane:
         self._name_rejected(judged)
         asking = Asking(self._engine, begun.sequence, sent, rows, judged)
         asking.reverse(events, self._history, self._reversing)
-        asking.prepare(self._recall, lambda: self._tables_of(begun.tables_version))
+        asking.prepare(self._recall, self._history, lambda: self._tables_of(begun.tables_version))
         moves = moves_of(asking.judged, self._engine.number)
         given_back = self.givers.of(asking.judged, begun.now_ms, policy)
         closed = np.unique(rows[books.are_closed(rows)])

@@ -67,7 +67,7 @@ def test_decisions_and_state_equal_the_twin_on_random_batches(seed):
                 assert got == want, (changed, given, batch[: row + 1])
             assert state_of(engine) == twin_state(ledger)
             assert engine.conservation() == []
-            copy.apply_decision(3, sequence, 1, claims(batch), decision, engine.basis(question(3, sequence)))
+            copy.apply_decision(3, sequence, 1, claims(batch), decision, engine.basis(question(3, sequence)), now_ms)
             assert copy.state_hash() == engine.state_hash()
             orders_seen += len(batch)
 
@@ -84,7 +84,7 @@ def test_applying_decisions_equals_the_twin():
         twin.apply(again, given, batch, answers, 1 << 16)
         live, engine = engine_of(given, stock, **changed), engine_of(given, stock, **changed)
         decision = live.decide(question(), claims(batch))
-        engine.apply_decision(0, 1, 1, claims(batch), decision, live.basis(question()))
+        engine.apply_decision(0, 1, 1, claims(batch), decision, live.basis(question()), 0)
         assert state_of(engine) == twin_state(again)
 
 

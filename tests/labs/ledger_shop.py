@@ -83,9 +83,9 @@ class Shop:
         self.asked[shard] = sequence or self.asked.get(shard, 0) + 1
         return question(shard, self.asked[shard], now_ms=now_ms, seen=seen, epoch=EPOCH)
 
-    def order(self, *orders, shard=0, seen=0):
+    def order(self, *orders, shard=0, seen=0, now_ms=0):
         """Decisions of orders that come as one batch."""
-        return self.ledger.decide(self.question(shard, seen=seen), claims(orders)).to_pylist()
+        return self.ledger.decide(self.question(shard, seen=seen, now_ms=now_ms), claims(orders)).to_pylist()
 
     def move(self, *rows, shard=0, seen=0):
         self.ledger.move(self.question(shard, seen=seen), moves(rows), NOTHING_GIVEN_BACK)
@@ -130,18 +130,18 @@ def amends(rows) -> pa.RecordBatch:
 
 
 def amendment(order, releases=(), wanted=(), **changes):
-    """A row of AMENDS: releases (from, to, SKU, node, units, day given back); wanted (line, SKU, units)."""
+    """A row of AMENDS: releases (from, to, SKU, node, units, day given back, line); wanted (line, SKU, units)."""
     return {
         "order": order, "mode": 0, "account": int(A.ALLOCATED), "only_node": -1, "without_node": -1,
         "channel_index": 0, "zone": 1, "service": -1, "promise_by_ms": -1, "placed_at_ms": 0, "priority": 0,
-        "sends_from": [],
+        "sends_from": [], "refused_by": [], "short_at": -1, "accepted_ms": 0,
         "releases": [_release(*row) for row in releases],
         "wanted": [{"line": line, "sku": s, "qty": qty} for line, s, qty in wanted],
     } | changes  # fmt: skip
 
 
-def _release(account, to, s, n, qty, day=-1):
+def _release(account, to, s, n, qty, day=-1, line=-1):
     return {
-        "from_account": int(account), "to_account": int(to), "sku": s, "node": n, "line": -1, "qty": qty,
+        "from_account": int(account), "to_account": int(to), "sku": s, "node": n, "line": line, "qty": qty,
         "ship_day": day,
     }  # fmt: skip

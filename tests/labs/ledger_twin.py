@@ -9,7 +9,7 @@ from tests.reference.claim import claim as twin
 
 SIGNED = 1 << 64
 _ACCOUNTS = {"available": 0, "held": 1, "allocated": 2, "shipped": 3}
-_CLAIM = ("order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel", "service")
+_CLAIM = ("order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel", "service", "accepted_ms")
 _GRANT = ("record", "order", "line", "sku", "qty", "line_qty", "node")
 
 
@@ -42,6 +42,7 @@ def state_of(engine) -> dict:
         "customer_uses": sorted(count for _, _, count, _ in dump["coupon_uses"].tolist()),
         "baskets": {key % SIGNED: (at, reference) for key, _, at, reference in dump["baskets"].tolist()},
         "waiting": [row | {"channel": None if row["channel"] < 0 else row["channel"]} for row in waiting],
+        "barred": [tuple(row) for row in dump["barred"].tolist()],
         "granted": [dict(zip(_GRANT, row, strict=True)) for row in dump["granted"].tolist()],
         "seen": {shard: record for shard, record in dump["grants_seen"].tolist() if record},
         "reserved": sorted(tuple(row) for row in dump["reserved"].tolist()),
@@ -69,6 +70,7 @@ def twin_state(ledger) -> dict:
         "customer_uses": sorted(ledger.customer_uses.values()),
         "baskets": ledger.baskets.before | ledger.baskets.current,
         "waiting": [{name: claim[name] for name in _CLAIM} for claim in ledger.waiting],
+        "barred": sorted((c["order"], c["line"], *bar) for c in ledger.waiting for bar in c["barred"]),
         "granted": [{name: row[name] for name in _GRANT} for row in granted],
         "seen": _some(ledger.seen),
         "reserved": sorted(reserved),

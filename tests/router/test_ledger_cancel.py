@@ -158,7 +158,7 @@ def test_tables_of_an_old_order_are_asked_for_before_anything_is_changed():
     batch = [order([(0, 1)], customer=5, promotions=[0])]
     basis = old.basis(question(0, 1))
     new._promotions[1] = new._promotions[2]
-    new.apply_decision(0, 1, 1, claims(batch), old.decide(question(0, 1), claims(batch)), basis)
+    new.apply_decision(0, 1, 1, claims(batch), old.decide(question(0, 1), claims(batch)), basis, 0)
     del new._promotions[1]
     before = new.state_hash()
     back = given_back([{"order": reference(0, 1), "customer": 5, "basket": 0, "promotions": [0]}])

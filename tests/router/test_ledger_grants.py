@@ -312,7 +312,7 @@ def test_an_order_from_before_lines_waited_here_gives_up_nothing():
     engine = engine_of(ONE, {})
     batch = claims([order([(0, 5)])])
     decision = engine_of(ONE, {}).decide(question(2, 7), batch)
-    engine.apply_decision(2, 7, 1, batch, decision, None)
+    engine.apply_decision(2, 7, 1, batch, decision, None, 0)
     assert not len(engine.state.waiting)
     shop = Shop(ONE)
     shop.path.engine.state.restore(engine.dump())

@@ -111,7 +111,8 @@ class Walk:
         decision = self.engine.decide(asked, claims(batch))
         answers = twin.decide(self.twin, self.world, batch, reference, asked.now_ms)
         assert decision.to_pylist() == expected(answers)
-        self.copy.apply_decision(shard, asked.sequence, 1, claims(batch), decision, self.engine.basis(asked))
+        basis = self.engine.basis(asked)
+        self.copy.apply_decision(shard, asked.sequence, 1, claims(batch), decision, basis, asked.now_ms)
         for row, (order, answer) in enumerate(zip(batch, answers, strict=True)):
             if answer["status"] != twin.REJECTED:
                 self.remember(reference + row, order, answer)
@@ -246,7 +247,8 @@ class Walk:
                 held[account, s, n] -= units
                 to = rng.choice([A.AVAILABLE, A.AVAILABLE, A.GONE, A.DAMAGED])
                 day = days.pop()["ship_day"] if days and rng.random() < 0.5 else -1
-                releases.append(_release(account, int(to), s, n, units, day))
+                line = rng.randrange(len(order["lines"]))
+                releases.append(_release(account, int(to), s, n, units, day) | {"line": line})
         wanted = [
             {
                 "line": rng.randrange(len(order["lines"])),
@@ -261,6 +263,9 @@ class Walk:
             "order": reference, "mode": rng.randrange(2), "account": int(rng.choice([A.ALLOCATED, A.HELD])),
             "only_node": node if rng.random() < 0.5 else -1, "without_node": node if rng.random() < 0.5 else -1,
             "releases": releases, "wanted": wanted, "sends_from": sorted({day["node"] for day in days}),
+            "refused_by": sorted(rng.sample(range(len(self.world["nodes"])), rng.choice([0, 0, 1, 2]))),
+            "short_at": rng.choice([-1, rng.randrange(len(self.world["nodes"]))]),
+            "accepted_ms": rng.choice([0, NOON_MS, NOON_MS + 3_600_000]),
         }  # fmt: skip
         plain = ("channel_index", "zone", "service", "promise_by_ms", "placed_at_ms", "priority")
         row |= _of(order, *plain)

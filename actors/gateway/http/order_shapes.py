@@ -211,8 +211,9 @@ class OrderView(Answered):
 
 
 class UnitsMoved(msgspec.Struct):
-    """Units that an entry moved; of an order ``from`` is null, they came out of nothing. Of a bundle that is planned
-    anew ``to`` is null for what was given back, and ``from`` for what was taken instead."""
+    """Units that an entry moved; of an order ``from`` is null, they came out of nothing. A bundle that is served
+    becomes its components, and these become the bundle when it waits again, or others when it is planned anew: what
+    becomes something else has ``to`` null, what it becomes has ``from`` null."""
 
     line_id: str
     sku: str

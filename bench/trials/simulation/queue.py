@@ -5,7 +5,7 @@ In this world every node may send to everybody, so who stands first in the queue
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from router.shard.lanes import PolicyOf
 
 Line = tuple[int, int]  # order (shard << 48 | sequence << 16 | row), line
 Row = dict[str, Any]
+ALL = -1  # SKUs
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Waiter:
     sku: int
     priority: int
     placed_at_ms: int
-    arrival: int
+    accepted_ms: int
+    line: Line
 
     def before(self, other: Waiter, by_priority: bool) -> bool:
         return self._rank(by_priority) < other._rank(by_priority)
 
-    def _rank(self, by_priority: bool) -> tuple[int, int, int]:
-        return -self.priority if by_priority else 0, self.placed_at_ms, self.arrival
+    def _rank(self, by_priority: bool) -> tuple[int, ...]:
+        return -self.priority if by_priority else 0, self.placed_at_ms, self.accepted_ms, *self.line
 
 
 class WaitingLines:
@@ -41,19 +43,32 @@ class WaitingLines:
         self._policy_of = policy_of
         self.units: Counter[Line] = Counter()
         self._places: dict[Line, Waiter] = {}
-        self._arrivals = 0
+        self._barred: defaultdict[Line, set[tuple[int, int]]] = defaultdict(set)  # node, and SKU or ALL
 
-    def join(self, line: Line, sku: int, units: int, asked: Row) -> None:
+    def join(self, line: Line, sku: int, units: int, asked: Row, accepted_ms: int) -> None:
         """Let a line wait for units; a line that waits keeps its place. ``asked``: its row of CLAIMS or AMENDS."""
         self.units[line] += units
         if units and line not in self._places:
-            self._places[line] = Waiter(sku, asked["priority"] or 0, asked["placed_at_ms"], self._arrivals)
-            self._arrivals += 1
+            self._places[line] = Waiter(sku, asked["priority"] or 0, asked["placed_at_ms"], accepted_ms, line)
+
+    def bar(self, line: Line, node: int, sku: int) -> None:
+        """Nothing from a node for a line that waits: of one SKU that was not found there, or of ALL that it refused."""
+        if line in self._places:
+            self._barred[line].add((node, sku))
+
+    def found_again(self, sku: int, node: int) -> None:
+        """Somebody laid units of a SKU into a cell, or counted them."""
+        for bars in self._barred.values():
+            bars.discard((node, sku))
+
+    def may_have(self, line: Line, sku: int, node: int) -> bool:
+        return not {(node, ALL), (node, sku)} & self._barred[line]
 
     def leave(self, line: Line, units: int) -> None:
         self.units[line] -= units
         if self.units[line] <= 0:
             self._places.pop(line, None)
+            self._barred.pop(line, None)
 
     def passed_over(self, record: Record, grants: Iterable[Row]) -> Iterator[str]:
         """Lines that still wait and stood before one that a record gave units of their SKU; to be asked before those
@@ -61,12 +76,16 @@ class WaitingLines:
         order = self._policy_of(basis_of(record).granted_by).grant_order  # type: ignore[union-attr]
         if order == "whole_orders":
             return
-        given = Counter[Line]()
+        given, cells = Counter[Line](), defaultdict[Line, list[tuple[int, int]]](list)
         for row in grants:
-            given[row["shard"] << 48 | row["order"], row["line"]] += row["line_qty"]
+            line = row["shard"] << 48 | row["order"], row["line"]
+            given[line] += row["line_qty"]
+            cells[line].append((row["sku"], row["node"]))
         waiting = {line: place for line, place in self._places.items() if self.units[line] > given[line]}
         for line in given:
             its = self._places.get(line)
             for other, place in waiting.items():
-                if its and place.sku == its.sku and other != line and place.before(its, order == "priority"):
+                if not its or place.sku != its.sku or other == line or not place.before(its, order == "priority"):
+                    continue
+                if any(self.may_have(other, *cell) for cell in cells[line]):
                     yield f"gives units of SKU {its.sku} to line {line}, which line {other} has waited for before it"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.trials.simulation import goods
-from bench.trials.simulation.queue import WaitingLines
+from bench.trials.simulation.queue import ALL, WaitingLines
 from router.life.states import CellAccount
 from router.log.columns import AMENDED, DECISION, GRANTS, PENDED, AmendResult, PendingStep, Status
 from router.log.kinds import MESSAGES, Kind
@@ -18,6 +18,10 @@ from router.tables.stock_rows import MovementKind
 A = CellAccount
 Cell = tuple[int, int]
 ACCOUNTS = [account for account in A if account not in (A.GONE, A.WAITING)]
+_ON_PAPER = (A.AVAILABLE, A.HELD, A.ALLOCATED)  # whose units were on the shelf before
+_TELLS_OF_SHELF = (
+    MovementKind.RECEIPT, MovementKind.COUNT, MovementKind.TRANSFER, MovementKind.PUT_BACK, MovementKind.ARRIVE,
+)  # fmt: skip
 # What MOVES.kind said before version 1.
 _OLD_MOVES = ((A.HELD, A.ALLOCATED), (A.HELD, A.AVAILABLE), (A.ALLOCATED, A.AVAILABLE), (A.ALLOCATED, A.SHIPPED))
 # Of the kinds of movements: from which account they take, and to which they add, at the node and at to_node.
@@ -62,7 +66,8 @@ class Twin:
                     self._fault("gives an order line more units than it asked for")
                 self._take(line["allocations"], account)
                 if record.version:
-                    self.waiting.join((first + row, number), wanted["sku"], line["backordered"], asked)
+                    waits = (first + row, number), wanted["sku"], line["backordered"]
+                    self.waiting.join(*waits, asked, record.now_ms)
 
     def _moves(self, record: Record) -> None:
         for row in _rows(record):
@@ -73,6 +78,9 @@ class Twin:
                 self._give_up(row["order"], row["line"], row["qty"])
             else:
                 self._move(A(source), A(target), row["sku"], row["node"], row["to_node"], row["qty"])
+                if target == A.AVAILABLE and source not in _ON_PAPER:
+                    there = row["to_node"] if row["to_node"] >= 0 else row["node"]
+                    self.waiting.found_again(row["sku"], there)
 
     def _amends(self, record: Record) -> None:
         for row, answer in zip(_rows(record), _rows(record, AMENDED), strict=True):
@@ -83,7 +91,18 @@ class Twin:
                 self._move(source, target, part["sku"], part["node"], -1, part["qty"])
             for wanted, line in zip(row["wanted"], answer["lines"], strict=True):
                 self._take(line["allocations"], A(row["account"]))
-                self.waiting.join((row["order"], wanted["line"]), wanted["sku"], line["backordered"], row)
+                waits = (row["order"], wanted["line"]), wanted["sku"], line["backordered"]
+                self.waiting.join(*waits, row, row["accepted_ms"])
+                self._bar(row, wanted["line"])
+
+    def _bar(self, row: dict[str, Any], number: int) -> None:
+        """What a line gets from no node again, or not before somebody counted."""
+        line = row["order"], number
+        for node in row["refused_by"]:
+            self.waiting.bar(line, node, ALL)
+        for part in row["releases"]:
+            if part["line"] == number and part["node"] == row["short_at"]:
+                self.waiting.bar(line, part["node"], part["sku"])
 
     def _take(self, allocations: list[dict[str, int]], account: CellAccount) -> None:
         for part in allocations:
@@ -97,6 +116,8 @@ class Twin:
         for row in rows:
             line = (row["shard"] << 48 | row["order"], row["line"])
             self._move(A.AVAILABLE, A.ALLOCATED, row["sku"], row["node"], -1, row["qty"])
+            if not self.waiting.may_have(line, row["sku"], row["node"]):
+                self._fault(f"grants line {line} units of node {row['node']}, which refused it or had not found them")
             self.waiting.leave(line, row["line_qty"])
             self._granted[line].append(row | {"record": self._record})
             if self.waiting.units[line] < 0:
@@ -150,6 +171,8 @@ class Twin:
             if account is not None:
                 self._of(account)[sku, cell] += change
                 self.received[sku, cell] += change
+        if kind in _TELLS_OF_SHELF:
+            self.waiting.found_again(sku, to_node if kind == MovementKind.TRANSFER else node)
 
     def _pending(self, record: Record) -> None:
         for row, answer in zip(_rows(record), _rows(record, PENDED), strict=True):

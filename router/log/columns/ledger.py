@@ -113,6 +113,9 @@ AMENDS = schema(
     ("releases", _RELEASES),
     ("wanted", _WANTED),
     since(2, "sends_from", pa.list_(pa.int16())),  # nodes with a place on a ship day for what the order keeps there
+    since(3, "refused_by", list_of(pa.int16())),  # nodes that refused any of the lines wanted: none of them again
+    since(3, "short_at", pa.int16(), -1),  # where what is released was not found, -1 none
+    since(3, "accepted_ms", pa.int64()),  # when the router accepted the order; who waits again keeps its place by it
 )
 AMENDED = schema(
     ("done", pa.int8()),  # AmendResult

@@ -10,11 +10,11 @@ import copy
 from tests.reference.claim import claim as claims
 from tests.reference.claim.forget import forget, forget_uses
 from tests.reference.claim.hand_out import hand_out
-from tests.reference.claim.move import ALLOCATED, AVAILABLE, HELD, WAITING, add
+from tests.reference.claim.move import ALLOCATED, AVAILABLE, HELD, WAITING, add, shelved
 from tests.reference.claim.move import move as move_units
 from tests.reference.claim.move import stock as move_stock
 from tests.reference.claim.serve import serve
-from tests.reference.claim.wait import wait_for, withdraw
+from tests.reference.claim.wait import bar, lift, wait_for, withdraw
 from tests.reference.plan.allocate import plan
 
 RESERVE, POST, VOID, EXPIRE = range(4)
@@ -60,9 +60,10 @@ def take_back(ledger, rows, qty):
     return taken
 
 
-def grant_grown(ledger, world, before, record):
-    """Grants of a record by which some node has more of a SKU than ``before``."""
-    grown = sorted({cell[0] for cell, units in ledger.available.items() if units > before.get(cell, 0)})
+def grant_grown(ledger, world, before, record, lifted=()):
+    """Grants of a record by which some node has more of a SKU than ``before``, and of SKUs whose bars were lifted."""
+    grown = {cell[0] for cell, units in ledger.available.items() if units > before.get(cell, 0)}
+    grown = sorted(grown | set(lifted))
     whole_first = ledger.policy["grant_order"] == "whole_orders"
     rows = []
     for whole in (True, False) if whole_first else (False,):
@@ -82,8 +83,11 @@ def move(ledger, world, shard, seen, rows, given_back, record):
     give_up(ledger, [(row[7], row[8], row[5]) for row in rows if row[0] == WAITING], seen)
     units = [row[:7] for row in rows if row[0] != WAITING]
     assert not any(move_units(units, ledger.accounts, ledger.received, ledger.parcels_on))
+    on_paper = (AVAILABLE, HELD, ALLOCATED)
+    laid = {(r[2], r[4] if r[4] >= 0 else r[3]) for r in units if r[1] == AVAILABLE and r[0] not in on_paper}
+    lifted = lift(ledger.waiting, laid)
     give_back(ledger, world, given_back)
-    return grant_grown(ledger, world, before, record)
+    return grant_grown(ledger, world, before, record, lifted)
 
 
 def give_back(ledger, world, orders):
@@ -101,7 +105,8 @@ def stock(ledger, world, rows, record):
     """Movements from outside; one result a row, and the grants."""
     before = dict(ledger.available)
     results = move_stock(rows, ledger.accounts, ledger.received, ledger.movements)
-    return results, grant_grown(ledger, world, before, record)
+    lifted = lift(ledger.waiting, shelved(rows, results))
+    return results, grant_grown(ledger, world, before, record, lifted)
 
 
 def amend(ledger, world, shard, seen, rows, now_ms, record):
@@ -147,8 +152,11 @@ def amend_row(ledger, world, row, seen, now_ms):
         if line["backordered"]:
             wait_for(
                 ledger.waiting, row["order"], wanted["line"], wanted["sku"], line["backordered"], row,
-                claims.other_channel(world),
+                claims.other_channel(world), row["accepted_ms"],
             )  # fmt: skip
+    bar(ledger.waiting, row["order"], [(w["line"], node, -1) for w in row["wanted"] for node in row["refused_by"]])
+    missed = [r for r in row["releases"] if r["node"] == row["short_at"]]
+    bar(ledger.waiting, row["order"], [(r["line"], r["node"], r["sku"]) for r in missed])
     return {"done": 1, "parcels": parcels, "lines": lines}
 
 
@@ -171,7 +179,8 @@ def plan_request(ledger, world, row, now_ms):
 
 
 def _may(number, row):
-    return row.get("only_node", -1) in (-1, number) and number != row.get("without_node", -1)
+    without = {row.get("without_node", -1), *row.get("refused_by", ())}
+    return row.get("only_node", -1) in (-1, number) and number not in without
 
 
 def take(ledger, lines, account):

@@ -63,7 +63,7 @@ def _decide(ledger, world, order, reference, now_ms, commit):
     if commit:
         take(ledger, world, order, answer, reference)
         backordered = [[line["backordered"] for line in answer["lines"]]]
-        join(ledger.waiting, reference, [order], backordered, other_channel(world))
+        join(ledger.waiting, reference, [order], backordered, other_channel(world), now_ms)
     return answer
 
 
@@ -189,7 +189,7 @@ def apply(ledger, world, orders, answers, reference):
         if answer["status"] != REJECTED:
             take(ledger, world, order, answer, reference + row)
             backordered = [[line["backordered"] for line in answer["lines"]]]
-            join(ledger.waiting, reference + row, [order], backordered, other_channel(world))
+            join(ledger.waiting, reference + row, [order], backordered, other_channel(world), 0)
 
 
 def reasons_mask(names):

@@ -35,6 +35,16 @@ def free_day(node, day, parcels_on):
         parcels_on[node, day] -= 1
 
 
+def shelved(rows, results):
+    """Cells (SKU, node) in which movements laid units on the shelf, or counted them."""
+    kinds = ("receipt", "count", "transfer", "put_back", "arrive")
+    return {
+        (sku, to_node if kind == "transfer" else node)
+        for (_, _, kind, sku, node, to_node, _, _), result in zip(rows, results, strict=True)
+        if kind in kinds and result == "applied"
+    }
+
+
 def stock(rows, accounts, received, known):
     """Apply movements (id, fingerprint, kind, sku, node, to_node, qty, state), each id once; one result a row."""
     results = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.reference.claim.hand_out import components
 from tests.reference.claim.move import ALLOCATED, AVAILABLE, add
-from tests.reference.claim.wait import rank
+from tests.reference.claim.wait import is_barred, rank
 from tests.reference.plan.allocate import atp, has_lane, may_ship
 from tests.reference.plan.freight import floor_minor
 
@@ -19,12 +19,13 @@ def may_give(world, claim, number, sku):
     return floor_minor(world, wanted, {"node": number}, world["skus"][sku]["weight_g"]) is not None
 
 
-def supply(ledger, world, claim, sku):
-    """Units of a SKU by node that may be given to a claim."""
+def supply(ledger, world, claim, sku, others=()):
+    """Units of a SKU by node that may be given to a claim, and to others of its order."""
     found = {}
     for number in range(len(world["nodes"])):
         units = atp(world, ledger.available, sku, number)
-        if units and may_give(world, claim, number, sku):
+        barred = any(is_barred(one, number, sku) for one in (claim, *others))
+        if units and not barred and may_give(world, claim, number, sku):
             found[number] = units
     return found
 
@@ -58,12 +59,11 @@ def serve_claim(ledger, world, claim):
 
 def fits(ledger, world, claim):
     """Whether the claim's order can have all it waits for."""
-    need = {}
-    for other in ledger.waiting:
-        if other["order"] == claim["order"]:
-            for sku, each in components(world, other["sku"]):
-                need[sku] = need.get(sku, 0) + each * other["qty"]
-    return all(sum(supply(ledger, world, claim, sku).values()) >= units for sku, units in need.items())
+    need, its = {}, [other for other in ledger.waiting if other["order"] == claim["order"]]
+    for other in its:
+        for sku, each in components(world, other["sku"]):
+            need[sku] = need.get(sku, 0) + each * other["qty"]
+    return all(sum(supply(ledger, world, claim, sku, its).values()) >= units for sku, units in need.items())
 
 
 def serve(ledger, world, sku, whole):

@@ -7,7 +7,7 @@ def find(waiting, order, line):
     return next((claim for claim in waiting if (claim["order"], claim["line"]) == (order, line)), None)
 
 
-def wait_for(waiting, order, line, sku, qty, wanted, other_channel):
+def wait_for(waiting, order, line, sku, qty, wanted, other_channel, accepted_ms):
     """Let a line wait for more units."""
     known = find(waiting, order, line)
     if known is not None:
@@ -16,15 +16,16 @@ def wait_for(waiting, order, line, sku, qty, wanted, other_channel):
     named = wanted["channel_index"] not in (-1, other_channel)
     channel = wanted["channel_index"] if named else None
     plain = {name: wanted[name] for name in ("zone", "service", "priority", "placed_at_ms")}
-    waiting.append({"order": order, "line": line, "sku": sku, "qty": qty, "channel": channel} | plain)
+    rest = {"qty": qty, "channel": channel, "accepted_ms": accepted_ms, "barred": set()}
+    waiting.append({"order": order, "line": line, "sku": sku} | plain | rest)
 
 
-def join(waiting, reference, orders, backordered, other_channel):
+def join(waiting, reference, orders, backordered, other_channel, accepted_ms):
     """Let orders wait for what their lines lack."""
     for row, (order, lacking) in enumerate(zip(orders, backordered, strict=True)):
         for line, (wanted, qty) in enumerate(zip(order["lines"], lacking, strict=True)):
             if qty:
-                wait_for(waiting, reference + row, line, wanted["sku"], qty, order, other_channel)
+                wait_for(waiting, reference + row, line, wanted["sku"], qty, order, other_channel, accepted_ms)
 
 
 def withdraw(waiting, rows):
@@ -40,6 +41,28 @@ def withdraw(waiting, rows):
     return rest
 
 
+def bar(waiting, order, rows):
+    """Lines (line, node, SKU that was not found there, or -1 for a node that refused) are given nothing from a node."""
+    for line, node, sku in rows:
+        claim = find(waiting, order, line)
+        if claim:
+            claim["barred"].add((node, sku))
+
+
+def is_barred(claim, node, sku):
+    return bool({(node, -1), (node, sku)} & claim["barred"])
+
+
+def lift(waiting, cells):
+    """In cells (SKU, node) somebody laid units, or counted them; the SKUs that claims may have from there again."""
+    lifted = set()
+    for claim in waiting:
+        again = {(node, sku) for sku, node in cells} & claim["barred"]
+        claim["barred"] -= again
+        lifted |= {sku for _, sku in again}
+    return lifted
+
+
 def fresh(waiting, sku, seen):
     """Claims of a SKU beyond the first ``seen`` claims, newest first."""
     return [claim for claim in reversed(waiting[seen:]) if claim["sku"] == sku]
@@ -51,10 +74,10 @@ def enter(kept, waiting):
 
 
 def rank(claim, by_priority):
-    """Who is served first; the sort is stable, so then who came first."""
-    return (-claim["priority"] if by_priority else 0, claim["placed_at_ms"])
+    """Who is served first; the sort is stable, so then the line of an order that came first."""
+    return (-claim["priority"] if by_priority else 0, claim["placed_at_ms"], claim["accepted_ms"], claim["order"])
 
 
 def merge(queue, more):
-    """Two runs of (priority, placed_at_ms, arrival, …), each in the order of being served."""
-    return sorted([*queue, *more], key=lambda entry: (-entry[0], entry[1], entry[2]))
+    """Two runs of (priority, placed_at_ms, accepted_ms, order, arrival, …), each in the order of being served."""
+    return sorted([*queue, *more], key=lambda entry: (-entry[0], *entry[1:5]))
