@@ -98,6 +98,7 @@ def first_orders() -> list[Row]:
         order(47, [line], **twin),
         order(48, [{"sku": "NO-SUCH", "qty": 1}]),
         order(49, [line], payment={"method": "card", "status": "declined"}),
+        order(50, [{"sku": "SKU-4", "qty": 2}]),  # refused wherever it is sent
     ]
 
 
@@ -152,6 +153,8 @@ def parts_before() -> list[Row]:
         ("o-42", "note", {"text": "a gift", "public": True}),
         ("o-41", "move", {"to_node": "MUC"}),
         ("o-41", "pick", {"lines": [{"line_id": "1", "qty": 1}]}),
+        ("o-50", "refuse", {"reason": "closed"}),
+        ("o-50", "refuse", {"reason": "closed"}),
         ("o-40", "send_to_node", {}),
         ("o-40", "accept", {}),
     )
@@ -289,7 +292,7 @@ def applied(answers: list[Row]) -> None:
 
 
 def views(router: Router) -> Row:
-    numbers = [*range(30), *range(40, 50), *range(60, 76)]
+    numbers = [*range(30), *range(40, 51), *range(60, 76)]
     ids = [f"o-{number}" for number in numbers] + ["a-0", f"a-{PACKED_ORDERS - 1}"]
     stream = router.ask("GET", "/v1/stream?wait=0").splitlines()
     asked = {"skus": [f"SKU-{number}" for number in range(6)]}
