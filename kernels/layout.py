@@ -70,6 +70,11 @@ TERMS = _row(
 )  # fmt: skip
 
 # --- the ledger's state ------------------------------------------------------------------------
+# Cells are kept where there ever were units. A SKU's shelf is its blocks, by rising word; a block is a word of nodes:
+# those that have a cell, and one after the other from ``first`` on their cells. Block 0 and cell 0 stand for "none".
+SHELF = _row(first=_H, blocks=np.int16, room=np.int16)  # blocks[first : first + blocks], room for so many
+BLOCK = _row(first=_I, present=np.uint32, stocked=np.uint32, word=np.int16, room=np.int16)  # stocked: available > 0
+CELLS_USED = _row(blocks=_I, cells=_I, present=_I)  # of the room there is; and the cells that there are
 NODE_DAY = _row(day=_H, parcels=_H)
 # Every hash table has entries of one form; key 0 = free, or a tag of a generation that has passed:
 #     customers     key customer,  tag 0,                  count orders,        value orders lately, see judge.py
@@ -100,7 +105,11 @@ CLAIM = _row(
 )  # fmt: skip
 
 # --- scratch of one order ----------------------------------------------------------------------
-DEMAND = _row(sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I, open_nodes=_I)
+DEMAND = _row(
+    sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I, open_nodes=_I,
+    block=_I, blocks_end=_I,  # of its shelf, those that were not looked at yet; of the one before them its first cell
+    cell=_I, present=_I,  # and its nodes, 0 where all nodes below the highest have a cell
+)  # fmt: skip
 FIRST_DAY = _row(known_min=_I, day=_I)  # of a node: ship day of an order known since this minute
 CANDIDATE = np.dtype(
     [
@@ -214,14 +223,25 @@ class PromotionRows(NamedTuple):
 
 
 class Units(NamedTuple):
-    """Units of every cell, (>= S, >= N) i64 each."""
+    """Units of every cell, and where a SKU's cells lie."""
 
-    available: Array
+    shelves: Array  # (>= S) SHELF
+    blocks: Array  # (.) BLOCK
+    available: Array  # (.) i64, as all that follow
     held: Array
     allocated: Array
     shipped: Array
     received: Array
-    stocked: Array  # (>= S, W) i64  node words: available > 0
+
+
+class Shown(NamedTuple):
+    """Units of every cell as readers see them."""
+
+    shelves: Array  # (>= S) SHELF
+    blocks: Array  # (.) BLOCK
+    available: Array  # (.) i64, as all that follow
+    held: Array
+    allocated: Array
 
 
 class Counted(NamedTuple):
@@ -278,7 +298,10 @@ TABLES = group(
     IN_I64_2D, IN_I64_2D, IN_I64_2D,
 )  # fmt: skip
 PROMOTIONS = group(PromotionRows, IN_I64, IN_I64, IN_I64, IN_U8, IN_U8, IN_U8)
-UNITS = group(Units, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D)
+IO_SHELVES, IO_BLOCKS, IO_CELLS_USED = records(SHELF), records(BLOCK), records(CELLS_USED)
+IN_SHELVES, IN_BLOCKS = records(SHELF, readonly=True), records(BLOCK, readonly=True)
+UNITS = group(Units, IO_SHELVES, IO_BLOCKS, OUT_I64, OUT_I64, OUT_I64, OUT_I64, OUT_I64)
+SHOWN = group(Shown, IN_SHELVES, IN_BLOCKS, IN_I64, IN_I64, IN_I64)
 COUNTED = group(
     Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_CAPACITY, OUT_I64
 )

@@ -22,8 +22,8 @@ LINES_TOUCHED = 8  # of one order; what longer orders cost hides the waits
 
 @rule
 def touch_ahead(
-    first: int, claims: Array, line_sku: Array, skus: Array, slots: Array, available: Array, allocated: Array,
-    stocked: Array, customers: Array, baskets: Array,
+    first: int, claims: Array, line_sku: Array, skus: Array, slots: Array, shelves: Array, blocks: Array,
+    available: Array, allocated: Array, customers: Array, baskets: Array,
 ) -> int:  # fmt: skip
     """Read the places of ROWS_AHEAD orders from ``first`` on; the result only keeps the reads from being left out."""
     seen: int = INT64(0)
@@ -34,5 +34,6 @@ def touch_ahead(
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
             sku = line_sku[line]
             if sku >= 0:
-                seen ^= skus[sku].weight_g ^ slots[sku] ^ available[sku, 0] ^ allocated[sku, 0] ^ stocked[sku, 0]
+                cell = blocks[shelves[sku].first].first
+                seen ^= skus[sku].weight_g ^ slots[sku] ^ available[cell] ^ allocated[cell]
     return seen

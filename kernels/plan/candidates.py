@@ -14,6 +14,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
+from kernels.cells.find import ones
 from kernels.layout import INT64, NO_PLAN, SKUS_EXACT
 from kernels.plan.freight import MINUTE_MS, first_ship_day, floor_minor, free_ship_day
 from kernels.plan.greedy import units_at
@@ -72,13 +73,16 @@ def add_candidate(
     has = False
     for index in range(plan.demands):
         demand = demands[index]
-        units = 0
+        atp = INT64(0)
         if demand.open_nodes >> bit & 1:
-            units = min(max(available[demand.sku, node] - nodes[node].safety_units, 0), demand.need)
-            has = has or units > 0
+            cell = demand.cell + bit
+            if demand.present != 0:
+                cell = demand.cell + ones(demand.present & ((INT64(1) << bit) - 1))
+            atp = min(max(available[cell] - nodes[node].safety_units, 0), demand.need)
+            has = has or atp > 0
         if index < SKUS_EXACT:
-            candidate.atp[index] = units
-            if units == demand.need:
+            candidate.atp[index] = atp
+            if atp == demand.need:
                 candidate.whole |= 1 << index
     if not has:
         return
@@ -97,28 +101,53 @@ def add_candidate(
 
 
 @inlined_rule
+def open_shelves(plan: Any, shelves: Array, demands: Array) -> None:
+    """Every demand before the first block of its SKU."""
+    for index in range(plan.demands):
+        demand = demands[index]
+        shelf = shelves[demand.sku]
+        demand.block, demand.blocks_end = shelf.first, shelf.first + shelf.blocks
+
+
+@inlined_rule
+def take_block(demand: Any, word: int, blocks: Array) -> int:
+    """Nodes of a word that have units of a demand, and where their cells lie; the demand goes on behind the block."""
+    if demand.block >= demand.blocks_end:
+        return 0
+    block = blocks[demand.block]
+    if block.word != word:
+        return 0
+    demand.block += 1
+    present = INT64(block.present)
+    demand.cell, demand.present = block.first, present & (present + 1)
+    if demand.present != 0:
+        demand.present = present
+    return int(INT64(block.stocked))
+
+
+@inlined_rule
 def find_candidates(
     claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, calendar: Array,
-    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
-    first_days: Array, candidates: Array, demands: Array,
+    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, units: Any, first_days: Array,
+    candidates: Array, demands: Array,
 ) -> None:  # fmt: skip
     """Candidates in node order, their floors by the lowest price of the lane."""
     known_min = claim.known_ms // MINUTE_MS
+    open_shelves(plan, units.shelves, demands)
     for word in range(ship_nodes.shape[1]):
         usable = channel_nodes[claim.channel_index, word] & ship_nodes[claim.zone, word]
-        if usable == 0:
-            continue
-        bits = 0
+        bits = INT64(0)
         for index in range(plan.demands):
             demand = demands[index]
-            demand.open_nodes = usable & stocked[demand.sku, word] & goods_nodes[demand.goods_class, word]
+            stocked = take_block(demand, word, units.blocks)
+            demand.open_nodes = usable & stocked & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
         bit = INT64(0)
         while bits >> bit:
             if bits >> bit & 1:
                 add_candidate(
                     word * 32 + bit, bit, claim.zone, known_min, plan, terms, nodes, lanes, calendar, capacity,
-                    available, first_days, candidates, demands,
+                    units.available, first_days, candidates, demands,
                 )  # fmt: skip
             bit += 1
 
@@ -151,13 +180,13 @@ def copy_candidate(source: Any, target: Any) -> None:
 
 
 @rule
-def enough(plan: Any, nodes: Array, goods_nodes: Array, available: Array, candidates: Array, demands: Array) -> bool:
+def enough(plan: Any, nodes: Array, goods_nodes: Array, units: Any, candidates: Array, demands: Array) -> bool:
     """Whether all candidates together have every unit."""
     for index in range(plan.demands):
         demand = demands[index]
-        units = 0
+        found = 0
         for at in range(plan.candidates):
-            units += units_at(demand.sku, candidates[at].node, demand.goods_class, available, nodes, goods_nodes)
-        if units < demand.need:
+            found += units_at(demand.sku, candidates[at].node, demand.goods_class, units, nodes, goods_nodes)
+        if found < demand.need:
             return False
     return True
