@@ -17,6 +17,7 @@ from actors.owners.stubs import Owners
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.table_store import TableStore
 from router.config import Config
+from router.tables.footprint import copies
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
 
@@ -32,6 +33,7 @@ class TablesOwner(TablesCalls):
         self._owners = Owners(data.namespace, known.shards)
         self._ledger = RemoteLedger(self._owners.ledger)
         self._store = TableStore(data.tables)
+        self._copies = copies(known)
         self._store.put_policy(known.policy, now_ms())
         self._key = data.key()
         self._spread(self._store.current())  # a version made durable just before a crash
@@ -41,7 +43,7 @@ class TablesOwner(TablesCalls):
 
     def put(self, table: str, body: bytes, media_type: str, now_ms: int) -> TableReplaced:
         rows = parse_rows(table, body, media_type)
-        version = self._store.put(rows, now_ms)
+        version = self._store.put(rows, now_ms, self._copies)
         if table == "stock":
             self._ledger.stock(on_hand_movements(rows, self._store.load(version), self._key, version), now_ms)
         else:

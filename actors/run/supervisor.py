@@ -23,6 +23,7 @@ import msgspec
 import ray
 from ray.exceptions import RayError
 
+from actors.care.take_back import cannot_start, check_room
 from actors.owners.calls import OwnerGone, Unanswered
 from actors.run.gateway_processes import GatewayProcesses
 from actors.run.roles import folders_of
@@ -81,6 +82,7 @@ class Supervisor:
             self.data.create(self._config)
             create_admin_key(self.data.path)
             self.data.keep_config(self._config)
+            check_room(self.data)
             self._heed_signals()
             self._start()
             self._say_ready()
@@ -129,7 +131,10 @@ class Supervisor:
     def _start(self) -> None:
         start_ray(self._config, self.data.namespace, self._ray_address)
         self._heed_signals()  # Ray takes them over when it starts
-        start_actors(self.data, self._config)
+        try:
+            start_actors(self.data, self._config)
+        except Unanswered as silent:
+            raise Misconfigured(cannot_start(self.data, silent)) from silent
         ray_address = ray.get_runtime_context().gcs_address
         self._gateways = GatewayProcesses(
             self.data, self._host, self._port, self._config.gateways, self.data.config_file, ray_address

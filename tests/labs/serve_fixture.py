@@ -217,7 +217,7 @@ def running_router(
 ) -> Iterator[Router]:
     """Start a router, load tables, hand it out, and see to it that nothing of it stays."""
     folder = tmp_path_factory.mktemp(name) / "data"
-    router = _start(folder, config, shards)
+    router = start_router(folder, config, shards)
     try:
         load_tables(router)
         yield router
@@ -260,7 +260,7 @@ def reset_peak(number: int) -> None:
     pathlib.Path(f"/proc/{number}/clear_refs").write_text("5")
 
 
-def _start(folder: pathlib.Path, config: Row, shards: int) -> Router:
+def start_router(folder: pathlib.Path, config: Row, shards: int) -> Router:
     folder.parent.mkdir(parents=True, exist_ok=True)
     config_file, stderr, port = folder.parent / "config.json", folder.parent / "serve.stderr", free_port()
     config_file.write_text(json.dumps(config))
