@@ -73,7 +73,7 @@ TERMS = _row(
 # Cells are kept where there ever were units. A SKU's shelf is its blocks, by rising word; a block is a word of nodes:
 # those that have a cell, and one after the other from ``first`` on their cells. Block 0 and cell 0 stand for "none".
 SHELF = _row(first=_H, blocks=np.int16, room=np.int16)  # blocks[first : first + blocks], room for so many
-BLOCK = _row(first=_I, present=np.uint32, stocked=np.uint32, word=np.int16, room=np.int16)  # stocked: available > 0
+BLOCK = _row(first=_H, present=np.uint32, stocked=np.uint32, word=np.int16, room=np.int16)  # stocked: available > 0
 CELLS_USED = _row(blocks=_I, cells=_I, present=_I)  # of the room there is; and the cells that there are
 NODE_DAY = _row(day=_H, parcels=_H)
 # Every hash table has entries of one form; key 0 = free, or a tag of a generation that has passed:
@@ -105,10 +105,11 @@ CLAIM = _row(
 )  # fmt: skip
 
 # --- scratch of one order ----------------------------------------------------------------------
+# One cache line. Blocks of its shelf, and how many were looked at; of the newest its word, its first cell, and, where
+# there are gaps between them, its nodes with cells.
 DEMAND = _row(
-    sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I, open_nodes=_I,
-    block=_I, blocks_end=_I,  # of its shelf, those that were not looked at yet; of the one before them its first cell
-    cell=_I, present=_I,  # and its nodes, 0 where all nodes below the highest have a cell
+    need=_I, taken=_I, left=_I, weight_g=_I, sku=_H, parcel=_H, open_nodes=np.uint32, goods_class=np.int16,
+    blocks=np.int16, looked_at=np.int16, word=np.int16, shelf=_H, cell=_H, gaps=np.uint32,
 )  # fmt: skip
 FIRST_DAY = _row(known_min=_I, day=_I)  # of a node: ship day of an order known since this minute
 CANDIDATE = np.dtype(

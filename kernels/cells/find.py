@@ -42,16 +42,21 @@ def halve(word: int, low: int, high: int, blocks: Array) -> int:
 
 
 @inlined_rule
-def block_of(sku: int, word: int, shelves: Array, blocks: Array) -> int:
-    """The block of a word of a SKU's nodes, 0 none. The words below it may have blocks, so it lies at their number
-    at most."""
-    shelf = shelves[sku]
-    if shelf.blocks == 0:
+def block_among(word: int, first: int, end: int, blocks: Array) -> int:
+    """The block of a word on a shelf, 0 none. It lies at most where it would if every lower word had a block."""
+    if first == end:
         return 0
-    at = INT64(shelf.first) + min(word, INT64(shelf.blocks) - 1)
+    at = min(first + word, end - 1)
     if blocks[at].word == word:
         return int(at)
-    return halve(word, INT64(shelf.first), at, blocks)
+    return halve(word, first, at, blocks)
+
+
+@inlined_rule
+def block_of(sku: int, word: int, shelves: Array, blocks: Array) -> int:
+    """The block of a word of a SKU's nodes, 0 none."""
+    first = INT64(shelves[sku].first)
+    return block_among(word, first, first + INT64(shelves[sku].blocks), blocks)
 
 
 @inlined_rule

@@ -3,8 +3,9 @@
     closed     how many rows have no cell
     open_cells rows in order of (SKU, node): new blocks of the shelf, then new cells of the block
 
-What no longer fits where it lies moves to the end of what is used, with room for twice as much; what comes at once gets
-no more room than it needs. So at most half of what is used is a place that was left, and a load at once leaves none.
+What no longer fits where it lies moves to the end of what is used, and the place it had stays empty. A block has room
+for 1, 2, 4, … 32 cells and begins at a multiple of that, so that eight cells of a SKU are one cache line and never two;
+a shelf that moves gets room for twice as many blocks, one that comes at once for those alone.
 """
 
 from __future__ import annotations
@@ -92,6 +93,15 @@ def spread_out(first: int, present: int, target: int, wanted: int, units: Array)
             units[target + ones(wanted & below)] = here
 
 
+@inlined_rule
+def room_for(count: int) -> int:
+    """The power of two that holds so many."""
+    room = INT64(1)
+    while room < count:
+        room *= 2
+    return int(room)
+
+
 @rule
 def widen(
     block: Any, nodes: int, units: Any, available: Array, held: Array, allocated: Array, used: Any
@@ -101,11 +111,11 @@ def widen(
     wanted = present | nodes
     count, first, target = ones(wanted), INT64(block.first), INT64(block.first)
     if count > block.room:
-        room = max(count, min(2 * INT64(block.room), WORD_BITS))
-        if used.cells + room > units.available.shape[0]:
+        room = room_for(count)
+        target = (used.cells + room - 1) & ~(room - 1)
+        if target + room > units.available.shape[0]:
             return False
-        target = INT64(used.cells)
-        used.cells += room
+        used.cells = target + room
         block.first, block.room = target, room
     spread_out(first, present, target, wanted, units.available)
     spread_out(first, present, target, wanted, units.held)

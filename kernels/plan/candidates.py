@@ -14,10 +14,9 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
-from kernels.cells.find import ones
 from kernels.layout import INT64, NO_PLAN, SKUS_EXACT
 from kernels.plan.freight import MINUTE_MS, first_ship_day, floor_minor, free_ship_day
-from kernels.plan.greedy import units_at
+from kernels.plan.greedy import cell_at, units_at
 
 Array = npt.NDArray[Any]
 
@@ -75,10 +74,7 @@ def add_candidate(
         demand = demands[index]
         atp = INT64(0)
         if demand.open_nodes >> bit & 1:
-            cell = demand.cell + bit
-            if demand.present != 0:
-                cell = demand.cell + ones(demand.present & ((INT64(1) << bit) - 1))
-            atp = min(max(available[cell] - nodes[node].safety_units, 0), demand.need)
+            atp = min(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0), demand.need)
             has = has or atp > 0
         if index < SKUS_EXACT:
             candidate.atp[index] = atp
@@ -101,27 +97,23 @@ def add_candidate(
 
 
 @inlined_rule
-def open_shelves(plan: Any, shelves: Array, demands: Array) -> None:
-    """Every demand before the first block of its SKU."""
-    for index in range(plan.demands):
-        demand = demands[index]
-        shelf = shelves[demand.sku]
-        demand.block, demand.blocks_end = shelf.first, shelf.first + shelf.blocks
+def open_shelf(demand: Any, shelves: Array) -> None:
+    """Before the first block of the SKU."""
+    shelf = shelves[demand.sku]
+    demand.shelf, demand.blocks, demand.looked_at, demand.word = shelf.first, shelf.blocks, 0, -1
 
 
 @inlined_rule
 def take_block(demand: Any, word: int, blocks: Array) -> int:
     """Nodes of a word that have units of a demand, and where their cells lie; the demand goes on behind the block."""
-    if demand.block >= demand.blocks_end:
+    if demand.looked_at == demand.blocks:
         return 0
-    block = blocks[demand.block]
+    block = blocks[demand.shelf + demand.looked_at]
     if block.word != word:
         return 0
-    demand.block += 1
     present = INT64(block.present)
-    demand.cell, demand.present = block.first, present & (present + 1)
-    if demand.present != 0:
-        demand.present = present
+    demand.looked_at += 1
+    demand.word, demand.cell, demand.gaps = word, block.first, present if present & (present + 1) else 0
     return int(INT64(block.stocked))
 
 
@@ -133,12 +125,13 @@ def find_candidates(
 ) -> None:  # fmt: skip
     """Candidates in node order, their floors by the lowest price of the lane."""
     known_min = claim.known_ms // MINUTE_MS
-    open_shelves(plan, units.shelves, demands)
     for word in range(ship_nodes.shape[1]):
         usable = channel_nodes[claim.channel_index, word] & ship_nodes[claim.zone, word]
         bits = INT64(0)
         for index in range(plan.demands):
             demand = demands[index]
+            if word == 0:
+                open_shelf(demand, units.shelves)
             stocked = take_block(demand, word, units.blocks)
             demand.open_nodes = usable & stocked & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
@@ -180,13 +173,15 @@ def copy_candidate(source: Any, target: Any) -> None:
 
 
 @rule
-def enough(plan: Any, nodes: Array, goods_nodes: Array, units: Any, candidates: Array, demands: Array) -> bool:
+def enough(
+    plan: Any, nodes: Array, goods_nodes: Array, blocks: Array, available: Array, candidates: Array, demands: Array
+) -> bool:
     """Whether all candidates together have every unit."""
     for index in range(plan.demands):
         demand = demands[index]
         found = 0
         for at in range(plan.candidates):
-            found += units_at(demand.sku, candidates[at].node, demand.goods_class, units, nodes, goods_nodes)
+            found += units_at(demand, candidates[at].node, blocks, available, nodes, goods_nodes)
         if found < demand.need:
             return False
     return True

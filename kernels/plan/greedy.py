@@ -18,7 +18,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
-from kernels.cells.find import cell_of
+from kernels.cells.find import block_among, cell_in, ones
 from kernels.layout import INT64, NO_PLAN, PLAN_FASTEST
 from kernels.plan.freight import parcel
 
@@ -26,17 +26,38 @@ Array = npt.NDArray[Any]
 
 
 @inlined_rule
-def units_at(sku: int, node: int, goods_class: int, units: Any, nodes: Array, goods_nodes: Array) -> int:
-    """Units of a SKU this node may promise: what is available beyond its safety stock, if it takes such goods."""
-    if not goods_nodes[goods_class, node >> 5] >> (node & 31) & 1:
+def cell_at(demand: Any, bit: int) -> int:
+    """The cell of a node of the block that was looked at last, which has one there; nothing is counted where all lower
+    nodes have one, too."""
+    if demand.gaps == 0:
+        return int(demand.cell) + bit
+    return int(demand.cell) + int(ones(INT64(demand.gaps) & ((INT64(1) << bit) - 1)))
+
+
+@rule
+def cell_elsewhere(demand: Any, node: int, blocks: Array) -> int:
+    """The cell of a node in another block, 0 none."""
+    first = INT64(demand.shelf)
+    block = block_among(node >> 5, first, first + INT64(demand.blocks), blocks)
+    return cell_in(blocks[block], node & 31)
+
+
+@inlined_rule
+def units_at(demand: Any, node: int, blocks: Array, available: Array, nodes: Array, goods_nodes: Array) -> int:
+    """Units of a SKU a candidate may promise: what is available beyond its safety stock, if it takes such goods."""
+    word, bit = node >> 5, node & 31
+    if demand.word == word:
+        if not demand.open_nodes >> bit & 1:
+            return 0
+        return int(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0))
+    if not goods_nodes[demand.goods_class, word] >> bit & 1:
         return 0
-    has = units.available[cell_of(sku, node, units.shelves, units.blocks)]
-    return int(max(has - nodes[node].safety_units, 0))
+    return int(max(available[cell_elsewhere(demand, node, blocks)] - nodes[node].safety_units, 0))
 
 
 @rule
 def load(
-    at: int, node: int, demands_count: int, demands: Array, take: Array, units: Any, nodes: Array,
+    at: int, node: int, demands_count: int, demands: Array, take: Array, blocks: Array, available: Array, nodes: Array,
     goods_nodes: Array,
 ) -> int:  # fmt: skip
     """Fill take[at] with what the node can give of what is left; returns the parcel's weight."""
@@ -45,7 +66,7 @@ def load(
         demand = demands[index]
         take[at, index] = 0
         if demand.left > 0:
-            has = units_at(demand.sku, node, demand.goods_class, units, nodes, goods_nodes)
+            has = units_at(demand, node, blocks, available, nodes, goods_nodes)
             take[at, index] = min(demand.left, has)
             weight += take[at, index] * demand.weight_g
     return weight
@@ -53,28 +74,30 @@ def load(
 
 @rule
 def score(
-    candidate: Any, by_cost: int, demands_count: int, demands: Array, units: Any, nodes: Array, goods_nodes: Array
-) -> int:
+    candidate: Any, by_cost: int, demands_count: int, demands: Array, blocks: Array, available: Array, nodes: Array,
+    goods_nodes: Array,
+) -> int:  # fmt: skip
     given = 0
     for index in range(demands_count):
         demand = demands[index]
         if demand.left > 0:
-            has = units_at(demand.sku, candidate.node, demand.goods_class, units, nodes, goods_nodes)
+            has = units_at(demand, candidate.node, blocks, available, nodes, goods_nodes)
             given += min(demand.left, has)
     return given * 1_000_000 // (candidate.floor_minor + 1) if by_cost else given
 
 
 @rule
 def best_candidate(
-    by_cost: int, plan: Any, candidates: Array, demands: Array, units: Any, nodes: Array, goods_nodes: Array
-) -> int:
+    by_cost: int, plan: Any, candidates: Array, demands: Array, blocks: Array, available: Array, nodes: Array,
+    goods_nodes: Array,
+) -> int:  # fmt: skip
     """Unpicked candidate of the highest score, -1 when none has anything to give."""
     best, best_score = -1, 0
     for index in range(plan.candidates):
         candidate = candidates[index]
         if candidate.picked:
             continue
-        points = score(candidate, by_cost, plan.demands, demands, units, nodes, goods_nodes)
+        points = score(candidate, by_cost, plan.demands, demands, blocks, available, nodes, goods_nodes)
         cheaper = best >= 0 and candidate.floor_minor < candidates[best].floor_minor
         if points > best_score or (points == best_score and points > 0 and cheaper):
             best, best_score = index, points
@@ -96,7 +119,7 @@ def want_all(plan: Any, demands: Array) -> None:
 @rule
 def reload(
     skipped: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    units: Any, candidates: Array, demands: Array, parcels: Array, take: Array,
+    blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Load all parcels but one anew; whether they cover everything and a band takes each."""
     want_all(plan, demands)
@@ -105,7 +128,7 @@ def reload(
         if at == skipped:
             continue
         candidate = candidates[parcels[at].candidate]
-        weight = load(at, candidate.node, plan.demands, demands, take, units, nodes, goods_nodes)
+        weight = load(at, candidate.node, plan.demands, demands, take, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
         cost, _, _ = parcel(weight, INT64(0), candidate, plan, terms, nodes, bands, calendar)
         shippable = shippable and cost < NO_PLAN
@@ -118,22 +141,27 @@ def reload(
 @rule
 def drop_redundant(
     plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    units: Any, candidates: Array, demands: Array, parcels: Array, take: Array,
+    blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> None:  # fmt: skip
     """Leave out, last pick first, every node without which the others still cover everything."""
     for at in range(plan.parcels - 1, -1, -1):
-        if not reload(at, plan, terms, nodes, bands, calendar, goods_nodes, units, candidates, demands, parcels, take):
+        if not reload(
+            at, plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take
+        ):
             continue
         for later in range(at + 1, plan.parcels):
             parcels[later - 1].candidate = parcels[later].candidate
         plan.parcels -= 1
-    reload(INT64(-1), plan, terms, nodes, bands, calendar, goods_nodes, units, candidates, demands, parcels, take)
+    nobody = INT64(-1)
+    reload(
+        nobody, plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take
+    )
 
 
 @rule
 def plan_greedy(
     by_cost: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    units: Any, candidates: Array, demands: Array, parcels: Array, take: Array,
+    blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Fill parcels and take; True when everything is covered. demands[].left is what is not."""
     by_day = INT64(1) if terms.plan == PLAN_FASTEST else INT64(0)
@@ -143,12 +171,12 @@ def plan_greedy(
     for index in range(plan.candidates):
         candidates[index].picked = 0
     while plan.parcels < terms.parcels_max:
-        best = best_candidate(by_cost, plan, candidates, demands, units, nodes, goods_nodes)
+        best = best_candidate(by_cost, plan, candidates, demands, blocks, available, nodes, goods_nodes)
         if best < 0:
             break
         candidates[best].picked = 1
         at = plan.parcels
-        weight = load(at, candidates[best].node, plan.demands, demands, take, units, nodes, goods_nodes)
+        weight = load(at, candidates[best].node, plan.demands, demands, take, blocks, available, nodes, goods_nodes)
         cost, _, _ = parcel(weight, by_day, candidates[best], plan, terms, nodes, bands, calendar)
         if cost >= NO_PLAN:
             plan.unshippable = 1
@@ -160,5 +188,7 @@ def plan_greedy(
         if demands[index].left > 0:
             return False
     if by_cost:
-        drop_redundant(plan, terms, nodes, bands, calendar, goods_nodes, units, candidates, demands, parcels, take)
+        drop_redundant(
+            plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take
+        )
     return True
