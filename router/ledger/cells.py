@@ -3,7 +3,7 @@
     received = available + held + allocated + shipped + what lies aside        for every cell, after every record
 
 A cell is opened before a record may put units there (``open``); it never goes. What was never opened holds nothing and
-takes no memory: a SKU without units costs 8 bytes, a stocked cell about 100 (kernels/cells/open.py).
+takes no memory: a SKU without units costs 8 bytes, a stocked cell 70 to 110 (kernels/cells/open.py).
 
 Readers see a cell only as the newest durable record left it: the ledger publishes what a record touched once that
 record is on disk, under a sequence lock. Where a cell lies they see at once, but nothing in it. ``available`` may be

@@ -16,10 +16,10 @@ from router.tables.compiled import Tables
 from router.tables.row_types import TableRows
 from router.tables.rows import Rows
 
-SKU_BYTES = 600  # its id and name, their index, rows of kernels, an empty shelf
+SKU_BYTES = 800  # its id and name, their index, rows of kernels, an empty shelf
 NODE_BYTES = 40_000  # its calendar of 1,201 days, parcels of 512 ship days
 BAND_BYTES = 120
-CELL_BYTES = 160  # units of a SKU at a node: the ledger's, what readers are shown, and half a block
+CELL_BYTES = 512  # units of a SKU at a node, what readers are shown, the movement's id, the row that it came as
 _PER_SKU_AND_CURRENCY, _PER_SKU_AND_PROMOTION = 8, 1
 _PER_NODE_AND_ZONE, _PER_NODE_AND_CHANNEL = 24, 2
 GATEWAY_PROCESSES = 2  # a front and a stream gateway
