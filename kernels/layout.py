@@ -105,8 +105,8 @@ CLAIM = _row(
 )  # fmt: skip
 
 # --- scratch of one order ----------------------------------------------------------------------
-# One cache line. Blocks of its shelf, and how many were looked at; of the newest its word, its first cell, and, where
-# there are gaps between them, its nodes with cells.
+# One cache line. Blocks of its shelf, and how many were looked at; of the one at the word of ``open_nodes`` that word,
+# or -1 where it has none there, its first cell, and, where there are gaps between them, its nodes with cells.
 DEMAND = _row(
     need=_I, taken=_I, left=_I, weight_g=_I, sku=_H, parcel=_H, open_nodes=np.uint32, goods_class=np.int16,
     blocks=np.int16, looked_at=np.int16, word=np.int16, shelf=_H, cell=_H, gaps=np.uint32,
@@ -125,6 +125,7 @@ CANDIDATE = np.dtype(
     ],
     align=True,
 )
+LOAD = _row(units=_I, weight_g=_I)  # of a node: what it could give of what is left
 PARCEL = _row(candidate=_I, node=_I, band=_I, ship_day=_I, promise_day=_I, cost_minor=_I)
 STATE = _row(cost=_I, day=_I, nodes=_I, sets=_I)  # of parcels so far: candidates and demand sets, a byte each
 PLAN = np.dtype(
@@ -275,6 +276,8 @@ class Scratch(NamedTuple):
     first_days: Array  # (N) FIRST_DAY  known_min -1
     candidates: Array  # (N) CANDIDATE
     states: Array  # (STATES) STATE
+    open_nodes: Array  # (W) i64  node words: candidates that are not picked
+    loads: Array  # (N) LOAD
     parcels: Array  # (PARCELS_MAX) PARCEL
     take: Array  # (PARCELS_MAX, k) i64
     plans: Array  # (1) PLAN
@@ -309,7 +312,7 @@ COUNTED = group(
 IO_WAITING = records(WAITING)
 WAITING_ROWS = group(WaitingRows, IO_WAITING, records(WAITING_SKU), IO_ENTRIES, records(WAITING_COUNTS))
 SCRATCH = group(
-    Scratch, OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, IO_PARCELS, OUT_I64_2D, IO_PLAN, OUT_I64,
-    OUT_U8,
+    Scratch, OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, OUT_I64, records(LOAD), IO_PARCELS,
+    OUT_I64_2D, IO_PLAN, OUT_I64, OUT_U8,
 )  # fmt: skip
 ANSWERS = group(Answers, OUT_ORDERS, OUT_I16, OUT_PARCELS, OUT_I32, OUT_I32, OUT_ALLOCATIONS)

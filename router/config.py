@@ -8,6 +8,7 @@ import msgspec
 
 GrantOrder = Literal["fifo", "priority", "whole_orders"]
 
+SHARDS_MAX = 256
 SLOTS = 4096  # order id -> slot -> shard; fixed for ever, so that data folders can be moved between layouts
 
 
@@ -22,6 +23,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     text_bytes_max: int = 4_096
     line_bytes_max: int = 4 << 20  # one NDJSON line; longer ones are refused in their place
     body_bytes_max: int = 64 << 20  # bodies that are not streams
+    expansion_max: int = 100  # times the bytes of an Arrow stream, beyond body_bytes_max, that they may stand for
     batch_rows_max: int = 32_768  # larger: better throughput, worse latency
     batch_rows_beside_events: int = 16_384  # of orders while events come, which wait for a batch to be through
     batch_bytes_max: int = 16 << 20
@@ -38,6 +40,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         assert self.order_value_minor_max * 10_000 < 2**63, "a rate in basis points would overflow int64"
         assert self.unit_price_minor_max * self.qty_max <= self.order_value_minor_max, "one line must fit an order"
         assert self.batch_rows_max <= 1 << 16, "a row number must fit the 16 bits of an order reference"
+        assert min(self.batch_rows_max, self.batch_rows_beside_events) >= 1, "a batch has at least one row"
         assert self.qty_max < 2**31 and self.lines_max * self.qty_max < 2**63, "units of an order would overflow int64"
 
 
@@ -88,7 +91,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log: LogConfig = LogConfig()
 
     def __post_init__(self) -> None:
-        assert 1 <= self.shards <= 256, "shards must lie between 1 and 256"
+        assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"
         assert 1 <= self.gateways <= 64, "gateways must lie between 1 and 64"
         assert self.gateway_stream_batches <= self.limits.in_flight_batches_max, (
             "gateway_stream_batches must not be above limits.in_flight_batches_max"

@@ -2,6 +2,7 @@
 
       gateway                     order shard                          ledger
     ───────────        ──────────────────────────────────        ──────────────────
+                       looks_back: the log of closed orders
     decode, split ───▶ begin:  lane.begin
                                log part 0
                        ask:    the ledger   ──(durable)──▶       decide, move, amend
@@ -20,7 +21,8 @@ turns, by threads in ``actors/``, by tasks in the simulation. ``begin`` and ``fi
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
@@ -35,6 +37,7 @@ from router.shard.grant_lane import GrantLane
 from router.shard.lanes import Batch, Begun, Lane, Message, PolicyOf
 from router.shard.order_lane import OrderLane
 from router.tables.compiled import TablesOf
+from router.wire.event_batch import EventBatch
 
 BATCH_IDS_KEPT = 4_096
 CHECKPOINT_FORM = 3  # to be raised where what is dumped means something else
@@ -82,6 +85,11 @@ class ShardPath:
     def must_wait(self, kind: Kind, batch: Batch) -> bool:
         """Whether the batch names an order of which something is under way that it has to know."""
         return self.lanes[kind].must_wait(batch, self.shown)
+
+    def looks_back(self, kind: Kind, batch: Batch) -> Callable[[], None] | None:
+        """What a batch has to read before it begins, beside others that are under way; None where that is nothing."""
+        is_repeat = batch.batch_id in self._batches
+        return None if kind is not Kind.EVENTS or is_repeat else self.events.looks_back(cast(EventBatch, batch))
 
     def begin(self, kind: Kind, batch: Batch) -> Begun:
         """Take a batch in and queue its input for the disk."""

@@ -40,7 +40,8 @@ from actors.store.log_store import (
     pack_epoch,
     refuse_short_file,
 )
-from actors.store.table_store import Manifest, TableStore
+from actors.store.private import make_folder, new_file, sync_folder
+from actors.store.table_store import TableStore, parse_manifest
 from router.errors import Damaged, Misconfigured
 from router.log.records import INPUT
 from router.log.tail import FIRST_SEQUENCE
@@ -48,8 +49,7 @@ from router.log.tail import FIRST_SEQUENCE
 FORMAT = 1
 MANIFEST = "backup.json"
 SMALL_FILES = ("meta.json", "config.json", "keys.json", "admin.key")
-_PIECE = 1 << 20
-_PRIVATE = 0o700  # documents and the admin key are in it
+PIECE_BYTES = 1 << 20
 
 Show = Callable[[str], None]
 
@@ -88,31 +88,9 @@ def backup(data: DataFolder, target: pathlib.Path, progress: Show) -> Summary:
     """Copy a folder, read the copy whole, and say what is in it."""
     data.identity()
     target = empty_target(target)
-    target.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    make_folder(target)
     _refuse_when_disk_is_short(data, target)
     return apart(lambda show: _Copy(data, DataFolder(target), show).make(), progress)
-
-
-def restore(source: pathlib.Path, target: pathlib.Path, progress: Show) -> Summary:
-    """A data folder from a backup; appears only when it is whole."""
-    summary = _read_manifest(source)
-    target = empty_target(target)
-    unfinished = target.with_name(target.name + ".restoring")
-    if unfinished.exists():
-        raise Misconfigured(f"{unfinished} is left of a restore that did not end; remove it and try again")
-    for file in summary.files:
-        progress(f"checking {file.path}")
-        if _digest(source / file.path) != (file.bytes, file.xxh3):
-            raise Damaged(f"{source / file.path} is not what was backed up; nothing was restored, use another backup")
-    unfinished.mkdir(mode=_PRIVATE, parents=True)
-    for file in summary.files:
-        progress(f"copying {file.path}")
-        copy_file(source / file.path, unfinished / file.path)
-    if target.exists():
-        target.rmdir()
-    unfinished.rename(target)
-    _sync(target.parent)
-    return summary
 
 
 class _Copy:
@@ -154,12 +132,12 @@ class _Copy:
 
     def _copy_owner(self, owner: pathlib.Path, target: pathlib.Path) -> None:
         self._show(f"copying {owner.name}")
-        log_folder(target).mkdir(parents=True)
+        make_folder(target)
+        make_folder(log_folder(target))
         _copy_newest_checkpoint(owner, target)
         if (log_folder(owner) / "data.mdb").exists():
-            with _opened(log_folder(owner), living=True) as living:
-                living.copy(str(log_folder(target)), compact=True)
-            _sync(log_folder(target) / "data.mdb")
+            with _opened(log_folder(owner), living=True) as living, new_file(log_folder(target) / "data.mdb") as copy:
+                living.copyfd(copy.fileno(), compact=True)
 
     def _add_answered(self, number: int) -> int:
         """Inputs of a shard that the ledger's copy answers and the shard's copy does not have yet."""
@@ -201,7 +179,7 @@ class _Copy:
 
     def _sync_folders(self) -> None:
         for folder in [*(path for path in self._target.path.rglob("*") if path.is_dir()), self._target.path]:
-            _sync(folder)
+            sync_folder(folder)
 
 
 def _add_inputs(source: LogStore, copy: LogStore, last: int) -> int:
@@ -226,13 +204,12 @@ def _add_inputs(source: LogStore, copy: LogStore, last: int) -> int:
 
 def copy_tables(source: pathlib.Path, target: pathlib.Path) -> None:
     """A file that the manifest names never changes; the manifest is replaced in one step."""
-    target.mkdir(mode=_PRIVATE, parents=True)
+    make_folder(target)
     manifest = source / "manifest.json"
     if not manifest.exists():
         return
     content = manifest.read_bytes()
-    versions = msgspec.json.decode(content, type=Manifest).versions
-    for name in sorted({name for version in versions for name in (version.compiled, *version.rows.values())}):
+    for name in sorted(parse_manifest(content, manifest).files):
         copy_file(source / name, target / name)
     write_durably(target / manifest.name, content)
 
@@ -264,21 +241,6 @@ def _opened(folder: pathlib.Path, *, living: bool, map_size: int = 0) -> Iterato
         environment.close()
 
 
-def _read_manifest(source: pathlib.Path) -> Summary:
-    path = source / MANIFEST
-    if not path.exists():
-        raise Misconfigured(f"{source} is no backup, or one that was not finished: it has no {MANIFEST}")
-    try:
-        summary = msgspec.json.decode(path.read_bytes(), type=Summary)
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise Damaged(f"{path} cannot be read ({fault}); use another backup") from None
-    if summary != summary.sealed:
-        raise Damaged(f"{path} does not fit its checksum; use another backup")
-    if summary.format != FORMAT:
-        raise Misconfigured(f"{source} has format {summary.format}; this version restores format {FORMAT}")
-    return summary
-
-
 def empty_target(target: pathlib.Path) -> pathlib.Path:
     target = target.resolve()
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
@@ -301,22 +263,18 @@ def _refuse_when_disk_is_short(data: DataFolder, target: pathlib.Path) -> None:
 
 def _digest(path: pathlib.Path) -> tuple[int, str]:
     digest, size = xxhash.xxh3_128(), 0
-    try:
-        with open(path, "rb") as file:
-            while piece := file.read(_PIECE):
-                digest.update(piece)
-                size += len(piece)
-    except FileNotFoundError:
-        return -1, "missing"
+    with open(path, "rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            digest.update(piece)
+            size += len(piece)
     return size, digest.hexdigest()
 
 
 def copy_file(source: pathlib.Path, target: pathlib.Path) -> None:
-    """With its mode, durable."""
-    target.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-    shutil.copy(source, target)
-    _sync(target)
-    _sync(target.parent)
+    """Into a folder that is there; durable, and for its owner only."""
+    with open(source, "rb") as file, new_file(target) as copy:
+        shutil.copyfileobj(file, copy, PIECE_BYTES)
+    sync_folder(target.parent)
 
 
 def _sync(path: pathlib.Path) -> None:

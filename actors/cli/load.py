@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 BODY_BYTES_MAX = 32 << 20  # half of what the router takes by default
+TABLE_BYTES_MAX = 128 << 20  # twice as much: a table goes in one body, and a small .gz may unpack to anything
 ERRORS_SHOWN_MAX = 20
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 
@@ -86,9 +87,15 @@ def _bodies(table: str, files: list[pathlib.Path]) -> Iterator[tuple[str, bytes]
     media_type, pieces, sent = kinds.pop(), list[bytes](), False
     for piece in _pieces(files, media_type):
         pieces.append(piece)
-        if table == "stock" and media_type != CSV and sum(map(len, pieces)) >= BODY_BYTES_MAX:
+        size = sum(map(len, pieces))
+        if table == "stock" and media_type != CSV and size >= BODY_BYTES_MAX:
             yield media_type, b"".join(pieces)
             pieces, sent = [], True
+        elif size > TABLE_BYTES_MAX:
+            raise UsageError(
+                f"{table}: the files hold (unpacked) more than {TABLE_BYTES_MAX:,} bytes, and a router takes half of "
+                "that at a time; make the table smaller, or send stock as JSON lines, which go in pieces."
+            )
     if pieces or not sent:  # an empty file is an empty table, and has to be said like any other
         yield media_type, b"".join(pieces)
 
@@ -98,12 +105,14 @@ def _pieces(files: list[pathlib.Path], media_type: str) -> Iterator[bytes]:
     from actors.client.sources import open_bytes
 
     for path in files:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no regular file; write the table into one.")
         with open_bytes(str(path)) as file:
             while chunk := file.read(BODY_BYTES_MAX):
                 if media_type == CSV:
                     yield chunk
                 else:
-                    yield (chunk + file.readline()).removesuffix(b"\n") + b"\n"
+                    yield (chunk + file.readline(BODY_BYTES_MAX)).removesuffix(b"\n") + b"\n"
 
 
 def _media_type(path: pathlib.Path) -> str:

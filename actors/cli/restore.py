@@ -14,8 +14,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "restore",
         help="make a data folder of a backup, and verify it",
-        description="Compares every file with the checksum it was backed up with, copies them to a new folder and runs "
-        "`verify` on it. Exit code 0 = the folder is whole, start `serve` on it; 1 = it is not.",
+        description="Copies every file that the backup lists, compares it with the checksum it was backed up with, and "
+        "runs `verify` on the copy. Exit code 0 = the folder is whole, start `serve` on it; 1 = it is not, and nothing "
+        "is made.",
     )
     parser.add_argument("backup", type=pathlib.Path, metavar="BACKUP", help="folder made by `order-router backup`")
     parser.add_argument("--to", type=pathlib.Path, required=True, metavar="DIR", help="a new or empty folder")
@@ -25,17 +26,29 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     compile_kernels()
-    from actors.care.backup import restore
+    from actors.care.restore import restore
     from actors.cli import verify
     from actors.store.data_folder import DataFolder
+    from router.errors import Damaged
 
-    progress = Progress()
-    summary = restore(arguments.backup, arguments.to, progress.show)
-    verdict = verify.verdict_of(DataFolder(arguments.to), progress)
+    progress, verdicts = Progress(), list[dict[str, Any]]()
+
+    def is_whole(folder: DataFolder) -> bool:
+        verdicts.append(verify.verdict_of(folder, progress))
+        return bool(verdicts[-1]["ok"])
+
+    try:
+        summary = restore(arguments.backup, arguments.to, progress.show, is_whole)
+    except Damaged as fault:
+        if not verdicts:
+            raise
+        progress.done()
+        print_result(arguments.json, verdicts[-1], f"{verify.as_text(verdicts[-1])}\n{fault}")
+        return 1
     progress.done()
     text = (
-        f"{verify.as_text(verdict)}\nrestored to {arguments.to}, {summary.bytes:,} bytes; "
+        f"{verify.as_text(verdicts[-1])}\nrestored to {arguments.to}, {summary.bytes:,} bytes; "
         f"followers of the status stream go on from cursor {summary.cursor}"
     )
-    print_result(arguments.json, {**verdict, "cursor": summary.cursor, "bytes": summary.bytes}, text)
-    return 0 if verdict["ok"] else 1
+    print_result(arguments.json, {**verdicts[-1], "cursor": summary.cursor, "bytes": summary.bytes}, text)
+    return 0

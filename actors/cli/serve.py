@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from actors.process.environment import prepare
+    from actors.process.files import allow_files
 
+    allow_files()
     prepare(joins_cluster=arguments.ray_address is not None)  # before anything below imports Ray
     compile_kernels()
     from actors.run.supervisor import STARTED_AGAIN, serve

@@ -56,7 +56,7 @@ def build(
     where this process has them open already."""
     data = DataFolder(folder)
     reference = Reference(data.tables, config.policy, log)
-    core = Core(backend, reference, config, VERSION, log, events_bell=Bell(data.events_bell))
+    core = Core(backend, reference, config, VERSION, log, Bell(data.events_bell))
     keys = KeyRing(
         folder,
         config.limits.requests_per_second_max,
@@ -73,7 +73,7 @@ class Service:
         self._core = core
         self._server = gateway.server()
         if streams_to is not None:
-            self._server.pass_on = StreamSender(streams_to, gateway.admits).pass_on
+            self._server.pass_on = StreamSender(streams_to, gateway.admits)
         self._runner = web.ServerRunner(self._server)
         self._receiver: StreamReceiver | None = None
         self.port = 0

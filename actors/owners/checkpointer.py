@@ -14,6 +14,8 @@ from actors.process.process_copy import ProcessCopy
 from actors.store.checkpoints import Checkpoint, read_latest, write_checkpoint
 from actors.store.lmdb_log import LmdbLog
 
+_TITLE = "order-router: a checkpoint"  # of the process that writes one
+
 
 class Checkpointer:
     """Checkpoints of one owner: due after so many bytes of log, one being written at a time."""
@@ -25,17 +27,21 @@ class Checkpointer:
         self._copy: ProcessCopy | None = None
 
     def due(self, log_bytes: int) -> bool:
-        return log_bytes - self._log_bytes >= self._every_bytes and not self._writing()
+        return not self._writing() and log_bytes - self._log_bytes >= self._every_bytes
 
     def start(
         self, sequence: int, chains: Sequence[int], arrays: Mapping[str, npt.NDArray[np.generic]], log_bytes: int
     ) -> None:
-        """Write the arrays as they are now, views of memory of this process or copies; ``sequence`` is durable."""
+        """Write the arrays as they are now, views of memory of this process or copies; ``sequence`` is durable.
+
+        Where the system has no room for another process, this one is left out: the log has all of it.
+        """
         self.join()
         self._log_bytes = log_bytes
-        self._copy = ProcessCopy(
-            "order-router: a checkpoint", lambda: write_checkpoint(self._folder, sequence, chains, arrays)
-        )
+        try:
+            self._copy = ProcessCopy(_TITLE, lambda: write_checkpoint(self._folder, sequence, chains, arrays))
+        except OSError as fault:
+            print(f"{_TITLE} of sequence {sequence} was left out: {fault}", file=sys.stderr)
 
     def join(self) -> None:
         if self._copy is not None:

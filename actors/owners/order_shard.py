@@ -86,11 +86,12 @@ class OrderShard(ShardCalls, LedgerDoor):
     # --- tables, state, end ----------------------------------------------------------------------
 
     def use_tables(self, version: int) -> None:
-        """Judge every later batch with this version; batches under way keep theirs."""
-        tables = self._tables.load(version)
+        """Judge every later batch with this version; batches under way keep theirs. Made ready beside the work."""
+        tables, engine = self._tables.load(version), self._path.engine
+        admitter = engine.admitter(tables)
         with self._turns.step():
-            if version > self._path.engine.tables_version:
-                self._path.engine.use_tables(tables)
+            if version > engine.tables_version:
+                engine.use_tables(tables, admitter)
 
     def status(self) -> EngineStatus:
         return EngineStatus(

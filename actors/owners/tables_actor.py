@@ -1,11 +1,13 @@
 """The tables' process: the one writer of reference tables, and the one door for stock that comes from outside.
 
 A new version is durable before anyone uses it, reaches the ledger before the shards (claims name the version they
-were made with), and is answered when all of them use it.
+were made with), and is answered when all of them use it. Uploads wait for each other; movements of stock do not wait
+for them, and are read by the version that all use.
 """
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 import msgspec
@@ -36,22 +38,26 @@ class TablesOwner(TablesCalls):
         self._copies = copies(known)
         self._store.put_policy(known.policy, now_ms())
         self._key = data.key()
-        self._spread(self._store.current())  # a version made durable just before a crash
+        self._putting = threading.Lock()
+        self._used = self._store.current()  # the version that all engines use
+        self._spread(self._used)  # a version made durable just before a crash
 
     def ready(self) -> None:
         """Made is ready."""
 
     def put(self, table: str, body: bytes, media_type: str, now_ms: int) -> TableReplaced:
         rows = parse_rows(table, body, media_type)
-        version = self._store.put(rows, now_ms, self._copies)
-        if table == "stock":
-            self._ledger.stock(on_hand_movements(rows, self._store.load(version), self._key, version), now_ms)
-        else:
-            self._spread(version)
+        with self._putting:
+            version = self._store.put(rows, now_ms, self._copies)
+            if table == "stock":
+                self._ledger.stock(on_hand_movements(rows, self._store.load(version), self._key, version), now_ms)
+            else:
+                self._spread(version)
+            self._used = version
         return TableReplaced(table, version, len(rows.rows))
 
     def stock(self, body: bytes, now_ms: int) -> bytes:
-        parsed = parse_movements(body, self._store.load(self._store.current()), self._key)
+        parsed = parse_movements(body, self._store.load(self._used), self._key)
         return msgspec.json.encode(movement_results(parsed, self._ledger.stock(parsed.batch, now_ms)))
 
     def _spread(self, version: int) -> None:

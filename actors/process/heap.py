@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import gc
 
+import pyarrow as pa
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _BLOCK_BYTES = 64 << 20  # blocks up to this size come from the heap
@@ -22,6 +24,15 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _BLOCK_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def give_back_memory() -> None:
+    """Free memory of C and of Arrow to the kernel, when nothing will need it for a while; milliseconds."""
+    gc.collect()  # a fault keeps the frames that it passed, and what they hold
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def freeze_heap() -> None:

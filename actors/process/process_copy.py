@@ -1,7 +1,7 @@
 """A copy of this process that writes its state down as it is now, while the process itself goes on.
 
 The kernel shares the pages until one side changes them, so the process stands only while its page tables are copied:
-some 10 ms for each GB, where copying the memory itself took 1 to 3 s at 5,000,000 orders. Memory that is mapped shared
+some 30 ms for each GB, where copying the memory itself took 0.7 to 0.9 s. Memory that is mapped shared
 (``actors/store/mapped.py``) is no part of it: what lies there has to be copied before.
 """
 

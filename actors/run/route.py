@@ -94,7 +94,6 @@ def _home(folder: pathlib.Path | None, config: Config) -> tuple[U64, Callable[[s
     logs: list[LmdbLog] = []
 
     def log_of(name: str, parts: int) -> Log:
-        (data.path / name).mkdir(exist_ok=True)
         logs.append(LmdbLog(data.path / name, config.log, parts))
         return logs[-1]
 

@@ -2,6 +2,9 @@
 
 lock folder ─▶ Ray ─▶ ledger, shards, tables ─▶ gateways ─▶ ready … SIGTERM ─▶ drain, reversed
 
+SIGTERM is heeded at any time: what may take long is done on another thread, while the main one listens. Before
+`ready`, or a second time while it drains, it ends everything at once: nothing that was acknowledged depends on the end.
+
 When Ray itself is gone everything starts again as a new image of this process: a client of a dead Ray, whatever it asks
 or ends, may wait for the control store for a minute and then end its process.
 """
@@ -10,14 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
-import shutil
+import queue
 import signal
 import socket
 import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
+from typing import NoReturn
 
 import msgspec
 import ray
@@ -25,11 +31,13 @@ from ray.exceptions import RayError
 
 from actors.care.take_back import cannot_start, check_room
 from actors.owners.calls import OwnerGone, Unanswered
+from actors.process.descendants import end_descendants
 from actors.run.gateway_processes import GatewayProcesses
 from actors.run.roles import folders_of
 from actors.run.topology import (
     ROLES,
     create_actors,
+    end_actors,
     kill_ray,
     ray_has_ended,
     start_actors,
@@ -48,6 +56,8 @@ DRAIN_TIMEOUT_S = 60.0
 PORT_PATIENCE_S = 6.0
 LAST_WORDS_S = 1.0  # gateways without a Ray cannot finish what is under way
 LOOK_EVERY_S = 0.25
+ONE_TELLING_S = 1.0  # who is told twice within it was told once, by a terminal and by its shell say
+END_S = 2.0  # for each step of an end at once
 ASK_EVERY_S = 5.0
 SILENCE_MAX_S = 60.0  # engines that answer nobody for this long: Ray itself is gone, start all of it again
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -68,6 +78,9 @@ class Supervisor:
         self._ray_address = ray_address
         self._gateways: GatewayProcesses | None = None
         self._stopping = threading.Event()
+        self._told_s = 0.0  # when it was told to stop first
+        self._told_again = threading.Event()
+        self._hand = _Hand()
         self._heard_s = 0.0  # when all engines answered last
         self._asker = threading.Thread(target=self._ask, name="ask", daemon=True)
         self._stdout = -1
@@ -75,25 +88,29 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit code."""
-        self.data.path.mkdir(parents=True, exist_ok=True)
+        self.data.claim()
         lock, self._stdout = self._lock(), _keep_stdout()
         try:
+            self._heed_signals()
             self._refuse_taken_port()
             self.data.create(self._config)
             create_admin_key(self.data.path)
             self.data.keep_config(self._config)
             check_room(self.data)
-            self._heed_signals()
-            self._start()
+            self.data.open_places()
+            if not self._done(self._start, self._stopping):
+                self._end_at_once()
             self._say_ready()
             self._watch()
-            return self._drain()
+            if not self._done(self._drain, self._told_again):
+                self._end_at_once()
+            return 0
         finally:
             self._end_gateways(0.0)
             self._stop_asking()
             with contextlib.suppress(Exception):
                 kill_ray() if ray_has_ended() else ray.shutdown()
-            shutil.rmtree(self.data.shared, ignore_errors=True)
+            self.data.remove_shared()
             _give_stdout_back(self._stdout)
             lock.close()
 
@@ -115,6 +132,8 @@ class Supervisor:
                 socket.create_server((self._host, self._port), family=family).close()
                 return
             except OSError as fault:
+                if self._stopping.is_set():
+                    return
                 if fault.errno != errno.EADDRINUSE or time.monotonic() > deadline_s:
                     raise Misconfigured(
                         f"port {self._port} of {self._host} cannot be listened on ({fault.strerror}); "
@@ -129,8 +148,7 @@ class Supervisor:
             os.write(self._stdout, f"{line}\n".encode())
 
     def _start(self) -> None:
-        start_ray(self._config, self.data.namespace, self._ray_address)
-        self._heed_signals()  # Ray takes them over when it starts
+        start_ray(self.data, self._config, self._ray_address)
         try:
             start_actors(self.data, self._config)
         except Unanswered as silent:
@@ -143,8 +161,37 @@ class Supervisor:
 
     def _heed_signals(self) -> None:
         for number in SIGNALS:
-            signal.signal(number, lambda *_: self._stopping.set())
+            signal.signal(number, self._be_told)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _be_told(self, *_: object) -> None:
+        if not self._stopping.is_set():
+            self._told_s = time.monotonic()
+            self._stopping.set()
+        elif time.monotonic() - self._told_s > ONE_TELLING_S:
+            self._told_again.set()
+
+    def _done(self, work: Callable[[], object], told: threading.Event) -> bool:
+        """Do it, on another thread; False when ``told`` to stop before it was done."""
+        if not told.is_set():
+            self._hand.begin(work)
+        while not told.is_set():
+            if self._hand.has_finished(LOOK_EVERY_S):
+                return True
+            self._heed_signals()  # Ray takes them over when it starts
+        return False
+
+    def _end_at_once(self) -> NoReturn:
+        """Nobody is asked, for whoever is may not answer. An owner that had begun recovers at the next start."""
+        print("told to stop: ending everything at once", file=sys.stderr, flush=True)
+        if self._ray_address is not None:  # the owners are no processes of ours
+            leaving = _Hand()
+            leaving.begin(lambda: end_actors(self.data, self._config))
+            with contextlib.suppress(Exception):
+                leaving.has_finished(END_S)
+        end_descendants(END_S)
+        self.data.remove_shared()
+        os._exit(0)  # a thread that waits for Ray would be waited for
 
     def _wait_until_ready(self, gateways: GatewayProcesses) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -219,7 +266,7 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(owner, signal.SIGKILL)
 
-    def _drain(self) -> int:
+    def _drain(self) -> None:
         """Gateways first, so that nothing new arrives; then all roles in their order."""
         self._end_gateways(DRAIN_TIMEOUT_S)
         self._stop_asking()
@@ -227,12 +274,43 @@ class Supervisor:
             self._end_owners_left()
         else:
             stop_actors(self.data, self._config, DRAIN_TIMEOUT_S)
-        return 0
 
     def _end_gateways(self, timeout_s: float) -> None:
         if self._gateways is not None:
             self._gateways.end(timeout_s)
             self._gateways = None
+
+
+class _Hand:
+    """A thread for work that nobody has to wait for. It stays for as long as the process: Ray's processes and gateways
+    ask the kernel to end them with their parent, and to the kernel that is the thread which started them."""
+
+    def __init__(self) -> None:
+        self._work: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="hand", daemon=True).start()
+
+    def begin(self, work: Callable[[], object]) -> None:
+        self._work.put(work)
+
+    def has_finished(self, timeout_s: float) -> bool:
+        """Whether it has within so many seconds; raises the fault that ended it. To be asked until it has."""
+        try:
+            fault = self._done.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        if fault is not None:
+            raise fault
+        return True
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._work.get()()
+            except BaseException as fault:
+                self._done.put(fault)
+            else:
+                self._done.put(None)
 
 
 def _keep_stdout() -> int:
@@ -257,4 +335,6 @@ def _give_stdout_back(kept: int) -> None:
 def serve(folder: str, host: str, port: int, config: Config, ray_address: str | None, as_json: bool) -> int:
     """Run a router on a data folder until it is told to stop."""
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    # It would say at each start that signals are not its own: they are ours.
+    logging.getLogger("ray._private.worker").addFilter(lambda said: "SIGTERM handler is not set" not in said.msg)
     return Supervisor(folder, host, port, config, ray_address, as_json).run()

@@ -16,6 +16,7 @@ takes order streams. No fact lives in Ray.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,11 +32,13 @@ from actors.owners.stubs import Owners
 from actors.owners.tables_actor import TablesOwner
 from actors.process.environment import QUIET
 from actors.process.names import LEDGER, SHARD, TABLES
+from actors.run.own_ray import own_place
 from actors.run.roles import Role, actors_of, created_in_order, drained_in_order
 from actors.store.data_folder import DataFolder
 from router.config import Config
 
 READY_TIMEOUT_S = 600.0
+TABLES_THREADS = 4  # one puts, others take movements of stock meanwhile or wait to put
 _VITAL = (PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET)
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
 
@@ -67,7 +70,7 @@ ROLES = (
     Role(
         TABLES,
         TablesOwner,
-        lambda _: 1,
+        lambda _: TABLES_THREADS,
         asked=lambda owners: [owners.tables.ready()],
         needs=(SHARD, LEDGER),
         is_watched=False,
@@ -75,9 +78,9 @@ ROLES = (
 )
 
 
-def start_ray(config: Config, namespace: str, address: str | None) -> None:
+def start_ray(data: DataFolder, config: Config, address: str | None) -> None:
     """Start a Ray of our own on loopback, or join the one at ``address``."""
-    common: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": "warning"}
+    common: dict[str, Any] = {"namespace": data.namespace, "log_to_driver": False, "logging_level": "warning"}
     if address:
         ray.init(address=address, runtime_env={"env_vars": QUIET}, **common)
         return
@@ -86,6 +89,7 @@ def start_ray(config: Config, namespace: str, address: str | None) -> None:
         include_dashboard=False,
         object_store_memory=config.object_store_bytes,
         _node_ip_address="127.0.0.1",
+        _temp_dir=own_place(data),
         **common,
     )
 
@@ -108,6 +112,13 @@ def start_actors(data: DataFolder, config: Config) -> None:
     for wave in created_in_order(ROLES):
         create_actors(data, config, wave)
         _ask(data, config, wave, READY_TIMEOUT_S)
+
+
+def end_actors(data: DataFolder, config: Config) -> None:
+    """Kill those there are, as they are."""
+    for name, _, _ in actors_of(ROLES, config):
+        with contextlib.suppress(ValueError):  # it does not exist
+            ray.kill(actor(data, name), no_restart=True)
 
 
 def create_actors(data: DataFolder, config: Config, roles: Sequence[Role] = ROLES) -> None:
@@ -152,5 +163,4 @@ def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
     owners = Owners(data.namespace, config.shards)
     for wave in drained_in_order(ROLES):
         answers_of([call for role in wave for call in role.drained(owners)], timeout_s)
-    for name, _, _ in actors_of(ROLES, config):
-        ray.kill(actor(data, name), no_restart=True)
+    end_actors(data, config)

@@ -15,6 +15,8 @@ import pathlib
 import select
 import time
 
+from actors.store.private import make_folder, open_file
+
 SLOW_LOOK_S = 1.0
 _IN_MODIFY = 0x2
 _READ_BYTES = 1 << 12
@@ -25,8 +27,8 @@ class Bell:
     """The side of those who ring; any number of processes may."""
 
     def __init__(self, path: pathlib.Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folder(path.parent)
+        self._file = open_file(path)
 
     def ring(self) -> None:
         """Never fails: who rings has more important things to do, and readers look without it, too."""
@@ -35,11 +37,14 @@ class Bell:
 
     def rang_within(self, seconds: float) -> bool:
         """Whether anybody rang it in the last so many seconds."""
-        rung_ns = int.from_bytes(os.pread(self._file, 8, 0), "little")
+        rung_ns = 0 if self._file == _NO_FILE else int.from_bytes(os.pread(self._file, 8, 0), "little")
         return rung_ns > 0 and time.monotonic_ns() - rung_ns <= seconds * 1e9
 
     def close(self) -> None:
-        os.close(self._file)
+        """It may be closed again, and is silent from then on: its number may be that of somebody else's file."""
+        if self._file != _NO_FILE:
+            os.close(self._file)
+            self._file = _NO_FILE
 
 
 class Listener:

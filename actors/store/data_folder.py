@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import re
 import secrets
+import tempfile
 import time
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -14,11 +17,28 @@ import numpy.typing as npt
 import xxhash
 
 from actors.store.locks import FolderLock
-from router.config import Config
+from actors.store.private import (
+    close_to_others,
+    make_folder,
+    new_file,
+    open_place,
+    open_to_others,
+    remove_place,
+    sync_folder,
+)
+from router.config import SHARDS_MAX, Config
 from router.errors import Misconfigured
 from router.ids import Scope, hash_key
 
 FORMAT = 1
+META_BYTES_MAX = 4_096  # it has some 150
+# What a data folder holds; whatever else lies in it is left alone.
+_PARTS = re.compile(
+    r"admin\.key|backup\.json|config\.json|keys\.json(\.lock)?|ledger|lock|meta\.json|ray|ray\.token|shard-\d{3}|shared"
+    r"|tables"
+)
+_MEMORY = pathlib.Path("/dev/shm")
+_RAY_PARENT_BYTES_MAX = 11  # a socket's path has 107; below it come 31 of ours and 65 of Ray's
 U64 = npt.NDArray[np.uint64]
 
 
@@ -31,8 +51,8 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """What may never change once orders are stored: ``DIR/meta.json``."""
 
     format: int
-    shards: int
-    hash_key: str  # 16 random bytes, hex: keys the hash of ids
+    shards: Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MAX)]
+    hash_key: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]  # 16 random bytes, hex: keys the hash of ids
     checksum: str = ""  # of the others; "" in the first folders
     order_id_scope: Scope = "global"  # within what an order's id is unique
 
@@ -52,7 +72,7 @@ class DataFolder:
 
     def create(self, config: Config) -> Identity:
         """Identity of the folder, made when it is new; what may never change and differs is refused in words."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.claim()
         meta = self.path / "meta.json"
         if not meta.exists():
             made = Identity(FORMAT, config.shards, secrets.token_hex(16), order_id_scope=config.order_id_scope)
@@ -70,13 +90,35 @@ class DataFolder:
             )
         return identity
 
+    def claim(self) -> None:
+        """Make the folder, or find it ours, and close it and all that is in it to others. Comes before all else."""
+        if self.path.is_dir() and not (self.path / "meta.json").exists():
+            for other in sorted(set(self.path.iterdir()) - set(self._parts())):
+                if not other.name.startswith(".") and other.name != "lost+found":
+                    raise Misconfigured(
+                        f"{self.path} holds other things ({other.name}); name a new folder or an empty one"
+                    )
+        make_folder(self.path)
+        close_to_others(self._parts())
+
+    def open_to_others(self) -> list[pathlib.Path]:
+        """What more than the folder's owner may use, by its own mode or owner; the folder itself comes first."""
+        doors = [self.path, *(place for place in (self.shared, self.ray) if place.exists())]
+        return list(open_to_others(self.path.stat().st_uid, doors, self._parts()))
+
+    def _parts(self) -> list[pathlib.Path]:
+        """Files and folders in it that are the router's."""
+        return sorted(path for path in self.path.iterdir() if _PARTS.fullmatch(path.name.removesuffix(".part")))
+
     def identity(self) -> Identity:
         meta = self.path / "meta.json"
         if not meta.exists():
             raise Misconfigured(f"{self.path} is not a data folder of the order router: it has no meta.json")
+        if not meta.is_file() or meta.stat().st_size > META_BYTES_MAX:
+            raise Misconfigured(f"{meta} is none that was written here: no file, or a long one; restore it from a copy")
         try:
             identity = msgspec.json.decode(meta.read_bytes(), type=Identity)
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise Misconfigured(f"{meta} cannot be read ({fault}); restore it from a copy") from None
         if identity.checksum not in ("", identity.sealed.checksum):
             raise Misconfigured(f"{meta} does not fit its checksum: a byte of it was changed; restore it from a copy")
@@ -118,14 +160,47 @@ class DataFolder:
 
     @property
     def digest(self) -> str:
-        """Names what belongs to this folder elsewhere: shared memory, the Ray namespace."""
+        """Names what belongs to this folder elsewhere."""
         return hashlib.blake2b(os.fsencode(self.path), digest_size=6).hexdigest()
+
+    def open_places(self) -> None:
+        """For ``serve``, before it starts anything: where mapped arrays and sockets lie, and where our own Ray does."""
+        open_place(self._shared_link, self._prefix, [_MEMORY])
+        temporary = (pathlib.Path(tempfile.gettempdir()), pathlib.Path("/tmp"), _MEMORY)
+        short = [parent for parent in temporary if len(os.fsencode(parent)) <= _RAY_PARENT_BYTES_MAX]
+        open_place(self._ray_link, self._prefix, short)
+
+    def remove_shared(self) -> None:
+        """Whoever has mapped something keeps its pages; Ray's place stays, for what is in its logs."""
+        remove_place(self._shared_link, self._prefix)
 
     @property
     def shared(self) -> pathlib.Path:
-        """Folder of mapped arrays; falls back to the data folder where the machine has no /dev/shm."""
-        memory = pathlib.Path("/dev/shm")
-        return (memory if memory.is_dir() else self.path) / f"order-router-{self.digest}"
+        """Folder of mapped arrays, bells and sockets: in the data folder itself until ``serve`` has opened another."""
+        return self._shared_link.resolve()
+
+    @property
+    def ray(self) -> pathlib.Path:
+        """Folder of our own Ray: its sockets, session files and logs."""
+        return self._ray_link.resolve()
+
+    @property
+    def ray_token(self) -> pathlib.Path:
+        """Whoever can read it can run code as the router, for as long as it runs."""
+        return self.path / "ray.token"
+
+    @property
+    def _shared_link(self) -> pathlib.Path:
+        return self.path / "shared"
+
+    @property
+    def _ray_link(self) -> pathlib.Path:
+        return self.path / "ray"
+
+    @property
+    def _prefix(self) -> str:
+        """Of the names of folders elsewhere that are this one's."""
+        return f"order-router-{self.digest[:6]}-"
 
     @property
     def bell(self) -> pathlib.Path:
@@ -152,18 +227,10 @@ class DataFolder:
         return f"order-router-{self.digest}"
 
 
-def write_durably(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a small file so that after a crash it is there whole or not at all."""
+def write_durably(path: pathlib.Path, content: bytes) -> None:
+    """Write a small file so that after a crash it is there whole or not at all; nobody else may read it."""
     part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with new_file(part) as file:
+        file.write(content)
     os.replace(part, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import msgspec
 
 from actors.store.data_folder import now_ms, write_durably
+from actors.store.private import make_folder, open_file
 
 ROLES = ("admin", "ops", "channel", "service", "viewer")
 KEYS_FILE = "keys.json"
@@ -93,15 +94,15 @@ def create_admin_key(folder: pathlib.Path) -> pathlib.Path:
     """On a first start: make the admin key and write it to ``DIR/admin.key`` (mode 0600)."""
     path = folder / ADMIN_KEY_FILE
     if not load_keys(folder):
-        write_durably(path, add_key(folder, "admin", "admin", now_ms()).encode() + b"\n", 0o600)
+        write_durably(path, add_key(folder, "admin", "admin", now_ms()).encode() + b"\n")
     return path
 
 
 @contextlib.contextmanager
 def _exclusively(folder: pathlib.Path) -> Iterator[None]:
     """One writer of the keys file at a time, over processes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / f"{KEYS_FILE}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    make_folder(folder)
+    descriptor = open_file(folder / f"{KEYS_FILE}.lock")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -110,4 +111,4 @@ def _exclusively(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _store(folder: pathlib.Path, keys: list[StoredKey]) -> None:
-    write_durably(folder / KEYS_FILE, msgspec.json.encode(KeysFile(keys=keys)), 0o600)
+    write_durably(folder / KEYS_FILE, msgspec.json.encode(KeysFile(keys=keys)))

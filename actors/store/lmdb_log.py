@@ -36,6 +36,7 @@ from actors.store.log_store import (
     unpack_epoch,
 )
 from actors.store.page_cache import PageCache
+from actors.store.private import FILE_MODE, make_folder
 from router.arrow.arrays import Bytes
 from router.config import LogConfig
 from router.log.questions import Answered, AskedBy, pack_answered
@@ -70,7 +71,8 @@ class LmdbLog:
         self.folder = folder
         self._bell = bell
         self._config = config
-        log_folder(folder).mkdir(parents=True, exist_ok=True)
+        for made in (folder, log_folder(folder)):
+            make_folder(made.resolve())  # a part may be a link of ours to another disk
         self._owner = FolderLock(folder, patience_s)
         try:
             self._environment = _open(log_folder(folder), config.log_bytes_max)
@@ -265,7 +267,7 @@ class LmdbLog:
 
 
 def _open(folder: pathlib.Path, map_size: int) -> lmdb.Environment:
-    environment = lmdb.open(str(folder), map_size=map_size, max_dbs=4, max_readers=READERS_MAX)
+    environment = lmdb.open(str(folder), map_size=map_size, max_dbs=4, max_readers=READERS_MAX, mode=FILE_MODE)
     environment.reader_check()
     for made in (folder, folder.parent, folder.parent.parent):  # a new file survives only with its folder's entry
         handle = os.open(made, os.O_RDONLY | os.O_DIRECTORY)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import time
 
+from actors.store.private import open_file
 from router.errors import Misconfigured
 
 _LOOK_EVERY_S = 0.05
@@ -38,7 +39,7 @@ class FolderLock:
     def __init__(self, folder: pathlib.Path, patience_s: float = 0.0) -> None:
         """``patience_s``: how long an owner that is ending may take to let go."""
         path = folder / "lock"
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._file = open_file(path)
         deadline_s = time.monotonic() + patience_s
         while not self._taken():
             if time.monotonic() >= deadline_s:

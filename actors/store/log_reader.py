@@ -15,6 +15,7 @@ from typing import TypeVar
 import lmdb
 
 from actors.store.log_store import LogStore, documents_key, log_folder, refuse_short_file
+from actors.store.private import FILE_MODE
 from router.log.documents import document_in
 from router.log.heads import Head
 from router.log.questions import Answered
@@ -111,7 +112,9 @@ class LogReader:
     def _opened(self) -> LogStore | None:
         if self._store is None and _is_made(log_folder(self._folder) / "data.mdb"):
             # map_size 0 takes the owner's; read-ahead stays on because a record is one long run of pages.
-            environment = lmdb.open(str(log_folder(self._folder)), map_size=0, max_dbs=4, readonly=True, create=False)
+            environment = lmdb.open(
+                str(log_folder(self._folder)), map_size=0, max_dbs=4, readonly=True, create=False, mode=FILE_MODE
+            )
             try:
                 refuse_short_file(environment, log_folder(self._folder))
                 self._store = LogStore(environment, self._part_count, str(self._folder), create=False)

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from actors.store.private import FILE_MODE, create_file, make_folder
 from router.errors import Misconfigured
 
 U8 = npt.NDArray[np.uint8]
@@ -60,7 +61,7 @@ class SharedArena:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         before = _load(folder)
         self._serial = before.serial
         self.generation = before.generation + 1
@@ -72,7 +73,7 @@ class SharedArena:
 
     def allocate(self, name: str, nbytes: int) -> U8:
         file = f"{name}.{self._serial + 1}"
-        descriptor = os.open(self._folder / file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._folder / file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         try:
             self._fill(descriptor, 0, nbytes)
         except Misconfigured:
@@ -119,7 +120,8 @@ class SharedArena:
         self._serial += 1
         entries = {name: _Entry(block.file, block.memory.size) for name, block in self._blocks.items()}
         fresh = self._folder / f"{_DIRECTORY}.new"
-        fresh.write_bytes(msgspec.json.encode(_Directory(self.generation, self._serial, entries)))
+        with open(create_file(fresh), "wb") as file:
+            file.write(msgspec.json.encode(_Directory(self.generation, self._serial, entries)))
         os.utime(fresh, ns=(self._serial, self._serial))
         fresh.replace(self._folder / _DIRECTORY)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import pathlib
 
+from actors.store.private import make_folder
+
 _BEING_WRITTEN = ".part"
 
 
 def tell_place(folder: pathlib.Path, reader: str, cursor: str) -> None:
     """Replace what was said before."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     part = folder / (reader + _BEING_WRITTEN)
     part.write_text(cursor, encoding="ascii")
     part.replace(folder / reader)

@@ -16,6 +16,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,6 +26,7 @@ import pyarrow as pa
 import xxhash
 
 from actors.process.memory import memory_left
+from actors.store.private import make_folder, new_file, sync_folder
 from router.config import Policy
 from router.errors import Damaged, TableRejected
 from router.tables.compile import accept, compile_tables, empty_tables
@@ -40,6 +43,7 @@ from router.tables.table_bytes import (
     unsealed,
 )
 
+FILE_NAME = re.compile(r"(?:compiled-\d{6,12}\.tables|[a-z]+-\d{6,12}\.rows)", re.ASCII)
 _KEPT = 4  # versions a reader keeps in memory
 
 
@@ -59,6 +63,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: list[Version] = []
     checksum: str = ""  # of the versions; "" in the first folders
 
+    @property
+    def files(self) -> set[str]:
+        """All that some version needs."""
+        return {name for version in self.versions for name in (version.compiled, *version.rows.values())}
+
 
 class TableStore:
     """Reads versions for anyone; ``put`` is for the one process that holds the data folder's lock."""
@@ -66,6 +75,7 @@ class TableStore:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = pathlib.Path(folder)
         self._loaded: dict[int, Tables] = {}
+        self._loading = threading.Lock()
         self._rows: tuple[int, TableRows] | None = None
 
     def current(self) -> int:
@@ -74,11 +84,12 @@ class TableStore:
 
     def load(self, version: int) -> Tables:
         """Any version there ever was; raises Damaged when its file is not what was written."""
-        if version not in self._loaded:
-            while len(self._loaded) >= _KEPT:
-                del self._loaded[min(self._loaded)]
-            self._loaded[version] = self._read(version)
-        return self._loaded[version]
+        with self._loading:
+            if version not in self._loaded:
+                while len(self._loaded) >= _KEPT:
+                    del self._loaded[min(self._loaded)]
+                self._loaded[version] = self._read(version)
+            return self._loaded[version]
 
     def policies(self, default: Policy) -> Callable[[int], Policy]:
         """The policy of any version, without its tables; ``default`` for versions from before policies were kept."""
@@ -94,8 +105,7 @@ class TableStore:
 
     def faults(self) -> Iterator[str]:
         """A sentence for every file that some version needs and that is not what was written."""
-        versions = self._manifest().versions
-        for name in sorted({name for version in versions for name in (version.compiled, *version.rows.values())}):
+        for name in sorted(self._manifest().files):
             try:
                 self._bytes(name)
             except Damaged as fault:
@@ -116,7 +126,7 @@ class TableStore:
         if upload.table == "stock" and before is not None:  # on-hand is the ledger's: nothing to compile
             compiled, made = before.compiled, dataclasses.replace(tables, version=version)
         else:
-            compiled, made = f"compiled-{version:06d}.tables", compile_tables(version, rows, tables, now_ms)
+            compiled, made = f"compiled-{version:06d}.tables", compile_tables(version, rows, tables, now_ms, stored)
             self._write(compiled, tables_to_bytes(made))
         file = f"{upload.table}-{version:06d}.rows"
         self._write(file, _pack(getattr(rows, upload.table)))
@@ -124,7 +134,9 @@ class TableStore:
         entry = Version(upload.table, now_ms, files, compiled, before.policy if before else None)
         self._replace_manifest(Manifest([*manifest.versions, entry]))
         made = dataclasses.replace(made, policy=tables.policy)
-        self._loaded[version], self._rows = made, (version, rows)
+        with self._loading:
+            self._loaded[version] = made
+        self._rows = (version, rows)
         return version
 
     def put_policy(self, policy: Policy, now_ms: int) -> int:
@@ -205,36 +217,36 @@ class TableStore:
     def _manifest(self) -> Manifest:
         path = self._folder / "manifest.json"
         try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+            return parse_manifest(path.read_bytes(), path)
         except FileNotFoundError:
             return Manifest()
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            raise Damaged(f"{path} cannot be read ({fault}); restore it from a copy") from None
-        if manifest.checksum not in ("", _checksum(manifest.versions)):
-            raise Damaged(f"{path} does not fit its checksum; restore it from a copy")
-        return manifest
 
     def _replace_manifest(self, manifest: Manifest) -> None:
         sealed_manifest = Manifest(manifest.versions, _checksum(manifest.versions))
         self._write("manifest.json.new", msgspec.json.encode(sealed_manifest))
         os.replace(self._folder / "manifest.json.new", self._folder / "manifest.json")
-        self._sync_folder()
+        sync_folder(self._folder)
 
     def _write(self, name: str, content: bytes) -> None:
         """A synced file; its name is synced with the folder before the manifest names it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with open(self._folder / name, "wb") as file:
+        make_folder(self._folder.resolve())  # may be a link of ours to another disk
+        with new_file(self._folder / name) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        self._sync_folder()
+        sync_folder(self._folder)
 
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+
+def parse_manifest(content: bytes, path: pathlib.Path) -> Manifest:
+    """Raises Damaged when it is not what was written, also where it leads out of its folder."""
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise Damaged(f"{path} cannot be read ({fault}); restore it from a copy") from None
+    if manifest.checksum not in ("", _checksum(manifest.versions)):
+        raise Damaged(f"{path} does not fit its checksum; restore it from a copy")
+    for name in sorted(manifest.files):
+        if not FILE_NAME.fullmatch(name):
+            raise Damaged(f"{path} names {name!r}, which is no file of a table; restore it from a copy")
+    return manifest
 
 
 def _checksum(versions: list[Version]) -> str:

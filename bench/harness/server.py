@@ -18,6 +18,7 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from actors.store.data_folder import DataFolder
 from bench.harness import processes
 from bench.harness.tables import as_ndjson, tables_for
 from bench.harness.workload import Workload
@@ -53,6 +54,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
         if self._own_folder:
+            shutil.rmtree(DataFolder(self.folder).ray, ignore_errors=True)  # logs, elsewhere
             shutil.rmtree(self.folder, ignore_errors=True)
             self._log.unlink(missing_ok=True)
 

@@ -80,7 +80,7 @@ def _orders(rng: np.random.Generator, rows: I64) -> Opening:
     split = rng.integers(0, 2, len(of_order)) * (rng.random(len(of_order)) < 0.3).astype(np.int64) + 1
     allocation_offset = np.concatenate([[0], np.cumsum(split)]).astype(np.int32)
     sku = rng.integers(0, SKUS, len(of_order)).astype(np.int32)
-    first_node = rng.integers(0, NODES - 1, count)
+    first_node = _first_node(rows)
     of_line = np.repeat(np.arange(len(of_order)), split)
     place = np.arange(len(of_line)) - allocation_offset[of_line]
     node = (first_node[of_order[of_line]] + place).astype(np.int16)
@@ -101,6 +101,11 @@ def _orders(rng: np.random.Generator, rows: I64) -> Opening:
     )  # fmt: skip
 
 
+def _first_node(rows: I64) -> I64:
+    """Where the first units of each order's first line lie."""
+    return np.asarray(rows * 7_919 % (NODES - 1), np.int64)
+
+
 def _sent(rng: np.random.Generator, rows: I64, fields: dict[str, int]) -> layout.Sent:
     """An event an order, each with an id of its own; ids of payments and parcels are those of their order."""
     events = np.zeros(len(rows), layout.EVENT)
@@ -111,6 +116,8 @@ def _sent(rng: np.random.Generator, rows: I64, fields: dict[str, int]) -> layout
     for name, value in fields.items():
         if name != "lines":
             events[name] = rows + 1 if name in ("payment", "tracking") else value
+    if "lines" in fields:
+        events["node"] = _first_node(rows)  # which units, where a line is split over two nodes
     lines = np.zeros(len(rows) * fields.get("lines", 0), layout.EVENT_LINE)
     lines["qty"], lines["line"] = 1, 1
     events["line_last"] = np.arange(1, len(rows) + 1) * fields.get("lines", 0)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -43,6 +43,15 @@ LIFE: tuple[tuple[str, int, dict[str, Any]], ...] = (  # event, units of its lin
 )
 
 
+class Asked(Protocol):
+    """A router that answers."""
+
+    url: str
+    key: str
+
+    def request(self, method: str, path: str, body: bytes = b"", media_type: str = "") -> tuple[int, bytes]: ...
+
+
 def main() -> int:
     started_s = time.monotonic()
     compile_kernels()
@@ -61,7 +70,7 @@ def main() -> int:
         _explain(server, workload.order_id(7))
         _send_again(server, arrow)
         _tell_of_all(server, before)
-        _live(server)
+        live(server, json.loads(ndjson.open("rb").readline()))
         server.stop()
     finally:
         if server.url:  # something went wrong while it ran
@@ -180,11 +189,11 @@ def _tell_of_all(server: Server, orders: list[Answer]) -> None:
     )
 
 
-def _live(server: Server) -> None:
-    """One order of four units goes its way in parts."""
-    order = json.loads((HOME / "orders.ndjson").open("rb").readline())
+def live(server: Asked, order: dict[str, Any]) -> None:
+    """One order of four units, like this one but not paid, goes its way in parts."""
     line = {"line_id": "L1", "sku": order["lines"][0]["sku"], "qty": 4}
     placed = {**order, "order_id": "demo-life", "customer": {"id": "demo", "name": "Demo"}, "lines": [line]}
+    del placed["payment"]
     status, body = server.request("POST", "/v1/orders", json.dumps(placed).encode(), "application/json")
     assert status == 200, body
     _say("One order of four units goes its way in parts:")
@@ -192,15 +201,25 @@ def _live(server: Server) -> None:
         event = {"event_id": f"life-{number}", "order_id": "demo-life", "type": kind, **fields}
         (answer,) = _events(server, [event | ({"lines": [{"line_id": "L1", "qty": qty}]} if qty else {})])
         assert answer["status"] == "applied", answer
-        units = ", ".join(f"{count} {stage}" for stage, count in answer["units"].items() if count)
-        print(f"     {kind:<20} {answer['state']:<20} {answer['payment_state']:<20} {units}", flush=True)
-    status, body = server.request("GET", "/v1/orders/demo-life")
-    view = json.loads(body)
-    assert sum(view["lines"][0]["units"].values()) == 2 * view["lines"][0]["units"]["ordered"] == 8, view
+        view = _stands(server)
+        units = ", ".join(
+            f"{count} {stage}" for stage, count in view["lines"][0]["units"].items() if count and stage != "ordered"
+        )
+        print(f"     {kind:<20} {view['state']:<20} {view['payment_state']:<20} {units}", flush=True)
     _say("Its money in minor units: " + ", ".join(f"{amount:,} {name}" for name, amount in view["money"].items()) + ".")
 
 
-def _events(server: Server, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _stands(server: Asked) -> dict[str, Any]:
+    """The order as it stands; its units are in one stage each."""
+    status, body = server.request("GET", "/v1/orders/demo-life")
+    view: dict[str, Any] = json.loads(body)
+    assert status == 200 and sum(view["lines"][0]["units"].values()) == 2 * view["lines"][0]["units"]["ordered"] == 8, (
+        view
+    )
+    return view
+
+
+def _events(server: Asked, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     answers = stream(server.url, server.key, [json.dumps(event).encode() + b"\n" for event in events], path=EVENTS)
     assert len(answers) == len(events), len(answers)
     return answers

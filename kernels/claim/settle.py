@@ -81,7 +81,7 @@ def plan_row(
     complete = plan_order(
         claim, plan, terms, tables.nodes, tables.lanes, tables.bands, tables.calendar, tables.channel_nodes,
         tables.ship_nodes, tables.goods_nodes, capacity, units, work.first_days, work.candidates, work.demands,
-        work.states, work.parcels, work.take,
+        work.states, work.open_nodes, work.loads, work.parcels, work.take,
     )  # fmt: skip
     if complete:
         backordered[first:last] = 0

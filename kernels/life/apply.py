@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from kernels._jit import I64, IN_I64, IN_U32, inlined_rule, kernel, rule
 from kernels.life.applied import keep_id, state_after
-from kernels.life.holds import add_hold, free_of_holds, hold_count, part_if_waiting, take_hold_off
+from kernels.life.holds import begin_hold, free_of_holds, take_hold_off
 from kernels.life.layout import (
     APPLIED,
     DERIVED_STATE,
@@ -30,9 +30,7 @@ from kernels.life.layout import (
     KIND_UNITS,
     MEMORY,
     NOWHERE,
-    ON_HOLD,
     ORDER_BITS,
-    REVIEW_KEY,
     SENT_EVENTS,
     TERMS,
     TOLD,
@@ -45,7 +43,7 @@ from kernels.life.room import has_memory
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import shipment_count
 from kernels.life.take_whole import set_tracking
-from kernels.life.units import move_units, part, put_units, take_out
+from kernels.life.units import move_worth, part, put_units, take_out
 
 Array = npt.NDArray[Any]
 
@@ -82,13 +80,22 @@ def apply_units(book: Any, event: Any, first: int, last: int, terms: Any, units:
         if place < 0:
             return False
         position = memory.positions[first_position(book) + place]
+        value = value_told(position, move)
         if move.to_stage != NOWHERE and move.ship_day == position.ship_day:
-            move_units(book, place, INT64(move.qty), move.to_stage, move.to_node, move.shipment, memory)
+            move_worth(book, place, INT64(move.qty), value, move.to_stage, move.to_node, move.shipment, memory)
             continue
-        value = take_out(position, INT64(move.qty))
+        take_out(position, INT64(move.qty), value)
         if move.to_stage != NOWHERE:
             put_moved(book, move, value, memory)
     return True
+
+
+@inlined_rule
+def value_told(position: Any, move: Any) -> int:
+    """What moved units carry, as it was told. Books that were opened by other rules may have it lie otherwise among the
+    units of a bundle's line: no cent of it may be lost, or made."""
+    there = INT64(position.value_minor)
+    return there if move.qty == position.qty else min(INT64(move.value_minor), there)
 
 
 @inlined_rule
@@ -118,11 +125,7 @@ def apply_whole(book: Any, stage: int, after: int, tracking: int) -> None:
 @rule
 def apply_hold(book: Any, event: Any, kind: int, terms: Any, memory: Any) -> None:
     if kind == KIND_HOLD:
-        if book.flags & ON_HOLD and hold_count(book, memory) == 0:
-            add_hold(book, terms.settings[REVIEW_KEY], memory)
-        add_hold(book, event.hold, memory)
-        book.flags |= ON_HOLD
-        part_if_waiting(book, memory)
+        begin_hold(book, event, terms, memory)
     elif kind == KIND_RELEASE:
         take_hold_off(book, event, terms, memory)
     elif kind == KIND_REJECT:

@@ -39,7 +39,7 @@ from kernels.life.layout import (
     TOGETHER,
     WRITTEN_OFF,
 )
-from kernels.life.money import due_minor, sum_of, total_of
+from kernels.life.money import credited_minor, due_minor, sum_of, total_of, written_off_minor
 from kernels.life.runs import end_position, first_position, give_positions, give_words
 from kernels.life.units import account_of, stage_byte_of
 from kernels.rows.fingerprint import absorb, scatter
@@ -216,7 +216,7 @@ def sum_books(rows: Array, book_of_row: Array, memory: Any, units: Array, money:
     rows         (k) i64  of the orders in the index, each with a book    book_of_row u32                 IN
     memory       Memory                                                                                   IN
     units        (k, 10) i64  units by stage                                                              OUT
-    money        (k, 6) i64   authorized, captured, refunding, refunded, due, total                       OUT
+    money        (k, 8) i64   authorized, captured, refunding, refunded, due, total, credited, written off OUT
     """
     for row in range(rows.shape[0]):
         book = memory.books[INT64(book_of_row[rows[row]])]
@@ -227,3 +227,4 @@ def sum_books(rows: Array, book_of_row: Array, memory: Any, units: Array, money:
         money[row, 0], money[row, 1] = sum_of(book, AUTHORIZED, memory), sum_of(book, CAPTURED, memory)
         money[row, 2], money[row, 3] = sum_of(book, REFUNDING, memory), sum_of(book, REFUNDED, memory)
         money[row, 4], money[row, 5] = due_minor(book, memory), total_of(book, memory)
+        money[row, 6], money[row, 7] = credited_minor(book, memory), written_off_minor(book, memory)

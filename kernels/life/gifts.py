@@ -28,12 +28,12 @@ from kernels.life.layout import (
     TOLD,
     UNKNOWN_ORDER,
 )
-from kernels.life.open import note_part, share_of
+from kernels.life.open import note_part, share_of_bundles
 from kernels.life.room import has_memory
 from kernels.life.runs import end_position, first_position
 from kernels.life.select import ANY, count_units, is_bundle
 from kernels.life.tell import CELLS, MONEY, UNITS, reference_of, tell_cell
-from kernels.life.units import part, put_units, take_out
+from kernels.life.units import carried_by, part, put_units, take_out
 
 Array = npt.NDArray[Any]
 
@@ -72,11 +72,13 @@ def take_line_gift(
     taken = min(wanted, INT64(memory.positions[waiting].qty))
     position = memory.positions[waiting]
     bundle_sku = INT64(position.sku)
-    left = take_out(position, taken)
+    left = carried_by(book, position, taken, memory)
+    take_out(position, taken, left)
     carriers: int = INT64(0)  # units of the line's own SKU, or of the first component: they carry the money
     for at in range(first, last):
         if sku[at] == sku[first]:
             carriers += share_of_gift(first, last, at, sku, qty, taken, wanted)
+    carriers_each = carriers // taken  # as they are granted: the book may not know its parts yet
     stage = STAGE_HELD if book.flags & ON_HOLD else STAGE_ALLOCATED
     knows_parts = is_bundle(book, line[first], memory)
     for at in range(first, last):
@@ -87,7 +89,7 @@ def take_line_gift(
             continue
         value: int = INT64(0)
         if sku[at] == sku[first]:
-            value = share_of(units, carriers, left)
+            value = share_of_bundles(units, carriers, left, carriers_each)
             carriers -= units
             left -= value
         day = day_at(book, node[at], memory)

@@ -106,6 +106,16 @@ def free_of_holds(book: Any, memory: Any) -> None:
 
 
 @rule
+def begin_hold(book: Any, event: Any, terms: Any, memory: Any) -> None:
+    """Put an order on hold; the one that a review put there before has its name from now on."""
+    if book.flags & ON_HOLD and hold_count(book, memory) == 0:
+        add_hold(book, terms.settings[REVIEW_KEY], memory)
+    add_hold(book, event.hold, memory)
+    book.flags |= ON_HOLD
+    part_if_waiting(book, memory)
+
+
+@rule
 def before_units(book: Any, event: Any, kind: int, terms: Any, memory: Any) -> int:
     """What a hold, its end, or a bad end of it asks before units are moved; GO_ON where they are."""
     if kind == KIND_HOLD:
@@ -125,9 +135,5 @@ def after_units(book: Any, event: Any, kind: int, refusal: int, terms: Any, memo
             free_of_holds(book, memory)
         return refusal
     if kind == KIND_HOLD:
-        if book.flags & ON_HOLD and hold_count(book, memory) == 0:
-            add_hold(book, terms.settings[REVIEW_KEY], memory)
-        add_hold(book, event.hold, memory)
-        book.flags |= ON_HOLD
-        part_if_waiting(book, memory)
+        begin_hold(book, event, terms, memory)
     return NO_REFUSAL if either(refusal, TRANSITION, REPEATS) else refusal

@@ -38,6 +38,7 @@ from kernels.life.layout import (
     LIMIT,
     LIVE,
     MEMORY,
+    NAMES_DIFFER,
     NO_REFUSAL,
     ORDER_BITS,
     REFUSED,
@@ -52,7 +53,7 @@ from kernels.life.layout import (
     TRANSITION,
     UNKNOWN_ORDER,
 )
-from kernels.life.parcels import learn_tracking, learns_from_ship, parcel_scanned
+from kernels.life.parcels import learn_tracking, learns_from_ship, names_differ, parcel_scanned
 from kernels.life.pay import pay
 from kernels.life.room import has_room
 from kernels.life.take import take_units
@@ -79,6 +80,8 @@ def remark(book: Any, event: Any, rule_row: Any, terms: Any, memory: Any) -> int
     number = parcel_scanned(book, event, terms, memory)
     if number < 0:
         return -number
+    if names_differ(book, number, event, memory):
+        return NAMES_DIFFER
     learn_tracking(book, number, event.tracking, memory)
     return NO_REFUSAL
 

@@ -1,11 +1,13 @@
 """Money: an order's accounts, and what a payment event does to them.
 
-    owed       total - what cancelled units carry - credited - written off; 0 once every unit is cancelled
-    due        owed - captured + refunded
+    owed       total - what cancelled units carry - credited, never below 0; 0 once every unit is cancelled
+    due        owed - captured, while more is owed than came: less what was written off, never below 0
+               else how much more came than is owed, as a negative number: less what went back, never above 0
     captured - refunded - refunding    what may still be asked back: a refund that was asked for is reserved
 
-While one payment covers the whole order its state alone says it, as with units; else each payment has its accounts in
-words of its own. A refund beyond what we owe implies a credit of the difference, so that due does not rise.
+So what goes back beyond what we owe lets the buyer off, it does not fall due again; and due depends on what happened,
+not on the order in which it was told. While one payment covers the whole order its state alone says it, as with units;
+else each payment has its accounts in words of its own.
 """
 
 from __future__ import annotations
@@ -92,14 +94,14 @@ def sum_of(book: Any, account: int, memory: Any) -> int:
     return found
 
 
-@rule
-def let_off_minor(book: Any, memory: Any) -> int:
-    """What was credited and written off; whoever got everything back was credited everything."""
-    extra = book.extra
-    found: int = memory.words[extra + CREDITED] + memory.words[extra + WRITTEN_OFF] if extra else INT64(0)
-    if payments_of(book, memory) == 0 and book.state >> STATE_SHIFT == REFUNDED_STATE:
-        found += total_of(book, memory)
-    return found
+@inlined_rule
+def credited_minor(book: Any, memory: Any) -> int:
+    return INT64(memory.words[book.extra + CREDITED]) if book.extra else 0
+
+
+@inlined_rule
+def written_off_minor(book: Any, memory: Any) -> int:
+    return INT64(memory.words[book.extra + WRITTEN_OFF]) if book.extra else 0
 
 
 @rule
@@ -118,16 +120,20 @@ def cancelled_minor(book: Any, memory: Any) -> int:
 
 @rule
 def owed_minor(book: Any, memory: Any) -> int:
-    """Never less than nothing: what was let off of units that were cancelled later is not owed to the buyer."""
+    """Never less than nothing: what was credited for units that were cancelled later is not owed to the buyer twice."""
     cancelled = cancelled_minor(book, memory)
     return (
-        INT64(0) if cancelled < 0 else max(total_of(book, memory) - cancelled - let_off_minor(book, memory), INT64(0))
+        INT64(0) if cancelled < 0 else max(total_of(book, memory) - cancelled - credited_minor(book, memory), INT64(0))
     )
 
 
 @rule
 def due_minor(book: Any, memory: Any) -> int:
-    return owed_minor(book, memory) - sum_of(book, CAPTURED, memory) + sum_of(book, REFUNDED, memory)
+    """What the buyer still has to pay; below zero, what they have to get back."""
+    left = owed_minor(book, memory) - sum_of(book, CAPTURED, memory)
+    if left > 0:
+        return max(left - written_off_minor(book, memory), INT64(0))
+    return min(left + sum_of(book, REFUNDED, memory), INT64(0))
 
 
 @rule
@@ -140,7 +146,7 @@ def state_of_money(book: Any, memory: Any) -> int:
     if captured > 0:
         if refunded > 0:
             return REFUNDED_STATE if refunded >= captured else PARTIALLY_REFUNDED
-        return PAID if captured >= owed_minor(book, memory) else PARTIALLY_PAID
+        return PAID if due_minor(book, memory) <= 0 else PARTIALLY_PAID
     if sum_of(book, AUTHORIZED, memory) > 0:
         return AUTHORIZED_STATE
     return FAILED_STATE if memory.words[payment_at(book, count - 1, memory) + FAILED] else UNPAID
@@ -176,7 +182,6 @@ def open_money(book: Any, memory: Any) -> None:
         memory.words[at + CAPTURED] = total
         if state == REFUNDED_STATE:
             memory.words[at + REFUNDED] = total
-            memory.words[book.extra + CREDITED] += total
 
 
 @rule

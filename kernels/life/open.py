@@ -2,7 +2,8 @@
 
     a line's units     its allocations, then what it waits for, one position each
     what they carry    the line's total T over its Q units: the first T mod Q carry T div Q + 1, the others T div Q
-    a bundle's line    positions of its components; the first component's carry the money of what was served
+    a bundle's line    positions of its components; the first component's carry the money of what was served, so many
+                       of its units together the share of one bundle
     together           where all units lie in one stage
 
 Rejected orders have no book.
@@ -96,6 +97,28 @@ def share_of(units: int, position_units: int, value_minor: int) -> int:
 
 
 @rule
+def share_of_bundles(units: int, position_units: int, value_minor: int, each: int) -> int:
+    """What the first ``units`` of a position's carry where ``each`` of them are one bundle's (1: a plain line's).
+
+    Whole bundles go first, as units of a plain line do; what is less than a bundle lies behind them, and goes first
+    where as much is taken.
+    """
+    if each == 1:
+        return share_of(units, position_units, value_minor)
+    bundles, loose = position_units // each, position_units % each
+    loose_minor = (2 * value_minor * loose + position_units) // (2 * position_units)  # half up
+    taken, more = units // each, units % each
+    value = share_of(taken, bundles, value_minor - loose_minor)
+    if more == loose:
+        return value + loose_minor
+    if more == 0:
+        return value
+    if taken == bundles:
+        return value + share_of(more, loose, loose_minor)
+    return value + share_of(more, each, share_of(taken + 1, bundles, value_minor - loose_minor) - value)
+
+
+@rule
 def note_part(book: Any, line: int, sku: int, units: int, memory: Any) -> None:
     """Remember how many units of a component one unit of a bundle line has."""
     extra = extra_of(book, memory)
@@ -143,11 +166,13 @@ def lay_out_line(
         while end < allocation_offset[line + 1] and allocation_sku[end] == sku:
             units += allocation_qty[end]
             end += 1
+        each = INT64(1)
         if sku != line_sku[line]:
-            note_part(book, number, sku, units // served, memory)
+            each = units // served
+            note_part(book, number, sku, each, memory)
         for row in range(at, end):
             qty = INT64(allocation_qty[row])
-            value = share_of(qty, units, left_minor) if left_minor > 0 else INT64(0)
+            value = share_of_bundles(qty, units, left_minor, each) if left_minor > 0 else INT64(0)
             day = day_of(allocation_node[row], parcel_first, parcel_last, parcel_node, parcel_day)
             write_position(memory.positions[first + place], number, sku, allocation_node[row], qty, value, stage, day)
             units -= qty

@@ -1,6 +1,7 @@
 """Parcels: the shipments of an order, which units are meant by one, and into which one units come.
 
-named      pick, pack and ship put units into the parcel that they name; those that lie in it already are meant first
+named      pick, pack and ship put units into the parcel that they name; those that lie in it already are meant first,
+           and where nothing new is said of them those that lie in none
 unnamed    what is shipped without a name goes in one parcel, called by its number; what was packed stays in its own
 all        while all units lie together no parcel is noted: the only one is "1", its tracking number the book's
 """
@@ -26,6 +27,7 @@ from kernels.life.layout import (
     STAGE_LOST,
     STAGE_RETURNED,
     STAGE_SHIPPED,
+    WHICH_PARCEL,
 )
 from kernels.life.open import extra_of
 from kernels.life.runs import grown_words
@@ -35,6 +37,7 @@ from kernels.life.select import (
     count_concerned,
     count_units,
     find_shipment,
+    held_back,
     shipment_at,
     shipment_count,
 )
@@ -55,11 +58,16 @@ def shipment_meant(book: Any, event: Any, rule_row: Any, terms: Any, memory: Any
 
 @rule
 def own_parcel(book: Any, line: int, node: int, event: Any, rule_row: Any, memory: Any) -> int:
-    """What is meant where units are put into a parcel: those in it; if there are none those in no parcel; else any."""
-    number = find_shipment(book, event.shipment, memory)
-    if number > 0 and count_units(book, line, ANY, ~(1 << STAGE_CANCELLED), node, number, memory) > 0:
+    """What is meant where units are put into a parcel: those in it, while the event is news of any of them; then those
+    in no parcel, of which it is, too, or would be but for a hold. Where it is news of neither: again those in it; if
+    there are none any."""
+    number, classes = find_shipment(book, event.shipment, memory), classes_of(rule_row, event)
+    if number > 0 and count_concerned(book, line, ANY, classes, node, number, rule_row, memory) > 0:
         return number
-    return 0 if count_concerned(book, line, ANY, classes_of(rule_row, event), node, 0, rule_row, memory) > 0 else ANY
+    if count_concerned(book, line, ANY, classes | held_back(classes, rule_row), node, 0, rule_row, memory) > 0:
+        return 0
+    is_there = number > 0 and count_units(book, line, ANY, ~(1 << STAGE_CANCELLED), node, number, memory) > 0
+    return number if is_there else ANY
 
 
 @rule
@@ -177,8 +185,21 @@ def parcel_scanned(book: Any, event: Any, terms: Any, memory: Any) -> int:
             return number
     if event.tracking != 0 and book.tracking == event.tracking:
         return 0
+    if event.tracking == 0 and count > 1:
+        return -WHICH_PARCEL
     is_new = event.tracking == 0 or tracking_of(book, count, memory) == 0
     return count if count <= 1 and is_new else -SHIPMENT_UNKNOWN
+
+
+@rule
+def names_differ(book: Any, number: int, event: Any, memory: Any) -> bool:
+    """Whether a scan that names parcel ``number`` has the tracking number of another one, not also of this."""
+    if event.shipment == 0 or event.tracking == 0 or tracking_of(book, number, memory) == event.tracking:
+        return False
+    for other in range(1, shipment_count(book, memory) + 1):
+        if tracking_of(book, other, memory) == event.tracking:
+            return True
+    return False
 
 
 @rule

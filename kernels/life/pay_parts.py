@@ -33,6 +33,7 @@ from kernels.life.layout import (
     REFUNDING,
     REPEATS,
     TRANSITION,
+    WHICH_PAYMENT,
 )
 from kernels.life.money import (
     all_of,
@@ -47,6 +48,7 @@ from kernels.life.money import (
     own_of,
     payment_at,
     payments_of,
+    sum_of,
 )
 from kernels.life.runs import either
 from kernels.life.tell import tell_money
@@ -81,11 +83,12 @@ def refundable_minor(book: Any, key: int, memory: Any) -> int:
 @rule
 def authorize(book: Any, event: Any, memory: Any, told: Any) -> int:
     authorized = own_of(book, event.payment, AUTHORIZED, memory)
-    if authorized == 0 and own_of(book, event.payment, CAPTURED, memory) > 0:
+    captured, due = own_of(book, event.payment, CAPTURED, memory), max(due_minor(book, memory), 0)
+    if authorized == 0 and captured > 0 and either(event.amount_minor, captured, -1 if due == 0 else captured):
         return REPEATS  # told late
     if authorized > 0 and either(event.amount_minor, -1, authorized):
         return REPEATS
-    amount = amount_or(event, max(due_minor(book, memory), 0))
+    amount = amount_or(event, due)
     if amount == 0:
         return NOTHING_DUE
     tell_and_book(book, event.payment, MONEY_AUTHORIZED, amount, memory, told)
@@ -101,6 +104,13 @@ def about(book: Any, event: Any, account: int, memory: Any) -> int:
 
 
 @rule
+def leaves_open(book: Any, event: Any, memory: Any) -> bool:
+    """Whether it is not said of which payment an event is, where it may be one of those that are authorized."""
+    is_meant = event.payment != 0 or has_payment(book, event.payment, memory)
+    return bool(not is_meant and sum_of(book, AUTHORIZED, memory) > 0)
+
+
+@rule
 def capture(book: Any, event: Any, memory: Any, told: Any) -> int:
     due, captured = due_minor(book, memory), about(book, event, CAPTURED, memory)
     if due <= 0 and captured > 0 and either(event.amount_minor, -1, captured):
@@ -109,6 +119,8 @@ def capture(book: Any, event: Any, memory: Any, told: Any) -> int:
     amount = amount_or(event, max(due, 0))
     if amount == 0:
         return NOTHING_DUE
+    if leaves_open(book, event, memory):
+        return WHICH_PAYMENT
     covered = min(own_of(book, event.payment, AUTHORIZED, memory), amount)
     if covered > 0:
         tell_and_book(book, event.payment, MONEY_AUTHORIZED, -covered, memory, told)
@@ -120,6 +132,8 @@ def capture(book: Any, event: Any, memory: Any, told: Any) -> int:
 def fail(book: Any, event: Any, memory: Any, told: Any) -> int:
     if about(book, event, CAPTURED, memory) > 0:
         return TRANSITION
+    if leaves_open(book, event, memory):
+        return WHICH_PAYMENT
     if own_of(book, event.payment, FAILED, memory) > 0:
         return REPEATS
     authorized = own_of(book, event.payment, AUTHORIZED, memory)
@@ -220,11 +234,14 @@ def refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
     pending, free = all_of(book, key, REFUNDING, memory), refundable_minor(book, key, memory)
     if pending + free == 0:
         refunded = all_of(book, key, REFUNDED, memory)
-        return REPEATS if refunded > 0 and either(event.amount_minor, -1, refunded) else TRANSITION
+        if refunded > 0 and either(event.amount_minor, -1, refunded):
+            return REPEATS
+        if event.amount_minor < 0:
+            return NOTHING_DUE
     amount = amount_or(event, pending if pending else free)
     if exceeds(amount, pending + free, verdict):
         return AMOUNT_TOO_HIGH
-    owing, asked = max(-due_minor(book, memory), 0), min(pending, amount)
+    asked = min(pending, amount)
     open_money(book, memory)
     for number in range(first_payment(book, key, memory), last_payment(book, key, memory)):
         part = min(memory.words[payment_at(book, number, memory) + REFUNDING], asked)
@@ -234,8 +251,6 @@ def refund(book: Any, event: Any, verdict: Any, memory: Any, told: Any) -> int:
             asked -= part
     if amount > pending:
         spread_refund(book, key, MONEY_REFUNDED, amount - pending, memory, told)
-    if amount > owing:
-        tell_and_book(book, INT64(0), MONEY_CREDITED, amount - owing, memory, told)
     return NO_REFUSAL
 
 

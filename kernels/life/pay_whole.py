@@ -16,7 +16,6 @@ from kernels.life.layout import (
     KIND_VOID,
     MONEY_AUTHORIZED,
     MONEY_CAPTURED,
-    MONEY_CREDITED,
     MONEY_FAILED,
     MONEY_REFUNDED,
     NO_REFUSAL,
@@ -29,7 +28,7 @@ from kernels.life.layout import (
     WHOLE_MONEY,
     WRITTEN_OFF,
 )
-from kernels.life.money import STATE_SHIFT, cancelled_minor, due_minor, payments_of, total_of
+from kernels.life.money import STATE_SHIFT, due_minor, payments_of, total_of
 from kernels.life.runs import either
 from kernels.life.tell import tell_money
 
@@ -64,7 +63,7 @@ def pay_simply(book: Any, event: Any, kind: int, verdict: Any, memory: Any, told
         return after - REFUSALS
     if event.payment != 0:
         book.payment = event.payment
-    tell_simply(book, state, after, total, memory, told)
+    tell_simply(book, state, after, total, told)
     set_payment_state(book, after)
     verdict.whole |= WHOLE_MONEY
     return NO_REFUSAL
@@ -92,14 +91,15 @@ def simple_state(book: Any, event: Any, kind: int, state: int, memory: Any) -> i
         if state == AUTHORIZED_STATE:
             return UNPAID
         return REPEATS if state == UNPAID and book.payment != 0 else REFUSALS + TRANSITION
-    if state != PAID:
-        return REPEATS if state == REFUNDED_STATE else REFUSALS + TRANSITION
-    is_plain = due_minor(book, memory) == 0 or cancelled_minor(book, memory) < 0
-    return REFUNDED_STATE if is_plain else -2
+    if state == PAID:
+        return REFUNDED_STATE
+    if state == REFUNDED_STATE:
+        return REPEATS
+    return REFUSALS + TRANSITION if total_of(book, memory) == 0 else -2
 
 
 @inlined_rule
-def tell_simply(book: Any, before: int, after: int, total: int, memory: Any, told: Any) -> None:
+def tell_simply(book: Any, before: int, after: int, total: int, told: Any) -> None:
     """The same moves that the payment's own accounts would have."""
     if before == AUTHORIZED_STATE:
         tell_money(book.payment, MONEY_AUTHORIZED, -total, told)
@@ -111,5 +111,3 @@ def tell_simply(book: Any, before: int, after: int, total: int, memory: Any, tol
         tell_money(book.payment, MONEY_FAILED, INT64(1), told)
     elif after == REFUNDED_STATE:
         tell_money(book.payment, MONEY_REFUNDED, total, told)
-        if cancelled_minor(book, memory) >= 0:
-            tell_money(INT64(0), MONEY_CREDITED, total, told)

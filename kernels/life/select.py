@@ -29,7 +29,9 @@ from kernels.life.layout import (
     SHIPMENT_COUNT,
     SHIPMENT_WORDS,
     SHIPMENTS,
+    STAGE_ALLOCATED,
     STAGE_BACKORDERED,
+    STAGE_HELD,
     STAGE_MASK,
     STAGE_RETURNED,
     TIERS,
@@ -81,6 +83,13 @@ def classes_of(rule_row: Any, event: Any, tiers: int = TIERS) -> int:
     for tier in range(tiers):
         classes |= tiers_of(rule_row, tier, event)
     return classes
+
+
+@inlined_rule
+def held_back(classes: int, rule_row: Any) -> int:
+    """The class of units that would be among ``classes`` if no hold was on; 0 where a hold makes no difference."""
+    is_kept = classes >> STAGE_ALLOCATED & 1 and not classes >> STAGE_HELD & 1 and rule_row.target != STAGE_HELD
+    return 1 << STAGE_HELD if is_kept else 0
 
 
 @inlined_rule
@@ -207,6 +216,36 @@ def line_number(book: Any, line_key: int, line: int, memory: Any) -> int:
         if memory.positions[at].line == line - 1:
             return INT64(line - 1)
     return -1
+
+
+@rule
+def count_done(
+    book: Any, line: int, sku: int, node: int, shipment: int, rule_row: Any, event: Any, memory: Any
+) -> int:  # fmt: skip
+    """Units of a line that are meant and of which an event is a mere repetition."""
+    found: int = INT64(0)
+    for at in range(first_position(book), end_position(book)):
+        position = memory.positions[at]
+        if is_done(position.stage, rule_row, event) and is_meant(position, line, sku, node, shipment):
+            found += position.qty
+    return found
+
+
+@rule
+def count_line_done(
+    book: Any, line: int, node: int, shipment: int, rule_row: Any, event: Any, memory: Any
+) -> int:  # fmt: skip
+    """The same of a bundle's line, too: whole bundles, of every component."""
+    if not is_bundle(book, line, memory):
+        return count_done(book, line, ANY, node, shipment, rule_row, event, memory)
+    done = -1
+    for number in range(part_count(book, memory)):
+        key = part_word(book, number, PART_SKU, memory)
+        if key >> 32 == line:
+            units = count_done(book, line, key & 0xFFFFFFFF, node, shipment, rule_row, event, memory)
+            whole = units // part_word(book, number, PART_UNITS, memory)
+            done = whole if done < 0 else min(done, whole)
+    return max(done, 0)
 
 
 @inlined_rule

@@ -47,7 +47,7 @@ def take_units(
     else:
         if names_parcel(event, rule_row):
             shipment = own_parcel(book, ANY, node, event, rule_row, memory)
-        refusal = nothing_to_take(book, event, rule_row, node, shipment, memory)
+        refusal = nothing_to_take(book, event, rule_row, node, shipment, verdict, memory)
     if refusal == NO_REFUSAL:
         if lacks_parcel(book, node, event, rule_row, memory):
             refusal = LIMIT

@@ -11,6 +11,7 @@ from kernels.life.layout import (
     LIVE,
     NO_REFUSAL,
     NOT_ENOUGH,
+    ON_HOLD_NOW,
     PART_SKU,
     PART_UNITS,
     REPEATS,
@@ -26,10 +27,12 @@ from kernels.life.select import (
     class_of,
     classes_of,
     count_concerned,
+    count_line_done,
     count_line_units,
     count_units,
     find_shipment,
     has_done,
+    held_back,
     is_bundle,
     is_meant,
     line_number,
@@ -97,11 +100,31 @@ def leaves_open(book: Any, line: int, units: int, event: Any, rule_row: Any, mem
 
 
 @rule
+def held_units(book: Any, line: int, classes: int, node: int, place: int, rule_row: Any, memory: Any) -> int:
+    """Units of a line that an event on these classes could concern as well, if they were not on hold."""
+    kept = held_back(classes, rule_row)
+    if kept == 0 or count_units(book, line, ANY, kept, node, place, memory) == 0:
+        return 0
+    found = count_line_units(book, line, classes, node, place, rule_row, memory)
+    return count_line_units(book, line, classes | kept, node, place, rule_row, memory) - found
+
+
+@rule
+def is_told_again(
+    book: Any, line: int, units: int, node: int, place: int, rule_row: Any, event: Any, memory: Any
+) -> bool:  # fmt: skip
+    """Whether so many units of a line have been where the event leads. A cancel is a wish: each is for other units."""
+    if rule_row.target == STAGE_CANCELLED:
+        return False
+    return bool(count_line_done(book, line, node, place, rule_row, event, memory) >= units)
+
+
+@rule
 def check_lines(
     book: Any, event: Any, lines: Any, rule_row: Any, node: int, shipment: int, verdict: Any, memory: Any
 ) -> int:  # fmt: skip
-    """Whether every line an event names has the units it asks for, and it is clear which; one without a number of
-    units may be done."""
+    """Whether every line an event names has the units it asks for, and it is clear which; or it is a mere repetition of
+    as many, and of nothing else it could be news."""
     classes = classes_of(rule_row, event)
     for at in range(event.line_first, event.line_last):
         verdict.refused_line = at - event.line_first
@@ -113,8 +136,16 @@ def check_lines(
             place = own_parcel(book, number, node, event, rule_row, memory)
         wanted = 1 if is_all else lines[at].qty + asked_before(event, lines, at)
         found = count_line_units(book, number, classes, node, place, rule_row, memory)
-        if found >= wanted or (is_all and has_done(book, number, node, place, rule_row, event, memory)):
-            if not is_all and leaves_open(book, number, wanted, event, rule_row, memory):
+        held = held_units(book, number, classes, node, place, rule_row, memory) if found < wanted else 0
+        if held > 0 and found + held >= wanted:
+            verdict.wanted, verdict.found = wanted, held
+            return ON_HOLD_NOW
+        if is_all:
+            is_told = has_done(book, number, node, place, rule_row, event, memory)
+        else:
+            is_told = found == 0 and is_told_again(book, number, wanted, node, place, rule_row, event, memory)
+        if found >= wanted or is_told:
+            if not is_all and found > 0 and leaves_open(book, number, wanted, event, rule_row, memory):
                 return WHICH_NODE
             continue
         verdict.wanted, verdict.found = wanted, found
@@ -124,11 +155,17 @@ def check_lines(
 
 
 @rule
-def nothing_to_take(book: Any, event: Any, rule_row: Any, node: int, shipment: int, memory: Any) -> int:
+def nothing_to_take(
+    book: Any, event: Any, rule_row: Any, node: int, shipment: int, verdict: Any, memory: Any
+) -> int:  # fmt: skip
     """Why an event without lines concerns no unit; NO_REFUSAL where it concerns some."""
     classes = classes_of(rule_row, event, tiers_meant(book, node, shipment, rule_row, event, memory))
     if count_concerned(book, ANY, ANY, classes, node, shipment, rule_row, memory) > 0:
         return NO_REFUSAL
+    held = count_units(book, ANY, ANY, held_back(classes, rule_row), node, shipment, memory)
+    if held > 0:
+        verdict.found = held
+        return ON_HOLD_NOW
     if rule_row.target == STAGE_CANCELLED and count_units(book, ANY, ANY, LIVE, node, shipment, memory) > 0:
         return TRANSITION
     return REPEATS if has_done(book, ANY, node, shipment, rule_row, event, memory) else TRANSITION

@@ -144,11 +144,12 @@ def take_lines(
     for at in range(event.line_first, event.line_last):
         number = line_number(book, lines[at].line_key, lines[at].line, memory)
         units, place = INT64(lines[at].qty), shipment
-        if names_parcel(event, rule_row):
-            place = NEAREST if units >= 0 else own_parcel(book, number, node, event, rule_row, memory)
-        if units < 0:
-            classes = classes_of(rule_row, event)
-            units = count_line_units(book, number, classes, node, place, rule_row, memory)
+        if names_parcel(event, rule_row) and units < 0:
+            place = own_parcel(book, number, node, event, rule_row, memory)
+        there = count_line_units(book, number, classes_of(rule_row, event), node, place, rule_row, memory)
+        if names_parcel(event, rule_row) and units >= 0:
+            place = NEAREST
+        units = there if units < 0 else min(units, there)  # none of a line of which nothing new is said
         take_line(book, number, units, node, place, event, rule_row, parcels, terms, memory, told)
 
 

@@ -9,6 +9,7 @@ from kernels.life.layout import (
     DETAIL_SHIFT,
     FLAGS,
     NO_REFUSAL,
+    ON_HOLD_NOW,
     REPEATS,
     STAGE_CANCELLED,
     STAGE_MASK,
@@ -18,7 +19,7 @@ from kernels.life.layout import (
 )
 from kernels.life.money import STATE_SHIFT
 from kernels.life.runs import end_position, first_position
-from kernels.life.select import class_of, classes_of, is_done, lacks
+from kernels.life.select import ANY, class_of, classes_of, count_units, held_back, is_done, lacks
 from kernels.life.tell import CELLS, tell_cell
 from kernels.life.units import account_of, entry, stage_byte_of, target_byte
 
@@ -27,11 +28,15 @@ from kernels.life.units import account_of, entry, stage_byte_of, target_byte
 def take_whole(book: Any, event: Any, rule_row: Any, verdict: Any, terms: Any, memory: Any, told: Any) -> int:
     """An event on all units of an order that lie together."""
     before = stage_byte_of(book)
-    if classes_of(rule_row, event) >> class_of(before) & 1:
+    classes = classes_of(rule_row, event)
+    if classes >> class_of(before) & 1:
         after = target_byte(before, rule_row, event, terms)
         if after == before:
             return REPEATS
         move_whole(book, before, after, event.tracking, memory, told)
+    elif held_back(classes, rule_row) >> class_of(before) & 1:
+        verdict.found = count_units(book, ANY, ANY, -1, ANY, ANY, memory)
+        return ON_HOLD_NOW
     elif lacks(before, rule_row):
         book.flags |= rule_row.seen << DETAIL_SHIFT
         set_tracking(book, event.tracking)

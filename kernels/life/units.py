@@ -4,7 +4,8 @@
     in part  a position moves or is split; units of one allotment in one stage and shipment are one position
     account  the ledger's account of a stage; where a move changes it, the cell has to move, too
 
-Every unit keeps what it carries: the first units of a position to leave carry one minor unit more where some do.
+Every unit keeps what it carries: the first units of a position to leave carry one minor unit more where some do; of a
+bundle's first component so many units as one bundle has do so together.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from kernels.life.layout import (
     MISSING,
     ON_HOLD,
     ORDER_BITS,
+    PART_SKU,
+    PART_UNITS,
     PARTIAL_STATE,
     REFURBISH,
     RESTOCK,
@@ -59,9 +62,9 @@ from kernels.life.layout import (
     TOGETHER,
     WAITING,
 )
-from kernels.life.open import share_of, write_position
+from kernels.life.open import share_of_bundles, write_position
 from kernels.life.runs import add_position, copy_position, end_position, first_position
-from kernels.life.select import ANY, class_of, count_units
+from kernels.life.select import ANY, class_of, count_units, part_count, part_word
 
 Array = npt.NDArray[Any]
 
@@ -174,6 +177,22 @@ def free_place(book: Any, memory: Any) -> int:
 
 
 @rule
+def units_each(book: Any, line: int, sku: int, memory: Any) -> int:
+    """Units of a SKU in one unit of a line: 1 but for components of bundles."""
+    for number in range(part_count(book, memory)):
+        if part_word(book, number, PART_SKU, memory) == line << 32 | sku:
+            return part_word(book, number, PART_UNITS, memory)
+    return INT64(1)
+
+
+@rule
+def carried_by(book: Any, position: Any, units: int, memory: Any) -> int:
+    """What the first units of a position carry."""
+    each = units_each(book, INT64(position.line), INT64(position.sku), memory)
+    return share_of_bundles(units, INT64(position.qty), INT64(position.value_minor), each)
+
+
+@rule
 def move_units(
     book: Any, place: int, units: int, stage: int, node: int, shipment: int, memory: Any
 ) -> int:  # fmt: skip
@@ -181,20 +200,29 @@ def move_units(
 
     The book must have been parted. Positions keep their numbers; the run itself may move.
     """
+    value = carried_by(book, memory.positions[first_position(book) + place], units, memory)
+    move_worth(book, place, units, value, stage, node, shipment, memory)
+    return value
+
+
+@rule
+def move_worth(
+    book: Any, place: int, units: int, value: int, stage: int, node: int, shipment: int, memory: Any
+) -> None:  # fmt: skip
+    """As :func:`move_units`, where it is known what the units carry."""
     source = memory.positions[first_position(book) + place]
     if STAGE_SHIPPED <= stage & STAGE_MASK < STAGE_CANCELLED:
         keep_day_of(book, INT64(source.node), memory)
-    value = share_of(units, INT64(source.qty), INT64(source.value_minor))
     for at in range(first_position(book), end_position(book)):
         if at != first_position(book) + place and same_place(source, memory.positions[at], stage, node, shipment):
             memory.positions[at].qty += units
             memory.positions[at].value_minor += value
             source.qty -= units
             source.value_minor -= value
-            return value
+            return
     if source.qty == units:
         source.stage, source.node, source.shipment = stage, node, shipment
-        return value
+        return
     at = free_place(book, memory)
     source, target = memory.positions[first_position(book) + place], memory.positions[at]
     copy_position(source, target)
@@ -202,16 +230,13 @@ def move_units(
     target.stage, target.node, target.shipment = stage, node, shipment
     source.qty -= units
     source.value_minor -= value
-    return value
 
 
 @inlined_rule
-def take_out(position: Any, units: int) -> int:
-    """Take units off a position; returns what they carry."""
-    value = share_of(units, INT64(position.qty), INT64(position.value_minor))
+def take_out(position: Any, units: int, value: int) -> None:
+    """Take units off a position, with the ``value`` that they carry."""
     position.qty -= units
     position.value_minor -= value
-    return value
 
 
 @rule

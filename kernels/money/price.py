@@ -193,6 +193,8 @@ def _take_off(
         amount = base
     else:
         amount = divide_rounded(base * value, WHOLE_BP)
+    if amount == 0:
+        return 0  # as of most of many promotions, where earlier ones left nothing
     spread(amount, weight, 0, lines, part, remainder)
     for row in range(lines):
         remaining[first + row] -= part[row]

@@ -98,7 +98,8 @@ def promote(
     candidate          (>= n * a + c) i16  ascending, without repetition, in an order              OUT
 
     An order that has no value (``weigh``) was refused and has no candidates. Cost: a few steps an automatic
-    promotion and a coupon; lines only for those open to the order, and only until the minimum is reached.
+    promotion and a coupon; lines only for those open to the order whose minimum its value reaches, and only until the
+    matching ones do.
     """
     count = 0
     candidate_offset[0] = 0
@@ -127,6 +128,8 @@ def promote(
                 looked, value = True, order_value(first, last, sku, qty, unit_price_minor)
             if value == NO_VALUE:
                 break
+            if value < min_subtotal_minor[promotion]:
+                continue  # no part of the lines is worth more than all of them
             if _lines_reach(
                 promotion, first, last, sku, qty, unit_price_minor, kind, buy_qty, get_qty, min_subtotal_minor,
                 min_qty, sku_set,

@@ -161,7 +161,7 @@ def count_taken(plan: Any, demands: Array, take: Array) -> int:
 def plan_order(
     claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
     channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, units: Any, first_days: Array,
-    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+    candidates: Array, demands: Array, states: Array, open_nodes: Array, loads: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Plan plan.demands; True when every unit has a node. Otherwise as much as the policy takes is in take."""
     plan.candidates, plan.parcels, plan.reached, plan.unshippable, plan.full = 0, 0, 0, 0, 0
@@ -184,8 +184,9 @@ def plan_order(
     tighten_floors(plan, terms, nodes, bands, candidates, demands)
     by_cost = 0 if exact else 1
     covered = plan_greedy(
-        by_cost, plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take
-    )
+        by_cost, plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, open_nodes,
+        loads, parcels, take,
+    )  # fmt: skip
     plan.reached = plan.parcels
     if covered and price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take):
         return True

@@ -4,7 +4,8 @@
     candidates  nodes that serve the channel and the zone, have a lane, have units of some SKU beyond their safety
                 stock, take the SKU's goods class, and have room within ROLLS_MAX open days
 
-Cost: words of 32 nodes x SKUs; a node without units costs nothing.
+Cost: words of 32 nodes x SKUs; a node without units costs nothing. Of an order too large for an exact plan a node is
+looked at until a unit is found, SKU by SKU along the nodes, as cells lie in memory.
 """
 
 from __future__ import annotations
@@ -69,17 +70,16 @@ def add_candidate(
     """Append the node when it can give a unit of the order and ship it."""
     candidate = candidates[plan.candidates]
     candidate.node, candidate.whole = node, 0
-    has = False
-    for index in range(plan.demands):
+    has = plan.demands > SKUS_EXACT  # then ``nodes_that_give`` found a unit, and nobody asks for ATP
+    for index in range(0 if has else plan.demands):
         demand = demands[index]
         atp = INT64(0)
         if demand.open_nodes >> bit & 1:
             atp = min(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0), demand.need)
             has = has or atp > 0
-        if index < SKUS_EXACT:
-            candidate.atp[index] = atp
-            if atp == demand.need:
-                candidate.whole |= 1 << index
+        candidate.atp[index] = atp
+        if atp == demand.need:
+            candidate.whole |= 1 << index
     if not has:
         return
     lane = lanes[node, zone]
@@ -96,16 +96,34 @@ def add_candidate(
     plan.candidates += 1
 
 
+@rule
+def nodes_that_give(word: int, bits: int, plan: Any, nodes: Array, available: Array, demands: Array) -> int:
+    """Of these nodes of the word that is looked at, those that have a unit of any SKU beyond their safety stock."""
+    left = bits
+    for index in range(plan.demands):
+        demand = demands[index]
+        asked, bit = INT64(demand.open_nodes) & left, INT64(0)
+        while asked:
+            if asked & 1 and available[cell_at(demand, bit)] > nodes[word * 32 + bit].safety_units:
+                left &= ~(INT64(1) << bit)
+            asked >>= 1
+            bit += 1
+        if left == 0:
+            break
+    return bits & ~left
+
+
 @inlined_rule
 def open_shelf(demand: Any, shelves: Array) -> None:
     """Before the first block of the SKU."""
     shelf = shelves[demand.sku]
-    demand.shelf, demand.blocks, demand.looked_at, demand.word = shelf.first, shelf.blocks, 0, -1
+    demand.shelf, demand.blocks, demand.looked_at = shelf.first, shelf.blocks, 0
 
 
 @inlined_rule
 def take_block(demand: Any, word: int, blocks: Array) -> int:
     """Nodes of a word that have units of a demand, and where their cells lie; the demand goes on behind the block."""
+    demand.word = -1
     if demand.looked_at == demand.blocks:
         return 0
     block = blocks[demand.shelf + demand.looked_at]
@@ -135,6 +153,8 @@ def find_candidates(
             stocked = take_block(demand, word, units.blocks)
             demand.open_nodes = usable & stocked & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
+        if plan.demands > SKUS_EXACT and bits:
+            bits = nodes_that_give(word, bits, plan, nodes, units.available, demands)
         bit = INT64(0)
         while bits >> bit:
             if bits >> bit & 1:
@@ -182,6 +202,8 @@ def enough(
         found = 0
         for at in range(plan.candidates):
             found += units_at(demand, candidates[at].node, blocks, available, nodes, goods_nodes)
+            if found >= demand.need:
+                break
         if found < demand.need:
             return False
     return True

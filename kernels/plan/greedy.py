@@ -8,7 +8,10 @@
           = units x 1,000,000 // (floor + 1)       for large orders (greedy set cover), after which every node
                                                    without which the others still cover everything is dropped
 
-Cost: parcels x candidates x SKUs.
+A node whose parcel no band takes leaves what is left as it was, so nothing is counted again because of it. Units are
+counted SKU by SKU along the nodes, as cells lie in memory, and only where there is stock.
+
+Cost: (parcels + 1) x stocked cells of the order's SKUs at the candidates + candidates picked x candidates.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
-from kernels.cells.find import block_among, cell_in, ones
+from kernels.cells.find import WORD_BITS, block_among, cell_in, ones
 from kernels.layout import INT64, NO_PLAN, PLAN_FASTEST
 from kernels.plan.freight import parcel
 
@@ -73,31 +76,55 @@ def load(
 
 
 @rule
-def score(
-    candidate: Any, by_cost: int, demands_count: int, demands: Array, blocks: Array, available: Array, nodes: Array,
-    goods_nodes: Array,
-) -> int:  # fmt: skip
-    given = 0
-    for index in range(demands_count):
-        demand = demands[index]
-        if demand.left > 0:
-            has = units_at(demand, candidate.node, blocks, available, nodes, goods_nodes)
-            given += min(demand.left, has)
-    return given * 1_000_000 // (candidate.floor_minor + 1) if by_cost else given
+def count_cells(block: Any, nodes_open: int, demand: Any, nodes: Array, available: Array, loads: Array) -> None:
+    """Count what the nodes of a block that are open could give of what is left of a demand."""
+    bits, present, cell = nodes_open & INT64(block.stocked), INT64(block.present), INT64(block.first)
+    node = INT64(block.word) * WORD_BITS
+    while bits:
+        units = min(demand.left, max(available[cell] - nodes[node].safety_units, 0)) * (bits & 1)
+        loads[node].units += units  # a branch for each bit costs more than adding nothing
+        loads[node].weight_g += units * demand.weight_g
+        cell += present & 1
+        present >>= 1
+        bits >>= 1
+        node += 1
 
 
 @rule
-def best_candidate(
-    by_cost: int, plan: Any, candidates: Array, demands: Array, blocks: Array, available: Array, nodes: Array,
-    goods_nodes: Array,
-) -> int:  # fmt: skip
+def count_loads(
+    plan: Any, nodes: Array, goods_nodes: Array, blocks: Array, available: Array, candidates: Array, demands: Array,
+    open_nodes: Array, loads: Array,
+) -> None:  # fmt: skip
+    """Set what every candidate that is not picked could give of what is left."""
+    open_nodes[:] = 0
+    for index in range(plan.candidates):
+        candidate = candidates[index]
+        if not candidate.picked:
+            open_nodes[candidate.node >> 5] |= 1 << (candidate.node & 31)
+            loads[candidate.node].units, loads[candidate.node].weight_g = 0, 0
+    for index in range(plan.demands):
+        demand = demands[index]
+        if demand.left == 0:
+            continue
+        for at in range(demand.shelf, demand.shelf + demand.blocks):
+            word = INT64(blocks[at].word)
+            if word >= open_nodes.shape[0]:
+                break
+            nodes_open = open_nodes[word] & goods_nodes[demand.goods_class, word]
+            count_cells(blocks[at], nodes_open, demand, nodes, available, loads)
+
+
+@rule
+def best_candidate(by_cost: int, plan: Any, candidates: Array, loads: Array) -> int:
     """Unpicked candidate of the highest score, -1 when none has anything to give."""
     best, best_score = -1, 0
     for index in range(plan.candidates):
         candidate = candidates[index]
         if candidate.picked:
             continue
-        points = score(candidate, by_cost, plan.demands, demands, blocks, available, nodes, goods_nodes)
+        points = loads[candidate.node].units
+        if by_cost:
+            points = points * 1_000_000 // (candidate.floor_minor + 1)
         cheaper = best >= 0 and candidate.floor_minor < candidates[best].floor_minor
         if points > best_score or (points == best_score and points > 0 and cheaper):
             best, best_score = index, points
@@ -159,9 +186,37 @@ def drop_redundant(
 
 
 @rule
+def next_pick(
+    by_cost: int, by_day: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array,
+    loads: Array,
+) -> int:  # fmt: skip
+    """Pick candidates, best first, until a band takes what one of them can give; -1 when there is none."""
+    best = best_candidate(by_cost, plan, candidates, loads)
+    while best >= 0:
+        candidate = candidates[best]
+        candidate.picked = 1
+        weight_g = loads[candidate.node].weight_g
+        cost, _, _ = parcel(weight_g, by_day, candidate, plan, terms, nodes, bands, calendar)
+        if cost < NO_PLAN:
+            return best
+        plan.unshippable = 1
+        best = best_candidate(by_cost, plan, candidates, loads)
+    return best
+
+
+@rule
+def units_left(plan: Any, demands: Array) -> int:
+    units = 0
+    for index in range(plan.demands):
+        units += demands[index].left
+    return units
+
+
+@rule
 def plan_greedy(
     by_cost: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+    blocks: Array, available: Array, candidates: Array, demands: Array, open_nodes: Array, loads: Array,
+    parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Fill parcels and take; True when everything is covered. demands[].left is what is not."""
     by_day = INT64(1) if terms.plan == PLAN_FASTEST else INT64(0)
@@ -170,23 +225,18 @@ def plan_greedy(
     want_all(plan, demands)
     for index in range(plan.candidates):
         candidates[index].picked = 0
-    while plan.parcels < terms.parcels_max:
-        best = best_candidate(by_cost, plan, candidates, demands, blocks, available, nodes, goods_nodes)
+    while plan.parcels < terms.parcels_max and units_left(plan, demands) > 0:
+        count_loads(plan, nodes, goods_nodes, blocks, available, candidates, demands, open_nodes, loads)
+        best = next_pick(by_cost, by_day, plan, terms, nodes, bands, calendar, candidates, loads)
         if best < 0:
             break
-        candidates[best].picked = 1
         at = plan.parcels
-        weight = load(at, candidates[best].node, plan.demands, demands, take, blocks, available, nodes, goods_nodes)
-        cost, _, _ = parcel(weight, by_day, candidates[best], plan, terms, nodes, bands, calendar)
-        if cost >= NO_PLAN:
-            plan.unshippable = 1
-            continue
+        load(at, candidates[best].node, plan.demands, demands, take, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
         parcels[at].candidate = best
         plan.parcels += 1
-    for index in range(plan.demands):
-        if demands[index].left > 0:
-            return False
+    if units_left(plan, demands) > 0:
+        return False
     if by_cost:
         drop_redundant(
             plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take

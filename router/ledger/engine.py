@@ -66,10 +66,14 @@ class LedgerEngine:
 
     # --- tables ----------------------------------------------------------------------------------
 
-    def use_tables(self, tables: Tables) -> None:
+    def laid_out(self, tables: Tables) -> LedgerTables:
+        """A version as the kernels take it; changes nothing, so it may be made beside the work."""
+        return lay_out(tables, self._policy)
+
+    def use_tables(self, tables: Tables, laid_out: LedgerTables | None = None) -> None:
         """Know a version and have room for its SKUs and nodes; the newest TABLES_KEPT and this one are kept."""
         self.cells.reserve(len(tables.skus.weight_g), len(tables.nodes.capacity))
-        laid_out = self._tables[tables.version] = lay_out(tables, self._policy)
+        laid_out = self._tables[tables.version] = laid_out or self.laid_out(tables)
         self._promotions[tables.version] = laid_out.promotions
         for version in sorted(self._tables)[:-TABLES_KEPT]:
             if version != tables.version:

@@ -109,8 +109,10 @@ class LedgerTurns:
     # --- tables, state ---------------------------------------------------------------------------
 
     def use_tables(self, tables: Tables) -> None:
+        """Laid out beside the turns, taken up in one."""
+        laid_out = self.path.engine.laid_out(tables)
         with self.turn:
-            self.path.engine.use_tables(tables)
+            self.path.engine.use_tables(tables, laid_out)
 
     def recover(self, from_sequence: int, chains: list[int] | None = None) -> int:
         """Replay the log from a sequence on; returns the records replayed."""

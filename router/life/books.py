@@ -160,11 +160,17 @@ class Books:
         """Of the newest record of each of these orders, judged or shown; 0 where it has no book."""
         return np.asarray(self._memory.books["newest_sequence"][self._memory.book_of_row[rows]])
 
-    def set_newest(self, rows: I64, versions: I32, sequence: int, record_rows: I64) -> None:
-        """Name the newest record of orders that have a book, and the version it left them in."""
+    def set_newest(self, rows: I64, versions: I32, sequence: int | I64, record_rows: I64) -> None:
+        """Name the newest record of orders that have a book, and the version it left them in; of an order that is named
+        more than once the last one counts."""
         books, numbers = self._memory.books, self._memory.book_of_row[rows]
         books["version"][numbers], books["newest_sequence"][numbers] = versions, sequence
         books["newest_row"][numbers] = record_rows
+
+    def set_decided(self, rows: I64, sequences: I64, record_rows: I64) -> None:
+        """Name the records by which orders were decided, where these are several."""
+        books, numbers = self._memory.books, self._memory.book_of_row[rows]
+        books["order_sequence"][numbers], books["order_row"][numbers] = sequences, record_rows
 
     def sums(self, rows: I64) -> tuple[I64, I64]:
         """(k, stages) units and (k, MONEY_SHOWN) amounts of orders that have a book."""

@@ -66,7 +66,7 @@ def read_book(book: Rows, memory: layout.Memory) -> OpenBook:
         on_hold=bool(book["flags"] & layout.ON_HOLD),
         together=bool(book["flags"] & layout.TOGETHER),
         total_minor=total_minor,
-        credited_minor=_credited_minor(book, total_minor, words),
+        credited_minor=words.at(layout.CREDITED),
         written_off_minor=words.at(layout.WRITTEN_OFF),
         positions=_positions(book, memory),
         parts=_parts(words.rows(layout.PARTS, layout.PART_COUNT, layout.PART_WORDS)),
@@ -110,12 +110,6 @@ def _parts(rows: list[list[int]]) -> dict[int, dict[int, int]]:
     for key, units in rows:
         found.setdefault(key >> 32, {})[key & 0xFFFFFFFF] = units
     return found
-
-
-def _credited_minor(book: Rows, total_minor: int, words: _Extra) -> int:
-    """Whoever got everything back was credited everything, as kernels/life/money.py open_money books it."""
-    is_said = words.at(layout.PAYMENT_COUNT) == 0 and unpack_state(int(book["state"]))[1] == PaymentState.REFUNDED
-    return words.at(layout.CREDITED) + (total_minor if is_said else 0)
 
 
 def _payments(book: Rows, total_minor: int, words: _Extra) -> list[Payment]:

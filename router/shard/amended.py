@@ -60,7 +60,8 @@ def change_of(asked: Amendment, answer: Answer) -> Change | Refusing:
             for units in given["allocations"]
         ]
         waiting = _Place(asked.line_sku[line.line], -1, Stage.BACKORDERED, 0, given["backordered"])
-        moves += _bundle_moves(line, places, waiting) if line.is_bundle else _line_moves(line, [*places, waiting])
+        each = asked.book.parts.get(line.line, {})
+        moves += _bundle_moves(line, each, places, waiting) if line.is_bundle else _line_moves(line, [*places, waiting])
     rows = np.zeros(len(moves), layout.UNIT_MOVE)
     for name in _Move._fields:
         rows[name] = [getattr(move, name) for move in moves]
@@ -83,18 +84,33 @@ def _line_moves(line: Meant, places: list[_Place]) -> Iterator[_Move]:
             taken, left[at], units, value = taken - moved, left[at] - moved, units - moved, value - carried
 
 
-def _bundle_moves(line: Meant, places: list[_Place], waiting: _Place) -> Iterator[_Move]:
+def _bundle_moves(line: Meant, each: dict[int, int], places: list[_Place], waiting: _Place) -> Iterator[_Move]:
+    """``each`` is units by SKU in one bundle. Units of the first component carry what was served."""
     total = 0
     for position, taken in line.taken:
-        carried = share_of(taken, int(position["qty"]), int(position["value_minor"]))
+        sku = int(position["sku"])
+        carried = share_of_bundles(taken, int(position["qty"]), int(position["value_minor"]), each.get(sku, 1))
         total += carried
-        yield _move(line, position, _Place(int(position["sku"]), -1, layout.NOWHERE, 0, taken), taken, carried)
+        yield _move(line, position, _Place(sku, -1, layout.NOWHERE, 0, taken), taken, carried)
     served = share_of(line.line_units - waiting.qty, line.line_units, total)
-    for place, carried in [*zip(places, [served, *[0] * len(places)], strict=False), (waiting, total - served)]:
+    for place, carried in [*_shared_out(served, each, places), (waiting, total - served)]:
         if place.qty:
             yield _Move(
                 line.line, place.sku, place.qty, carried, -1, place.node, layout.NOWHERE, place.stage, 0, place.ship_day
             )  # fmt: skip
+
+
+def _shared_out(
+    served_minor: int, each: dict[int, int], places: list[_Place]
+) -> Iterator[tuple[_Place, int]]:  # fmt: skip
+    """Each place with what its units carry."""
+    left = sum(place.qty for place in places if place.sku == places[0].sku)
+    for place in places:
+        carried = 0
+        if place.sku == places[0].sku:
+            carried = share_of_bundles(place.qty, left, served_minor, each.get(place.sku, 1))
+            left, served_minor = left - place.qty, served_minor - carried
+        yield place, carried
 
 
 def _move(line: Meant, position: Any, to: _Place, qty: int, value_minor: int) -> _Move:
@@ -106,5 +122,20 @@ def _move(line: Meant, position: Any, to: _Place, qty: int, value_minor: int) ->
 
 def share_of(units: int, position_units: int, value_minor: int) -> int:
     """What the first ``units`` of a position carry, as kernels/life/open.py shares it out."""
+    if units == position_units:
+        return value_minor
     low, more = divmod(value_minor, position_units)
     return units * low + min(more, units)
+
+
+def share_of_bundles(units: int, position_units: int, value_minor: int, each: int) -> int:
+    """The same where ``each`` units are one bundle's, as there."""
+    bundles, loose = divmod(position_units, each)
+    loose_minor = (2 * value_minor * loose + position_units) // (2 * position_units)
+    taken, more = divmod(units, each)
+    value = share_of(taken, bundles, value_minor - loose_minor)
+    if more == loose:
+        return value + loose_minor
+    if taken == bundles:
+        return value + share_of(more, loose, loose_minor)
+    return value + share_of(more, each, share_of(min(taken + 1, bundles), bundles, value_minor - loose_minor) - value)

@@ -80,17 +80,21 @@ class ShardEngine:
     def tables_version(self) -> int:
         return self._current.tables.version if self._current else 0
 
-    def add_tables(self, tables: Tables) -> None:
+    def add_tables(self, tables: Tables, admitter: Admitter | None = None) -> None:
         """Make a version known, for replays and for batches judged before a switch."""
         if tables.version not in self._admitters:
-            self._admitters[tables.version] = Admitter(self._config, self.key, tables)
+            self._admitters[tables.version] = admitter or self.admitter(tables)
         for version in sorted(self._admitters)[:-TABLES_KEPT]:
             if version != tables.version:
                 del self._admitters[version]
 
-    def use_tables(self, tables: Tables) -> None:
+    def admitter(self, tables: Tables) -> Admitter:
+        """Who judges with a version; changes nothing, so it may be made beside the work."""
+        return Admitter(self._config, self.key, tables)
+
+    def use_tables(self, tables: Tables, admitter: Admitter | None = None) -> None:
         """Judge every later batch with this version."""
-        self.add_tables(tables)
+        self.add_tables(tables, admitter)
         self._current = self._admitters[tables.version]
 
     def policy(self, version: int) -> Policy:

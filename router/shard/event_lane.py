@@ -11,6 +11,7 @@ what comes later is judged on the book that its history gives (``router/shard/hi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,8 +35,8 @@ from router.shard.asking import Asking
 from router.shard.engine import ShardEngine
 from router.shard.event_answers import answers_of
 from router.shard.give_back import Givers
-from router.shard.history import History
-from router.shard.lanes import Begun, Message, PolicyOf
+from router.shard.history import History, LookedBack
+from router.shard.lanes import BatchId, Begun, Message, PolicyOf
 from router.shard.showing import newest_before, show_judged
 from router.tables.compiled import TablesOf
 from router.wire.event_batch import EventBatch
@@ -81,6 +82,7 @@ class EventLane:
         self.givers = Givers(engine, recall, policy_of)
         self._unshown: list[EventWork] = []
         self._looked_up: _LookedUp | None = None
+        self._looked_back: dict[BatchId, LookedBack] = {}  # of batches that have not begun
 
     def must_wait(self, batch: EventBatch, shown: int) -> bool:
         events, rows = self._look_up(batch)
@@ -88,6 +90,17 @@ class EventLane:
             return True
         reverses = rows[(numbers(events, "event") == OrderEvent.REVERSE) & (rows >= 0)]
         return len(reverses) > 0 and bool((self._engine.books.newest_sequence(reverses) > shown).any())
+
+    def looks_back(self, batch: EventBatch) -> Callable[[], None] | None:
+        """What is to be read before a batch begins, beside everything else; None where there is nothing."""
+        lacking = self._history.lacking(self._look_up(batch)[1])
+        if batch.batch_id in self._looked_back or not len(lacking.rows):
+            return None
+
+        def look_back() -> None:
+            self._looked_back[batch.batch_id] = self._history.look_back(lacking)
+
+        return look_back
 
     def _look_up(self, batch: EventBatch) -> tuple[pa.RecordBatch, I64]:
         """A batch's events and the rows of their orders, looked up once for whether it must wait and for its begin."""
@@ -105,19 +118,27 @@ class EventLane:
     def begin(self, batch: EventBatch, sequence: int, first_sequence: int | None) -> Begun:
         version = self._engine.tables_version
         begun = Begun(Kind.EVENTS, sequence, version, batch.now_ms, [], first_sequence=first_sequence)
+        looked_back = self._looked_back.pop(batch.batch_id, None)
         if first_sequence is None:
             events, rows = self._look_up(batch)
             self._looked_up = None
             begun.messages = [events, from_message(batch.payload, EVENT_PAYLOAD)]
             begun.documents = None if batch.documents is None else memoryview(batch.documents)  # type: ignore[arg-type]
-            begun.work = self._judge(events, sent_of(events), rows, begun)
+            begun.work = self._judge(events, sent_of(events), rows, begun, looked_back)
             begun.asks_after = newest_before(begun.work.asking.judged, sequence)
         return begun
 
-    def _judge(self, events: pa.RecordBatch, sent: layout.Sent, rows: I64, begun: Begun) -> EventWork:
+    def _judge(
+        self,
+        events: pa.RecordBatch,
+        sent: layout.Sent,
+        rows: I64,
+        begun: Begun,
+        looked_back: LookedBack | None = None,
+    ) -> EventWork:
         books = self._engine.books
         policy = self._policy_of(begun.tables_version)
-        self._history.reopen_closed(rows)
+        self._history.reopen_closed(rows, looked_back)
         judged = books.judge(begun.sequence, sent, rows, _FALLS_AT[policy.on_hand_falls])
         self._name_rejected(judged)
         asking = Asking(self._engine, begun.sequence, sent, rows, judged)

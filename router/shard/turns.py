@@ -1,6 +1,7 @@
 """Turns: who may begin, decide and finish in a shard, when it is closed, and when a checkpoint may be taken.
 
-    arrive ─▶ wait for earlier batches of the same sender, and for orders it names that are in flight ─▶ begin
+    arrive ─▶ wait for earlier batches of the same sender, and for orders it names that are in flight
+           ─▶ look back: events read the log of closed orders, while others have their turn ─▶ begin
     begun  ─▶ disk, ledger: beside other batches; behind those it builds on, of the same orders or with fewer grants
     finish ─▶ in the order of sequences ─▶ disk ─▶ show ─▶ answer
 
@@ -11,7 +12,7 @@ the ports.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -44,6 +45,8 @@ class Path(Protocol):
     def last_sequence(self) -> int: ...
 
     def must_wait(self, kind: Kind, batch: Batch) -> bool: ...
+
+    def looks_back(self, kind: Kind, batch: Batch) -> Callable[[], None] | None: ...
 
     def begin(self, kind: Kind, batch: Batch) -> Begun: ...
 
@@ -86,9 +89,12 @@ class ShardTurns:
     def submit(self, kind: Kind, batch: Batch) -> Message:
         """The answer to a batch, when all of it is durable and can be read."""
         self._waiting.add(batch.batch_id)  # before its turn, which a checkpoint may hold for longer than others wait
-        with self._turn:
-            begun = self._begin(kind, batch)
-            self._turn.wait_for(lambda: self._may_ask(begun))
+        with self._forgotten_where_it_fails(batch.batch_id):
+            if kind is Kind.EVENTS:
+                self._look_back(batch)
+            with self._turn:
+                begun = self._begin(kind, batch)
+                self._turn.wait_for(lambda: self._may_ask(begun))
         self._path.ask(begun)
         with self._turn:
             self._note_answered(begun)
@@ -102,16 +108,36 @@ class ShardTurns:
             self._show(begun)
         return begun.said
 
-    def _begin(self, kind: Kind, batch: Batch) -> Begun:
-        if kind is Kind.EVENTS:
-            self._event_ms = max(self._event_ms, batch.now_ms)
+    @contextmanager
+    def _forgotten_where_it_fails(self, batch_id: BatchId) -> Iterator[None]:
+        """Others of its sender do not wait for a batch that cannot begin."""
         try:
-            self._turn.wait_for(lambda: self._follows(batch.batch_id), self._patience_s(batch.batch_id[0]))
-            self._turn.wait_for(lambda: self._may_begin(kind, batch))
-            begun = self._path.begin(kind, batch)
-        finally:
-            self._waiting.discard(batch.batch_id)
-            self._turn.notify_all()
+            yield
+        except BaseException:
+            with self._turn:
+                self._waiting.discard(batch_id)
+                self._turn.notify_all()
+            raise
+
+    def _look_back(self, batch: Batch) -> None:
+        """Read what a batch needs of closed orders while others have their turn. Those that close just before it begins
+        are read when it does: there are few of them, for their books are still there while they are shown."""
+        with self._turn:
+            self._event_ms = max(self._event_ms, batch.now_ms)
+            self._await_turn(Kind.EVENTS, batch)
+            look_back = self._path.looks_back(Kind.EVENTS, batch)
+        if look_back is not None:
+            look_back()
+
+    def _await_turn(self, kind: Kind, batch: Batch) -> None:
+        self._turn.wait_for(lambda: self._follows(batch.batch_id), self._patience_s(batch.batch_id[0]))
+        self._turn.wait_for(lambda: self._may_begin(kind, batch))
+
+    def _begin(self, kind: Kind, batch: Batch) -> Begun:
+        self._await_turn(kind, batch)
+        begun = self._path.begin(kind, batch)
+        self._waiting.discard(batch.batch_id)
+        self._turn.notify_all()
         self._note_begun(batch.batch_id)
         self._under_way += 1
         self._orders_under_way += kind is Kind.ORDERS

@@ -16,7 +16,7 @@ from router.tables.compile_nodes import compile_nodes
 from router.tables.compile_promotions import compile_promotions, compile_taxes
 from router.tables.compile_rates import ZonePlan, compile_rates, plan_zones
 from router.tables.compile_skus import compile_skus
-from router.tables.compiled import PlaceTable, Tables
+from router.tables.compiled import NodeTable, PlaceTable, RateTable, Tables
 from router.tables.countries import COUNTRIES, postcode_patterns
 from router.tables.row_checks import check_promoted_skus
 from router.tables.row_types import TableRows
@@ -72,28 +72,60 @@ def _zone_errors(upload: Rows, accepted: TableRows) -> Iterator[RowError]:
         yield RowError(upload.places[0], "to_zone" if upload.table == "rates" else "ship_to", "limit", f"{fault}.")
 
 
-def compile_tables(version: int, rows: TableRows, previous: Tables | None, as_of_ms: int) -> Tables:
-    """The compiled form of accepted rows; ``as_of_ms`` places the calendars (400 days before to 800 after)."""
+def compile_tables(
+    version: int, rows: TableRows, previous: Tables | None, as_of_ms: int, stored: TableRows | None = None
+) -> Tables:
+    """The compiled form of accepted rows; ``as_of_ms`` places the calendars (400 days before to 800 after).
+
+    ``stored`` are the rows that ``previous`` was compiled from: what the very same rows were made into is taken over.
+    """
     before = previous
+    same = _unchanged(rows, stored) if before else frozenset[str]()
     currencies = (before.currencies if before else StringTable()).extended(_currencies(rows))
     channels = (before.channels if before else StringTable()).extended(_channels(rows))
     classes = (before.taxes.class_ids if before else StringTable()).extended(_tax_classes(rows))
-    plan = plan_zones(rows.rates, rows.nodes, before.rates.zones if before else None)
-    skus = compile_skus(rows.skus, before.skus if before else None, currencies, classes)
-    nodes = compile_nodes(rows.nodes, before.nodes.ids if before else None, channels, plan.zones, as_of_ms)
+    if before and "skus" in same and currencies is before.currencies:
+        skus = before.skus
+    else:
+        skus = compile_skus(rows.skus, before.skus if before else None, currencies, classes)
+    if before and "taxes" in same and classes is before.taxes.class_ids:
+        taxes = before.taxes
+    else:
+        taxes = compile_taxes(rows.taxes, classes, before.taxes.area_ids if before else None)
+    nodes, rates, places = _freight(rows, before, same, channels, as_of_ms)
     return Tables(
         version=version,
         skus=skus,
         nodes=nodes,
-        rates=compile_rates(rows.rates, rows.nodes, nodes, plan, before.rates if before else None),
-        taxes=compile_taxes(rows.taxes, classes, before.taxes.area_ids if before else None),
+        rates=rates,
+        taxes=taxes,
         promotions=compile_promotions(rows.promotions, skus.ids, channels, currencies),
         currencies=currencies,
         currency_exponent=frozen(int32s(EXPONENTS[code] for code in currencies.values)),
         channels=channels,
         countries=StringTable(COUNTRIES),
-        places=_places(plan),
+        places=places,
     )
+
+
+def _unchanged(rows: TableRows, stored: TableRows | None) -> frozenset[str]:
+    """Tables whose rows are the very same ones."""
+    names = TableRows.__struct_fields__
+    return frozenset(name for name in names if stored and getattr(rows, name) is getattr(stored, name))
+
+
+def _freight(
+    rows: TableRows, before: Tables | None, same: frozenset[str], channels: StringTable, as_of_ms: int
+) -> tuple[NodeTable, RateTable, PlaceTable]:
+    """Nodes, whose calendars are always those of now; rates and places, which depend on both tables."""
+    former_nodes = before.nodes.ids if before else None
+    if before and {"rates", "nodes"} <= same:
+        nodes = compile_nodes(rows.nodes, former_nodes, channels, before.rates.zones, as_of_ms)
+        return nodes, before.rates, before.places
+    plan = plan_zones(rows.rates, rows.nodes, before.rates.zones if before else None)
+    nodes = compile_nodes(rows.nodes, former_nodes, channels, plan.zones, as_of_ms)
+    rates = compile_rates(rows.rates, rows.nodes, nodes, plan, before.rates if before else None)
+    return nodes, rates, _places(plan)
 
 
 def empty_tables(as_of_ms: int) -> Tables:

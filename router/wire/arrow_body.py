@@ -1,68 +1,32 @@
 """An Arrow IPC stream as it arrives: every record batch is decoded as soon as its last byte is there.
 
-    chunks ─▶ FrameCutter ─▶ messages ─▶ Arrow's own stream reader ─▶ validate ─▶ write out ─▶ decode
+    chunks ─▶ FrameCutter ─▶ messages ─▶ ArrowReader: unpack, check, wait ─▶ write out ─▶ decode
 
-Arrow's reader only pulls, so it is given a source that holds exactly the messages that are complete. It keeps
-the dictionaries (replaced or grown between batches) and unpacks compressed bodies; how much memory either may
-take is bounded before it sees them. Nothing of a batch is used before ``_validate`` has passed.
+What a message unpacks to, what waits to be decoded and the dictionaries (replaced or grown between batches) are
+bounded in bytes of memory before Arrow sees them. Nothing of a batch is used before it was checked whole.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-import numpy as np
 import pyarrow as pa
 
 from router.config import Limits
-from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message, damaged
-from router.wire.arrow_schema import is_list
+from router.wire.arrow_frames import DICTIONARY, RECORD_BATCH, SCHEMA, FrameCutter, Message
+from router.wire.arrow_reader import ArrowReader, Sent
 from router.wire.batch import WireError
-from router.wire.dictionaries import TOO_LARGE, written_out
+from router.wire.dictionaries import TOO_LARGE, written_bytes, written_out
+from router.wire.expansion import Expansion
+from router.wire.flatbuffer import damaged
+from router.wire.row_bytes import entries
 
 Batch = TypeVar("Batch")
 
 _ITEM_BYTES = 16  # of an order line on the wire, about; what is decoded at a time has fewer than as many would take
-
-
-class _Source:
-    """A file of the bytes that are there; Arrow asks for exactly the pieces of one message after the other."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._pieces: deque[memoryview] = deque()
-
-    def put(self, message: Message) -> None:
-        whole = memoryview(message.raw)
-        self._pieces.append(whole[: message.body_at])
-        self._pieces.append(whole[message.body_at :])
-
-    def read(self, size: int = -1) -> memoryview | bytes:
-        while self._pieces and not self._pieces[0]:
-            self._pieces.popleft()
-        if not self._pieces:
-            return b""
-        piece = self._pieces.popleft()
-        if 0 <= size < len(piece):
-            self._pieces.appendleft(piece[size:])
-            piece = piece[:size]
-        return piece
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self._pieces.clear()
 
 
 class ArrowBody(ABC, Generic[Batch]):
@@ -72,12 +36,9 @@ class ArrowBody(ABC, Generic[Batch]):
         self._limits = limits
         self.rows_max = limits.batch_rows_max  # of a batch; may change between two calls
         self._cutter = FrameCutter(limits.body_bytes_max)
-        self._source = _Source()
-        self._reader: pa.RecordBatchStreamReader | None = None
-        self._dictionary_bytes: dict[int, int] = {}
+        self._expansion = Expansion(limits)
+        self._reader: ArrowReader | None = None
         self._rows = 0
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
 
     def feed(self, chunks: Iterable[bytes | bytearray | memoryview], pause: bool = True) -> Iterator[Batch]:
         """Take bytes; raises :class:`WireError` where the stream cannot be read on, after what came before.
@@ -89,9 +50,7 @@ class ArrowBody(ABC, Generic[Batch]):
             for chunk in chunks:
                 self._cutter.feed(bytes(chunk))
                 while (message := self._cutter.next()) is not None:
-                    batch = self._read(message)
-                    if batch is not None:
-                        yield from self._take(batch)
+                    yield from self._take(message)
         except WireError:
             yield from self._decode_waiting()
             raise
@@ -106,66 +65,66 @@ class ArrowBody(ABC, Generic[Batch]):
         if self._reader is None:
             raise WireError("arrow_empty", "the body holds no Arrow schema; send an Arrow IPC stream")
 
-    def _take(self, batch: pa.RecordBatch) -> Iterator[Batch]:
-        if self._waiting_rows + batch.num_rows > self.rows_max:
-            yield from self._decode_waiting()
-        self._waiting.append(batch)
-        self._waiting_rows += batch.num_rows
+    def _take(self, message: Message) -> Iterator[Batch]:
+        """Let a message wait; what waits already is decoded where it would be too much with it."""
+        reader = self._reader
+        if (message.kind == SCHEMA) != (reader is None):
+            raise damaged("the schema comes first, and once")
+        if reader is None:
+            self._open(message)
+        elif message.kind == DICTIONARY:
+            with _faults_in_words():
+                reader.learn(message)
+            if reader.nbytes > self._limits.batch_bytes_max:
+                yield from self._decode_waiting()
+        elif message.kind == RECORD_BATCH:
+            bytes_max = self._limits.batch_bytes_max
+            if reader.rows + message.rows > self.rows_max or reader.nbytes + message.nbytes > bytes_max:
+                yield from self._decode_waiting()
+            with _faults_in_words():
+                reader.add(message)
+        else:
+            raise damaged(f"messages of type {message.kind} do not belong into a stream")
+
+    def _open(self, message: Message) -> None:
+        with _faults_in_words():
+            reader = ArrowReader(message, self._limits.body_bytes_max)
+            self._plan(reader.schema)
+        self._reader = reader
 
     def _decode_waiting(self) -> Iterator[Batch]:
-        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
-        yield from self._decode(waiting)
+        if self._reader is None:
+            return
+        with _faults_in_words():
+            waiting = self._reader.take()
+        for batch, sent in waiting:
+            yield from self._decode(batch, sent)
 
-    def _read(self, message: Message) -> pa.RecordBatch | None:
-        """The record batch of a message, None where it is another part of the stream."""
-        if (message.kind == SCHEMA) != (self._reader is None):
-            raise damaged("the schema comes first, and once")
-        if message.kind == DICTIONARY:
-            self._bound_dictionaries(message)
-        self._source.put(message)
-        try:
-            if message.kind == SCHEMA:
-                self._reader = pa.ipc.open_stream(pa.PythonFile(self._source, "r"))
-                self._plan(self._reader.schema)
-            elif message.kind == RECORD_BATCH:
-                return self._next_batch()
-            elif message.kind != DICTIONARY:
-                raise damaged(f"messages of type {message.kind} do not belong into a stream")
-        except (pa.ArrowException, OSError, ValueError, StopIteration) as fault:
-            raise damaged(str(fault).splitlines()[0] if str(fault) else "a batch cannot be read") from fault
-        return None
-
-    def _bound_dictionaries(self, message: Message) -> None:
-        before = self._dictionary_bytes.get(message.dictionary, 0) if message.is_delta else 0
-        self._dictionary_bytes[message.dictionary] = before + len(message.raw)
-        if sum(self._dictionary_bytes.values()) > self._limits.body_bytes_max:
-            raise WireError(
-                TOO_LARGE,
-                f"the dictionaries grew beyond {self._limits.body_bytes_max} bytes; replace them now and then",
-            )
-
-    def _next_batch(self) -> pa.RecordBatch:
-        assert self._reader is not None
-        batch = self._reader.read_next_batch()
-        _validate(batch)
-        return batch
-
-    def _decode(self, waiting: list[pa.RecordBatch]) -> Iterator[Batch]:
+    def _decode(self, batch: pa.RecordBatch, sent: list[Sent]) -> Iterator[Batch]:
         """What came together is decoded together, unless it is too large only together."""
-        joined = _joined(waiting)
-        for batch in joined:
-            for piece in self._pieces(batch):
-                try:
-                    decoded = self._decoded(piece)
-                except WireError as fault:
-                    if fault.code != TOO_LARGE or len(joined) == len(waiting):
-                        raise
-                    half = len(waiting) // 2  # they are one piece, so nothing of them was yielded
-                    yield from self._decode(waiting[:half])
-                    yield from self._decode(waiting[half:])
-                    return
-                self._rows += piece.num_rows
+        if len(sent) == 1:
+            yield from self._decode_one(batch, sent[0])
+            return
+        if batch.num_rows <= self.rows_max and self._is_bounded(batch):
+            try:
+                decoded = self._numbered(batch, sent)
+            except WireError as fault:
+                if fault.code != TOO_LARGE:
+                    raise
+            else:
                 yield decoded
+                return
+        half = len(sent) // 2
+        first = sum(each.rows for each in sent[:half])
+        yield from self._decode(batch.slice(0, first), sent[:half])
+        yield from self._decode(batch.slice(first), sent[half:])
+
+    def _decode_one(self, batch: pa.RecordBatch, sent: Sent) -> Iterator[Batch]:
+        came = sent.nbytes
+        for piece in self._pieces(batch):
+            share = sent.unpacked * piece.num_rows // batch.num_rows
+            yield self._numbered(piece, [Sent(piece.num_rows, came, share)])
+            came = 0
 
     def _pieces(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Slices that are decoded at a time, by their rows and by what lies in their lists."""
@@ -174,27 +133,37 @@ class ArrowBody(ABC, Generic[Batch]):
 
     def _bounded(self, piece: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """A list of a hundred million nulls is some bytes on the wire, and as many numbers when it is decoded."""
-        items, half, most = (
-            sum(map(_items, piece.columns)),
-            piece.num_rows // 2,
-            self._limits.body_bytes_max // _ITEM_BYTES,
-        )
-        if items <= most:
+        half = piece.num_rows // 2
+        if self._is_bounded(piece):
             yield piece
         elif not half:
+            items, most = _entries(piece), self._items_max
             raise WireError(TOO_LARGE, f"a row has {items} entries in its lists, at most {most} are read; send fewer")
         else:
             yield from self._bounded(piece.slice(0, half))
             yield from self._bounded(piece.slice(half))
 
-    def _decoded(self, piece: pa.RecordBatch) -> Batch:
+    def _is_bounded(self, piece: pa.RecordBatch) -> bool:
+        return _entries(piece) <= self._items_max
+
+    @property
+    def _items_max(self) -> int:
+        return self._limits.body_bytes_max // _ITEM_BYTES
+
+    def _numbered(self, piece: pa.RecordBatch, sent: list[Sent]) -> Batch:
+        size = sum(each.unpacked for each in sent) + _ITEM_BYTES * _entries(piece)
         try:
-            return self._batch_of(written_out(piece, self._limits.body_bytes_max), self._rows + 1)
+            size += written_bytes(piece, self._limits.body_bytes_max)
+            self._expansion.check(sent[0].nbytes, size)  # the others alone may be too large
+            decoded = self._batch_of(written_out(piece), self._rows + 1)
         except pa.ArrowException as fault:
             why = str(fault).partition("\n")[0]
             raise WireError(
                 "arrow_schema", f"a column has a type that cannot be kept ({why}); send plain text"
             ) from fault
+        self._expansion.count(sum(each.nbytes for each in sent), size)
+        self._rows += piece.num_rows
+        return decoded
 
     @abstractmethod
     def _plan(self, schema: pa.Schema) -> None:
@@ -205,37 +174,14 @@ class ArrowBody(ABC, Generic[Batch]):
         """Valid rows, whole columns without dictionaries; ``first_row`` is the number of the first, from 1."""
 
 
-def _items(column: pa.Array) -> int:
-    """Entries of all lists in a column, also of those inside lists."""
-    kind = column.type
-    if pa.types.is_struct(kind):
-        return sum(map(_items, column.flatten()))
-    if is_list(kind) or pa.types.is_fixed_size_list(kind):
-        entries = column.flatten()
-        return len(entries) + _items(entries)
-    if pa.types.is_map(kind):
-        return len(column.keys) + _items(column.keys) + _items(column.items)
-    return 0
-
-
-def _validate(batch: pa.RecordBatch) -> None:
-    """``validate(full=True)``, but text that is ASCII throughout is looked at once and not string by string."""
-    batch.validate()
-    for column in batch.columns:
-        if pa.types.is_string(column.type):
-            bytes_only = (pa.binary(), len(column), column.buffers(), column.null_count, column.offset)
-            pa.Array.from_buffers(*bytes_only).validate(full=True)
-            text = column.buffers()[2]
-            if text is None or not np.frombuffer(text, np.int8).min(initial=0) < 0:
-                continue
-        column.validate(full=True)
-
-
-def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """The batches as one; as they are where their dictionaries together outgrow the type of their indices."""
-    if len(batches) < 2:
-        return batches
+@contextmanager
+def _faults_in_words() -> Iterator[None]:
+    """What Arrow finds wrong with a message is a damaged stream."""
     try:
-        return [pa.concat_batches(batches)]
-    except pa.ArrowException:
-        return batches
+        yield
+    except (pa.ArrowException, OSError, ValueError) as fault:
+        raise damaged(str(fault).splitlines()[0] if str(fault) else "a batch cannot be read") from fault
+
+
+def _entries(rows: pa.RecordBatch) -> int:
+    return sum(map(entries, rows.columns))

@@ -26,7 +26,8 @@ def text_column(column: pa.Array) -> pa.StringArray:
 
 
 def number_column(column: pa.Array) -> I64:
-    """int64, ABSENT for null. What an uint64 holds beyond that is cut to the largest: out of every range too."""
+    """int64, ABSENT for null. What an uint64 holds beyond that is cut to the largest, and what is given and reads like
+    ABSENT is made one more: out of every range too."""
     if column.null_count == len(column):
         return np.full(len(column), ABSENT, np.int64)
     given = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
@@ -34,6 +35,8 @@ def number_column(column: pa.Array) -> I64:
     if values.dtype == np.uint64:
         values = np.minimum(values, np.uint64(_INT64_MAX))
     values = values.astype(np.int64, copy=False)
+    if values.min(initial=0) == ABSENT:
+        values = np.maximum(values, ABSENT + 1)
     return values if given is None else np.where(given, values, ABSENT)
 
 

@@ -4,7 +4,7 @@
     end     = FF FF FF FF | 0
 
 Of the metadata only the few numbers that bound memory are read here, each with its place checked: message
-type and body length, whether a dictionary grows, and the sizes that compressed buffers claim to have.
+type and body length, rows, whether a dictionary grows, and the sizes that compressed buffers claim to have.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from router.wire.batch import WireError
+from router.wire.flatbuffer import Table, damaged
 
 SCHEMA, DICTIONARY, RECORD_BATCH = 1, 2, 3
 METADATA_BYTES_MAX = 1 << 20
@@ -23,21 +24,21 @@ _HEAD_BYTES = 8
 
 # Slots of the flatbuffer tables, in the order of Arrow's Message.fbs.
 _MESSAGE_TYPE, _MESSAGE_HEADER, _MESSAGE_BODY_BYTES = 1, 2, 3
-_BATCH_BUFFERS, _BATCH_COMPRESSION = 2, 3
+_BATCH_LENGTH, _BATCH_BUFFERS, _BATCH_COMPRESSION = 0, 2, 3
 _DICTIONARY_ID, _DICTIONARY_BATCH, _DICTIONARY_IS_DELTA = 0, 1, 2
-
-
-def damaged(what: str) -> WireError:
-    return WireError("arrow_damaged", f"the Arrow stream is damaged: {what}; write it with a current Arrow library")
 
 
 @dataclass(frozen=True)
 class Message:
+    """One message. The values of a dictionary lie in it as the only column of a record batch, and are read as one."""
+
     kind: int
-    raw: bytes  # head, metadata and body, as they came
-    body_at: int
-    dictionary: int  # id, -1 for other kinds
-    is_delta: bool
+    raw: bytes | bytearray  # head, metadata and body, as they came; of a dictionary as the record batch inside it
+    header: Table
+    rows: int = 0
+    nbytes: int = 0  # of all its buffers, unpacked, and of its metadata
+    dictionary: int = -1  # its id; -1 for other kinds
+    is_delta: bool = False
 
 
 class FrameCutter:
@@ -71,7 +72,7 @@ class FrameCutter:
             if self._have < body_at:
                 self._want = body_at
                 return None
-            table = _Table.root(memoryview(self._peek(body_at))[_HEAD_BYTES:body_at])
+            table = Table.root(memoryview(self._peek(body_at))[_HEAD_BYTES:body_at])
             size = body_at + self._body_bytes(table)
             if self._have >= size:
                 return self._take(size, body_at, table)
@@ -84,7 +85,7 @@ class FrameCutter:
             self._chunks = deque([b"".join(self._chunks)])
         return self._chunks[0]
 
-    def _take(self, size: int, body_at: int, table: _Table) -> Message:
+    def _take(self, size: int, body_at: int, table: Table) -> Message:
         pieces, wanted = [], size
         while wanted:
             chunk = memoryview(self._chunks.popleft())
@@ -97,7 +98,7 @@ class FrameCutter:
         self._want = _HEAD_BYTES
         return _measured(raw, body_at, table, self._max)
 
-    def _body_bytes(self, table: _Table) -> int:
+    def _body_bytes(self, table: Table) -> int:
         size = table.int64(_MESSAGE_BODY_BYTES)
         if size < 0:
             raise damaged("a message has a negative length")
@@ -118,25 +119,39 @@ def _metadata_bytes(start: bytes | memoryview) -> int:
     return size
 
 
-def _measured(raw: bytes, body_at: int, table: _Table, bytes_max: int) -> Message:
-    kind = table.uint8(_MESSAGE_TYPE)
-    dictionary, is_delta = -1, False
+def _measured(raw: bytes, body_at: int, table: Table, bytes_max: int) -> Message:
+    kind, dictionary, is_delta = table.uint8(_MESSAGE_TYPE), -1, False
     header = table.table(_MESSAGE_HEADER)
+    if kind not in (DICTIONARY, RECORD_BATCH):
+        return Message(kind, raw, header)
+    whole: bytes | bytearray = raw
     if kind == DICTIONARY:
         dictionary, is_delta = header.int64(_DICTIONARY_ID), bool(header.uint8(_DICTIONARY_IS_DELTA))
-        header = header.table(_DICTIONARY_BATCH)
-    if kind in (DICTIONARY, RECORD_BATCH) and header.has(_BATCH_COMPRESSION):
-        size = _unpacked_bytes(raw, body_at, header)
-        if size > bytes_max:
+        whole, header = _as_record_batch(raw, body_at, table, header.table(_DICTIONARY_BATCH))
+    rows, size = header.int64(_BATCH_LENGTH), len(whole)
+    if header.has(_BATCH_COMPRESSION):
+        unpacked = _unpacked_bytes(whole, body_at, header)
+        if unpacked > bytes_max:
             raise WireError(
                 "arrow_too_large",
-                f"a message unpacks to {size} bytes, at most {bytes_max} are taken; "
+                f"a message unpacks to {unpacked} bytes, at most {bytes_max} are taken; "
                 "send smaller record batches or no compression",
             )
-    return Message(kind, raw, body_at, dictionary, is_delta)
+        size += unpacked  # what it was unpacked from may stay, too: some buffers may not be compressed
+    if rows > size:  # nulls of the null type are a number here, and nothing in the body
+        raise WireError("arrow_too_large", f"a message has {rows} rows in {size} bytes; send rows with values in them")
+    return Message(kind, whole, header, rows, size, dictionary, is_delta)
 
 
-def _unpacked_bytes(raw: bytes, body_at: int, batch: _Table) -> int:
+def _as_record_batch(raw: bytes, body_at: int, table: Table, batch: Table) -> tuple[bytearray, Table]:
+    """A dictionary as the record batch inside it, read again: what is measured is what Arrow will see."""
+    place, whole = table.place(_MESSAGE_HEADER), bytearray(raw)
+    whole[_HEAD_BYTES + table.place(_MESSAGE_TYPE)] = RECORD_BATCH
+    struct.pack_into("<I", whole, _HEAD_BYTES + place, batch.at - place)
+    return whole, Table.root(memoryview(whole)[_HEAD_BYTES:body_at]).table(_MESSAGE_HEADER)
+
+
+def _unpacked_bytes(raw: bytes | bytearray, body_at: int, batch: Table) -> int:
     """What the buffers of a compressed batch claim to unpack to; Arrow itself holds them to it."""
     total = 0
     for offset, length in batch.pairs_of_int64(_BATCH_BUFFERS):
@@ -149,57 +164,3 @@ def _unpacked_bytes(raw: bytes, body_at: int, batch: _Table) -> int:
             raise damaged("a compressed buffer has a negative size")
         total += length if size == -1 else size
     return total
-
-
-class _Table:
-    """A flatbuffer table; every read is checked against the metadata's end."""
-
-    def __init__(self, metadata: memoryview, at: int) -> None:
-        self._metadata = metadata
-        self._at = at
-        self._slots = at - self._read("<i", at)
-        self._slots_bytes = self._read("<H", self._slots)
-
-    @classmethod
-    def root(cls, metadata: memoryview) -> _Table:
-        if len(metadata) < 4:
-            raise damaged("a message has no metadata")
-        return cls(metadata, int(struct.unpack_from("<I", metadata, 0)[0]))
-
-    def _read(self, form: str, at: int) -> int:
-        if at < 0 or at + struct.calcsize(form) > len(self._metadata):
-            raise damaged("metadata points outside itself")
-        return int(struct.unpack_from(form, self._metadata, at)[0])
-
-    def _place(self, slot: int) -> int:
-        """Where a field lies, 0 when it is absent."""
-        at = 4 + 2 * slot
-        offset = self._read("<H", self._slots + at) if at + 2 <= self._slots_bytes else 0
-        return self._at + offset if offset else 0
-
-    def has(self, slot: int) -> bool:
-        return self._place(slot) != 0
-
-    def uint8(self, slot: int) -> int:
-        place = self._place(slot)
-        return self._read("<B", place) if place else 0
-
-    def int64(self, slot: int) -> int:
-        place = self._place(slot)
-        return self._read("<q", place) if place else 0
-
-    def table(self, slot: int) -> _Table:
-        place = self._place(slot)
-        if not place:
-            raise damaged("a message has no header")
-        return _Table(self._metadata, place + self._read("<I", place))
-
-    def pairs_of_int64(self, slot: int) -> list[tuple[int, int]]:
-        place = self._place(slot)
-        if not place:
-            return []
-        vector = place + self._read("<I", place)
-        count = self._read("<I", vector)
-        if vector + 4 + 16 * count > len(self._metadata):
-            raise damaged("metadata points outside itself")
-        return list(struct.iter_unpack("<qq", self._metadata[vector + 4 : vector + 4 + 16 * count]))

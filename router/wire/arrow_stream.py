@@ -18,6 +18,8 @@ from router.wire.to_wire import to_wire
 
 I32 = npt.NDArray[np.int32]
 
+_BOUNDED = frozenset(map(arrow_name, (*TEXT_FIELDS, *NUMBER_FIELDS)))
+
 
 class ArrowStreamDecoder(ArrowBody[WireBatch]):
     """Feed it the body's bytes; it yields WIRE batches of at most ``batch_rows_max`` rows."""
@@ -37,6 +39,7 @@ def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> Ord
     fields = struct_columns(lines)
     count = len(lines)
     sku_code, skus = _skus(fields["sku"])
+    documents = _documents(batch, plan)
     return OrderColumns(
         unit="row",
         numbers_of_rows=np.arange(first_row, first_row + rows, dtype=np.int64),
@@ -54,7 +57,8 @@ def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> Ord
         qty=number_column(fields["qty"]),
         unit_price=number_column(fields.get("unit_price", pa.nulls(count))),
         line_ids=Texts.of_arrays([text_column(fields.get("line_id", pa.nulls(count)))]),
-        documents=_documents(batch, plan),
+        documents=documents,
+        unbounded={name: documents.column(name) for name in plan.document if name not in _BOUNDED},
     )
 
 

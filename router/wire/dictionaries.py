@@ -18,10 +18,10 @@ TOO_LARGE = "arrow_too_large"
 _EXACT_FROM = 16  # an upper bound below this part of the limit is near enough
 
 
-def written_out(batch: pa.RecordBatch, bytes_max: int) -> pa.RecordBatch:
-    """The batch with dictionaries of whole columns written out; those inside lists and structs stay.
+def written_bytes(batch: pa.RecordBatch, bytes_max: int) -> int:
+    """What all that names its values, also inside lists and structs, takes written out, or somewhat more.
 
-    WireError when all that names its values, also the inner ones, would take more than ``bytes_max`` written out.
+    WireError when it is more than ``bytes_max``.
     """
     size = sum(_written_bytes(column, bytes_max) for column in batch.columns)
     if size > bytes_max:
@@ -30,6 +30,11 @@ def written_out(batch: pa.RecordBatch, bytes_max: int) -> pa.RecordBatch:
             f"the dictionaries of {batch.num_rows} rows take {size} bytes written out, at most {bytes_max} are taken; "
             "send fewer rows a batch, or shorter texts",
         )
+    return size
+
+
+def written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with dictionaries of whole columns written out; those inside lists and structs stay."""
     columns = [_strings(column) if pa.types.is_dictionary(column.type) else column for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
@@ -70,8 +75,8 @@ def _nulls(column: pa.Array) -> pa.BooleanArray | None:
 
 def _strings(column: pa.DictionaryArray) -> pa.Array:
     values = column.dictionary
-    if not pa.types.is_string(values.type) or column.null_count or values.null_count:
-        return _plain(column)
+    if not pa.types.is_string(values.type) or column.null_count or values.null_count or len(values) > len(column):
+        return _plain(column)  # also of a dictionary larger than its use, which would be looked at whole
     return taken(values, column.indices.to_numpy(zero_copy_only=False))
 
 
@@ -95,6 +100,8 @@ def _taken_bytes(values: pa.Array, count: int, codes: pa.Array | None, bytes_max
     """What ``count`` of the values take; which ones is looked up in ``codes`` where that decides."""
     if not count or not len(values):
         return 0
+    if codes is not None and len(values) > count and any(is_kind(values.type) for is_kind in _MEASURED):
+        return int(_sizes_at(values, codes.drop_null()).sum())  # of a dictionary larger than its use
     inner = _written_bytes(values, bytes_max)
     bound = inner + count * _longest(values, inner)
     if codes is None or bound * _EXACT_FROM <= bytes_max or not _is_measured(values.type):
@@ -115,6 +122,15 @@ def _sizes(values: pa.Array) -> npt.NDArray[np.int64]:
         views = np.frombuffer(values.buffers()[1], np.int32).reshape(-1, 4)
         return views[values.offset : values.offset + len(values), 0].astype(np.int64)
     return np.asarray(pc.binary_length(values).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64))
+
+
+def _sizes_at(values: pa.Array, codes: pa.Array) -> npt.NDArray[np.int64]:
+    """Bytes of the values that are named; the others are not looked at."""
+    is_large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
+    offsets = np.frombuffer(values.buffers()[1], np.int64 if is_large else np.int32)
+    rows = codes.to_numpy(zero_copy_only=False).astype(np.int64) + values.offset
+    sizes: npt.NDArray[np.int64] = np.subtract(offsets[rows + 1], offsets[rows], dtype=np.int64)
+    return sizes
 
 
 def _is_measured(kind: pa.DataType) -> bool:

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from router.arrow.arrays import numbers
-from router.life.refusals import REFUSALS
+from router.life.event_types import OrderEvent
+from router.life.refusals import REFUSALS, needs_of
 from router.life.states import OrderState, PaymentState, Stage, unpack_state
-from router.life.ways import allowed_events
 from router.log.columns import MONEY_SHOWN, EventResult
 from router.wire.event_columns import EventRefusal
 from router.wire.event_wire import EventWire
@@ -110,14 +110,15 @@ def _why(wire: EventWire, row: int, answer: dict[str, Any]) -> tuple[str, str]:
     if answer["result"] == EventResult.CONFLICT:
         return "id_conflict", CONFLICT
     refusal = REFUSALS[answer["refusal"]]
-    words = STATE_WORDS[answer["state"]]
+    words, event = STATE_WORDS[answer["state"]], OrderEvent(int(numbers(wire.events, "event")[row]))
     assert words is not None, "a state that no order has"
     detail = refusal.detail.format(
         line_id=_line_id(wire, row, answer["refused_line"]) if answer["refused_line"] >= 0 else "",
         wanted=answer["wanted"] if answer["wanted"] >= 0 else "all",
         found=answer["found"],
         state=words[0],
-        allowed=", ".join(allowed_events(answer["state"])) or "no event",
+        event=event.name.lower(),
+        needs=needs_of(event),
     )
     return refusal.code, detail
 

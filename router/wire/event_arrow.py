@@ -68,8 +68,10 @@ def _line_faults(name: str, dtype: pa.DataType) -> list[str]:
     faults = [f"{name}.{key} stands there {count} times" for key, count in counts.items() if count > 1]
     faults += [f"{name}.{key} is no field of a line" for key in counts if key not in LINE_FIELDS]
     if not counts["line_id"]:
-        return [*faults, f"{name}.line_id is missing"]
-    faults += text_faults(f"{name}.line_id", item.field("line_id").type)
+        faults.append(f"{name}.line_id is missing")
+    if faults:
+        return faults
+    faults = text_faults(f"{name}.line_id", item.field("line_id").type)
     return [*faults, *(whole_faults(f"{name}.qty", item.field("qty").type) if counts["qty"] else [])]
 
 

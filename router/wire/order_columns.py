@@ -26,4 +26,5 @@ class OrderColumns(BodyColumns):
     skus: Texts
     unit_price: I64
     documents: pa.RecordBatch
+    unbounded: dict[str, pa.Array] | None = None  # of the documents, what has no bound of its own; a line has one
     refused: list[Refusal] = field(default_factory=list)

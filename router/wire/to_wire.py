@@ -17,6 +17,7 @@ from router.wire.body_columns import or_none
 from router.wire.fields import LONG_TEXTS, OBJECTS, PLACED_AT, PRIORITY, PROMISE_BY, TEXT, TEXT_FIELDS, TOTAL
 from router.wire.fingerprints import fingerprint_orders
 from router.wire.order_columns import OrderColumns
+from router.wire.row_bytes import long_rows
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -37,6 +38,7 @@ _TEXT_OF_WIRE = {
 }
 _MISSING_BIT = {name: np.uint32(1 << number) for number, name in enumerate(REQUIRED_FIELDS)}
 _PRIORITY_MAX = 2**31 - 1
+_LONG_ROW = "the order takes {} bytes, most of them in {}, at most {} are taken; shorten it or raise line_bytes_max"
 
 
 def to_wire(columns: OrderColumns, limits: Limits) -> WireBatch:
@@ -112,6 +114,8 @@ def row_faults(columns: OrderColumns, limits: Limits) -> dict[int, tuple[int, st
     over = np.flatnonzero(coupons > id_max)
     owners = np.searchsorted(columns.coupon_offsets, over, side="right") - 1
     _mark_long(faults, owners, coupons[over], "coupons", id_max)
+    for place, (taken, name) in long_rows(columns, limits.line_bytes_max).items():
+        faults.setdefault(place, (FIELD_TOO_LONG, _LONG_ROW.format(taken, name, limits.line_bytes_max)))
     priority = columns.number[PRIORITY]
     for row in np.flatnonzero((np.abs(priority) > _PRIORITY_MAX) & (priority != ABSENT)):
         faults.setdefault(int(row), (MALFORMED, f"priority must lie between -{_PRIORITY_MAX} and {_PRIORITY_MAX}"))

@@ -56,6 +56,11 @@ def test_it_tells_whether_somebody_rang_lately(path: pathlib.Path) -> None:
     assert bell.rang_within(60)
     time.sleep(0.05)
     assert not bell.rang_within(0.04)
+    other.ring()
+    for _ in range(2):
+        bell.close()
+    bell.ring()
+    assert not bell.rang_within(60) and other.rang_within(60)
 
 
 def test_a_listener_that_was_first_follows_the_bell_that_comes(path: pathlib.Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -50,6 +52,32 @@ def test_one_that_cannot_be_written_is_said_and_the_next_is_tried(tmp_path, capf
     checkpointer.start(2, [1], {"state": np.zeros(3)}, 2_000)
     checkpointer.join()
     assert checkpointer.read_latest().sequence == 2
+
+
+def test_one_for_which_there_is_no_process_is_left_out_and_the_next_is_tried(tmp_path, monkeypatch, capfd):
+    """The owner goes on: a checkpoint is never the only copy of anything."""
+    checkpointer = Checkpointer(tmp_path, 1_000, 0)
+
+    def full():
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fork", full)
+        checkpointer.start(1, [1], {"state": np.zeros(3)}, 1_000)
+    assert "sequence 1 was left out" in capfd.readouterr().err
+    assert checkpointer.read_latest() is None and not checkpointer.due(1_999) and checkpointer.due(2_000)
+
+
+def test_an_ended_copy_does_not_wait_for_the_next_checkpoint_to_be_buried(tmp_path):
+    checkpointer = Checkpointer(tmp_path, 1_000, 0)
+    checkpointer.start(1, [1], {"state": np.zeros(3)}, 1_000)
+    children = pathlib.Path(f"/proc/self/task/{threading.get_native_id()}/children")
+
+    def no_child_is_left():
+        assert not checkpointer.due(1_001)
+        return not children.read_text()
+
+    _wait(no_child_is_left)
 
 
 def test_a_copy_that_is_stuck_is_ended(monkeypatch):

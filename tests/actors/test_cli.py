@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gzip
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -15,12 +17,14 @@ import lmdb
 import pytest
 
 from actors.care.doctor import folder, machine
+from actors.cli import load as loading
 from actors.cli.main import build_parser, main
 from actors.store.data_folder import DataFolder
 from actors.store.keys import digest_of, load_keys
 from actors.store.lmdb_log import LmdbLog
 from actors.store.log_store import log_folder, log_key
 from router.config import Config, LogConfig, load_config
+from router.errors import Misconfigured
 from router.log.kinds import Kind
 from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
@@ -125,6 +129,78 @@ def test_a_folder_of_tables_is_loaded_in_the_order_they_refer_to_each_other(
     assert [table["rows"] for table in json.loads(capsys.readouterr().out)["tables"]] == [2, 2, 1]
 
 
+def test_a_table_that_is_no_file_or_unpacks_to_too_much_is_refused_at_once(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "skus.ndjson")
+    (tmp_path / "rates.csv").mkdir()
+    with gzip.open(tmp_path / "taxes.ndjson.gz", "wb") as bomb:
+        bomb.write(b"{}\n" * 100_000)
+    with gzip.open(tmp_path / "nodes.csv.gz", "wb") as bomb:
+        bomb.write(b"x" * 300_000)  # one line
+    with gzip.open(tmp_path / "stock.ndjson.gz", "wb") as large:
+        large.write(b"{}\n" * 100_000)
+    monkeypatch.setattr(loading, "BODY_BYTES_MAX", 10_000)
+    monkeypatch.setattr(loading, "TABLE_BYTES_MAX", 100_000)
+    with running(FakeRouter()) as fake:
+        for table, file in (("skus", "skus.ndjson"), ("all", ""), ("rates", "rates.csv")):
+            assert load(fake, table, tmp_path / file) == 2
+            assert "is no regular file" in capsys.readouterr().err
+        for table, file in (("taxes", "taxes.ndjson.gz"), ("nodes", "nodes.csv.gz")):
+            assert load(fake, table, tmp_path / file) == 2
+            assert "more than 100,000 bytes" in capsys.readouterr().err
+        assert not fake.puts
+        assert load(fake, "stock", tmp_path / "stock.ndjson.gz") == 0
+    assert max(len(body) for _, _, body in fake.puts) < 20_000 and sum(len(body) for _, _, body in fake.puts) == 300_000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"", b"null", b"[" * 100_000, b'{"format":1,"shards":0,"hash_key":"00"}', b"\xff\xfe", b" " * 10_000,
+        b'{"format":1,"shards":1,"hash_key":"' + b"zz" * 16 + b'"}',
+        b'{"format":1,"shards":1,"hash_key":"' + b"00" * 15 + b'"}',
+        b'{"format":1,"shards":99999999999999999999,"hash_key":"' + b"00" * 16 + b'"}',
+        b'{"format":1,"shards":100000,"hash_key":"' + b"00" * 16 + b'"}',
+        b'{"format":2,"shards":1,"hash_key":"' + b"00" * 16 + b'"}',
+        b'{"format":1,"shards":1,"hash_key":"' + b"00" * 16 + b'","order_id_scope":"moon"}',
+    ],
+)  # fmt: skip
+def test_a_meta_file_that_nobody_wrote_is_refused_in_words(said: bytes, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "meta.json").write_bytes(said)
+    with pytest.raises(Misconfigured, match=r"meta\.json|reads format 1"):
+        DataFolder(tmp_path).create(Config())
+    with pytest.raises(Misconfigured):
+        DataFolder(tmp_path).key()
+
+
+def test_a_meta_file_that_is_no_file_is_refused_and_not_waited_for(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "meta.json")
+    assert main(["verify", "--data", str(tmp_path)]) == 1
+    assert "restore it from a copy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("files", [40, 64, 1_000])
+def test_a_router_that_may_open_too_few_files_says_so_and_makes_nothing(files: int, tmp_path: pathlib.Path) -> None:
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))\n"
+    arguments = ["serve", "--port", "8080", "--data", str(tmp_path / "d")]
+    code += f"from actors.cli.main import main; raise SystemExit(main({arguments}))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (1, "") and "Traceback" not in ended.stderr
+    assert f"may open {files} files" in ended.stderr and "ulimit -n 1024" in ended.stderr
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_router_asks_for_all_the_files_that_it_may_open() -> None:
+    code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))\n"
+    code += "from actors.process.files import allow_files; allow_files()\n"
+    code += "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "(4096, 4096)\n"
+
+
 def test_an_empty_file_replaces_the_table_by_an_empty_one(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,7 +295,12 @@ def test_doctor_names_the_process_that_uses_a_folder(tmp_path: pathlib.Path) -> 
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [('{"shards": 0}', "shards"), ('{"gateway_stream_batches": 99}', "in_flight_batches_max"), ('{"odd": 1}', "odd")],
+    [
+        ('{"shards": 0}', "shards"),
+        ('{"gateway_stream_batches": 99}', "in_flight_batches_max"),
+        ('{"odd": 1}', "odd"),
+        ('{"limits": {"batch_rows_beside_events": 0}}', "at least one row"),
+    ],
 )
 def test_a_configuration_that_does_not_fit_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):

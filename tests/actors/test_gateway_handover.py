@@ -234,3 +234,52 @@ def test_a_stream_of_events_changes_its_process_and_a_webhook_stays(pair: Pair) 
     client.sendall(b"0\r\n\r\n")
     assert ids_of(read_all(client)) == ["o"]
     assert (pair.front.events, pair.streams.events) == ({"o": ["e-1"]}, {"o": ["e-2"]})
+
+
+@pytest.mark.parametrize("cut", [1, 5, 22, 40, -60, -3])
+def test_a_stream_whose_head_comes_in_pieces_changes_its_process_all_the_same(pair: Pair, cut: int) -> None:
+    pair.start_streams()
+    client = connect(pair.port)
+    head = pair.stream_head("Connection: close")
+    for piece in (head[:cut], head[cut:], chunk("a") + b"0\r\n\r\n"):
+        client.sendall(piece)
+        time.sleep(0.05)
+    assert ids_of(read_all(client)) == ["a"]
+    assert set(pair.streams.seen) == {"a"} and not pair.front.seen
+
+
+def test_a_stream_behind_another_request_may_come_byte_by_byte(pair: Pair) -> None:
+    pair.start_streams()
+    client = connect(pair.port)
+    client.sendall(pair.head("GET", "/livez"))
+    assert client.recv(1 << 16).startswith(b"HTTP/1.1 200")
+    for byte in pair.stream_head("Connection: close"):
+        client.sendall(bytes([byte]))
+        time.sleep(0.001)
+    client.sendall(chunk("a") + b"0\r\n\r\n")
+    assert ids_of(read_all(client)) == ["a"] and set(pair.streams.seen) == {"a"}
+
+
+def test_what_is_no_stream_may_come_in_pieces_too_and_stays(pair: Pair) -> None:
+    pair.start_streams()
+    body = order("single")
+    single = pair.head("POST", "/v1/orders", "Content-Type: application/json", f"Content-Length: {len(body)}") + body
+    event = b'{"event_id":"e","order_id":"single","type":"note","text":"x"}'
+    small = pair.head("POST", "/v1/events", "Content-Type: application/json", f"Content-Length: {len(event)}") + event
+    client = connect(pair.port)
+    for request in (pair.head("GET", "/livez"), single, small, pair.head("PUT", "/livez")):
+        for piece in (request[:1], request[1:9], request[9:25], request[25:]):
+            client.sendall(piece)
+            time.sleep(0.02)
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 405" if request[:2] == b"PU" else b"HTTP/1.1 200")
+    assert set(pair.front.seen) == {"single"} and not pair.streams.seen and not pair.streams.events
+
+
+@pytest.mark.parametrize("pair", [("uvloop", {"header_timeout_ms": 300})], indirect=True)
+def test_the_head_of_a_stream_that_never_ends_is_cut_off(pair: Pair) -> None:
+    pair.start_streams()
+    for head in (b"P", pair.stream_head()[:-2], pair.stream_head()[:-2] + b"X: " + b"x" * 20_000):
+        client, began = connect(pair.port), time.monotonic()
+        client.sendall(head)
+        read_all(client)
+        assert time.monotonic() - began < 5

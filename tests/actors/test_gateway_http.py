@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
+from actors.gateway.core import decide
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.core.core import Core
 from actors.gateway.core.logs import JsonLog
+from actors.gateway.endpoints import orders
 from actors.gateway.endpoints.orders import CROWD_ROWS
 from actors.gateway.http.app import Gateway
 from actors.gateway.main import Service, build
@@ -25,7 +28,8 @@ from actors.store.keys import ROLES, add_key
 from router.config import Config, Limits
 from router.errors import RowError, TableRejected
 from tests.labs.gateway_backend import KEY, ScriptedBackend, order
-from tests.labs.gateway_lab import LoopThread, request
+from tests.labs.gateway_lab import LoopThread, body_of, connect, read_all, request
+from tests.labs.serve_fixture import until
 
 NO_LIMITS = ("linger_ms", "gateway_stream_batches", "order_id_scope")  # settings of another part
 
@@ -176,7 +180,10 @@ def test_json_that_is_no_order_is_422(lab: Lab, body: bytes) -> None:
 def test_wrong_media_types_are_415_and_compression_is_refused(lab: Lab) -> None:
     assert lab.problem("POST", "/v1/orders", b"<a/>", Content_Type="text/xml")["status"] == 415
     assert lab.problem("POST", "/v1/orders/stream", b"", Content_Type="text/csv")["accepted"]
-    assert lab.problem("POST", "/v1/events", b"", Content_Type="text/csv")["status"] == 415
+    events = lab.problem("POST", "/v1/events", b"", Content_Type="text/csv")
+    assert events["status"] == 415 and "application/json, one event" in events["detail"]
+    empty = lab.problem("POST", "/v1/events", b" ", **JSON)
+    assert (empty["status"], empty["code"]) == (400, "bad_json")
     assert lab.problem("PUT", "/v1/tables/skus", b"", Content_Type="text/xml")["status"] == 415
     zipped = lab.problem("POST", "/v1/orders", b"x", Content_Type="application/json", Content_Encoding="gzip")
     assert zipped["status"] == 415 and "uncompressed" in zipped["detail"]
@@ -224,6 +231,96 @@ def test_a_crowd_does_not_wait_for_the_batch_under_way(lab: Lab) -> None:
         gate.set()
         assert {answer.result()[0] for answer in answers} == {200}
     assert max(rows for _, _, rows in lab.backend.batches) >= CROWD_ROWS
+
+
+def raw(lab: Lab, *head: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
+    """Status and document of a request sent as it stands."""
+    with connect(lab.port) as client:
+        client.sendall("\r\n".join([*head, "Connection: close", "", ""]).encode() + body)
+        status, _, answer = body_of(read_all(client))
+    return status, json.loads(answer)
+
+
+@pytest.mark.parametrize("quickly", [False, True])
+def test_a_header_that_is_said_twice_is_refused_whichever_comes_first(lab: Lab, quickly: bool) -> None:
+    """A proxy may look at one of them and we at the other."""
+    body = order("twice")
+    head = [
+        "POST /v1/orders HTTP/1.1" if quickly else "POST /v1/orders? HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {lab.keys['channel']}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
+    for more in (
+        f"authorization: Bearer {lab.keys['viewer']}",
+        f"Authorization: Bearer {lab.keys['channel']}",
+        "Authorization: Basic x",
+        "Content-Type: text/plain",
+        "Host: y",
+        "Content-Encoding: identity\r\nContent-Encoding: gzip",
+    ):
+        for lines in ([*head, more], [head[0], more, *head[1:]]):
+            for _ in range(2):  # a head that was seen before is not parsed again
+                status, problem = raw(lab, *lines, body=body)
+                assert (status, problem.get("code")) == (400, "bad_request"), (lines, problem)
+    assert not lab.backend.seen
+    assert raw(lab, *head, "X-Note: a", "X-Note: b", body=body)[0] == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "deflate,chunked", "identity, chunked", "x-any, Chunked"])
+def test_a_body_in_another_coding_than_chunks_is_refused(lab: Lab, coding: str) -> None:
+    body = order("coded")
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    for path in ("/v1/orders", "/v1/orders/stream", "/v1/events"):
+        head = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {lab.keys['admin']}"]
+        media_type = f"Content-Type: application/{'json' if path == '/v1/orders' else 'x-ndjson'}"
+        status, problem = raw(lab, *head, media_type, f"Transfer-Encoding: {coding}", body=chunks)
+        assert (status, problem["code"]) == (400, "bad_request")
+    assert not lab.backend.batches
+    head = ["POST /v1/orders HTTP/1.1", "Host: x", f"Authorization: Bearer {lab.keys['admin']}"]
+    assert raw(lab, *head, "Content-Type: application/json", "Transfer-Encoding: Chunked", body=chunks)[0] == 200
+
+
+def test_keys_take_turns_where_orders_wait_for_a_batch(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shop that sends many large orders one by one does not keep a neighbour's small one waiting for all of them."""
+    monkeypatch.setattr(orders, "BATCH_BYTES_MAX", 1)
+    gate = threading.Event()
+
+    async def hold(shard: int, batch_id: tuple[int, int]) -> None:
+        while not gate.is_set():
+            await asyncio.sleep(0.001)
+
+    lab.backend.before = hold
+    (waiting,) = [read for name, _, read in lab.core.metrics.gauges if name == "router_single_orders_waiting"]
+    with ThreadPoolExecutor(40) as clients:
+        many = [clients.submit(lab.ask, "POST", "/v1/orders", order(f"m{i}"), "channel", **JSON) for i in range(30)]
+        until(lambda: waiting() == 29, "one is under way, all others wait")
+        other = clients.submit(lab.ask, "POST", "/v1/orders", order("other"), "ops", **JSON)
+        until(lambda: waiting() == 30, "the other key's, too")
+        gate.set()
+        assert {answer.result()[0] for answer in [*many, other]} == {200}
+    assert lab.backend.seen["other"][1] <= 3, "one was under way, one had its turn"
+
+
+def test_single_orders_that_are_much_work_go_in_parts_and_each_gets_its_answer(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide, "cut_batch", partial(decide.cut_batch, most=40_000))
+    long = [{"sku": f"S{at}", "qty": 1} for at in range(100)]
+    lab.backend.before = lambda *_: asyncio.sleep(0.02)
+
+    def ask(number: int) -> dict[str, Any]:
+        bad = number == 5
+        status, _, body = lab.ask("POST", "/v1/orders", b"{" if bad else order(f"o{number}", lines=long), **JSON)
+        assert status == (400 if bad else 200)
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    with ThreadPoolExecutor(12) as clients:
+        answers = list(clients.map(ask, range(12)))
+    assert [each["order_id"] for each in answers if "code" not in each] == [f"o{n}" for n in range(12) if n != 5]
+    assert max(rows for _, _, rows in lab.backend.batches) == 2
 
 
 @pytest.mark.parametrize("lab", [{"linger_ms": 500}], indirect=True)

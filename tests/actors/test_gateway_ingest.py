@@ -10,12 +10,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import requests
 
+from actors.gateway.core import core, decide
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.http.routes import ARROW
 from tests.actors.test_gateway_http import NDJSON, Lab, start
@@ -23,6 +25,7 @@ from tests.labs.event_cases import plain_event
 from tests.labs.gateway_backend import order
 from tests.labs.gateway_lab import connect
 from tests.labs.gateway_streams import SentBody, Starter, starting
+from tests.labs.serve_fixture import until
 from tests.labs.wire_cases import rows_to_arrow, stream
 
 
@@ -400,3 +403,55 @@ def test_damaged_arrow_ends_the_stream_with_an_error_row_after_what_came_before(
     assert answers.column("status").to_pylist()[-1] == "error"
     assert answers.column("detail").to_pylist()[-1]
     assert set(answers.column("order_id").to_pylist()) <= {"a", "b", "c", "d", None}
+
+
+def test_streams_of_keys_take_turns_on_the_way_to_a_shard(starter: Starter) -> None:
+    """A key whose batches wait lets the order of another key pass, however many of them came before."""
+    lab = starter(batch_rows_max=1, in_flight_batches_max=2, gateway_stream_batches=2)
+    gate = threading.Event()
+
+    async def hold(*_: object) -> None:
+        while not gate.is_set():
+            await asyncio.sleep(0.001)
+
+    lab.backend.before = hold
+    many = [Stream(lab) for _ in range(8)]
+    for number, each in enumerate(many):
+        each.send(b"".join(order(f"m{number}-{at}") + b"\n" for at in range(20)))
+    room = lab.core.lanes[0]._room
+    until(lambda: len(room._waiting.get("channel", ())) == 14, "all streams of the first key wait for room")
+    other = SentBody(lab, "ops", "/v1/orders/stream", "application/x-ndjson")
+    other.send(order("other") + b"\n")
+    until(lambda: "ops" in room._waiting, "the other key waits, too")
+    gate.set()
+    other.read_until(b'"other"')
+    assert lab.backend.seen["other"][1] <= 4, "two were under way, one had its turn"
+    for each in [*many, other]:
+        each.finish()
+        each.answer()
+
+
+def test_a_batch_of_long_orders_goes_in_parts(starter: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = starter()
+    monkeypatch.setattr(decide, "cut_batch", partial(decide.cut_batch, most=40_000))
+    long = [{"sku": f"S{at}", "qty": 1} for at in range(100)]  # 17 us each
+    wanted = [order(f"o{number}", lines=long) for number in range(8)]
+    stream = Stream(lab)
+    stream.send(b"\n".join([*wanted[:3], b"[]", *wanted[3:]]) + b"\n")
+    stream.finish()
+    answers = stream.answers()
+    assert ids(answers[:3] + answers[4:]) == [f"o{number}" for number in range(8)]
+    assert (answers[3]["status"], answers[3]["line"]) == ("rejected", 4)
+    assert max(rows for _, _, rows in lab.backend.batches) == 2
+
+
+def test_memory_is_given_back_when_no_stream_has_been_open_for_a_while(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back = threading.Event()
+    monkeypatch.setattr(core, "REST_AFTER_S", 0.05)
+    monkeypatch.setattr(core, "give_back_memory", given_back.set)
+    lab = starter()
+    assert not given_back.wait(0.2)
+    ask_arrow(lab, arrow_body([arrow_batch(["a"])]))
+    assert given_back.wait(10)

@@ -194,6 +194,8 @@ def test_a_stream_with_patience_ends_when_nothing_new_comes(lab: Lab) -> None:
 def test_stream_parameters_are_checked(lab: Lab) -> None:
     assert lab.problem("GET", "/v1/stream?wait=0&cursor=nonsense")["code"] == "bad_parameter"
     assert lab.problem("GET", "/v1/stream?wait=x")["code"] == "bad_parameter"
+    misspelt = lab.problem("GET", "/v1/stream?wait=0&chanel=web")
+    assert misspelt["code"] == "bad_parameter" and "cursor, limit, wait, channel" in misspelt["detail"]
     assert lab.problem("GET", "/v1/stream?wait=0", Accept="text/csv")["status"] == 406
 
 

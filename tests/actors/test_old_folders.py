@@ -80,12 +80,15 @@ def _show_what_is_left(shown: list[Row], now: list[Row]) -> None:
 
 
 def _show_credits(shown: list[Row], now: list[Row]) -> None:
-    """A refund of everything implied a credit that the timeline did not show for a while."""
+    """For a while a refund of everything booked a credit, which the timeline showed later than it did so."""
     for before, entry in zip(shown, now, strict=True):
         if entry["type"] == "payment_refunded" and before.get("moved"):
-            money = entry["moved"]["money"]
-            assert before["moved"]["money"] in (money, [move for move in money if move["account"] != "credited"])
-            before["moved"]["money"] = money
+            plain, now_plain = (
+                [move for move in moved["money"] if move["account"] != "credited"]
+                for moved in (before["moved"], entry["moved"])
+            )
+            assert plain == now_plain
+            before["moved"]["money"] = entry["moved"]["money"]
 
 
 def _state_by_its_units(shown: dict[str, Any]) -> str:

@@ -105,6 +105,7 @@ def test_a_reader_that_dies_at_any_step_of_its_effect_repeats_and_loses_nothing(
         process.join()
     assert deaths >= 12
     process = started(home)
+    any_story(home.world, rng, 3)  # so that this process too has something to see before it is told to end
     home.wait_until_seen()
     process.terminate()
     process.join(30)

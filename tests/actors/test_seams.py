@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import pathlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -80,10 +81,14 @@ class Faulty(TablesCalls):
 
 
 @pytest.fixture(scope="module")
-def _running_ray() -> Iterator[None]:
-    start_ray(Config(object_store_bytes=100 << 20), NAMESPACE, None)
+def _running_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    data = DataFolder(tmp_path_factory.mktemp("seams"))
+    data.open_places()
+    start_ray(data, Config(object_store_bytes=100 << 20), None)
     yield
     ray.shutdown()
+    data.remove_shared()
+    shutil.rmtree(data.ray)
 
 
 def create(name: str) -> None:

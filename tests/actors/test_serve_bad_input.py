@@ -379,7 +379,7 @@ def test_a_client_that_sends_thirty_megabytes_before_it_reads_does_not_deadlock(
     answers = rows_of(response.content)
     assert [answer["order_id"] for answer in answers] == [f"whole-{number}" for number in range(count)]
     assert {answer["status"] for answer in answers} == {"allocated"}
-    assert memory_kb(gateway, "VmHWM") - before_kb < 2 * HELD_KB_MAX
+    assert memory_kb(gateway, "VmHWM") - before_kb < 3 * HELD_KB_MAX  # of a process that kept nothing from before
 
 
 def dripping(client: socket.socket, drop: bytes, stop: threading.Event) -> float:

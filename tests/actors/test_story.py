@@ -140,6 +140,7 @@ def buyer_orders_and_authorizes(story: Story) -> int:
     assert lies_at(view) == [("BERLIN", 3), ("MUNICH", 2)]
     assert view["money"] == {
         "total": total, "authorized": 0, "captured": 0, "refunding": 0, "refunded": 0, "due": total,
+        "credited": 0, "written_off": 0,
     }  # fmt: skip
     story.tells("payment_authorized", payment_id="card-1", method="card")
     assert story.shows("allocated", "authorized", allocated=5)["money"]["authorized"] == total
@@ -196,6 +197,7 @@ def one_is_lost_and_the_other_arrives(story: Story, total: int) -> None:
     assert [parcel["status"] for parcel in view["shipments"]] == ["lost", "delivered"]
     assert view["money"] | {"total": 0} == {
         "total": 0, "authorized": 0, "captured": total, "refunding": 0, "refunded": 0, "due": 0,
+        "credited": 0, "written_off": 0,
     }  # fmt: skip
 
 

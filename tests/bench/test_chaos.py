@@ -20,7 +20,7 @@ from bench.trials.chaos.world import World
 pytestmark = pytest.mark.ray
 ORDERS = 4_000  # stock for so many: some SKUs run short
 KILLED = ["shard", "ledger", "streams", "front", "gcs", "serve", "everything"]
-RECOVERY_S_MAX = 120.0  # ten times what any of them needs where nothing else fills the machine
+RECOVERY_S_MAX = 40.0  # half a minute more than any of them needs
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections import Counter
 
 import msgspec
 import pytest
 
+from kernels.reasons import UNREACHABLE
 from router.config import Policy
 from tests.labs.ledger_cases import (
     DAY0,
@@ -264,7 +266,7 @@ def test_large_orders_are_covered_by_few_nodes_and_none_too_many():
     assert row["status"] == 0 and [p["node"] for p in row["parcels"]] == [66]
 
 
-@pytest.mark.parametrize("nodes", [6, 70])
+@pytest.mark.parametrize("nodes", [6, 33, 70])
 def test_large_orders_equal_the_twin(nodes):
     rng = random.Random(nodes)
     for _ in range(40):
@@ -277,6 +279,22 @@ def test_large_orders_equal_the_twin(nodes):
         (row,) = decide(given, stock, wanted, **changed)
         assert [p["node"] for p in row["parcels"]] == [p["node"] for p in planned["parcels"]]
         assert (row["cost_minor"], row["promise_day"]) == (planned["cost"], planned["day"])
+        units = Counter()
+        for p in planned["parcels"]:
+            units.update({(s, p["node"]): take for s, take in p["take"].items() if take})
+        assert taken(row) == units
+
+
+def test_a_long_order_that_no_band_carries_is_refused_in_no_time():
+    """Each of the nodes has everything and is tried; what one can give is not counted again for each."""
+    skus, nodes = 500, 400
+    given = world([sku(1)] * skus, [node()] * nodes, {(n, 1): [band(500, max_g=100)] for n in range(nodes)})
+    engine = engine_of(given, {(s, n): 1 for s in range(skus) for n in range(nodes)})
+    asked = claims([order([(s, 1) for s in range(skus)])])
+    began = time.process_time()
+    (row,) = engine.quote(1, asked, NOON_MS).to_pylist()
+    assert time.process_time() - began < 0.15  # 0.01 here; 0.6 when all cells were read again for each node
+    assert (row["status"], row["reasons"]) == (4, 1 << UNREACHABLE)
 
 
 def test_the_longest_order_is_planned_at_once():

@@ -146,6 +146,43 @@ def test_units_of_a_cancelled_bundle_go_back_to_all_its_nodes():
     assert sorted(days_given_back([verdict])) == [(0, 9), (1, 9), (2, 9)] and verdict.gives_back
 
 
+@pytest.mark.parametrize("total", [8_004, 8_005, 8_007, 10_715, 3, 0])
+@pytest.mark.parametrize("nodes", [[8], [5, 3], [2, 6], [3, 5], [4, 4]])
+@pytest.mark.parametrize("pieces", [[1, 1, 1, 1], [2, 1, 1], [3, 1], [1, 3]])
+def test_bundles_that_are_cancelled_carry_what_the_first_bundles_of_the_line_do(total, nodes, pieces):
+    """docs/pricing.md: the first total mod 4 of the 4 bundles carry one minor unit more; two units of A are in each."""
+    pair = Pair()
+    rows = [(1, node, qty) for node, qty in enumerate(nodes)]
+    line = Line(100, 4, total, [*rows, (2, 3, 4)])
+    [row] = pair.open(
+        [Placed(Status.ALLOCATED, PaymentState.UNPAID, total + 1_000, 3, [line, Line(7, 1, 1_000, [(7, 3, 1)])], {})]
+    )
+    gone = 0
+    for number, bundles in enumerate(pieces):
+        [verdict] = pair.judge([(row, Event(E.CANCEL, f"c{number}", lines=(Named("1", 1, bundles),)))])
+        gone += bundles
+        assert verdict.result == "applied"
+        assert pair.twin[row].owed() == 1_000 + total - gone * (total // 4) - min(gone, total % 4)
+
+
+@pytest.mark.parametrize(("qty", "total", "each"), [(3, 6_003, 2_001), (5, 10_715, 2_143)])
+def test_equal_bundles_carry_the_same_whatever_else_happens_to_them(qty, total, each):
+    """Picked, put in parcels, cancelled and come back: what a bundle costs is never divided again."""
+    pair = Pair()
+    line = Line(100, qty, total, [(1, 0, 2 * qty), (2, 0, qty)])
+    [row] = pair.open([Placed(Status.ALLOCATED, PaymentState.PAID, total, 3, [line], {})])
+    told = (
+        Event(E.PICK, "p", lines=(Named("1", 1, 2),)),
+        Event(E.CANCEL, "c", lines=(Named("1", 1, 1),)),
+        Event(E.SHIP, "s", lines=(Named("1", 1, 1),), shipment="A"),
+        Event(E.RETURN, "r", lines=(Named("1", 1, 1),), disposition=Disposition.RESTOCK),
+    )
+    for event in told:
+        [verdict] = pair.judge([(row, event)])
+        assert verdict.result == "applied" and sum(move[-1] for move in verdict.moves.units) % each == 0
+    assert pair.twin[row].owed() == total - each
+
+
 def test_orders_come_from_more_than_one_node():
     """The cases above say something only if there are nodes to confuse."""
     rng = random.Random(0)

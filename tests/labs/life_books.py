@@ -152,8 +152,7 @@ class BookView:
     def let_off(self):
         if all(kind[3] & layout.STAGE_MASK == Stage.CANCELLED for kind in self.heaps()):
             return None
-        is_implied = self.payment_state == PaymentState.REFUNDED and not self.extra(layout.PAYMENT_COUNT)
-        return self.extra(layout.CREDITED) + is_implied * self.total, self.extra(layout.WRITTEN_OFF)
+        return self.extra(layout.CREDITED), self.extra(layout.WRITTEN_OFF)
 
     def facts(self):
         """As ``facts`` in tests/reference/life/end.py; ids of events by the 44 bits that are kept of them."""

@@ -26,9 +26,9 @@ RESULTS = {
 REFUSALS = (
     "NO_REFUSAL", "TRANSITION", "NOT_ENOUGH", "LINE_UNKNOWN", "SHIPMENT_UNKNOWN", "PAYMENT_UNKNOWN", "AMOUNT_TOO_HIGH",
     "NOTHING_DUE", "CURRENCY", "HOLD_UNKNOWN", "LIMIT", "REJECTED", "EVENT_UNKNOWN", "NOT_REVERSIBLE", "NO_STOCK",
-    "NOT_SHIPPED", "BUSY_NOW", "WHICH_NODE",
+    "NOT_SHIPPED", "BUSY_NOW", "WHICH_NODE", "ON_HOLD_NOW", "NAMES_DIFFER", "WHICH_PARCEL", "WHICH_PAYMENT",
 )  # fmt: skip
-COUNTED = ("NOT_ENOUGH", "AMOUNT_TOO_HIGH")  # refusals that say how many were wanted and found
+COUNTED = ("NOT_ENOUGH", "AMOUNT_TOO_HIGH", "ON_HOLD_NOW")  # refusals that say how many were wanted and found
 _UNIT = ["line", "sku", "node", "to_node", "from_stage", "to_stage", "from_shipment", "shipment", "qty", "value_minor"]
 _CELL = ["line", "sku", "node", "to_node", "from_account", "to_account", "ship_day", "qty"]
 

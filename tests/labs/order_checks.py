@@ -58,7 +58,7 @@ def check_units(view: Row) -> None:
 
 def check_money(view: Row) -> None:
     money = view["money"]
-    assert set(money) == {*ACCOUNTS, "due", "total"}
+    assert set(money) == {*ACCOUNTS, "due", "total", "credited", "written_off"}
     assert money["total"] == view["total"]
     for account in ACCOUNTS:
         assert sum(payment[account] for payment in view["payments"]) == money[account], account
@@ -153,5 +153,6 @@ def check_timeline(view: Row, timeline: Row) -> None:
     for account in ACCOUNTS:
         assert money[account, None] == view["money"][account], account
     if not any(line["units"]["cancelled"] for line in view["lines"]):
-        owed = max(view["total"] - money["credited", None] - money["written_off", None], 0)
-        assert owed - money["captured", None] + money["refunded", None] == view["money"]["due"]
+        left = max(view["total"] - money["credited", None], 0) - money["captured", None]
+        due = max(left - money["written_off", None], 0) if left > 0 else min(left + money["refunded", None], 0)
+        assert due == view["money"]["due"]

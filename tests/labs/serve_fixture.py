@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from typing import Any
 
 import pytest
 
+from actors.store.data_folder import DataFolder
 from actors.store.keys import add_key
 from tests.labs.gateway_lab import connect
 
@@ -216,7 +218,11 @@ def running_router(
     tmp_path_factory: pytest.TempPathFactory, name: str, config: Row, shards: int = 2
 ) -> Iterator[Router]:
     """Start a router, load tables, hand it out, and see to it that nothing of it stays."""
-    folder = tmp_path_factory.mktemp(name) / "data"
+    yield from router_in(tmp_path_factory.mktemp(name) / "data", config, shards)
+
+
+def router_in(folder: pathlib.Path, config: Row, shards: int = 2) -> Iterator[Router]:
+    """The same on a certain folder."""
     router = start_router(folder, config, shards)
     try:
         load_tables(router)
@@ -224,6 +230,7 @@ def running_router(
         router.stop()
     finally:
         router.kill()
+        shutil.rmtree(DataFolder(folder).ray, ignore_errors=True)  # logs, elsewhere
 
 
 def load_tables(router: Router) -> None:

@@ -40,32 +40,34 @@ def assert_equal(left: Tables, right: Tables) -> None:
             assert value == theirs[path] and type(value) is type(theirs[path]), path
 
 
+FULL: dict[str, list[dict[str, Any]]] = dict(
+    skus=[
+        SKU,
+        SKU | {"currency": "JPY", "price": 2000},
+        SKU | {"sku": "B", "weight_g": 50, "attributes": {"dangerous_goods": True}},
+        SKU | {"sku": "BOX", "bundle": [{"sku": "A", "qty": 2}, {"sku": "B", "qty": 1}], "weight_g": 1},
+        SKU | {"sku": "KIT", "bundle": [{"sku": "BOX", "qty": 3}, {"sku": "A", "qty": 1}], "tax_class": "kits"},
+    ],
+    nodes=[
+        NODE,
+        NODE | {"node": "N2", "channels": ["web"], "ship_to": ["DE"], "daily_capacity": 5, "cutoff": "14:30"},
+    ],
+    rates=[
+        RATE,
+        RATE | {"min_g": 1001, "max_g": None, "per_kg": 30},
+        RATE | {"to_zone": "*", "service": "express"},
+    ],
+    promotions=[
+        PROMOTION,
+        PROMOTION | {"code": "P20", "priority": 9, "when": {"skus": ["A"], "channels": ["app"], "regions": ["US-CA"]}},
+        PROMOTION | {"code": "A5", "when": {"countries": ["US"], "currency": "EUR"}, "then": {"fixed": 500}},
+    ],
+    taxes=[TAX, TAX | {"country": "US", "rate_bp": 0}, TAX | {"country": "US", "region": "CA", "rate_bp": 725}],
+)
+
+
 def full_tables() -> Tables:
-    return tables_of(
-        skus=[
-            SKU,
-            SKU | {"currency": "JPY", "price": 2000},
-            SKU | {"sku": "B", "weight_g": 50, "attributes": {"dangerous_goods": True}},
-            SKU | {"sku": "BOX", "bundle": [{"sku": "A", "qty": 2}, {"sku": "B", "qty": 1}], "weight_g": 1},
-            SKU | {"sku": "KIT", "bundle": [{"sku": "BOX", "qty": 3}, {"sku": "A", "qty": 1}], "tax_class": "kits"},
-        ],
-        nodes=[
-            NODE,
-            NODE | {"node": "N2", "channels": ["web"], "ship_to": ["DE"], "daily_capacity": 5, "cutoff": "14:30"},
-        ],
-        rates=[
-            RATE,
-            RATE | {"min_g": 1001, "max_g": None, "per_kg": 30},
-            RATE | {"to_zone": "*", "service": "express"},
-        ],
-        promotions=[
-            PROMOTION,
-            PROMOTION
-            | {"code": "P20", "priority": 9, "when": {"skus": ["A"], "channels": ["app"], "regions": ["US-CA"]}},
-            PROMOTION | {"code": "A5", "when": {"countries": ["US"], "currency": "EUR"}, "then": {"fixed": 500}},
-        ],
-        taxes=[TAX, TAX | {"country": "US", "rate_bp": 0}, TAX | {"country": "US", "region": "CA", "rate_bp": 725}],
-    )
+    return tables_of(**FULL)
 
 
 def test_skus_bundles_and_prices() -> None:
@@ -185,3 +187,36 @@ def test_a_hundred_thousand_skus_compile_in_seconds() -> None:
     started = time.perf_counter()
     tables = compile_tables(1, accept(rows, TableRows(), empty_tables(NOW_MS)), None, NOW_MS)
     assert time.perf_counter() - started < 5 and len(tables.skus.ids) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "taken_over"),
+    [
+        ("taxes", [TAX | {"rate_bp": 700}], {"skus", "rates", "places"}),
+        ("taxes", [TAX | {"tax_class": "new"}], {"skus", "rates", "places"}),
+        ("nodes", [NODE, NODE | {"node": "N3", "ship_to": ["AT"]}], {"skus", "taxes"}),
+        (
+            "promotions",
+            [PROMOTION | {"code": "X", "when": {"channels": ["pos"]}}],
+            {"skus", "rates", "places", "taxes"},
+        ),
+        ("promotions", [PROMOTION | {"when": {"currency": "CHF"}}], {"rates", "places", "taxes"}),
+        ("skus", [SKU | {"price": 7}], {"rates", "places", "taxes"}),
+        ("rates", [RATE | {"to_zone": "FR"}], {"skus", "taxes"}),
+        ("carriers", [GOOD["carriers"]], {"skus", "rates", "places", "taxes"}),
+    ],
+)
+def test_what_did_not_change_is_taken_over_and_is_what_compiling_again_would_give(
+    table: str, rows: list[dict[str, Any]], taken_over: set[str]
+) -> None:
+    stored, before = TableRows(), empty_tables(NOW_MS)
+    for name, first in FULL.items():
+        accepted = accept(upload(name, *first), stored, before)
+        before = compile_tables(before.version + 1, accepted, before, NOW_MS, stored)
+        stored = accepted
+    assert_equal(before, full_tables())
+    accepted = accept(upload(table, *rows), stored, before)
+    made = compile_tables(before.version + 1, accepted, before, NOW_MS + 86_400_000, stored)
+    assert_equal(made, compile_tables(before.version + 1, accepted, before, NOW_MS + 86_400_000))
+    parts = ("skus", "rates", "places", "taxes")
+    assert {part for part in parts if getattr(made, part) is getattr(before, part)} == taken_over

@@ -44,6 +44,9 @@ class NotingPath:
     def must_wait(self, kind: Kind, batch: Any) -> bool:
         return False
 
+    def looks_back(self, kind: Kind, batch: Any) -> Callable[[], None] | None:
+        return None
+
     def begin(self, kind: Kind, batch: Any) -> Begun:
         self.last_sequence = batch.sequence
         self.answers[batch.sequence] = threading.Event()

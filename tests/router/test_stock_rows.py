@@ -7,7 +7,9 @@ import json
 import pyarrow as pa
 import pytest
 
+from router.config import Config
 from router.ids import hash_key
+from router.local import LocalRouter
 from router.tables.compiled import Tables
 from router.tables.stock_rows import (
     MOVEMENTS,
@@ -17,6 +19,7 @@ from router.tables.stock_rows import (
     on_hand_movements,
     parse_movements,
 )
+from tests.labs.order_lab import OrderLab
 from tests.labs.table_cases import GOOD, STOCK, ndjson, tables_of, upload
 
 KEY = hash_key(bytes(range(16)))
@@ -113,3 +116,27 @@ def test_no_line_gives_no_answer() -> None:
     parsed = parse_movements(b"", sample_tables(), KEY)
     assert parsed.batch.num_rows == 0
     assert movement_results(parsed, pa.record_batch({"result": pa.array([], pa.int8())})) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"qty": 6}, {"sku": "B"}, {"node": "N2"}, {"kind": "count"}, {"reason": "recount"}, {"reference": "D-1"}],
+    ids=lambda change: str(next(iter(change))),
+)
+def test_a_movement_id_with_another_content_is_a_conflict_and_changes_nothing(change: dict[str, object]) -> None:
+    """In one body, in a later one, and after a start; the same content is a duplicate each time."""
+    other, lab = RECEIPT | change, OrderLab(shards=1)
+
+    def told(router: LocalRouter, *rows: dict[str, object]) -> list[tuple[str, str | None]]:
+        parsed = parse_movements(ndjson(*rows), lab.tables, KEY)
+        answers = movement_results(parsed, router.stock(parsed.batch, lab.now_ms))
+        return [(answer["status"], answer.get("code")) for answer in answers]
+
+    conflict, duplicate = ("refused", "id_conflict"), ("repeated", None)
+    assert told(lab.router, RECEIPT, RECEIPT, other) == [("applied", None), duplicate, conflict]
+    assert told(lab.router, other, RECEIPT) == [conflict, duplicate]
+    again = LocalRouter(Config(), KEY, lambda name, _: lab.logs[name])
+    again.use_tables(lab.tables)
+    again.recover()
+    assert told(again, other, RECEIPT) == [conflict, duplicate]
+    assert again.ledger.path.engine.cells.totals()["available"] == 5

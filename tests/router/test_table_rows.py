@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +13,7 @@ import pytest
 
 from bench.trials.fuzz.targets import TABLES as FUZZED
 from router.errors import RowError, TableRejected, Unsupported
-from router.tables.bundles import explode
+from router.tables.bundles import COMPONENTS_IN_ALL_MAX, explode
 from router.tables.compile import accept, empty_tables
 from router.tables.names import TABLES
 from router.tables.promotion_terms import terms_of
@@ -194,6 +196,65 @@ def test_a_circle_of_bundles_is_refused_where_it_stands() -> None:
     errors = refused("skus", ndjson(GOOD["skus"], bundle("B", "C"), bundle("C", "D"), bundle("D", "C")))
     assert {(e.row, e.code) for e in errors} == {(2, "bundle"), (3, "bundle"), (4, "bundle")}
     assert any("C > D > C" in e.detail for e in errors)
+
+
+def _bundle(sku: str, *parts: str) -> dict[str, Any]:
+    return GOOD["skus"] | {"sku": sku, "bundle": [{"sku": part, "qty": 1} for part in parts]}
+
+
+def _many_of_one_large() -> list[dict[str, Any]]:
+    """Bundles of one bundle of a thousand."""
+    return [_bundle("ALL", *_thousand()), *(_bundle(f"B{number}", "ALL") for number in range(5_000))]
+
+
+def _many_of_many() -> list[dict[str, Any]]:
+    """Bundles of the same components by many ways: each has a thousand, and fifty times as many were added up."""
+    inner = [f"ALL{number}" for number in range(50)]
+    outer = (_bundle(f"B{number}", *inner) for number in range(500))
+    return [*(_bundle(name, *_thousand()) for name in inner), *outer]
+
+
+def _many_plain() -> list[dict[str, Any]]:
+    return [_bundle(f"B{number}", *_thousand()) for number in range(1_100)]
+
+
+def _thousand() -> list[str]:
+    return [f"P{number}" for number in range(1_000)]
+
+
+@pytest.mark.parametrize("bundles", [_many_of_one_large, _many_of_many, _many_plain])
+def test_the_components_of_all_bundles_are_bounded_and_refused_with_the_figures(
+    bundles: Callable[[], list[dict[str, Any]]],
+) -> None:
+    rows = bundles()
+    parts = {row["sku"]: [(part["sku"], part["qty"]) for part in row["bundle"]] for row in rows}
+    began = time.perf_counter()
+    done = explode(parts, COMPONENTS_IN_ALL_MAX)
+    assert time.perf_counter() - began < 10
+    [(sku, fault)] = done.faults.items()
+    assert COMPONENTS_IN_ALL_MAX < done.components < 1.1 * COMPONENTS_IN_ALL_MAX
+    assert f"have {done.components} components in all" in fault and f"room for {COMPONENTS_IN_ALL_MAX}" in fault
+    assert list(parts).index(sku) < len(parts) - 1 and sum(map(len, done.units.values())) <= COMPONENTS_IN_ALL_MAX
+
+
+def test_bundles_of_earlier_tables_count_because_they_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.tables.bundles.COMPONENTS_KEPT_MAX", 5)
+    plain = [GOOD["skus"] | {"sku": sku} for sku in ("P0", "P1")]
+    first = tables_of(skus=[*plain, _bundle("A", "P0", "P1"), _bundle("B", "P0", "P1")])
+    accept(upload("skus", *plain, _bundle("A", "P0", "P1"), _bundle("C", "P0")), TableRows(), first)
+    with pytest.raises(TableRejected, match="bundles have 2 components in all, .* orders, 4; there is room for 5"):
+        accept(upload("skus", *plain, _bundle("C", "P0", "P1")), TableRows(), first)
+
+
+@pytest.mark.parametrize("back", [lambda number: 0, lambda number: number // 2, lambda number: number - 1])
+def test_circles_of_many_bundles_are_told_shortly(back: Callable[[int], int]) -> None:
+    count = 20_000
+    parts = {f"B{n}": [(f"B{(n + 1) % count}", 1), (f"B{max(0, back(n))}", 1)] for n in range(count)}
+    began = time.perf_counter()
+    faults = explode(parts).faults
+    assert time.perf_counter() - began < 5
+    assert len(faults) == count and max(map(len, faults.values())) < 200
+    assert any("more > B" in fault for fault in faults.values())
 
 
 def test_bundles_of_bundles_multiply_and_doubling_chains_end_quickly() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ class NotedPath:
     committed: int = 0
     begun: list[tuple[int, int]] = field(default_factory=list)
     shown: int = 0
+    look_back: dict[int, Callable[[], None]] = field(default_factory=dict)  # by sender
     asks: threading.Event = field(default_factory=threading.Event)  # what is asked is answered
 
     def __post_init__(self) -> None:
@@ -42,6 +44,9 @@ class NotedPath:
 
     def must_wait(self, kind: Kind, batch: Numbered) -> bool:
         return False
+
+    def looks_back(self, kind: Kind, batch: Numbered) -> Callable[[], None] | None:
+        return self.look_back.get(batch.batch_id[0])
 
     def begin(self, kind: Kind, batch: Numbered) -> Begun:
         self.begun.append(batch.batch_id)
@@ -163,3 +168,20 @@ def test_orders_leave_the_way_free_while_events_come(passed_ms: int, begin_toget
     assert shard.has_begun(2 + begin_together), "an event begins at once"
     shard.path.asks.set()
     assert sorted(shard.after(*under_way)) == [1, 1, 2, 2, 3]
+
+
+def test_others_have_their_turn_while_a_batch_looks_back() -> None:
+    """It reads the log of closed orders, which may take seconds; its sender's next batch still comes after it."""
+    shard, has_read = Shard(), threading.Event()
+    shard.path.look_back[SENDER] = lambda: assert_in_time(has_read)
+    looking = shard.arrives(1)
+    assert not shard.has_begun(1)
+    following, other = shard.arrives(2), shard.arrives(1, sender=12, kind=Kind.ORDERS)
+    assert shard.after(other) == [1] and shard.path.begun == [(12, 1)]
+    has_read.set()
+    shard.after(looking, following)
+    assert shard.path.begun[1:] == [(SENDER, 1), (SENDER, 2)]
+
+
+def assert_in_time(event: threading.Event) -> None:
+    assert event.wait(10)

@@ -15,6 +15,7 @@ from router.config import Limits
 from router.wire.arrow_stream import ArrowStreamDecoder
 from router.wire.batch import WireBatch, WireError
 from router.wire.ndjson import decode_lines
+from router.wire.row_bytes import entries, row_bytes
 from tests.labs.wire_cases import any_order, plain_order, rows_to_arrow, stream
 
 LIMITS = Limits()
@@ -116,6 +117,16 @@ def test_columns_that_may_be_left_out_read_as_absent() -> None:
     whole["customer"] = {"name": whole["customer"]["name"]}
     (expected,) = rows([decode_lines(json.dumps(whole).encode(), 1, LIMITS)])
     assert row == expected
+
+
+def test_the_smallest_number_is_not_a_field_left_out() -> None:
+    table = rows_to_arrow([plain_order() | {"total": 100}])
+    for name in ("total", "priority"):
+        if name not in table.schema.names:
+            table = table.append_column(name, pa.array([1], pa.int64()))
+        changed = table.set_column(table.schema.get_field_index(name), name, pa.array([-(2**63)], pa.int64()))
+        (batch,) = decode(stream(changed))
+        assert batch.refused or rows([batch]) != rows(decode(stream(table.drop_columns(name)))), name
 
 
 def test_other_units_and_widths_are_converted() -> None:
@@ -427,3 +438,54 @@ def test_a_batch_with_very_many_lines_is_decoded_in_pieces() -> None:
     batches = list(ArrowStreamDecoder(limits).feed([raw]))
     assert [batch.orders.num_rows for batch in batches] == [2, 1, 2]
     assert [number for batch in batches for number in batch.line_numbers.tolist()] == [1, 2, 3, 4, 5]
+
+
+LONG_NOTES = {
+    "text": pa.array(["n", "x" * 5_000, "n"]),
+    "bytes": pa.array([b"n", b"x" * 5_000, None], pa.large_binary()),
+    "named": pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.int8()), pa.array(["n", "x" * 5_000])),
+    "views": pa.array(["n", "x" * 5_000, "n"], pa.string_view()),
+    "list": pa.array([["n"], ["x" * 50] * 100, None]),
+    "nothings": pa.array([[], [None] * 5_000, None], pa.list_(pa.null())),
+    "struct": pa.array([{"a": "n"}, {"a": "n", "b": ["x" * 5_000]}, None]),
+    "map": pa.array([[("a", 1)], [("x" * 5_000, 2)], []], pa.map_(pa.string(), pa.int64())),
+    "fixed": pa.array([[0] * 700, [1] * 700, [2] * 700], pa.list_(pa.int64(), 700)),
+}
+
+
+@pytest.mark.parametrize("kind", LONG_NOTES)
+def test_a_row_beyond_the_longest_line_is_refused_by_its_largest_field_and_its_neighbours_are_not(kind: str) -> None:
+    notes = LONG_NOTES[kind]
+    table = rows_to_arrow([plain_order(number) for number in range(3)]).append_column("gift_note", notes)
+    [batch] = decode(stream(table), Limits(line_bytes_max=4_000))
+    refused = [0, 1, 2] if kind == "fixed" else [1]
+    assert [refusal.position for refusal in batch.refused] == refused
+    assert batch.documents.num_rows == batch.orders.num_rows == 3 - len(refused)
+    for refusal in batch.refused:
+        assert refusal.reasons == 1 << FIELD_TOO_LONG and refusal.order_id == f"ORD-{refusal.position:06d}"
+        assert "most of them in gift_note, at most 4000 are taken; shorten it or raise" in refusal.detail
+
+
+@pytest.mark.parametrize("counts", [(1, 200, 1), (1, 1, 1)])
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_lines_count_towards_the_length_of_a_row(counts: tuple[int, ...], dictionary: bool) -> None:
+    """They may be two bytes each on the wire, and stand in the log with all their columns."""
+    orders = [
+        plain_order(number) | {"lines": [{"sku": "SKU-1", "qty": 1}] * count} for number, count in enumerate(counts)
+    ]
+    [batch] = decode(stream(rows_to_arrow(orders, dictionary)), Limits(line_bytes_max=4_000))
+    assert [refusal.position for refusal in batch.refused] == [row for row, count in enumerate(counts) if count > 1]
+    assert all("most of them in lines" in refusal.detail for refusal in batch.refused)
+
+
+def test_the_bytes_of_rows_are_those_of_their_values_however_a_column_is_cut() -> None:
+    rng = random.Random(8)
+    for column in LONG_NOTES.values():
+        if column.type in (pa.string_view(),) or pa.types.is_dictionary(column.type):
+            continue
+        taken = column.take(pa.array([rng.randrange(3) for _ in range(20)]))
+        whole = row_bytes(taken)
+        for _ in range(10):
+            first, count = rng.randrange(20), rng.randrange(20)
+            assert row_bytes(taken.slice(first, count)).tolist() == whole[first : first + count].tolist()
+        assert whole.max() > 4_000 and whole.sum() <= taken.nbytes + sum(map(entries, [taken]))

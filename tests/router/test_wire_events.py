@@ -335,6 +335,32 @@ def test_a_row_of_arrow_is_refused_by_its_number_in_the_body() -> None:
     assert second.positions.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("value", [-(2**63), -(2**63) + 1, -1])
+def test_the_smallest_number_is_a_number_and_not_a_field_left_out(value: int) -> None:
+    """Read as left out, it would mean all that is due, all units, now."""
+    ids = {"event_id": ["a"], "order_id": ["o"]}
+    line = pa.list_(pa.struct([("line_id", pa.string()), ("qty", pa.int64())]))
+    for kind, name, sent in (
+        ("payment_captured", "amount", pa.array([value])),
+        ("ship", "lines", pa.array([[{"line_id": "1", "qty": value}]], line)),
+        ("pack", "cartons", pa.array([value])),
+    ):
+        (wire,) = from_arrow(pa.RecordBatch.from_pydict({**ids, "type": [kind], name: sent}))
+        assert [refused.reason for refused in wire.refused] == ["malformed_event"], name
+    far = pa.array([-(2**63)], pa.timestamp("ms", "UTC"))
+    (wire,) = from_arrow(pa.RecordBatch.from_pydict({**ids, "type": ["pick"], "at": far}))
+    assert [refused.reason for refused in wire.refused] == ["malformed_event"]
+
+
+def test_a_field_of_a_line_that_stands_there_twice_is_named() -> None:
+    item = pa.StructArray.from_arrays([pa.array(["1"]), pa.array([1]), pa.array([2])], ["line_id", "qty", "qty"])
+    batch = pa.RecordBatch.from_pydict(
+        {"event_id": ["a"], "order_id": ["o"], "type": ["ship"], "lines": pa.ListArray.from_arrays([0, 1], item)}
+    )
+    with pytest.raises(WireError, match=r"lines.qty stands there 2 times"):
+        from_arrow(batch)
+
+
 def test_empty_lists_and_times_beyond_calendars_are_refused_in_arrow_too() -> None:
     line = pa.struct([("line_id", pa.string())])
     ids = {"event_id": ["a", "b", "c"], "order_id": ["o"] * 3, "type": ["pick"] * 3}

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import pathlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from actors.care.backup import SMALL_FILES, copy_file, copy_tables, empty_target
 from actors.care.reading.whole_records import WholeRecords
 from actors.store.data_folder import DataFolder
 from actors.store.log_store import EPOCH_KEY, LogStore, batch_key, documents_key, log_folder, log_key, pack_epoch
+from actors.store.private import FILE_MODE, create_file, make_folder
 from actors.store.table_store import TableStore
 from router.errors import Misconfigured
 from router.log.documents import document_of, presentable
@@ -171,6 +171,7 @@ class Cutter:
             )
         cut = self.plan()
         new = DataFolder(target)
+        make_folder(target)
         for name in SMALL_FILES:
             with contextlib.suppress(FileNotFoundError):
                 copy_file(self._data.path / name, new.path / name)
@@ -186,9 +187,10 @@ class Cutter:
 
     def _write(self, log: WholeRecords, owner: pathlib.Path, ends: tuple[int, ...], undocumented: list[int]) -> None:
         folder = log_folder(owner)
-        folder.mkdir(parents=True)
+        make_folder(owner)
+        make_folder(folder)
         room = 2 * sum(length for _, length in [*log.places.values(), *log.documents.values()]) + (64 << 20)
-        with lmdb.open(str(folder), map_size=room, max_dbs=4) as environment:
+        with lmdb.open(str(folder), map_size=room, max_dbs=4, mode=FILE_MODE) as environment:
             puts = self._puts(log, LogStore(environment, len(ends), str(owner), create=True), ends, undocumented)
             while chunk := list(itertools.islice(puts, _PUTS_A_TRANSACTION)):
                 with environment.begin(write=True) as writing:
@@ -221,7 +223,7 @@ class Cutter:
         return frame_documents(sequence, write_documents(pa.record_batch({"json": pa.nulls(rows, pa.binary())})))
 
     def _write_lost(self, cut: Cut, path: pathlib.Path) -> None:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(create_file(path), "wb") as file:
             for shard in cut.shards:
                 for sequence in range(shard.inputs + 1, shard.newest + 1):
                     for document in self._documents(self._shards[shard.shard], sequence) or []:

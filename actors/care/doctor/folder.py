@@ -18,6 +18,7 @@ from actors.store.log_store import log_folder
 from actors.store.table_store import TableStore
 from router.errors import RouterError
 
+_NAMED_MAX = 3
 _RESTORE = (
     "Do not start a router on it and keep it as it is. Restore the folder from a backup with `order-router restore`, "
     "which verifies it, then send again what came after the backup: known orders answer as duplicates."
@@ -36,6 +37,7 @@ def check(path: pathlib.Path) -> list[Finding]:
         ok("Data folder", f"{folder.path}, format {identity.format}, {identity.shards} shards"),
         ok("In use by", f"process {owner}" if owner else "nobody"),
         _keys(folder.path),
+        _privacy(folder),
         _shared_memory(folder, owner),
         _tables(folder.tables),
     ]
@@ -69,14 +71,21 @@ def _keys(path: pathlib.Path) -> Finding:
         keys = load_keys(path)
     except KeysRefused as fault:
         return Finding("Keys", "fault", str(fault), "Restore keys.json from a copy, or remove it and add keys.")
-    loose = [name for name in ("keys.json", "admin.key") if _readable_by_others(path / name)]
-    if loose:
-        return Finding("Keys", "warning", f"{' and '.join(loose)} can be read by others", f"chmod 600 in {path}")
     return ok("Keys", f"{len(keys)} keys")
 
 
-def _readable_by_others(path: pathlib.Path) -> bool:
-    return path.exists() and bool(path.stat().st_mode & 0o077)
+def _privacy(folder: DataFolder) -> Finding:
+    """Buyers' addresses and the key of the id hash lie in it: nobody but its owner has anything to look for there."""
+    wide = folder.open_to_others()
+    if not wide:
+        return ok("Privacy", "closed to other users of this machine")
+    named = ", ".join(str(path) for path in wide[:_NAMED_MAX])
+    more = f" and {len(wide) - _NAMED_MAX} more" if len(wide) > _NAMED_MAX else ""
+    owner = folder.path.stat().st_uid
+    remedy = (
+        f"chown -R {owner} {folder.path} && chmod -R go= {folder.path}; the next `serve` closes its own files, too."
+    )
+    return Finding("Privacy", "warning", f"others may use or own {named}{more}", remedy)
 
 
 def _shared_memory(folder: DataFolder, owner: str) -> Finding:

@@ -16,11 +16,16 @@ from actors.gateway.core.problems import Problem
 from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
+from actors.gateway.core.turns import Room
+from actors.process.heap import give_back_memory
 from actors.store.bell import Bell
 from router.config import Config
 from router.shard.turns import EVENTS_COME_MS
+from router.shard.work import IN_FLIGHT_NS_MAX
 
 T = TypeVar("T")
+
+REST_AFTER_S = 2.0  # without a stream
 
 
 class Stoppable(Protocol):
@@ -40,8 +45,8 @@ class Core:
         config: Config,
         version: str,
         log: JsonLog,
+        events_bell: Bell,
         spool_folder: str | None = None,
-        events_bell: Bell | None = None,
     ) -> None:
         self.backend = backend
         self.reference = reference
@@ -59,9 +64,12 @@ class Core:
         # Stock bodies may be large: one long attempt rather than several at once.
         window, retries = config.limits.in_flight_batches_max, self.metrics.retries.inc
         self.ledger_lane = Lane("The ledger", secrets.randbits(63), window, retries, RETRY_DEADLINE_S)
-        self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope)
-        self.reporter = Reporter(backend, event_lanes, self.metrics, self._note_events)
+        # One at a time: a quote is a step of its shard that orders wait for.
+        self.quoting = Room(1, IN_FLIGHT_NS_MAX)
+        self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope, reference)
+        self.reporter = Reporter(backend, event_lanes, self.metrics, events_bell.ring)
         self.streams: set[Stoppable] = set()
+        self._rest: asyncio.TimerHandle | None = None
         self.draining = asyncio.Event()
         self.on_close: list[Callable[[], None]] = []  # what endpoints have to give back
         self._background: set[asyncio.Task[Any]] = set()
@@ -78,16 +86,23 @@ class Core:
         retries = self.metrics.retries.inc
         return [Lane(f"Shard {shard}", sender, window, retries) for shard in range(self.backend.shards)]
 
-    def _note_events(self) -> None:
-        if self._events_bell is not None:
-            self._events_bell.ring()
-
     def order_rows_max(self) -> int:
         """Of a batch of orders that is cut now: smaller while events come, which wait until one is through."""
         limits = self.config.limits
-        if self._events_bell is not None and self._events_bell.rang_within(EVENTS_COME_MS / 1000):
+        if self._events_bell.rang_within(EVENTS_COME_MS / 1000):
             return min(limits.batch_rows_max, limits.batch_rows_beside_events)
         return limits.batch_rows_max
+
+    def stream_ended(self, stream: Stoppable) -> None:
+        """What the streams took is given back when none has been open for a while."""
+        self.streams.discard(stream)
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = asyncio.get_running_loop().call_later(REST_AFTER_S, self._give_back_memory)
+
+    def _give_back_memory(self) -> None:
+        if not self.streams and not self.draining.is_set():
+            self.spawn(self.worker.run(give_back_memory))
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run something to its end, whatever becomes of the request that asked for it."""
@@ -109,9 +124,10 @@ class Core:
 
     def close(self) -> None:
         self._watching.cancel()
+        if self._rest is not None:
+            self._rest.cancel()
         for give_back in self.on_close:
             give_back()
-        if self._events_bell is not None:
-            self._events_bell.close()
+        self._events_bell.close()
         self.worker.close()
         self.reading.close()

@@ -14,10 +14,13 @@ import numpy.typing as npt
 from actors.gateway.core.backend import U8, Backend
 from actors.gateway.core.lanes import Lane
 from actors.gateway.core.metrics import Metrics
+from actors.gateway.core.reference import Reference
 from router.ids import Scope
 from router.log.columns import STATUS_NAMES, Status
 from router.reasons import REASONS
+from router.shard.cut_batch import cut_batch
 from router.shard.split_batch import Decided, Part, split_batch
+from router.shard.work import order_work
 from router.wire.batch import WireBatch
 
 T = TypeVar("T")
@@ -39,21 +42,30 @@ class Worker:
 class Decider:
     """Sends batches to the shards and brings their answers back."""
 
-    def __init__(self, backend: Backend, lanes: list[Lane], metrics: Metrics, scope: Scope) -> None:
+    def __init__(
+        self, backend: Backend, lanes: list[Lane], metrics: Metrics, scope: Scope, reference: Reference
+    ) -> None:
         self._backend = backend
         self._lanes = lanes
         self._metrics = metrics
         self._scope = scope
+        self._reference = reference
+
+    def cut(self, wire: WireBatch) -> list[WireBatch]:
+        """A batch as its work allows; pure computation, may run in the worker."""
+        return cut_batch(wire, self._reference.newest.work)
 
     def split(self, wire: WireBatch) -> list[Part]:
-        """Pack a batch for its shards; pure computation, may run in the worker."""
-        return split_batch(wire, self._backend.key, self._backend.shards, self._scope)
+        """Pack a batch for its shards; likewise."""
+        work = order_work(wire.orders, wire.skus, self._reference.newest.work)
+        return split_batch(wire, self._backend.key, self._backend.shards, self._scope, work)
 
-    async def ask(self, parts: list[Part]) -> list[U8]:
-        """Submit every part to its shard; the first fault of any is raised after all have ended."""
+    async def ask(self, parts: list[Part], sender: str) -> list[U8]:
+        """Submit every part to its shard, in the turn of its sender; the first fault of any is raised after all have
+        ended."""
         if len(parts) == 1:
-            return [await self._submit(parts[0])]
-        tasks = [asyncio.ensure_future(self._submit(part)) for part in parts]
+            return [await self._submit(parts[0], sender)]
+        tasks = [asyncio.ensure_future(self._submit(part, sender)) for part in parts]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         answers: list[U8] = []
         for result in results:
@@ -62,11 +74,13 @@ class Decider:
             answers.append(result)
         return answers
 
-    async def _submit(self, part: Part) -> U8:
+    async def _submit(self, part: Part, sender: str) -> U8:
         return await self._lanes[part.shard].submit(
             lambda batch_id, now_ms: self._backend.submit_orders(
                 part.shard, batch_id, part.orders, part.skus, part.documents, now_ms
-            )
+            ),
+            sender,
+            part.work_ns,
         )
 
     def count(self, wire: WireBatch, decided: Decided, form: str) -> None:

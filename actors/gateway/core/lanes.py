@@ -1,8 +1,8 @@
 """Lanes: the way of batches to one shard, or to the ledger.
 
-A lane is bounded, keeps order, and is stubborn: a batch is sent with the same id until it is answered. It keeps order
-after a fault, too: while a batch that failed is not answered, no later one is sent, or sent again, because an event of
-an order may stand in each of them.
+A lane is bounded, lets its senders take turns (turns.py), keeps order, and is stubborn: a batch is sent with the same
+id until it is answered. It keeps order after a fault, too: while a batch that failed is not answered, no later one is
+sent, or sent again, because an event of an order may stand in each of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from actors.gateway.core.backend import BatchId, ShardUnavailable
 from actors.gateway.core.problems import Problem
+from actors.gateway.core.turns import Room
+from router.shard.work import IN_FLIGHT_NS_MAX
 
 RETRY_DEADLINE_S = 30.0
 ATTEMPT_TIMEOUT_S = 10.0  # then the same batch is sent again; its id makes that harmless
@@ -37,24 +39,25 @@ class Lane:
         self._owner = owner
         self._incarnation = incarnation
         self._number = 0
-        self._window = asyncio.Semaphore(window)
+        self._room = Room(window, IN_FLIGHT_NS_MAX)
         self._on_retry = on_retry
         self._attempt_timeout_s = attempt_timeout_s
         self._failed: set[int] = set()  # numbers of batches that were sent in vain and are not answered yet
         self._mended = asyncio.Event()
-        self.in_flight = 0
 
-    async def submit(self, send: Send[T]) -> T:
-        """Wait for room, then send until the shard answers; raises Problem after the deadline."""
-        async with self._window:
+    @property
+    def in_flight(self) -> int:
+        return self._room.batches
+
+    async def submit(self, send: Send[T], sender: str = "", work_ns: int = 0) -> T:
+        """Wait for room and the sender's turn, then send until the shard answers; raises Problem after the deadline."""
+        async with self._room.enter(sender, work_ns):
             self._number += 1
             assert self._number < 1 << 32, "a gateway process outlived its batch numbers; restart it"
             batch_id = (self._incarnation, self._number)
-            self.in_flight += 1
             try:
                 return await self._persist(send, batch_id, time.time_ns() // 1_000_000)
             finally:
-                self.in_flight -= 1
                 self._failed.discard(batch_id[1])
                 self._mended.set()
 

@@ -15,6 +15,7 @@ from router.config import Policy
 from router.errors import RouterError
 from router.queries.availability_terms import AvailabilityTerms
 from router.queries.availability_text import AvailabilityText
+from router.shard.work import WorkTerms, work_terms
 from router.tables.compiled import Tables
 
 LOOK_EVERY_S = 0.25
@@ -22,11 +23,12 @@ LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True)
 class Newest:
-    """One version, with what answers about availability are made of."""
+    """One version, with what answers about availability are made of, and what orders' work depends on."""
 
     tables: Tables
     text: AvailabilityText
     terms: AvailabilityTerms
+    work: WorkTerms
 
 
 class Reference:
@@ -72,4 +74,5 @@ class Reference:
     def _read(self, version: int) -> Newest:
         tables = self._store.load(version)
         text = AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values)
-        return Newest(tables, text, AvailabilityTerms(tables, tables.policy_or(self._policy)))
+        policy = tables.policy_or(self._policy)
+        return Newest(tables, text, AvailabilityTerms(tables, policy), work_terms(tables, policy))

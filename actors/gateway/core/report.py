@@ -35,9 +35,9 @@ class Reporter:
         """Pack a batch for its shards; pure computation, may run in the worker."""
         return split_events(wire, self._backend.shards)
 
-    def sender(self) -> Sender:
-        """The way of one client's events, which keep their order."""
-        return Sender(self._backend, self._lanes, self._note)
+    def sender(self, key: str) -> Sender:
+        """The way of one client's events, which keep their order and take turns by key."""
+        return Sender(self._backend, self._lanes, self._note, key)
 
     def count(self, wire: EventWire, ack: pa.RecordBatch, refused: list[RefusedEvent], form: str) -> None:
         """Move the counters by one batch."""
@@ -61,10 +61,11 @@ class Reporter:
 class Sender:
     """Batches of one client to the shards. What must wait for an answer before it is sent holds back the rest."""
 
-    def __init__(self, backend: Backend, lanes: list[Lane], note: Callable[[], None]) -> None:
+    def __init__(self, backend: Backend, lanes: list[Lane], note: Callable[[], None], key: str) -> None:
         self._backend = backend
         self._lanes = lanes
         self._note = note
+        self._key = key
         self._gates = [asyncio.Lock() for _ in lanes]
 
     async def ask(self, parts: Parts) -> list[U8]:
@@ -88,7 +89,7 @@ class Sender:
         return [*answers, await last]
 
     async def _submit(self, part: EventPart) -> U8:
-        return await self._lanes[part.shard].submit(partial(self._send, part))
+        return await self._lanes[part.shard].submit(partial(self._send, part), self._key)
 
     async def _send(self, part: EventPart, batch_id: BatchId, now_ms: int) -> U8:
         batch = EventBatch(batch_id, part.events, part.payload, part.documents, now_ms)

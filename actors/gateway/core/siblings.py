@@ -14,6 +14,7 @@ import msgspec
 
 from actors.gateway.core.metric_sums import Family
 from actors.gateway.core.metrics import Metrics
+from actors.store.private import make_folder
 
 ANSWER_S_MAX = 1.0
 
@@ -28,7 +29,7 @@ class Siblings:
 
     async def start(self) -> None:
         """Answer from now on."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._path.parent)
         self._path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._tell, self._path)
 

@@ -21,7 +21,7 @@ from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from actors.gateway.http.handover import is_small
 from actors.gateway.http.limits import media_type_of, read_body
-from actors.gateway.http.routes import ARROW, JSON, NDJSON
+from actors.gateway.http.routes import ARROW, JSON, NDJSON, sender_of
 from router.arrow.arrays import Bytes
 from router.shard.split_events import merge_event_answers
 from router.wire.event_answers import refused_events
@@ -37,10 +37,10 @@ class EventTraffic(Traffic[EventWire, Parts]):
     noun = "events"
     head_waits = True
 
-    def __init__(self, core: Core, form: EventForm) -> None:
+    def __init__(self, core: Core, form: EventForm, sender: str) -> None:
         super().__init__(core, form, core.metrics.event_flow)
         self._encode = form.encode
-        self._sender = core.reporter.sender()
+        self._sender = core.reporter.sender(sender)
 
     def pack(self, wire: EventWire) -> tuple[Parts, int, int]:
         return self._core.reporter.split(wire), wire.count, wire.nbytes
@@ -62,18 +62,22 @@ class EventEndpoint:
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         media_type = media_type_of(request)
+        sender = sender_of(request)
         if media_type == ARROW:
-            return await serve_stream(self._core, request, EventTraffic(self._core, ArrowEvents(self._terms)))
+            return await serve_stream(self._core, request, EventTraffic(self._core, ArrowEvents(self._terms), sender))
         if media_type not in (NDJSON, JSON):
-            raise Problem("unsupported_media_type", f"Send events as {NDJSON}, one JSON object a line, or as {ARROW}.")
+            forms = f"{NDJSON}, one JSON object a line, as {JSON}, one event, or as {ARROW}"
+            raise Problem("unsupported_media_type", f"Send events as {forms}.")
         if media_type == JSON or is_small(request.content_length):
-            return await self._answer(await read_body(request, self._core.config.limits), media_type)
-        return await serve_stream(self._core, request, EventTraffic(self._core, JsonEvents(self._terms)))
+            return await self._answer(await read_body(request, self._core.config.limits), media_type, sender)
+        return await serve_stream(self._core, request, EventTraffic(self._core, JsonEvents(self._terms), sender))
 
-    async def _answer(self, body: bytes, media_type: str) -> web.StreamResponse:
+    async def _answer(self, body: bytes, media_type: str, sender: str) -> web.StreamResponse:
         """All results of a whole body, or the first problem."""
-        traffic = EventTraffic(self._core, JsonEvents(self._terms))
+        traffic = EventTraffic(self._core, JsonEvents(self._terms), sender)
         traffic.flow.bytes.labels(traffic.form.name).inc(len(body))
+        if media_type == JSON and not body.strip():
+            raise Problem("bad_json", f"The body is empty; send one event, or any number of them as {NDJSON}.")
         text = on_one_line(body) if media_type == JSON else body
         if len(text) <= ON_LOOP_BYTES:
             packed = _packed(traffic, text)

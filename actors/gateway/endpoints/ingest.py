@@ -224,7 +224,7 @@ class BodyStream(Generic[Wire, Parts]):
         packed: list[tuple[Wire, Parts]] = []
         decoded_bytes = 0
         try:
-            for wire in source:
+            for wire in (part for whole in source for part in self._traffic.cut(whole)):
                 parts, rows, nbytes = self._traffic.pack(wire)
                 packed.append((wire, parts))
                 self._rows += rows
@@ -337,4 +337,4 @@ async def serve_stream(core: Core, request: BaseRequest, traffic: Traffic[Wire, 
     try:
         return await stream.serve()
     finally:
-        core.streams.discard(stream)
+        core.stream_ended(stream)

@@ -10,6 +10,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.endpoints.ingest import serve_stream
 from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import OrderForm, form_of
+from actors.gateway.http.routes import sender_of
 from router.arrow.arrays import Bytes
 from router.shard.split_batch import Part, merge_answers
 from router.wire.batch import WireBatch
@@ -19,18 +20,22 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
     noun = "orders"
     head_waits = False
 
-    def __init__(self, core: Core, form: OrderForm) -> None:
+    def __init__(self, core: Core, form: OrderForm, sender: str) -> None:
         super().__init__(core, form, core.metrics.order_flow)
         self._encode = form.encode
+        self._sender = sender
 
     def rows_max(self) -> int:
         return self._core.order_rows_max()
+
+    def cut(self, wire: WireBatch) -> list[WireBatch]:
+        return self._core.decider.cut(wire)
 
     def pack(self, wire: WireBatch) -> tuple[list[Part], int, int]:
         return self._core.decider.split(wire), wire.count, wire.documents.get_total_buffer_size()
 
     async def ask(self, parts: list[Part]) -> list[U8]:
-        return await self._core.decider.ask(parts)
+        return await self._core.decider.ask(parts, self._sender)
 
     def encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Bytes:
         decided = merge_answers(wire, parts, answers)
@@ -44,4 +49,4 @@ class StreamEndpoint:
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         form = form_of(request, self._core.config.limits)
-        return await serve_stream(self._core, request, OrderTraffic(self._core, form))
+        return await serve_stream(self._core, request, OrderTraffic(self._core, form, sender_of(request)))

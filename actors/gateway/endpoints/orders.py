@@ -3,12 +3,14 @@
 A batch costs some 7 ms of processors before its first order, so there is one at a time: what comes while it is under
 way goes into the next, which also waits until those just answered are there again, at most ``linger_ms`` and only
 while they do come again. A crowd sets out beside it. Under load a request costs its share of a large batch, alone it
-waits for nothing.
+waits for nothing. Keys take turns, and what is much work goes in parts, so that one shop's large orders do not keep a
+neighbour's small one waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +25,10 @@ from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
+from actors.gateway.core.turns import TurnQueue
 from actors.gateway.http.forms import encode_answers
 from actors.gateway.http.limits import media_type_of, read_body
-from actors.gateway.http.routes import JSON, Answer, Reply
+from actors.gateway.http.routes import JSON, Answer, Reply, sender_of
 from router.log.columns import Status
 from router.reasons import REASONS
 from router.shard.split_batch import merge_answers
@@ -33,7 +36,9 @@ from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_bodies
 
 FORM = "single"
+TOGETHER = ""  # orders of all keys that came one by one are one sender beside the streams
 BATCH_ROWS_MAX = 512  # decoding so many takes about a millisecond of the event loop
+BATCH_BYTES_MAX = 512 << 10  # of the orders of a batch: so much text may be 25,000 order lines
 WAITING_MAX = 16 * BATCH_ROWS_MAX
 ID_CONFLICT = next(reason.number for reason in REASONS.values() if reason.code == "id_conflict")
 BATCHES_MAX = 2  # in flight
@@ -50,7 +55,7 @@ class _Waiting:
 class OrderEndpoint:
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._waiting: list[_Waiting] = []
+        self._waiting: TurnQueue[_Waiting] = TurnQueue()
         self._in_flight = 0
         self._sent = 0  # orders in flight
         self._expected = 1  # orders the next batch should have
@@ -67,16 +72,16 @@ class OrderEndpoint:
             raise Problem("unsupported_media_type", f"Send the order as {JSON}, not as {media_type[:80]!r}.")
         body = await read_body(request, self._core.config.limits)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.take(body, partial(_settle, answered))
+        self.take(body, sender_of(request), partial(_settle, answered))
         return json_response(await answered)
 
-    def take(self, body: bytes, reply: Reply) -> None:
-        """Decide an order with the next batch."""
+    def take(self, body: bytes, sender: str, reply: Reply) -> None:
+        """Decide an order with the next batch in which its sender has a turn."""
         if len(self._waiting) >= WAITING_MAX:
             raise Problem(
                 "overloaded", f"{WAITING_MAX} orders wait for the shards; try again shortly.", retry_after_ms=1_000
             )
-        self._waiting.append(_Waiting(body, reply))
+        self._waiting.put(sender, _Waiting(body, reply))
         self._consider()
 
     def _consider(self) -> None:
@@ -95,10 +100,17 @@ class OrderEndpoint:
         self._learn()
         self._timer = None
         self._is_due = False
-        batch, self._waiting = self._waiting[:BATCH_ROWS_MAX], self._waiting[BATCH_ROWS_MAX:]
+        batch = self._next_batch()
         self._in_flight += 1
         self._sent += len(batch)
         self._core.spawn(self._answer(batch))
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch, size = list[_Waiting](), 0
+        while len(self._waiting) and len(batch) < BATCH_ROWS_MAX and size < BATCH_BYTES_MAX:
+            batch.append(self._waiting.take())
+            size += len(batch[-1].body)
+        return batch
 
     def _learn(self) -> None:
         """Whether waiting for clients to come again is worth it."""
@@ -109,36 +121,52 @@ class OrderEndpoint:
             self._hurried = LONERS_BATCHES if 2 * (len(self._waiting) - waited) < answered else 0
 
     async def _answer(self, batch: list[_Waiting]) -> None:
-        answers: Sequence[Answer]
-        try:
-            answers = await self._answers([waiting.body for waiting in batch])
-        except Problem as problem:
-            answers = [problem] * len(batch)
-        except Exception as fault:
-            self._core.log.fault("batch_broke", fault)
-            answers = [Problem("internal", "The order could not be answered; send it again.")] * len(batch)
+        parts = self._parts(batch)
+        for wire, waiting in parts[:-1]:
+            _reply(waiting, await self._answers_or_faults(wire, waiting))
+        wire, waiting = parts[-1]
+        answers = await self._answers_or_faults(wire, waiting)
         self._in_flight -= 1
         self._expect(self._sent + len(self._waiting))
         self._sent -= len(batch)
         self._answered = len(batch), len(self._waiting)
-        for waiting, answer in zip(batch, answers, strict=True):
-            waiting.reply(answer)
+        _reply(waiting, answers)
         self._consider()
+
+    def _parts(self, batch: list[_Waiting]) -> list[tuple[WireBatch | None, list[_Waiting]]]:
+        """A batch as its work allows. Decoded on the loop: a thread's hand-over costs more than it saves. None where a
+        fault of ours left nothing."""
+        try:
+            wire = decode_bodies([waiting.body for waiting in batch], self._core.config.limits, apart=True)
+            assert wire.count == len(batch), "every body has its answer"
+            parts = self._core.decider.cut(wire)
+        except Exception as fault:
+            self._core.log.fault("batch_broke", fault)
+            return [(None, batch)]
+        ends = itertools.accumulate(part.count for part in parts)
+        return [(part, batch[end - part.count : end]) for part, end in zip(parts, ends, strict=True)]
+
+    async def _answers_or_faults(self, wire: WireBatch | None, waiting: list[_Waiting]) -> Sequence[Answer]:
+        try:
+            if wire is not None:
+                return await self._answers(wire, [each.body for each in waiting])
+        except Problem as problem:
+            return [problem] * len(waiting)
+        except Exception as fault:
+            self._core.log.fault("batch_broke", fault)
+        return [Problem("internal", "The order could not be answered; send it again.")] * len(waiting)
 
     def _expect(self, rows: int) -> None:
         """The larger of two counts: one that is taken while clients are still on their way back is too low."""
         self._expected = min(BATCH_ROWS_MAX, max(rows, self._counted))
         self._counted = rows
 
-    async def _answers(self, bodies: list[bytes]) -> list[Answer]:
-        """Acknowledgement or refusal of each order. Small batches are decoded on the loop: a thread's
-        hand-over costs more than it saves."""
+    async def _answers(self, wire: WireBatch, bodies: list[bytes]) -> list[Answer]:
+        """Acknowledgement or refusal of each order."""
         core = self._core
         began = time.perf_counter()
-        wire = decode_bodies(bodies, core.config.limits, apart=True)
-        assert wire.count == len(bodies), "every body has its answer"
         parts = core.decider.split(wire)
-        decided = merge_answers(wire, parts, await core.decider.ask(parts))
+        decided = merge_answers(wire, parts, await core.decider.ask(parts, TOGETHER))
         core.decider.count(wire, decided, FORM)
         encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
         core.metrics.order_flow.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
@@ -146,6 +174,11 @@ class OrderEndpoint:
             answer if status == 200 else _refusal(status, body, orjson.loads(answer))
             for status, body, answer in zip(_statuses(wire, decided.ack), bodies, encoded, strict=True)
         ]
+
+
+def _reply(waiting: list[_Waiting], answers: Sequence[Answer]) -> None:
+    for each, answer in zip(waiting, answers, strict=True):
+        each.reply(answer)
 
 
 def _settle(answered: asyncio.Future[bytes], answer: Answer) -> None:

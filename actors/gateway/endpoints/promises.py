@@ -18,7 +18,7 @@ from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import when_free
 from actors.gateway.http.forms import encode_answers
 from actors.gateway.http.limits import media_type_of, read_body
-from actors.gateway.http.routes import JSON, Answer, Reply
+from actors.gateway.http.routes import JSON, Answer, Reply, sender_of
 from actors.gateway.http.shapes import AvailabilityAsked, Place
 from actors.process.names import LEDGER
 from actors.store.data_folder import DataFolder
@@ -29,9 +29,11 @@ from router.ledger.cells import CellsReader
 from router.log.columns import ACK, QUOTE, WIRE_SKUS
 from router.queries.availability import available
 from router.shard.split_batch import Decided
+from router.wire.batch import WireBatch
 from router.wire.ndjson import decode_bodies
 
 SKUS_MAX = 10_000
+CELLS_MAX = 1_000_000  # SKUs x nodes: some 10 ms of the event loop
 QUOTES_MAX = 1_000
 _ANY_JSON = msgspec.json.Decoder(msgspec.Raw)  # walks through a body and builds nothing
 _FIELD = re.compile(r"required field `(?P<missing>\w+)`|`\$\.(?P<wrong>[^`]+)`$")  # in the sentences of msgspec
@@ -53,7 +55,7 @@ class PromiseEndpoint:
     async def availability(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         return json_response(await self._when_free(await self._json_body(request)))
 
-    def take(self, body: bytes, reply: Reply) -> None:
+    def take(self, body: bytes, _: str, reply: Reply) -> None:
         """The same without a request object."""
         try:
             answer = self._available(body)
@@ -83,6 +85,14 @@ class PromiseEndpoint:
                 "bad_parameter", f"One call may ask for {SKUS_MAX} SKUs; send several calls.", parameter="skus"
             )
         newest = self._core.reference.newest
+        nodes = len(newest.tables.nodes.ids)
+        if len(asked.skus) * nodes > CELLS_MAX:
+            raise Problem(
+                "bad_parameter",
+                f"One call may ask for {CELLS_MAX:,} cells: {len(asked.skus)} SKUs at {nodes} nodes are more; send "
+                f"{CELLS_MAX // nodes} SKUs at a time.",
+                parameter="skus",
+            )
         terms, place = newest.terms, asked.ship_to or Place()
         skus, unknown = terms.find(asked.skus)
         channel, zone = terms.channel_index(asked.channel), terms.zone(place.country, place.region, place.postcode)
@@ -96,11 +106,19 @@ class PromiseEndpoint:
         bodies = [body] if orders is msgspec.UNSET else [bytes(order) for order in orders]
         if len(bodies) > QUOTES_MAX:
             raise Problem("bad_parameter", f"One call may ask for {QUOTES_MAX} quotes.", parameter="orders")
-        quotes = await self._quote(bodies)
+        quotes = await self._quote(bodies, sender_of(request))
         return json_response(quotes[0] if orders is msgspec.UNSET else b'{"quotes":[' + b",".join(quotes) + b"]}")
 
-    async def _quote(self, bodies: list[bytes]) -> list[bytes]:
+    async def _quote(self, bodies: list[bytes], sender: str) -> list[bytes]:
+        """Quotes of all, as much work at a time as orders are decided: neighbours' orders get in between."""
         wire = decode_bodies(bodies, self._core.config.limits)
+        quotes = list[bytes]()
+        for part in self._core.decider.cut(wire):
+            async with self._core.quoting.enter(sender, 0):
+                quotes += await self._quote_part(part)
+        return quotes
+
+    async def _quote_part(self, wire: WireBatch) -> list[bytes]:
         batch = pa.RecordBatch.from_pylist([], schema=QUOTE)
         if wire.orders.num_rows:
             skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))

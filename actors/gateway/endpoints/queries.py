@@ -7,7 +7,7 @@ histories, and the search, which may open dozens of records, run in a thread of 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import orjson
@@ -79,10 +79,7 @@ class QueryEndpoint:
 
     async def search(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         given = request.query
-        for name in given:
-            if name not in {query.name for query in SEARCH_QUERIES}:
-                known = ", ".join(query.name for query in SEARCH_QUERIES)
-                raise Problem("bad_parameter", f"There is no filter {name[:40]!r}; the filters are {known}.")
+        refuse_unknown(given, SEARCH_QUERIES)
         customer = given.get("customer")
         wanted = OrderFilter(
             channel=given.get("channel"),
@@ -130,6 +127,14 @@ class QueryEndpoint:
 
 def sight_of(request: BaseRequest) -> Sight:
     return Sight(request[ROLE] in WATCHERS)
+
+
+def refuse_unknown(given: Iterable[str], known: Sequence[Query]) -> None:
+    """A misspelt filter would show everything."""
+    names = [query.name for query in known]
+    for name in given:
+        if name not in names:
+            raise Problem("bad_parameter", f"There is no filter {name[:40]!r}; the filters are {', '.join(names)}.")
 
 
 def choice(text: str | None, name: str, choices: tuple[str, ...]) -> str | None:

@@ -9,7 +9,7 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.http.limits import media_type_of, read_body
-from actors.gateway.http.routes import JSON, NDJSON
+from actors.gateway.http.routes import JSON, NDJSON, sender_of
 
 
 class StockEndpoint:
@@ -21,7 +21,9 @@ class StockEndpoint:
             raise Problem("unsupported_media_type", f"Send stock movements as {NDJSON}, one JSON object a line.")
         body = await read_body(request, self._core.config.limits)
         answer = await self._core.spawn(
-            self._core.ledger_lane.submit(lambda _, now_ms: self._core.backend.stock(body, NDJSON, now_ms))
+            self._core.ledger_lane.submit(
+                lambda _, now_ms: self._core.backend.stock(body, NDJSON, now_ms), sender_of(request)
+            )
         )
         results = msgspec.json.decode(answer, type=list[msgspec.Raw])
         return json_response(b"".join(bytes(result) + b"\n" for result in results), media_type=NDJSON)

@@ -21,7 +21,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.lags import Lags
 from actors.gateway.core.news import News
 from actors.gateway.core.problems import SERVER_NAME, Problem
-from actors.gateway.endpoints.queries import STATES, choice, whole_number
+from actors.gateway.endpoints.queries import STATES, choice, refuse_unknown, whole_number
 from actors.gateway.http.accept import wish_for
 from actors.gateway.http.routes import NDJSON, ROLE, SSE, WATCHERS, Query
 from actors.store.data_folder import DataFolder
@@ -82,6 +82,7 @@ class ChangeStream:
     async def get(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         media_type = form_of_changes(",".join(request.headers.getall("Accept", ())) or "*/*")
         given = request.query
+        refuse_unknown(given, STREAM_QUERIES)
         cursor = request.headers.get("Last-Event-ID") or given.get("cursor") or None
         limit = whole_number(given.get("limit"), "limit", LIMIT_MAX, 1, LIMIT_MAX)
         wait_s = whole_number(given.get("wait"), "wait", -1, 0, WAIT_S_MAX)

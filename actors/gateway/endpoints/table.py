@@ -74,7 +74,7 @@ def _writing(core: Core) -> list[Route]:
             "POST", "/v1/events", EventEndpoint(core).post, REPORTERS,
             "Lifecycle events, also while they arrive; one result each, in order of arrival",
             {NDJSON: result, ARROW: None}, {NDJSON: event_shapes.Event, JSON: event_shapes.Event, ARROW: None},
-            problems=("shard_unavailable", "stream_malformed", "streams_limit"),
+            problems=("bad_json", "shard_unavailable", "stream_malformed", "streams_limit"),
         ),
     ]  # fmt: skip
 

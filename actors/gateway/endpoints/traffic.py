@@ -29,6 +29,10 @@ class Traffic(ABC, Generic[Wire, Parts]):
         """Of a batch that is cut now."""
         return self._core.config.limits.batch_rows_max
 
+    def cut(self, wire: Wire) -> list[Wire]:
+        """A batch in parts that keep their owners no longer than neighbours can wait; runs in the worker."""
+        return [wire]
+
     @abstractmethod
     def pack(self, wire: Wire) -> tuple[Parts, int, int]:
         """The parts of a batch for its shards, its rows, and its bytes in memory; runs in the worker."""

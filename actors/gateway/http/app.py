@@ -16,9 +16,9 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.problems import SERVER_NAME, Problem, json_response
 from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
-from actors.gateway.http.limits import GatewayServer
+from actors.gateway.http.limits import GatewayServer, head_fault
 from actors.gateway.http.quick import QuickDesk, QuickServer
-from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, WATCHERS, Route, RouteTable
+from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, SENDER, WATCHERS, Route, RouteTable
 
 INDEX = """order router
 
@@ -69,12 +69,15 @@ class Gateway:
         name = "unknown" if route is None else route.path
         try:
             parameters: dict[str, str] = {}
+            wrong = head_fault(request.headers)
+            if wrong is not None:
+                raise Problem("bad_request", wrong)
             if route is None:
                 route, parameters = self._resolve(request)
                 name = route.path
             admitted = self._keys.admit(route, bearer_digest(request.headers.get("Authorization")))
             if admitted is not None:
-                request[ROLE] = admitted.role
+                request[ROLE], request[SENDER] = admitted.role, admitted.name
             response = await route.handler(request, parameters)
         except ConnectionError:  # the client went away
             raise
@@ -139,6 +142,6 @@ class Gateway:
 
 def _answer_problem(problem: Problem) -> web.StreamResponse:
     response = problem.response()
-    if problem.code in ("body_timeout", "body_too_large", "body_truncated"):
+    if problem.code in ("bad_request", "body_timeout", "body_too_large", "body_truncated"):
         response.force_close()  # what is left of the body is not worth reading
     return response

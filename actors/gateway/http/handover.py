@@ -25,6 +25,7 @@ STREAM_HEAD = b"POST /v1/orders/stream "
 EVENTS_HEAD = b"POST /v1/events "  # a stream unless its body is small
 SMALL_BODY_BYTES = 256 << 10  # some 1,500 events, decoded within milliseconds
 HEAD_END = b"\r\n\r\n"
+HEAD_BYTES_MAX = 16 << 10  # longer ones are not waited for; what is usual has some hundred
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 _STREAMED = re.compile(rb"\r\n(?:transfer-encoding:|content-type:[ \t]*%b\b)" % ARROW.encode(), re.IGNORECASE)
 _AUTHORIZATION = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*)\r\n", re.IGNORECASE)
@@ -34,14 +35,17 @@ Admits = Callable[[str, str, str | None], bool]  # method, path and ``Authorizat
 
 
 class StreamSender:
-    """The front's end of the link; ``pass_on`` is a ``limits.PassOn``."""
+    """The front's end of the link, a ``limits.PassOn``."""
 
     def __init__(self, link: socket.socket, admits: Admits) -> None:
         link.setblocking(False)
         self._link = link
         self._admits = admits
 
-    def pass_on(self, transport: asyncio.BaseTransport, first: bytes) -> bool:
+    def is_undecided(self, first: bytes) -> bool:
+        return is_undecided(first)
+
+    def __call__(self, transport: asyncio.BaseTransport, first: bytes) -> bool:
         """Whether the connection has a new owner. When not (no stream, no room in the link, a key that may not do this
         or is beyond its rate) it is served here, as any other is."""
         if not begins_stream(first):
@@ -59,6 +63,14 @@ class StreamSender:
         finally:
             os.close(file)
         return True
+
+
+def is_undecided(first: bytes) -> bool:
+    """Whether a request that begins so may still turn out to be a stream, when the rest of its head is there."""
+    begin = (STREAM_HEAD, EVENTS_HEAD)
+    if len(first) >= HEAD_BYTES_MAX or not any(first[: len(head)] == head[: len(first)] for head in begin):
+        return False
+    return HEAD_END not in first and b"\n\n" not in first  # which the parser takes for an end, or refuses
 
 
 def begins_stream(first: bytes) -> bool:

@@ -7,8 +7,7 @@ down its writing side, and answers protocol faults as text; this protocol class 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 from aiohttp.streams import StreamReader
@@ -18,26 +17,40 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.core.problems import Problem, raw_response
 from router.config import Limits
 
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy  # aiohttp's
+
 KEEP_ALIVE_S = 75.0
 PIPELINE_CHECK_S = 0.01
 LINGERING_S = 2.0  # after an answer that came before the end of its body, so that the client can read it
 READ_BUFFER_BYTES = 1 << 20  # a body is read ahead up to twice this
 PROGRESS_BYTES = 1024  # a body that is not a stream must bring as much within each idle deadline
 
-# Offers a connection and the first bytes of a request to another process; True when that process has taken it over.
-PassOn = Callable[[asyncio.BaseTransport, bytes], bool]
+# Headers of which two would let two readers see two requests; the parser itself refuses those that frame a body.
+SAID_ONCE = ("authorization", "content-encoding", "content-type", "expect", "host")
+
+
+class PassOn(Protocol):
+    """The way to another process."""
+
+    def __call__(self, transport: asyncio.BaseTransport, first: bytes) -> bool:
+        """Offer a connection and the first bytes of a request; True when that process has taken it over."""
+
+    def is_undecided(self, first: bytes) -> bool:
+        """Whether it takes more bytes to know if that process is the one to ask."""
 
 
 class GatewayProtocol(RequestHandler):
     """One client connection."""
 
-    __slots__ = ("_head_deadline", "_head_timeout_s", "_is_fresh", "body_truncated", "first_bytes")
+    __slots__ = ("_head_deadline", "_head_timeout_s", "_is_fresh", "_undecided", "body_truncated", "first_bytes")
 
     def __init__(self, manager: GatewayServer, head_timeout_s: float, **options: Any) -> None:
         super().__init__(manager, **options)
         self._head_timeout_s = head_timeout_s
         self._head_deadline: asyncio.TimerHandle | None = None
         self._is_fresh = True  # nothing was received yet
+        self._undecided = b""  # of a request that may be one for another process
         self.body_truncated = False
         self.first_bytes = b""  # received by the process that passed this connection on
 
@@ -61,6 +74,9 @@ class GatewayProtocol(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._wait_for_more(data):
+            return
+        data, self._undecided = self._undecided + data, b""
         if self._is_between_requests() and self._pass_on(data):
             return
         self._is_fresh = False
@@ -72,6 +88,19 @@ class GatewayProtocol(RequestHandler):
                 self._end_body()  # the fault lies in the body that is being read
         elif self._waiter is not None and self._head_deadline is None and data:
             self._start_head_deadline()  # the first bytes of a next request on a kept-alive connection
+
+    def _wait_for_more(self, data: bytes) -> bool:
+        """Keep bytes that may begin a request for another process, however small the pieces are in which they come."""
+        manager = self._manager
+        assert isinstance(manager, GatewayServer)
+        if manager.pass_on is None or not self._is_between_requests() or not data:
+            return False
+        if not manager.pass_on.is_undecided(self._undecided + data):
+            return False
+        self._undecided += data
+        if self._head_deadline is None:
+            self._start_head_deadline()
+        return True
 
     def _is_between_requests(self) -> bool:
         """Whether the next byte is certainly the first of a request."""
@@ -193,6 +222,18 @@ def media_type_of(request: BaseRequest) -> str:
             f"Content-Encoding {coding[:40]!r} is not accepted; send the body uncompressed.",
         )
     return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def head_fault(headers: CIMultiDictProxy[str]) -> str | None:
+    """What is wrong with a head that the parser lets pass, in words: what can be read in two ways is read in none."""
+    for name in SAID_ONCE:
+        times = len(headers.getall(name, ()))
+        if times > 1:
+            return f"The header {name} is there {times} times; send it once."
+    coding = headers.get("Transfer-Encoding")
+    if coding is not None and coding.strip().lower() != "chunked":
+        return f"Transfer-Encoding {coding[:40]!r} is not accepted; send chunks of an uncompressed body."
+    return None
 
 
 async def answer_expectation(request: BaseRequest) -> None:

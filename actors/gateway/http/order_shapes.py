@@ -107,6 +107,8 @@ class Money(msgspec.Struct):
     refunded: int
     due: int
     total: int
+    credited: int
+    written_off: int
 
 
 class PaymentView(msgspec.Struct):

@@ -25,7 +25,7 @@ from actors.gateway.core.metrics import Metrics
 from actors.gateway.core.problems import raw_json, raw_problem
 from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
-from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer
+from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer, head_fault
 from actors.gateway.http.routes import Answer, Reply, Route, RouteTable
 from router.config import Limits
 
@@ -69,7 +69,7 @@ class QuickDesk:
             return None
         if message.version != HttpVersion11 or message.should_close or message.compression is not None:
             return None
-        if "Expect" in headers or "Content-Encoding" in headers:
+        if "Expect" in headers or "Content-Encoding" in headers or head_fault(headers) is not None:
             return None
         if headers.get("Content-Type", "").partition(";")[0].strip().lower() not in route.takes:
             return None
@@ -80,8 +80,8 @@ class QuickDesk:
         """Hand a request over; ``reply`` is called once, now or later."""
         try:
             assert head.route.quick is not None, "only such heads are kept"
-            self._keys.admit(head.route, head.key_digest)
-            head.route.quick(body, reply)
+            key = self._keys.admit(head.route, head.key_digest)
+            head.route.quick(body, "" if key is None else key.name, reply)
         except Exception as fault:
             reply(fault)
 
@@ -113,8 +113,12 @@ class QuickProtocol(GatewayProtocol):
     def data_received(self, data: bytes) -> None:
         if self._answering is not None:
             self._hold(data)
-        elif not self._take(data):
-            self._parse(data)
+        elif self._wait_for_more(data):
+            return
+        else:
+            data, self._undecided = self._undecided + data, b""
+            if not self._take(data):
+                self._parse(data)
 
     def _take(self, data: bytes) -> bool:
         """Answer a request that aiohttp need not see; an unread answer (writing is paused) must slow the client."""

@@ -14,7 +14,7 @@ Parameters = dict[str, str]
 Handler = Callable[[BaseRequest, Parameters], Awaitable[web.StreamResponse]]
 Answer = bytes | Exception  # a JSON document, or why there is none
 Reply = Callable[[Answer], None]
-Quick = Callable[[bytes, Reply], None]  # takes a body and replies once, now or later
+Quick = Callable[[bytes, str, Reply], None]  # takes a body of a sender and replies once, now or later
 
 # Struct of one document (a line, a row), or several that are possible; None = free form.
 Body = type | tuple[type, ...] | None
@@ -28,12 +28,19 @@ KEEPERS = frozenset({"admin", "ops", "service"})
 OPERATORS = frozenset({"admin", "ops"})
 
 ROLE = web.RequestKey("role", str)  # of the key of a request, as the request carries it
+SENDER = web.RequestKey("sender", str)  # name of the key: by it those who wait for the same owner take turns
 
 NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 CSV = "text/csv"
 SSE = "text/event-stream"
+
+
+def sender_of(request: BaseRequest) -> str:
+    """Whose request it is, as far as turns go; all who need no key are one sender."""
+    sender: str = request.get(SENDER, "")
+    return sender
 
 
 def alternatives(body: Body) -> tuple[type, ...]:

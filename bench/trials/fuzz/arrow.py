@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -53,6 +54,7 @@ def examples(_: str) -> list[bytes]:
         b"\x90" + _stream(extra),
         b"\x10" + _stream(_batch(skus=pa.dictionary(pa.int8(), pa.string()))),
         b"\x11" + _stream(plain, compression="lz4"),
+        b"\x12" + _stream(_named("a"), _named("a", "b"), emit_dictionary_deltas=True),
     ]
 
 
@@ -69,9 +71,14 @@ def _batch(skus: pa.DataType | None = None, **more: pa.Array) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
-def _stream(*batches: pa.RecordBatch, compression: str | None = None) -> bytes:
+def _named(*texts: str) -> pa.RecordBatch:
+    """Rows that name the last of some texts."""
+    return _batch(note=pa.DictionaryArray.from_arrays(pa.array([len(texts) - 1, None, 0], pa.int8()), pa.array(texts)))
+
+
+def _stream(*batches: pa.RecordBatch, **options: Any) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+    with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
         for batch in batches:
             writer.write_batch(batch)
     return bytes(sink.getvalue().to_pybytes())

@@ -1,7 +1,7 @@
 """Money at the end: what the records say of every order's accounts, summed up in plain Python, is what its book says.
 
 accounts   what the order came with (all of its total authorized, captured, or nothing) and every money move
-due        total - what cancelled units carry - credited - written off - captured + refunded
+due        as docs/life.md says it, of total, cancelled units, credited, written off, captured and refunded
 lines      the units of a line carry what the line costs, wherever they lie
 """
 
@@ -59,10 +59,9 @@ class OrderMoney:
 
     def _due_minor(self, book: OpenBook) -> int:
         cancelled = np.array([stage_of(stage) == Stage.CANCELLED for stage in book.positions["stage"].tolist()], bool)
-        let_off = self.accounts[M.CREDITED] + self.accounts[M.WRITTEN_OFF]
-        owed = self.total_minor - int(book.positions["value_minor"][cancelled].sum()) - let_off
-        paid = self.accounts[M.CAPTURED] - self.accounts[M.REFUNDED]
-        return (0 if cancelled.all() else max(owed, 0)) - paid
+        owed = self.total_minor - int(book.positions["value_minor"][cancelled].sum()) - self.accounts[M.CREDITED]
+        left = (0 if cancelled.all() else max(owed, 0)) - self.accounts[M.CAPTURED]
+        return max(left - self.accounts[M.WRITTEN_OFF], 0) if left > 0 else min(left + self.accounts[M.REFUNDED], 0)
 
 
 def money_faults(shards: list[Shard], logged: list[list[Record]]) -> Iterator[str]:

@@ -80,10 +80,7 @@ class Twin:
                 continue
             for part in row["releases"]:
                 source, target = A(part["from_account"]), A(part["to_account"])
-                if source == A.WAITING:
-                    self._give_up(row["order"], part["line"], part["qty"])
-                else:
-                    self._move(source, target, part["sku"], part["node"], -1, part["qty"])
+                self._move(source, target, part["sku"], part["node"], -1, part["qty"])
             for wanted, line in zip(row["wanted"], answer["lines"], strict=True):
                 self._take(line["allocations"], A(row["account"]))
                 self.waiting.join((row["order"], wanted["line"]), wanted["sku"], line["backordered"], row)

@@ -93,7 +93,7 @@ EVENT_OUTCOME = schema(
 )
 
 # What a shard answers to an event batch, row for row. Where an event was refused it says what the order's books hold.
-MONEY_SHOWN = ("authorized", "captured", "refunding", "refunded", "due", "total")
+MONEY_SHOWN = ("authorized", "captured", "refunding", "refunded", "due", "total", "credited", "written_off")
 EVENT_ACK = schema(
     ("result", pa.int8()),  # EventResult
     ("refusal", pa.uint8()),  # router/life/refusals.py, 0 none

@@ -51,11 +51,11 @@ def list_units(orders):
 
 
 def sum_books(orders, rows):
-    """(units by stage; authorized, captured, refunding, refunded, due, total) of orders that have books."""
+    """(units by stage; amounts as kernels/life/end.py sum_books has them) of orders that have books."""
     found = []
     for row in rows:
         order = orders[row]
         units = [sum(heap.qty for heap in order.heaps if heap.stage == stage) for stage in Stage]
         money = [order.sum(name) for name in ("authorized", "captured", "refunding", "refunded")]
-        found.append((units, [*money, order.due(), order.total]))
+        found.append((units, [*money, order.due(), order.total, order.credited, order.written_off]))
     return found

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from router.life.states import Stage
-from tests.reference.life.open import _even
-from tests.reference.life.order import Heap
+from tests.reference.life.order import Heap, even, split
 
 
 @dataclass
@@ -45,12 +44,12 @@ def take_line(order, gift):
         each = sum(qty for other, _, qty in gift.rows if other == sku) // gift.units
         if sku != waiting.sku:
             order.parts.setdefault(gift.line, {}).setdefault(sku, each)
-        carried = _even(money, each * taken)
+        carried = even(money, each * taken)
         money = 0
         for other, node, qty in gift.rows:
             if other == sku:
-                _put(order, gift.line, sku, node, stage, carried[:qty])
-                del carried[:qty]
+                own, carried = split(carried, min(qty, len(carried)), 1 if sku == waiting.sku else each)
+                _put(order, gift.line, sku, node, stage, own)
     return True
 
 
@@ -63,4 +62,4 @@ def _put(order, line, sku, node, stage, values):
         empty = next((at for at, heap in enumerate(order.heaps) if not heap.qty), len(order.heaps))
         order.heaps[empty : empty + 1] = [Heap(*kind, values)]
     else:
-        like.values = sorted(like.values + values, reverse=True)
+        like.values = even(sum(like.values + values), like.qty + len(values))

@@ -199,10 +199,15 @@ def scan(order, event):
         found = next((shipment for shipment in shipments if shipment.key == event.shipment), None)
         if found is None and not (not shipments and event.shipment == "1" and has_left):
             raise Refused("SHIPMENT_UNKNOWN")
-        learn(found or order, event)
+        parcel = found or order
+        if event.tracking not in (None, parcel.tracking) and event.tracking in [one.tracking for one in shipments]:
+            raise Refused("NAMES_DIFFER")
+        learn(parcel, event)
     elif event.tracking is not None and event.tracking in [order.tracking, *(one.tracking for one in shipments)]:
         pass
     elif shipments:
+        if len(shipments) > 1 and event.tracking is None:
+            raise Refused("WHICH_PARCEL")
         if len(shipments) > 1 or (event.tracking is not None and shipments[0].tracking is not None):
             raise Refused("SHIPMENT_UNKNOWN")
         learn(shipments[0], event)

@@ -109,12 +109,13 @@ class Paying:
     # --- money that comes ------------------------------------------------------------------------
 
     def authorize(self):
-        payment, amount = self.payment, self.amount
-        if payment and payment.captured and not payment.authorized:
+        payment, amount, due = self.payment, self.amount, max(self.order.due(), 0)
+        says_no_more = payment and amount in (payment.captured, None if due == 0 else payment.captured)
+        if payment and payment.captured and not payment.authorized and says_no_more:
             raise Repeats  # told late
         if payment and payment.authorized and amount in (None, payment.authorized):
             raise Repeats
-        amount = max(self.order.due(), 0) if amount is None else amount
+        amount = due if amount is None else amount
         if amount == 0:
             raise Refused("NOTHING_DUE")
         self.book(self.own(), M.AUTHORIZED, amount)
@@ -129,11 +130,17 @@ class Paying:
         amount = max(due, 0) if amount is None else amount
         if amount == 0:
             raise Refused("NOTHING_DUE")
+        self.name_one()
         payment = self.own()
         if payment.authorized:
             self.book(payment, M.AUTHORIZED, -min(payment.authorized, amount))
         self.book(payment, M.CAPTURED, amount)
         payment.failed = False
+
+    def name_one(self):
+        """It has to be said of which payment the event is, where it may be one of those that are authorized."""
+        if self.payment is None and self.event.payment is None and self.order.sum("authorized"):
+            raise Refused("WHICH_PAYMENT")
 
     def fail(self):
         payment = self.payment
@@ -141,6 +148,7 @@ class Paying:
             raise Refused("TRANSITION")
         if payment and payment.failed:
             raise Repeats
+        self.name_one()
         payment = self.own()
         if payment.authorized:
             self.book(payment, M.AUTHORIZED, -payment.authorized)
@@ -179,14 +187,14 @@ class Paying:
     def refund(self):
         pending, free, refunded = self.sum("refunding"), self.sum("refundable"), self.sum("refunded")
         if pending + free == 0:
-            raise Repeats if refunded and self.amount in (None, refunded) else Refused("TRANSITION")
+            if refunded and self.amount in (None, refunded):
+                raise Repeats
+            if self.amount is None:
+                raise Refused("NOTHING_DUE")
         amount = self.part_of(pending + free, pending or free)
-        owing = max(-self.order.due(), 0)
         asked = min(pending, amount)
         self.spread(asked, lambda payment: payment.refunding, (M.REFUNDING, -1), (M.REFUNDED, 1))
         self.spread(amount - asked, lambda payment: payment.refundable, (M.REFUNDED, 1))
-        if amount > owing:  # given beyond what we owed: let off, so that it does not fall due again
-            self.book(None, M.CREDITED, amount - owing)
 
     def request(self):
         there = self.sum("refundable")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from router.life.states import PaymentState, Stage
 from router.log.columns import Status
-from tests.reference.life.order import REVIEW, Heap, Order, Payment
+from tests.reference.life.order import REVIEW, Heap, Order, Payment, even, split
 
 
 @dataclass
@@ -53,8 +53,6 @@ def _open(placed, reference):
     order.holds = [REVIEW] if placed.status == Status.HELD else []
     order.together = len(order.stages()) == 1 and (not order.holds or order.stages() == {Stage.HELD})
     order.payments = _payments_of(placed)
-    if placed.payment_state == PaymentState.REFUNDED:
-        order.credited = placed.total
     return order
 
 
@@ -72,27 +70,23 @@ def _payments_of(placed):
     ]  # fmt: skip
 
 
-def _even(total, units):
-    """What each of so many units carries: differing by one minor unit at most, the dearest first."""
-    return [total // units + (place < total % units) for place in range(units)] if units else []
-
-
 def _heaps_of(number, line, stage, parts):
     """What was served at its nodes, then what waits. Of a bundle the first component carries what was served."""
-    each = _even(line.total, line.qty)
+    shares = even(line.total, line.qty)
     served = line.qty - line.backordered
     heaps = []
-    left = each[:served]
+    left = shares[:served]
     for sku in dict.fromkeys(sku for sku, _, _ in line.allocations):
         rows = [(node, qty) for component, node, qty in line.allocations if component == sku]
         units = sum(qty for _, qty in rows)
+        each = 1
         if sku != line.sku:
-            parts.setdefault(number, {})[sku] = units // served
-        carried = _even(sum(left), units)
+            each = parts.setdefault(number, {})[sku] = units // served
+        carried = even(sum(left), units)
         left = []
         for node, qty in rows:
-            heaps.append(Heap(number, sku, node, stage, 0, 0, carried[:qty]))
-            del carried[:qty]
+            own, carried = split(carried, qty, each)
+            heaps.append(Heap(number, sku, node, stage, 0, 0, own))
     if line.backordered:
-        heaps.append(Heap(number, line.sku, -1, Stage.BACKORDERED, 0, 0, each[served:]))
+        heaps.append(Heap(number, line.sku, -1, Stage.BACKORDERED, 0, 0, shares[served:]))
     return heaps

@@ -6,6 +6,7 @@ The specification of kernels/life. Ids are whatever the caller uses for ids (tex
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from router.life.rules import INSPECT
 from router.life.states import (
@@ -26,6 +27,27 @@ from router.life.states import (
 U, A, P = Stage, CellAccount, PaymentState
 MARKS = SENT | ACCEPTED
 REVIEW = "review"
+
+
+def even(total, units):
+    """What each of so many units carries: differing by one minor unit at most, the dearest first."""
+    return [total // units + (place < total % units) for place in range(units)] if units else []
+
+
+def split(values, units, each=1):
+    """What the first units carry, and what the others do. ``each`` of a bundle's first component carry the share of one
+    bundle together: whole bundles go before what is less than one, unless just as much is taken."""
+    if each == 1:
+        return values[:units], values[units:]
+    total, loose = sum(values), len(values) % each
+    end = int(Fraction(total * loose, len(values)) + Fraction(1, 2)) if values else 0
+    bundles = [even(share, each) for share in even(total - end, len(values) // each)]
+    wanted = units // each
+    if units % each == loose:
+        taken = sum(map(sum, bundles[:wanted])) + end
+    else:
+        taken = sum((sum(bundles, []) + even(end, loose))[:units])
+    return even(taken, units), even(total - taken, len(values) - units)
 
 
 @dataclass
@@ -150,12 +172,11 @@ class Order:
 
     def shift(self, heap, units, node, stage, detail, shipment):
         """Move so many units of a heap, the dearest first; what they carried. Like lies with like."""
-        taken = heap.values[:units]
-        del heap.values[:units]
-        kind = (heap.line, heap.sku, node, stage, detail, shipment)
+        taken, heap.values = split(heap.values, units, self.parts.get(heap.line, {}).get(heap.sku, 1))
+        kind, from_node = (heap.line, heap.sku, node, stage, detail, shipment), heap.node
         like = next((other for other in self.heaps if other is not heap and other.qty and other.kind == kind), None)
         if like is not None:
-            like.values = sorted(like.values + taken, reverse=True)
+            like.values = even(sum(like.values + taken), like.qty + units)
         elif not heap.values:  # all of it: the heap itself goes
             heap.node, heap.stage, heap.detail, heap.shipment, heap.values = node, stage, detail, shipment, taken
         else:
@@ -163,7 +184,7 @@ class Order:
             empty = next((at for at, other in enumerate(self.heaps) if not other.qty), len(self.heaps))
             self.heaps[empty : empty + 1] = [new]
         if U.SHIPPED <= stage < U.CANCELLED:
-            self.days.pop(heap.node, None)  # its parcel has left
+            self.days.pop(from_node, None)  # its parcel has left
         return sum(taken)
 
     def sends_from(self, node):
@@ -181,10 +202,12 @@ class Order:
         if self.stages() == {U.CANCELLED}:
             return 0
         cancelled = sum(sum(heap.values) for heap in self.heaps if heap.stage == U.CANCELLED)
-        return max(self.total - cancelled - self.credited - self.written_off, 0)
+        return max(self.total - cancelled - self.credited, 0)
 
     def due(self):
-        return self.owed() - self.sum("captured") + self.sum("refunded")
+        """What the buyer still has to pay; below zero, what they have to get back."""
+        left = self.owed() - self.sum("captured")
+        return max(left - self.written_off, 0) if left > 0 else min(left + self.sum("refunded"), 0)
 
     def payment_state(self):
         if self.total == 0 and not self.payments:
@@ -193,7 +216,7 @@ class Order:
         if captured:
             if refunded:
                 return P.REFUNDED if refunded >= captured else P.PARTIALLY_REFUNDED
-            return P.PAID if captured >= self.owed() else P.PARTIALLY_PAID
+            return P.PAID if self.due() <= 0 else P.PARTIALLY_PAID
         if self.sum("authorized"):
             return P.AUTHORIZED
         return P.FAILED if self.payments and self.payments[-1].failed else P.UNPAID

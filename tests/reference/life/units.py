@@ -98,16 +98,28 @@ class Taking:
             if heap.qty and all(value is ANY or getattr(heap, name) == value for value, name in wanted)
         ]
 
-    def there_are(self, shipment, line):
+    def is_held_back(self, heap, tiers):
+        """Whether it would be of these tiers if no hold was on."""
+        classes = {number for tier in tiers for number in tier}
+        return heap.stage == U.HELD and U.ALLOCATED in classes and U.HELD not in classes and self.rule.target != U.HELD
+
+    def held(self, shipment, line):
+        """Units of a line that the event could concern as well, if they were not on hold."""
+        if not any(self.is_held_back(heap, self.tiers) for heap in self.meant(shipment, line)):
+            return 0
+        return self.there_are(shipment, line, or_held=True) - self.there_are(shipment, line)
+
+    def there_are(self, shipment, line, or_held=False):
         """Units of a line that the event can concern; of a bundle whole ones, and those that still wait."""
-        heaps = [heap for heap in self.meant(shipment, line) if self.concerns(heap)]
+        concerned = [h for h in self.order.heaps if self.concerns(h) or (or_held and self.is_held_back(h, self.tiers))]
+        heaps = [heap for heap in self.meant(shipment, line) if heap in concerned]
         if line not in self.order.parts:
             return sum(heap.qty for heap in heaps)
         waiting = sum(heap.qty for heap in heaps if heap.stage == U.BACKORDERED)
         whole = []
         for sku, each in self.order.parts[line].items():
             units = sum(heap.qty for heap in heaps if heap.sku == sku and heap.stage != U.BACKORDERED)
-            elsewhere = [h for h in self.order.heaps if h.qty and h.line == line and h.sku == sku and self.concerns(h)]
+            elsewhere = [h for h in self.order.heaps if h.qty and h.line == line and h.sku == sku and h in concerned]
             if units or not elsewhere:  # a component that comes from another node, or in another parcel, is not meant
                 whole.append(units // each)
         return waiting + min(whole, default=0)
@@ -118,7 +130,8 @@ class Taking:
         return number_of(self.order, key)
 
     def parcel_meant(self, line=ANY):
-        """The parcel whose units are meant. Where the event puts units into it: its own, else those in none yet."""
+        """The parcel whose units are meant. Where the event puts units into it: its own, else those in none yet,
+        as long as it is news of them."""
         key = self.event.shipment
         if key is None or not self.rule.filters:
             return ANY
@@ -128,9 +141,12 @@ class Taking:
                 return number or ANY  # while none has a name, the only parcel is "1"
             raise Refused("SHIPMENT_UNKNOWN")
         heaps = self.meant(ANY, line)
-        if number and any(heap.shipment == number and heap.stage != U.CANCELLED for heap in heaps):
+        news = {heap.shipment for heap in heaps if self.concerns(heap)}
+        if number and number in news:
             return number
-        return 0 if any(heap.shipment == 0 and self.concerns(heap) for heap in heaps) else ANY
+        if 0 in news or any(heap.shipment == 0 and self.is_held_back(heap, self.tiers) for heap in heaps):
+            return 0
+        return number if any(heap.shipment == number > 0 and heap.stage != U.CANCELLED for heap in heaps) else ANY
 
     def check_room(self, shipment):
         """An order has so many parcels at most."""
@@ -168,6 +184,9 @@ class Taking:
         heaps = self.meant(shipment)
         if any(self.lacks(heap) or any(self.is_in(heap, tier) for tier in self.near(heaps)) for heap in heaps):
             return
+        held = sum(heap.qty for heap in heaps if self.is_held_back(heap, self.near(heaps)))
+        if held:
+            raise Refused("ON_HOLD_NOW", -1, 0, held)
         if self.rule.target == U.CANCELLED and any(heap.stage in LIVE for heap in heaps):
             raise Refused("TRANSITION")
         raise Repeats if any(self.is_done(heap) for heap in heaps) else Refused("TRANSITION")
@@ -180,18 +199,34 @@ class Taking:
             if line is None:
                 raise Refused("LINE_UNKNOWN", at)
             meant = shipment if not self.rule.assigns else self.parcel_meant(line) if named.qty is None else ANY
-            there = self.there_are(meant, line)
+            there, held = self.there_are(meant, line), self.held(meant, line)
+            wanted = 1 if named.qty is None else asked.get(line, 0) + named.qty
+            if there < wanted <= there + held:
+                raise Refused("ON_HOLD_NOW", at, wanted, held)
             if named.qty is None:
                 if not there and not any(self.is_done(heap) for heap in self.meant(meant, line)):
                     raise Refused("NOT_ENOUGH", at, 1, 0)
             else:
-                asked[line] = asked.get(line, 0) + named.qty
+                asked[line] = wanted
+                if not there and self.is_told_again(meant, line, wanted):
+                    todo.append((line, 0))
+                    continue
                 if there < asked[line]:
                     raise Refused("NOT_ENOUGH", at, asked[line], there)
                 if self.leaves_open(line, asked[line]):
                     raise Refused("WHICH_NODE", at)
             todo.append((line, named.qty))
         return todo
+
+    def is_told_again(self, shipment, line, units):
+        """Whether so many units, or bundles, have been where the event leads; a cancel is for others each time."""
+        heaps = [heap for heap in self.meant(shipment, line) if self.is_done(heap)]
+        parts = self.order.parts.get(line)
+        if parts is None:
+            done = sum(heap.qty for heap in heaps)
+        else:
+            done = min(sum(heap.qty for heap in heaps if heap.sku == sku) // each for sku, each in parts.items())
+        return self.rule.target != U.CANCELLED and done >= units
 
     def leaves_open(self, line, units):
         """Whether it is not said which units leave their node: some of those that several nodes have alike."""
