@@ -71,9 +71,10 @@ TERMS = _row(
 
 # --- the ledger's state ------------------------------------------------------------------------
 # Cells are kept where there ever were units. A SKU's shelf is its blocks, by rising word; a block is a word of nodes:
-# those that have a cell, and one after the other from ``first`` on their cells. Block 0 and cell 0 stand for "none".
-SHELF = _row(first=_H, blocks=np.int16, room=np.int16)  # blocks[first : first + blocks], room for so many
+# those that have a cell, and one after the other from ``first`` on their cells. Block 0, of word -1, and cell 0 stand
+# for "none". Most SKUs have one block: it lies in the shelf itself; more than one are blocks[first : first + blocks].
 BLOCK = _row(first=_H, present=np.uint32, stocked=np.uint32, word=np.int16, room=np.int16)  # stocked: available > 0
+SHELF = np.dtype([("only", BLOCK), ("first", _H), ("blocks", np.int16), ("room", np.int16)], align=True)
 CELLS_USED = _row(blocks=_I, cells=_I, present=_I)  # of the room there is; and the cells that there are
 NODE_DAY = _row(day=_H, parcels=_H)
 # Every hash table has entries of one form; key 0 = free, or a tag of a generation that has passed:
@@ -105,11 +106,11 @@ CLAIM = _row(
 )  # fmt: skip
 
 # --- scratch of one order ----------------------------------------------------------------------
-# One cache line. Blocks of its shelf, and how many were looked at; of the one at the word of ``open_nodes`` that word,
-# or -1 where it has none there, its first cell, and, where there are gaps between them, its nodes with cells.
+# One cache line. How many blocks of its shelf were looked at; of the one at the word of ``open_nodes`` that word, or -1
+# where it has none there, its first cell, and, where there are gaps between them, its nodes with cells.
 DEMAND = _row(
     need=_I, taken=_I, left=_I, weight_g=_I, sku=_H, parcel=_H, open_nodes=np.uint32, goods_class=np.int16,
-    blocks=np.int16, looked_at=np.int16, word=np.int16, shelf=_H, cell=_H, gaps=np.uint32,
+    looked_at=np.int16, word=np.int16, cell=_H, gaps=np.uint32,
 )  # fmt: skip
 FIRST_DAY = _row(known_min=_I, day=_I)  # of a node: ship day of an order known since this minute
 CANDIDATE = np.dtype(

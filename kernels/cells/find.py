@@ -1,6 +1,7 @@
 """Find: where a cell lies. The shelf of a SKU has a block for every word of nodes with cells, a block its cells.
 
-    block  of (SKU, word of 32 nodes)    by a look where it lies if every word has a block, else by halving
+    block  of (SKU, word of 32 nodes)    the only one where there is one; else by a look where it lies if every word has
+                                         a block, else by halving
     cell   of (block, node of the word)  the first one plus as many as nodes of lower numbers have a cell
 
 Block 0 and cell 0 stand for "none": a cell that was never opened reads as zeros, and nothing may be written there.
@@ -43,7 +44,7 @@ def halve(word: int, low: int, high: int, blocks: Array) -> int:
 
 @inlined_rule
 def block_among(word: int, first: int, end: int, blocks: Array) -> int:
-    """The block of a word on a shelf, 0 none. It lies at most where it would if every lower word had a block."""
+    """The block of a word among several, 0 none. It lies at most where it would if every lower word had a block."""
     if first == end:
         return 0
     at = min(first + word, end - 1)
@@ -53,10 +54,23 @@ def block_among(word: int, first: int, end: int, blocks: Array) -> int:
 
 
 @inlined_rule
-def block_of(sku: int, word: int, shelves: Array, blocks: Array) -> int:
-    """The block of a word of a SKU's nodes, 0 none."""
-    first = INT64(shelves[sku].first)
-    return block_among(word, first, first + INT64(shelves[sku].blocks), blocks)
+def block_on(shelf: Any, at: int, blocks: Array) -> Any:
+    """The block of a shelf that has so many before it."""
+    if shelf.blocks == 1:
+        return shelf.only
+    return blocks[INT64(shelf.first) + at]
+
+
+@inlined_rule
+def block_of(sku: int, word: int, shelves: Array, blocks: Array) -> Any:
+    """The block of a word of a SKU's nodes, or the one that stands for none."""
+    shelf = shelves[sku]
+    if shelf.blocks == 1:
+        if shelf.only.word == word:
+            return shelf.only
+        return blocks[0]
+    first = INT64(shelf.first)
+    return blocks[block_among(word, first, first + INT64(shelf.blocks), blocks)]
 
 
 @inlined_rule
@@ -73,7 +87,7 @@ def cell_in(block: Any, bit: int) -> int:
 @inlined_rule
 def cell_of(sku: int, node: int, shelves: Array, blocks: Array) -> int:
     """The cell of a SKU and node, 0 none."""
-    return cell_in(blocks[block_of(sku, node >> 5, shelves, blocks)], node & 31)
+    return cell_in(block_of(sku, node >> 5, shelves, blocks), node & 31)
 
 
 @inlined_rule

@@ -5,7 +5,8 @@
 
 What no longer fits where it lies moves to the end of what is used, and the place it had stays empty. A block has room
 for 1, 2, 4, … 32 cells and begins at a multiple of that, so that eight cells of a SKU are one cache line and never two;
-a shelf that moves gets room for twice as many blocks, one that comes at once for those alone.
+a second block takes the first one out of the shelf, and a shelf that is full gets room for twice as many blocks, one
+that comes at once for those alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I16, IN_I32, OUT_I64, inlined_rule, kernel, rule
-from kernels.cells.find import WORD_BITS, block_of, cell_of, ones
+from kernels.cells.find import WORD_BITS, block_of, block_on, cell_of, ones
 from kernels.layout import IN_BLOCKS, IN_SHELVES, INT64, IO_CELLS_USED, UNITS
 
 Array = npt.NDArray[Any]
@@ -57,29 +58,29 @@ def copy_block(source: Any, target: Any) -> None:
 @rule
 def make_room(shelf: Any, more: int, blocks: Array, used: Any) -> bool:
     """Room for one more block at least, for ``more`` when the shelf moves; False: there is none."""
-    if shelf.blocks < shelf.room:
+    if shelf.blocks < max(shelf.room, 1):
         return True
     room = INT64(shelf.blocks) + max(more, INT64(shelf.blocks))
     if used.blocks + room > blocks.shape[0]:
         return False
     for at in range(shelf.blocks):
-        copy_block(blocks[shelf.first + at], blocks[used.blocks + at])
+        copy_block(block_on(shelf, at, blocks), blocks[used.blocks + at])
     shelf.first, shelf.room = used.blocks, room
     used.blocks += room
     return True
 
 
 @rule
-def add_block(shelf: Any, word: int, blocks: Array) -> int:
+def add_block(shelf: Any, word: int, blocks: Array) -> Any:
     """An empty block in its place on a shelf with room for it."""
-    at = INT64(shelf.first) + shelf.blocks
-    while at > shelf.first and blocks[at - 1].word > word:
-        copy_block(blocks[at - 1], blocks[at])
-        at -= 1
+    at = INT64(shelf.blocks)
     shelf.blocks += 1
-    block = blocks[at]
+    while at > 0 and block_on(shelf, at - 1, blocks).word > word:
+        copy_block(block_on(shelf, at - 1, blocks), block_on(shelf, at, blocks))
+        at -= 1
+    block = block_on(shelf, at, blocks)
     block.first, block.present, block.stocked, block.word, block.room = 0, 0, 0, word, 0
-    return int(at)
+    return block
 
 
 @inlined_rule
@@ -150,12 +151,11 @@ def open_cells(
         while end < sku.shape[0] and sku[end] == sku[row] and node[end] >> 5 == word:
             nodes |= INT64(1) << (node[end] & 31)
             end += 1
-        at = block_of(INT64(sku[row]), word, units.shelves, units.blocks)
-        if at == 0:
+        block = block_of(INT64(sku[row]), word, units.shelves, units.blocks)
+        if block.word != word:
             if not make_room(shelf, words_ahead(row, sku, node), units.blocks, used[0]):
                 return int(row)
-            at = add_block(shelf, word, units.blocks)
-        block = units.blocks[at]
+            block = add_block(shelf, word, units.blocks)
         if nodes & ~INT64(block.present) and not widen(block, nodes, units, available, held, allocated, used[0]):
             return int(row)
         row = end

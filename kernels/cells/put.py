@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 @inlined_rule
 def put(sku: int, node: int, qty: int, units: Any) -> None:
     """Change what is available in a cell, and the node's stock bit with it."""
-    block = units.blocks[block_of(sku, node >> 5, units.shelves, units.blocks)]
+    block = block_of(sku, node >> 5, units.shelves, units.blocks)
     cell = cell_in(block, node & 31)
     units.available[cell] += qty
     mark_stock(block, node & 31, units.available[cell])

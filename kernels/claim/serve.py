@@ -38,7 +38,7 @@ def mark_open(sku: int, tables: Any, units: Any, open_nodes: Array) -> bool:
     goods_class = tables.skus[sku].goods_class
     for word in range(open_nodes.shape[0]):
         bits = INT64(0)
-        block = units.blocks[block_of(sku, INT64(word), units.shelves, units.blocks)]
+        block = block_of(sku, INT64(word), units.shelves, units.blocks)
         usable = tables.active_nodes[0, word] & tables.goods_nodes[goods_class, word] & block.stocked
         bit = INT64(0)
         while usable >> bit:
@@ -102,7 +102,7 @@ def within_reach(sku: int, limit: int, claim: Any, tables: Any, units: Any) -> i
 @inlined_rule
 def allot(sku: int, node: int, qty: int, units: Any) -> None:
     """Move units of a cell from available to allocated."""
-    block = units.blocks[block_of(sku, node >> 5, units.shelves, units.blocks)]
+    block = block_of(sku, node >> 5, units.shelves, units.blocks)
     cell = cell_in(block, node & 31)
     units.available[cell] -= qty
     units.allocated[cell] += qty

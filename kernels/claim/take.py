@@ -74,7 +74,7 @@ def grant(claim: Any, out: Any, end: int, asked: Any, promotions: Any, counted: 
 def take_units(row: Any, target: Array, units: Any) -> None:
     """Move the units of an allocation row out of available; the node's stock bit goes with the last one."""
     node = INT64(row.node)
-    block = units.blocks[block_of(INT64(row.sku), node >> 5, units.shelves, units.blocks)]
+    block = block_of(INT64(row.sku), node >> 5, units.shelves, units.blocks)
     cell = cell_in(block, node & 31)
     units.available[cell] -= row.qty
     target[cell] += row.qty

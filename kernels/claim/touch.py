@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import rule
+from kernels.cells.find import block_on
 from kernels.claim.windows import home_of, segments_of
 from kernels.layout import INT64
 
@@ -40,6 +41,6 @@ def touch_ahead(
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
             sku = line_sku[line]
             if sku >= 0:
-                cell = blocks[shelves[sku].first].first
+                cell = block_on(shelves[sku], INT64(0), blocks).first
                 seen ^= available[cell] ^ allocated[cell]
     return seen

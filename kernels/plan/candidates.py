@@ -15,6 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
+from kernels.cells.find import block_on
 from kernels.layout import INT64, NO_PLAN, SKUS_EXACT
 from kernels.plan.freight import MINUTE_MS, first_ship_day, floor_minor, free_ship_day
 from kernels.plan.greedy import cell_at, units_at
@@ -114,19 +115,12 @@ def nodes_that_give(word: int, bits: int, plan: Any, nodes: Array, available: Ar
 
 
 @inlined_rule
-def open_shelf(demand: Any, shelves: Array) -> None:
-    """Before the first block of the SKU."""
-    shelf = shelves[demand.sku]
-    demand.shelf, demand.blocks, demand.looked_at = shelf.first, shelf.blocks, 0
-
-
-@inlined_rule
-def take_block(demand: Any, word: int, blocks: Array) -> int:
+def take_block(demand: Any, word: int, shelf: Any, blocks: Array) -> int:
     """Nodes of a word that have units of a demand, and where their cells lie; the demand goes on behind the block."""
     demand.word = -1
-    if demand.looked_at == demand.blocks:
+    if demand.looked_at == shelf.blocks:
         return 0
-    block = blocks[demand.shelf + demand.looked_at]
+    block = block_on(shelf, INT64(demand.looked_at), blocks)
     if block.word != word:
         return 0
     present = INT64(block.present)
@@ -149,8 +143,8 @@ def find_candidates(
         for index in range(plan.demands):
             demand = demands[index]
             if word == 0:
-                open_shelf(demand, units.shelves)
-            stocked = take_block(demand, word, units.blocks)
+                demand.looked_at = 0
+            stocked = take_block(demand, word, units.shelves[demand.sku], units.blocks)
             demand.open_nodes = usable & stocked & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
         if plan.demands > SKUS_EXACT and bits:
@@ -194,14 +188,15 @@ def copy_candidate(source: Any, target: Any) -> None:
 
 @rule
 def enough(
-    plan: Any, nodes: Array, goods_nodes: Array, blocks: Array, available: Array, candidates: Array, demands: Array
-) -> bool:
+    plan: Any, nodes: Array, goods_nodes: Array, shelves: Array, blocks: Array, available: Array, candidates: Array,
+    demands: Array,
+) -> bool:  # fmt: skip
     """Whether all candidates together have every unit."""
     for index in range(plan.demands):
         demand = demands[index]
         found = 0
         for at in range(plan.candidates):
-            found += units_at(demand, candidates[at].node, blocks, available, nodes, goods_nodes)
+            found += units_at(demand, candidates[at].node, shelves, blocks, available, nodes, goods_nodes)
             if found >= demand.need:
                 break
         if found < demand.need:

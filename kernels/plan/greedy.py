@@ -21,7 +21,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
-from kernels.cells.find import WORD_BITS, block_among, cell_in, ones
+from kernels.cells.find import WORD_BITS, block_on, cell_of, ones
 from kernels.layout import INT64, NO_PLAN, PLAN_FASTEST
 from kernels.plan.freight import parcel
 
@@ -38,15 +38,15 @@ def cell_at(demand: Any, bit: int) -> int:
 
 
 @rule
-def cell_elsewhere(demand: Any, node: int, blocks: Array) -> int:
+def cell_elsewhere(sku: int, node: int, shelves: Array, blocks: Array) -> int:
     """The cell of a node in another block, 0 none."""
-    first = INT64(demand.shelf)
-    block = block_among(node >> 5, first, first + INT64(demand.blocks), blocks)
-    return cell_in(blocks[block], node & 31)
+    return int(cell_of(sku, node, shelves, blocks))
 
 
 @inlined_rule
-def units_at(demand: Any, node: int, blocks: Array, available: Array, nodes: Array, goods_nodes: Array) -> int:
+def units_at(
+    demand: Any, node: int, shelves: Array, blocks: Array, available: Array, nodes: Array, goods_nodes: Array
+) -> int:
     """Units of a SKU a candidate may promise: what is available beyond its safety stock, if it takes such goods."""
     word, bit = node >> 5, node & 31
     if demand.word == word:
@@ -55,13 +55,14 @@ def units_at(demand: Any, node: int, blocks: Array, available: Array, nodes: Arr
         return int(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0))
     if not goods_nodes[demand.goods_class, word] >> bit & 1:
         return 0
-    return int(max(available[cell_elsewhere(demand, node, blocks)] - nodes[node].safety_units, 0))
+    cell = cell_elsewhere(INT64(demand.sku), node, shelves, blocks)
+    return int(max(available[cell] - nodes[node].safety_units, 0))
 
 
 @rule
 def load(
-    at: int, node: int, demands_count: int, demands: Array, take: Array, blocks: Array, available: Array, nodes: Array,
-    goods_nodes: Array,
+    at: int, node: int, demands_count: int, demands: Array, take: Array, shelves: Array, blocks: Array,
+    available: Array, nodes: Array, goods_nodes: Array,
 ) -> int:  # fmt: skip
     """Fill take[at] with what the node can give of what is left; returns the parcel's weight."""
     weight = 0
@@ -69,7 +70,7 @@ def load(
         demand = demands[index]
         take[at, index] = 0
         if demand.left > 0:
-            has = units_at(demand, node, blocks, available, nodes, goods_nodes)
+            has = units_at(demand, node, shelves, blocks, available, nodes, goods_nodes)
             take[at, index] = min(demand.left, has)
             weight += take[at, index] * demand.weight_g
     return weight
@@ -92,8 +93,8 @@ def count_cells(block: Any, nodes_open: int, demand: Any, nodes: Array, availabl
 
 @rule
 def count_loads(
-    plan: Any, nodes: Array, goods_nodes: Array, blocks: Array, available: Array, candidates: Array, demands: Array,
-    open_nodes: Array, loads: Array,
+    plan: Any, nodes: Array, goods_nodes: Array, shelves: Array, blocks: Array, available: Array, candidates: Array,
+    demands: Array, open_nodes: Array, loads: Array,
 ) -> None:  # fmt: skip
     """Set what every candidate that is not picked could give of what is left."""
     open_nodes[:] = 0
@@ -106,12 +107,13 @@ def count_loads(
         demand = demands[index]
         if demand.left == 0:
             continue
-        for at in range(demand.shelf, demand.shelf + demand.blocks):
-            word = INT64(blocks[at].word)
-            if word >= open_nodes.shape[0]:
+        shelf = shelves[demand.sku]
+        for at in range(shelf.blocks):
+            block = block_on(shelf, at, blocks)
+            if block.word >= open_nodes.shape[0]:
                 break
-            nodes_open = open_nodes[word] & goods_nodes[demand.goods_class, word]
-            count_cells(blocks[at], nodes_open, demand, nodes, available, loads)
+            nodes_open = open_nodes[block.word] & goods_nodes[demand.goods_class, block.word]
+            count_cells(block, nodes_open, demand, nodes, available, loads)
 
 
 @rule
@@ -146,7 +148,7 @@ def want_all(plan: Any, demands: Array) -> None:
 @rule
 def reload(
     skipped: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+    shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Load all parcels but one anew; whether they cover everything and a band takes each."""
     want_all(plan, demands)
@@ -155,7 +157,7 @@ def reload(
         if at == skipped:
             continue
         candidate = candidates[parcels[at].candidate]
-        weight = load(at, candidate.node, plan.demands, demands, take, blocks, available, nodes, goods_nodes)
+        weight = load(at, candidate.node, plan.demands, demands, take, shelves, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
         cost, _, _ = parcel(weight, INT64(0), candidate, plan, terms, nodes, bands, calendar)
         shippable = shippable and cost < NO_PLAN
@@ -168,21 +170,23 @@ def reload(
 @rule
 def drop_redundant(
     plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+    shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> None:  # fmt: skip
     """Leave out, last pick first, every node without which the others still cover everything."""
     for at in range(plan.parcels - 1, -1, -1):
         if not reload(
-            at, plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take
-        ):
+            at, plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands,
+            parcels, take,
+        ):  # fmt: skip
             continue
         for later in range(at + 1, plan.parcels):
             parcels[later - 1].candidate = parcels[later].candidate
         plan.parcels -= 1
     nobody = INT64(-1)
     reload(
-        nobody, plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take
-    )
+        nobody, plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands,
+        parcels, take,
+    )  # fmt: skip
 
 
 @rule
@@ -215,7 +219,7 @@ def units_left(plan: Any, demands: Array) -> int:
 @rule
 def plan_greedy(
     by_cost: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    blocks: Array, available: Array, candidates: Array, demands: Array, open_nodes: Array, loads: Array,
+    shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array, open_nodes: Array, loads: Array,
     parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Fill parcels and take; True when everything is covered. demands[].left is what is not."""
@@ -226,12 +230,12 @@ def plan_greedy(
     for index in range(plan.candidates):
         candidates[index].picked = 0
     while plan.parcels < terms.parcels_max and units_left(plan, demands) > 0:
-        count_loads(plan, nodes, goods_nodes, blocks, available, candidates, demands, open_nodes, loads)
+        count_loads(plan, nodes, goods_nodes, shelves, blocks, available, candidates, demands, open_nodes, loads)
         best = next_pick(by_cost, by_day, plan, terms, nodes, bands, calendar, candidates, loads)
         if best < 0:
             break
         at = plan.parcels
-        load(at, candidates[best].node, plan.demands, demands, take, blocks, available, nodes, goods_nodes)
+        load(at, candidates[best].node, plan.demands, demands, take, shelves, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
         parcels[at].candidate = best
         plan.parcels += 1
@@ -239,6 +243,7 @@ def plan_greedy(
         return False
     if by_cost:
         drop_redundant(
-            plan, terms, nodes, bands, calendar, goods_nodes, blocks, available, candidates, demands, parcels, take
-        )
+            plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands, parcels,
+            take,
+        )  # fmt: skip
     return True

@@ -3,7 +3,7 @@
     received = available + held + allocated + shipped + what lies aside        for every cell, after every record
 
 A cell is opened before a record may put units there (``open``); it never goes. What was never opened holds nothing and
-takes no memory: a SKU without units costs 8 bytes, a stocked cell 70 to 110 (kernels/cells/open.py).
+takes no memory: a SKU without units costs 24 bytes, a stocked cell 70 to 110 (kernels/cells/open.py).
 
 Readers see a cell only as the newest durable record left it: the ledger publishes what a record touched once that
 record is on disk, under a sequence lock. Where a cell lies they see at once, but nothing in it. ``available`` may be
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from kernels.cells.open import closed, open_cells
 from kernels.cells.put import put_available
-from kernels.cells.show import list_cells, spread
+from kernels.cells.show import list_cells, look_up, spread
 from kernels.claim.publish import gather, publish
 from kernels.layout import BLOCK, CELLS_USED, SHELF, Shown, Units
 from router.arrow.arena import Arena, ArenaReader, BlockBusy, SequenceLock
@@ -31,6 +31,7 @@ from router.life.states import CellAccount
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
 Rows = npt.NDArray[Any]
 
 ACCOUNTS = ("available", "held", "allocated", "shipped", "received")
@@ -72,6 +73,8 @@ class Touched:
 
     sku: I32
     node: I16
+    cell: I64  # where they lie, for as long as ``opened`` says
+    opened: int
     values: I64  # (m, 3) available, held, allocated
 
 
@@ -86,10 +89,12 @@ class Cells:
         self._used["present"] = 0
         self._shelves: Rows = arena.allocate("cells-shelves", SHELF.itemsize * _MIN_SKUS).view(SHELF)
         self._blocks: Rows = arena.allocate("cells-blocks", BLOCK.itemsize * _MIN_CELLS).view(BLOCK)
+        self._blocks["word"][0] = -1
         self._shown: list[I64] = [arena.allocate(f"cells-{a}", 8 * _MIN_CELLS).view(np.int64) for a in SHOWN]
         self._own: list[I64] = [zeros_aligned(_MIN_CELLS, np.int64) for _ in ACCOUNTS]
         self.nodes = 0
         self.aside = Aside()
+        self._opened = 0  # times that cells were opened, whereby others may have moved
         self._tell_room()
 
     @property
@@ -122,6 +127,7 @@ class Cells:
         self.reserve(int(sku.max()) + 1, int(node.max()) + 1)
         if not closed(sku, node, self._shelves, self._blocks):
             return
+        self._opened += 1
         order = np.lexsort((node, sku))
         sku, node = sku[order], node[order]
         with self._lock:
@@ -155,10 +161,10 @@ class Cells:
 
     def touched(self, sku: I32, node: I16) -> Touched:
         """The cells named, as they are now."""
-        values = np.empty((len(sku), len(SHOWN)), np.int64)
+        cell, values = np.empty(len(sku), np.int64), np.empty((len(sku), len(SHOWN)), np.int64)
         available, held, allocated = self._own[: len(SHOWN)]
-        gather(sku, node, self._shelves, self._blocks, available, held, allocated, values)
-        return Touched(sku, node, values)
+        gather(sku, node, self._shelves, self._blocks, available, held, allocated, cell, values)
+        return Touched(sku, node, cell, self._opened, values)
 
     def publish(self, touched: Touched | None, sequence: int) -> None:
         """Show readers what the record of ``sequence`` left; None shows every cell as it is now."""
@@ -168,8 +174,9 @@ class Cells:
                 for shown, units in zip(self._shown, self._own, strict=False):
                     shown[:] = units
             else:
-                sku, node, values = touched.sku, touched.node, touched.values
-                publish(sku, node, values, self._shelves, self._blocks, available, held, allocated)
+                is_where_it_was = touched.opened == self._opened
+                lies = touched if is_where_it_was else self.touched(touched.sku, touched.node)
+                publish(lies.cell, touched.values, available, held, allocated)
             self._header[_SEQUENCE] = sequence + 1
 
     # --- one SKU, one account --------------------------------------------------------------------
@@ -229,6 +236,7 @@ class Cells:
         for units in self._own:
             units[:] = 0
         self._blocks["stocked"] = 0
+        self._shelves["only"]["stocked"] = 0
         listed = self.listed()
         at = np.searchsorted(_key(listed.sku, listed.node), _key(sku, node))
         for column, units in enumerate(self._own):
@@ -272,6 +280,12 @@ class CellsReader:
 
         self.read(copy)
         return kept[0]
+
+    def are_open(self, sku: I32, node: I16) -> U8:
+        """1 for each cell that is there, 0 for others; raises BlockBusy as ``read`` does."""
+        found = np.zeros(len(sku), np.uint8)
+        self.read(lambda shown: look_up(sku, node, shown.shelves, shown.blocks, found))
+        return found
 
     def _in_use(self) -> Shown:
         """What the owner has room for: behind it the files have no pages yet."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from kernels.cells.open import closed, open_cells
 from kernels.cells.put import put_available
-from kernels.cells.show import list_cells, spread
+from kernels.cells.show import list_cells, look_up, spread
 from kernels.layout import BLOCK, SHELF
 from router.arrow.arena import PrivateArena
-from router.ledger.cells import ACCOUNTS, Cells
+from router.ledger.cells import ACCOUNTS, Cells, CellsReader
 from tests.labs.cells import columns, held_in, place_of, stocked_in
 from tests.reference.cells import open as open_twin
 from tests.reference.cells import put as put_twin
@@ -80,6 +80,39 @@ def test_a_row_of_nodes_is_what_the_cells_hold():
             assert row.tolist() == show_twin.spread(sku, twin, nodes)
 
 
+def test_a_cell_is_looked_up_where_it_lies():
+    rng = random.Random(7)
+    for _ in range(400):
+        cells = Cells(PrivateArena())
+        rows = [_random_cell(rng) for _ in range(rng.randint(0, 60))]
+        cells.open(*columns(rows))
+        asked = [*rows, *(_random_cell(rng) for _ in range(40)), (10_000, 3), (-1, 3)]
+        is_open = np.full(len(asked), 7, np.uint8)
+        look_up(*columns(asked), cells.units.shelves, cells.units.blocks, is_open)
+        assert is_open.tolist() == show_twin.look_up(asked, set(rows))
+
+
+def test_what_moves_before_it_is_shown_is_shown_where_it_lies_then():
+    rng = random.Random(8)
+    for _ in range(300):
+        arena = PrivateArena()
+        cells, twin = Cells(arena), {}
+        for _ in range(4):
+            rows = [_random_cell(rng) for _ in range(rng.randint(1, 6))]
+            cells.open(*columns(rows))
+            qty = [rng.randint(1, 9) for _ in rows]
+            cells.put_available(*columns(rows), np.array(qty, np.int64))
+            for row, more in zip(rows, qty, strict=True):
+                twin[row] = twin.get(row, 0) + more
+            touched = cells.touched(*columns(rows))
+            cells.open(*columns([_random_cell(rng) for _ in range(rng.randint(0, 6))]))
+            cells.publish(touched, 1)
+            shown = CellsReader(arena).all_cells()
+            names = zip(shown.sku.tolist(), shown.node.tolist(), strict=True)
+            found = dict(zip(names, shown.available.tolist(), strict=True))
+            assert {cell: units for cell, units in found.items() if units} == twin
+
+
 def test_units_that_are_put_set_the_stock_bits():
     rng = random.Random(4)
     for _ in range(400):
@@ -107,6 +140,12 @@ def test_readers_of_a_shelf_half_made_stay_within_the_arrays():
             assert ((row >= 0) & (row < 50)).all()
         names = np.zeros(20, np.int32), np.zeros(20, np.int16), np.zeros(20, np.int64)
         assert 0 <= list_cells(shelves, blocks, *names) <= 20
+        asked, is_open = (
+            columns([(sku, node) for sku in range(-1, 6) for node in (0, 31, 32, 299)]),
+            np.zeros(28, np.uint8),
+        )
+        look_up(*asked, shelves, blocks, is_open)
+        assert set(is_open.tolist()) <= {0, 1}
 
 
 def test_a_load_at_once_leaves_no_room_unused_and_one_by_one_at_most_as_much_again():

@@ -155,13 +155,15 @@ def test_readers_are_shown_what_was_gathered():
         rows = [(rng.randrange(SKUS), rng.choice(NODES)) for _ in range(rng.randint(0, 8))]
         sku, node = _column(rows, 0, np.int32), _column(rows, 1, np.int16)
         values, (shelves, blocks, *live) = np.zeros((len(rows), 3), np.int64), cells.units[:5]
-        gather(sku, node, shelves, blocks, *live, values)
+        cell, at = np.zeros(len(rows), np.int64), place_of(cells)
+        gather(sku, node, shelves, blocks, *live, cell, values)
+        assert cell.tolist() == [at[row] for row in rows]
         assert [tuple(row) for row in values.tolist()] == publish_twin.gather(rows, held)
         shown = [np.full(len(live[0]), -9, np.int64) for _ in range(3)]
-        publish(sku, node, values, shelves, blocks, *shown)
+        publish(cell, values, *shown)
         expected = dict.fromkeys(held, (-9, -9, -9))
         publish_twin.publish(rows, [tuple(row) for row in values.tolist()], expected)
-        assert expected == {cell: tuple(int(a[at]) for a in shown) for cell, at in place_of(cells).items()}
+        assert expected == {cell: tuple(int(a[place]) for a in shown) for cell, place in at.items()}
 
 
 def _entry(rng, tag):

@@ -57,13 +57,17 @@ def put_available(cells: Cells, more: Units) -> None:
     cells.put_available(*columns(list(more)), np.array(list(more.values()), np.int64))
 
 
+def blocks_on(shelf: np.void, blocks: np.ndarray) -> list[np.void]:
+    return [shelf["only"]] if shelf["blocks"] == 1 else list(blocks[shelf["first"] : shelf["first"] + shelf["blocks"]])
+
+
 def stocked_in(cells: Cells) -> set[tuple[int, int]]:
     """Cells whose node's stock bit is set."""
     units = cells.units
     return {
         (sku, int(block["word"]) * 32 + bit)
         for sku, shelf in enumerate(units.shelves)
-        for block in units.blocks[shelf["first"] : shelf["first"] + shelf["blocks"]]
+        for block in blocks_on(shelf, units.blocks)
         for bit in range(32)
         if int(block["stocked"]) >> bit & 1
     }

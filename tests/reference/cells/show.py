@@ -11,3 +11,8 @@ def spread(sku, cells, nodes):
 def list_cells(cells):
     """All cells by SKU and node."""
     return sorted(cells)
+
+
+def look_up(rows, cells):
+    """1 for each row that is a cell."""
+    return [int(row in cells) for row in rows]
