@@ -114,7 +114,7 @@ def _decide(server: Server, when: str, skus: int, orders: int) -> dict[str, Any]
     return {
         f"{when}_memory_bytes": before,
         f"{when}_orders_per_s": round(orders / told.elapsed_s),
-        f"{when}_memory_bytes_with_orders": server.memory_bytes(),
+        f"{when}_memory_bytes_after": server.memory_bytes(),
         f"{when}_statuses": dict(answers.by_status),
         f"{when}_checksum": answers.checksum,
     }

@@ -16,7 +16,7 @@ def test_what_was_loaded_is_decided_before_and_after_a_start() -> None:
     for when in ("loaded", "again"):
         assert sum(result[f"{when}_statuses"].values()) == 200
         assert result[f"{when}_orders_per_s"] > 0
-        assert result[f"{when}_memory_bytes_with_orders"] > result["empty_memory_bytes"] // 2
+        assert result[f"{when}_memory_bytes_after"] > result["empty_memory_bytes"] // 2
     assert result["loaded_checksum"] != result["again_checksum"], "these are other orders"
     assert result["ready_again_after_s"] > 0
 
