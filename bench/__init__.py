@@ -3,6 +3,7 @@
     line                                              room
     order-router bench stream, single, reads, memory  speed/      rates and costs of a router of its own, over HTTP
     order-router bench events                         speed/      … of lifecycle events, alone and beside orders
+    order-router bench skus                           speed/      … of many SKUs, nodes and cells: memory, time, a start
     order-router bench pipeline, shards, recovery     speed/      … in one process on real logs, without HTTP and Ray
     order-router bench goals, compare                 speed/      every goal in one table; runs against baseline.json
     python -m bench.speed.event_path, event_share     speed/      … of events by step; the gateway's alone

@@ -70,6 +70,12 @@ TERMS = _row(
 )  # fmt: skip
 
 # --- the ledger's state ------------------------------------------------------------------------
+# Cells are kept where there ever were units. A SKU's shelf is its blocks, by rising word; a block is a word of nodes:
+# those that have a cell, and one after the other from ``first`` on their cells. Block 0, of word -1, and cell 0 stand
+# for "none". Most SKUs have one block: it lies in the shelf itself; more than one are blocks[first : first + blocks].
+BLOCK = _row(first=_H, present=np.uint32, stocked=np.uint32, word=np.int16, room=np.int16)  # stocked: available > 0
+SHELF = np.dtype([("only", BLOCK), ("first", _H), ("blocks", np.int16), ("room", np.int16)], align=True)
+CELLS_USED = _row(blocks=_I, cells=_I, present=_I)  # of the room there is; and the cells that there are
 NODE_DAY = _row(day=_H, parcels=_H)
 # Every hash table has entries of one form; key 0 = free, or a tag of a generation that has passed:
 #     customers     key customer,  tag 0,                  count orders,        value orders lately, see judge.py
@@ -107,7 +113,12 @@ CLAIM = _row(
 )  # fmt: skip
 
 # --- scratch of one order ----------------------------------------------------------------------
-DEMAND = _row(sku=_I, need=_I, taken=_I, left=_I, parcel=_I, weight_g=_I, goods_class=_I, open_nodes=_I)
+# One cache line. How many blocks of its shelf were looked at; of the one at the word of ``open_nodes`` that word, or -1
+# where it has none there, its first cell, and, where there are gaps between them, its nodes with cells.
+DEMAND = _row(
+    need=_I, taken=_I, left=_I, weight_g=_I, sku=_H, parcel=_H, open_nodes=np.uint32, goods_class=np.int16,
+    looked_at=np.int16, word=np.int16, cell=_H, gaps=np.uint32,
+)  # fmt: skip
 FIRST_DAY = _row(known_min=_I, day=_I)  # of a node: ship day of an order known since this minute
 CANDIDATE = np.dtype(
     [
@@ -222,14 +233,25 @@ class PromotionRows(NamedTuple):
 
 
 class Units(NamedTuple):
-    """Units of every cell, (>= S, >= N) i64 each."""
+    """Units of every cell, and where a SKU's cells lie."""
 
-    available: Array
+    shelves: Array  # (>= S) SHELF
+    blocks: Array  # (.) BLOCK
+    available: Array  # (.) i64, as all that follow
     held: Array
     allocated: Array
     shipped: Array
     received: Array
-    stocked: Array  # (>= S, W) i64  node words: available > 0
+
+
+class Shown(NamedTuple):
+    """Units of every cell as readers see them."""
+
+    shelves: Array  # (>= S) SHELF
+    blocks: Array  # (.) BLOCK
+    available: Array  # (.) i64, as all that follow
+    held: Array
+    allocated: Array
 
 
 class Counted(NamedTuple):
@@ -289,7 +311,10 @@ TABLES = group(
     IN_I64_2D, IN_I64_2D, IN_I64_2D,
 )  # fmt: skip
 PROMOTIONS = group(PromotionRows, IN_I64, IN_I64, IN_I64, IN_U8, IN_U8, IN_U8)
-UNITS = group(Units, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D)
+IO_SHELVES, IO_BLOCKS, IO_CELLS_USED = records(SHELF), records(BLOCK), records(CELLS_USED)
+IN_SHELVES, IN_BLOCKS = records(SHELF, readonly=True), records(BLOCK, readonly=True)
+UNITS = group(Units, IO_SHELVES, IO_BLOCKS, OUT_I64, OUT_I64, OUT_I64, OUT_I64, OUT_I64)
+SHOWN = group(Shown, IN_SHELVES, IN_BLOCKS, IN_I64, IN_I64, IN_I64)
 COUNTED = group(
     Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_CAPACITY, OUT_I64
 )

@@ -40,6 +40,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     events.add_argument("--events", type=COUNT, default=1_500_000, help="of each stream at most")
     memory = benches.add_parser("memory", help="cost, memory and disk per order as orders pile up")
     memory.add_argument("--orders", type=COUNT, default=5_000_000)
+    skus = benches.add_parser("skus", help="memory and time of many SKUs, nodes and cells, and of a start with them")
+    skus.add_argument("--skus", type=COUNT, default=1_000_000)
+    skus.add_argument("--nodes", type=whole_number(1, 4_096), default=2_000)
+    skus.add_argument("--cells", type=COUNT, default=5_000_000, help="with units, as many of each SKU")
+    skus.add_argument("--orders", type=COUNT, default=50_000, help="before and after the second start")
     crash = benches.add_parser("crash", help="kill -9 what it is made of while orders stream; check every promise")
     crash.add_argument("--kills", type=COUNT, default=20)
     crash.add_argument("--orders", type=COUNT, default=400_000)
@@ -54,7 +59,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     tpcc.add_argument("--seed", type=int, default=1)
     lab = _add_lab(benches)
     _add_checked(benches)
-    for bench in (stream, single, reads, events, memory, crash, peers, tpcc, lab):
+    for bench in (stream, single, reads, events, memory, skus, crash, peers, tpcc, lab):
         bench.add_argument("--shards", type=SHARDS, default=1)
         add_json_flag(bench)
     return parser
@@ -147,7 +152,7 @@ def _measure_checked(given: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _measure(given: argparse.Namespace) -> dict[str, Any]:
-    from bench.speed import events, memory, reads, single, stream
+    from bench.speed import events, memory, reads, single, skus, stream
     from bench.trials import crash
 
     if (checked := _measure_checked(given)) is not None:
@@ -168,6 +173,8 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
         return reads.run(given.format, given.seconds, given.shards)
     if given.bench == "events":
         return events.run(given.orders, given.events, given.shards)
+    if given.bench == "skus":
+        return skus.run(given.skus, given.nodes, given.cells, given.orders, given.shards)
     if given.bench == "crash":
         return crash.run(given.kills, given.orders, given.shards, given.seed)
     return memory.run(given.orders, given.shards)

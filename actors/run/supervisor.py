@@ -29,6 +29,7 @@ import msgspec
 import ray
 from ray.exceptions import RayError
 
+from actors.care.take_back import cannot_start, check_room
 from actors.owners.calls import OwnerGone, Unanswered
 from actors.process.descendants import end_descendants
 from actors.run.gateway_processes import GatewayProcesses
@@ -95,6 +96,7 @@ class Supervisor:
             self.data.create(self._config)
             create_admin_key(self.data.path)
             self.data.keep_config(self._config)
+            check_room(self.data)
             self.data.open_places()
             if not self._done(self._start, self._stopping):
                 self._end_at_once()
@@ -147,7 +149,10 @@ class Supervisor:
 
     def _start(self) -> None:
         start_ray(self.data, self._config, self._ray_address)
-        start_actors(self.data, self._config)
+        try:
+            start_actors(self.data, self._config)
+        except Unanswered as silent:
+            raise Misconfigured(cannot_start(self.data, silent)) from silent
         ray_address = ray.get_runtime_context().gcs_address
         self._gateways = GatewayProcesses(
             self.data, self._host, self._port, self._config.gateways, self.data.config_file, ray_address

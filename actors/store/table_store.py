@@ -6,7 +6,9 @@
 
 A version exists when the manifest names it: its files are synced before, the manifest replaced in one
 step after. A crash in between leaves the former version current and files that the next put overwrites.
-Versions are never removed, because claims and log records name them. One process writes, any may read.
+Versions are never removed, because claims and log records name them. One that is taken back, because it cannot be
+loaded, is followed by another that is what an earlier one was; nothing was decided with those between. One process
+writes, any may read.
 """
 
 from __future__ import annotations
@@ -23,14 +25,23 @@ import msgspec
 import pyarrow as pa
 import xxhash
 
+from actors.process.memory import memory_left
 from actors.store.private import make_folder, new_file, sync_folder
 from router.config import Policy
-from router.errors import Damaged
+from router.errors import Damaged, TableRejected
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
+from router.tables.footprint import NOTHING, Extent, extent_of, no_room
 from router.tables.row_types import ROW_TYPES, TableRows
 from router.tables.rows import Rows
-from router.tables.table_bytes import sealed, tables_from_bytes, tables_to_bytes, unsealed
+from router.tables.table_bytes import (
+    DIGEST_BYTES,
+    sealed,
+    shapes_in,
+    tables_from_bytes,
+    tables_to_bytes,
+    unsealed,
+)
 
 FILE_NAME = re.compile(r"(?:compiled-\d{6,12}\.tables|[a-z]+-\d{6,12}\.rows)", re.ASCII)
 _KEPT = 4  # versions a reader keeps in memory
@@ -39,7 +50,7 @@ _KEPT = 4  # versions a reader keeps in memory
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What has a default came later: versions from before it are written, and sealed, as they were."""
 
-    table: str  # the one it replaced, or "policy"
+    table: str  # the one it replaced, "policy", or "back" where it is an earlier version again
     now_ms: int
     rows: dict[str, str]  # table -> file
     compiled: str
@@ -100,12 +111,16 @@ class TableStore:
             except Damaged as fault:
                 yield str(fault)
 
-    def put(self, upload: Rows, now_ms: int) -> int:
-        """The version with the upload's rows, durable; raises TableRejected with nothing applied."""
+    def put(self, upload: Rows, now_ms: int, copies: int = 1) -> int:
+        """The version with the upload's rows, durable; raises TableRejected with nothing applied, also where there is
+        no memory for ``copies`` of it."""
         manifest = self._manifest()
         former = len(manifest.versions)
         stored, tables = self._stored_rows(former), self.load(former)
         rows = accept(upload, stored, tables)
+        lacks = no_room(upload, stored, rows, tables, copies, memory_left())
+        if lacks is not None:
+            raise TableRejected(upload.table, [lacks], 1)
         version = former + 1
         before = manifest.versions[-1] if former else None
         if upload.table == "stock" and before is not None:  # on-hand is the ledger's: nothing to compile
@@ -138,6 +153,31 @@ class TableStore:
         self._replace_manifest(Manifest([*versions, entry]))
         return len(versions) + 1
 
+    def take_back(self, to: int, now_ms: int) -> int:
+        """A new version that is what ``to`` was, durable. The caller sees to it that nothing was decided with a version
+        behind it: the numbers that those gave out will be given out again."""
+        versions = self._manifest().versions
+        assert 1 <= to < len(versions), f"{to} is not a version before the newest"
+        entry = msgspec.structs.replace(versions[to - 1], table="back", now_ms=now_ms, policy=versions[-1].policy)
+        self._replace_manifest(Manifest([*versions, entry]))
+        return len(versions) + 1
+
+    def versions(self) -> list[Version]:
+        """All there ever were, version 1 first."""
+        return self._manifest().versions
+
+    def extent(self, version: int) -> Extent:
+        """What a version spans, without loading it."""
+        if version == 0:
+            return NOTHING
+        path = self._folder / self._version(version).compiled
+        try:
+            with pa.memory_map(str(path)) as file:
+                file.seek(DIGEST_BYTES)
+                return extent_of(shapes_in(pa.ipc.open_stream(file).schema))
+        except (OSError, pa.ArrowInvalid, KeyError, TypeError, msgspec.DecodeError) as fault:
+            raise Damaged(f"{path} is missing or damaged ({fault}); restore it from a copy") from None
+
     def rows(self, version: int) -> TableRows:
         """The rows a version was compiled from."""
         files = self._version(version).rows if version else {}
@@ -152,7 +192,9 @@ class TableStore:
         if version == 0:
             return empty_tables(0)
         entry = self._version(version)
-        tables = tables_from_bytes(self._bytes(entry.compiled))
+        same = (other for other in self._loaded if other and self._version(other).compiled == entry.compiled)
+        shared = next(same, None)
+        tables = tables_from_bytes(self._bytes(entry.compiled)) if shared is None else self._loaded[shared]
         policy = None if entry.policy is None else msgspec.convert(entry.policy, Policy)
         return dataclasses.replace(tables, version=version, policy=policy)
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.queues import Queue
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -21,15 +21,32 @@ import numpy as np
 from bench.harness.arrays import I64
 from bench.load.sender import Sample
 from router.arrow.arena import BlockBusy
+from router.ledger.cells import ShownCells
 
 LOOK_EVERY_S = 0.25
 BACK_S_MAX = 60.0  # a router that was killed in part answers again within so long
 FINDINGS_TOLD = 10
+NODE_BITS, NODE_MASK = 16, 0xFFFF
 
 
 class ReadsCells(Protocol):
-    def read(self, copy: Any) -> int:
-        """Calls ``copy(available, held, allocated)``."""
+    def all_cells(self) -> ShownCells:
+        """Every cell there is."""
+
+
+class Total(NamedTuple):
+    """Units of cells, whatever account they are in."""
+
+    cell: I64  # SKU << NODE_BITS | node, rising
+    units: I64
+
+    def beyond(self, before: Total) -> Total:
+        """What is more or less than before, where it is; cells come when units do."""
+        cell = np.union1d(self.cell, before.cell)
+        units = np.zeros(len(cell), np.int64)
+        units[np.searchsorted(cell, self.cell)] += self.units
+        units[np.searchsorted(cell, before.cell)] -= before.units
+        return Total(cell[units != 0], units[units != 0])
 
 
 class Watch:
@@ -72,7 +89,7 @@ class Watch:
         with self._lock:
             put()
             total = self._read()
-            came = int(total.sum() - self._total.sum())
+            came = int(total.units.sum() - self._total.units.sum())
             if came != units:
                 self._find(f"{units} units were received, and the cells hold {came} more")
             self._total = total
@@ -86,10 +103,10 @@ class Watch:
                 self.busy += 1
                 return
             self.looks += 1
-            wrong = np.flatnonzero(total != self._total)
-            if len(wrong):
-                at, units = int(wrong[0]), int(total.flat[wrong[0]] - self._total.flat[wrong[0]])
-                self._find(f"{len(wrong)} cells are out of balance; cell {at} by {units:+} units")
+            wrong = total.beyond(self._total)
+            if len(wrong.units):
+                cell = f"{wrong.cell[0] >> NODE_BITS}/{wrong.cell[0] & NODE_MASK}"
+                self._find(f"{len(wrong.units)} cells are out of balance; cell {cell} by {wrong.units[0]:+} units")
 
     def check(self, sample: Sample) -> None:
         """One acknowledged order against what a read says of it."""
@@ -135,17 +152,14 @@ class Watch:
             self.check(sample)
         return True
 
-    def _read(self) -> I64:
+    def _read(self) -> Total:
         """Units in every cell; notes cells that have less than nothing."""
-        kept: list[I64] = []
-
-        def copy(available: I64, held: I64, allocated: I64) -> None:
-            kept[:] = [available.copy(), available + held + allocated]
-
-        self._cells.read(copy)
-        if int(kept[0].min(initial=0)) < 0:
-            self._find(f"{int((kept[0] < 0).sum())} cells have less than nothing available")
-        return kept[1]
+        cells = self._cells.all_cells()
+        if int(cells.available.min(initial=0)) < 0:
+            self._find(f"{int((cells.available < 0).sum())} cells have less than nothing available")
+        return Total(
+            cells.sku.astype(np.int64) << NODE_BITS | cells.node, cells.available + cells.held + cells.allocated
+        )
 
     def _find(self, sentence: str) -> None:
         self._finding_count += 1

@@ -52,8 +52,8 @@ def decide(
     for row in range(asked.claims.shape[0]):
         if row % ROWS_AHEAD == 0:
             plan.touched = touch_ahead(
-                row, asked.claims, asked.line_sku, tables.skus, work.slots, units.available, units.allocated,
-                units.stocked, counted.customers, counted.baskets,
+                row, asked.claims, asked.line_sku, tables.skus, work.slots, units.shelves, units.blocks,
+                units.available, units.allocated, counted.customers, counted.baskets,
             )  # fmt: skip
         claim, out = asked.claims[row], answers.orders[row]
         first, last = claim.line_first, claim.line_last

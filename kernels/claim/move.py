@@ -14,24 +14,16 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I8, IN_I16, IN_I32, IN_I64, OUT_I8, OUT_I64, OUT_U8, inlined_rule, kernel, rule
+from kernels.cells.find import cell_of
+from kernels.cells.put import put
 from kernels.claim.windows import find_ever, segments_of
-from kernels.layout import IO_CAPACITY, IO_COUNTS, IO_ENTRIES, UNITS
+from kernels.layout import INT64, IO_CAPACITY, IO_COUNTS, IO_ENTRIES, UNITS
 
 Array = npt.NDArray[Any]
 
 AVAILABLE, HELD, ALLOCATED, SHIPPED, GONE, INSPECTION, DAMAGED, BLOCKED, IN_TRANSIT, WAITING = range(10)
 RECEIPT, COUNT, DAMAGE, TRANSFER, SET_ASIDE, PUT_BACK, SCRAP, DISPATCH, ARRIVE = range(9)
 APPLIED, REPEATED, SHORT, CONFLICT = range(4)
-
-
-@rule
-def mark_stock(sku: int, node: int, available: Array, stocked: Array) -> None:
-    """Set or clear the node's stock bit after available changed."""
-    bit = 1 << (node & 31)
-    if available[sku, node] > 0:
-        stocked[sku, node >> 5] |= bit
-    else:
-        stocked[sku, node >> 5] &= ~bit
 
 
 @rule
@@ -43,31 +35,32 @@ def free_day(node: int, day: int, capacity: Array) -> None:
 
 
 @inlined_rule
-def balance(account: int, sku: int, node: int, place: int, units: Any, aside: Array) -> int:
+def balance(account: int, cell: int, place: int, units: Any, aside: Array) -> int:
     """Units in an account of a cell; as many as you like come from outside."""
     if account == AVAILABLE:
-        return int(units.available[sku, node])
+        return int(units.available[cell])
     if account == HELD:
-        return int(units.held[sku, node])
+        return int(units.held[cell])
     if account == ALLOCATED:
-        return int(units.allocated[sku, node])
+        return int(units.allocated[cell])
     if account == SHIPPED:
-        return int(units.shipped[sku, node])
+        return int(units.shipped[cell])
     return 1 << 62 if account == GONE else int(aside[place])
 
 
 @inlined_rule
-def add(account: int, sku: int, node: int, place: int, qty: int, units: Any, aside: Array) -> None:
+def add(
+    account: int, sku: int, node: int, cell: int, place: int, qty: int, units: Any, aside: Array
+) -> None:  # fmt: skip
     """Change an account of a cell."""
     if account == AVAILABLE:
-        units.available[sku, node] += qty
-        mark_stock(sku, node, units.available, units.stocked)
+        put(sku, node, qty, units)
     elif account == HELD:
-        units.held[sku, node] += qty
+        units.held[cell] += qty
     elif account == ALLOCATED:
-        units.allocated[sku, node] += qty
+        units.allocated[cell] += qty
     elif account == SHIPPED:
-        units.shipped[sku, node] += qty
+        units.shipped[cell] += qty
     elif account != GONE:
         aside[place] += qty
 
@@ -85,7 +78,7 @@ def move(
     qty        (m) i64  units, not negative                                                      IN
     ship_day   (m) i32  a parcel of this day of the node is given back, -1 none                  IN
     from_place, to_place (m) i32  of aside, where the account is one of them                     IN
-    units      Units                                                                             INOUT
+    units      Units     with every cell that is named                                           INOUT
     aside      (.) i64  units in the places of other accounts that the batch names               INOUT
     capacity   (N, CAPACITY_DAYS) NODE_DAY                                                       INOUT
     refused    (m) u8   1 = the account holds fewer units; the row changed nothing               OUT
@@ -94,20 +87,24 @@ def move(
     """
     count = 0
     for row in range(sku.shape[0]):
-        s, n, moved = sku[row], node[row], qty[row]
+        s, n, moved = INT64(sku[row]), INT64(node[row]), qty[row]
         source, target = from_account[row], to_account[row]
+        cell = cell_of(s, n, units.shelves, units.blocks)
         refused[row] = 0
-        if balance(source, s, n, from_place[row], units, aside) < moved:
+        if balance(source, cell, from_place[row], units, aside) < moved:
             refused[row] = 1
             count += 1
             continue
-        there = to_node[row] if to_node[row] >= 0 else n
-        add(source, s, n, from_place[row], -moved, units, aside)
-        add(target, s, there, to_place[row], moved, units, aside)
+        there, cell_there = n, cell
+        if to_node[row] >= 0:
+            there = INT64(to_node[row])
+            cell_there = cell_of(s, there, units.shelves, units.blocks)
+        add(source, s, n, cell, from_place[row], -moved, units, aside)
+        add(target, s, there, cell_there, to_place[row], moved, units, aside)
         if source != GONE:
-            units.received[s, n] -= moved
+            units.received[cell] -= moved
         if target != GONE:
-            units.received[s, there] += moved
+            units.received[cell_there] += moved
         if ship_day[row] >= 0:
             free_day(n, ship_day[row], capacity)
     return count
@@ -116,16 +113,15 @@ def move(
 @rule
 def change(sku: int, node: int, qty: int, units: Any) -> None:
     """Units that came from outside, or left it when negative."""
-    units.available[sku, node] += qty
-    units.received[sku, node] += qty
-    mark_stock(sku, node, units.available, units.stocked)
+    put(sku, node, qty, units)
+    units.received[cell_of(sku, node, units.shelves, units.blocks)] += qty
 
 
 @rule
 def lacks(kind: int, sku: int, node: int, qty: int, place: int, units: Any, aside: Array) -> bool:
     """Whether a movement takes more than is there."""
     if kind in (DAMAGE, TRANSFER, SET_ASIDE, DISPATCH):
-        return bool(units.available[sku, node] < qty)
+        return bool(units.available[cell_of(sku, node, units.shelves, units.blocks)] < qty)
     if kind in (PUT_BACK, SCRAP, ARRIVE):
         return bool(aside[place] < qty)
     return False
@@ -136,25 +132,26 @@ def apply_movement(
     kind: int, sku: int, node: int, to_node: int, qty: int, place: int, units: Any, aside: Array
 ) -> None:  # fmt: skip
     """Change the accounts as a movement says that lacks nothing."""
+    cell = cell_of(sku, node, units.shelves, units.blocks)
     if kind == RECEIPT:
         change(sku, node, qty, units)
     elif kind == COUNT:
-        on_hand = units.available[sku, node] + units.held[sku, node] + units.allocated[sku, node]
+        on_hand = units.available[cell] + units.held[cell] + units.allocated[cell]
         change(sku, node, qty - on_hand, units)
     elif kind in (DAMAGE, TRANSFER, DISPATCH):
         change(sku, node, -qty, units)
     elif kind == SET_ASIDE:
         change(sku, node, -qty, units)
-        units.received[sku, node] += qty
+        units.received[cell] += qty
     elif kind == SCRAP:
-        units.received[sku, node] -= qty
+        units.received[cell] -= qty
     else:
         change(sku, node, qty, units)
-        units.received[sku, node] -= qty
+        units.received[cell] -= qty
     if kind == TRANSFER:
         change(sku, to_node, qty, units)
     elif kind == DISPATCH:
-        units.received[sku, to_node] += qty
+        units.received[cell_of(sku, to_node, units.shelves, units.blocks)] += qty
     if kind in (SET_ASIDE, DISPATCH):
         aside[place] += qty
     elif kind in (PUT_BACK, SCRAP, ARRIVE):
@@ -178,7 +175,7 @@ def stock(
     to_node   (m) i16   of a transfer or dispatch, else -1                                       IN
     qty       (m) i64   units, not negative                                                      IN
     place     (m) i32   of aside, where units are set aside, put back, scrapped or on their way  IN
-    units     Units                                                                              INOUT
+    units     Units     with every cell that is named                                            INOUT
     aside     (.) i64   units in the places that the batch names                                 INOUT
     counts    (1) COUNTS, movements (.) ENTRY: ids applied so far                                INOUT
     result    (m) i8    APPLIED, REPEATED (id known), SHORT (fewer units there), CONFLICT (id

@@ -1,9 +1,10 @@
 """Publish: cells as they were after a batch, kept until its record is durable, then shown to readers.
 
-    gather   values[row] = (available, held, allocated) of the row's cell
-    publish  the readers' arrays at the row's cell = values[row]
+    gather   where the row's cell lies; values[row] = its (available, held, allocated)
+    publish  the readers' arrays at the cell = values[row]
 
-Between the two, later batches may have changed the cell; readers still see what the durable record left.
+Between the two, later batches may have changed the cell; readers still see what the durable record left. Where one has
+moved meanwhile, because others were opened beside it, the caller looks it up again.
 """
 
 from __future__ import annotations
@@ -12,36 +13,44 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import IN_I16, IN_I32, IN_I64_2D, OUT_I64_2D, VOID, kernel
+from kernels._jit import IN_I16, IN_I32, IN_I64, IN_I64_2D, OUT_I64, OUT_I64_2D, VOID, kernel
+from kernels.cells.find import cell_of
+from kernels.layout import IN_BLOCKS, IN_SHELVES, INT64
 
 Array = npt.NDArray[Any]
 
 
-@kernel(VOID, IN_I32, IN_I16, IN_I64_2D, IN_I64_2D, IN_I64_2D, OUT_I64_2D)
-def gather(sku: Array, node: Array, available: Array, held: Array, allocated: Array, values: Array) -> None:
-    """Values of m cells.
+@kernel(VOID, IN_I32, IN_I16, IN_SHELVES, IN_BLOCKS, IN_I64, IN_I64, IN_I64, OUT_I64, OUT_I64_2D)
+def gather(
+    sku: Array, node: Array, shelves: Array, blocks: Array, available: Array, held: Array, allocated: Array,
+    cell: Array, values: Array,
+) -> None:  # fmt: skip
+    """Values of m cells; of one that is not there zeros.
 
     sku, node (m)       i32, i16 cells, repeats allowed                                  IN
-    available, held, allocated (S, N) i64 units                                          IN
+    shelves (S) SHELF, blocks (.) BLOCK                                                  IN
+    available, held, allocated (.) i64 units                                             IN
+    cell      (m) i64   where it lies, 0 = it is not there                               OUT
     values    (m, 3) i64 units                                                           OUT
 
     Cost: m steps.
     """
     for row in range(sku.shape[0]):
-        s, n = sku[row], node[row]
-        values[row, 0], values[row, 1], values[row, 2] = available[s, n], held[s, n], allocated[s, n]
+        at = cell_of(INT64(sku[row]), INT64(node[row]), shelves, blocks)
+        cell[row] = at
+        values[row, 0], values[row, 1], values[row, 2] = available[at], held[at], allocated[at]
 
 
-@kernel(VOID, IN_I32, IN_I16, IN_I64_2D, OUT_I64_2D, OUT_I64_2D, OUT_I64_2D)
-def publish(sku: Array, node: Array, values: Array, available: Array, held: Array, allocated: Array) -> None:
+@kernel(VOID, IN_I64, IN_I64_2D, OUT_I64, OUT_I64, OUT_I64)
+def publish(cell: Array, values: Array, available: Array, held: Array, allocated: Array) -> None:
     """Write values of m cells.
 
-    sku, node (m)       i32, i16 cells; of repeats the last counts                       IN
+    cell      (m) i64   where they lie; of repeats the last counts                       IN
     values    (m, 3) i64 units                                                           IN
-    available, held, allocated (S, N) i64 units                                          OUT
+    available, held, allocated (.) i64 units                                             OUT
 
     Cells not named keep their values. Cost: m steps.
     """
-    for row in range(sku.shape[0]):
-        s, n = sku[row], node[row]
-        available[s, n], held[s, n], allocated[s, n] = values[row, 0], values[row, 1], values[row, 2]
+    for row in range(cell.shape[0]):
+        at = cell[row]
+        available[at], held[at], allocated[at] = values[row, 0], values[row, 1], values[row, 2]

@@ -17,8 +17,8 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, OUT_I32, OUT_I64, VOID, inlined_rule, kernel, rule
+from kernels.cells.find import block_of, cell_in, cell_of, mark_stock
 from kernels.claim.bars import is_barred
-from kernels.claim.move import mark_stock
 from kernels.claim.wait import claim_of, entry_of, leave
 from kernels.layout import INT64, IO_DEMAND, IO_GRANTS, IO_QUEUE, TABLES, UNITS, WAITING_ROWS
 from kernels.plan.candidates import want
@@ -40,11 +40,12 @@ def mark_open(sku: int, tables: Any, units: Any, open_nodes: Array) -> bool:
     goods_class = tables.skus[sku].goods_class
     for word in range(open_nodes.shape[0]):
         bits = INT64(0)
-        usable = tables.active_nodes[0, word] & tables.goods_nodes[goods_class, word] & units.stocked[sku, word]
+        block = block_of(sku, INT64(word), units.shelves, units.blocks)
+        usable = tables.active_nodes[0, word] & tables.goods_nodes[goods_class, word] & block.stocked
         bit = INT64(0)
         while usable >> bit:
             node = word * 32 + bit
-            if usable >> bit & 1 and units.available[sku, node] > tables.nodes[node].safety_units:
+            if usable >> bit & 1 and units.available[cell_in(block, bit)] > tables.nodes[node].safety_units:
                 bits |= 1 << bit
             bit += 1
         open_nodes[word] = bits
@@ -78,7 +79,7 @@ def has_band(node: int, weight_g: int, claim: Any, tables: Any) -> bool:
 @rule
 def to_give(sku: int, node: int, claim: Any, tables: Any, units: Any) -> int:
     """Units of a SKU that a node may give to a claim."""
-    has = units.available[sku, node] - tables.nodes[node].safety_units
+    has = units.available[cell_of(sku, node, units.shelves, units.blocks)] - tables.nodes[node].safety_units
     if has <= 0 or tables.nodes[node].capacity == 0:
         return 0
     word, bit = node >> 5, node & 31
@@ -116,11 +117,19 @@ def within_reach(sku: int, limit: int, slot: int, whole: int, tables: Any, units
 
 
 @inlined_rule
+def allot(sku: int, node: int, qty: int, units: Any) -> None:
+    """Move units of a cell from available to allocated."""
+    block = block_of(sku, node >> 5, units.shelves, units.blocks)
+    cell = cell_in(block, node & 31)
+    units.available[cell] -= qty
+    units.allocated[cell] += qty
+    mark_stock(block, node & 31, units.available[cell])
+
+
+@inlined_rule
 def emit(sku: int, node: int, qty: int, claim: Any, units: Any, end: int, out: Array) -> int:
     """Move units to the order that waited for them and write the row."""
-    units.available[sku, node] -= qty
-    units.allocated[sku, node] += qty
-    mark_stock(sku, node, units.available, units.stocked)
+    allot(sku, node, qty, units)
     row = out[end]
     row.order, row.line, row.sku, row.node, row.qty, row.line_qty = claim.order, claim.line, sku, node, qty, 0
     return end + 1
@@ -269,9 +278,7 @@ def serve_again(grants: Array, units: Any, waiting: Any) -> int:
     faults = 0
     for row in range(grants.shape[0]):
         grant = grants[row]
-        units.available[grant.sku, grant.node] -= grant.qty
-        units.allocated[grant.sku, grant.node] += grant.qty
-        mark_stock(grant.sku, grant.node, units.available, units.stocked)
+        allot(INT64(grant.sku), INT64(grant.node), grant.qty, units)
         if grant.line_qty == 0:
             continue
         slot = claim_of(grant.order, INT64(grant.line), waiting)

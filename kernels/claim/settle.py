@@ -51,13 +51,13 @@ def backorder_all(claim: Any, plan: Any, line_qty: Array, backordered: Array) ->
 @rule
 def short_reason(
     claim: Any, plan: Any, nodes: Array, channel_nodes: Array, serve_nodes: Array, ship_nodes: Array,
-    goods_nodes: Array, available: Array, candidates: Array, demands: Array,
+    goods_nodes: Array, shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array,
 ) -> int:  # fmt: skip
     """Why the order is not complete, as the plan left it."""
     if plan.candidates > 0:
         if plan.reached == 0:
             return reasons.UNREACHABLE  # no band takes any parcel
-        if enough(plan, nodes, goods_nodes, available, candidates, demands):
+        if enough(plan, nodes, goods_nodes, shelves, blocks, available, candidates, demands):
             return reasons.SPLIT_LIMIT
         return reasons.PARTIAL_STOCK if plan.parcels > 0 else reasons.OUT_OF_STOCK
     if plan.full:
@@ -80,15 +80,15 @@ def plan_row(
     )
     complete = plan_order(
         claim, plan, terms, tables.nodes, tables.lanes, tables.bands, tables.calendar, tables.channel_nodes,
-        tables.ship_nodes, tables.goods_nodes, capacity, units.available, units.stocked, work.first_days,
-        work.candidates, work.demands, work.states, work.open_nodes, work.loads, work.parcels, work.take,
+        tables.ship_nodes, tables.goods_nodes, capacity, units, work.first_days, work.candidates, work.demands,
+        work.states, work.open_nodes, work.loads, work.parcels, work.take,
     )  # fmt: skip
     if complete:
         backordered[first:last] = 0
         return COMPLETE
     reason = short_reason(
         claim, plan, tables.nodes, tables.channel_nodes, tables.serve_nodes, tables.ship_nodes, tables.goods_nodes,
-        units.available, work.candidates, work.demands,
+        units.shelves, units.blocks, units.available, work.candidates, work.demands,
     )  # fmt: skip
     if plan.full:
         out.reasons |= 1 << reasons.NODE_CAPACITY

@@ -12,6 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule
+from kernels.cells.find import block_of, cell_in
 from kernels.claim.grant import grant_obstacle, grant_row
 from kernels.claim.windows import find_ever, segments_of
 from kernels.layout import INT64
@@ -70,12 +71,15 @@ def grant(claim: Any, out: Any, end: int, asked: Any, promotions: Any, counted: 
 
 
 @inlined_rule
-def take_units(row: Any, target: Array, available: Array, stocked: Array) -> None:
+def take_units(row: Any, target: Array, units: Any) -> None:
     """Move the units of an allocation row out of available; the node's stock bit goes with the last one."""
-    available[row.sku, row.node] -= row.qty
-    target[row.sku, row.node] += row.qty
-    if available[row.sku, row.node] <= 0:
-        stocked[row.sku, row.node >> 5] &= ~(1 << (row.node & 31))
+    node = INT64(row.node)
+    block = block_of(INT64(row.sku), node >> 5, units.shelves, units.blocks)
+    cell = cell_in(block, node & 31)
+    units.available[cell] -= row.qty
+    target[cell] += row.qty
+    if units.available[cell] <= 0:
+        block.stocked &= ~(1 << (node & 31))
 
 
 @inlined_rule
@@ -94,7 +98,7 @@ def take_plan(
 ) -> None:  # fmt: skip
     """Take units and parcels of ship days of one order."""
     for at in range(allocation_first, allocation_last):
-        take_units(answers.allocations[at], target, units.available, units.stocked)
+        take_units(answers.allocations[at], target, units)
     for at in range(parcel_first, parcel_last):
         take_day(answers.parcels[at].node, answers.parcels[at].ship_day, 1, capacity)
 

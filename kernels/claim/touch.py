@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import rule
+from kernels.cells.find import block_on
 from kernels.claim.windows import home_of, segments_of
 from kernels.layout import INT64
 
@@ -22,8 +23,8 @@ LINES_TOUCHED = 8  # of one order; what longer orders cost hides the waits
 
 @rule
 def touch_ahead(
-    first: int, claims: Array, line_sku: Array, skus: Array, slots: Array, available: Array, allocated: Array,
-    stocked: Array, customers: Array, baskets: Array,
+    first: int, claims: Array, line_sku: Array, skus: Array, slots: Array, shelves: Array, blocks: Array,
+    available: Array, allocated: Array, customers: Array, baskets: Array,
 ) -> int:  # fmt: skip
     """Read the places of ROWS_AHEAD orders from ``first`` on; the result only keeps the reads from being left out."""
     seen: int = INT64(0)
@@ -34,5 +35,12 @@ def touch_ahead(
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
             sku = line_sku[line]
             if sku >= 0:
-                seen ^= skus[sku].weight_g ^ slots[sku] ^ available[sku, 0] ^ allocated[sku, 0] ^ stocked[sku, 0]
+                seen ^= skus[sku].weight_g ^ slots[sku] ^ blocks[shelves[sku].first].first
+    for row in range(first, min(first + ROWS_AHEAD, claims.shape[0])):
+        claim = claims[row]
+        for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
+            sku = line_sku[line]
+            if sku >= 0:
+                cell = block_on(shelves[sku], INT64(0), blocks).first
+                seen ^= available[cell] ^ allocated[cell]
     return seen

@@ -65,8 +65,8 @@ def next_day(after: int, plan: Any, terms: Any, bands: Array, calendar: Array, c
 
 @rule
 def plan_exactly(
-    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, available: Array,
-    candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
+    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array, shelves: Array,
+    blocks: Array, available: Array, candidates: Array, demands: Array, states: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """The best complete plan by policy into parcels and take.
 
@@ -85,7 +85,7 @@ def plan_exactly(
             hastening, latest, plan.day_cap = INT64(1), plan.day, -NO_DAY
         elif not hastening:
             tighten_floors(plan, terms, nodes, bands, candidates, demands)
-            if not whole or not enough(plan, nodes, goods_nodes, available, candidates, demands):
+            if not whole or not enough(plan, nodes, goods_nodes, shelves, blocks, available, candidates, demands):
                 return False
             whole = INT64(0)
             continue
@@ -160,9 +160,8 @@ def count_taken(plan: Any, demands: Array, take: Array) -> int:
 @inlined_rule
 def plan_order(
     claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, bands: Array, calendar: Array,
-    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
-    first_days: Array, candidates: Array, demands: Array, states: Array, open_nodes: Array, loads: Array,
-    parcels: Array, take: Array,
+    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, units: Any, first_days: Array,
+    candidates: Array, demands: Array, states: Array, open_nodes: Array, loads: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Plan plan.demands; True when every unit has a node. Otherwise as much as the policy takes is in take."""
     plan.candidates, plan.parcels, plan.reached, plan.unshippable, plan.full = 0, 0, 0, 0, 0
@@ -170,22 +169,24 @@ def plan_order(
     plan.service = claim.service
     plan.promise_by_day = claim.promise_by_ms // DAY_MS if claim.promise_by_ms >= 0 else -1
     find_candidates(
-        claim, plan, terms, nodes, lanes, calendar, channel_nodes, ship_nodes, goods_nodes, capacity, available,
-        stocked, first_days, candidates, demands,
+        claim, plan, terms, nodes, lanes, calendar, channel_nodes, ship_nodes, goods_nodes, capacity, units, first_days,
+        candidates, demands,
     )  # fmt: skip
     if plan.candidates == 0:
         return False
     exact = plan.demands <= SKUS_EXACT and plan.candidates <= NODES_EXACT
+    shelves, blocks, available = units.shelves, units.blocks, units.available
     if exact and plan_exactly(
-        plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, states, parcels, take
-    ):
+        plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands, states,
+        parcels, take,
+    ):  # fmt: skip
         return price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take)
     plan.day_cap = NO_DAY
     tighten_floors(plan, terms, nodes, bands, candidates, demands)
     by_cost = 0 if exact else 1
     covered = plan_greedy(
-        by_cost, plan, terms, nodes, bands, calendar, goods_nodes, available, stocked, candidates, demands, open_nodes,
-        loads, parcels, take,
+        by_cost, plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands,
+        open_nodes, loads, parcels, take,
     )  # fmt: skip
     plan.reached = plan.parcels
     if covered and price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take):

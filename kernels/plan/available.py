@@ -14,7 +14,8 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I32, IN_I64_2D, OUT_I64, OUT_I64_2D, VOID, inlined_rule, kernel, rule
-from kernels.layout import IN_COMPONENTS, IN_NODES, IN_SKUS, INT64
+from kernels.cells.show import fill_row
+from kernels.layout import IN_COMPONENTS, IN_NODES, IN_SKUS, INT64, SHOWN
 
 Array = npt.NDArray[Any]
 
@@ -35,8 +36,8 @@ def open_word(
 
 @inlined_rule
 def units_of(
-    sku: int, goods_class: int, row: int, channel: int, zone: int, nodes: Array, channel_nodes: Array,
-    ship_nodes: Array, active_nodes: Array, goods_nodes: Array, available: Array, per_node: Array,
+    goods_class: int, row: int, channel: int, zone: int, nodes: Array, channel_nodes: Array,
+    ship_nodes: Array, active_nodes: Array, goods_nodes: Array, here: Array, per_node: Array,
 ) -> int:  # fmt: skip
     """Fill per_node[row] for a SKU that is no bundle, as nearly all are; returns the units in all."""
     units, count, bits = INT64(0), nodes.shape[0], INT64(0)
@@ -45,7 +46,7 @@ def units_of(
             bits = open_word(
                 node >> 5, goods_class, channel, zone, channel_nodes, ship_nodes, active_nodes, goods_nodes
             )  # fmt: skip
-        has = max(available[sku, node] - nodes[node].safety_units, 0) * (bits & 1)
+        has = max(here[node] - nodes[node].safety_units, 0) * (bits & 1)
         per_node[row, node] = has
         units += has
         bits >>= 1
@@ -54,8 +55,8 @@ def units_of(
 
 @rule
 def add_units(
-    sku: int, goods_class: int, qty: int, row: int, channel: int, zone: int, nodes: Array, channel_nodes: Array,
-    ship_nodes: Array, active_nodes: Array, goods_nodes: Array, available: Array, per_node: Array,
+    goods_class: int, qty: int, row: int, channel: int, zone: int, nodes: Array, channel_nodes: Array,
+    ship_nodes: Array, active_nodes: Array, goods_nodes: Array, here: Array, per_node: Array,
 ) -> int:  # fmt: skip
     """Lower per_node[row] to what the component allows; returns how many of it there are in all."""
     units, bits = INT64(0), INT64(0)
@@ -64,7 +65,7 @@ def add_units(
             bits = open_word(
                 node >> 5, goods_class, channel, zone, channel_nodes, ship_nodes, active_nodes, goods_nodes
             )  # fmt: skip
-        has = max(available[sku, node] - nodes[node].safety_units, 0) * (bits & 1)
+        has = max(here[node] - nodes[node].safety_units, 0) * (bits & 1)
         per_node[row, node] = min(per_node[row, node], has // qty)
         units += has
         bits >>= 1
@@ -72,12 +73,13 @@ def add_units(
 
 
 @kernel(
-    VOID, IN_I32, I64, I64, IN_SKUS, IN_COMPONENTS, IN_NODES, IN_I64_2D, IN_I64_2D, IN_I64_2D, IN_I64_2D, IN_I64_2D,
-    OUT_I64, OUT_I64_2D,
+    VOID, IN_I32, I64, I64, IN_SKUS, IN_COMPONENTS, IN_NODES, IN_I64_2D, IN_I64_2D, IN_I64_2D, IN_I64_2D,
+    SHOWN, OUT_I64, OUT_I64, OUT_I64_2D,
 )  # fmt: skip
 def available(
     sku: Array, channel: int, zone: int, skus: Array, components: Array, nodes: Array, channel_nodes: Array,
-    ship_nodes: Array, active_nodes: Array, goods_nodes: Array, units: Array, total: Array, per_node: Array,
+    ship_nodes: Array, active_nodes: Array, goods_nodes: Array, shown: Any, here: Array, total: Array,
+    per_node: Array,
 ) -> None:  # fmt: skip
     """Units to promise of k SKUs.
 
@@ -85,7 +87,8 @@ def available(
     channel, zone              -1 = any                                                  IN
     skus (S) SKU, components (c) COMPONENT, nodes (N) NODE                               IN
     channel_nodes (H+1, W), ship_nodes (Z, W), active_nodes (1, W), goods_nodes (G, W) i64 node words   IN
-    units         (>= S, >= N) i64  available units of the cells                         IN
+    shown         Shown        a SKU that has no shelf has nothing                       IN
+    here          (N) i64                                                                scratch
     total         (k) i64      units, or whole bundles, in all                           OUT
     per_node      (k, N) i64   units, or whole bundles, from the node alone              OUT
 
@@ -95,17 +98,19 @@ def available(
     for row in range(sku.shape[0]):
         entry = skus[sku[row]]
         if entry.first == entry.last:
+            fill_row(INT64(sku[row]), shown.shelves, shown.blocks, shown.available, here)
             total[row] = units_of(
-                sku[row], entry.goods_class, row, channel, zone, nodes, channel_nodes, ship_nodes, active_nodes,
-                goods_nodes, units, per_node,
+                entry.goods_class, row, channel, zone, nodes, channel_nodes, ship_nodes, active_nodes,
+                goods_nodes, here, per_node,
             )  # fmt: skip
             continue
         total[row] = most
         per_node[row, :] = most
         for part in range(entry.first, entry.last):
             component = components[part]
+            fill_row(INT64(component.sku), shown.shelves, shown.blocks, shown.available, here)
             found = add_units(
-                component.sku, skus[component.sku].goods_class, component.qty, row, channel, zone, nodes,
-                channel_nodes, ship_nodes, active_nodes, goods_nodes, units, per_node,
+                skus[component.sku].goods_class, component.qty, row, channel, zone, nodes,
+                channel_nodes, ship_nodes, active_nodes, goods_nodes, here, per_node,
             )  # fmt: skip
             total[row] = min(total[row], found)

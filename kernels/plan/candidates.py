@@ -15,9 +15,10 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
+from kernels.cells.find import block_on
 from kernels.layout import INT64, NO_PLAN, SKUS_EXACT
 from kernels.plan.freight import MINUTE_MS, first_ship_day, floor_minor, free_ship_day
-from kernels.plan.greedy import units_at
+from kernels.plan.greedy import cell_at, units_at
 
 Array = npt.NDArray[Any]
 
@@ -73,12 +74,12 @@ def add_candidate(
     has = plan.demands > SKUS_EXACT  # then ``nodes_that_give`` found a unit, and nobody asks for ATP
     for index in range(0 if has else plan.demands):
         demand = demands[index]
-        units = 0
+        atp = INT64(0)
         if demand.open_nodes >> bit & 1:
-            units = min(max(available[demand.sku, node] - nodes[node].safety_units, 0), demand.need)
-            has = has or units > 0
-        candidate.atp[index] = units
-        if units == demand.need:
+            atp = min(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0), demand.need)
+            has = has or atp > 0
+        candidate.atp[index] = atp
+        if atp == demand.need:
             candidate.whole |= 1 << index
     if not has:
         return
@@ -98,47 +99,62 @@ def add_candidate(
 
 @rule
 def nodes_that_give(word: int, bits: int, plan: Any, nodes: Array, available: Array, demands: Array) -> int:
-    """Of these nodes of a word, those that have a unit of any SKU beyond their safety stock."""
+    """Of these nodes of the word that is looked at, those that have a unit of any SKU beyond their safety stock."""
     left = bits
     for index in range(plan.demands):
         demand = demands[index]
-        asked = demand.open_nodes & left
-        node = word * 32
+        asked, bit = INT64(demand.open_nodes) & left, INT64(0)
         while asked:
-            if asked & 1 and available[demand.sku, node] > nodes[node].safety_units:
-                left &= ~(1 << (node & 31))
+            if asked & 1 and available[cell_at(demand, bit)] > nodes[word * 32 + bit].safety_units:
+                left &= ~(INT64(1) << bit)
             asked >>= 1
-            node += 1
+            bit += 1
         if left == 0:
             break
     return bits & ~left
 
 
 @inlined_rule
+def take_block(demand: Any, word: int, shelf: Any, blocks: Array) -> int:
+    """Nodes of a word that have units of a demand, and where their cells lie; the demand goes on behind the block."""
+    demand.word = -1
+    if demand.looked_at == shelf.blocks:
+        return 0
+    block = block_on(shelf, INT64(demand.looked_at), blocks)
+    if block.word != word:
+        return 0
+    present = INT64(block.present)
+    demand.looked_at += 1
+    demand.word, demand.cell, demand.gaps = word, block.first, present if present & (present + 1) else 0
+    return int(INT64(block.stocked))
+
+
+@inlined_rule
 def find_candidates(
     claim: Any, plan: Any, terms: Any, nodes: Array, lanes: Array, calendar: Array,
-    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, available: Array, stocked: Array,
-    first_days: Array, candidates: Array, demands: Array,
+    channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, capacity: Array, units: Any, first_days: Array,
+    candidates: Array, demands: Array,
 ) -> None:  # fmt: skip
     """Candidates in node order, their floors by the lowest price of the lane."""
     known_min = claim.known_ms // MINUTE_MS
     for word in range(ship_nodes.shape[1]):
         usable = channel_nodes[claim.channel_index, word] & ship_nodes[claim.zone, word]
-        if usable == 0:
-            continue
-        bits = 0
+        bits = INT64(0)
         for index in range(plan.demands):
             demand = demands[index]
-            demand.open_nodes = usable & stocked[demand.sku, word] & goods_nodes[demand.goods_class, word]
+            if word == 0:
+                demand.looked_at = 0
+            stocked = take_block(demand, word, units.shelves[demand.sku], units.blocks)
+            demand.open_nodes = usable & stocked & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
         if plan.demands > SKUS_EXACT and bits:
-            bits = nodes_that_give(word, bits, plan, nodes, available, demands)
+            bits = nodes_that_give(word, bits, plan, nodes, units.available, demands)
         bit = INT64(0)
         while bits >> bit:
             if bits >> bit & 1:
                 add_candidate(
                     word * 32 + bit, bit, claim.zone, known_min, plan, terms, nodes, lanes, calendar, capacity,
-                    available, first_days, candidates, demands,
+                    units.available, first_days, candidates, demands,
                 )  # fmt: skip
             bit += 1
 
@@ -171,15 +187,18 @@ def copy_candidate(source: Any, target: Any) -> None:
 
 
 @rule
-def enough(plan: Any, nodes: Array, goods_nodes: Array, available: Array, candidates: Array, demands: Array) -> bool:
+def enough(
+    plan: Any, nodes: Array, goods_nodes: Array, shelves: Array, blocks: Array, available: Array, candidates: Array,
+    demands: Array,
+) -> bool:  # fmt: skip
     """Whether all candidates together have every unit."""
     for index in range(plan.demands):
         demand = demands[index]
-        units = 0
+        found = 0
         for at in range(plan.candidates):
-            units += units_at(demand.sku, candidates[at].node, demand.goods_class, available, nodes, goods_nodes)
-            if units >= demand.need:
+            found += units_at(demand, candidates[at].node, shelves, blocks, available, nodes, goods_nodes)
+            if found >= demand.need:
                 break
-        if units < demand.need:
+        if found < demand.need:
             return False
     return True

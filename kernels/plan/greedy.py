@@ -21,6 +21,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
+from kernels.cells.find import WORD_BITS, block_on, cell_of, ones
 from kernels.layout import INT64, NO_PLAN, PLAN_FASTEST
 from kernels.plan.freight import parcel
 
@@ -28,17 +29,40 @@ Array = npt.NDArray[Any]
 
 
 @inlined_rule
-def units_at(sku: int, node: int, goods_class: int, available: Array, nodes: Array, goods_nodes: Array) -> int:
-    """Units of a SKU this node may promise: what is available beyond its safety stock, if it takes such goods."""
-    if not goods_nodes[goods_class, node >> 5] >> (node & 31) & 1:
+def cell_at(demand: Any, bit: int) -> int:
+    """The cell of a node of the block that was looked at last, which has one there; nothing is counted where all lower
+    nodes have one, too."""
+    if demand.gaps == 0:
+        return int(demand.cell) + bit
+    return int(demand.cell) + int(ones(INT64(demand.gaps) & ((INT64(1) << bit) - 1)))
+
+
+@rule
+def cell_elsewhere(sku: int, node: int, shelves: Array, blocks: Array) -> int:
+    """The cell of a node in another block, 0 none."""
+    return int(cell_of(sku, node, shelves, blocks))
+
+
+@inlined_rule
+def units_at(
+    demand: Any, node: int, shelves: Array, blocks: Array, available: Array, nodes: Array, goods_nodes: Array
+) -> int:
+    """Units of a SKU a candidate may promise: what is available beyond its safety stock, if it takes such goods."""
+    word, bit = node >> 5, node & 31
+    if demand.word == word:
+        if not demand.open_nodes >> bit & 1:
+            return 0
+        return int(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0))
+    if not goods_nodes[demand.goods_class, word] >> bit & 1:
         return 0
-    return int(max(available[sku, node] - nodes[node].safety_units, 0))
+    cell = cell_elsewhere(INT64(demand.sku), node, shelves, blocks)
+    return int(max(available[cell] - nodes[node].safety_units, 0))
 
 
 @rule
 def load(
-    at: int, node: int, demands_count: int, demands: Array, take: Array, available: Array, nodes: Array,
-    goods_nodes: Array,
+    at: int, node: int, demands_count: int, demands: Array, take: Array, shelves: Array, blocks: Array,
+    available: Array, nodes: Array, goods_nodes: Array,
 ) -> int:  # fmt: skip
     """Fill take[at] with what the node can give of what is left; returns the parcel's weight."""
     weight = 0
@@ -46,16 +70,31 @@ def load(
         demand = demands[index]
         take[at, index] = 0
         if demand.left > 0:
-            units = units_at(demand.sku, node, demand.goods_class, available, nodes, goods_nodes)
-            take[at, index] = min(demand.left, units)
+            has = units_at(demand, node, shelves, blocks, available, nodes, goods_nodes)
+            take[at, index] = min(demand.left, has)
             weight += take[at, index] * demand.weight_g
     return weight
 
 
 @rule
+def count_cells(block: Any, nodes_open: int, demand: Any, nodes: Array, available: Array, loads: Array) -> None:
+    """Count what the nodes of a block that are open could give of what is left of a demand."""
+    bits, present, cell = nodes_open & INT64(block.stocked), INT64(block.present), INT64(block.first)
+    node = INT64(block.word) * WORD_BITS
+    while bits:
+        units = min(demand.left, max(available[cell] - nodes[node].safety_units, 0)) * (bits & 1)
+        loads[node].units += units  # a branch for each bit costs more than adding nothing
+        loads[node].weight_g += units * demand.weight_g
+        cell += present & 1
+        present >>= 1
+        bits >>= 1
+        node += 1
+
+
+@rule
 def count_loads(
-    plan: Any, nodes: Array, goods_nodes: Array, available: Array, stocked: Array, candidates: Array, demands: Array,
-    open_nodes: Array, loads: Array,
+    plan: Any, nodes: Array, goods_nodes: Array, shelves: Array, blocks: Array, available: Array, candidates: Array,
+    demands: Array, open_nodes: Array, loads: Array,
 ) -> None:  # fmt: skip
     """Set what every candidate that is not picked could give of what is left."""
     open_nodes[:] = 0
@@ -68,15 +107,13 @@ def count_loads(
         demand = demands[index]
         if demand.left == 0:
             continue
-        for word in range(open_nodes.shape[0]):
-            bits = open_nodes[word] & stocked[demand.sku, word] & goods_nodes[demand.goods_class, word]
-            node = word * 32
-            while bits:
-                units = min(demand.left, max(available[demand.sku, node] - nodes[node].safety_units, 0)) * (bits & 1)
-                loads[node].units += units  # a branch for each bit costs more than adding nothing
-                loads[node].weight_g += units * demand.weight_g
-                bits >>= 1
-                node += 1
+        shelf = shelves[demand.sku]
+        for at in range(shelf.blocks):
+            block = block_on(shelf, at, blocks)
+            if block.word >= open_nodes.shape[0]:
+                break
+            nodes_open = open_nodes[block.word] & goods_nodes[demand.goods_class, block.word]
+            count_cells(block, nodes_open, demand, nodes, available, loads)
 
 
 @rule
@@ -111,7 +148,7 @@ def want_all(plan: Any, demands: Array) -> None:
 @rule
 def reload(
     skipped: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+    shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Load all parcels but one anew; whether they cover everything and a band takes each."""
     want_all(plan, demands)
@@ -120,7 +157,7 @@ def reload(
         if at == skipped:
             continue
         candidate = candidates[parcels[at].candidate]
-        weight = load(at, candidate.node, plan.demands, demands, take, available, nodes, goods_nodes)
+        weight = load(at, candidate.node, plan.demands, demands, take, shelves, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
         cost, _, _ = parcel(weight, INT64(0), candidate, plan, terms, nodes, bands, calendar)
         shippable = shippable and cost < NO_PLAN
@@ -133,18 +170,23 @@ def reload(
 @rule
 def drop_redundant(
     plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
+    shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
 ) -> None:  # fmt: skip
     """Leave out, last pick first, every node without which the others still cover everything."""
     for at in range(plan.parcels - 1, -1, -1):
         if not reload(
-            at, plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take
-        ):
+            at, plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands,
+            parcels, take,
+        ):  # fmt: skip
             continue
         for later in range(at + 1, plan.parcels):
             parcels[later - 1].candidate = parcels[later].candidate
         plan.parcels -= 1
-    reload(INT64(-1), plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take)
+    nobody = INT64(-1)
+    reload(
+        nobody, plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands,
+        parcels, take,
+    )  # fmt: skip
 
 
 @rule
@@ -177,7 +219,7 @@ def units_left(plan: Any, demands: Array) -> int:
 @rule
 def plan_greedy(
     by_cost: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
-    available: Array, stocked: Array, candidates: Array, demands: Array, open_nodes: Array, loads: Array,
+    shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array, open_nodes: Array, loads: Array,
     parcels: Array, take: Array,
 ) -> bool:  # fmt: skip
     """Fill parcels and take; True when everything is covered. demands[].left is what is not."""
@@ -188,17 +230,20 @@ def plan_greedy(
     for index in range(plan.candidates):
         candidates[index].picked = 0
     while plan.parcels < terms.parcels_max and units_left(plan, demands) > 0:
-        count_loads(plan, nodes, goods_nodes, available, stocked, candidates, demands, open_nodes, loads)
+        count_loads(plan, nodes, goods_nodes, shelves, blocks, available, candidates, demands, open_nodes, loads)
         best = next_pick(by_cost, by_day, plan, terms, nodes, bands, calendar, candidates, loads)
         if best < 0:
             break
         at = plan.parcels
-        load(at, candidates[best].node, plan.demands, demands, take, available, nodes, goods_nodes)
+        load(at, candidates[best].node, plan.demands, demands, take, shelves, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
         parcels[at].candidate = best
         plan.parcels += 1
     if units_left(plan, demands) > 0:
         return False
     if by_cost:
-        drop_redundant(plan, terms, nodes, bands, calendar, goods_nodes, available, candidates, demands, parcels, take)
+        drop_redundant(
+            plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates, demands, parcels,
+            take,
+        )  # fmt: skip
     return True

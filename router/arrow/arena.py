@@ -101,6 +101,12 @@ class SequenceLock:
         self._words = words
         self._depth = 0
 
+    def __enter__(self) -> None:
+        self.begin_write()
+
+    def __exit__(self, *_: object) -> None:
+        self.end_write()
+
     def begin_write(self) -> None:
         if self._depth == 0:
             self._words[0] |= np.uint64(1)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from router.arrow.arrays import list_parts, numbers, struct_numbers
 from router.ledger.amend import Amendment, Replanned, replanned, untouched
-from router.ledger.moves import Cell, moves_of
+from router.ledger.moves import moves_of
 from router.ledger.pending import Key, PendedResult, Reservation
 from router.ledger.planner import Planner, Request, all_there
 from router.ledger.serving import Watch
@@ -70,27 +70,19 @@ class Amending:
 
     def _possible(self, asked: Amendment, tables: LedgerTables) -> bool:
         """Whether everything can be had once the release is done; nothing stays changed."""
-        cells, capacity = self._state.cells, self._state.memory.capacity
-        moves, freed = asked.moves, list[Cell]()
-        for account, sign in ((moves.to_account, 1), (moves.from_account, -1)):
-            its = account == A.AVAILABLE
-            freed += zip(
-                moves.sku[its].tolist(), moves.node[its].tolist(), (sign * moves.qty[its]).tolist(), strict=True
-            )
+        cells, capacity, moves = self._state.cells, self._state.memory.capacity, asked.moves
+        qty = np.where(moves.to_account == A.AVAILABLE, moves.qty, 0)
+        qty -= np.where(moves.from_account == A.AVAILABLE, moves.qty, 0)
         days = [(n, day) for n, day in zip(moves.node.tolist(), moves.ship_day.tolist(), strict=True) if day >= 0]
         kept = [capacity[node].copy() for node, _ in days]
-        skus = np.array([sku for sku, _, _ in freed], np.int64)
-        for sku, node, units in freed:
-            cells.available[sku, node] += units
+        cells.open(moves.sku, moves.node)
+        cells.put_available(moves.sku, moves.node, qty)
         for node, day in days:
             self._state.memory.free_day(node, day)
-        cells.mark_stock(skus)
         found = all_there(self._planner.plan(asked.request, tables))
-        for sku, node, units in freed:
-            cells.available[sku, node] -= units
+        cells.put_available(moves.sku, moves.node, -qty)
         for (node, _), row in zip(days, kept, strict=True):
             capacity[node] = row
-        cells.mark_stock(skus)
         return found
 
     # --- reservations ----------------------------------------------------------------------------

@@ -140,8 +140,8 @@ class LedgerEngine:
             assert int(decided.granted.max()) < len(promotions.code), "a promotion that no table has"
         taken, parcels = decided.allocations, decided.parcels
         nodes = max(taken["node"].max(initial=-1), parcels["node"].max(initial=-1))
-        self.cells.reserve(int(taken["sku"].max(initial=-1)) + 1, int(nodes) + 1)
-        self.memory.reserve(len(asked.rows), len(asked.asked.promotions), 0, self.cells.shape[1])
+        self.cells.open(taken["sku"].copy(), taken["node"].copy())
+        self.memory.reserve(len(asked.rows), len(asked.asked.promotions), 0, max(int(nodes) + 1, self.cells.nodes))
         value_orders_min = self._policy.risk_value_orders_min
         if basis is not None:
             value_orders_min = basis.value_orders_min
@@ -205,7 +205,7 @@ class LedgerEngine:
         """AMENDED of AMENDS, and GRANTS of what became free."""
         tables = self.tables(question.tables_version)
         self._hear(question.shard, question.sequence, question.grants_seen)
-        self.memory.reserve(0, 0, 0, self.cells.shape[1])
+        self.memory.reserve(0, 0, 0, self.cells.nodes)
         watch, seen = Watch(self.cells), question.grants_seen
         rows = amendments_of(amends, question.now_ms)
         results = [self._amending.amend(row, seen, tables, watch) for row in rows]
@@ -246,7 +246,7 @@ class LedgerEngine:
 
     def stock(self, movements: pa.RecordBatch, record: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """STOCK_RESULTS of movements from outside, each id once, and GRANTS of what became free."""
-        self._reserve_cells(movements)
+        self._open_cells(movements)
         sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
         watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
         results, lifted = apply_stock(movements, self.state)
@@ -255,13 +255,14 @@ class LedgerEngine:
 
     def apply_stock(self, movements: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
         """What a record says of movements."""
-        self._reserve_cells(movements)
+        self._open_cells(movements)
         apply_stock(movements, self.state)
         self.state.grant_again(grant_rows(grants), record)
 
-    def _reserve_cells(self, named: pa.RecordBatch) -> None:
-        sku, node, to_node = (numbers(named, name).max(initial=-1) for name in ("sku", "node", "to_node"))
-        self.cells.reserve(int(sku) + 1, int(max(node, to_node)) + 1)
+    def _open_cells(self, named: pa.RecordBatch) -> None:
+        sku, node, to_node = (numbers(named, name) for name in ("sku", "node", "to_node"))
+        goes = to_node >= 0
+        self.cells.open(np.concatenate([sku, sku[goes]]), np.concatenate([node, to_node[goes]]))
 
     # --- who waits ---------------------------------------------------------------------------------
 

@@ -106,11 +106,10 @@ def shelved(rows: MoveRows) -> tuple[Column, Column]:
 def apply_moves(rows: MoveRows, cells: Cells, memory: Memory) -> None:
     """Move; a move of more units than its account holds is a bug."""
     assert not len(rows) or (rows.sku.min() >= 0 and rows.node.min() >= 0 and rows.qty.min() >= 0), "not a stock move"
-    nodes = int(max(rows.node.max(initial=-1), rows.to_node.max(initial=-1))) + 1
-    cells.reserve(int(rows.sku.max(initial=-1)) + 1, nodes)
-    memory.reserve(0, 0, 0, cells.shape[1])
-    refused = np.zeros(len(rows), np.uint8)
     there = np.where(rows.to_node >= 0, rows.to_node, rows.node)
+    cells.open(np.concatenate([rows.sku, rows.sku]), np.concatenate([rows.node, there]))
+    memory.reserve(0, 0, 0, cells.nodes)
+    refused = np.zeros(len(rows), np.uint8)
     (source, target), aside = cells.aside.open(
         (rows.from_account, rows.sku, rows.node), (rows.to_account, rows.sku, there)
     )

@@ -71,7 +71,7 @@ class Planner:
     def run(self, mode: int, reference: int, claims: Claims, tables: LedgerTables) -> Answers:
         """Decide a batch; the answers stand in the workspace until the next one."""
         check_claims(claims, tables)
-        self._memory.reserve(len(claims.rows), len(claims.asked.promotions), 0, self._cells.shape[1])
+        self._memory.reserve(len(claims.rows), len(claims.asked.promotions), 0, self._cells.nodes)
         work = self.workspace
         work.fit(claims, tables)
         counted = self._memory.counted(tables.promotions.code, rotates=mode == ORDER)

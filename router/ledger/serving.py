@@ -41,7 +41,7 @@ class Watch:
 
     def add(self, skus: Iterable[int]) -> dict[int, I64]:
         """Watch SKUs, before their units move; returns what they have now."""
-        now = {sku: self._cells.available[sku].copy() for sku in set(skus)}
+        now = {sku: self._cells.available_of(sku) for sku in set(skus)}
         for sku, units in now.items():
             self._before.setdefault(sku, units)
         return now
@@ -53,20 +53,22 @@ class Watch:
     def park(self, earlier: dict[int, I64]) -> None:
         """Put aside what a row left more of than there was ``earlier``."""
         for sku, before in earlier.items():
-            more = np.maximum(self._cells.available[sku] - before, 0)
+            more = np.maximum(self._cells.available_of(sku) - before, 0)
             if more.any():
                 self._parked[sku] = self._parked.get(sku, 0) + more
-                self._cells.available[sku] -= more
-                self._cells.mark_stock(np.array([sku]))
+                self._put(sku, -more)
 
     def grown(self) -> list[int]:
         """Bring back what was parked; the SKUs of which some node has more than before, or that are owed, in order."""
         for sku, units in self._parked.items():
-            self._cells.available[sku] += units
-            self._cells.mark_stock(np.array([sku]))
+            self._put(sku, units)
         self._parked = {}
-        more = {sku for sku, before in self._before.items() if (self._cells.available[sku] > before).any()}
+        more = {sku for sku, before in self._before.items() if (self._cells.available_of(sku) > before).any()}
         return sorted(more | self._owed)
+
+    def _put(self, sku: int, units: I64) -> None:
+        node = np.flatnonzero(units).astype(np.int16)
+        self._cells.put_available(np.full(len(node), sku, np.int32), node, units[node])
 
 
 class Serving:

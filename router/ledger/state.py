@@ -83,7 +83,7 @@ class LedgerState:
         """Units and parcels of a plan."""
         self.move(moves_of(result.cells, CellAccount.AVAILABLE, account))
         nodes = int(result.parcels["node"].max(initial=-1)) + 1
-        self.memory.reserve(0, 0, 0, max(nodes, self.cells.shape[1]))
+        self.memory.reserve(0, 0, 0, max(nodes, self.cells.nodes))
         self.memory.take_days(result.parcels)
 
     # --- who waits -------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ class LedgerState:
         """What a record of the log granted."""
         if not len(rows):
             return
-        self.cells.reserve(int(rows["sku"].max()) + 1, int(rows["node"].max()) + 1)
+        self.cells.open(rows["sku"].copy(), rows["node"].copy())
         faults = serve_again(rows, self.cells.units, self.waiting.rows)
         assert faults == 0, f"record {record} grants units to {faults} lines that do not wait for them"
         self.remember_grants(rows, record)

@@ -23,14 +23,16 @@ _TELLS_OF_SHELF = (kernels.RECEIPT, kernels.COUNT, kernels.TRANSFER, kernels.PUT
 
 
 def apply_stock(movements: pa.RecordBatch, state: LedgerState) -> tuple[pa.RecordBatch, list[int]]:
-    """STOCK_RESULTS row by row, and the SKUs that may be found again where they were missed. Room for all cells named
-    was made before."""
+    """STOCK_RESULTS row by row, and the SKUs that may be found again where they were missed.
+
+    All cells named were opened before.
+    """
     sku, node, to_node, qty, kind = (numbers(movements, name) for name in ("sku", "node", "to_node", "qty", "kind"))
     goes = (kind == kernels.TRANSFER) | (kind == kernels.DISPATCH)
     assert not len(sku) or (sku.min() >= 0 and node.min() >= 0), "a movement names no cell"
     assert (to_node[goes] >= 0).all() and (qty >= 0).all(), "a movement without a target or with qty < 0"
     cells, memory = state.cells, state.memory
-    memory.reserve(0, 0, len(sku), cells.shape[1])
+    memory.reserve(0, 0, len(sku), cells.nodes)
     results = np.zeros(len(sku), np.int8)
     key = np.maximum(numbers(movements, "hash_lo"), np.uint64(1)).view(np.int64)  # 0 would be a free place
     (place,), aside = cells.aside.open((_account(movements), sku, np.where(goes, to_node, node)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kernels.layout import Shown
 from kernels.plan.available import available as available_kernel
 from router.ledger.cells import CellsReader
 from router.ledger.tables import LedgerTables
@@ -37,20 +38,12 @@ def available(
     total = np.zeros(len(skus), np.int64)
     per_node = np.zeros((len(skus), len(rows.nodes)), np.int64)
 
-    def count(units: I64, _held: I64, _allocated: I64) -> None:
+    here = np.zeros(len(rows.nodes), np.int64)
+
+    def count(shown: Shown) -> None:
         available_kernel(
             skus, channel_index, zone, rows.skus, rows.components, rows.nodes, rows.channel_nodes, rows.ship_nodes,
-            rows.active_nodes, rows.goods_nodes, _covering(units, tables), total, per_node,
+            rows.active_nodes, rows.goods_nodes, shown, here, total, per_node,
         )  # fmt: skip
 
     return Availability(cells.read(count), total, per_node)
-
-
-def _covering(units: I64, tables: LedgerTables) -> I64:
-    """The cells; with zeros for SKUs and nodes of tables that the ledger has not taken up yet."""
-    skus, nodes = len(tables.rows.skus), len(tables.rows.nodes)
-    if units.shape[0] >= skus and units.shape[1] >= nodes:
-        return units
-    wider = np.zeros((max(skus, units.shape[0]), max(nodes, units.shape[1])), np.int64)
-    wider[: units.shape[0], : units.shape[1]] = units
-    return wider

@@ -21,7 +21,7 @@ from router.errors import Damaged
 from router.tables.compiled import Tables
 
 _LAYOUT = 1  # raised when a field of Tables comes, goes or changes its meaning
-_DIGEST_BYTES = 16
+DIGEST_BYTES = 16
 _METADATA = b"tables"
 
 
@@ -33,8 +33,8 @@ def sealed(payload: bytes) -> bytes:
 
 def unsealed(stored: bytes) -> memoryview:
     """What :func:`sealed` was given; raises Damaged when the bytes are not what was written."""
-    payload = memoryview(stored)[_DIGEST_BYTES:]
-    if len(stored) < _DIGEST_BYTES or xxhash.xxh3_128_digest(payload) != stored[:_DIGEST_BYTES]:
+    payload = memoryview(stored)[DIGEST_BYTES:]
+    if len(stored) < DIGEST_BYTES or xxhash.xxh3_128_digest(payload) != stored[:DIGEST_BYTES]:
         raise Damaged("the checksum is wrong")
     return payload
 
@@ -82,6 +82,11 @@ def tables_from_bytes(stored: bytes) -> Tables:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         values[name] = _column_value(name, column.values, header)
     return typing.cast(Tables, _build(Tables, "", values))
+
+
+def shapes_in(schema: pa.Schema) -> dict[str, list[int]]:
+    """Shapes of a stored version's arrays, by the schema in front of them."""
+    return msgspec.json.decode(schema.metadata[_METADATA], type=_Header).shapes
 
 
 def _column_value(name: str, column: pa.Array, header: _Header) -> Any:

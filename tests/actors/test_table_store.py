@@ -119,3 +119,38 @@ def test_damage_is_named_with_its_file(tmp_path: pathlib.Path) -> None:
     (tmp_path / "manifest.json").write_bytes(b"{")
     with pytest.raises(Damaged, match=r"manifest\.json"):
         TableStore(tmp_path).current()
+
+
+def test_a_table_for_which_there_is_no_memory_leaves_no_trace(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr("actors.store.table_store.memory_left", lambda: 1_000)
+    for table, row in (("skus", GOOD["skus"] | {"sku": "B"}), ("nodes", GOOD["nodes"])):
+        with pytest.raises(TableRejected, match="more memory than there is") as refused:
+            store.put(upload(table, row), NOW_MS, 5)
+        assert refused.value.errors[0].code == "memory"
+    monkeypatch.setattr("actors.store.table_store.memory_left", lambda: 0)
+    with pytest.raises(TableRejected, match="1 cells that had no units"):
+        store.put(upload("stock", STOCK | {"lot": "L1"}, STOCK | {"lot": "L2"}), NOW_MS)
+    assert sorted(tmp_path.iterdir()) == before and store.current() == 2
+
+
+def test_a_version_taken_back_is_followed_by_what_was_before(tmp_path: pathlib.Path) -> None:
+    store = filled(tmp_path)
+    store.put(upload("skus", GOOD["skus"], GOOD["skus"] | {"sku": "B"}), NOW_MS)
+    assert store.extent(3).skus == 2
+    assert store.take_back(2, NOW_MS + 1) == 4
+    after = TableStore(tmp_path)
+    assert after.current() == 4 and after.load(4).skus.ids.values == ["A"] and after.load(4).version == 4
+    assert after.extent(4).skus == 1 and [row.sku for row in after.rows(4).skus] == ["A"]
+    assert after.load(3).skus.ids.values == ["A", "B"], "what was taken back can still be looked at"
+    assert after.put(upload("skus", GOOD["skus"] | {"sku": "C"}), NOW_MS) == 5
+    assert TableStore(tmp_path).load(5).skus.ids.values == ["A", "C"]
+
+
+def test_versions_with_one_compiled_form_have_it_in_memory_once(tmp_path: pathlib.Path) -> None:
+    filled(tmp_path).put(upload("stock", STOCK), NOW_MS)
+    reader = TableStore(tmp_path)
+    assert reader.load(3).skus is reader.load(2).skus and reader.load(3).version == 3

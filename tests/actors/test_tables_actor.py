@@ -14,8 +14,10 @@ import pytest
 
 from actors.owners import tables_actor
 from actors.owners.tables_actor import TablesOwner
+from actors.process.names import LEDGER
 from actors.store import table_store
 from actors.store.data_folder import DataFolder
+from actors.store.mapped import SharedArena
 from router.arrow.arena import PrivateArena
 from router.config import Config, Policy
 from router.ledger import engine as ledger_engine
@@ -23,6 +25,7 @@ from router.ledger.engine import LedgerEngine
 from router.ledger.path import LedgerPath
 from router.ledger.turns import LedgerTurns, NoCheckpoints
 from router.log.memory import MemoryLog
+from router.tables.footprint import CELL_BYTES
 from tests.labs.table_cases import GOOD, NDJSON, NOW_MS, ndjson, tables_of
 
 WAIT_S = 20
@@ -44,7 +47,7 @@ def owner(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> TablesOwne
     config = Config()
     data = DataFolder(tmp_path)
     data.create(config)
-    turns = Turns(LedgerEngine(Policy(), PrivateArena()), threading.Condition())
+    turns = Turns(LedgerEngine(Policy(), SharedArena(data.shared / LEDGER)), threading.Condition())
     monkeypatch.setattr(tables_actor, "Owners", lambda namespace, shards: SimpleNamespace(ledger=turns, engines=[]))
     monkeypatch.setattr(tables_actor, "RemoteLedger", lambda ledger: ledger)
     owner = TablesOwner(str(tmp_path), msgspec.json.encode(config))
@@ -102,6 +105,34 @@ def test_movements_are_read_by_the_version_that_the_engines_have(
             go_on.set()
         put.result(WAIT_S)
     assert [(result["status"], result["field"]) for result in json.loads(early)] == [("refused", "sku")]
+
+
+def test_movements_that_open_cells_without_memory_are_refused_before_they_are_logged(
+    owner: TablesOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner.put("nodes", ndjson(*(GOOD["nodes"] | {"node": node} for node in ("N1", "N2"))), NDJSON, NOW_MS)
+    owner._ledger.use_tables(owner._store.load(owner._store.current()))
+    assert _told(owner, MOVEMENT) == [("applied", None)]
+    monkeypatch.setattr(tables_actor, "memory_left", lambda: 0)
+    path = owner._ledger.path
+    logged, stands = path.sequence, path.engine.state_hash()
+    new = MOVEMENT | {"movement_id": "m2", "node": "N2"}
+    sent = MOVEMENT | {"movement_id": "m3", "kind": "transfer", "to_node": "N2", "qty": 1}
+    assert _told(owner, new, sent) == [("refused", "memory")] * 2
+    assert path.engine.state_hash() == stands
+    assert _told(owner, new, MOVEMENT, MOVEMENT | {"movement_id": "m4"}) == [
+        ("refused", "memory"),
+        ("repeated", None),
+        ("applied", None),
+    ]
+    monkeypatch.setattr(tables_actor, "memory_left", lambda: CELL_BYTES)
+    assert _told(owner, new, sent) == [("applied", None)] * 2
+    assert path.sequence > logged
+
+
+def _told(owner: TablesOwner, *movements: dict[str, Any]) -> list[tuple[str, str | None]]:
+    results = json.loads(owner.stock(ndjson(*movements), NOW_MS))
+    return [(result["status"], result.get("code")) for result in results]
 
 
 def test_the_ledger_lays_tables_out_beside_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from bench.load.session import Extent, Lab
 from bench.load.tally import Tally, Totals
 from bench.load.watch import Watch
 from router.config import Config
+from router.ledger.cells import ShownCells
 from tests.actors.test_gateway_http import start
 from tests.labs.gateway_engines import EngineBackend
 from tests.labs.gateway_lab import request
@@ -229,9 +230,9 @@ class Cells:
     def __init__(self) -> None:
         self.available, self.held, self.allocated = np.array([5, 0, 2]), np.zeros(3, int), np.array([1, 0, 0])
 
-    def read(self, copy: Any) -> int:
-        copy(self.available, self.held, self.allocated)
-        return 1
+    def all_cells(self) -> ShownCells:
+        sku, node = np.array([0, 0, 2], np.int32), np.array([0, 3, 1], np.int16)
+        return ShownCells(sku, node, self.available.copy(), self.held.copy(), self.allocated.copy())
 
 
 def watch(cells: Cells, answer: tuple[int, bytes] = (200, b"")) -> Watch:
@@ -254,7 +255,7 @@ def test_units_that_vanish_or_were_never_there_are_found() -> None:
     cells.available[:], cells.allocated[:] = (6, 0, -1), (0, 0, 3)
     looking.look()
     assert looking.findings == [
-        "1 cells are out of balance; cell 0 by -1 units",
+        "1 cells are out of balance; cell 0/0 by -1 units",
         "1 cells have less than nothing available",
     ]
 

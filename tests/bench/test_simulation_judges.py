@@ -19,6 +19,7 @@ from router.log.kinds import Kind
 from router.log.records import Record
 from router.pipeline import ShardPath
 from router.replay import Replay
+from tests.labs.cells import columns
 from tests.labs.simulated import quiet_plan
 
 Falsify = Callable[[Run], None]
@@ -65,7 +66,7 @@ def twice(*kinds: Kind) -> Callable[[Logged], list[Logged]]:
 
 
 def more_stock_than_records_say(world: Run) -> None:
-    world._owners()[1].engine.cells.available[0, 0] += 1
+    world._owners()[1].engine.cells.put_available(*columns([(0, 0)]), np.ones(1, np.int64))
 
 
 def another_version_than_the_log_says(world: Run) -> None:
@@ -84,7 +85,7 @@ def a_checkpoint_of_something_else(world: Run) -> None:
 
 def a_checkpoint_of_another_ledger(world: Run) -> None:
     ledger = world._owners()[1]
-    ledger.engine.cells.available[0, 0] += 1
+    ledger.engine.cells.put_available(*columns([(0, 0)]), np.ones(1, np.int64))
     kept = Checkpoints(world, world.ledger_store.where)
     kept.keep(ledger.path.sequence, world.ledger_store.chains_at(ledger.path.sequence), ledger.engine.snapshot())
 

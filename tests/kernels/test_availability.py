@@ -12,8 +12,16 @@ from router.config import Policy
 from router.ledger.cells import CellsReader
 from router.ledger.engine import LedgerEngine
 from router.queries.availability import available
+from tests.labs.cells import columns, put_available
 from tests.labs.ledger_cases import build_tables, claims, order, question, random_stock, random_world, receipts
 from tests.reference.plan import available as twin
+
+
+def _seen(reader):
+    """The sequence that a reader sees, and what is available by cell."""
+    cells, sequence = reader.all_cells(), reader.read(lambda _: None)
+    rows = zip(cells.sku.tolist(), cells.node.tolist(), cells.available.tolist(), strict=True)
+    return sequence, {(sku, node): units for sku, node, units in rows if units}
 
 
 def _published(given, stock, **policy):
@@ -66,37 +74,34 @@ def test_what_is_available_can_be_ordered_and_not_one_unit_more():
 def test_readers_see_a_record_only_after_it_was_published():
     given = random_world(random.Random(3), skus=2, nodes=2, bundles=False)
     engine, reader = _published(given, {(0, 0): 5})
-    engine.cells.available[0, 0] = 1  # as a later batch does that is not durable yet
-    seen = []
-    reader.read(lambda units, held, allocated: seen.append(int(units[0, 0])))
-    assert seen == [5]
+    put_available(engine.cells, {(0, 0): -4})  # as a later batch does that is not durable yet
+    assert _seen(reader) == (7, {(0, 0): 5})
 
 
 def test_cells_touched_twice_show_what_each_durable_record_left():
     engine = LedgerEngine(Policy(), arena := PrivateArena())
     reader = CellsReader(arena)
-    cell = np.array([3], np.int32), np.array([1], np.int16)
-    engine.cells.available[3, 1] = 10
-    first = engine.cells.touched(*cell)
-    engine.cells.available[3, 1] = 4
-    second = engine.cells.touched(*cell)
-    shown = []
-    for sequence, touched in ((1, first), (2, second)):
+    put_available(engine.cells, {(3, 1): 10})
+    first = engine.cells.touched(*columns([(3, 1)]))
+    put_available(engine.cells, {(3, 1): -6, (3, 0): 2, (3, 5): 3, (3, 99): 4})  # and the cell moves elsewhere
+    second = engine.cells.touched(*columns([(3, 1)]))
+    for sequence, touched, units in ((1, first, 10), (2, second, 4)):
         engine.publish(touched, sequence)
-        assert reader.read(lambda units, h, a: shown.append(int(units[3, 1]))) == sequence
-    assert shown == [10, 4]
+        assert _seen(reader) == (sequence, {(3, 1): units})
 
 
 def test_cells_grow_under_a_reader_and_keep_what_they_hold():
     engine = LedgerEngine(Policy(), arena := PrivateArena())
     reader = CellsReader(arena)
-    engine.cells.available[5, 2] = 10
+    put_available(engine.cells, {(5, 2): 10})
     engine.publish(None, 1)
-    shapes = []
-    reader.read(lambda units, h, a: shapes.append((units.shape, int(units[5, 2]))))
+    assert _seen(reader) == (1, {(5, 2): 10})
     engine.cells.reserve(1_000, 40)
-    reader.read(lambda units, h, a: shapes.append((units.shape, int(units[5, 2]))))
-    assert shapes == [((64, 8), 10), ((1024, 64), 10)]
+    engine.cells.open(*columns([(sku, node) for sku in range(900) for node in range(1, 40, 5)]))
+    assert _seen(reader) == (1, {(5, 2): 10})
+    put_available(engine.cells, {(899, 36): 3})
+    engine.publish(None, 2)
+    assert _seen(reader) == (2, {(5, 2): 10, (899, 36): 3})
 
 
 def test_a_reader_is_told_to_come_back_while_nothing_was_published_or_a_write_is_open():

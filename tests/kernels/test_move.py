@@ -21,10 +21,10 @@ from kernels.claim.windows import (
     remove_ever,
     remove_recent,
 )
-from kernels.layout import Units
 from router.ledger.entries import EverTable
 from router.life.states import CellAccount
 from router.tables.stock_rows import KIND_NAMES, STATES, MovementKind
+from tests.labs.cells import cells_of, held_in, place_of, stocked_in
 from tests.labs.rules import callable_rule
 from tests.reference.claim import move as twin
 from tests.reference.claim import publish as publish_twin
@@ -33,7 +33,7 @@ from tests.reference.claim import windows as windows_twin
 _find_ever, _find_recent, _home_of, _remove_ever, _remove_recent = map(
     callable_rule, (find_ever, find_recent, home_of, remove_ever, remove_recent)
 )
-SKUS, NODES = 3, 3
+SKUS, NODES = 3, (0, 33, 70)
 DENSE = ("available", "held", "allocated", "shipped")
 ASIDE = (twin.INSPECTION, twin.DAMAGED, twin.BLOCKED, twin.IN_TRANSIT)
 RESULTS = ("applied", "repeated", "short", "conflict")
@@ -41,7 +41,7 @@ RESULTS = ("applied", "repeated", "short", "conflict")
 
 def _random_cells(rng):
     """{account: {cell: units}} and what was received; outside truth may have made available negative."""
-    cells = [(sku, node) for sku in range(SKUS) for node in range(NODES)]
+    cells = [(sku, node) for sku in range(SKUS) for node in NODES]
     accounts = {account: {cell: rng.randint(0, 4) for cell in cells} for account in (0, 1, 2, 3, *ASIDE)}
     for cell in cells:
         accounts[twin.AVAILABLE][cell] -= rng.choice([0, 0, 3])
@@ -51,24 +51,20 @@ def _random_cells(rng):
 def _arrays(accounts, received):
     """The cells as kernels take them, and the balances of the accounts aside with their numbers."""
 
-    def dense(units):
-        return np.array([[units[sku, node] for node in range(NODES)] for sku in range(SKUS)], np.int64)
-
-    units = [dense(accounts[account]) for account in range(4)]
-    stocked = ((units[0] > 0) << np.arange(NODES)).sum(axis=1)[:, None]
+    cells = cells_of({name: accounts[account] for account, name in enumerate(DENSE)} | {"received": received})
     places = {(account, *cell): at for at, (account, cell) in enumerate(
         (account, cell) for account in ASIDE for cell in accounts[account]
     )}  # fmt: skip
     aside = np.array([accounts[account][sku, node] for account, sku, node in places], np.int64)
-    return Units(*units, dense(received), np.ascontiguousarray(stocked, np.int64)), aside, places
+    return cells, aside, places
 
 
-def _assert_equal(units, aside, places, accounts, received):
-    for sku, node in received:
-        for account, name in enumerate(DENSE):
-            assert getattr(units, name)[sku, node] == accounts[account][sku, node]
-        assert units.received[sku, node] == received[sku, node] == sum(its[sku, node] for its in accounts.values())
-        assert bool(units.stocked[sku, 0] >> node & 1) == (accounts[twin.AVAILABLE][sku, node] > 0)
+def _assert_equal(cells, aside, places, accounts, received):
+    for account, name in enumerate(DENSE):
+        assert held_in(cells, name) == accounts[account]
+    assert held_in(cells, "received") == received
+    assert received == {cell: sum(its[cell] for its in accounts.values()) for cell in received}
+    assert stocked_in(cells) == {cell for cell, units in accounts[twin.AVAILABLE].items() if units > 0}
     assert aside.tolist() == [accounts[account][sku, node] for account, sku, node in places]
 
 
@@ -89,15 +85,15 @@ def test_moves_equal_the_twin_on_random_rows():
     rng = random.Random(1)
     for _ in range(2_000):
         accounts, received = _random_cells(rng)
-        units, aside, places = _arrays(accounts, received)
-        capacity = np.zeros((NODES, layout.CAPACITY_DAYS), layout.NODE_DAY)
-        parcels_on = {(node, 700): rng.randint(0, 2) for node in range(NODES)}
+        cells, aside, places = _arrays(accounts, received)
+        capacity = np.zeros((max(NODES) + 1, layout.CAPACITY_DAYS), layout.NODE_DAY)
+        parcels_on = {(node, 700): rng.randint(0, 2) for node in NODES}
         for (node, day), count in parcels_on.items():
             capacity[node, day % layout.CAPACITY_DAYS] = (day, count)
         rows = [
             (
-                rng.randrange(9), rng.randrange(9), rng.randrange(SKUS), rng.randrange(NODES),
-                rng.choice([-1, -1, rng.randrange(NODES)]), rng.randint(0, 3), rng.choice([-1, 700, 701]),
+                rng.randrange(9), rng.randrange(9), rng.randrange(SKUS), rng.choice(NODES),
+                rng.choice([-1, -1, rng.choice(NODES)]), rng.randint(0, 3), rng.choice([-1, 700, 701]),
             )
             for _ in range(rng.randint(0, 12))
         ]  # fmt: skip
@@ -108,18 +104,18 @@ def test_moves_equal_the_twin_on_random_rows():
         count = kernels.move(
             _column(rows, 0, np.int8), _column(rows, 1, np.int8), _column(rows, 2, np.int32),
             _column(rows, 3, np.int16), _column(rows, 4, np.int16), _column(rows, 5, np.int64),
-            _column(rows, 6, np.int32), from_place, to_place, units, aside, capacity, refused,
+            _column(rows, 6, np.int32), from_place, to_place, cells.units, aside, capacity, refused,
         )  # fmt: skip
         assert refused.astype(bool).tolist() == twin.move(rows, accounts, received, parcels_on)
         assert count == refused.sum()
-        _assert_equal(units, aside, places, accounts, received)
+        _assert_equal(cells, aside, places, accounts, received)
         for (node, day), parcels in parcels_on.items():
             assert capacity[node, day % layout.CAPACITY_DAYS]["parcels"] == parcels
 
 
 def _random_movement(rng):
-    kind, node = rng.choice(twin.KINDS), rng.randrange(NODES)
-    to_node = (node + rng.randint(1, 2)) % NODES if kind in ("transfer", "dispatch") else -1
+    kind, node = rng.choice(twin.KINDS), rng.choice(NODES)
+    to_node = rng.choice([other for other in NODES if other != node]) if kind in ("transfer", "dispatch") else -1
     state = rng.choice(ASIDE) if kind in ("set_aside", "put_back", "scrap") else -1
     return rng.randint(1, 6), rng.randint(0, 2), kind, rng.randrange(SKUS), node, to_node, rng.randint(0, 6), state
 
@@ -128,7 +124,7 @@ def test_stock_movements_equal_the_twin_on_random_rows():
     rng = random.Random(2)
     for _ in range(2_000):
         accounts, received = _random_cells(rng)
-        units, aside, places = _arrays(accounts, received)
+        cells, aside, places = _arrays(accounts, received)
         rows = [_random_movement(rng) for _ in range(rng.randint(0, 10))]
         named = [
             (twin.IN_TRANSIT if row[2] in ("dispatch", "arrive") else row[7], row[3], row[5] if row[5] >= 0 else row[4])
@@ -142,28 +138,32 @@ def test_stock_movements_equal_the_twin_on_random_rows():
             _column(rows, 0, np.int64), np.full(len(rows), -5, np.int64), _column(rows, 1, np.int64),
             np.array([twin.KINDS.index(row[2]) for row in rows], np.int8), _column(rows, 3, np.int32),
             _column(rows, 4, np.int16), _column(rows, 5, np.int16), _column(rows, 6, np.int64),
-            np.array([places.get(place, -1) for place in named], np.int32), units, aside, counts, movements, result,
+            np.array([places.get(place, -1) for place in named], np.int32), cells.units, aside, counts, movements,
+            result,
         )  # fmt: skip
         assert [RESULTS[code] for code in result] == expected
         assert applied == counts["movements"][0] == len(known)
-        _assert_equal(units, aside, places, accounts, received)
+        _assert_equal(cells, aside, places, accounts, received)
 
 
 def test_readers_are_shown_what_was_gathered():
     rng = random.Random(3)
     for _ in range(2_000):
-        cells = {(s, n): [rng.randint(-2, 9) for _ in range(3)] for s in range(SKUS) for n in range(NODES)}
-        live = [np.array([[cells[s, n][a] for n in range(NODES)] for s in range(SKUS)], np.int64) for a in range(3)]
-        rows = [(rng.randrange(SKUS), rng.randrange(NODES)) for _ in range(rng.randint(0, 8))]
+        held = {(s, n): [rng.randint(-2, 9) for _ in range(3)] for s in range(SKUS) for n in NODES}
+        names = DENSE[:3]
+        cells = cells_of({name: {cell: units[a] for cell, units in held.items()} for a, name in enumerate(names)})
+        rows = [(rng.randrange(SKUS), rng.choice(NODES)) for _ in range(rng.randint(0, 8))]
         sku, node = _column(rows, 0, np.int32), _column(rows, 1, np.int16)
-        values = np.zeros((len(rows), 3), np.int64)
-        gather(sku, node, *live, values)
-        assert [tuple(row) for row in values.tolist()] == publish_twin.gather(rows, cells)
-        shown = [np.full((SKUS, NODES), -9, np.int64) for _ in range(3)]
-        publish(sku, node, values, *shown)
-        expected = {(s, n): (-9, -9, -9) for s in range(SKUS) for n in range(NODES)}
+        values, (shelves, blocks, *live) = np.zeros((len(rows), 3), np.int64), cells.units[:5]
+        cell, at = np.zeros(len(rows), np.int64), place_of(cells)
+        gather(sku, node, shelves, blocks, *live, cell, values)
+        assert cell.tolist() == [at[row] for row in rows]
+        assert [tuple(row) for row in values.tolist()] == publish_twin.gather(rows, held)
+        shown = [np.full(len(live[0]), -9, np.int64) for _ in range(3)]
+        publish(cell, values, *shown)
+        expected = dict.fromkeys(held, (-9, -9, -9))
         publish_twin.publish(rows, [tuple(row) for row in values.tolist()], expected)
-        assert expected == {(s, n): tuple(int(a[s, n]) for a in shown) for s in range(SKUS) for n in range(NODES)}
+        assert expected == {cell: tuple(int(a[place]) for a in shown) for cell, place in at.items()}
 
 
 def _entry(rng, tag):

@@ -223,7 +223,7 @@ def running_router(
 
 def router_in(folder: pathlib.Path, config: Row, shards: int = 2) -> Iterator[Router]:
     """The same on a certain folder."""
-    router = _start(folder, config, shards)
+    router = start_router(folder, config, shards)
     try:
         load_tables(router)
         yield router
@@ -267,7 +267,7 @@ def reset_peak(number: int) -> None:
     pathlib.Path(f"/proc/{number}/clear_refs").write_text("5")
 
 
-def _start(folder: pathlib.Path, config: Row, shards: int) -> Router:
+def start_router(folder: pathlib.Path, config: Row, shards: int) -> Router:
     folder.parent.mkdir(parents=True, exist_ok=True)
     config_file, stderr, port = folder.parent / "config.json", folder.parent / "serve.stderr", free_port()
     config_file.write_text(json.dumps(config))

@@ -110,7 +110,7 @@ def test_new_skus_and_nodes_keep_the_cells_of_the_old_ones():
     larger = world([sku() for _ in range(100)], [node() for _ in range(9)])
     engine.use_tables(build_tables(larger, 2))
     row = engine.decide(question(0, 1, 2), claims([order([(0, 3)])])).to_pylist()[0]
-    assert row["status"] == 0 and engine.cells.shape == (128, 16)
+    assert row["status"] == 0 and engine.cells.skus >= 100 and engine.cells.nodes == 9
 
 
 def test_a_batch_of_one_keeps_its_decision_when_the_next_is_decided():

@@ -188,7 +188,7 @@ def test_a_bundle_waits_for_whole_bundles_of_all_its_parts():
     assert shop.all_grants(0) == [(1 << 16, 0, 1), (1 << 16, 0, 1)]  # of the first part 5 are there: two bundles
     shop.give_up((reference(0, 1), 0, 2))  # one waits, and one that was granted goes back
     assert some(shop.engine.totals()) == {"available": 8, "allocated": 3, "received": 11}
-    assert shop.engine.cells.available[0, 0] == 3 and shop.engine.cells.available[1, 1] == 5
+    assert shop.engine.cells.units_of("available") == {(0, 0): 3, (1, 1): 5}
 
 
 def test_plain_lines_and_bundles_of_a_sku_wait_in_one_queue():
