@@ -82,8 +82,8 @@ def test_an_ended_copy_does_not_wait_for_the_next_checkpoint_to_be_buried(tmp_pa
 
 def test_a_copy_that_is_stuck_is_ended(monkeypatch):
     monkeypatch.setattr(process_copy, "PATIENCE_S", 0.2)
-    copy = ProcessCopy("stuck", lambda: time.sleep(3_600))
     began_s = time.monotonic()
+    copy = ProcessCopy("stuck", lambda: time.sleep(3_600))
     copy.join()
     assert 0.2 <= time.monotonic() - began_s < 5 and not copy.runs()
 
