@@ -11,7 +11,7 @@ import pyarrow as pa
 from kernels.rows.line_names import FEW
 from router.wire.line_names import repeated_lines
 from tests.labs.text_columns import random_text, sliced
-from tests.reference.rows.line_names import repeated_name
+from tests.reference.rows.line_names import repeated_names
 
 
 def _found(rng: random.Random, orders: list[list[str]]) -> list[int | None]:
@@ -38,7 +38,7 @@ def test_repeated_names_equal_the_twin() -> None:
     for _ in range(1_500):
         sizes = [rng.choice((0, 1, 2, 3, FEW, FEW + 1, 40)) for _ in range(rng.randrange(4))]
         orders = [[_name(rng, size) for _ in range(size)] for size in sizes]
-        wanted = [repeated_name(order) for order in orders]
+        wanted = repeated_names(orders)
         assert _found(rng, orders) == wanted
         kinds |= {(len(order) > FEW, place is None) for order, place in zip(orders, wanted, strict=True)}
     assert len(kinds) == 4, "few lines and many, with and without a repeated name"

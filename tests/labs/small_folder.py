@@ -102,7 +102,7 @@ def keep_ledger_checkpoint(data: DataFolder, sequence: int, units_added: int = 0
     try:
         records = (entry for entry in log.iterate(1) if entry[0] <= sequence)
         replay_ledger(engine, records, TableStore(data.tables).load)
-        arrays = engine.dump()
+        arrays = engine.snapshot()
         arrays["cell_units"][0] += units_added
         return write_checkpoint(data.ledger, sequence, log.chains_at(sequence), arrays)
     finally:

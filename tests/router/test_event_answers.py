@@ -156,7 +156,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_short")
 def test_a_refusal_shows_the_books_of_its_order() -> None:
     wire = wire_of(plain_event(lines=[{"line_id": "L-7", "qty": 5}]))
-    books = {"units": [0, 0, 2, 0, 0, 3, 0, 0, 0, 0], "money": [0, 900, 0, 100, 0, 900]}
+    books = {"units": [0, 0, 2, 0, 0, 3, 0, 0, 0, 0], "money": [0, 900, 0, 100, 0, 900, 0, 0]}
     said = {"result": EventResult.REFUSED, "refusal": 2, "refused_line": 0, "wanted": 5, "found": 2}
     (answer,) = as_json(wire, ack_of(said | books))
     assert (answer["status"], answer["reason"], answer["state"]) == ("refused", "units_short", "shipped")

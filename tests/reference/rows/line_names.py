@@ -1,11 +1,15 @@
-"""Lines of an order that are called the same, by their names in a dictionary."""
+"""Lines of an order that are called the same, by their names in lists and sets."""
 
 from __future__ import annotations
 
 
-def repeated_name(line_ids: list[str]) -> int | None:
-    """Place of the first line with the line_id of an earlier one; else of the first that is called by the number of
-    another without one; None where all have names of their own."""
+def repeated_names(orders: list[list[str]]) -> list[int | None]:
+    """Of each order's line_ids the place of the first that an earlier line has; else of the first that is the number of
+    another line without one; None where all lines have names of their own."""
+    return [_repeated(line_ids) for line_ids in orders]
+
+
+def _repeated(line_ids: list[str]) -> int | None:
     for place, name in enumerate(line_ids):
         if name and name in line_ids[:place]:
             return place
