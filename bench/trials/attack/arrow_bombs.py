@@ -112,7 +112,7 @@ ATTACKS = (
     Attack("arrow", "dictionaries replaced, 1 MB each", lambda: [arrow_orders(replaced(400, 1_000_000, 30_000))]),
     Attack("arrow", "nested dictionaries that grow", lambda: [arrow_orders(nested(300, 20_000, 40_000))]),
     Attack("arrow", "rows of no width, 10^9", lambda: [events(rows_of_no_width(10**9), ARROW)]),
-    Attack("arrow", "two million rows of one order", lambda: [arrow_orders(one_order_many_rows(2_000_000))]),
+    Attack("arrow", "a million rows of one order", lambda: [arrow_orders(one_order_many_rows(1_000_000))]),
     Attack(
         "documents", "texts of 3.9 MB a row, zstd", lambda: [arrow_orders(long_documents(60, 16, 3_900_000, 50_000))]
     ),

@@ -17,13 +17,16 @@ from bench.trials.chaos.world import say
 
 ROLES = ("ops", "channel", "service", "viewer")
 BEHIND_S = 1.0  # the neighbour goes on asking for so long, and for at least so long in all
-GIVEN_BACK_S = 8.0
+GIVEN_BACK_S = 4.0  # a gateway gives back what streams took when none was open for two seconds
+KEPT_MIB_ENOUGH = 64.0  # nobody waits for less
 ANSWERS_MAX = 4  # kinds of answers that a row tells
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     extra_mib_max: float = 1_024.0
-    kept_mib_max: float = 192.0  # logs, books and caches of what was taken; the rest has to be given back
+    kept_mib_max: float = (
+        512.0  # books and caches of what was taken, and the heap that an owner keeps for its next commit
+    )
     p99_ms_max: float = 1_000.0
     problem_bytes_max: int = 64 << 10  # an answer that only says no
 
@@ -59,7 +62,7 @@ class Campaign:
 
     def __init__(self, server: Server, bounds: Bounds) -> None:
         self._server = server
-        self._bounds = bounds
+        self.bounds = bounds
         self._tables = {**ground.tables(), "promotions": b""}
 
     def __enter__(self) -> Campaign:
@@ -91,7 +94,7 @@ class Campaign:
             took_s = time.monotonic() - began_s
             time.sleep(BEHIND_S)
             waits = self._neighbour.end()
-            kept = watch.kept_mib(GIVEN_BACK_S, self._bounds.kept_mib_max / 2)
+            kept = watch.kept_mib(GIVEN_BACK_S, KEPT_MIB_ENOUGH)
         row = Row(
             kind=attack.kind,
             name=attack.name,
@@ -105,7 +108,7 @@ class Campaign:
             answered=dict(told.answers.most_common()),
             breaches=[],
         )
-        row.breaches = [*breaches(row, self._bounds, attack.keeps), *(f"{kind} ended" for kind in watch.ended())]
+        row.breaches = [*breaches(row, self.bounds, attack.keeps), *(f"{kind} ended" for kind in watch.ended())]
         return row
 
     def _restore(self, names: Iterable[str]) -> None:

@@ -38,6 +38,7 @@ def reading(target: Target, _: Sequence[Body]) -> Told:
         until_s = time.monotonic() + SECONDS
         for connection in connections:
             told.sent(0, connection.recv(4_096)[9:12].decode())
+            connection.setblocking(False)
         while time.monotonic() < until_s:
             time.sleep(0.1)
             got[0] += sum(map(_taken, connections))
@@ -54,7 +55,7 @@ def _reader(target: Target) -> Iterator[socket.socket]:
 
 def _taken(connection: socket.socket) -> int:
     with contextlib.suppress(BlockingIOError):
-        return len(connection.recv(1 << 20, socket.MSG_DONTWAIT))
+        return len(connection.recv(1 << 20))
     return 0
 
 

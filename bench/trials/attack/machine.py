@@ -19,9 +19,9 @@ from bench.trials.chaos.shim import Shim
 
 STAY_S = 2.0  # at each hour that the clock jumps to
 SHARED_MIB = 768
-FULL_S = 6.0
+FULL_S = 4.0
 SHARED = pathlib.Path("/dev/shm")
-GROWING = 100_000  # orders, so that what is mapped has to grow
+GROWING = 40_000  # orders, so that what is mapped has to grow
 
 
 @contextlib.contextmanager
