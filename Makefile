@@ -14,8 +14,10 @@ SECONDS = 120
 # Processes that `chaos` kills; it stops killing after CHAOS_MINUTES.
 KILLS = 1000
 CHAOS_MINUTES = 40
+# Kind of hostile input, or row of docs/security.md, that `attack` sends; --help names them.
+ATTACK = all
 
-.PHONY: setup demo test test-routers test-engines uci lint bench simulate fuzz chaos serve clean
+.PHONY: setup demo test test-routers test-engines uci lint bench simulate fuzz chaos attack serve clean
 
 setup: $(READY)
 
@@ -60,6 +62,10 @@ simulate: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m bench.trials.chaos --kills $(KILLS) --minutes $(CHAOS_MINUTES)
+
+# Some six minutes on two cores.
+attack: $(READY)
+	$(BIN)/python -m bench.trials.attack --only $(ATTACK)
 
 # Processor time over all targets; what reached new code is kept below var/fuzz and is where the next run begins.
 fuzz: $(READY)

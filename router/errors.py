@@ -14,6 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+_SAID_MAX = 600  # characters of a finding: a row may bring a name or a value of megabytes
+
+
+def shortened(text: str, most: int = _SAID_MAX) -> str:
+    """Without its middle where it is too long: what is wrong stands at the beginning, the remedy at the end."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
+
 
 class RouterError(Exception):
     """Base of every fault that is neither a bug nor a refused order; its text is written for people."""
@@ -61,6 +69,10 @@ class RowError:
     field: str  # dotted path, "" = the row as a whole
     code: str  # stable, for programs
     detail: str  # a sentence with the remedy, for people
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", shortened(self.field))
+        object.__setattr__(self, "detail", shortened(self.detail))
 
 
 class TableRejected(Refused):

@@ -141,7 +141,15 @@ class Server:
 
     def memory_bytes(self) -> int:
         """Memory of all processes, heap and shared memory; pages they share are counted once."""
-        return sum(processes.memory_bytes(number) for number in self.processes())
+        return sum(self.memory_bytes_of_parts().values())
+
+    def memory_bytes_of_parts(self) -> dict[str, int]:
+        """The same by part of the router."""
+        used: dict[str, int] = {}
+        for number in self.processes():
+            part = _part_of(number)
+            used[part] = used.get(part, 0) + processes.memory_bytes(number)
+        return used
 
     def verify(self) -> dict[str, Any]:
         """What ``order-router verify`` finds in the folder; the router has ended."""

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from router.errors import shortened
 from router.log.columns import REQUIRED_FIELDS
 from router.wire.batch import WireError
 from router.wire.fields import LINE_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 
 # What the log keeps of an order by itself, so that the document need not.
 _IN_THE_LOG = frozenset({"order_id", "channel", "seller", "currency", "placed_at", "priority", "total"})
+
+_FAULTS_MAX, _FAULT_MAX = 20, 200  # told of a schema; characters of one
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class ArrowPlan:
 
 
 def plan_columns(schema: pa.Schema) -> ArrowPlan:
-    """Refuse a schema that is not one of orders, in one sentence that names every fault."""
+    """Refuse a schema that is not one of orders, in one sentence that names the faults."""
     known = {arrow_name(name): text_faults for name in TEXT_FIELDS}
     known.update({arrow_name(name): time_faults for name in TIME_FIELDS})
     known.update({"priority": whole_faults, "total": whole_faults, "coupons": _texts, "lines": _lines})
@@ -36,11 +39,19 @@ def plan_columns(schema: pa.Schema) -> ArrowPlan:
         if counts[field.name] == 1 and field.name in known:
             faults += known[field.name](field.name, field.type)
     if faults:
-        raise WireError("arrow_schema", f"this is not a schema of orders: {'; '.join(faults)}")
+        raise no_schema_of("orders", faults)
     document = [name for name in schema.names if name not in _IN_THE_LOG and counts[name] == 1]
     if _is_in_wire(schema.field("lines").type):
         document.remove("lines")
     return ArrowPlan(frozenset(known) & frozenset(schema.names), tuple(document))
+
+
+def no_schema_of(rows: str, faults: list[str]) -> WireError:
+    """One sentence with the first faults and their number: a schema may have as many as it has columns."""
+    told = [shortened(fault, _FAULT_MAX) for fault in faults[:_FAULTS_MAX]]
+    if len(faults) > _FAULTS_MAX:
+        told.append(f"and {len(faults) - _FAULTS_MAX} faults more")
+    return WireError("arrow_schema", f"this is not a schema of {rows}: {'; '.join(told)}")
 
 
 def _required() -> list[str]:

@@ -24,6 +24,9 @@ class Refusal:
     detail: str  # a sentence that names field and remedy
 
 
+REFUSAL_BYTES = 512  # of one in memory, with its sentence, about: the line it is for may have two
+
+
 @dataclass(frozen=True)
 class WireBatch:
     """What the gateway splits over the shards, and what it needs again to write the answers.
@@ -45,6 +48,11 @@ class WireBatch:
     def count(self) -> int:
         """Answers the batch gets: one an order, one a refusal."""
         return int(self.orders.num_rows) + len(self.refused)
+
+    @property
+    def nbytes(self) -> int:
+        """Of documents and refusals in memory, about."""
+        return int(self.documents.get_total_buffer_size()) + REFUSAL_BYTES * len(self.refused)
 
 
 class WireError(Refused):

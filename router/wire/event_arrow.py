@@ -11,8 +11,7 @@ import pyarrow as pa
 from router.log.event_fields import REQUIRED, Form
 from router.wire.arrow_body import ArrowBody
 from router.wire.arrow_columns import list_column, number_column, struct_columns, text_column, time_column
-from router.wire.arrow_schema import is_list, text_faults, time_faults, whole_faults
-from router.wire.batch import WireError
+from router.wire.arrow_schema import is_list, no_schema_of, text_faults, time_faults, whole_faults
 from router.wire.event_columns import Bools, EventColumns
 from router.wire.event_table import ALL, LINE_FIELDS, LINES, NUMBER_FIELDS, TEXT_FIELDS
 from router.wire.event_wire import EventTerms, EventWire, to_event_wire
@@ -36,7 +35,7 @@ class EventStreamDecoder(ArrowBody[EventWire]):
 
 
 def check_columns(schema: pa.Schema) -> None:
-    """Refuse a schema that is not one of events, in one sentence that names every fault. A column that no event has is
+    """Refuse a schema that is not one of events, in one sentence that names the faults. A column that no event has is
     one, too: as a field of a line it would be refused in every row."""
     counts = Counter(schema.names)
     faults = [f"{name} stands there {count} times" for name, count in counts.items() if count > 1]
@@ -44,7 +43,7 @@ def check_columns(schema: pa.Schema) -> None:
     for field in schema:
         faults += _faults(field.name, field.type) if field.name in ALL else [f"{field.name} is no field of an event"]
     if faults:
-        raise WireError("arrow_schema", f"this is not a schema of events: {'; '.join(faults)}")
+        raise no_schema_of("events", faults)
 
 
 def _faults(name: str, dtype: pa.DataType) -> list[str]:

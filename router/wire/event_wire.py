@@ -20,6 +20,7 @@ from router.config import Limits
 from router.ids import Scope, given_keys, hash_strings, plain_numbers, scoped_ids
 from router.log.columns import EVENT_PAYLOAD, EVENTS
 from router.log.event_fields import FIELDS, Form, column_of
+from router.wire.batch import REFUSAL_BYTES
 from router.wire.body_columns import or_none
 from router.wire.event_checks import MALFORMED, Fault, repeated_lines, row_faults
 from router.wire.event_columns import EventColumns, EventRefusal
@@ -77,7 +78,8 @@ class EventWire:
 
     @property
     def nbytes(self) -> int:
-        return int(self.events.get_total_buffer_size() + self.payload.get_total_buffer_size())
+        columns = self.events.get_total_buffer_size() + self.payload.get_total_buffer_size()
+        return int(columns) + REFUSAL_BYTES * len(self.refused)
 
 
 def to_event_wire(columns: EventColumns, terms: EventTerms) -> EventWire:

@@ -19,7 +19,9 @@ import requests
 
 from actors.gateway.core import core, decide
 from actors.gateway.core.backend import ShardUnavailable
+from actors.gateway.endpoints.order_stream import OrderTraffic
 from actors.gateway.http.routes import ARROW
+from router.wire.batch import WireBatch
 from tests.actors.test_gateway_http import NDJSON, Lab, start
 from tests.labs.event_cases import plain_event
 from tests.labs.gateway_backend import order
@@ -296,6 +298,31 @@ def test_answers_that_nobody_reads_end_the_stream_at_the_bound(starter: Starter)
         pass
     answers = stream.answers()
     assert (answers[-1]["status"], answers[-1]["code"]) == ("error", "answers_not_read")
+
+
+def test_lines_of_nothing_are_answered_before_many_more_are_read(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three bytes are a refusal with a sentence: what was decoded and waits is bounded by that, not by the body."""
+    packed, waiting = [0], list[int]()
+    pack, encode = OrderTraffic.pack, OrderTraffic.encode
+
+    def packs(self: OrderTraffic, wire: WireBatch) -> Any:
+        packed[0] += 1
+        waiting.append(packed[0])
+        return pack(self, wire)
+
+    def encodes(self: OrderTraffic, *batch: Any) -> Any:
+        packed[0] -= 1
+        return encode(self, *batch)
+
+    monkeypatch.setattr(OrderTraffic, "pack", packs)
+    monkeypatch.setattr(OrderTraffic, "encode", encodes)
+    stream = Stream(starter(body_bytes_max=1 << 20, batch_rows_max=500))
+    stream.send(b"{}\n" * 50_000)
+    stream.finish()
+    assert len(stream.answers()) == 50_000
+    assert max(waiting) < 25, "a hundred batches came at once"
 
 
 def test_a_client_that_neither_sends_nor_reads_is_cut_off(starter: Starter) -> None:

@@ -78,7 +78,8 @@ def test_owners_and_gateways_that_stood_still_go_on(world: World) -> None:
 
 
 def test_orders_go_on_beside_clients_that_drip(world: World) -> None:
-    with hostile.drips(world, {"head": 150, "body": 50, "stream": 8, "silent": 50}) as opened:
+    counts = {"head": 150, "body": 50, "stream": 8, "silent": 50}
+    with hostile.drips(world.router.address, world.router.key, counts) as opened:
         assert world.moves() < 2
     assert opened[0] >= 250
 

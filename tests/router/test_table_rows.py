@@ -32,6 +32,13 @@ def refused(table: str, body: bytes, media_type: str = NDJSON) -> list[RowError]
     return caught.value.errors
 
 
+@pytest.mark.parametrize("member", ["currency", "x" * 100_000])
+def test_what_a_row_brings_is_not_sent_back_whole(member: str) -> None:
+    """A table key would have megabytes echoed, a hundred times."""
+    for error in refused("skus", ndjson(GOOD["skus"] | {member: "y" * 100_000})):
+        assert len(error.field) < 700 and len(error.detail) < 700
+
+
 def test_a_table_is_known_everywhere_by_one_name() -> None:
     assert set(TABLES) == set(ROW_TYPES) == set(TableRows.__struct_fields__) == set(GOOD) == set(FUZZED)
 

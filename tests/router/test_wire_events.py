@@ -361,6 +361,14 @@ def test_a_field_of_a_line_that_stands_there_twice_is_named() -> None:
         from_arrow(batch)
 
 
+def test_a_schema_of_thousands_of_strange_columns_is_refused_in_a_short_sentence() -> None:
+    ids = {name: pa.array(["a"]) for name in ("event_id", "order_id", "type")}
+    strange = {f"{number}{'x' * 4_000}": pa.array([1]) for number in range(200)}
+    with pytest.raises(WireError, match="and 180 faults more") as refused:
+        from_arrow(pa.RecordBatch.from_pydict(ids | strange))
+    assert len(refused.value.detail) < 5_000 and refused.value.detail.count("is no field of an event") == 20
+
+
 def test_empty_lists_and_times_beyond_calendars_are_refused_in_arrow_too() -> None:
     line = pa.struct([("line_id", pa.string())])
     ids = {"event_id": ["a", "b", "c"], "order_id": ["o"] * 3, "type": ["pick"] * 3}

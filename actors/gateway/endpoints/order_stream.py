@@ -32,7 +32,7 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
         return self._core.decider.cut(wire)
 
     def pack(self, wire: WireBatch) -> tuple[list[Part], int, int]:
-        return self._core.decider.split(wire), wire.count, wire.documents.get_total_buffer_size()
+        return self._core.decider.split(wire), wire.count, wire.nbytes
 
     async def ask(self, parts: list[Part]) -> list[U8]:
         return await self._core.decider.ask(parts, self._sender)

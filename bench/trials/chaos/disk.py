@@ -36,12 +36,13 @@ def missing() -> str:
 
 
 class Volume:
-    """A small file system; it is there for processes started with ``prefix``."""
+    """A small file system; it is there for processes started with ``prefix``, at a place of its own or ``over`` one."""
 
-    def __init__(self, size_mib: int = VOLUME_MIB) -> None:
+    def __init__(self, size_mib: int = VOLUME_MIB, over: pathlib.Path | None = None) -> None:
         if missing():
             raise Unsupported(missing())
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="order-router-disk-"))
+        self._made = over is None
+        self.path = over or pathlib.Path(tempfile.mkdtemp(prefix="order-router-disk-"))
         command = [*_COMMAND, "sh", "-c", _MOUNT, str(self.path), str(size_mib)]
         self._holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._holder.stdout is not None
@@ -58,7 +59,8 @@ class Volume:
         assert self._holder.stdin is not None
         self._holder.stdin.close()
         self._holder.wait()
-        shutil.rmtree(self.path)
+        if self._made:
+            self.path.rmdir()  # what was mounted here was never seen from here
 
     def fill(self, leave_bytes: int) -> None:
         """Take all room but so much."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.harness.server import ServerFailed
-from bench.harness.streaming import ORDER_STREAM, framed, head_of
+from bench.harness.streaming import ORDER_STREAM, Address, framed, head_of
 from bench.trials.chaos.orders import pieces
 from bench.trials.chaos.world import World, say
 
@@ -30,10 +30,9 @@ UNREAD_GROWTH_MIB_MAX = 192  # answers in memory (32 MiB), batches in flight, th
 
 
 @contextlib.contextmanager
-def drips(world: World, counts: dict[str, int]) -> Iterator[list[int]]:
+def drips(address: Address, key: str, counts: dict[str, int]) -> Iterator[list[int]]:
     """So many slow connections of each kind, all open; the list gets the number that was opened in all."""
-    host, port = world.router.address
-    spec = json.dumps({"host": host, "port": port, "key": world.router.key, "counts": counts})
+    spec = json.dumps({"host": address[0], "port": address[1], "key": key, "counts": counts})
     opened: list[int] = []
     command = [sys.executable, "-m", "bench.trials.chaos.drips"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -57,7 +56,7 @@ def goodput(world: World, seconds: float) -> float:
 
 def slow_clients(world: World, counts: dict[str, int] | None = None, seconds: float = MEASURED_S) -> dict[str, Any]:
     calm = goodput(world, seconds)
-    with drips(world, counts or DRIPS) as opened:
+    with drips(world.router.address, world.router.key, counts or DRIPS) as opened:
         crowded = goodput(world, seconds)
     return _compared(world, "slow clients", calm, crowded) | {"connections": opened[0]}
 
