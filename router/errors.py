@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_SAID_MAX = 600  # characters of a finding: a row may bring a name or a value of megabytes
+_SAID_MAX, _NAME_MAX = 400, 100  # characters of a finding and of a field: a row may bring megabytes of either
 
 
 def shortened(text: str, most: int = _SAID_MAX) -> str:
@@ -71,7 +71,7 @@ class RowError:
     detail: str  # a sentence with the remedy, for people
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "field", shortened(self.field))
+        object.__setattr__(self, "field", shortened(self.field, _NAME_MAX))
         object.__setattr__(self, "detail", shortened(self.detail))
 
 

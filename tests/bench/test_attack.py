@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
-from bench.harness.processes import title_of
+from bench.harness.processes import runs
 from bench.harness.server import Server
 from bench.harness.streaming import ARROW
 from bench.trials.attack.arrow_bombs import behind_deltas, rows_of_no_width
@@ -69,8 +68,7 @@ def test_a_process_that_ended_is_told(campaign: Campaign) -> None:
     def kill(target: Target, _: Sequence[Body]) -> Told:
         (victim,) = (number for number, kind in owners(target.server).items() if kind == "streams")
         os.kill(victim, signal.SIGKILL)
-        until(lambda: "--streams-from" not in title_of(victim))
-        time.sleep(0.1)
+        until(lambda: not runs(victim), "the gateway ends")
         return Told()
 
     (row,) = campaign.run([Attack("planted", "a gateway is killed", strike=kill)])

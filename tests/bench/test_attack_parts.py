@@ -176,7 +176,8 @@ def row(**changes: object) -> Row:
         "kind": "k", "name": "n", "body_bytes": 1_000, "seconds": 1.0,
         "extra_parts_mib": {"gateway": 600.0, "ray": 400.0},
         "kept_parts_mib": {"gateway": 500.0}, "neighbour": Waits(50, 900.0, 1_200.0, {"200": 50}), "disk_bytes": 2_500,
-        "problem_bytes": 60_000, "answered": {"allocated": 2}, "breaches": [],
+        "problem_bytes": 60_000, "answered": {"allocated": 2}, "load": 1.0,
+        "available_gib": 8.0, "breaches": [],
     }  # fmt: skip
     return Row(**given | changes)  # type: ignore[arg-type]
 

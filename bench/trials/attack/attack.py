@@ -123,7 +123,10 @@ def _stream(address: tuple[str, int], key: str, given: Body) -> Told:
     view = memoryview(given.body)
     chunks = (framed(view[at : at + PIECE_BYTES]) for at in range(0, len(view), PIECE_BYTES))
     arriving = Arriving(len(given.body) // 4)
-    talk = converse(address, head_of(address, key, given.path, given.media_type), chunks, arriving.read)
+    try:
+        talk = converse(address, head_of(address, key, given.path, given.media_type), chunks, arriving.read)
+    except OSError as fault:
+        return Told(len(given.body), Counter({str(fault)[:WORDS_MAX]: 1}))
     raw = arriving.raw
     if not raw.startswith(b"HTTP/1.1 200"):
         return _problem(len(given.body), raw)

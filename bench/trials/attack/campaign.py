@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +13,7 @@ from bench.harness.server import Server, ServerFailed
 from bench.trials.attack import ground
 from bench.trials.attack.attack import Attack, Target, Told, table
 from bench.trials.attack.neighbour import Neighbour, Waits
-from bench.trials.attack.watch import Watch
+from bench.trials.attack.watch import SERVE, Watch, available_gib
 from bench.trials.chaos.world import say
 
 ROLES = ("ops", "channel", "service", "viewer")
@@ -42,6 +43,8 @@ class Row(msgspec.Struct, kw_only=True):
     disk_bytes: int
     problem_bytes: int
     answered: dict[str, int]
+    load: float  # of the machine, and what others have left of its memory, at the end
+    available_gib: float
     breaches: list[str]
 
     @property
@@ -81,9 +84,11 @@ class Campaign:
     def run(self, attacks: Iterable[Attack]) -> Iterator[Row]:
         for attack in attacks:
             row = self.measured(attack)
-            self._restore(attack.restores)
             say(as_line(row))
             yield row
+            if f"{SERVE} ended" in row.breaches:
+                return
+            self._restore(attack.restores)
 
     def measured(self, attack: Attack) -> Row:
         bodies = attack.make()
@@ -106,6 +111,8 @@ class Campaign:
             disk_bytes=watch.written_bytes(),
             problem_bytes=told.problem_bytes_max,
             answered=dict(told.answers.most_common()),
+            load=round(os.getloadavg()[0], 1),
+            available_gib=available_gib(),
             breaches=[],
         )
         row.breaches = [*breaches(row, self.bounds, attack.keeps), *(f"{kind} ended" for kind in watch.ended())]

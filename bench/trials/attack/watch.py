@@ -13,6 +13,7 @@ from bench.trials.chaos.router import TITLES
 
 LOOK_EVERY_S = 0.2
 MIB = 1 << 20
+SERVE = "serve"
 
 
 class Watch(threading.Thread):
@@ -68,8 +69,17 @@ def _sum(parts: dict[str, int]) -> int:
 
 def owners(server: Server) -> dict[int, str]:
     """The router's own processes by number: not those that Ray starts and ends as it likes."""
-    titles = {number: title_of(number) for number in server.processes()}
-    return {number: kind for number, title in titles.items() for kind, mark in TITLES.items() if mark in title}
+    numbers = server.processes()
+    titles = {number: title_of(number) for number in numbers}
+    found = {number: kind for number, title in titles.items() for kind, mark in TITLES.items() if mark in title}
+    return {**found, numbers[0]: SERVE}
+
+
+def available_gib() -> float:
+    """Memory of the machine that is free for anybody; where others have taken it, figures are theirs."""
+    text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
+    (kib,) = (int(line.split()[1]) for line in text.splitlines() if line.startswith("MemAvailable:"))
+    return round(kib / 2**20, 1)
 
 
 def disk_bytes(folder: pathlib.Path) -> int:
