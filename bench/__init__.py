@@ -16,6 +16,7 @@
     order-router bench crash                          trials/crash.py, with the kills of trials/chaos/
     order-router bench flips                          trials/flips/    bits that turn on the disk
     python -m bench.trials.chaos                      trials/chaos/    real faults on real processes
+    python -m bench.trials.attack                     trials/attack/   small inputs that stand for much
     python -m bench.trials.simulation                 trials/simulation/   seeded worlds with every fault in them
     python -m bench.trials.fuzz                       trials/fuzz/     hostile bytes for whatever reads bytes
 
