@@ -40,7 +40,6 @@ BATCH_NS_MAX = 150_000_000  # of a batch; an order that is more is a batch of it
 # To a shard at a time, of one gateway process. The largest batch of everyday orders is nearly BATCH_NS_MAX; with three
 # of them under way a shard stands while one is asked for, written or on its way: a tenth fewer orders than with five.
 IN_FLIGHT_NS_MAX = 5 * BATCH_NS_MAX
-_EXACT_PLANS = 3 ** np.arange(SKUS_EXACT + 1)  # at one node, of so many SKUs
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def order_work(orders: pa.RecordBatch, skus: pa.StringArray, terms: WorkTerms) -
         different[several] = _different(codes, offsets, several, skus)
     few = np.minimum(different, SKUS_EXACT)
     many_units = _any(struct_numbers(values, "qty") > FEW_UNITS, offsets) | (parts > lines)
-    exactly = (min(terms.nodes, NODES_EXACT) * _EXACT_PLANS[few] + many_units * terms.sets * few) * STEP_NS
+    exactly = (min(terms.nodes, NODES_EXACT) * 3**few + many_units * terms.sets * few) * STEP_NS
     plan = np.where(different > SKUS_EXACT, different * terms.nodes * CELL_NS, exactly)
     if terms.parts is not None:  # components of several bundles may be the same few SKUs
         plan = np.maximum(plan, exactly)
@@ -120,5 +119,6 @@ def _different(codes: I32, offsets: I32, several: npt.NDArray[np.bool_], skus: p
     owner = np.repeat(np.arange(len(counts)), counts)
     lines = np.arange(ends[-1]) + (first - (ends - counts))[owner]
     texts = skus.take(pa.array(codes[lines])).dictionary_encode()
-    pairs = np.unique(owner * len(texts.dictionary) + texts.indices.to_numpy())
-    return np.bincount(pairs // len(texts.dictionary), minlength=len(counts))
+    pairs = np.sort(owner * len(texts.dictionary) + texts.indices.to_numpy())  # a quarter of np.unique's time
+    named = pairs[np.concatenate([[True], np.diff(pairs) > 0])]
+    return np.bincount(named // len(texts.dictionary), minlength=len(counts))
