@@ -15,15 +15,19 @@ from router.wire.batch import WireBatch
 
 
 def cut_batch(wire: WireBatch, terms: WorkTerms, most: int = BATCH_NS_MAX) -> list[WireBatch]:
-    """The batch in its order, in parts of at most ``most`` work or one order each; answers of the parts, one after
-    the other, are the answers of the batch."""
-    cuts = cuts_of(order_work(wire.orders, wire.skus, terms), most)
+    """The batch in its order, in parts of at most ``most`` work or one order each, and what work each order is; answers
+    of the parts, one after the other, are the answers of the batch."""
+    work_ns = order_work(wire.orders, wire.skus, terms)
+    cuts = cuts_of(work_ns, most)
     if not cuts:
-        return [wire]
+        return [dataclasses.replace(wire, work_ns=work_ns)]
     places = [0, *wire.positions[cuts].tolist(), wire.count]
     rows = [0, *cuts, wire.orders.num_rows]
     parts = zip(itertools.pairwise(rows), itertools.pairwise(places), strict=True)
-    return [_part(wire, first, last, *place) for (first, last), place in parts]
+    return [
+        dataclasses.replace(_part(wire, first, last, *place), work_ns=work_ns[first:last])
+        for (first, last), place in parts
+    ]
 
 
 def _part(wire: WireBatch, first: int, last: int, place: int, end: int) -> WireBatch:

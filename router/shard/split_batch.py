@@ -30,7 +30,7 @@ class Part:
     orders: U8  # IPC message of WIRE
     skus: U8  # IPC message of WIRE_SKUS
     documents: U8  # IPC stream
-    work_ns: int = 0  # as estimated (work.py)
+    work_ns: int  # as estimated, 0 where it was not
 
 
 @dataclass(frozen=True)
@@ -41,27 +41,26 @@ class Decided:
     shard_of_row: I32
 
 
-def split_batch(wire: WireBatch, key: U64, shards: int, scope: Scope = "global", work: I64 | None = None) -> list[Part]:
-    """Pack a batch for its shards, with the ``work`` of its rows where that counts; shards that get nothing are left
-    out."""
+def split_batch(wire: WireBatch, key: U64, shards: int, scope: Scope = "global") -> list[Part]:
+    """Pack a batch for its shards; shards that get nothing are left out."""
     if wire.orders.num_rows == 0:
         return []
-    work = np.zeros(wire.orders.num_rows, np.int64) if work is None else work
+    work_ns = np.zeros(wire.orders.num_rows, np.int64) if wire.work_ns is None else wire.work_ns
     orders = _with_line_keys(wire, key)
     skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
     if shards == 1:
-        return [Part(0, None, to_message(orders), skus, to_stream(wire.documents), int(work.sum()))]
+        return [Part(0, None, to_message(orders), skus, to_stream(wire.documents), int(work_ns.sum()))]
     _, lo = order_hashes(key, scope, orders)
     order, offsets = split(shard_of(lo, shards), shards)
     parts = []
     for shard in range(shards):
         rows = order[offsets[shard] : offsets[shard + 1]]
         if len(rows) == orders.num_rows:
-            return [Part(shard, None, to_message(orders), skus, to_stream(wire.documents), int(work.sum()))]
+            return [Part(shard, None, to_message(orders), skus, to_stream(wire.documents), int(work_ns.sum()))]
         if len(rows):
             documents = select(wire.documents, rows)
             of_shard = to_message(take_wire(orders, rows))
-            parts.append(Part(shard, rows, of_shard, skus, to_stream(documents), int(work[rows].sum())))
+            parts.append(Part(shard, rows, of_shard, skus, to_stream(documents), int(work_ns[rows].sum())))
     return parts
 
 
