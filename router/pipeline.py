@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,6 @@ from router.shard.grant_lane import GrantLane
 from router.shard.lanes import Batch, Begun, Lane, Message, PolicyOf
 from router.shard.order_lane import OrderLane
 from router.tables.compiled import TablesOf
-from router.wire.event_batch import EventBatch
 
 BATCH_IDS_KEPT = 4_096
 CHECKPOINT_FORM = 3  # to be raised where what is dumped means something else
@@ -86,10 +85,10 @@ class ShardPath:
         """Whether the batch names an order of which something is under way that it has to know."""
         return self.lanes[kind].must_wait(batch, self.shown)
 
-    def looks_back(self, kind: Kind, batch: Batch) -> Callable[[], None] | None:
-        """What a batch has to read before it begins, beside others that are under way; None where that is nothing."""
-        is_repeat = batch.batch_id in self._batches
-        return None if kind is not Kind.EVENTS or is_repeat else self.events.looks_back(cast(EventBatch, batch))
+    def looks_back(self, batch: Any) -> Callable[[], None] | None:
+        """What a batch of events has to read before it begins, beside others that are under way; None where that is
+        nothing."""
+        return None if batch.batch_id in self._batches else self.events.looks_back(batch)
 
     def begin(self, kind: Kind, batch: Batch) -> Begun:
         """Take a batch in and queue its input for the disk."""

@@ -17,8 +17,9 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import I64, OUT_I32, OUT_I64, VOID, inlined_rule, kernel, rule
-from kernels.cells.find import block_of, cell_in, cell_of, mark_stock
+from kernels.cells.find import block_of, cell_in, cell_of
 from kernels.claim.bars import is_barred
+from kernels.claim.take import take_units
 from kernels.claim.wait import claim_of, entry_of, leave
 from kernels.layout import INT64, IO_DEMAND, IO_GRANTS, IO_QUEUE, TABLES, UNITS, WAITING_ROWS
 from kernels.plan.candidates import want
@@ -117,21 +118,11 @@ def within_reach(sku: int, limit: int, slot: int, whole: int, tables: Any, units
 
 
 @inlined_rule
-def allot(sku: int, node: int, qty: int, units: Any) -> None:
-    """Move units of a cell from available to allocated."""
-    block = block_of(sku, node >> 5, units.shelves, units.blocks)
-    cell = cell_in(block, node & 31)
-    units.available[cell] -= qty
-    units.allocated[cell] += qty
-    mark_stock(block, node & 31, units.available[cell])
-
-
-@inlined_rule
 def emit(sku: int, node: int, qty: int, claim: Any, units: Any, end: int, out: Array) -> int:
     """Move units to the order that waited for them and write the row."""
-    allot(sku, node, qty, units)
     row = out[end]
     row.order, row.line, row.sku, row.node, row.qty, row.line_qty = claim.order, claim.line, sku, node, qty, 0
+    take_units(row, units.allocated, units)
     return end + 1
 
 
@@ -278,7 +269,7 @@ def serve_again(grants: Array, units: Any, waiting: Any) -> int:
     faults = 0
     for row in range(grants.shape[0]):
         grant = grants[row]
-        allot(INT64(grant.sku), INT64(grant.node), grant.qty, units)
+        take_units(grant, units.allocated, units)
         if grant.line_qty == 0:
             continue
         slot = claim_of(grant.order, INT64(grant.line), waiting)

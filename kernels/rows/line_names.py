@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels._jit import IN_I32, IN_U8, OUT_I32, VOID, kernel, rule
+from kernels.rows.lookup import same_text
 from kernels.rows.text_keys import plain_number
 
 Array = npt.NDArray[Any]
@@ -22,14 +23,9 @@ FEW = 16  # lines of an order up to which each is compared with each; nothing ma
 
 @rule
 def _are_equal(offsets: Array, text: Array, one: Int, other: Int) -> bool:
-    start, at = offsets[one], offsets[other]
-    size = offsets[one + 1] - start
-    if offsets[other + 1] - at != size:
-        return False
-    for place in range(size):  # noqa: SIM110  (kernels know no generators)
-        if text[start + place] != text[at + place]:
-            return False
-    return True
+    first, last = np.uint64(offsets[one]), np.uint64(offsets[one + 1])
+    start, end = np.uint64(offsets[other]), np.uint64(offsets[other + 1])
+    return bool(end - start == last - first and same_text(text, first, last, text, start))
 
 
 @rule

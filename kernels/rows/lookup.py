@@ -24,7 +24,7 @@ _NUMBER = np.uint64(0x00000000FFFFFFFF)
 
 
 @rule
-def _same_text(text: U8Array, first: np.uint64, last: np.uint64, known: U8Array, start: np.uint64) -> bool:
+def same_text(text: U8Array, first: np.uint64, last: np.uint64, known: U8Array, start: np.uint64) -> bool:
     """Whether text[first:last] equals the bytes of ``known`` from ``start``, which are as many."""
     at = first
     other = start
@@ -87,7 +87,7 @@ def find_strings(
             if slot & _TAG == hashed & _TAG:
                 candidate = (slot & _NUMBER) - ONE
                 start = np.uint64(known_offsets[candidate])
-                if np.uint64(known_offsets[candidate + ONE]) - start == last - first and _same_text(
+                if np.uint64(known_offsets[candidate + ONE]) - start == last - first and same_text(
                     text, first, last, known_text, start
                 ):
                     number = np.int32(candidate)

@@ -41,7 +41,7 @@ _BLOCKS_SHOWN: dict[str, np.dtype[Any]] = {  # as in Shown
     "cells-shelves": SHELF, "cells-blocks": BLOCK, **{f"cells-{account}": _UNITS for account in SHOWN},
 }  # fmt: skip
 _HEADER_WORDS = 8
-_LOCK, _SEQUENCE, _SKUS, _BLOCKS, _CELLS = range(5)  # words of the header; _SEQUENCE is one more, 0 = none
+_LOCK, _SEQUENCE, _SKUS, _BLOCKS, _CELLS = range(5)  # words of the header; in _SEQUENCE it is one more, 0 = none
 _READ_TRIES = 300  # a few milliseconds
 _RETRY_MS = 20
 _MIN_SKUS, _MIN_CELLS = 64, 1_024
@@ -138,6 +138,11 @@ class Cells:
                 words = 1 + int(np.count_nonzero(np.diff(sku) | np.diff(node >> 5)))
                 used = self._used[0]
                 self._fit(self.skus, int(used["blocks"]) + words + _SPARE, int(used["cells"]) + len(sku) + _SPARE)
+
+    def open_ends(self, sku: I32, node: I16, to_node: I16) -> None:
+        """The cells between which units move; ``to_node`` -1: they stay at ``node``."""
+        goes = to_node >= 0
+        self.open(np.concatenate([sku, sku[goes]]), np.concatenate([node, to_node[goes]]))
 
     def _fit(self, skus: int, blocks: int, cells: int) -> None:
         """Arrays for so many; what they hold is kept."""
@@ -238,7 +243,7 @@ class Cells:
         self._blocks["stocked"] = 0
         self._shelves["only"]["stocked"] = 0
         listed = self.listed()
-        at = np.searchsorted(_key(listed.sku, listed.node), _key(sku, node))
+        at = np.searchsorted(cell_key(listed.sku, listed.node), cell_key(sku, node))
         for column, units in enumerate(self._own):
             units[listed.cell[at]] = arrays["cell_units"][:, column]
         self.put_available(sku, node, np.zeros(len(sku), np.int64))  # their stock bits
@@ -327,7 +332,8 @@ def _rows(block: npt.NDArray[np.uint8], dtype: np.dtype[Any]) -> Rows:
     return frozen(block[: len(block) // dtype.itemsize * dtype.itemsize].view(dtype))
 
 
-def _key(sku: I32, node: I16) -> I64:
+def cell_key(sku: I32, node: I16) -> I64:
+    """One number a cell, rising by SKU and node."""
     return sku.astype(np.int64) << 16 | node
 
 

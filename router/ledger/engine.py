@@ -138,10 +138,10 @@ class LedgerEngine:
         if len(decided.granted):
             promotions = self._promotions_of(tables_version)
             assert int(decided.granted.max()) < len(promotions.code), "a promotion that no table has"
-        taken, parcels = decided.allocations, decided.parcels
-        nodes = max(taken["node"].max(initial=-1), parcels["node"].max(initial=-1))
-        self.cells.open(taken["sku"].copy(), taken["node"].copy())
-        self.memory.reserve(len(asked.rows), len(asked.asked.promotions), 0, max(int(nodes) + 1, self.cells.nodes))
+        sku, node = (decided.allocations[name].copy() for name in ("sku", "node"))
+        self.cells.open(sku, node)
+        nodes = max(int(decided.parcels["node"].max(initial=-1)) + 1, self.cells.nodes)
+        self.memory.reserve(len(asked.rows), len(asked.asked.promotions), 0, nodes)
         value_orders_min = self._policy.risk_value_orders_min
         if basis is not None:
             value_orders_min = basis.value_orders_min
@@ -153,7 +153,7 @@ class LedgerEngine:
         if basis is not None:  # lines of older records never waited here
             self.state.waits_since(shard, sequence)
             self.state.waiting.join(asked, decided.backordered, reference, basis.other_channel, now_ms)
-        self.state.touch(taken["sku"].copy(), taken["node"].copy())
+        self.state.touch(sku, node)
 
     def _hear(self, shard: int, sequence: int, grants_seen: int) -> int:
         """A shard asks: it has taken over grants; returns the reference of its batch."""
@@ -246,7 +246,7 @@ class LedgerEngine:
 
     def stock(self, movements: pa.RecordBatch, record: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """STOCK_RESULTS of movements from outside, each id once, and GRANTS of what became free."""
-        self._open_cells(movements)
+        self._open_ends(movements)
         sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
         watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
         results, lifted = apply_stock(movements, self.state)
@@ -255,14 +255,12 @@ class LedgerEngine:
 
     def apply_stock(self, movements: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
         """What a record says of movements."""
-        self._open_cells(movements)
+        self._open_ends(movements)
         apply_stock(movements, self.state)
         self.state.grant_again(grant_rows(grants), record)
 
-    def _open_cells(self, named: pa.RecordBatch) -> None:
-        sku, node, to_node = (numbers(named, name) for name in ("sku", "node", "to_node"))
-        goes = to_node >= 0
-        self.cells.open(np.concatenate([sku, sku[goes]]), np.concatenate([node, to_node[goes]]))
+    def _open_ends(self, movements: pa.RecordBatch) -> None:
+        self.cells.open_ends(*(numbers(movements, name) for name in ("sku", "node", "to_node")))
 
     # --- who waits ---------------------------------------------------------------------------------
 

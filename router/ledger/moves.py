@@ -107,7 +107,7 @@ def apply_moves(rows: MoveRows, cells: Cells, memory: Memory) -> None:
     """Move; a move of more units than its account holds is a bug."""
     assert not len(rows) or (rows.sku.min() >= 0 and rows.node.min() >= 0 and rows.qty.min() >= 0), "not a stock move"
     there = np.where(rows.to_node >= 0, rows.to_node, rows.node)
-    cells.open(np.concatenate([rows.sku, rows.sku]), np.concatenate([rows.node, there]))
+    cells.open_ends(rows.sku, rows.node, rows.to_node)
     memory.reserve(0, 0, 0, cells.nodes)
     refused = np.zeros(len(rows), np.uint8)
     (source, target), aside = cells.aside.open(

@@ -21,6 +21,7 @@ from kernels.claim import wait as kernels
 from kernels.layout import WaitingRows
 from router.arrow.arrays import zeros_aligned
 from router.ledger.batch import Claims
+from router.ledger.cells import cell_key
 from router.ledger.entries import EverTable
 from router.ledger.moves import Bars, Withdrawals, bars_of
 from router.ledger.tables import LedgerTables
@@ -38,10 +39,7 @@ _EXPECTED = 1 << 20  # claims that get room at once: memory that is not used yet
 _KEPT = (
     "order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel_index", "service", "accepted_ms",
 )  # fmt: skip
-
-
-_RANK = ("placed_at_ms", "accepted_ms", "order", "arrival")
-_NODE_BITS = 16
+_RANK = ("placed_at_ms", "accepted_ms", "order", "arrival")  # who is served first; after priority, where that counts
 
 
 @dataclass
@@ -125,8 +123,7 @@ class Waiting:
         used = self._barred[: int(self._counts["barred_places"][0])]
         if not len(used) or not len(sku):
             return []
-        cells = sku.astype(np.int64) << _NODE_BITS | node
-        found = np.isin(used["sku"].astype(np.int64) << _NODE_BITS | used["node"], cells) & (used["node"] >= 0)
+        found = np.isin(cell_key(used["sku"], used["node"]), cell_key(sku, node)) & (used["node"] >= 0)
         lifted: list[int] = np.unique(used["sku"][found]).tolist()
         used["node"][found] = _LIFTED
         return lifted
@@ -219,10 +216,7 @@ class Waiting:
     def _merged(self, entries: Rows, more: Rows) -> Rows:
         """A queue with claims that came since. By priority, if at all, then by when the order was placed, then by
         when the router accepted it; whoever waits again stands where it stood."""
-        rank = (
-            more["arrival"], more["order"], more["accepted_ms"], more["placed_at_ms"],
-            -more["priority"].astype(np.int64),
-        )  # fmt: skip
+        rank = (*(more[name] for name in reversed(_RANK)), -more["priority"].astype(np.int64))
         if not _in_order(rank):
             more = more[np.lexsort(rank)]
         if not len(entries) or _before(entries[-1], more[0]):

@@ -100,9 +100,7 @@ def _bundle_moves(line: Meant, each: dict[int, int], places: list[_Place], waiti
             )  # fmt: skip
 
 
-def _shared_out(
-    served_minor: int, each: dict[int, int], places: list[_Place]
-) -> Iterator[tuple[_Place, int]]:  # fmt: skip
+def _shared_out(served_minor: int, each: dict[int, int], places: list[_Place]) -> Iterator[tuple[_Place, int]]:
     """Each place with what its units carry."""
     left = sum(place.qty for place in places if place.sku == places[0].sku)
     for place in places:
@@ -138,4 +136,4 @@ def share_of_bundles(units: int, position_units: int, value_minor: int, each: in
         return value + loose_minor
     if taken == bundles:
         return value + share_of(more, loose, loose_minor)
-    return value + share_of(more, each, share_of(min(taken + 1, bundles), bundles, value_minor - loose_minor) - value)
+    return value + share_of(more, each, share_of(taken + 1, bundles, value_minor - loose_minor) - value)

@@ -46,7 +46,7 @@ class Path(Protocol):
 
     def must_wait(self, kind: Kind, batch: Batch) -> bool: ...
 
-    def looks_back(self, kind: Kind, batch: Batch) -> Callable[[], None] | None: ...
+    def looks_back(self, batch: Batch) -> Callable[[], None] | None: ...
 
     def begin(self, kind: Kind, batch: Batch) -> Begun: ...
 
@@ -125,7 +125,7 @@ class ShardTurns:
         with self._turn:
             self._event_ms = max(self._event_ms, batch.now_ms)
             self._await_turn(Kind.EVENTS, batch)
-            look_back = self._path.looks_back(Kind.EVENTS, batch)
+            look_back = self._path.looks_back(batch)
         if look_back is not None:
             look_back()
 

@@ -19,6 +19,7 @@ from router.log.event_fields import FIELDS, REQUIRED, Form
 from router.wire.event_columns import Bools, EventColumns
 from router.wire.event_json import NO_LINES
 from router.wire.event_table import ALL, BIT, NEEDED, NUMBER, TAKEN, TEXT, TEXT_FIELDS, TIME_FIELDS
+from router.wire.line_names import with_equal_keys
 from router.wire.texts import Texts
 
 I64 = npt.NDArray[np.int64]
@@ -158,10 +159,7 @@ def repeated_lines(columns: EventColumns, line_keys: U64) -> Faults:
     if len(line_keys) <= columns.rows and columns.line_counts.max(initial=0) < 2:
         return
     row_of_line = np.repeat(np.arange(columns.rows), columns.line_counts)
-    order = np.lexsort((line_keys, row_of_line))
-    rows, keys = row_of_line[order], line_keys[order]
-    twice = np.flatnonzero((rows[1:] == rows[:-1]) & (keys[1:] == keys[:-1]))
-    for at in twice.tolist():
-        name = columns.line_ids.array()[int(order[at])].as_py()
+    for line in with_equal_keys(row_of_line, line_keys).tolist():
+        name = columns.line_ids.array()[line].as_py()
         sentence = f"lines names line {name!r} twice; send one entry with the sum of its units"
-        yield malformed(np.array([rows[at]]), sentence)
+        yield malformed(row_of_line[line : line + 1], sentence)

@@ -44,7 +44,7 @@ class NotingPath:
     def must_wait(self, kind: Kind, batch: Any) -> bool:
         return False
 
-    def looks_back(self, kind: Kind, batch: Any) -> Callable[[], None] | None:
+    def looks_back(self, batch: Any) -> Callable[[], None] | None:
         return None
 
     def begin(self, kind: Kind, batch: Any) -> Begun:

@@ -45,7 +45,7 @@ class NotedPath:
     def must_wait(self, kind: Kind, batch: Numbered) -> bool:
         return False
 
-    def looks_back(self, kind: Kind, batch: Numbered) -> Callable[[], None] | None:
+    def looks_back(self, batch: Numbered) -> Callable[[], None] | None:
         return self.look_back.get(batch.batch_id[0])
 
     def begin(self, kind: Kind, batch: Numbered) -> Begun:
