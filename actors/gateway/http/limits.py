@@ -81,9 +81,12 @@ class GatewayProtocol(RequestHandler):
         self._tell_of_leaving()
 
     def data_received(self, data: bytes) -> None:
-        if self._wait_for_more(data):
-            return
-        data, self._undecided = self._undecided + data, b""
+        if not self._wait_for_more(data):
+            data, self._undecided = self._undecided + data, b""
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """Bytes that need not wait for more; whose they are is known now, if they begin a request."""
         if self._is_between_requests() and self._pass_on(data):
             return
         self._is_fresh = False
