@@ -20,7 +20,7 @@ from actors.gateway.endpoints.ingest import serve_stream
 from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from actors.gateway.http.handover import is_small
-from actors.gateway.http.limits import media_type_of, read_body
+from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import ARROW, JSON, NDJSON, sender_of
 from router.arrow.arrays import Bytes
 from router.shard.split_events import merge_event_answers

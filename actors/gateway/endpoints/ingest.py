@@ -28,7 +28,8 @@ from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.core.spool import AnswerSpool, SpoolFull
 from actors.gateway.endpoints.traffic import Parts, Traffic
 from actors.gateway.http.forms import Wire
-from actors.gateway.http.limits import GatewayProtocol, answer_expectation
+from actors.gateway.http.limits import GatewayProtocol
+from actors.gateway.http.requests import answer_expectation
 from router.arrow.arrays import Bytes
 from router.wire.batch import WireError
 

@@ -27,7 +27,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.turns import TurnQueue
 from actors.gateway.http.forms import encode_answers
-from actors.gateway.http.limits import media_type_of, read_body
+from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import JSON, Answer, Reply, sender_of
 from router.log.columns import Status
 from router.reasons import REASONS

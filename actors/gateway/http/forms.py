@@ -10,7 +10,7 @@ import pyarrow as pa
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.problems import Problem
-from actors.gateway.http.limits import media_type_of
+from actors.gateway.http.requests import media_type_of
 from actors.gateway.http.routes import ARROW, NDJSON
 from router.arrow.arrays import Bytes
 from router.config import Limits

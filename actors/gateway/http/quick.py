@@ -25,7 +25,8 @@ from actors.gateway.core.metrics import Metrics
 from actors.gateway.core.problems import raw_json, raw_problem
 from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
-from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer, head_fault
+from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer
+from actors.gateway.http.requests import head_fault
 from actors.gateway.http.routes import Answer, Reply, Route, RouteTable
 from router.config import Limits
 
