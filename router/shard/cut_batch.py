@@ -11,22 +11,23 @@ import pyarrow as pa
 from router.arrow.arrays import list_parts, ragged, struct_numbers, structs
 from router.log.columns import WIRE
 from router.shard.work import BATCH_NS_MAX, WorkTerms, cuts_of, order_work
-from router.wire.batch import WireBatch
+from router.wire.batch import I64, WireBatch
 
 
 def cut_batch(wire: WireBatch, terms: WorkTerms, most: int = BATCH_NS_MAX) -> list[WireBatch]:
-    """The batch in its order, in parts of at most ``most`` work or one order each; answers of the parts, one after
-    the other, are the answers of the batch."""
-    cuts = cuts_of(order_work(wire.orders, wire.skus, terms), most)
+    """The batch in its order with its work, in parts of at most ``most`` work or one order each; answers of the parts,
+    one after the other, are the answers of the batch."""
+    work = order_work(wire.orders, wire.skus, terms)
+    cuts = cuts_of(work, most)
     if not cuts:
-        return [wire]
+        return [dataclasses.replace(wire, work_ns=work)]
     places = [0, *wire.positions[cuts].tolist(), wire.count]
     rows = [0, *cuts, wire.orders.num_rows]
     parts = zip(itertools.pairwise(rows), itertools.pairwise(places), strict=True)
-    return [_part(wire, first, last, *place) for (first, last), place in parts]
+    return [_part(wire, work[first:last], first, last, *place) for (first, last), place in parts]
 
 
-def _part(wire: WireBatch, first: int, last: int, place: int, end: int) -> WireBatch:
+def _part(wire: WireBatch, work: I64, first: int, last: int, place: int, end: int) -> WireBatch:
     """Rows first:last, with the refusals between them; answers ``place`` to ``end`` of the batch."""
     count = last - first
     offsets = wire.orders.column("lines").offsets.to_numpy()
@@ -41,6 +42,7 @@ def _part(wire: WireBatch, first: int, last: int, place: int, end: int) -> WireB
         positions=wire.positions[first:last] - place,
         line_numbers=wire.line_numbers[first:last],
         refused=[dataclasses.replace(refusal, position=refusal.position - place) for refusal in refused],
+        work_ns=work,
     )
 
 

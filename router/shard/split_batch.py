@@ -30,7 +30,7 @@ class Part:
     orders: U8  # IPC message of WIRE
     skus: U8  # IPC message of WIRE_SKUS
     documents: U8  # IPC stream
-    work_ns: int = 0  # as estimated (work.py)
+    work_ns: int = 0  # as estimated; 0 where nobody asked
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,11 @@ class Decided:
     shard_of_row: I32
 
 
-def split_batch(wire: WireBatch, key: U64, shards: int, scope: Scope = "global", work: I64 | None = None) -> list[Part]:
-    """Pack a batch for its shards, with the ``work`` of its rows where that counts; shards that get nothing are left
-    out."""
+def split_batch(wire: WireBatch, key: U64, shards: int, scope: Scope = "global") -> list[Part]:
+    """Pack a batch for its shards; shards that get nothing are left out."""
     if wire.orders.num_rows == 0:
         return []
-    work = np.zeros(wire.orders.num_rows, np.int64) if work is None else work
+    work = np.zeros(wire.orders.num_rows, np.int64) if wire.work_ns is None else wire.work_ns
     orders = _with_line_keys(wire, key)
     skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
     if shards == 1:

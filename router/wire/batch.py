@@ -43,6 +43,7 @@ class WireBatch:
     positions: I64  # place of each order among the batch's answers
     line_numbers: I64  # of each order in the body, from 1; of an Arrow stream the row number
     refused: list[Refusal]  # in order of position
+    work_ns: I64 | None = None  # of each order, as router/shard/work.py estimates it; None before it was cut by that
 
     @property
     def count(self) -> int:

@@ -20,7 +20,6 @@ from router.log.columns import STATUS_NAMES, Status
 from router.reasons import REASONS
 from router.shard.cut_batch import cut_batch
 from router.shard.split_batch import Decided, Part, split_batch
-from router.shard.work import order_work
 from router.wire.batch import WireBatch
 
 T = TypeVar("T")
@@ -57,8 +56,7 @@ class Decider:
 
     def split(self, wire: WireBatch) -> list[Part]:
         """Pack a batch for its shards; likewise."""
-        work = order_work(wire.orders, wire.skus, self._reference.newest.work)
-        return split_batch(wire, self._backend.key, self._backend.shards, self._scope, work)
+        return split_batch(wire, self._backend.key, self._backend.shards, self._scope)
 
     async def ask(self, parts: list[Part], sender: str) -> list[U8]:
         """Submit every part to its shard, in the turn of its sender; the first fault of any is raised after all have

@@ -226,10 +226,9 @@ class BodyStream(Generic[Wire, Parts]):
         decoded_bytes = 0
         try:
             for wire in (part for whole in source for part in self._traffic.cut(whole)):
-                parts, rows, nbytes = self._traffic.pack(wire)
-                packed.append((wire, parts))
-                self._rows += rows
-                decoded_bytes += nbytes
+                packed.append((wire, self._traffic.pack(wire)))
+                self._rows += wire.count
+                decoded_bytes += wire.nbytes
                 if decoded_bytes > self._decoded_bytes_max:
                     return packed, None, False
         except WireError as fault:

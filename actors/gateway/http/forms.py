@@ -29,7 +29,20 @@ from router.wire.event_wire import EventTerms, EventWire
 from router.wire.lines import LineBlock, LineSplitter
 from router.wire.ndjson import decode_block
 
-Wire = TypeVar("Wire")  # a decoded batch: WireBatch, EventWire
+
+class DecodedBatch(Protocol):
+    """WireBatch and EventWire, as far as their kinds are alike."""
+
+    @property
+    def count(self) -> int:
+        """Answers it gets."""
+
+    @property
+    def nbytes(self) -> int:
+        """In memory, about."""
+
+
+Wire = TypeVar("Wire", bound=DecodedBatch)
 Decoded = TypeVar("Decoded", covariant=True)
 
 
