@@ -41,7 +41,7 @@ def check_room(data: DataFolder) -> None:
     if extent.bytes * processes > left:
         raise Misconfigured(
             f"version {version} of the tables takes {extent} in each of {processes} processes, and "
-            f"{left / _GIB:.2f} GiB are free: free some memory, or {remedy(data)}"
+            f"{left / _GIB:.2f} GiB are free: free some memory, or {_remedy(data)}"
         )
 
 
@@ -49,12 +49,12 @@ def cannot_start(data: DataFolder, silent: Exception) -> str:
     """What stands on the last line, when owners did not come up: what they said, and the ways out."""
     said = str(silent.__cause__ or silent).strip().splitlines()[-1].rstrip(".")
     return (
-        f"the folder {data.path} cannot be loaded: {said}. If that is memory, free some, or {remedy(data)}; "
+        f"the folder {data.path} cannot be loaded: {said}. If that is memory, free some, or {_remedy(data)}; "
         f"`order-router verify --data {data.path}` says whether the folder is whole"
     )
 
 
-def remedy(data: DataFolder) -> str:
+def _remedy(data: DataFolder) -> str:
     return f"take the version back with `order-router tables take-back --data {data.path}`"
 
 

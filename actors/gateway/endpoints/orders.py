@@ -124,7 +124,7 @@ class OrderEndpoint:
         parts = self._parts(batch)
         for wire, waiting in parts[:-1]:
             _reply(waiting, await self._answers_or_faults(wire, waiting))
-        wire, waiting = parts[-1]
+        wire, waiting = parts[-1]  # its answers go behind the counts: a client may come again while it is answered
         answers = await self._answers_or_faults(wire, waiting)
         self._in_flight -= 1
         self._expect(self._sent + len(self._waiting))
