@@ -7,6 +7,7 @@ nothing with it, so the one that is in the way is never named.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from actors.store.log_reader import LogReader
 from actors.store.table_store import TableStore
 from router.errors import Misconfigured
 from router.ledger.basis import basis_of
+from router.log.tail import FIRST_SEQUENCE
 from router.tables.footprint import copies
 
 _GIB = 1 << 30
@@ -39,7 +41,7 @@ def check_room(data: DataFolder) -> None:
     if extent.bytes * processes > left:
         raise Misconfigured(
             f"version {version} of the tables takes {extent} in each of {processes} processes, and "
-            f"{left / _GIB:.2f} GiB are free: free some memory, or {remedy(data)}"
+            f"{left / _GIB:.2f} GiB are free: free some memory, or {_remedy(data)}"
         )
 
 
@@ -47,12 +49,12 @@ def cannot_start(data: DataFolder, silent: Exception) -> str:
     """What stands on the last line, when owners did not come up: what they said, and the ways out."""
     said = str(silent.__cause__ or silent).strip().splitlines()[-1].rstrip(".")
     return (
-        f"the folder {data.path} cannot be loaded: {said}. If that is memory, free some, or {remedy(data)}; "
+        f"the folder {data.path} cannot be loaded: {said}. If that is memory, free some, or {_remedy(data)}; "
         f"`order-router verify --data {data.path}` says whether the folder is whole"
     )
 
 
-def remedy(data: DataFolder) -> str:
+def _remedy(data: DataFolder) -> str:
     return f"take the version back with `order-router tables take-back --data {data.path}`"
 
 
@@ -82,14 +84,11 @@ def _newest_named(data: DataFolder, show: Show) -> tuple[int, str]:
     found = (0, "no log")
     folders = [(data.ledger, 1), *((data.shard(number), 2) for number in range(data.identity().shards))]
     for folder, parts in folders:
-        reader = LogReader(folder, parts)
-        try:
-            for sequence, _, record in reader.iterate(1):
+        with contextlib.closing(LogReader(folder, parts)) as reader:
+            for sequence, _, record in reader.iterate(FIRST_SEQUENCE):
                 basis = basis_of(record) if folder == data.ledger else None
                 named = max(record.tables_version, basis.granted_by if basis else 0)
                 if named > found[0]:
                     found = (named, folder.name)
                 show(f"{folder.name}: looking which tables record {sequence:,} names")
-        finally:
-            reader.close()
     return found

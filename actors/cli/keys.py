@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import pathlib
 import time
 from typing import Any
 
-from actors.cli.output import add_json_flag, fail, print_result
+from actors.cli.output import add_json_flag, fail, print_result, rfc3339
 
 ROLES = ("admin", "ops", "channel", "service", "viewer")
 
@@ -54,12 +53,8 @@ def _list(arguments: argparse.Namespace) -> None:
     from actors.store import keys
 
     found: list[dict[str, object]] = [
-        {"name": key.name, "role": key.role, "created_at": _rfc3339(key.created_at_ms)}
+        {"name": key.name, "role": key.role, "created_at": rfc3339(key.created_at_ms)}
         for key in keys.load_keys(arguments.data)
     ]
     text = "\n".join(f"{key['name']:<24}{key['role']:<10}{key['created_at']}" for key in found)
     print_result(arguments.json, {"keys": found}, text or "There are no keys.")
-
-
-def _rfc3339(moment_ms: int) -> str:
-    return dt.datetime.fromtimestamp(moment_ms / 1000, dt.UTC).isoformat(timespec="seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import json
 import sys
 import time
@@ -52,6 +53,11 @@ def read_key(given: str) -> str:
 def print_result(as_json: bool, result: dict[str, object], text: str, file: TextIO | None = None) -> None:
     """``file``: instead of standard output, where that holds what was asked for itself."""
     print(json.dumps(result, ensure_ascii=False) if as_json else text, file=file, flush=True)
+
+
+def rfc3339(moment_ms: int) -> str:
+    """A moment as people are shown it, in UTC, to the second."""
+    return dt.datetime.fromtimestamp(moment_ms / 1000, dt.UTC).isoformat(timespec="seconds")
 
 
 def fail(sentence: str, exit_code: int) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
-import datetime as dt
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from actors.cli.output import Progress, add_json_flag, print_result, whole_number
+from actors.cli.output import Progress, add_json_flag, print_result, rfc3339, whole_number
+
+if TYPE_CHECKING:
+    from actors.store.data_folder import DataFolder
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -44,22 +47,21 @@ def run(arguments: argparse.Namespace) -> int:
     data = DataFolder(arguments.data)
     data.identity()
     if arguments.action == "list":
-        _list(arguments)
+        _list(data, arguments.json)
     else:
-        _take_back(arguments)
+        _take_back(data, arguments.to, arguments.json)
     return 0
 
 
-def _list(arguments: argparse.Namespace) -> None:
-    from actors.store.data_folder import DataFolder
+def _list(data: DataFolder, as_json: bool) -> None:
     from actors.store.table_store import TableStore
 
-    store = TableStore(DataFolder(arguments.data).tables)
+    store = TableStore(data.tables)
     found: list[dict[str, object]] = [
         {
             "version": number,
             "table": entry.table,
-            "made_at": dt.datetime.fromtimestamp(entry.now_ms / 1000, dt.UTC).isoformat(timespec="seconds"),
+            "made_at": rfc3339(entry.now_ms),
             "bytes_a_process": store.extent(number).bytes,
         }
         for number, entry in enumerate(store.versions(), 1)
@@ -67,20 +69,17 @@ def _list(arguments: argparse.Namespace) -> None:
     text = "\n".join(
         f"{row['version']:>7}  {row['table']:<12}{row['made_at']}  {row['bytes_a_process']:>16,} bytes" for row in found
     )
-    print_result(arguments.json, {"versions": found}, text or "No table was loaded yet.")
+    print_result(as_json, {"versions": found}, text or "No table was loaded yet.")
 
 
-def _take_back(arguments: argparse.Namespace) -> None:
+def _take_back(data: DataFolder, to: int | None, as_json: bool) -> None:
     from actors.care.take_back import take_back
-    from actors.store.data_folder import DataFolder, now_ms
+    from actors.store.data_folder import now_ms
 
-    data, progress = DataFolder(arguments.data), Progress()
-    lock = data.lock()
-    try:
-        done = take_back(data, arguments.to, now_ms(), progress.show)
-    finally:
-        lock.close()
+    progress = Progress()
+    with contextlib.closing(data.lock()):
+        done = take_back(data, to, now_ms(), progress.show)
     progress.done()
     numbers = ", ".join(map(str, done.taken_back))
     text = f"Versions {numbers} are taken back: version {done.as_version} is what version {done.like} was."
-    print_result(arguments.json, dataclasses.asdict(done), text)
+    print_result(as_json, dataclasses.asdict(done), text)

@@ -11,20 +11,18 @@ import pathlib
 import secrets
 import shutil
 
-from actors.store.data_folder import DataFolder, write_durably
+from actors.store.data_folder import RAY_BELOW_BYTES, SOCKET_BYTES_MAX, DataFolder, write_durably
 from actors.store.private import make_folder
 from router.errors import Misconfigured
 
 _SESSIONS_KEPT = 3  # for what is in their logs
 _SESSIONS = "r"
-_PATH_BYTES_MAX = 107  # of a socket
-_BELOW_BYTES = 65  # what Ray adds
 
 
 def own_place(data: DataFolder) -> str:
     """Make ready for a new session; the folder that Ray is told to use. It opens that one to all, the one above not."""
     sessions = data.ray / _SESSIONS
-    if len(os.fsencode(sessions)) > _PATH_BYTES_MAX - _BELOW_BYTES:
+    if len(os.fsencode(sessions)) > SOCKET_BYTES_MAX - RAY_BELOW_BYTES:
         raise Misconfigured(f"{sessions} is too long for the paths of sockets below it; let this user write to /tmp")
     make_folder(sessions)
     for old in _sessions(sessions)[:-_SESSIONS_KEPT]:

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from actors.store.private import sync_folder
 from actors.store.unbuffered import UnbufferedFile
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -67,7 +68,7 @@ def write_checkpoint(folder: pathlib.Path, sequence: int, chains: Sequence[int],
         _write(file, _header(sequence, chains, flat), flat)
         file.sync()
     os.rename(unfinished, final)
-    _sync_folder(folder)
+    sync_folder(folder)
     _drop_old(folder)
     return final
 
@@ -143,11 +144,3 @@ def _sequence_of(path: pathlib.Path) -> int:
 def _drop_old(folder: pathlib.Path) -> None:
     for path in [*_newest_first(folder)[_KEEP:], *folder.glob("checkpoint-*.bin.tmp")]:
         path.unlink()
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

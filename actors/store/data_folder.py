@@ -38,7 +38,9 @@ _PARTS = re.compile(
     r"|tables"
 )
 _MEMORY = pathlib.Path("/dev/shm")
-_RAY_PARENT_BYTES_MAX = 11  # a socket's path has 107; below it come 31 of ours and 65 of Ray's
+SOCKET_BYTES_MAX = 107  # of the path of a socket
+RAY_BELOW_BYTES = 65  # what Ray adds to the folder that it is given
+_RAY_PARENT_BYTES_MAX = SOCKET_BYTES_MAX - RAY_BELOW_BYTES - 31  # which are ours: /order-router-…/r
 U64 = npt.NDArray[np.uint64]
 
 

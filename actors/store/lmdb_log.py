@@ -36,7 +36,7 @@ from actors.store.log_store import (
     unpack_epoch,
 )
 from actors.store.page_cache import PageCache
-from actors.store.private import FILE_MODE, make_folder
+from actors.store.private import FILE_MODE, make_folder, sync_folder
 from router.arrow.arrays import Bytes
 from router.config import LogConfig
 from router.log.questions import Answered, AskedBy, pack_answered
@@ -270,11 +270,7 @@ def _open(folder: pathlib.Path, map_size: int) -> lmdb.Environment:
     environment = lmdb.open(str(folder), map_size=map_size, max_dbs=4, max_readers=READERS_MAX, mode=FILE_MODE)
     environment.reader_check()
     for made in (folder, folder.parent, folder.parent.parent):  # a new file survives only with its folder's entry
-        handle = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(made)
     return environment
 
 

@@ -77,6 +77,7 @@ class TableStore:
         self._loaded: dict[int, Tables] = {}
         self._loading = threading.Lock()
         self._rows: tuple[int, TableRows] | None = None
+        self._seen: tuple[bytes, Manifest] | None = None  # the manifest as it was last, and what it says
 
     def current(self) -> int:
         """The newest version; 0 before the first put."""
@@ -215,11 +216,17 @@ class TableStore:
         return versions[version - 1]
 
     def _manifest(self) -> Manifest:
+        """Taken apart again only where its bytes are others: gateways look four times a second, and with 5,000 versions
+        decoding and judging them takes some 40 ms."""
         path = self._folder / "manifest.json"
         try:
-            return parse_manifest(path.read_bytes(), path)
+            content = path.read_bytes()
         except FileNotFoundError:
             return Manifest()
+        seen = self._seen
+        if seen is None or seen[0] != content:
+            self._seen = seen = (content, parse_manifest(content, path))
+        return seen[1]
 
     def _replace_manifest(self, manifest: Manifest) -> None:
         sealed_manifest = Manifest(manifest.versions, _checksum(manifest.versions))

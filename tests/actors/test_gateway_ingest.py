@@ -446,10 +446,10 @@ def test_streams_of_keys_take_turns_on_the_way_to_a_shard(starter: Starter) -> N
     for number, each in enumerate(many):
         each.send(b"".join(order(f"m{number}-{at}") + b"\n" for at in range(20)))
     room = lab.core.lanes[0]._room
-    until(lambda: len(room._waiting.get("channel", ())) == 14, "all streams of the first key wait for room")
+    until(lambda: len(room._waiting._by_sender.get("channel", ())) == 14, "all streams of the first key wait for room")
     other = SentBody(lab, "ops", "/v1/orders/stream", "application/x-ndjson")
     other.send(order("other") + b"\n")
-    until(lambda: "ops" in room._waiting, "the other key waits, too")
+    until(lambda: "ops" in room._waiting._by_sender, "the other key waits, too")
     gate.set()
     other.read_until(b'"other"')
     assert lab.backend.seen["other"][1] <= 4, "two were under way, one had its turn"

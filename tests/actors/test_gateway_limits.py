@@ -12,7 +12,8 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.problems import Problem
-from actors.gateway.http.limits import GatewayServer, media_type_of, read_body
+from actors.gateway.http.limits import GatewayServer
+from actors.gateway.http.requests import media_type_of, read_body
 from router.config import Limits
 from tests.labs.gateway_lab import LoopThread, body_of, connect, read_all
 

@@ -125,6 +125,7 @@ def test_parts_are_the_batch_in_its_order_with_its_refusals_in_their_places(deco
         ids += part.line_ids.to_pylist()
         assert len(names) == len(set(names)) <= len(part.line_ids) and part.documents.num_rows == part.orders.num_rows
         (packed,) = split_batch(part, KEY, 1)
+        assert part.work_ns is not None and part.work_ns.tolist() == work(part) and packed.work_ns == sum(work(part))
         assert from_message(packed.orders, WIRE).num_rows == part.orders.num_rows
         assert packed.work_ns == sum(work(part)) > 0, "as the part by itself would be estimated"
     whole = wire.skus.to_pylist()

@@ -13,7 +13,42 @@ from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Waiting = deque[tuple[int, asyncio.Future[None]]]  # work and who is told; in order of arrival
+
+
+class TurnQueue(Generic[T]):
+    """What several senders wait with: one of each sender in turn."""
+
+    def __init__(self) -> None:
+        self._by_sender: OrderedDict[str, deque[T]] = OrderedDict()  # each in order of arrival; who is first is next
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def put(self, sender: str, item: T) -> None:
+        self._by_sender.setdefault(sender, deque()).append(item)
+        self._count += 1
+
+    def first(self) -> T:
+        """The next in turn, which stays; there is one."""
+        return next(iter(self._by_sender.values()))[0]
+
+    def take(self) -> T:
+        """The next in turn; its sender's turn comes again after all others'."""
+        sender = next(iter(self._by_sender))
+        item = self.drop()
+        if sender in self._by_sender:
+            self._by_sender.move_to_end(sender)
+        return item
+
+    def drop(self) -> T:
+        """The next in turn, as if it had not been there: the turn stays its sender's."""
+        sender, items = next(iter(self._by_sender.items()))
+        item = items.popleft()
+        if not items:
+            del self._by_sender[sender]
+        self._count -= 1
+        return item
 
 
 class Room:
@@ -22,7 +57,7 @@ class Room:
     def __init__(self, batches_max: int, work_max: int) -> None:
         self._batches_max = batches_max
         self._work_max = work_max
-        self._waiting: OrderedDict[str, Waiting] = OrderedDict()  # by sender; who is first is next
+        self._waiting: TurnQueue[tuple[int, asyncio.Future[None]]] = TurnQueue()  # work, and who is told
         self._work = 0
         self.batches = 0
 
@@ -40,7 +75,7 @@ class Room:
             self._count(work)
             return
         told = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(sender, deque()).append((work, told))
+        self._waiting.put(sender, (work, told))
         try:
             await told
         except asyncio.CancelledError:
@@ -65,42 +100,13 @@ class Room:
 
     def _admit_next(self) -> bool:
         """Let the next in turn in, or forget one that gave up; False where there is no room for it."""
-        sender, waiting = next(iter(self._waiting.items()))
-        work, told = waiting[0]
-        if not told.done() and not self._has_room(work):
+        work, told = self._waiting.first()
+        if told.done():
+            self._waiting.drop()
+            return True
+        if not self._has_room(work):
             return False
-        waiting.popleft()
-        if not waiting:
-            del self._waiting[sender]
-        if not told.done():
-            self._count(work)
-            told.set_result(None)
-            if waiting:
-                self._waiting.move_to_end(sender)
+        self._waiting.take()
+        self._count(work)
+        told.set_result(None)
         return True
-
-
-class TurnQueue(Generic[T]):
-    """What several senders wait with: one of each sender in turn."""
-
-    def __init__(self) -> None:
-        self._by_sender: OrderedDict[str, deque[T]] = OrderedDict()
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def put(self, sender: str, item: T) -> None:
-        self._by_sender.setdefault(sender, deque()).append(item)
-        self._count += 1
-
-    def take(self) -> T:
-        """The next in turn; there is one."""
-        sender, items = next(iter(self._by_sender.items()))
-        item = items.popleft()
-        self._count -= 1
-        if items:
-            self._by_sender.move_to_end(sender)
-        else:
-            del self._by_sender[sender]
-        return item

@@ -20,7 +20,7 @@ from actors.gateway.endpoints.ingest import serve_stream
 from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from actors.gateway.http.handover import is_small
-from actors.gateway.http.limits import media_type_of, read_body
+from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import ARROW, JSON, NDJSON, sender_of
 from router.arrow.arrays import Bytes
 from router.shard.split_events import merge_event_answers
@@ -42,8 +42,8 @@ class EventTraffic(Traffic[EventWire, Parts]):
         self._encode = form.encode
         self._sender = core.reporter.sender(sender)
 
-    def pack(self, wire: EventWire) -> tuple[Parts, int, int]:
-        return self._core.reporter.split(wire), wire.count, wire.nbytes
+    def pack(self, wire: EventWire) -> Parts:
+        return self._core.reporter.split(wire)
 
     async def ask(self, parts: Parts) -> list[U8]:
         return await self._sender.ask(parts)
@@ -106,7 +106,7 @@ def _packed(traffic: EventTraffic, body: bytes) -> Packed:
         yield from traffic.form.feed([body], False)
         yield from traffic.form.finish()
 
-    return [(wire, traffic.pack(wire)[0]) for wire in wires()]
+    return [(wire, traffic.pack(wire)) for wire in wires()]
 
 
 def _now_ms() -> int:

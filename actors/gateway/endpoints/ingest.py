@@ -28,7 +28,8 @@ from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.core.spool import AnswerSpool, SpoolFull
 from actors.gateway.endpoints.traffic import Parts, Traffic
 from actors.gateway.http.forms import Wire
-from actors.gateway.http.limits import GatewayProtocol, answer_expectation
+from actors.gateway.http.limits import GatewayProtocol
+from actors.gateway.http.requests import answer_expectation
 from router.arrow.arrays import Bytes
 from router.wire.batch import WireError
 
@@ -225,10 +226,9 @@ class BodyStream(Generic[Wire, Parts]):
         decoded_bytes = 0
         try:
             for wire in (part for whole in source for part in self._traffic.cut(whole)):
-                parts, rows, nbytes = self._traffic.pack(wire)
-                packed.append((wire, parts))
-                self._rows += rows
-                decoded_bytes += nbytes
+                packed.append((wire, self._traffic.pack(wire)))
+                self._rows += wire.count
+                decoded_bytes += wire.nbytes
                 if decoded_bytes > self._decoded_bytes_max:
                     return packed, None, False
         except WireError as fault:

@@ -31,8 +31,8 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
     def cut(self, wire: WireBatch) -> list[WireBatch]:
         return self._core.decider.cut(wire)
 
-    def pack(self, wire: WireBatch) -> tuple[list[Part], int, int]:
-        return self._core.decider.split(wire), wire.count, wire.nbytes
+    def pack(self, wire: WireBatch) -> list[Part]:
+        return self._core.decider.split(wire)
 
     async def ask(self, parts: list[Part]) -> list[U8]:
         return await self._core.decider.ask(parts, self._sender)

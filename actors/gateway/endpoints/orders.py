@@ -27,7 +27,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.turns import TurnQueue
 from actors.gateway.http.forms import encode_answers
-from actors.gateway.http.limits import media_type_of, read_body
+from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import JSON, Answer, Reply, sender_of
 from router.log.columns import Status
 from router.reasons import REASONS
@@ -124,7 +124,7 @@ class OrderEndpoint:
         parts = self._parts(batch)
         for wire, waiting in parts[:-1]:
             _reply(waiting, await self._answers_or_faults(wire, waiting))
-        wire, waiting = parts[-1]
+        wire, waiting = parts[-1]  # its answers go behind the counts: a client may come again while it is answered
         answers = await self._answers_or_faults(wire, waiting)
         self._in_flight -= 1
         self._expect(self._sent + len(self._waiting))

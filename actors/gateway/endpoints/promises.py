@@ -17,7 +17,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import when_free
 from actors.gateway.http.forms import encode_answers
-from actors.gateway.http.limits import media_type_of, read_body
+from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import JSON, Answer, Reply, sender_of
 from actors.gateway.http.shapes import AvailabilityAsked, Place
 from actors.process.names import LEDGER

@@ -10,7 +10,7 @@ from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
-from actors.gateway.http.limits import media_type_of, read_body
+from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import CSV, JSON, NDJSON
 from router.errors import TableRejected, Unsupported
 from router.tables.names import TABLES

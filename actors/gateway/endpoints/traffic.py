@@ -34,8 +34,8 @@ class Traffic(ABC, Generic[Wire, Parts]):
         return [wire]
 
     @abstractmethod
-    def pack(self, wire: Wire) -> tuple[Parts, int, int]:
-        """The parts of a batch for its shards, its rows, and its bytes in memory; runs in the worker."""
+    def pack(self, wire: Wire) -> Parts:
+        """The parts of a batch for its shards; runs in the worker."""
 
     @abstractmethod
     async def ask(self, parts: Parts) -> list[U8]:

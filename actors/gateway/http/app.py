@@ -16,8 +16,9 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.problems import SERVER_NAME, Problem, json_response
 from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
-from actors.gateway.http.limits import GatewayServer, head_fault
+from actors.gateway.http.limits import GatewayServer
 from actors.gateway.http.quick import QuickDesk, QuickServer
+from actors.gateway.http.requests import head_fault
 from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, SENDER, WATCHERS, Route, RouteTable
 
 INDEX = """order router

@@ -10,7 +10,7 @@ import pyarrow as pa
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.problems import Problem
-from actors.gateway.http.limits import media_type_of
+from actors.gateway.http.requests import media_type_of
 from actors.gateway.http.routes import ARROW, NDJSON
 from router.arrow.arrays import Bytes
 from router.config import Limits
@@ -29,7 +29,20 @@ from router.wire.event_wire import EventTerms, EventWire
 from router.wire.lines import LineBlock, LineSplitter
 from router.wire.ndjson import decode_block
 
-Wire = TypeVar("Wire")  # a decoded batch: WireBatch, EventWire
+
+class DecodedBatch(Protocol):
+    """WireBatch and EventWire, as far as their kinds are alike."""
+
+    @property
+    def count(self) -> int:
+        """Answers it gets."""
+
+    @property
+    def nbytes(self) -> int:
+        """In memory, about."""
+
+
+Wire = TypeVar("Wire", bound=DecodedBatch)
 Decoded = TypeVar("Decoded", covariant=True)
 
 

@@ -23,6 +23,7 @@ from actors.gateway.http.routes import ARROW
 
 STREAM_HEAD = b"POST /v1/orders/stream "
 EVENTS_HEAD = b"POST /v1/events "  # a stream unless its body is small
+_BEGINNINGS = (STREAM_HEAD, EVENTS_HEAD)
 SMALL_BODY_BYTES = 256 << 10  # some 1,500 events, decoded within milliseconds
 HEAD_END = b"\r\n\r\n"
 HEAD_BYTES_MAX = 16 << 10  # longer ones are not waited for; what is usual has some hundred
@@ -43,7 +44,10 @@ class StreamSender:
         self._admits = admits
 
     def is_undecided(self, first: bytes) -> bool:
-        return is_undecided(first)
+        """Whether a request that begins so may still turn out to be a stream, when the rest of its head is there."""
+        if len(first) >= HEAD_BYTES_MAX or not any(first[: len(head)] == head[: len(first)] for head in _BEGINNINGS):
+            return False
+        return HEAD_END not in first and b"\n\n" not in first  # which the parser takes for an end, or refuses
 
     def __call__(self, transport: asyncio.BaseTransport, first: bytes) -> bool:
         """Whether the connection has a new owner. When not (no stream, no room in the link, a key that may not do this
@@ -65,14 +69,6 @@ class StreamSender:
         return True
 
 
-def is_undecided(first: bytes) -> bool:
-    """Whether a request that begins so may still turn out to be a stream, when the rest of its head is there."""
-    begin = (STREAM_HEAD, EVENTS_HEAD)
-    if len(first) >= HEAD_BYTES_MAX or not any(first[: len(head)] == head[: len(first)] for head in begin):
-        return False
-    return HEAD_END not in first and b"\n\n" not in first  # which the parser takes for an end, or refuses
-
-
 def begins_stream(first: bytes) -> bool:
     """Whether a request that begins so is answered while its body still arrives."""
     if first.startswith(STREAM_HEAD):
@@ -92,7 +88,7 @@ def is_small(body_bytes: int | None) -> bool:
 
 def _authorization(first: bytes) -> str | None:
     """The header of that name; the process that takes the stream reads it again, with a whole parser."""
-    found = _AUTHORIZATION.search(first, 0, first.find(b"\r\n\r\n") + 2)
+    found = _AUTHORIZATION.search(first, 0, first.find(HEAD_END) + 2)
     return None if found is None else found[1].decode("utf-8", "surrogateescape")
 
 

@@ -25,7 +25,8 @@ from actors.gateway.core.metrics import Metrics
 from actors.gateway.core.problems import raw_json, raw_problem
 from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
-from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer, head_fault
+from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer
+from actors.gateway.http.requests import head_fault
 from actors.gateway.http.routes import Answer, Reply, Route, RouteTable
 from router.config import Limits
 
@@ -113,12 +114,12 @@ class QuickProtocol(GatewayProtocol):
     def data_received(self, data: bytes) -> None:
         if self._answering is not None:
             self._hold(data)
-        elif self._wait_for_more(data):
-            return
         else:
-            data, self._undecided = self._undecided + data, b""
-            if not self._take(data):
-                self._parse(data)
+            super().data_received(data)
+
+    def _receive(self, data: bytes) -> None:
+        if not self._take(data):
+            self._parse(data)
 
     def _take(self, data: bytes) -> bool:
         """Answer a request that aiohttp need not see; an unread answer (writing is paused) must slow the client."""
@@ -159,7 +160,7 @@ class QuickProtocol(GatewayProtocol):
     def _parse(self, data: bytes) -> None:
         """Aiohttp's way; remember where its parser stands afterwards."""
         requests, owed = self._request_count, self._owed
-        super().data_received(data)
+        super()._receive(data)
         if owed > 0:
             self._owed = max(owed - len(data), UNKNOWN)
         elif owed == 0 and data:
