@@ -106,7 +106,9 @@ def share_of_bundles(units: int, position_units: int, value_minor: int, each: in
     if each == 1:
         return share_of(units, position_units, value_minor)
     bundles, loose = position_units // each, position_units % each
-    loose_minor = (2 * value_minor * loose + position_units) // (2 * position_units)  # half up
+    low = value_minor // position_units  # taken out first: twice a value times units may be beyond 64 bits
+    rest = value_minor - low * position_units
+    loose_minor = low * loose + (2 * rest * loose + position_units) // (2 * position_units)  # half up
     taken, more = units // each, units % each
     value = share_of(taken, bundles, value_minor - loose_minor)
     if more == loose:

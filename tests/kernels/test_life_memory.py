@@ -15,7 +15,7 @@ from router.life.event_types import OrderEvent
 from router.life.states import PaymentState, Stage
 from router.log.columns import Status
 from tests.labs.life_books import KEY, opening, sent
-from tests.labs.life_cases import a_batch, an_order
+from tests.labs.life_cases import BUNDLE, a_batch, an_order
 from tests.labs.life_pair import Pair
 from tests.reference.life.events import Event, Named
 from tests.reference.life.open import Line, Placed, open_books
@@ -142,6 +142,16 @@ def test_totals_of_every_size_are_kept(total):
 
 
 # --- digest ----------------------------------------------------------------------------------------
+
+
+def test_the_largest_value_of_a_bundle_is_shared_out_exactly():
+    """One bundle of 10,000 units that three nodes have parts of: twice its value times the rest is beyond 64 bits."""
+    value = 900_000_000_000_000
+    line = Line(BUNDLE, 1, value, [(0, node, qty) for node, qty in enumerate((1_000, 5_000, 4_000))])
+    pair = Pair()
+    [row] = pair.open([Placed(Status.ALLOCATED, PaymentState.UNPAID, value, 3, [line], {})])
+    pair.judge([(row, Event(E.SHIP, "part", node=1)), (row, Event(E.LOSE, "lost", node=1))])
+    pair.compare()
 
 
 def _busy_books():
