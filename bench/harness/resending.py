@@ -57,6 +57,12 @@ class Resending:
         """Pieces from the first one on that are wholly answered."""
         return self.taken - len(self._waiting)
 
+    @property
+    def sent(self) -> int:
+        """Rows from the first one on that were sent so far, answered or not: no other can be answered yet."""
+        with self._changed:
+            return self.answered - self._head_answered + sum(map(len, self._waiting))
+
     def finish(self) -> None:
         """Take nothing new."""
         with self._changed:
@@ -76,9 +82,10 @@ class Resending:
 
     def _one_stream(self) -> None:
         """One request: everything unanswered first, then what is new."""
-        if self._head_answered:
-            self._waiting[0] = self._waiting[0][self._head_answered :]
-            self._head_answered = 0
+        with self._changed:
+            if self._head_answered:
+                self._waiting[0] = self._waiting[0][self._head_answered :]
+                self._head_answered = 0
         self.streams += 1
         self._reading = True
         wire = self._make_wire()

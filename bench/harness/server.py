@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ from typing import Any
 
 from actors.store.data_folder import DataFolder
 from bench.harness import processes
+from bench.harness.streaming import NDJSON
 from bench.harness.tables import as_ndjson, tables_for
 from bench.harness.workload import Workload
 from router.errors import RouterError
@@ -87,9 +89,12 @@ class Server:
 
     def load(self, workload: Workload, planned_orders: int) -> None:
         for table, rows in tables_for(workload, planned_orders).items():
-            status, answer = self.request("PUT", f"/v1/tables/{table}", as_ndjson(rows), "application/x-ndjson")
-            if status != 200:
-                raise ServerFailed(f"PUT {table} answered {status}: {answer[:500].decode(errors='replace')}")
+            self.put(table, as_ndjson(rows))
+
+    def put(self, table: str, body: bytes, media_type: str = NDJSON) -> None:
+        status, answer = self.request("PUT", f"/v1/tables/{table}", body, media_type)
+        if status != 200:
+            raise ServerFailed(f"PUT {table} answered {status}: {answer[:500].decode(errors='replace')}")
 
     def request(self, method: str, path: str, body: bytes = b"", media_type: str = "") -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {self.key}", **({"Content-Type": media_type} if media_type else {})}
@@ -151,6 +156,10 @@ class Server:
             used[part] = used.get(part, 0) + processes.memory_bytes(number)
         return used
 
+    def disk_bytes(self) -> int:
+        """Blocks that the files of the data folder have; what its links lead to is no disk."""
+        return disk_bytes(self.folder)
+
     def verify(self) -> dict[str, Any]:
         """What ``order-router verify`` finds in the folder; the router has ended."""
         command = [*self._prefix, sys.executable, "-m", "actors.cli.main", "verify", "--json"]
@@ -163,6 +172,16 @@ class Server:
 
     def last_words(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self._log.exists() else ""
+
+
+def disk_bytes(folder: pathlib.Path) -> int:
+    """Of a folder in use: what vanishes meanwhile has none."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += os.lstat(os.path.join(parent, name)).st_blocks * 512
+    return size
 
 
 def free_port() -> int:

@@ -12,7 +12,6 @@ killed, and the time counts until the router is ready again. Last, of orders dra
 
 from __future__ import annotations
 
-import pathlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -68,11 +67,11 @@ def run(orders: int, shards: int) -> dict[str, Any]:
 
 
 def _store(server: Server, workload: Workload, orders: int, stored: Stored) -> list[Step]:
-    steps = [{"stored": 0, "memory_bytes": _memory_bytes(server), "disk_bytes": _disk_bytes(server.folder)}]
+    steps = [{"stored": 0, "memory_bytes": _memory_bytes(server), "disk_bytes": server.disk_bytes()}]
     while (so_far := steps[-1]["stored"]) < orders:
         count = min(ROUND_ORDERS, orders - so_far)
         rate = round(count / _round(server, workload, count, so_far, stored))
-        memory, disk = _memory_bytes(server), _disk_bytes(server.folder)
+        memory, disk = _memory_bytes(server), server.disk_bytes()
         steps.append({"stored": so_far + count, "orders_per_s": rate, "memory_bytes": memory, "disk_bytes": disk})
     return steps
 
@@ -129,7 +128,3 @@ def _send(server: Server, load: EventLoad, numbers: I64, stages: Sequence[int]) 
         answers.add("arrow", exchange(server.address, server.key, EVENT_STREAM["arrow"], pieces).body)
         if set(answers.by_status) != {"applied"}:
             raise WrongAnswers(f"Events that were sound were answered {dict(answers.by_status)}.")
-
-
-def _disk_bytes(folder: pathlib.Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 import socket
 import threading
 import time
@@ -14,37 +13,17 @@ from typing import Any
 import pytest
 
 from actors.cli.main import main
-from actors.store.data_folder import DataFolder
-from tests.actors.test_gateway_http import JSON, NDJSON, Lab, start
+from tests.actors.test_gateway_http import JSON, NDJSON, Lab
 from tests.labs.gateway_backend import order
-from tests.labs.gateway_engines import EngineBackend
 from tests.labs.gateway_lab import connect
-
-SKUS = b"".join(
-    b'{"sku":"%s","name":"thing","price":500,"currency":"EUR","weight_g":100,"tax_class":"standard"}\n' % sku
-    for sku in (b"A", b"B", b'C\\"')
-)
-NODES = (
-    b'{"node":"N1","kind":"warehouse","country":"DE","region":"","postcode":"10115","lat":52.5,"lon":13.4}\n'
-    b'{"node":"N2","kind":"store","country":"DE","region":"","postcode":"80331","lat":48.1,"lon":11.6}\n'
-)
-STOCK = b"".join(
-    b'{"sku":"%s","node":"%s","on_hand":%d}\n' % row
-    for row in ((b"A", b"N1", 1000), (b"A", b"N2", 5), (b"B", b"N2", 7))
-)
+from tests.labs.stocked_gateway import NODES, over_engines, put_tables
 
 
 @pytest.fixture
 def lab(tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    running = start(tmp_path, shards=2, core=EngineBackend, **getattr(request, "param", {}))
-    for table, rows in (("skus", SKUS), ("nodes", NODES), ("stock", STOCK)):
-        status, _, body = running.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)
-        assert status == 200, body
-    yield running
-    running.thread.run(running.service.drain(patience_s=0.1))
-    running.thread.close()
-    running.backend.close()
-    shutil.rmtree(DataFolder(tmp_path).shared)
+    with over_engines(tmp_path, shards=2, **getattr(request, "param", {})) as running:
+        put_tables(running)
+        yield running
 
 
 def send(lab: Lab, *order_ids: str, **changes: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import json
 import pathlib
-import shutil
 import socket
 import threading
 import time
@@ -26,11 +25,12 @@ from router.log.memory import MemoryLog
 from router.shard.partition import shard_of
 from tests.actors.test_change_stream import opened, read_until
 from tests.actors.test_gateway_http import NDJSON, Lab, start
-from tests.actors.test_gateway_reads import NODES, SKUS, STOCK, get, send
+from tests.actors.test_gateway_reads import get, send
 from tests.labs.gateway_backend import ScriptedBackend
 from tests.labs.gateway_engines import EngineBackend
 from tests.labs.large_log import large_log
 from tests.labs.serve_fixture import until
+from tests.labs.stocked_gateway import over_engines, put_tables
 
 READERS, SMALL_RECORDS, VERSIONS = 40, 5_000, 150
 NOBODYS = "order_id=nosuch"
@@ -59,14 +59,9 @@ class Large(ScriptedBackend):
 def lab(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """What is kept of decoded records is far less than the log, as it is of a log that is as long as most are."""
     monkeypatch.setattr(endpoint, "ChangeReader", functools.partial(ChangeReader, kept_bytes=1 << 20))
-    running = start(tmp_path, shards=2, core=Engines)
-    for table, rows in (("skus", SKUS), ("nodes", NODES), ("stock", STOCK)):
-        assert running.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)[0] == 200
-    yield running
-    running.thread.run(running.service.drain(patience_s=0.1))
-    running.thread.close()
-    running.backend.close()
-    shutil.rmtree(DataFolder(tmp_path).shared)
+    with over_engines(tmp_path, shards=2, engines=Engines) as running:
+        put_tables(running)
+        yield running
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,12 +24,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from actors.store.data_folder import DataFolder
 from router.life.event_types import EVENT_TYPES
-from tests.actors.test_gateway_http import NDJSON, Lab, start
-from tests.actors.test_gateway_reads import NODES, SKUS, STOCK, send
+from tests.actors.test_gateway_http import NDJSON, Lab
+from tests.actors.test_gateway_reads import send
 from tests.labs.gateway_backend import order
-from tests.labs.gateway_engines import EngineBackend
+from tests.labs.stocked_gateway import SKUS, over_engines, put_tables
 
 LINES = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -67,24 +65,15 @@ def as_text(_: schemathesis.SerializationContext, value: Any) -> bytes:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder: pathlib.Path = tmp_path_factory.mktemp("openapi")
-    running = start(folder, shards=2, core=EngineBackend)
-    fill(running)
-    yield running
-    running.thread.run(running.service.drain(patience_s=0.1))
-    running.thread.close()
-    running.backend.close()
-    shutil.rmtree(DataFolder(folder).shared)
-
-
-def fill(lab: Lab) -> None:
-    for table, rows in (("skus", SKUS + BUNDLE), ("nodes", NODES), ("stock", STOCK)):
-        assert lab.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)[0] == 200
+    with over_engines(folder, shards=2) as running:
+        put_tables(running, SKUS + BUNDLE)
+        yield running
 
 
 @pytest.fixture
 def filled(lab: Lab) -> Lab:
     """The tables as they were before requests made from the document replaced them."""
-    fill(lab)
+    put_tables(lab, SKUS + BUNDLE)
     return lab
 
 

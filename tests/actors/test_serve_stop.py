@@ -20,12 +20,12 @@ from actors.store.locks import FolderLock
 from tests.labs.serve_fixture import (
     COMMAND,
     Router,
-    _proc,
     chunk,
     free_port,
     is_alive,
     ndjson,
     order,
+    proc_file,
     running_router,
     until,
 )
@@ -43,7 +43,7 @@ class Starting:
     below: list[int]  # what ran below it when it was told to stop
 
     def runs(self, title: bytes) -> bool:
-        return any(title in _proc(number, "cmdline") for number in descendants(self.process.pid))
+        return any(title in proc_file(number, "cmdline") for number in descendants(self.process.pid))
 
     def told_to_stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """How long it took."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.labs.serve_fixture import Router, _proc, order, running_router, until
+from tests.labs.serve_fixture import Router, order, proc_file, running_router, until
 
 pytestmark = pytest.mark.ray
 OWNERS = (b"ray::OrderShard", b"ray::Ledger")
@@ -35,7 +35,7 @@ def stopped(processes: list[int]) -> Iterator[None]:
 
 
 def owners(router: Router) -> list[int]:
-    found = [number for number in router.processes() if _proc(number, "cmdline").startswith(OWNERS)]
+    found = [number for number in router.processes() if proc_file(number, "cmdline").startswith(OWNERS)]
     assert len(found) >= 3, "two shards and a ledger"
     return found
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from actors.store.data_folder import DataFolder
 from router.life.states import CellAccount
 from router.queries.balance import books_of, cells_of, differences
-from tests.actors.test_gateway_http import NDJSON, Lab, start
+from tests.actors.test_gateway_http import NDJSON, Lab
 from tests.labs.gateway_backend import order
-from tests.labs.gateway_engines import EngineBackend
 from tests.labs.order_lab import STAGES
+from tests.labs.stocked_gateway import over_engines, put_tables
 
 SKUS = b'{"sku":"TEA","name":"Tea","price":1000,"currency":"EUR","weight_g":100,"tax_class":"standard"}\n'
 NODES = b"".join(
@@ -111,15 +109,9 @@ class Story:
 
 @pytest.fixture
 def story(tmp_path: pathlib.Path) -> Iterator[Story]:
-    running = start(tmp_path, shards=2, core=EngineBackend)
-    for table, rows in (("skus", SKUS), ("nodes", NODES), ("stock", STOCK)):
-        status, _, body = running.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)
-        assert status == 200, body
-    yield Story(running)
-    running.thread.run(running.service.drain(patience_s=0.1))
-    running.thread.close()
-    running.backend.close()
-    shutil.rmtree(DataFolder(tmp_path).shared)
+    with over_engines(tmp_path, shards=2) as running:
+        put_tables(running, SKUS, NODES, STOCK)
+        yield Story(running)
 
 
 def test_five_units_of_two_nodes_from_payment_to_refund(story: Story) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
+from bench.harness.server import disk_bytes
 from bench.harness.streaming import ARROW, NDJSON
 from bench.trials.attack import __main__ as command
 from bench.trials.attack import arrow_bombs, event_bombs, json_bombs, long_orders, table_bombs
@@ -17,7 +18,6 @@ from bench.trials.attack.attack import statuses
 from bench.trials.attack.campaign import Bounds, Row, as_line, breaches
 from bench.trials.attack.ground import STOCKED, order_line, tables
 from bench.trials.attack.neighbour import Waits, requests
-from bench.trials.attack.watch import disk_bytes
 from router.config import Limits
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.row_types import TableRows

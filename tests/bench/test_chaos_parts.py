@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -23,14 +24,17 @@ from actors.gateway.http.limits import GatewayServer
 from actors.store.locks import FolderLock, owner_of
 from bench.harness.wires import ArrowWire, NdjsonWire, Rows
 from bench.harness.workload import Workload
-from bench.trials.chaos import disk, shim
+from bench.trials.chaos import cheats, disk, shim
 from bench.trials.chaos.__main__ import as_text, violations_of
 from bench.trials.chaos.disk import Volume
 from bench.trials.chaos.event_promises import EventPromises, EventTold
+from bench.trials.chaos.feed import Feed
 from bench.trials.chaos.kills import MIX, plan
 from bench.trials.chaos.orders import pieces
 from bench.trials.chaos.promises import Answer, Promises
+from bench.trials.chaos.router import ChaosRouter
 from bench.trials.chaos.shim import Shim
+from bench.trials.chaos.world import World
 from router.wire.ack_arrow import ANSWER
 
 LINE = {"line_id": "1", "sku": "S1", "allocations": [{"node": "lon-1", "qty": 2, "sku": "S1"}], "backordered": 0}
@@ -168,6 +172,33 @@ def test_a_single_shard_has_no_ledger_process_to_kill() -> None:
 
 def test_the_same_seed_kills_the_same() -> None:
     assert plan(random.Random(5), 50, 2) == plan(random.Random(5), 50, 2) != plan(random.Random(6), 50, 2)
+
+
+class Answered:
+    """A feed of which one more order is answered at each look, up to the last one that is; ten were sent."""
+
+    def __init__(self, last: int) -> None:
+        self.sending = SimpleNamespace(sent=10)
+        self._last = last
+        self._looks = 7
+
+    @property
+    def answered(self) -> int:
+        self._looks += 1
+        return min(self._looks, self._last)
+
+
+@pytest.mark.parametrize(("last", "violations"), [(10, 0), (12, 1), (1 << 40, 1)])
+def test_who_acknowledges_without_a_sync_is_found_though_it_comes_to_an_end(
+    last: int, violations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cheats, "QUIET_S", 0.001)
+    monkeypatch.setattr(cheats, "SETTLED_WITHIN_S", 0.1)
+    monkeypatch.setattr(World, "moves", lambda _: 0.0)
+    world = World(cast(ChaosRouter, SimpleNamespace(is_ready=lambda: True)), orders=1)
+    world.feeds = [cast(Feed, Answered(last))]
+    cheats.broken_disk(world, cast(Shim, {}), seconds=0.0)
+    assert len(world.promises.violations) == violations
 
 
 def test_the_summary_names_every_violation() -> None:

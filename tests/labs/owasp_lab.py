@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from actors.store.data_folder import DataFolder
-from tests.actors.test_gateway_http import JSON, NDJSON, Lab, start
-from tests.actors.test_gateway_reads import NODES, SKUS, STOCK, lines_of
+from tests.actors.test_gateway_http import JSON, NDJSON, Lab
+from tests.actors.test_gateway_reads import lines_of
 from tests.labs.gateway_backend import order
-from tests.labs.gateway_engines import EngineBackend
 from tests.labs.gateway_lab import connect, read_all
+from tests.labs.stocked_gateway import over_engines, put_tables
 
 __all__ = ["JSON", "NDJSON", "Lab", "lab", "lines_of", "order", "raw", "sell"]
 
@@ -22,14 +20,9 @@ __all__ = ["JSON", "NDJSON", "Lab", "lab", "lines_of", "order", "raw", "sell"]
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("owasp")
-    running = start(folder, core=EngineBackend, body_idle_timeout_ms=2_000)
-    for table, rows in (("skus", SKUS), ("nodes", NODES), ("stock", STOCK)):
-        assert running.ask("PUT", f"/v1/tables/{table}", rows, **NDJSON)[0] == 200
-    yield running
-    running.thread.run(running.service.drain(patience_s=0.1))
-    running.thread.close()
-    running.backend.close()
-    shutil.rmtree(DataFolder(folder).shared)
+    with over_engines(folder, body_idle_timeout_ms=2_000) as running:
+        put_tables(running)
+        yield running
 
 
 def sell(lab: Lab, order_id: str, role: str = "channel", **changes: Any) -> dict[str, Any]:

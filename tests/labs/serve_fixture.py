@@ -174,7 +174,7 @@ class Router:
 
     def gateways(self) -> dict[str, int]:
         """Process ids of the gateway that listens, "front", and of the one that takes order streams, "streams"."""
-        commands = {number: _proc(number, "cmdline").split(b"\0") for number in self.processes()}
+        commands = {number: proc_file(number, "cmdline").split(b"\0") for number in self.processes()}
         return {
             "front" if b"--port" in command else "streams": number
             for number, command in commands.items()
@@ -185,7 +185,7 @@ class Router:
         """SIGTERM, once; what ran just before is kept for those who look whether anything stayed."""
         if not self.tree and self.process.poll() is None:
             self.tree = self.processes()
-            sessions = {said for number in self.tree for said in _SESSION.findall(_proc(number, "cmdline"))}
+            sessions = {said for number in self.tree for said in _SESSION.findall(proc_file(number, "cmdline"))}
             self.ray_logs = [
                 path for name in sessions for path in pathlib.Path(name.decode(), "logs").rglob("*") if path.is_file()
             ]
@@ -251,13 +251,13 @@ def free_port() -> int:
 
 def is_alive(number: int) -> bool:
     """Whether a process runs; a zombie does not."""
-    status = _proc(number, "stat")
+    status = proc_file(number, "stat")
     return bool(status) and status.rpartition(b")")[2].split()[0] != b"Z"
 
 
 def memory_kb(number: int, name: str) -> int:
     """``VmRSS`` or ``VmHWM`` (the highest since ``reset_peak``) of a process."""
-    for line in _proc(number, "status").decode().splitlines():
+    for line in proc_file(number, "status").decode().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1])
     raise AssertionError(f"process {number} has no {name}")
@@ -300,7 +300,8 @@ def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=STOP_S_MAX, check=False)
 
 
-def _proc(number: int, name: str) -> bytes:
+def proc_file(number: int, name: str) -> bytes:
+    """What /proc has of a process under this name."""
     try:
         return pathlib.Path(f"/proc/{number}/{name}").read_bytes()
     except OSError:  # it has ended
@@ -308,7 +309,7 @@ def _proc(number: int, name: str) -> bytes:
 
 
 def _parent_of(number: int) -> int:
-    fields = _proc(number, "stat").rpartition(b")")[2].split()
+    fields = proc_file(number, "stat").rpartition(b")")[2].split()
     return int(fields[1]) if fields else 0
 
 

@@ -40,12 +40,13 @@ def keys(wire: WireBatch, shards: int) -> dict[str, list[int]]:
 @pytest.mark.parametrize("shards", [1, 4])
 def test_lines_carry_the_key_of_an_id_that_is_not_their_number(shards: int) -> None:
     named, second = key64(KEY, pa.array(["L-9", "2"])).tolist()
-    wire = decoded(["1", "2"], [None, "L-9"], ["2", "L-9", "3"], [None])
+    wire = decoded(["1", "2"], [None, "L-9"], ["2", "L-9", "3"], [None], ["1", "", "L-9"])
     assert list(keys(wire, shards).values()) and keys(wire, shards) == {
         "ORD-000000": [0, 0],
         "ORD-000001": [0, named],
         "ORD-000002": [second, named, 0],
         "ORD-000003": [0],
+        "ORD-000004": [0, 0, named],
     }
 
 

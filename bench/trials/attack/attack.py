@@ -36,6 +36,10 @@ def orders(body: bytes, media_type: str = NDJSON) -> Body:
     return Body("channel", "POST", ORDER_STREAM["ndjson"].path, media_type, body)
 
 
+def single_order(body: bytes) -> Body:
+    return Body("channel", "POST", "/v1/orders", "application/json", body)
+
+
 def arrow_orders(body: bytes) -> Body:
     return orders(body, ARROW)
 

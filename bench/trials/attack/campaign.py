@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from actors.process.memory import memory_left
 from actors.store.keys import add_key
-from bench.harness.server import Server, ServerFailed
+from bench.harness.server import Server
 from bench.trials.attack import ground
-from bench.trials.attack.attack import Attack, Target, Told, table
+from bench.trials.attack.attack import Attack, Target, Told
 from bench.trials.attack.neighbour import Neighbour, Waits
-from bench.trials.attack.watch import SERVE, Watch, available_gib
+from bench.trials.attack.watch import SERVE, Watch
 from bench.trials.chaos.world import say
 
 ROLES = ("ops", "channel", "service", "viewer")
@@ -25,9 +26,7 @@ ANSWERS_MAX = 4  # kinds of answers that a row tells
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     extra_mib_max: float = 1_024.0
-    kept_mib_max: float = (
-        512.0  # books and caches of what was taken, and the heap that an owner keeps for its next commit
-    )
+    kept_mib_max: float = 512.0  # books and caches of what was taken, and the heap kept for an owner's next commit
     p99_ms_max: float = 1_000.0
     problem_bytes_max: int = 64 << 10  # an answer that only says no
 
@@ -42,7 +41,7 @@ class Row(msgspec.Struct, kw_only=True):
     neighbour: Waits
     disk_bytes: int
     problem_bytes: int
-    answered: dict[str, int]
+    answered: dict[str, int]  # what was answered most comes first
     load: float  # of the machine, and what others have left of its memory, at the end
     available_gib: float
     breaches: list[str]
@@ -112,7 +111,7 @@ class Campaign:
             problem_bytes=told.problem_bytes_max,
             answered=dict(told.answers.most_common()),
             load=round(os.getloadavg()[0], 1),
-            available_gib=available_gib(),
+            available_gib=round(memory_left() / 2**30, 1),
             breaches=[],
         )
         row.breaches = [*breaches(row, self.bounds, attack.keeps), *(f"{kind} ended" for kind in watch.ended())]
@@ -120,10 +119,7 @@ class Campaign:
 
     def _restore(self, names: Iterable[str]) -> None:
         for name in names:
-            path, media_type = table(name, b"").path, "application/x-ndjson"
-            status, answer = self._server.request("PUT", path, self._tables[name], media_type)
-            if status != 200:
-                raise ServerFailed(f"PUT {name} answered {status}: {answer[:500].decode(errors='replace')}")
+            self._server.put(name, self._tables[name])
 
 
 def nothing() -> Attack:
@@ -163,7 +159,7 @@ HEAD = (
 
 
 def as_line(row: Row) -> str:
-    told = sorted(row.answered.items(), key=lambda answer: -answer[1])
+    told = list(row.answered.items())
     answered = ", ".join(f"{count:,} × {words}" for words, count in told[:ANSWERS_MAX])
     more = f", {len(told) - ANSWERS_MAX} more kinds" if len(told) > ANSWERS_MAX else ""
     waits = row.neighbour

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.trials.attack.attack import Attack, Body, Target, Told, at_once, events
+from bench.trials.attack.attack import Attack, Body, Target, Told, at_once, events, single_order
 from bench.trials.attack.ground import up_to
 from bench.trials.attack.long_orders import one_long
 
@@ -31,7 +31,7 @@ def _line(event_id: str, order_id: str, kind: str, **more: object) -> bytes:
 
 
 def longest_order() -> Body:
-    return Body("channel", "POST", "/v1/orders", "application/json", one_long(ORDER, LINES))
+    return single_order(one_long(ORDER, LINES))
 
 
 def behind_an_order(target: Target, bodies: Sequence[Body]) -> Told:

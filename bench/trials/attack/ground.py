@@ -81,6 +81,11 @@ def order_line(order_id: str, lines: list[Row], **more: object) -> bytes:
     return bytes(_encode(order(order_id, lines, **more))) + b"\n"
 
 
+def plain_orders(name: str, count: int) -> bytes:
+    """Orders of one unit each; a hundred SKUs in turn."""
+    return b"".join(order_line(f"{name}-{at}", [{"sku": sku(at % 100), "qty": 1}]) for at in range(count))
+
+
 def order_rows(first: int, count: int, lines: pa.Array | None = None, **more: pa.Array) -> pa.RecordBatch:
     """As Arrow has them: rows named by their numbers, of one line each unless told."""
     if lines is None:

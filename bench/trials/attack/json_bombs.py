@@ -6,7 +6,7 @@ import gzip
 import http.client
 from collections.abc import Sequence
 
-from bench.trials.attack.attack import Attack, Body, Target, Told, at_once, events, orders
+from bench.trials.attack.attack import Attack, Body, Target, Told, at_once, events, orders, single_order
 from bench.trials.attack.ground import order_line, sku, up_to
 from router.config import Limits
 
@@ -60,10 +60,6 @@ def gzipped(target: Target, bodies: Sequence[Body]) -> Told:
     return told
 
 
-def _single(body: bytes) -> Body:
-    return Body("channel", "POST", "/v1/orders", "application/json", body)
-
-
 _LONGEST = Limits().line_bytes_max
 
 ATTACKS = (
@@ -71,14 +67,18 @@ ATTACKS = (
     Attack(
         "documents",
         "single orders of 4 MiB, 16 at once",
-        lambda: [_single(long_lines(_LONGEST + 1, _LONGEST - at)) for at in range(16)],
+        lambda: [single_order(long_lines(_LONGEST + 1, _LONGEST - at)) for at in range(16)],
         at_once,
     ),
     Attack("documents", "gzip of 256 MB of zeros", lambda: [orders(gzip.compress(bytes(256 * MIB), 1))], gzipped),
     Attack(
         "nesting",
         "a million deep: stream, single, event",
-        lambda: [orders(deep("d-1") + deep("d-2", DEPTH // 2, '{"a":')), _single(deep("d-3")), events(deep_event())],
+        lambda: [
+            orders(deep("d-1") + deep("d-2", DEPTH // 2, '{"a":')),
+            single_order(deep("d-3")),
+            events(deep_event()),
+        ],
     ),
     Attack("nesting", "30,000 fields of an event", lambda: [events(many_fields(30_000))]),
     Attack("nesting", "700,000 lines of {}", lambda: [orders(short_lines(2_100_000))]),

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.harness.tables import as_ndjson
-from bench.trials.attack.attack import Attack, Body, arrow_orders, at_once, table
+from bench.trials.attack.attack import Attack, Body, arrow_orders, at_once, single_order, table
 from bench.trials.attack.ground import SKUS, STOCKED, arrow_stream, named, order, order_line, order_rows, sku
 
 
@@ -44,10 +44,6 @@ def availability(skus: int) -> Body:
     return Body("channel", "POST", "/v1/availability", "application/json", msgspec.json.encode(given))
 
 
-def _single(name: str) -> Body:
-    return Body("channel", "POST", "/v1/orders", "application/json", one_long(name, 10_000))
-
-
 ATTACKS = (
     Attack("lines", "160 orders of 5,000 lines", lambda: [arrow_orders(many_lines(160, 5_000))]),
     Attack(
@@ -56,7 +52,10 @@ ATTACKS = (
         lambda: [arrow_orders(many_lines(160, 5_000, STOCKED, 2_000_000))],
     ),
     Attack(
-        "lines", "single orders of 10,000 lines, 8 at once", lambda: [_single(f"l-{at}") for at in range(8)], at_once
+        "lines",
+        "single orders of 10,000 lines, 8 at once",
+        lambda: [single_order(one_long(f"l-{at}", 10_000)) for at in range(8)],
+        at_once,
     ),
     Attack(
         "lines",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.harness.server import Server
 from bench.trials.attack.attack import Attack, Body, Target, Told, orders
-from bench.trials.attack.ground import order_line, sku
+from bench.trials.attack.ground import plain_orders
 from bench.trials.chaos import disk, shim
 from bench.trials.chaos.cheats import JUMPS_S
 from bench.trials.chaos.disk import Volume
@@ -58,11 +58,7 @@ def full_shared_memory() -> Iterator[tuple[Server, Attack]]:
 
 
 def growing() -> list[Body]:
-    return [orders(_plain("full", GROWING)), orders(_plain("room", 2_000))]
-
-
-def _plain(name: str, count: int) -> bytes:
-    return b"".join(order_line(f"{name}-{at}", [{"sku": sku(at % 100), "qty": 1}]) for at in range(count))
+    return [orders(plain_orders("full", GROWING)), orders(plain_orders("room", 2_000))]
 
 
 WORLDS: dict[str, tuple[Callable[[], str], Callable[[], contextlib.AbstractContextManager[tuple[Server, Attack]]]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.harness.streaming import NDJSON
 from bench.harness.tables import as_ndjson
 from bench.trials.attack.attack import Attack, Body, table
 from bench.trials.attack.ground import NEIGHBOURS_SKU, SKUS, priced, sku, tables, up_to
@@ -80,7 +81,7 @@ def templates(bytes_max: int) -> bytes:
 def movements(bytes_max: int) -> Body:
     one = {"kind": "receipt", "sku": sku(0), "node": "n-000", "qty": 1}
     body = up_to(bytes_max, lambda at: as_ndjson([{"movement_id": f"m{at}", **one}]))
-    return Body("service", "POST", "/v1/stock", "application/x-ndjson", body)
+    return Body("service", "POST", "/v1/stock", NDJSON, body)
 
 
 _SKUS = ("skus",)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
 import threading
 import time
 
@@ -24,7 +22,7 @@ class Watch(threading.Thread):
         self._server = server
         self._over = threading.Event()
         self._before = self._peak = server.memory_bytes_of_parts()
-        self._disk_bytes = disk_bytes(server.folder)
+        self._disk_bytes = server.disk_bytes()
         self._owners = owners(server)
 
     def __enter__(self) -> Watch:
@@ -56,7 +54,7 @@ class Watch(threading.Thread):
         return {part: round((size - self._before.get(part, 0)) / MIB, 1) for part, size in parts.items()}
 
     def written_bytes(self) -> int:
-        return disk_bytes(self._server.folder) - self._disk_bytes
+        return self._server.disk_bytes() - self._disk_bytes
 
     def ended(self) -> list[str]:
         """Processes that were there before and are not now, by what they do."""
@@ -73,22 +71,3 @@ def owners(server: Server) -> dict[int, str]:
     titles = {number: title_of(number) for number in numbers}
     found = {number: kind for number, title in titles.items() for kind, mark in TITLES.items() if mark in title}
     return {**found, numbers[0]: SERVE}
-
-
-def available_gib() -> float:
-    """Memory of the machine that is free for anybody; where others have taken it, figures are theirs."""
-    text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
-    (kib,) = (int(line.split()[1]) for line in text.splitlines() if line.startswith("MemAvailable:"))
-    return round(kib / 2**20, 1)
-
-
-def disk_bytes(folder: pathlib.Path) -> int:
-    """Blocks that the files of a data folder have; what its links lead to is no disk."""
-    size = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                size += os.lstat(os.path.join(parent, name)).st_blocks * 512
-            except FileNotFoundError:
-                continue
-    return size

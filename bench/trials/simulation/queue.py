@@ -71,8 +71,9 @@ class WaitingLines:
             self._barred.pop(line, None)
 
     def passed_over(self, record: Record, grants: Iterable[Row]) -> Iterator[str]:
-        """Lines that still wait and stood before one that a record gave units of their SKU; to be asked before those
-        that were given units leave. Bundles are left out: for them there may have been no other part."""
+        """Lines that still wait, stood before one that a record gave units of their SKU, and might have had some of
+        these; to be asked before those that were given units leave. Bundles are left out: for them there may have been
+        no other part."""
         order = self._policy_of(basis_of(record).granted_by).grant_order  # type: ignore[union-attr]
         if order == "whole_orders":
             return
