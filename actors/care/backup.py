@@ -40,7 +40,7 @@ from actors.store.log_store import (
     pack_epoch,
     refuse_short_file,
 )
-from actors.store.private import make_folder, new_file, sync_folder
+from actors.store.private import make_folder, new_file, sync_folder, sync_folders
 from actors.store.table_store import TableStore, parse_manifest
 from router.errors import Damaged, Misconfigured
 from router.log.records import INPUT
@@ -111,7 +111,7 @@ class _Copy:
         added = sum(self._add_answered(number) for number in self._shards)
         self._show("copying tables")
         copy_tables(self._data.tables, self._target.tables)
-        self._sync_folders()
+        sync_folders(self._target.path)
         ends = [self._read_whole(self._target.shard(number), 2) for number in self._shards]
         ledger = self._read_whole(self._target.ledger, 1)
         for fault in TableStore(self._target.tables).faults():
@@ -176,10 +176,6 @@ class _Copy:
     def _files(self) -> list[str]:
         found = (path for path in sorted(self._target.path.rglob("*")) if path.is_file())
         return [str(path.relative_to(self._target.path)) for path in found]
-
-    def _sync_folders(self) -> None:
-        for folder in [*(path for path in self._target.path.rglob("*") if path.is_dir()), self._target.path]:
-            sync_folder(folder)
 
 
 def _add_inputs(source: LogStore, copy: LogStore, last: int) -> int:

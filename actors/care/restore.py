@@ -21,7 +21,7 @@ import xxhash
 
 from actors.care.backup import FORMAT, MANIFEST, PIECE_BYTES, SMALL_FILES, CopiedFile, Show, Summary, empty_target
 from actors.store.data_folder import DataFolder
-from actors.store.private import make_folder, new_file, sync_folder
+from actors.store.private import make_folder, new_file, sync_folder, sync_folders
 from actors.store.table_store import FILE_NAME
 from router.errors import Damaged, Misconfigured
 
@@ -47,10 +47,10 @@ def restore(
             for file in summary.files:
                 progress(f"copying {file.path}")
                 _copy(backup, source, file, unfinished)
+            sync_folders(unfinished)
             if not is_whole(DataFolder(unfinished)):
                 raise Damaged(f"{source} is not whole; nothing was restored, use another backup")
             unfinished.rename(target)
-    sync_folder(target.parent)
     return summary
 
 
@@ -66,11 +66,16 @@ def _folder(path: pathlib.Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _all_or_nothing(folder: pathlib.Path) -> Iterator[None]:
-    """A new folder, removed where it comes to no good end, and every folder above it that had to be made."""
+    """A new folder, removed where it comes to no good end, and every folder above it that had to be made; else its name
+    and theirs are durable."""
     made = next((above for above in reversed(folder.parents) if not above.exists()), folder)
     try:
         make_folder(folder)
         yield
+        for above in folder.parents:
+            sync_folder(above)
+            if above == made.parent:
+                break
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
@@ -135,4 +140,3 @@ def _copy(backup: int, source: pathlib.Path, said: CopiedFile, target: pathlib.P
             left -= len(piece)
     if left or digest.hexdigest() != said.xxh3:
         raise _strange(source / said.path, "other bytes")
-    sync_folder(path.parent)

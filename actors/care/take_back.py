@@ -15,7 +15,7 @@ from actors.process.memory import memory_left
 from actors.store.data_folder import DataFolder
 from actors.store.log_reader import LogReader
 from actors.store.table_store import TableStore
-from router.errors import Misconfigured
+from router.errors import Damaged, Misconfigured
 from router.ledger.basis import basis_of
 from router.log.tail import FIRST_SEQUENCE
 from router.tables.footprint import copies
@@ -34,10 +34,14 @@ class TakenBack:
 
 
 def check_room(data: DataFolder) -> None:
-    """Refuse in words to start on a folder whose newest version is more than there is memory for."""
+    """Refuse in words to start on a folder whose newest version is more than there is memory for, or cannot be read."""
     store = TableStore(data.tables)
     version = store.current()
-    extent, processes, left = store.extent(version), copies(data.kept_config()), memory_left()
+    try:
+        extent = store.extent(version)
+    except Damaged as fault:
+        raise Damaged(f"{fault}, or {_remedy(data)}") from None
+    processes, left = copies(data.kept_config()), memory_left()
     if extent.bytes * processes > left:
         raise Misconfigured(
             f"version {version} of the tables takes {extent} in each of {processes} processes, and "

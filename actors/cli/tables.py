@@ -12,6 +12,7 @@ from actors.cli.output import Progress, add_json_flag, print_result, rfc3339, wh
 
 if TYPE_CHECKING:
     from actors.store.data_folder import DataFolder
+    from actors.store.table_store import TableStore
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -62,14 +63,26 @@ def _list(data: DataFolder, as_json: bool) -> None:
             "version": number,
             "table": entry.table,
             "made_at": rfc3339(entry.now_ms),
-            "bytes_a_process": store.extent(number).bytes,
+            "bytes_a_process": _bytes_of(store, number),
         }
         for number, entry in enumerate(store.versions(), 1)
     ]
     text = "\n".join(
-        f"{row['version']:>7}  {row['table']:<12}{row['made_at']}  {row['bytes_a_process']:>16,} bytes" for row in found
+        f"{row['version']:>7}  {row['table']:<12}{row['made_at']}  "
+        + ("missing or damaged" if row["bytes_a_process"] is None else f"{row['bytes_a_process']:>16,} bytes")
+        for row in found
     )
     print_result(as_json, {"versions": found}, text or "No table was loaded yet.")
+
+
+def _bytes_of(store: TableStore, version: int) -> int | None:
+    """None where its file cannot be read: the others are listed all the same, for one of them it may become again."""
+    from router.errors import Damaged
+
+    try:
+        return store.extent(version).bytes
+    except Damaged:
+        return None
 
 
 def _take_back(data: DataFolder, to: int | None, as_json: bool) -> None:

@@ -119,6 +119,14 @@ def sync_folder(path: pathlib.Path) -> None:
         os.close(handle)
 
 
+def sync_folders(path: pathlib.Path) -> None:
+    """Make the names in a folder durable, and those in all folders below it."""
+    for below in path.rglob("*"):
+        if below.is_dir():
+            sync_folder(below)
+    sync_folder(path)
+
+
 def open_file(path: pathlib.Path) -> int:
     """Descriptor for reading and writing, of a file that is made when it is not there; a link is not followed."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)

@@ -139,6 +139,8 @@ def test_reading_stops_when_the_window_is_full(starter: Starter) -> None:
     body = b"".join(order(f"o{number}") + b"\n" for number in range(200_000))
     with pytest.raises(TimeoutError):  # far more than socket buffers, inbox and window hold together
         stream.send(body)
+    until(lambda: len(lab.backend.batches) == 2, "the window is full")
+    time.sleep(0.3)  # a third would have come by now
     assert len(lab.backend.batches) == 2
     gate.set()
     stream.socket.close()

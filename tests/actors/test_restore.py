@@ -171,6 +171,24 @@ def test_a_backup_whose_bytes_fit_but_whose_records_do_not_leaves_nothing_either
     assert code == 1 and "nothing was restored" in said and "checksum" in said
 
 
+def test_the_name_of_every_folder_is_durable_when_restore_ends(
+    whole: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of those that hold only folders, and of those above that had to be made."""
+    synced, really = set(), os.fsync
+
+    def noting(handle: int) -> None:
+        synced.add(pathlib.Path(os.readlink(f"/proc/self/fd/{handle}")))
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    target = tmp_path / "new" / "place" / "data"
+    assert main(["restore", str(whole), "--to", str(target)]) == 0
+    made = target.with_name("data.restoring")
+    folders = [made / path.relative_to(target) for path in (target, *target.rglob("*")) if path.is_dir()]
+    assert {*folders, *target.parents[:3]} <= synced and len(folders) > 5
+
+
 @pytest.mark.parametrize("name", ["../../escaped", "/etc/passwd", "..", "a/b.rows", "skus-000001.rows/..", "x"])
 def test_tables_that_lead_out_of_their_folder_are_damaged_wherever_they_are_read(
     name: str, tmp_path: pathlib.Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +13,7 @@ from actors.run.supervisor import Supervisor
 from actors.store.data_folder import DataFolder
 from actors.store.table_store import TableStore
 from router.config import Config
-from router.errors import Misconfigured
+from router.errors import Damaged, Misconfigured
 from tests.labs.serve_fixture import (
     PRICE_MINOR,
     SKUS,
@@ -102,3 +103,25 @@ def test_there_must_be_a_version_to_go_back_to(
     TableStore(data.tables).put(upload("skus", GOOD["skus"]), NOW_MS)
     assert main(["tables", "take-back", "--data", str(tmp_path), *to]) == 1
     assert "tables list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [lambda raw: bytes(64) + raw[64:], lambda _: b""])
+def test_a_newest_version_whose_file_cannot_be_read_is_listed_and_taken_back(
+    tmp_path: pathlib.Path, damage: Callable[[bytes], bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list is where an operator looks for the version to go back to, and the start says how."""
+    data = DataFolder(tmp_path / "data")
+    data.create(Config())
+    for price in (1_000, 1_100):
+        TableStore(data.tables).put(upload("skus", {**GOOD["skus"], "price": price}), NOW_MS)
+    newest = data.tables / "compiled-000002.tables"
+    newest.write_bytes(damage(newest.read_bytes()))
+    with pytest.raises(Damaged, match=r"missing or damaged .* take-back --data"):
+        Supervisor(str(data.path), "127.0.0.1", free_port(), Config(), None, False).run()
+    assert main(["tables", "list", "--data", str(data.path), "--json"]) == 0
+    sizes = [row["bytes_a_process"] for row in json.loads(capsys.readouterr().out)["versions"]]
+    assert sizes[0] > 0 and sizes[1] is None
+    assert main(["tables", "take-back", "--data", str(data.path)]) == 0
+    capsys.readouterr()
+    assert main(["tables", "list", "--data", str(data.path)]) == 0
+    assert capsys.readouterr().out.count("missing or damaged") == 1

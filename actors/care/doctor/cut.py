@@ -26,7 +26,7 @@ from actors.care.backup import SMALL_FILES, copy_file, copy_tables, empty_target
 from actors.care.reading.whole_records import WholeRecords
 from actors.store.data_folder import DataFolder
 from actors.store.log_store import EPOCH_KEY, LogStore, batch_key, documents_key, log_folder, log_key, pack_epoch
-from actors.store.private import FILE_MODE, create_file, make_folder
+from actors.store.private import FILE_MODE, make_folder, new_file, sync_folder, sync_folders
 from actors.store.table_store import TableStore
 from router.errors import Misconfigured
 from router.log.documents import document_of, presentable
@@ -183,6 +183,8 @@ class Cutter:
         self._show("writing the ledger")
         self._write(self._ledger, new.ledger, (cut.ledger,), [])
         self._write_lost(cut, target.with_name(target.name + ".lost.ndjson"))
+        sync_folders(target)
+        sync_folder(target.parent)
         return cut
 
     def _write(self, log: WholeRecords, owner: pathlib.Path, ends: tuple[int, ...], undocumented: list[int]) -> None:
@@ -223,7 +225,7 @@ class Cutter:
         return frame_documents(sequence, write_documents(pa.record_batch({"json": pa.nulls(rows, pa.binary())})))
 
     def _write_lost(self, cut: Cut, path: pathlib.Path) -> None:
-        with open(create_file(path), "wb") as file:
+        with new_file(path) as file:
             for shard in cut.shards:
                 for sequence in range(shard.inputs + 1, shard.newest + 1):
                     for document in self._documents(self._shards[shard.shard], sequence) or []:
