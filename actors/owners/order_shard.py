@@ -6,12 +6,14 @@ world ends the process at once: Ray starts it again and it recovers from its log
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import threading
 import time
 
 import msgspec
+import numpy as np
 
 from actors.owners.checkpointer import Checkpointer, KeptCheckpoints
 from actors.owners.grant_pump import GrantPump
@@ -27,6 +29,7 @@ from actors.store.data_folder import DataFolder
 from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena
 from actors.store.table_store import TableStore
+from router.arrow.arrays import Bytes
 from router.config import Config
 from router.log.kinds import Kind
 from router.pipeline import ShardPath
@@ -35,6 +38,13 @@ from router.shard.lanes import Message
 from router.shard.order_lane import OrderBatch
 from router.shard.turns import ShardTurns
 from router.wire.event_batch import EventBatch
+
+
+def _taken_out(message: Bytes | Message) -> Message:
+    """A copy of our own. Finished batches are recalled for a while, and the smallest view of what lies in Ray's store
+    keeps all of its batch there, documents too: a few batches of long documents filled it, and every call of any owner
+    waited until Ray had moved something else to disk."""
+    return np.array(np.frombuffer(message, np.uint8))
 
 
 class OrderShard(ShardCalls, LedgerDoor):
@@ -72,11 +82,13 @@ class OrderShard(ShardCalls, LedgerDoor):
 
     def submit(self, batch: OrderBatch) -> Message:
         """ACK rows of a batch, durable. One argument, so that Ray packs and stores one object and not five."""
-        return or_die(lambda: self._turns.submit(Kind.ORDERS, batch))
+        own = dataclasses.replace(batch, orders=_taken_out(batch.orders), skus=_taken_out(batch.skus))
+        return or_die(lambda: self._turns.submit(Kind.ORDERS, own))
 
     def submit_events(self, batch: EventBatch) -> Message:
         """EVENT_ACK rows of a batch, durable."""
-        return or_die(lambda: self._turns.submit(Kind.EVENTS, batch))
+        own = dataclasses.replace(batch, events=_taken_out(batch.events))
+        return or_die(lambda: self._turns.submit(Kind.EVENTS, own))
 
     def quote(self, orders: Message, skus: Message, now_ms: int) -> Message:
         """QUOTE rows as if the orders were sent now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +17,7 @@ from router.log.records import INPUT, OUTCOME_PART, Record, read_batch
 from router.log.reference import row_of, sequence_of
 
 U64 = npt.NDArray[np.uint64]
-RECALLED_ROWS_MAX = 1 << 17  # some 500 bytes each
+RECALLED_BYTES_MAX = 64 << 20  # by bytes, because an order may have one line or 10,000
 
 
 class Readable(Protocol):
@@ -37,6 +38,10 @@ class Halves:
     given: pa.RecordBatch
     outcome: pa.RecordBatch
 
+    @functools.cached_property
+    def nbytes(self) -> int:
+        return int(self.given.nbytes + self.outcome.nbytes)
+
 
 class Recollection:
     """Both halves of batches that were finished."""
@@ -44,26 +49,26 @@ class Recollection:
     def __init__(self, log: Readable) -> None:
         self._log = log
         self._kept: OrderedDict[int, Halves] = OrderedDict()
-        self._rows = 0
+        self._bytes = 0
         self._durable = 0  # both halves of batches up to here are on disk, as far as was asked
 
     def keep(self, sequence: int, halves: Halves) -> None:
         """Remember a batch that was just finished."""
         assert sequence not in self._kept
         self._kept[sequence] = halves
-        self._rows += halves.given.num_rows
-        if self._rows > RECALLED_ROWS_MAX:
+        self._bytes += halves.nbytes
+        if self._bytes > RECALLED_BYTES_MAX:
             self._let_go(newest=sequence)
 
     def _let_go(self, newest: int) -> None:
         """Those not asked for longest, but what is not durable yet stays: it can be read nowhere else."""
         if next(iter(self._kept)) > self._durable:
             self._durable = self._log.last_sequence(OUTCOME_PART)
-        while self._rows > RECALLED_ROWS_MAX:
+        while self._bytes > RECALLED_BYTES_MAX:
             oldest = next((one for one in self._kept if one <= self._durable and one != newest), None)
             if oldest is None:
                 return
-            self._rows -= self._kept.pop(oldest).given.num_rows
+            self._bytes -= self._kept.pop(oldest).nbytes
 
     def halves(self, sequence: int) -> Halves:
         if sequence in self._kept:

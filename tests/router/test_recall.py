@@ -28,11 +28,16 @@ class SlowLog(MemoryLog):
         return min(self.synced, super().last_sequence(part))
 
 
-def finish(log: SlowLog, kept: Recollection, sequence: int) -> None:
-    given, outcome = defaults(EVENTS, ROWS), defaults(EVENT_OUTCOME, ROWS)
+def halves(sequence: int, rows: int = ROWS) -> Halves:
+    return Halves(Kind.EVENTS, 0, sequence, defaults(EVENTS, rows), defaults(EVENT_OUTCOME, rows))
+
+
+def finish(log: SlowLog, kept: Recollection, sequence: int, rows: int = ROWS) -> None:
+    batch_halves = halves(sequence, rows)
+    given, outcome = batch_halves.given, batch_halves.outcome
     for kind, part, batch in ((Kind.EVENTS, INPUT, given), (Kind.EVENT_OUTCOMES, OUTCOME_PART, outcome)):
         log.append(sequence, part, frame(kind, part, sequence, [serialize(batch)], tables_version=0, now_ms=sequence))
-    kept.keep(sequence, Halves(Kind.EVENTS, 0, sequence, given, outcome))
+    kept.keep(sequence, batch_halves)
 
 
 def recalled(log: SlowLog, kept: Recollection, sequence: int) -> bool:
@@ -43,7 +48,7 @@ def recalled(log: SlowLog, kept: Recollection, sequence: int) -> bool:
 
 
 def test_the_batch_not_asked_for_longest_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "RECALLED_ROWS_MAX", 2 * ROWS)
+    monkeypatch.setattr(recall, "RECALLED_BYTES_MAX", 2 * halves(0).nbytes)
     log = SlowLog(2)
     log.synced = 9
     kept = Recollection(log)
@@ -54,8 +59,19 @@ def test_the_batch_not_asked_for_longest_is_let_go(monkeypatch: pytest.MonkeyPat
     assert [recalled(log, kept, sequence) for sequence in (1, 3, 2)] == [True, True, False]
 
 
+def test_one_large_batch_takes_the_place_of_many_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recall, "RECALLED_BYTES_MAX", 10 * halves(0).nbytes)
+    log = SlowLog(2)
+    log.synced = 9
+    kept = Recollection(log)
+    for sequence in range(1, 6):
+        finish(log, kept, sequence)
+    finish(log, kept, 6, rows=8 * ROWS)
+    assert [recalled(log, kept, sequence) for sequence in (6, 5, 1)] == [True, True, False]
+
+
 def test_what_is_not_durable_is_kept_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "RECALLED_ROWS_MAX", 2 * ROWS)
+    monkeypatch.setattr(recall, "RECALLED_BYTES_MAX", 2 * halves(0).nbytes)
     log = SlowLog(2)
     kept = Recollection(log)
     for sequence in range(1, 8):
