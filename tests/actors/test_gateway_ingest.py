@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import pathlib
 import random
@@ -19,6 +20,8 @@ import requests
 
 from actors.gateway.core import core, decide
 from actors.gateway.core.backend import ShardUnavailable
+from actors.gateway.core.problems import Problem
+from actors.gateway.endpoints.ingest import BodyStream
 from actors.gateway.endpoints.order_stream import OrderTraffic
 from actors.gateway.http.routes import ARROW
 from router.wire.batch import WireBatch
@@ -288,16 +291,25 @@ def test_a_shard_that_stays_away_ends_the_stream_after_the_answers_before(
     assert answers[-1]["http_status"] == 503
 
 
-def test_answers_that_nobody_reads_end_the_stream_at_the_bound(starter: Starter) -> None:
-    lab = starter(answers_memory_bytes=1000, answers_bytes_max=20_000, batch_rows_max=50)
-    stream = Stream(lab, receive_buffer=4096)
-    stream.socket.settimeout(2)
-    body = b"".join(order(f"o{number}") + b"\n" for number in range(1000))
-    try:
-        for _ in range(100):
-            stream.send(body)
-    except (TimeoutError, ConnectionError):
-        pass
+def test_answers_that_nobody_reads_end_the_stream_at_the_bound(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = threading.Event()
+    give_up = BodyStream._give_up
+
+    def gives_up(self: BodyStream[Any, Any], problem: Problem) -> None:
+        give_up(self, problem)
+        given_up.set()
+
+    monkeypatch.setattr(BodyStream, "_give_up", gives_up)
+    stream = Stream(starter(answers_memory_bytes=1000, answers_bytes_max=20_000, batch_rows_max=50), 4096)
+    stream.socket.settimeout(0.3)
+    orders = b"".join(order(f"o{number}") + b"\n" for number in range(1000))
+    with contextlib.suppress(TimeoutError):  # the gateway reads no further
+        while not given_up.is_set():
+            stream.send(orders)
+    assert given_up.wait(10)
+    stream.socket.settimeout(10)  # and waits longer for a reader than it lingers for one who only sends
     answers = stream.answers()
     assert (answers[-1]["status"], answers[-1]["code"]) == ("error", "answers_not_read")
 

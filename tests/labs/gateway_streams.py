@@ -28,6 +28,7 @@ def starting(folder: pathlib.Path, check: Callable[[Lab], None] = lambda lab: No
         lab.backend.before = None
         lab.thread.run(lab.service.drain(patience_s=0.1))
         assert not lab.core.streams, "no stream is left behind"
+        assert lab.core.unpacking.held_bytes == 0, "nothing stays held"
         check(lab)
         lab.thread.close()
 

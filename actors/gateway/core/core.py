@@ -18,6 +18,7 @@ from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
 from actors.gateway.core.turns import Room
+from actors.gateway.core.unpacking import Unpacking
 from actors.process.heap import give_back_memory
 from actors.store.bell import Bell
 from router.config import Config
@@ -27,6 +28,7 @@ from router.shard.work import IN_FLIGHT_NS_MAX
 T = TypeVar("T")
 
 REST_AFTER_S = 2.0  # without a stream
+UNPACKED_BODIES_MAX = 2  # of the largest bodies, of all streams together: a gateway is to stay below 1 GiB
 
 
 class Stoppable(Protocol):
@@ -68,6 +70,7 @@ class Core:
         self.ledger_lane = Lane("The ledger", secrets.randbits(63), window, retries, RETRY_DEADLINE_S)
         # One at a time: a quote is a step of its shard that orders wait for.
         self.quoting = Room(1, IN_FLIGHT_NS_MAX)
+        self.unpacking = Unpacking(UNPACKED_BODIES_MAX * config.limits.body_bytes_max)
         self.decider = Decider(backend, self.lanes, self.metrics, config.order_id_scope, reference)
         self.reporter = Reporter(backend, event_lanes, self.metrics, events_bell.ring)
         self.streams: set[Stoppable] = set()
@@ -77,6 +80,11 @@ class Core:
         self._background: set[asyncio.Task[Any]] = set()
         self._watching = asyncio.ensure_future(self._watch_tables())
         self.metrics.gauge("router_open_streams", "Streams of orders and events open", lambda: len(self.streams))
+        self.metrics.gauge(
+            "router_unpacked_bytes",
+            "Unpacked bytes of streams that wait for answers",
+            lambda: self.unpacking.held_bytes,
+        )
         to_shards = [*self.lanes, *event_lanes]
         self.metrics.gauge(
             "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in to_shards)

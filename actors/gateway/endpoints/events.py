@@ -38,15 +38,15 @@ class EventTraffic(Traffic[EventWire, Parts]):
     head_waits = True
 
     def __init__(self, core: Core, form: EventForm, sender: str) -> None:
-        super().__init__(core, form, core.metrics.event_flow)
+        super().__init__(core, form, core.metrics.event_flow, sender)
         self._encode = form.encode
-        self._sender = core.reporter.sender(sender)
+        self._reports = core.reporter.sender(sender)
 
     def pack(self, wire: EventWire) -> Parts:
         return self._core.reporter.split(wire)
 
     async def ask(self, parts: Parts) -> list[U8]:
-        return await self._sender.ask(parts)
+        return await self._reports.ask(parts)
 
     def encode(self, wire: EventWire, parts: Parts, answers: list[U8]) -> Bytes:
         ack = merge_event_answers(wire, [part for of_shard in parts for part in of_shard], answers)

@@ -26,12 +26,12 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.core.spool import AnswerSpool, SpoolFull
+from actors.gateway.endpoints.drain import Batch, Drained, drain
 from actors.gateway.endpoints.traffic import Parts, Traffic
 from actors.gateway.http.forms import Wire
 from actors.gateway.http.limits import GatewayProtocol
 from actors.gateway.http.requests import answer_expectation
 from router.arrow.arrays import Bytes
-from router.wire.batch import WireError
 
 # In flight at a time that are not full: a batch costs milliseconds whatever its size, so more of them would only wait
 # for each other. With as many small batches as full ones, p99 at 20,000 orders/s was 173 ms instead of 74.
@@ -213,44 +213,37 @@ class BodyStream(Generic[Wire, Parts]):
     async def _take(self, source: Iterator[Wire]) -> None:
         ended = False
         while not ended and not self._given_up:
-            packed, fault, ended = await self._core.worker.run(self._drain, source)
-            await self._submit(packed, fault)
+            async with self._core.unpacking.turn(self._traffic.sender):
+                drained = await self._core.worker.run(drain, self._traffic, source, self._decoded_bytes_max)
+                self._core.unpacking.hold(self._traffic.sender, drained.size)
+            self._rows += drained.rows
+            ended = drained.ended
+            await self._submit(drained)
 
-    def _drain(self, source: Iterator[Wire]) -> tuple[list[tuple[Wire, Parts]], WireError | None, bool]:
-        """(what was decoded, what ended it, whether there is no more); in the worker. What was read before a fault is
-        kept.
-
-        A few bytes that name long texts may decode to very many, so the rest waits for what there is already.
-        """
-        packed: list[tuple[Wire, Parts]] = []
-        decoded_bytes = 0
+    async def _submit(self, drained: Drained[Wire, Parts]) -> None:
+        unsent = drained.size
         try:
-            for wire in (part for whole in source for part in self._traffic.cut(whole)):
-                packed.append((wire, self._traffic.pack(wire)))
-                self._rows += wire.count
-                decoded_bytes += wire.nbytes
-                if decoded_bytes > self._decoded_bytes_max:
-                    return packed, None, False
-        except WireError as fault:
-            return packed, fault, True
-        return packed, None, True
-
-    async def _submit(self, packed: list[tuple[Wire, Parts]], fault: WireError | None) -> None:
-        for wire, parts in packed:
-            while self._in_flight >= self._window:
-                self._news.clear()
-                await self._news.wait()
-            self._in_flight += 1
-            self._pending.put_nowait(self._core.spawn(self._answer(wire, parts)))
-        if fault is not None:
-            self.stop(Problem("stream_malformed", fault.detail, reason=fault.code))
+            for batch in drained.batches:
+                while self._in_flight >= self._window:
+                    self._news.clear()
+                    await self._news.wait()
+                self._in_flight += 1
+                self._pending.put_nowait(self._core.spawn(self._answer(batch)))
+                unsent -= batch.size
+        finally:
+            self._core.unpacking.give_back(self._traffic.sender, unsent)  # of a stream that broke
+        if drained.fault is not None:
+            self.stop(Problem("stream_malformed", drained.fault.detail, reason=drained.fault.code))
             self._inbox, self._inbox_bytes = [], 0
             self._broken = True
 
-    async def _answer(self, wire: Wire, parts: Parts) -> Bytes:
+    async def _answer(self, batch: Batch[Wire, Parts]) -> Bytes:
         began = time.perf_counter()
-        answers = await self._traffic.ask(parts)
-        encoded = await self._core.worker.run(self._traffic.encode, wire, parts, answers)
+        try:
+            answers = await self._traffic.ask(batch.parts)
+            encoded = await self._core.worker.run(self._traffic.encode, batch.wire, batch.parts, answers)
+        finally:
+            self._core.unpacking.give_back(self._traffic.sender, batch.size)
         self._traffic.flow.batch_seconds.labels(self._form.name).observe(time.perf_counter() - began)
         return encoded
 

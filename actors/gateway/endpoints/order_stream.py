@@ -21,9 +21,8 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
     head_waits = False
 
     def __init__(self, core: Core, form: OrderForm, sender: str) -> None:
-        super().__init__(core, form, core.metrics.order_flow)
+        super().__init__(core, form, core.metrics.order_flow, sender)
         self._encode = form.encode
-        self._sender = sender
 
     def rows_max(self) -> int:
         return self._core.order_rows_max()
@@ -35,7 +34,7 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
         return self._core.decider.split(wire)
 
     async def ask(self, parts: list[Part]) -> list[U8]:
-        return await self._core.decider.ask(parts, self._sender)
+        return await self._core.decider.ask(parts, self.sender)
 
     def encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Bytes:
         decided = merge_answers(wire, parts, answers)

@@ -20,8 +20,9 @@ class Traffic(ABC, Generic[Wire, Parts]):
     noun: ClassVar[str]  # what people call the rows
     head_waits: ClassVar[bool]  # the head of the response comes with the first answers
 
-    def __init__(self, core: Core, form: Form[Wire], flow: Flow) -> None:
+    def __init__(self, core: Core, form: Form[Wire], flow: Flow, sender: str) -> None:
         self._core = core
+        self.sender = sender  # whose stream it is, as far as turns go
         self.form = form
         self.flow = flow
 

@@ -1,0 +1,103 @@
+"""What streams unpack together is bounded, however many they are, and one sender leaves room for the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pathlib
+import threading
+
+import pyarrow as pa
+import pytest
+
+from actors.gateway.core.unpacking import Unpacking
+from actors.gateway.http.routes import ARROW
+from tests.actors.test_gateway_http import start
+from tests.labs.gateway_backend import order
+from tests.labs.wire_cases import rows_to_arrow, stream
+
+MIB = 1 << 20
+
+
+def test_streams_unpack_in_turn_up_to_the_bound_and_one_sender_half_of_it() -> None:
+    async def inside() -> list[str]:
+        unpacking, came = Unpacking(100), list[str]()
+
+        async def unpack(name: str) -> None:
+            async with unpacking.turn(name[0]):
+                await asyncio.sleep(0)
+                unpacking.hold(name[0], 40)
+            came.append(name)
+
+        tasks = [asyncio.ensure_future(unpack(name)) for name in ("a0", "a1", "a2", "b0", "c0")]
+        await asyncio.sleep(0.01)
+        assert came == ["a0", "a1", "b0"], "a has its half, and with b it is full"
+        unpacking.give_back("b", 40)
+        await asyncio.sleep(0.01)
+        assert came[3:] == ["c0"], "a waits for its own"
+        for sender in "aac":
+            unpacking.give_back(sender, 40)
+        await asyncio.gather(*tasks)
+        unpacking.give_back("a", 40)
+        assert unpacking.held_bytes == 0
+        return came
+
+    assert asyncio.run(inside()) == ["a0", "a1", "b0", "c0", "a2"]
+
+
+def test_who_gives_up_while_it_waits_or_unpacks_leaves_the_turn_to_others() -> None:
+    async def inside() -> None:
+        unpacking = Unpacking(100)
+
+        async def stay() -> None:
+            async with unpacking.turn("a"):
+                await asyncio.sleep(60)
+
+        first, second = asyncio.ensure_future(stay()), asyncio.ensure_future(stay())
+        await asyncio.sleep(0)
+        for task in (second, first):
+            task.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        async with asyncio.timeout(1), unpacking.turn("a"):
+            pass
+
+    asyncio.run(inside())
+
+
+def test_many_streams_of_packed_texts_hold_no_more_than_one(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve bodies of a few kilobytes stand for 36 MB; nothing of them is answered before all wait."""
+    lab = start(tmp_path, body_bytes_max=MIB, expansion_max=1_000_000)
+    gate, held = threading.Event(), list[int]()
+    hold = Unpacking.hold
+
+    def holds(self: Unpacking, sender: str, size: int) -> None:
+        hold(self, sender, size)
+        held.append(self.held_bytes)
+
+    async def before(shard: int, batch_id: tuple[int, int]) -> None:
+        while not gate.is_set():
+            await asyncio.sleep(0.002)
+
+    monkeypatch.setattr(Unpacking, "hold", holds)
+    lab.backend.before = before
+    answers = list[int]()
+
+    def send(number: int) -> None:
+        rows = (json.loads(order(f"s{number}-{at}")) for at in range(10))
+        batches = [rows_to_arrow([row]).append_column("extra", pa.array(["x" * 300_000])) for row in rows]
+        body = stream(*batches, compression="zstd")
+        assert len(body) < 100_000
+        answers.append(lab.ask("POST", "/v1/orders/stream", body, role="channel", Content_Type=ARROW)[0])
+
+    clients = [threading.Thread(target=send, args=(number,)) for number in range(12)]
+    for client in clients:
+        client.start()
+    threading.Timer(1.0, gate.set).start()
+    for client in clients:
+        client.join(20)
+    assert answers == [200] * 12
+    assert len(held) > 12, "they would have held more"
+    assert max(held) <= 4 * MIB, "one sender's half of two bodies, and what one turn unpacks beyond it"
+    assert lab.core.unpacking.held_bytes == 0
