@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import pathlib
 import threading
@@ -11,9 +12,12 @@ import pyarrow as pa
 import pytest
 
 from actors.gateway.core.unpacking import Unpacking
+from actors.gateway.endpoints.drain import Drained
 from actors.gateway.http.routes import ARROW
+from router.wire.batch import WireBatch
 from tests.actors.test_gateway_http import start
 from tests.labs.gateway_backend import order
+from tests.labs.serve_fixture import until
 from tests.labs.wire_cases import rows_to_arrow, stream
 
 MIB = 1 << 20
@@ -101,3 +105,20 @@ def test_many_streams_of_packed_texts_hold_no_more_than_one(
     assert len(held) > 12, "they would have held more"
     assert max(held) <= 4 * MIB, "one sender's half of two bodies, and what one turn unpacks beyond it"
     assert lab.core.unpacking.held_bytes == 0
+
+
+def test_a_stream_that_broke_keeps_nothing_of_its_batches(tmp_path: pathlib.Path) -> None:
+    """Nothing waits for the collector: eight streams kept a gigabyte until it came."""
+    lab = start(tmp_path)
+    rows = rows_to_arrow([json.loads(order("a"))])
+    gc.collect()
+    gc.disable()
+    try:
+        body = stream(rows)[:-8] + b"\xff\xff\xff\xff\x08\x00\x00\x00" + b"\xff" * 8  # no message
+        _, _, answer = lab.ask("POST", "/v1/orders/stream", body, role="channel", Content_Type=ARROW)
+        assert b"arrow_damaged" in answer
+        until(lambda: not lab.core.streams, "the stream ended")
+        kept = [thing for thing in gc.get_objects() if isinstance(thing, (WireBatch, Drained))]
+        assert not kept
+    finally:
+        gc.enable()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic
 
+from actors.gateway.core.problems import Problem
 from actors.gateway.endpoints.traffic import Parts, Traffic
 from actors.gateway.http.forms import Wire
 from router.wire.batch import WireError
@@ -22,11 +23,14 @@ class Batch(Generic[Wire, Parts]):
 
 @dataclass(frozen=True)
 class Drained(Generic[Wire, Parts]):
-    """Batches, and whether there is no more; what was read before a fault is kept."""
+    """Batches, and whether there is no more; what was read before a fault is kept.
+
+    The fault is told, not handed on: its frames keep all batches, and through their caller the future that keeps it.
+    """
 
     batches: list[Batch[Wire, Parts]]
     ended: bool
-    fault: WireError | None = None
+    problem: Problem | None = None
 
     @property
     def size(self) -> int:
@@ -48,7 +52,7 @@ def drain(traffic: Traffic[Wire, Parts], source: Iterator[Wire], bytes_max: int)
             if unpacked > bytes_max:
                 return Drained(batches, ended=False)
     except WireError as fault:
-        return Drained(batches, ended=True, fault=fault)
+        return Drained(batches, ended=True, problem=Problem("stream_malformed", fault.detail, reason=fault.code))
     return Drained(batches, ended=True)
 
 

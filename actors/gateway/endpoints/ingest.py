@@ -232,8 +232,8 @@ class BodyStream(Generic[Wire, Parts]):
                 unsent -= batch.size
         finally:
             self._core.unpacking.give_back(self._traffic.sender, unsent)  # of a stream that broke
-        if drained.fault is not None:
-            self.stop(Problem("stream_malformed", drained.fault.detail, reason=drained.fault.code))
+        if drained.problem is not None:
+            self.stop(drained.problem)
             self._inbox, self._inbox_bytes = [], 0
             self._broken = True
 

@@ -72,8 +72,8 @@ class WaitingLines:
 
     def passed_over(self, record: Record, grants: Iterable[Row]) -> Iterator[str]:
         """Lines that still wait, stood before one that a record gave units of their SKU, and might have had some of
-        these; to be asked before those that were given units leave. Bundles are left out: for them there may have been
-        no other part."""
+        these; to be asked before those that were given units leave. Of a bundle it is all of its parts or none: for one
+        that was kept from a line there may have been no other."""
         order = self._policy_of(basis_of(record).granted_by).grant_order  # type: ignore[union-attr]
         if order == "whole_orders":
             return
@@ -88,5 +88,6 @@ class WaitingLines:
             for other, place in waiting.items():
                 if not its or place.sku != its.sku or other == line or not place.before(its, order == "priority"):
                     continue
-                if any(self.may_have(other, *cell) for cell in cells[line]):
+                enough = any if all(sku == its.sku for sku, _ in cells[line]) else all
+                if enough(self.may_have(other, *cell) for cell in cells[line]):
                     yield f"gives units of SKU {its.sku} to line {line}, which line {other} has waited for before it"
