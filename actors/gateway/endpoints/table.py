@@ -13,7 +13,7 @@ from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
-from actors.gateway.endpoints.tables import TableEndpoint
+from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
 from actors.gateway.http import event_shapes, order_shapes, shapes
 from actors.gateway.http.routes import (
     ARROW,
@@ -27,10 +27,12 @@ from actors.gateway.http.routes import (
     SELLERS,
     SSE,
     WATCHERS,
+    Body,
     Route,
 )
 from actors.store.data_folder import DataFolder
 from router.tables.names import TABLES
+from router.tables.row_types import ROW_TYPES
 
 
 def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> list[Route]:
@@ -42,19 +44,45 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
     on_loop, in_thread = readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)
     changes = ChangeStream(core, data, sources)
-    return [*_writing(core), *_reading(query, changes), *_promising(PromiseEndpoint(core, data))]
+    return [
+        *_of_tables(TableEndpoint(core, data)),
+        *_writing(core),
+        *_reading(query, changes),
+        *_promising(PromiseEndpoint(core, data)),
+    ]
+
+
+def _of_tables(tables: TableEndpoint) -> list[Route]:
+    problems = ("bad_parameter", "not_found", "table_refused", "unsupported", "shard_unavailable")
+    rows: dict[str, Body] = {NDJSON: tuple(ROW_TYPES.values()), CSV: None}
+    names = {"table": TABLES}
+    return [
+        Route(
+            "GET", "/v1/tables", tables.versions, WATCHERS, "Reference tables and their versions",
+            {JSON: shapes.TableVersions}, problems=("bad_parameter",),
+        ),
+        Route(
+            "GET", "/v1/tables/{table}", tables.get, WATCHERS, "A reference table as it is, to be put again",
+            rows, queries=READ_QUERIES,
+            problems=("bad_parameter", "not_found", "not_acceptable", "shard_unavailable"),
+            choices=names,
+        ),
+        Route(
+            "PUT", "/v1/tables/{table}", tables.put, OPERATORS, "Replace a reference table, all of it or nothing",
+            {JSON: shapes.TableReplaced}, rows, queries=WRITE_QUERIES, problems=problems, choices=names,
+        ),
+        Route(
+            "PATCH", "/v1/tables/{table}", tables.patch, OPERATORS, "Change, add and remove single rows of a table",
+            {JSON: shapes.TablePatched}, {NDJSON: None, CSV: None}, queries=WRITE_QUERIES, problems=problems,
+            choices=names,
+        ),
+    ]  # fmt: skip
 
 
 def _writing(core: Core) -> list[Route]:
     acknowledgement, result = shapes.Acknowledgement, event_shapes.EventResult
     orders = OrderEndpoint(core)
     return [
-        Route(
-            "PUT", "/v1/tables/{table}", TableEndpoint(core).put, OPERATORS,
-            "Replace a reference table, all of it or nothing",
-            {JSON: shapes.TableReplaced}, {NDJSON: None, CSV: None},
-            problems=("not_found", "table_refused", "unsupported", "shard_unavailable"), choices={"table": TABLES},
-        ),
         Route(
             "POST", "/v1/stock", StockEndpoint(core).post, KEEPERS, "Stock movements, one a line",
             {NDJSON: shapes.MovementResult}, {NDJSON: shapes.Movement}, problems=("shard_unavailable",),
