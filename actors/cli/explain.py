@@ -85,7 +85,8 @@ def sentences(explained: dict[str, Any]) -> Iterator[str]:
     for reason in explained["reasons"]:
         yield f"Because of {_reason(reason)}"
     if explained["duplicate_of"]:
-        yield f"The order at {explained['duplicate_of']} has the same customer and the same basket."
+        twin = explained.get("duplicate_of_order_id") or f"at {explained['duplicate_of']}"
+        yield f"The order {twin} has the same customer and the same basket."
     yield from _plan(explained["plan"])
     yield from _nodes(explained.get("nodes", ()), explained["plan"]["cost"])
 

@@ -17,6 +17,10 @@ from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEn
 from actors.gateway.http import event_shapes, order_shapes, shapes
 from actors.gateway.http.routes import (
     ARROW,
+    BOUND_READERS,
+    BOUND_REPORTERS,
+    BOUND_SELLERS,
+    BOUND_WATCHERS,
     CSV,
     JSON,
     KEEPERS,
@@ -41,14 +45,14 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
     def readers() -> OrderReaders:
         return OrderReaders(data, sources, core.reference, core.config.order_id_scope)
 
-    on_loop, in_thread = readers(), readers()
+    on_loop, in_thread, in_worker = readers(), readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)
     changes = ChangeStream(core, data, sources)
     return [
         *_of_tables(TableEndpoint(core, data)),
-        *_writing(core),
+        *_writing(core, on_loop, in_worker),
         *_reading(query, changes),
-        *_promising(PromiseEndpoint(core, data)),
+        *_promising(PromiseEndpoint(core, data, on_loop)),
     ]
 
 
@@ -79,9 +83,9 @@ def _of_tables(tables: TableEndpoint) -> list[Route]:
     ]  # fmt: skip
 
 
-def _writing(core: Core) -> list[Route]:
+def _writing(core: Core, on_loop: OrderReaders, in_worker: OrderReaders) -> list[Route]:
     acknowledgement, result = shapes.Acknowledgement, event_shapes.EventResult
-    orders = OrderEndpoint(core)
+    orders = OrderEndpoint(core, on_loop)
     return [
         Route(
             "POST", "/v1/stock", StockEndpoint(core).post, KEEPERS, "Stock movements, one a line",
@@ -92,17 +96,20 @@ def _writing(core: Core) -> list[Route]:
             {JSON: acknowledgement}, {JSON: shapes.Order},
             problems=("bad_json", "order_rejected", "id_conflict", "overloaded", "shard_unavailable"),
             quick=orders.take,
+            bound_roles=BOUND_SELLERS,
         ),
         Route(
-            "POST", "/v1/orders/stream", StreamEndpoint(core).post, SELLERS,
+            "POST", "/v1/orders/stream", StreamEndpoint(core, in_worker).post, SELLERS,
             "Decide orders while they arrive; one answer each, in order of arrival",
             {NDJSON: acknowledgement, ARROW: None}, {NDJSON: shapes.Order, ARROW: None}, problems=("streams_limit",),
+            bound_roles=BOUND_SELLERS,
         ),
         Route(
-            "POST", "/v1/events", EventEndpoint(core).post, REPORTERS,
+            "POST", "/v1/events", EventEndpoint(core, in_worker).post, REPORTERS,
             "Lifecycle events, also while they arrive; one result each, in order of arrival",
             {NDJSON: result, ARROW: None}, {NDJSON: event_shapes.Event, JSON: event_shapes.Event, ARROW: None},
             problems=("bad_json", "shard_unavailable", "stream_malformed", "streams_limit"),
+            bound_roles=BOUND_REPORTERS,
         ),
     ]  # fmt: skip
 
@@ -113,23 +120,28 @@ def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
         Route(
             "GET", "/v1/orders", query.search, WATCHERS, "Search orders, newest first",
             {JSON: shapes.Page}, queries=SEARCH_QUERIES, problems=("bad_parameter", "shard_unavailable"),
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "GET", "/v1/orders/{order_id}", query.order, READERS, "One order: its answer, how it stands, what was sent",
             {JSON: order_shapes.OrderView}, queries=SCOPE_QUERIES, problems=problems,
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/timeline", query.timeline, READERS, "Every change of one order",
             {JSON: order_shapes.Timeline}, queries=TIMELINE_QUERIES, problems=problems,
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/explain", query.explain, WATCHERS, "Why one order was decided so",
             {JSON: None}, queries=SCOPE_QUERIES, problems=problems,
+            bound_roles=BOUND_WATCHERS,
         ),
         Route(
             "GET", "/v1/stream", changes.get, READERS, "Changes of all orders from a cursor on",
             {SSE: None, NDJSON: (event_shapes.Change, event_shapes.ReadTo)}, queries=STREAM_QUERIES,
             problems=("bad_parameter", "not_acceptable", "streams_limit"),
+            bound_roles=BOUND_READERS,
         ),
     ]  # fmt: skip
 
@@ -141,10 +153,12 @@ def _promising(promises: PromiseEndpoint) -> list[Route]:
             {JSON: shapes.Availability}, {JSON: shapes.AvailabilityAsked},
             problems=("bad_json", "bad_parameter", "shard_unavailable"),
             quick=promises.take,
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "POST", "/v1/quotes", promises.quotes, READERS, "What would be decided now; takes nothing",
             {JSON: (shapes.Quote, shapes.QuotesAnswered)}, {JSON: (shapes.Order, shapes.QuotesAsked)},
             problems=("bad_json", "bad_parameter", "shard_unavailable"),
+            bound_roles=BOUND_READERS,
         ),
     ]  # fmt: skip
