@@ -39,11 +39,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from actors.client.reach import reach
+
     if arguments.table == "all":
         bodies = _of_folder(arguments.files)
     else:
         bodies = [(arguments.table, arguments.files)]
     query = "?replace=true" if arguments.replace else ""
+    reach(arguments.url)
     results = asyncio.run(_put_all(arguments.url.rstrip("/"), read_key(arguments.key), bodies, query))
     failed = [result for result in results if "errors" in result]
     print_result(arguments.json, {"tables": results}, "\n".join(_as_text(result) for result in results))
