@@ -14,6 +14,7 @@ MALFORMED = 0  # the line or row cannot be an order at all
 ID_CONFLICT = 1  # this order_id was used before with another body
 FIELD_MISSING = 2  # a required field is absent or empty
 FIELD_TOO_LONG = 3  # an identifier is longer than the limit
+NOT_ALLOWED = 4  # of a channel or seller that the sender's key is not for
 
 # --- 8-31: validation (shard) ------------------------------------------------------------------
 COUNTRY_UNKNOWN = 8

@@ -61,11 +61,16 @@ class Damaged(RouterError):
     """Stored bytes are not what was written."""
 
 
+def row_at(place: int) -> str:
+    """How people are told which row."""
+    return f"row {place}" if place else "a row that stands already"
+
+
 @dataclass(frozen=True)
 class RowError:
     """One reason why a row is refused."""
 
-    row: int  # as an editor shows it: first line = 1, so the first row below a CSV header is 2
+    row: int  # as an editor shows it: first line = 1, the first row below a CSV header 2; 0 = one that stands already
     field: str  # dotted path, "" = the row as a whole
     code: str  # stable, for programs
     detail: str  # a sentence with the remedy, for people
@@ -81,7 +86,7 @@ class TableRejected(Refused):
     def __init__(self, table: str, errors: list[RowError], count: int) -> None:
         assert 0 < len(errors) <= count
         first = errors[0]
-        where = f"row {first.row}" + (f", field {first.field}" if first.field else "")
+        where = row_at(first.row) + (f", field {first.field}" if first.field else "")
         super().__init__(f"{table}: {count} faults in its rows, nothing applied; {where}: {first.detail}")
         self.table = table
         self.errors = errors  # the first ones; ``count`` has all

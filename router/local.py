@@ -26,6 +26,7 @@ from router.shard.order_lane import OrderBatch
 from router.shard.split_batch import Decided, merge_answers, split_batch
 from router.shard.split_events import merge_event_answers, split_events
 from router.tables.compiled import Tables, TablesOf
+from router.tables.withdrawn import Numbers, UnitsInUse
 from router.wire.batch import WireBatch
 from router.wire.event_batch import EventBatch
 from router.wire.event_wire import EventWire
@@ -114,6 +115,10 @@ class LocalRouter:
         results = self.ledger.stock(movements, now_ms)
         self.take_grants(now_ms)
         return results
+
+    def in_use(self, skus: Numbers, nodes: Numbers) -> UnitsInUse:
+        """Units that lie and wait under SKUs, then under nodes."""
+        return self.ledger.in_use(skus, nodes)
 
     def quote(self, orders: Message, skus: Message, now_ms: int) -> Message:
         """QUOTE rows of WIRE and WIRE_SKUS messages."""

@@ -23,6 +23,7 @@ _TEXTS: dict[int, tuple[str, str]] = {
     ),
     code.FIELD_MISSING: ("", "A required field is absent or empty; fill it in and send the order again."),
     code.FIELD_TOO_LONG: ("", "A text is longer than the limit; shorten it and send the order again."),
+    code.NOT_ALLOWED: ("", "The key is for other channels or sellers; send the order with a key that is for it."),
     code.COUNTRY_UNKNOWN: ("ship_to.country", "The country is not an ISO 3166-1 two-letter code; correct it."),
     code.POSTCODE_FORMAT: ("ship_to.postcode", "The postcode does not have the form used in that country; correct it."),
     code.CURRENCY_UNKNOWN: ("currency", "No table names this currency, or it is no ISO 4217 code; correct it."),
@@ -72,6 +73,7 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.FIRST_ORDER_ONLY: ("coupons", "A promotion is for first orders only; the order goes on without it."),
 }
 
+ID_CONFLICT = code.ID_CONFLICT
 REASONS: dict[int, Reason] = {
     number: Reason(number, code.NAMES[number], field, detail) for number, (field, detail) in sorted(_TEXTS.items())
 }

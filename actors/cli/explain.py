@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from actors.cli.output import add_json_flag, add_server_flags, print_result, read_key
+from actors.cli.daily import add_scope_flags, given_query, router_of
+from actors.cli.output import add_json_flag, add_server_flags, print_result
 
-TIMEOUT_S = 30.0
 MASKS = {
     "inactive": "it is not in use",
     "channel": "it does not ship for the channel",
@@ -32,45 +30,19 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     add_server_flags(parser)
     parser.add_argument("order_id", metavar="ORDER_ID")
-    parser.add_argument("--channel", help="the order's channel, where ids are unique in their channel only")
-    parser.add_argument("--seller", help="the order's seller, where ids are unique to their seller only")
+    add_scope_flags(parser)
     add_json_flag(parser)
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
-    path = f"/v1/orders/{urllib.parse.quote(arguments.order_id, safe='')}/explain"
-    scope = {name: value for name in ("channel", "seller") if (value := getattr(arguments, name)) is not None}
-    url = arguments.url.rstrip("/") + path + (f"?{urllib.parse.urlencode(scope)}" if scope else "")
-    explained = asyncio.run(_get(url, read_key(arguments.key)))
+    from actors.client.asking import path_of
+
+    path = path_of("orders", arguments.order_id, "explain")
+    with router_of(arguments) as router:
+        explained = router.json("GET", path, given_query(arguments, ("channel", "seller")))
     print_result(arguments.json, explained, "\n".join(sentences(explained)))
     return 0
-
-
-async def _get(url: str, key: str) -> dict[str, Any]:
-    import aiohttp
-    import msgspec
-    import yarl
-
-    from router.errors import Refused, Retryable
-
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    headers = {"Authorization": f"Bearer {key}"}
-    try:
-        async with (
-            aiohttp.ClientSession(headers=headers, timeout=timeout) as session,
-            session.get(yarl.URL(url, encoded=True)) as response,
-        ):
-            status, raw = response.status, await response.read()
-    except (aiohttp.ClientConnectionError, TimeoutError) as fault:
-        raise Retryable(f"No router answers at {url} ({fault}); is `order-router serve` running?", 1000) from None
-    try:
-        answer: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.DecodeError:
-        answer = {"detail": raw[:200].decode(errors="replace")}
-    if status != 200:
-        raise Refused(f"The router answered {status}: {answer.get('detail') or answer.get('title')}")
-    return answer
 
 
 def sentences(explained: dict[str, Any]) -> Iterator[str]:
@@ -85,7 +57,8 @@ def sentences(explained: dict[str, Any]) -> Iterator[str]:
     for reason in explained["reasons"]:
         yield f"Because of {_reason(reason)}"
     if explained["duplicate_of"]:
-        yield f"The order at {explained['duplicate_of']} has the same customer and the same basket."
+        twin = explained.get("duplicate_of_order_id") or f"at {explained['duplicate_of']}"
+        yield f"The order {twin} has the same customer and the same basket."
     yield from _plan(explained["plan"])
     yield from _nodes(explained.get("nodes", ()), explained["plan"]["cost"])
 

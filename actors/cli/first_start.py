@@ -6,6 +6,7 @@ import time
 
 from actors.cli.output import Progress
 
+FIRST = "This needs its kernels compiled, once on a machine and release: a minute or three; later starts find them."
 LINE_EVERY_S = 5.0  # where standard error is no terminal
 
 
@@ -14,5 +15,13 @@ def compile_kernels() -> None:
     from actors.run.warm_up import warm_up  # imports numba
 
     progress, began_s = Progress(LINE_EVERY_S), time.monotonic()
-    if count := warm_up(progress.show):
+    told = list[str]()
+
+    def show(text: str) -> None:
+        if not told:  # at once: whoever sees nothing for a minute presses Ctrl-C
+            told.append(text)
+            progress.say(FIRST)
+        progress.show(text)
+
+    if count := warm_up(show):
         progress.say(f"compiled kernels: {count} modules in {time.monotonic() - began_s:.0f} s")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from actors.cli.output import Progress, UsageError, add_json_flag, add_server_flags, print_result, read_key
+from router.errors import row_at
 from router.tables.names import TABLES
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "one row is bad.",
     )
     add_server_flags(parser)
+    parser.add_argument("--replace", action="store_true", help="also where rows go that have stock or open orders")
     parser.add_argument("table", choices=("all", *TABLES))
     parser.add_argument("files", nargs="+", metavar="FILE", type=pathlib.Path)
     add_json_flag(parser)
@@ -37,11 +39,15 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from actors.client.reach import reach
+
     if arguments.table == "all":
         bodies = _of_folder(arguments.files)
     else:
         bodies = [(arguments.table, arguments.files)]
-    results = asyncio.run(_put_all(arguments.url.rstrip("/"), read_key(arguments.key), bodies))
+    query = "?replace=true" if arguments.replace else ""
+    reach(arguments.url)
+    results = asyncio.run(_put_all(arguments.url.rstrip("/"), read_key(arguments.key), bodies, query))
     failed = [result for result in results if "errors" in result]
     print_result(arguments.json, {"tables": results}, "\n".join(_as_text(result) for result in results))
     return 1 if failed else 0
@@ -60,7 +66,9 @@ def _of_folder(folders: list[pathlib.Path]) -> list[tuple[str, list[pathlib.Path
     return found
 
 
-async def _put_all(url: str, key: str, bodies: list[tuple[str, list[pathlib.Path]]]) -> list[dict[str, Any]]:
+async def _put_all(
+    url: str, key: str, bodies: list[tuple[str, list[pathlib.Path]]], query: str
+) -> list[dict[str, Any]]:
     import aiohttp
 
     results, progress = [], Progress()
@@ -70,7 +78,7 @@ async def _put_all(url: str, key: str, bodies: list[tuple[str, list[pathlib.Path
             merged: dict[str, Any] = {"table": table, "rows": 0}
             for media_type, body in _bodies(table, files):
                 progress.show(f"loading {table}")
-                answer = await _put(session, f"{url}/v1/tables/{table}", media_type, body)
+                answer = await _put(session, f"{url}/v1/tables/{table}{query}", media_type, body)
                 merged |= {**answer, "rows": merged["rows"] + int(answer.get("rows", 0))}
             results.append(merged)
             if "errors" in merged:
@@ -146,5 +154,5 @@ def _as_text(result: dict[str, Any]) -> str:
     errors = result["errors"]
     lines = [f"{result['table']}: refused, nothing applied; {result.get('detail', '')}"]
     for error in errors[:ERRORS_SHOWN_MAX]:
-        lines.append(f"  row {error.get('row')}, {error.get('field')}: {error.get('detail')}")
+        lines.append(f"  {row_at(int(error.get('row') or 0))}, {error.get('field')}: {error.get('detail')}")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 import actors.cli
+from actors.cli.examples import show_examples
 from actors.cli.output import UsageError, fail
 
 
@@ -30,16 +31,23 @@ def build_parser() -> argparse.ArgumentParser:
         prog="order-router", description="Routes orders: stream them in, get durable decisions back."
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    show_examples(parser, "order-router")
     for name in sorted(module.name for module in pkgutil.iter_modules(actors.cli.__path__)):
         command = importlib.import_module(f"actors.cli.{name}")
         if hasattr(command, "add_parser"):
-            command.add_parser(subparsers).set_defaults(run=command.run)
+            added: argparse.ArgumentParser = command.add_parser(subparsers)
+            added.set_defaults(run=command.run)
+            show_examples(added, f"order-router {name}")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
     try:
         return int(arguments.run(arguments))
     except UsageError as fault:

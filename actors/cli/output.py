@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import datetime as dt
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -73,21 +74,25 @@ class Progress:
         self._in_place = sys.stderr.isatty()
         self._every_s = PROGRESS_EVERY_S if self._in_place else line_every_s
         self._due_s = time.monotonic() + PROGRESS_EVERY_S
-        self._shown = False
+        self._shown = ""
 
     def show(self, text: str) -> None:
         now_s = time.monotonic()
         if now_s < self._due_s:
             return
         self._due_s = now_s + self._every_s
-        self._shown = True
-        print(f"\r\x1b[K{text}" if self._in_place else text, end="" if self._in_place else "\n", file=sys.stderr)
-        sys.stderr.flush()
+        if self._in_place:
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be overwritten
+            print(f"\r\x1b[K{text[:width]}", end="", file=sys.stderr, flush=True)
+        elif text != self._shown:
+            print(text, file=sys.stderr, flush=True)
+        self._shown = text
 
     def say(self, text: str) -> None:
         """A line that stays, at once."""
         print(f"\r\x1b[K{text}" if self._in_place else text, file=sys.stderr, flush=True)
 
     def done(self) -> None:
+        """The line goes: what was done is said by the result."""
         if self._shown and self._in_place:
-            print(file=sys.stderr)
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""``order-router tables``: the versions of the reference tables of a data folder, and the way back from one."""
+"""``order-router tables``: reference tables of a running router, row by row or whole; versions of a data folder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import argparse
 import contextlib
 import dataclasses
 import pathlib
+import sys
 from typing import TYPE_CHECKING, Any
 
-from actors.cli.output import Progress, add_json_flag, print_result, rfc3339, whole_number
+from actors.cli.daily import given_query, read_all, router_of
+from actors.cli.output import Progress, add_json_flag, add_server_flags, print_result, rfc3339, whole_number
+from router.tables.names import TABLES
 
 if TYPE_CHECKING:
     from actors.store.data_folder import DataFolder
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "tables",
-        help="list versions of the reference tables, take the newest back",
-        description="Works on the data folder. Examples: order-router tables list --data var/shop; "
-        "order-router tables take-back --data var/shop",
+        help="get, put and patch reference tables; list versions, take the newest back",
+        description="`get`, `put`, `patch` and `versions` ask a running router; `list` and `take-back` work on the "
+        "data folder of one.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listed = actions.add_parser("list", help="every version, what it replaced, and the memory it takes in a process")
@@ -39,10 +42,83 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     for action in (listed, back):
         action.add_argument("--data", required=True, type=pathlib.Path, metavar="DIR", help="data folder of the router")
         add_json_flag(action)
+    _add_asking(actions)
     return parser
 
 
+def _add_asking(actions: Any) -> None:
+    """The actions that ask a running router."""
+    get = actions.add_parser("get", help="a table as it is, in a form that `put` takes; stock as it lies there now")
+    put = actions.add_parser("put", help="replace a table by the rows of a file, all of it or nothing")
+    patch = actions.add_parser("patch", help="change, add and remove single rows by their key")
+    versions = actions.add_parser("versions", help="every version, and what it replaced")
+    for action in (get, put, patch):
+        action.add_argument("table", choices=TABLES)
+    get.add_argument("--csv", action="store_true", help="as CSV instead of JSON lines")
+    get.add_argument("--version", type=whole_number(1), help="as it was put then")
+    get.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write it there instead of standard output")
+    for action in (put, patch):
+        action.add_argument(
+            "file", metavar="FILE", help="JSON lines, or CSV where it is called so; - is standard input"
+        )
+        action.add_argument("--replace", action="store_true", help="also where rows go that have stock or open orders")
+    for action in (get, put, patch, versions):
+        add_server_flags(action)
+        add_json_flag(action)
+
+
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.action in ASKING:
+        ASKING[arguments.action](arguments)
+        return 0
+    return _run_on_folder(arguments)
+
+
+def _get(arguments: argparse.Namespace) -> None:
+    from actors.client.asking import CSV, NDJSON, path_of
+
+    query = given_query(arguments, ("version",))
+    target = sys.stdout.buffer if arguments.out is None else arguments.out.open("wb")
+    with router_of(arguments) as router:
+        pieces = router.pieces(
+            "GET", path_of("tables", arguments.table), query, accept=CSV if arguments.csv else NDJSON
+        )
+        rows = 0
+        for piece in pieces:
+            target.write(piece)
+            rows += piece.count(b"\n")
+        target.flush()
+    if arguments.out is not None:
+        target.close()
+        rows -= arguments.csv  # its header
+        written = {"table": arguments.table, "rows": rows, "file": str(arguments.out)}
+        print_result(arguments.json, written, f"{arguments.table}: {rows:,} lines written to {arguments.out}")
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    from actors.client.asking import CSV, NDJSON, Body, path_of
+
+    media_type = CSV if ".csv" in pathlib.PurePath(arguments.file).suffixes else NDJSON
+    body = Body(read_all(arguments.file), media_type)
+    query = {"replace": "true"} if arguments.replace else {}
+    with router_of(arguments) as router:
+        done = router.json(arguments.action.upper(), path_of("tables", arguments.table), query, body)
+    counts = ", ".join(f"{done[name]:,} {name}" for name in ("added", "changed", "removed") if name in done)
+    text = f"{done['table']}: {done['rows']:,} rows, version {done['version']}" + (f" ({counts})" if counts else "")
+    print_result(arguments.json, done, text)
+
+
+def _versions(arguments: argparse.Namespace) -> None:
+    with router_of(arguments) as router:
+        found = router.json("GET", "/v1/tables")
+    text = "\n".join(f"{each['version']:>7}  {each['table']:<12}{each['at']}" for each in found["versions"])
+    print_result(arguments.json, found, text or "No table was loaded yet.")
+
+
+ASKING = {"get": _get, "put": _write, "patch": _write, "versions": _versions}
+
+
+def _run_on_folder(arguments: argparse.Namespace) -> int:
     from actors.store.data_folder import DataFolder
 
     data = DataFolder(arguments.data)

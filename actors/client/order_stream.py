@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import aiohttp
 import msgspec
 
+from actors.client.reach import reach
 from actors.client.sources import Block
 from actors.client.wire import Answer, Wire
 from router.errors import Refused, Retryable, RouterError
@@ -78,7 +79,9 @@ class OrderStream:
         return sum(len(block.rows) for block in self._waiting) - self._head_answered
 
     async def run(self) -> None:
-        """Return when every order is answered; raise the last fault when the router stays away."""
+        """Return when every order is answered; raise the last fault when the router stays away, within seconds where
+        there is none to begin with."""
+        await asyncio.to_thread(reach, self._url.removesuffix(STREAM_PATH))
         attempt = 0
         # no total limit: a stream lasts as long as its file
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=SILENCE_S_MAX)

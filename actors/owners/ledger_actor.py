@@ -29,6 +29,7 @@ from router.ledger.turns import LedgerTurns
 from router.log.columns import AMENDS, CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING
 from router.ports import Question
 from router.shard.lanes import Message
+from router.tables.withdrawn import Numbers, UnitsInUse
 
 EXPIRE_EVERY_S = 1.0
 _THE_SHARDS = (StaleOwner, ChangedQuestion)  # faults of the shard that asks, raised before anything was changed
@@ -63,6 +64,9 @@ class LedgerDoor(LedgerCalls):
 
     def ledger_pending(self, steps: Message, now_ms: int) -> Message:
         return to_message(self.ledger.pending(from_message(steps, PENDING), now_ms))
+
+    def ledger_in_use(self, skus: Numbers, nodes: Numbers) -> UnitsInUse:
+        return self.ledger.in_use(skus, nodes)
 
     def ledger_use_tables(self, version: int) -> None:
         self.ledger.use_tables(version)
@@ -129,6 +133,10 @@ class Ledger(LedgerDoor):
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """What decide would answer now; takes nothing."""
         return self._turns.quote(tables_version, claims, now_ms)
+
+    def in_use(self, skus: Numbers, nodes: Numbers) -> UnitsInUse:
+        """Units that lie and wait under SKUs, then under nodes."""
+        return self._turns.in_use(skus, nodes)
 
     # --- tables, state, end ----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from actors.owners.stubs import LedgerStub
 from router.arrow.arrays import from_message, to_message
 from router.log.columns import AMENDED, DECISION, GRANTS, STOCK_RESULTS
 from router.ports import Question
+from router.tables.withdrawn import Numbers, UnitsInUse
 
 T = TypeVar("T")
 
@@ -51,6 +52,10 @@ class RemoteLedger:
         """STOCK_RESULTS of MOVEMENTS; each is idempotent by its own id."""
         message = to_message(movements)
         return from_message(_answer(lambda: self._stub.stock(message, now_ms)), STOCK_RESULTS)
+
+    def in_use(self, skus: Numbers, nodes: Numbers) -> UnitsInUse:
+        """Units that lie and wait under SKUs, then under nodes."""
+        return _answer(lambda: self._stub.in_use(skus, nodes))
 
 
 def _answer(begin: Callable[[], Call[T]]) -> T:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from router.ports import Question
 from router.shard.lanes import Message
 from router.shard.order_lane import OrderBatch
+from router.tables.withdrawn import Numbers, UnitsInUse
 from router.wire.event_batch import EventBatch
 
 
@@ -34,6 +35,17 @@ class TableReplaced(NamedTuple):
     table: str
     version: int
     rows: int
+
+
+class TablePatched(NamedTuple):
+    """Rows of a reference table that were changed; ``version`` is the one before where nothing was."""
+
+    table: str
+    version: int
+    rows: int  # in all
+    added: int
+    changed: int
+    removed: int
 
 
 class ShardCalls(Protocol):
@@ -83,6 +95,9 @@ class LedgerCalls(Protocol):
     def ledger_pending(self, steps: Message, now_ms: int) -> Message:
         """PENDED of PENDING, durable."""
 
+    def ledger_in_use(self, skus: Numbers, nodes: Numbers) -> UnitsInUse:
+        """Units that lie and wait under SKUs, then under nodes, by their numbers."""
+
     def ledger_use_tables(self, version: int) -> None:
         """Know this version from now on; what claims say decides which one is used."""
 
@@ -99,8 +114,12 @@ class TablesCalls(Protocol):
     def ready(self) -> None:
         """Answered once all engines use the newest version."""
 
-    def put(self, table: str, body: bytes, media_type: str, now_ms: int) -> TableReplaced:
-        """Replace a table when all engines use it; raises TableRejected or Unsupported with nothing applied."""
+    def put(self, table: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> TableReplaced:
+        """Replace a table when all engines use it; raises TableRejected or Unsupported with nothing applied. Without
+        ``replace`` also where rows would go that have units or open orders."""
+
+    def patch(self, table: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> TablePatched:
+        """Change, add and remove single rows, all of them or nothing; faults as of ``put``."""
 
     def stock(self, body: bytes, now_ms: int) -> bytes:
         """Results of stock movements sent as NDJSON: a JSON array, one object a line."""

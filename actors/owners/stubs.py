@@ -24,6 +24,7 @@ class LedgerStub(Stub):
     quote = Method(LedgerCalls.ledger_quote)
     stock = Method(LedgerCalls.ledger_stock)
     pending = Method(LedgerCalls.ledger_pending)
+    in_use = Method(LedgerCalls.ledger_in_use)
     use_tables = Method(LedgerCalls.ledger_use_tables)
     status = Method(LedgerCalls.ledger_status)
     drain = Method(LedgerCalls.ledger_drain)
@@ -32,6 +33,7 @@ class LedgerStub(Stub):
 class TablesStub(Stub):
     ready = Method(TablesCalls.ready)
     put = Method(TablesCalls.put)
+    patch = Method(TablesCalls.patch)
     stock = Method(TablesCalls.stock)
 
 

@@ -18,9 +18,12 @@ import msgspec
 
 from actors.store.data_folder import now_ms, write_durably
 from actors.store.private import make_folder, open_file
+from router.bound import EVERYTHING, Bound
 
 ROLES = ("admin", "ops", "channel", "service", "viewer")
 KEYS_FILE = "keys.json"
+FORMAT = 2  # the newest; a file without bound keys is written as format 1, which older versions read
+NAMES_MAX = 1_000  # of channels, and of sellers
 ADMIN_KEY_FILE = "admin.key"
 
 
@@ -28,16 +31,28 @@ class KeysRefused(Exception):
     """A key command that cannot be carried out, in words."""
 
 
-class StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     name: str
     role: str
     hash: str  # BLAKE2b-256, hex
     created_at_ms: int
+    channels: list[str] = []  # whose orders alone it sees and touches; none = all. Since format 2
+    sellers: list[str] = []  # likewise
+
+    @property
+    def bound(self) -> Bound:
+        return Bound(frozenset(self.channels), frozenset(self.sellers))
 
 
 class KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     format: int = 1
     keys: list[StoredKey] = []
+
+
+class _Form(msgspec.Struct):
+    """What every format has."""
+
+    format: int = 1
 
 
 def digest_of(key: bytes) -> bytes:
@@ -49,7 +64,11 @@ def load_keys(folder: pathlib.Path) -> list[StoredKey]:
     """The stored keys of a data folder; none when there is no file yet."""
     path = folder / KEYS_FILE
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=KeysFile)
+        content = path.read_bytes()
+        form = msgspec.json.decode(content, type=_Form).format
+        if form > FORMAT:
+            raise KeysRefused(f"{path} has format {form}; this version reads up to {FORMAT}: use the one that wrote it")
+        file = msgspec.json.decode(content, type=KeysFile)
     except FileNotFoundError:
         return []
     except msgspec.DecodeError as fault:
@@ -64,20 +83,44 @@ def load_keys(folder: pathlib.Path) -> list[StoredKey]:
     return file.keys
 
 
-def add_key(folder: pathlib.Path, name: str, role: str, created_at_ms: int) -> str:
-    """Make a key, store its hash and return the key itself: the only time it is ever visible."""
+def add_key(folder: pathlib.Path, name: str, role: str, created_at_ms: int, bound: Bound = EVERYTHING) -> str:
+    """Make a key, store its hash and return the key itself: the only time it is ever visible. ``bound``: whose orders
+    alone it sees and touches."""
     if role not in ROLES:
         raise KeysRefused(f"role {role!r} is unknown; use one of {', '.join(ROLES)}")
     if not name or len(name) > 64 or not name.isprintable():
         raise KeysRefused("a key's name has 1 to 64 printable characters; choose another name")
+    if fault := bound_fault(role, bound):
+        raise KeysRefused(fault)
     with _exclusively(folder):
         keys = load_keys(folder)
         if any(key.name == name for key in keys):
             raise KeysRefused(f"a key named {name!r} exists; revoke it first or choose another name")
         secret = secrets.token_urlsafe(32)
-        stored = StoredKey(name=name, role=role, hash=digest_of(secret.encode()).hex(), created_at_ms=created_at_ms)
+        stored = StoredKey(
+            name=name,
+            role=role,
+            hash=digest_of(secret.encode()).hex(),
+            created_at_ms=created_at_ms,
+            channels=sorted(bound.channels),
+            sellers=sorted(bound.sellers),
+        )
         _store(folder, [*keys, stored])
     return secret
+
+
+def bound_fault(role: str, bound: Bound) -> str:
+    """Why a key of a role cannot be bound so, in words; "" where it can."""
+    if bound.is_open:
+        return ""
+    if role == "admin":
+        return "an admin key sees everything and cannot be bound; make a key of another role"
+    for name, texts in (("channel", bound.channels), ("seller", bound.sellers)):
+        if len(texts) > NAMES_MAX:
+            return f"a key is bound to {NAMES_MAX} {name}s at most; leave some out"
+        if any(not text or len(text) > 128 for text in texts):
+            return f"a {name} has 1 to 128 characters; name it as orders do"
+    return ""
 
 
 def revoke_key(folder: pathlib.Path, name: str) -> None:
@@ -111,4 +154,5 @@ def _exclusively(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _store(folder: pathlib.Path, keys: list[StoredKey]) -> None:
-    write_durably(folder / KEYS_FILE, msgspec.json.encode(KeysFile(keys=keys)))
+    form = 1 if all(key.bound.is_open for key in keys) else FORMAT
+    write_durably(folder / KEYS_FILE, msgspec.json.encode(KeysFile(format=form, keys=keys)))

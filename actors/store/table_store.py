@@ -42,8 +42,11 @@ from router.tables.table_bytes import (
     tables_to_bytes,
     unsealed,
 )
+from router.tables.withdrawn import InUse, refuse_withdrawals
 
 FILE_NAME = re.compile(r"(?:compiled-\d{6,12}\.tables|[a-z]+-\d{6,12}\.rows)", re.ASCII)
+_LENGTH_BYTES = 8  # of all lines, in front of them
+_PIECE_BYTES = 256 << 10  # that are read at a time
 _KEPT = 4  # versions a reader keeps in memory
 
 
@@ -112,13 +115,15 @@ class TableStore:
             except Damaged as fault:
                 yield str(fault)
 
-    def put(self, upload: Rows, now_ms: int, copies: int = 1) -> int:
+    def put(self, upload: Rows, now_ms: int, copies: int = 1, in_use: InUse | None = None) -> int:
         """The version with the upload's rows, durable; raises TableRejected with nothing applied, also where there is
-        no memory for ``copies`` of it."""
+        no memory for ``copies`` of it, and where it leaves out rows that are ``in_use``, if that is asked."""
         manifest = self._manifest()
         former = len(manifest.versions)
         stored, tables = self._stored_rows(former), self.load(former)
         rows = accept(upload, stored, tables)
+        if in_use is not None:
+            refuse_withdrawals(upload.table, stored, rows, tables, in_use)
         lacks = no_room(upload, stored, rows, tables, copies, memory_left())
         if lacks is not None:
             raise TableRejected(upload.table, [lacks], 1)
@@ -183,6 +188,17 @@ class TableStore:
         """The rows a version was compiled from."""
         files = self._version(version).rows if version else {}
         return TableRows(**{table: _unpack(table, self._bytes(file)) for table, file in files.items()})
+
+    def newest_rows(self) -> TableRows:
+        """The rows of the newest version; for the process that puts."""
+        return self._stored_rows(self.current())
+
+    def lines(self, table: str, version: int) -> Iterator[list[bytes]]:
+        """Rows of one table of a version as they are stored, one JSON object a line, some thousand at a time: whatever
+        the table's size, no more of it is in memory. Raises Damaged before the first where they are not what was
+        written."""
+        name = self._version(version).rows.get(table) if version else None
+        return iter(()) if name is None else _lines_in(self._folder / name)
 
     def _stored_rows(self, version: int) -> TableRows:
         if self._rows is None or self._rows[0] != version:
@@ -256,17 +272,43 @@ def parse_manifest(content: bytes, path: pathlib.Path) -> Manifest:
     return manifest
 
 
+def _lines_in(path: pathlib.Path) -> Iterator[list[bytes]]:
+    """Lines of a file that ``_pack`` made, read twice: the checksum first."""
+    try:
+        with path.open("rb") as file:
+            digest, read = file.read(DIGEST_BYTES), xxhash.xxh3_128()
+            while piece := file.read(_PIECE_BYTES):
+                read.update(piece)
+    except FileNotFoundError:
+        raise Damaged(f"{path} is missing; restore it from a copy") from None
+    if read.digest() != digest:
+        raise Damaged(f"{path} is damaged (the checksum is wrong); restore it from a copy")
+    return _unpacked_lines(path)
+
+
+def _unpacked_lines(path: pathlib.Path) -> Iterator[list[bytes]]:
+    with pa.OSFile(str(path)) as file:
+        file.seek(DIGEST_BYTES + _LENGTH_BYTES)
+        with pa.CompressedInputStream(file, "zstd") as unpacked:
+            rest = b""
+            while piece := unpacked.read(_PIECE_BYTES):
+                *lines, rest = (rest + piece).split(b"\n")
+                yield lines
+    assert not rest, "every line has its end"
+
+
 def _checksum(versions: list[Version]) -> str:
     return xxhash.xxh3_128_hexdigest(msgspec.json.encode(versions))
 
 
 def _pack(rows: list[Any]) -> bytes:
     lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    return sealed(len(lines).to_bytes(8, "little") + pa.compress(lines, codec="zstd", asbytes=True))
+    return sealed(len(lines).to_bytes(_LENGTH_BYTES, "little") + pa.compress(lines, codec="zstd", asbytes=True))
 
 
 def _unpack(table: str, stored: bytes) -> list[Any]:
     packed = unsealed(stored)
-    lines: bytes = pa.decompress(packed[8:], int.from_bytes(packed[:8], "little"), codec="zstd", asbytes=True)
+    length = int.from_bytes(packed[:_LENGTH_BYTES], "little")
+    lines: bytes = pa.decompress(packed[_LENGTH_BYTES:], length, codec="zstd", asbytes=True)
     decode = msgspec.json.Decoder(ROW_TYPES[table]).decode
     return [decode(line) for line in lines.splitlines()]

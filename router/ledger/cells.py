@@ -46,6 +46,7 @@ _READ_TRIES = 300  # a few milliseconds
 _RETRY_MS = 20
 _MIN_SKUS, _MIN_CELLS = 64, 1_024
 _MORE = 8  # room for an eighth more than is needed: shared memory is real from the beginning
+_NODES_MAX = 1 << 15  # that a cell's number of a node has room for
 _SPARE = 512  # blocks or cells, more than a block that is added or widened ever takes
 
 
@@ -276,12 +277,19 @@ class CellsReader:
 
     def all_cells(self) -> ShownCells:
         """Every cell there is; raises BlockBusy as ``read`` does."""
+        return self.cells_of(0, 1 << 31, _NODES_MAX)
+
+    def cells_of(self, first: int, last: int, nodes: int) -> ShownCells:
+        """Cells of the SKUs from ``first`` to before ``last`` at so many ``nodes``, as one record left them; raises
+        BlockBusy as ``read`` does. A few hundred SKUs are read between two records, all of a large table are not."""
         kept: list[ShownCells] = []
 
         def copy(shown: Shown) -> None:
-            sku, node, cell = _listed(shown.shelves, shown.blocks, len(shown.available))
+            shelves = shown.shelves[first:last]
+            room = min(len(shown.available), len(shelves) * nodes)
+            sku, node, cell = _listed(shelves, shown.blocks, room)
             available, held, allocated = (units.take(cell, mode="clip") for units in shown[2:])
-            kept[:] = [ShownCells(sku, node, available, held, allocated)]
+            kept[:] = [ShownCells(sku + np.int32(first), node, available, held, allocated)]
 
         self.read(copy)
         return kept[0]

@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 import pyarrow as pa
 
+from router.ledger.in_use import units_in_use
 from router.ledger.path import NO_GRANTS, Answer, LedgerPath
 from router.ports import Checkpoints, Log, Question, Turn
 from router.tables.compiled import Tables, TablesOf, UnknownTables
+from router.tables.withdrawn import Numbers, UnitsInUse
 
 T = TypeVar("T")
 
@@ -83,6 +85,10 @@ class LedgerTurns:
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
         """What ``decide`` would answer now; takes nothing."""
         return self._in_turn(lambda: self.path.quote(tables_version, claims, now_ms))
+
+    def in_use(self, skus: Numbers, nodes: Numbers) -> UnitsInUse:
+        """Units that lie and wait under SKUs, then under nodes, by their numbers."""
+        return self._in_turn(lambda: units_in_use(self.path.engine.state, skus, nodes))
 
     def expire(self, now_ms: int) -> int:
         """Let reservations go whose deadline has passed, durable; returns how many there were."""

@@ -78,6 +78,11 @@ class Waiting:
         alive = self._claims[: int(self._counts["places"][0])]
         return int(alive["qty"][alive["arrival"] >= 0].sum())
 
+    def lines(self) -> Rows:
+        """WAITING rows of all of them, in no order."""
+        used = self._claims[: int(self._counts["places"][0])]
+        return used[used["arrival"] >= 0]
+
     @property
     def lines_max(self) -> int:
         """Lines of one order that may wait, at most."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from router.arrow.arrays import numbers
+from router.bound import EVERYTHING, Bound
 from router.feed.changes import Changes
 from router.feed.columns import AN_ORDER
 from router.life.event_types import OrderEvent
@@ -23,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 class ChangeFilter:
     """What a change must match; of each field one of the values, none = anything."""
 
+    bound: Bound = EVERYTHING
     channel: frozenset[str] = frozenset()
     seller: frozenset[str] = frozenset()
     order_id: frozenset[str] = frozenset()
@@ -32,12 +34,14 @@ class ChangeFilter:
     @property
     def is_open(self) -> bool:
         """Whether everything matches."""
-        return not (self.channel or self.seller or self.order_id or self.type or self.state)
+        return self.bound.is_open and not (self.channel or self.seller or self.order_id or self.type or self.state)
 
     def matching(self, changes: Changes) -> Changes:
         if self.is_open:
             return changes
         batch, mask = changes.batch, np.ones(changes.count, np.bool_)
+        if not self.bound.is_open:
+            mask &= self.bound.mask(batch.column("channel"), batch.column("seller"))
         for name in ("channel", "seller", "order_id"):
             if wanted := getattr(self, name):
                 found = pc.is_in(batch.column(name), pa.array(sorted(wanted), pa.string()))

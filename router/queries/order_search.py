@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from router.arrow.arrays import list_parts, numbers, struct_numbers
+from router.bound import EVERYTHING, Bound
 from router.log.columns import STATUS_NAMES, Status
 from router.log.cursor import ROWS_MAX, LogPlace, cursor_text, parse_cursor
 from router.log.kinds import Kind
@@ -37,6 +38,7 @@ Mask = npt.NDArray[np.bool_]
 class OrderFilter:
     """What an order must match; None = anything."""
 
+    bound: Bound = EVERYTHING
     channel: str | None = None
     status: str | None = None  # as acknowledged
     state: str | None = None  # as it is now
@@ -139,6 +141,8 @@ def _matching(
 def _mask(head: _Head, wanted: OrderFilter, tables: Tables) -> Mask:
     given = head.given
     mask = np.ones(given.num_rows, np.bool_)
+    if not wanted.bound.is_open:
+        mask &= wanted.bound.mask(given.column("channel"), given.column("seller"))
     if wanted.channel is not None:
         mask &= pc.equal(given.column("channel"), wanted.channel).to_numpy(zero_copy_only=False)
     if wanted.status is not None:

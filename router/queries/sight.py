@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from router.bound import EVERYTHING, Bound
 from router.log.event_fields import FIELDS
 from router.queries.source import Row
 
@@ -14,6 +15,7 @@ class Sight(NamedTuple):
     """What somebody may see of what people wrote."""
 
     internal: bool  # all of it; else only the texts that were written for everybody (`public`)
+    bound: Bound = EVERYTHING  # whose orders alone may be named
 
     def order(self, view: Row) -> Row:
         """The view of an order (``order.py``) without notes and words of scans that are not for this sight."""

@@ -15,6 +15,7 @@ _ALWAYS_REJECT = _mask(
     code.ID_CONFLICT,
     code.FIELD_MISSING,
     code.FIELD_TOO_LONG,
+    code.NOT_ALLOWED,
     code.COUNTRY_UNKNOWN,
     code.POSTCODE_FORMAT,
     code.CURRENCY_UNKNOWN,

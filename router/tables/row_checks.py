@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from router.errors import RowError
+from router.errors import RowError, row_at
 from router.money import EXPONENTS
 from router.tables import calendars
 from router.tables.bundles import bundle_errors
@@ -116,11 +116,12 @@ _ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[RowFault]]] = {
     PromotionRow: promotion_errors,
 }
 
-# What may stand once in a table. Rates are compared by their weight bands instead.
-_KEYS: Mapping[type[Any], tuple[str, ...]] = {
+# What a row is known by, and may stand once in a table. Rates are compared by their weight bands, too.
+KEYS: Mapping[type[Any], tuple[str, ...]] = {
     SkuRow: ("sku", "currency"),
     NodeRow: ("node",),
     StockRow: ("sku", "node", "lot"),
+    RateRow: ("carrier", "service", "from_zone", "to_zone", "min_g"),
     PromotionRow: ("code",),
     TaxRow: ("country", "region", "tax_class"),
     CarrierRow: ("carrier",),
@@ -129,17 +130,29 @@ _KEYS: Mapping[type[Any], tuple[str, ...]] = {
 }
 
 
+def key_of(row: Any, row_type: type[Any] | None = None) -> tuple[Any, ...]:
+    """What a row is known by among those of its table; ``row_type`` where ``row`` is its key alone. An empty
+    text is the same as an absent one."""
+    return tuple(
+        getattr(row, name) or None if name == "lot" else getattr(row, name) for name in KEYS[row_type or type(row)]
+    )
+
+
+def key_text(row: Any) -> str:
+    """The same for people."""
+    named = zip(KEYS[type(row)], key_of(row), strict=True)
+    return ", ".join(f"{name} {value!r}" for name, value in named if value is not None)
+
+
 def _duplicates(rows: Sequence[Any], places: Sequence[int]) -> Iterator[RowError]:
     first: dict[tuple[Any, ...], int] = {}
     for row, place in zip(rows, places, strict=True):
-        names = _KEYS.get(type(row))
-        if names is None:
+        if isinstance(row, RateRow):
             return
-        key = tuple(getattr(row, name) for name in names)
-        earlier = first.setdefault(key, place)
+        earlier = first.setdefault(key_of(row), place)
         if earlier != place:
-            said = ", ".join(f"{name} {value!r}" for name, value in zip(names, key, strict=True) if value is not None)
-            yield RowError(place, names[0], "duplicate", f"Row {earlier} already has {said}; keep one of the two.")
+            detail = f"{row_at(earlier).capitalize()} already has {key_text(row)}; keep one of the two."
+            yield RowError(place, KEYS[type(row)][0], "duplicate", detail)
 
 
 _SHARED = ("weight_g", "tax_class", "bundle")
@@ -152,7 +165,8 @@ def _price_list(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowEr
         other, other_place = first.setdefault(row.sku, (row, place))
         for name in _SHARED:
             if getattr(row, name) != getattr(other, name):
-                detail = f"{name} of {row.sku!r} differs from row {other_place}; rows of one SKU differ in price only."
+                other_row = row_at(other_place)
+                detail = f"{name} of {row.sku!r} differs from {other_row}; rows of one SKU differ in price only."
                 yield RowError(place, name, "conflict", detail)
 
 
@@ -167,7 +181,7 @@ def _overlaps(rows: Sequence[RateRow], places: Sequence[int]) -> Iterator[RowErr
         for low, high, place in found:
             if low <= reach:
                 detail = (
-                    f"The weight band overlaps row {reach_place} ({' '.join(key)}); let bands start above the last."
+                    f"The weight band overlaps {row_at(reach_place)} ({' '.join(key)}); let bands start above the last."
                 )
                 yield RowError(place, "min_g", "overlap", detail)
             if high > reach:

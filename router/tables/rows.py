@@ -6,8 +6,10 @@ import bisect
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +19,10 @@ from router.tables.row_checks import check_row, check_table
 from router.tables.row_types import ROW_TYPES, Row
 from router.tables.unread import Unread
 
+T = TypeVar("T", bound=msgspec.Struct)
+
+DECODE_FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of a line that is no row
+REMOVE = "remove"  # beside the fields of a row that is part of a patch
 ERRORS_MAX = 100  # reported; the count covers all
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json")
 CSV = ("text/csv", "application/csv")
@@ -75,12 +81,12 @@ def parse_rows(table: str, body: bytes, media_type: str) -> Rows:
     if table not in ROW_TYPES:
         raise Unsupported(f"there is no table {table!r}; the tables are {', '.join(ROW_TYPES)}")
     parsed, unread = Rows(table, [], [], Findings(table)), Unread()
-    decode = _decoder(ROW_TYPES[table])
-    for place, line in _lines(table, body, media_type, parsed.findings, unread):
+    decode = row_decoder(ROW_TYPES[table])
+    for place, line in read_lines(table, body, media_type, parsed.findings, unread):
         try:
             parsed.rows.append(decode(line))
             parsed.places.append(place)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        except DECODE_FAULTS as fault:
             parsed.findings.add(explain(table, ROW_TYPES[table].__struct_fields__, place, fault))
             unread.add_line(line)
     for row, place in zip(parsed.rows, parsed.places, strict=True):
@@ -89,11 +95,12 @@ def parse_rows(table: str, body: bytes, media_type: str) -> Rows:
     return parsed
 
 
-def _decoder(row_type: type[Row]) -> Callable[[bytes], Row]:
-    """Reads a line; one that is refused may have a null where it could have nothing, and is looked at again."""
+def row_decoder(row_type: type[T]) -> Callable[[bytes], T]:
+    """Reads a line; one that is refused may have a null where it could have nothing, and is looked at again. Raises
+    DECODE_FAULTS."""
     read = msgspec.json.Decoder(row_type).decode
 
-    def decode(line: bytes) -> Row:
+    def decode(line: bytes) -> T:
         try:
             return read(line)
         except msgspec.ValidationError:
@@ -102,12 +109,19 @@ def _decoder(row_type: type[Row]) -> Callable[[bytes], Row]:
     return decode
 
 
-def _lines(table: str, body: bytes, media_type: str, findings: Findings, unread: Unread) -> Iterator[tuple[int, bytes]]:
+def read_lines(
+    table: str, body: bytes, media_type: str, findings: Findings, unread: Unread, partial: bool = False
+) -> Iterator[tuple[int, bytes]]:
+    """Rows as JSON lines, with their numbers; ``partial``: those of a patch, of which an empty cell says nothing. What
+    cannot be read goes into ``findings`` and ``unread``. Raises Unsupported."""
     essence = media_type.partition(";")[0].strip().lower()
     if essence in NDJSON:
         return ndjson_lines(body)
     if essence in CSV:
-        return _csv_lines(ROW_TYPES[table], body, findings, unread)
+        kinds = cell_kinds(ROW_TYPES[table])
+        if partial:
+            kinds = {name: "text" if kind == "words" else kind for name, kind in kinds.items()} | {REMOVE: "bare"}
+        return _csv_lines(kinds, body, findings, unread)
     raise Unsupported(f"tables are read as {NDJSON[0]} or {CSV[0]}, not as {essence or 'an unnamed type'}")
 
 
@@ -118,16 +132,17 @@ def ndjson_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _csv_lines(row_type: type[Row], body: bytes, findings: Findings, unread: Unread) -> Iterator[tuple[int, bytes]]:
+def _csv_lines(
+    kinds: Mapping[str, str], body: bytes, findings: Findings, unread: Unread
+) -> Iterator[tuple[int, bytes]]:
     """Each record as a JSON line, so that one decoder judges both forms."""
     try:
         reader = csv.reader(io.StringIO(body.removeprefix(BOM).decode("utf-8"), newline=""), strict=True)
         header = [name.strip() for name in next(reader, [])]
-        wrong = list(_header_errors(row_type, header))
+        wrong = list(_header_errors(list(kinds), header))
         findings.extend(wrong)
         if wrong:
             return
-        kinds = _cell_kinds(row_type)
         for place, cells in enumerate(reader, 2):
             if not cells:
                 continue
@@ -148,8 +163,7 @@ def _csv_lines(row_type: type[Row], body: bytes, findings: Findings, unread: Unr
         unread.add_rest()
 
 
-def _header_errors(row_type: type[Row], header: list[str]) -> Iterator[RowError]:
-    known = [field.name for field in msgspec.structs.fields(row_type)]
+def _header_errors(known: Sequence[str], header: list[str]) -> Iterator[RowError]:
     for index, name in enumerate(header):
         if name not in known:
             detail = f"The header names {name!r}, which is no field; the fields are {', '.join(known)}."
@@ -158,8 +172,10 @@ def _header_errors(row_type: type[Row], header: list[str]) -> Iterator[RowError]
             yield RowError(1, name, "duplicate", f"The header names {name} twice; keep one.")
 
 
-def _cell_kinds(row_type: type[Row]) -> dict[str, str]:
-    """How a cell becomes JSON: "text" quoted, "bare" a number or word, "nested" JSON text as it stands."""
+@cache
+def cell_kinds(row_type: type[Row]) -> dict[str, str]:
+    """How a cell becomes JSON: "text" quoted, "words" likewise, also where it is empty, "bare" a number or word,
+    "nested" JSON text as it stands."""
     kinds = {}
     for field in msgspec.inspect.type_info(row_type).fields:  # type: ignore[attr-defined]
         options = field.type.types if isinstance(field.type, msgspec.inspect.UnionType) else (field.type,)
@@ -167,6 +183,8 @@ def _cell_kinds(row_type: type[Row]) -> dict[str, str]:
             kinds[field.name] = "nested"
         elif any(isinstance(option, _BARE_TYPES) for option in options):
             kinds[field.name] = "bare"
+        elif field.required and options[0] == msgspec.inspect.StrType():
+            kinds[field.name] = "words"
         else:
             kinds[field.name] = "text"
     return kinds
@@ -176,11 +194,11 @@ _NESTED = (msgspec.inspect.ListType, msgspec.inspect.DictType, msgspec.inspect.S
 _BARE_TYPES = (msgspec.inspect.IntType, msgspec.inspect.FloatType, msgspec.inspect.BoolType)
 
 
-def _json_line(header: list[str], cells: list[str], kinds: dict[str, str]) -> bytes:
+def _json_line(header: list[str], cells: list[str], kinds: Mapping[str, str]) -> bytes:
     """One CSV record as a JSON object; empty cells are absent. ValueError names a cell that is not JSON."""
     fields: dict[str, object] = {}
     for name, cell in zip(header, cells, strict=True):
-        if cell == "":
+        if cell == "" and kinds[name] != "words":
             continue
         if kinds[name] == "nested":
             fields[name] = _raw_json(name, cell)

@@ -68,7 +68,11 @@ def refusal_sentences(wire: WireBatch, ack: pa.RecordBatch) -> tuple[I64, list[s
         distinct, place = np.unique(values, return_inverse=True)
         kinds = kinds * len(distinct) + place
     _, first, number[rows] = np.unique(kinds, return_index=True, return_inverse=True)
-    return number, [sentence(int(reasons[at]), int(line[at]), int(missing[at])) for at in first]
+    sentences = [sentence(int(reasons[at]), int(line[at]), int(missing[at])) for at in first]
+    for row, said in wire.said.items():
+        number[row] = len(sentences)
+        sentences.append(said)
+    return number, sentences
 
 
 def sentence(reasons: int, line: int, missing: int) -> str:

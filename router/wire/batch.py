@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,7 @@ class WireBatch:
     positions: I64  # place of each order among the batch's answers
     line_numbers: I64  # of each order in the body, from 1; of an Arrow stream the row number
     refused: list[Refusal]  # in order of position
+    said: Mapping[int, str] = field(default_factory=dict)  # more than reasons say of a refused row, by row
     work_ns: I64 | None = None  # of each order as estimated when the batch was cut (router/shard/work.py)
 
     @property

@@ -4,25 +4,28 @@ and the columns that the shard takes."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kernels.text.scan_json import ABSENT
 from router.arrow.arrays import ragged, record_batch, structs
 from router.arrow.selection import select
 from router.arrow.string_table import StringTable
+from router.bound import EVERYTHING, Bound
 from router.config import Limits
 from router.ids import Scope, given_keys, hash_strings, plain_numbers, scoped_ids
+from router.life.event_types import OrderEvent
 from router.log.columns import EVENT_PAYLOAD, EVENTS
 from router.log.event_fields import FIELDS, Form, column_of
 from router.wire.batch import REFUSAL_BYTES
 from router.wire.body_columns import or_none
-from router.wire.event_checks import MALFORMED, Fault, repeated_lines, row_faults
+from router.wire.event_checks import MALFORMED, NOT_ALLOWED, Fault, repeated_lines, row_faults
 from router.wire.event_columns import EventColumns, EventRefusal
 from router.wire.event_fingerprints import fingerprint_events
 from router.wire.event_table import (
@@ -41,6 +44,7 @@ I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
 NONE, UNKNOWN = -1, -2  # of a number that stands for a name
+Owned = Callable[[U64, U64], npt.NDArray[np.bool_]]  # hashes of orders, hi and lo: which of them are the sender's
 
 
 class Names(NamedTuple):
@@ -59,6 +63,9 @@ class EventTerms:
     limits: Limits
     names: Callable[[bool], Names]  # True: after another look at the tables, because a name was not found
     now_ms: Callable[[], int]  # of events that do not say when they happened
+    bound: Bound = EVERYTHING  # whose orders alone the sender touches
+    owned: Owned | None = None  # asked where the sender is bound
+    not_allowed: Collection[OrderEvent] = ()  # types that are no right of the sender
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,8 @@ class EventWire:
 def to_event_wire(columns: EventColumns, terms: EventTerms) -> EventWire:
     """Refuse rows that are no events, and put the others into the shard's columns."""
     types = TYPE_NUMBERS[TYPE_NAMES.find(columns.text.array(TEXT["type"]))]
-    faults = row_faults(columns, types, terms.scope, terms.limits)
+    faults = row_faults(columns, types, "global" if _given_channel(terms) else terms.scope, terms.limits)
+    _add_not_allowed(types, terms, faults)
     named = _named(columns, terms, faults)
     line_keys = given_keys(terms.key, columns.line_ids.array())
     for rows, fault in repeated_lines(columns, line_keys):
@@ -93,6 +101,28 @@ def to_event_wire(columns: EventColumns, terms: EventTerms) -> EventWire:
     events = _events(columns, terms, types, named, line_keys)
     wire = EventWire(events, _payload(columns), _documents(columns), columns.positions, columns.refused)
     return _without(wire, columns, faults) if faults else wire
+
+
+def _given_channel(terms: EventTerms) -> str:
+    """The channel of events that name none, where their sender is for one alone."""
+    return terms.bound.channel if terms.scope == "channel" else ""
+
+
+def _add_not_allowed(types: npt.NDArray[np.int8], terms: EventTerms, faults: dict[int, Fault]) -> None:
+    for event in terms.not_allowed:
+        fault = Fault(NOT_ALLOWED, f"{event.name.lower()} is no right of this key's role; ask ops for it")
+        for row in np.flatnonzero(types == event).tolist():
+            faults.setdefault(row, fault)
+
+
+def _order_hashes(columns: EventColumns, terms: EventTerms) -> tuple[U64, U64]:
+    """(hi, lo) of the orders. One that is not the sender's gets a hash that no order has, so that from here on it does
+    not exist: same shard, same way, same answer."""
+    order_id, channel, seller = (columns.text.array(TEXT[name]) for name in ("order_id", "channel", "seller"))
+    if own := _given_channel(terms):
+        channel = pc.if_else(pa.array(columns.given("channel")), channel, own)
+    hi, lo = hash_strings(terms.key, scoped_ids(terms.scope, order_id, channel, seller))
+    return hi if terms.owned is None else np.where(terms.owned(hi, lo), hi, ~hi), lo
 
 
 def _named(columns: EventColumns, terms: EventTerms, faults: dict[int, Fault]) -> dict[str, npt.NDArray[np.int16]]:
@@ -151,9 +181,7 @@ def _events(
     def key(name: str) -> U64:
         return given_keys(terms.key, text(name)) if columns.has_text(name) else np.zeros(columns.rows, np.uint64)
 
-    hash_hi, hash_lo = hash_strings(
-        terms.key, scoped_ids(terms.scope, text("order_id"), text("channel"), text("seller"))
-    )
+    hash_hi, hash_lo = _order_hashes(columns, terms)
     at = columns.number[NUMBER["at"]]
     disposition = named["disposition"]
     return record_batch(

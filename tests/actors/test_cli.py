@@ -29,7 +29,23 @@ from router.log.kinds import Kind
 from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
 
-COMMANDS = ("backup", "bench", "doctor", "explain", "keys", "load", "restore", "route", "send", "serve", "verify")
+COMMANDS = (
+    *(
+        "backup",
+        "bench",
+        "doctor",
+        "events",
+        "explain",
+        "keys",
+        "load",
+        "orders",
+        "release",
+        "restore",
+        "route",
+        "send",
+    ),
+    *("serve", "stock", "tables", "verify"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -241,7 +257,7 @@ def test_a_router_that_is_not_there_is_said_in_words(
 ) -> None:
     (tmp_path / "skus.ndjson").write_text("{}\n")
     assert main(["load", "--url", "http://127.0.0.1:9", "--key", "k", "all", str(tmp_path)]) == 1
-    assert "is `order-router serve` running?" in capsys.readouterr().err
+    assert "No router answers at http://127.0.0.1:9" in capsys.readouterr().err
 
 
 def test_doctor_finds_this_machine_fit(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,7 +51,8 @@ EVENTS = (
 OPERATIONS = (
     *("GET /", "GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /v1/stream", "GET /v1/orders"),
     *("GET /v1/orders/{order_id}", "GET /v1/orders/{order_id}/timeline", "GET /v1/orders/{order_id}/explain"),
-    *("PUT /v1/tables/{table}", "POST /v1/stock", "POST /v1/orders", "POST /v1/orders/stream", "POST /v1/events"),
+    *("GET /v1/tables", "GET /v1/tables/{table}", "PUT /v1/tables/{table}", "PATCH /v1/tables/{table}"),
+    *("POST /v1/stock", "POST /v1/orders", "POST /v1/orders/stream", "POST /v1/events"),
     *("POST /v1/availability", "POST /v1/quotes"),
 )
 

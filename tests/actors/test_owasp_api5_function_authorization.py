@@ -37,7 +37,7 @@ def test_no_spelling_of_a_path_gets_past_its_role(lab: Lab, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
-@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_a_header_does_not_change_the_method(lab: Lab, name: str, method: str) -> None:
     before = version_of(lab)
     sent = {name.replace("-", "_"): "PUT"}

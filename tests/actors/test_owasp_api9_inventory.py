@@ -18,7 +18,7 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs"
 FORGOTTEN = """/admin /admin/keys /api /api/v1/orders /v0/orders /v1 /v2/orders /v1/keys /v1/orders.json /v1/debug
 /debug /debug/pprof /docs /redoc /swagger.json /swagger-ui.html /openapi.yaml /graphql /actuator
 /actuator/env /console /status /health /healthz /env /.env /.git/config /robots.txt /favicon.ico
-/static/x.js /server-status /metrics/ /livez/ /v1/tables /v1/tables/keys /v1/hooks /v1/hooks/sandbox
+/static/x.js /server-status /metrics/ /livez/ /v1/tables/ /v1/hooks /v1/hooks/sandbox
 /v1/internal /backup /config.json /keys.json /admin.key /test""".split()
 
 

@@ -18,7 +18,7 @@ from ray.exceptions import RayTaskError
 from actors.owners.calls import Call, Method, OwnerGone, Stub, Unanswered, answers_of, until_answered
 from actors.owners.ledger_actor import Ledger
 from actors.owners.order_shard import OrderShard
-from actors.owners.seams import LedgerCalls, ShardCalls, TableReplaced, TablesCalls
+from actors.owners.seams import LedgerCalls, ShardCalls, TablePatched, TableReplaced, TablesCalls
 from actors.owners.stubs import LedgerStub, Owners, ShardStub, TablesStub
 from actors.owners.tables_actor import TablesOwner
 from actors.process.names import TABLES
@@ -63,7 +63,7 @@ class Faulty(TablesCalls):
     def ready(self) -> None:
         """It is."""
 
-    def put(self, table: str, body: bytes, media_type: str, now_ms: int) -> TableReplaced:
+    def put(self, table: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> TableReplaced:
         if table == "refused":
             raise TableRejected(table, [RowError(3, "weight_g", "missing", "say what it weighs")], 9)
         if table == "damaged":
@@ -75,6 +75,9 @@ class Faulty(TablesCalls):
         if table == "slow":
             time.sleep(1.0)
         return TableReplaced(table, 1, len(body))
+
+    def patch(self, table: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> TablePatched:
+        return TablePatched(table, 1, len(body), 0, 0, 0)
 
     def stock(self, body: bytes, now_ms: int) -> bytes:
         return body
@@ -105,7 +108,7 @@ def tables(_running_ray: None, request: pytest.FixtureRequest) -> Iterator[Table
 
 
 def put(stub: TablesStub, table: str) -> Call[TableReplaced]:
-    return stub.put(table, b"abc", "text/csv", 1)
+    return stub.put(table, b"abc", "text/csv", False, 1)
 
 
 def of_thread(call: Call[Any]) -> Any:
@@ -187,7 +190,9 @@ def test_owners_answer_wherever_they_live(_running_ray: None, tmp_path: pathlib.
     data.create(config)
     start_actors(data, config)
     owners = Owners(data.namespace, shards)
-    assert owners.tables.put("skus", SKU, "application/x-ndjson", 1).get(60.0).version == 2  # behind the policy's
+    assert (
+        owners.tables.put("skus", SKU, "application/x-ndjson", False, 1).get(60.0).version == 2
+    )  # behind the policy's
     told = statuses(data, config, 60.0)
     assert list(told) == ["ledger", *(f"shard-{number:03d}" for number in range(shards))]
     assert len({status.pid for status in told.values()}) == (1 if shards == 1 else 3)

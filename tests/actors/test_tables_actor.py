@@ -52,7 +52,7 @@ def owner(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> TablesOwne
     monkeypatch.setattr(tables_actor, "RemoteLedger", lambda ledger: ledger)
     owner = TablesOwner(str(tmp_path), msgspec.json.encode(config))
     for table in ("skus", "nodes"):
-        owner.put(table, ndjson(GOOD[table]), NDJSON, NOW_MS)
+        owner.put(table, ndjson(GOOD[table]), NDJSON, False, NOW_MS)
         turns.use_tables(owner._store.load(owner._store.current()))
     return owner
 
@@ -71,7 +71,8 @@ def test_movements_of_stock_do_not_wait_for_tables_that_compile(
     monkeypatch.setattr(table_store, "compile_tables", slowly)
     with ThreadPoolExecutor(3) as threads:
         first, second = (
-            threads.submit(owner.put, table, ndjson(GOOD[table]), NDJSON, NOW_MS) for table in ("taxes", "promotions")
+            threads.submit(owner.put, table, ndjson(GOOD[table]), NDJSON, False, NOW_MS)
+            for table in ("taxes", "promotions")
         )
         try:
             assert compiling.wait(WAIT_S)
@@ -97,7 +98,7 @@ def test_movements_are_read_by_the_version_that_the_engines_have(
     monkeypatch.setattr(TablesOwner, "_spread", slowly)
     with ThreadPoolExecutor(2) as threads:
         rows = ndjson(GOOD["skus"], GOOD["skus"] | {"sku": "NEW"})
-        put = threads.submit(owner.put, "skus", rows, NDJSON, NOW_MS)
+        put = threads.submit(owner.put, "skus", rows, NDJSON, False, NOW_MS)
         try:
             assert spreading.wait(WAIT_S)
             early = owner.stock(ndjson(MOVEMENT | {"sku": "NEW"}), NOW_MS)
@@ -110,7 +111,7 @@ def test_movements_are_read_by_the_version_that_the_engines_have(
 def test_movements_that_open_cells_without_memory_are_refused_before_they_are_logged(
     owner: TablesOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner.put("nodes", ndjson(*(GOOD["nodes"] | {"node": node} for node in ("N1", "N2"))), NDJSON, NOW_MS)
+    owner.put("nodes", ndjson(*(GOOD["nodes"] | {"node": node} for node in ("N1", "N2"))), NDJSON, False, NOW_MS)
     owner._ledger.use_tables(owner._store.load(owner._store.current()))
     assert _told(owner, MOVEMENT) == [("applied", None)]
     monkeypatch.setattr(tables_actor, "memory_left", lambda: 0)

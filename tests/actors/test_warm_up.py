@@ -240,6 +240,7 @@ def _shown(monkeypatch: pytest.MonkeyPatch, seconds: Sequence[int]) -> None:
 def test_lines_are_occasional_where_they_stay(monkeypatch, capsys) -> None:
     _shown(monkeypatch, range(13))
     assert capsys.readouterr().err.splitlines() == [
+        first_start.FIRST,
         *(f"compiling kernels: {at} of 41 (claim.claim)" for at in (1, 6, 11)),
         "compiled kernels: 41 modules in 12 s",
     ]
@@ -249,8 +250,9 @@ def test_a_terminal_has_one_line(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _shown(monkeypatch, range(4))
     written = capsys.readouterr().err
-    assert written.count("\n") == 1 and written.endswith("\r\x1b[Kcompiled kernels: 41 modules in 3 s\n")
-    assert written.count("\r\x1b[K") == 4
+    assert written.startswith(f"\r\x1b[K{first_start.FIRST}\n")
+    assert written.count("\n") == 2 and written.endswith("\r\x1b[Kcompiled kernels: 41 modules in 3 s\n")
+    assert written.count("\r\x1b[K") == 5
 
 
 def test_nothing_is_said_when_nothing_is_compiled(monkeypatch, capsys) -> None:

@@ -147,11 +147,15 @@ class ScriptedBackend:
             [{"movement_id": orjson.loads(row)["movement_id"], "status": "applied"} for row in rows.splitlines()]
         )
 
-    async def put_table(self, name: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
+    async def put_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
         if self.reject is not None:
             raise self.reject
         self.tables[name] = body
         return {"table": name, "version": len(self.tables), "rows": len(body.splitlines())}
+
+    async def patch_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
+        done = await self.put_table(name, body, media_type, replace, now_ms)
+        return done | {"added": 0, "changed": 0, "removed": 0}
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         batch = self._decide(0, from_message(orders, WIRE))

@@ -10,17 +10,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from actors.gateway.core.backend import U8, BatchId
+from actors.owners.table_uploads import TableUploads
+from actors.process.names import LEDGER
 from actors.store.data_folder import DataFolder
 from actors.store.lmdb_log import LmdbLog
-from actors.store.mapped import SharedArena
+from actors.store.mapped import SharedArena, SharedArenaReader
 from actors.store.table_store import TableStore
 from router.config import Config
+from router.ledger.cells import CellsReader
 from router.local import LocalRouter
 from router.log.kinds import Kind
 from router.ports import Log
 from router.shard.order_lane import OrderBatch
-from router.tables.rows import parse_rows
-from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
+from router.tables.stock_rows import movement_results, parse_movements
 from router.wire.event_batch import EventBatch
 
 T = TypeVar("T")
@@ -42,6 +44,11 @@ class EngineBackend:
         self.sources = [log.reader() for log in self._logs[1:]]
         self.router.use_tables(self._store.load(self._store.current()))
         self.router.recover()
+        cells = CellsReader(SharedArenaReader(data.shared / LEDGER))
+        self._uploads = TableUploads(self._store, self.router, lambda: cells, self._spread, self.key, 1)
+
+    def _spread(self, version: int) -> None:
+        self.router.use_tables(self._store.load(version))
 
     def _log_of(self, name: str, parts: int) -> Log:
         self._logs.append(LmdbLog(self._data.path / name, self._config.log, parts))
@@ -71,17 +78,11 @@ class EngineBackend:
 
         return await self._run(work)
 
-    async def put_table(self, name: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
-        def work() -> dict[str, Any]:
-            upload = parse_rows(name, body, media_type)
-            version = self._store.put(upload, now_ms)
-            self.router.use_tables(self._store.load(version))
-            if name == "stock":
-                movements = on_hand_movements(upload, self._store.load(version), self.key, version)
-                self.router.stock(movements, now_ms)
-            return {"table": name, "version": version, "rows": len(upload.rows)}
+    async def put_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
+        return (await self._run(lambda: self._uploads.put(name, body, media_type, replace, now_ms)))._asdict()
 
-        return await self._run(work)
+    async def patch_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
+        return (await self._run(lambda: self._uploads.patch(name, body, media_type, replace, now_ms)))._asdict()
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         return await self._run(lambda: self.router.quote(orders, skus, now_ms))

@@ -40,8 +40,12 @@ class Backend(Protocol):
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
         """Stock movements as NDJSON, idempotent by movement_id. Returns a JSON array, one result object a line."""
 
-    async def put_table(self, name: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
-        """Replace a reference table: ``{"table", "version", "rows"}``; raises router.errors.TableRejected."""
+    async def put_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
+        """Replace a reference table: ``{"table", "version", "rows"}``; raises router.errors.TableRejected, without
+        ``replace`` also where rows would go that are in use."""
+
+    async def patch_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
+        """Change single rows: the same and ``{"added", "changed", "removed"}``; likewise."""
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         """Decide without taking or keeping anything. Returns one IPC message of QUOTE, row by row."""

@@ -48,9 +48,13 @@ class RayBackend:
     async def stock(self, rows: bytes, media_type: str, now_ms: int) -> bytes:
         return await _answer(partial(self._owners.tables.stock, rows, now_ms), TABLES_TIMEOUT_S)
 
-    async def put_table(self, name: str, body: bytes, media_type: str, now_ms: int) -> dict[str, Any]:
-        put = partial(self._owners.tables.put, name, body, media_type, now_ms)
+    async def put_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
+        put = partial(self._owners.tables.put, name, body, media_type, replace, now_ms)
         return (await _answer(put, TABLES_TIMEOUT_S))._asdict()
+
+    async def patch_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
+        patch = partial(self._owners.tables.patch, name, body, media_type, replace, now_ms)
+        return (await _answer(patch, TABLES_TIMEOUT_S))._asdict()
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         return await _answer(partial(self._owners.shards[0].quote, orders, skus, now_ms))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from actors.process.names import shard_name
@@ -14,8 +17,13 @@ from actors.store.data_folder import DataFolder
 from actors.store.log_reader import LogReader
 from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
+from router.arrow.arrays import numbers
+from router.bound import Bound
 from router.ids import Scope, hash_text, key64, scoped_id
+from router.log.documents import document_of
 from router.log.index import OrderIndexReader
+from router.log.reference import NONE, in_shard, local_part, reference, shard_part
+from router.log.steps import order_step
 from router.queries import (
     Indexed,
     OrderFilter,
@@ -28,11 +36,17 @@ from router.queries import (
 )
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
+from router.reasons import ID_CONFLICT
 from router.shard.partition import shard_of
+from router.shard.split_batch import Decided
 from router.tables.compiled import Tables
+from router.wire.batch import WireBatch
+from router.wire.differences import conflict_sentence, differing_fields
 
 T = TypeVar("T")
+U64 = npt.NDArray[np.uint64]
 
+CONFLICTS_TOLD = 16  # of a batch: each may take the documents of a batch from the disk
 BUSY_TRIES = 50
 BUSY_WAIT_S = 0.004
 
@@ -89,17 +103,87 @@ class OrderReaders:
     def order(self, name: OrderName, sight: Sight) -> Row | None:
         place = self._place(name)
         view = place and order_view(place[0], place[1], self._sources[place[0]], self._terms)
-        return view and sight.order(view)
+        return view and sight.order(self._with_twin(view, sight.bound))
 
     def timeline(self, name: OrderName, sight: Sight, cursor: str | None, limit: int) -> Row | None:
         """Raises CursorError."""
         place = self._place(name)
         view = place and timeline_view(place[0], place[1], self._sources[place[0]], self._terms, cursor, limit)
-        return view and sight.timeline(view)
+        if not view:
+            return None
+        for entry in view["entries"]:
+            if answered := entry.get("acknowledgement"):
+                entry["acknowledgement"] = self._with_twin(answered, sight.bound)
+        return sight.timeline(view)
 
-    def explain(self, name: OrderName) -> Row | None:
+    def explain(self, name: OrderName, bound: Bound) -> Row | None:
         place = self._place(name)
-        return place and explain_view(place[0], place[1], self._sources[place[0]], self._known.version)
+        view = place and explain_view(place[0], place[1], self._sources[place[0]], self._known.version)
+        return view and self._with_twin(view, bound)
+
+    def is_of(self, bound: Bound, name: OrderName) -> bool:
+        """Whether there is such an order within a bound."""
+        place = self._place(name)
+        return place is not None and self._is_within(bound, *place)
+
+    def owned(self, bound: Bound, hi: U64, lo: U64) -> npt.NDArray[np.bool_]:
+        """Which of these orders there are within a bound. For a thread that may wait a moment."""
+        shards = shard_of(lo, len(self._indexes)).tolist()
+        return np.array([self._is_owned(bound, *each) for each in zip(shards, hi.tolist(), lo.tolist(), strict=True)])
+
+    def _is_owned(self, bound: Bound, shard: int, hi: int, lo: int) -> bool:
+        for _ in range(BUSY_TRIES):
+            try:
+                found = self._find(shard, hi, lo)
+                return found is not None and self._is_within(bound, shard, found)
+            except BlockBusy:
+                time.sleep(BUSY_WAIT_S)
+        found = self._find(shard, hi, lo)
+        return found is not None and self._is_within(bound, shard, found)
+
+    def with_own_twins(self, ack: pa.RecordBatch, bounds: Bound | Sequence[Bound]) -> pa.RecordBatch:
+        """Answers that name no order beyond the bound of who is answered; ``bounds``: of all, or by row."""
+        twin = numbers(ack, "twin").copy()
+        for row in np.flatnonzero(twin >= 0).tolist():
+            if not self.is_within(bounds if isinstance(bounds, Bound) else bounds[row], int(twin[row])):
+                twin[row] = NONE
+        return ack.set_column(ack.schema.get_field_index("twin"), ack.schema.field("twin"), pa.array(twin))
+
+    def with_conflicts(self, wire: WireBatch, decided: Decided, bounds: Bound | Sequence[Bound]) -> WireBatch:
+        """The batch with a sentence for each order whose id another one has: which channel's, and in which fields they
+        differ, where that one may be seen; the first CONFLICTS_TOLD. ``bounds``: of all, or by row."""
+        conflicts = np.flatnonzero(numbers(decided.ack, "reasons") == np.uint64(1 << ID_CONFLICT))
+        said = {}
+        for row in conflicts[:CONFLICTS_TOLD].tolist():
+            sequence, at = (int(numbers(decided.ack, name)[row]) for name in ("sequence", "row"))
+            source = self._sources[int(decided.shard_of_row[row])]
+            step, document = order_step(source, reference(sequence, at)), source.document(sequence, at)
+            bound = bounds if isinstance(bounds, Bound) else bounds[row]
+            if step is not None and document is not None and bound.has(step.given["channel"], step.given["seller"]):
+                fields = differing_fields(document_of(wire.documents, row) or {}, document)
+                said[row] = conflict_sentence(step.given["channel"], fields)
+        return dataclasses.replace(wire, said=said) if said else wire
+
+    def is_within(self, bound: Bound, place: int) -> bool:
+        """Whether the order of a reference with its shard is within a bound."""
+        if bound.is_open:
+            return True
+        step = order_step(self._sources[shard_part(place)], local_part(place))
+        return step is not None and bound.has(step.given["channel"], step.given["seller"])
+
+    def _with_twin(self, view: Row, bound: Bound) -> Row:
+        """A view with the id of the order that has the same basket; without either where that one is not to be seen."""
+        cursor, order_id = view["duplicate_of"], None
+        if cursor is not None:
+            shard, sequence, row = map(int, cursor.split(":"))
+            step = order_step(self._sources[shard], reference(sequence, row))
+            is_seen = step is not None and bound.has(step.given["channel"], step.given["seller"])
+            order_id = step.given["order_id"] if step is not None and is_seen else None
+            cursor = cursor if is_seen else None
+        return view | {"duplicate_of": cursor, "duplicate_of_order_id": order_id}
+
+    def _is_within(self, bound: Bound, shard: int, found: Indexed) -> bool:
+        return self.is_within(bound, in_shard(shard, found[0]))
 
     def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
         return search(wanted, cursor, limit, self._sources, self._find, self._known.naming(-1, -1))

@@ -6,8 +6,10 @@ of orders, but for the head of its response, which waits for the first answers.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
@@ -15,20 +17,25 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
+from actors.gateway.core.readers import OrderReaders
 from actors.gateway.core.report import Parts
 from actors.gateway.endpoints.ingest import serve_stream
 from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import ArrowEvents, EventForm, JsonEvents
 from actors.gateway.http.handover import is_small
 from actors.gateway.http.requests import media_type_of, read_body
-from actors.gateway.http.routes import ARROW, JSON, NDJSON, sender_of
+from actors.gateway.http.routes import ARROW, JSON, NDJSON, Caller, caller_of
 from router.arrow.arrays import Bytes
+from router.life.event_types import OrderEvent
 from router.shard.split_events import merge_event_answers
 from router.wire.event_answers import refused_events
 from router.wire.event_ndjson import on_one_line
 from router.wire.event_wire import EventTerms, EventWire, Names
 
 ON_LOOP_BYTES = 16 << 10  # a body up to this is decoded faster than a thread takes it over
+
+# To let a held order go and to give money back is decided by who answers for it; a channel tells what it did itself.
+NO_CHANNELS_RIGHT = (OrderEvent.RELEASE, OrderEvent.REFUND_REQUESTED)
 
 Packed = list[tuple[EventWire, Parts]]
 
@@ -56,30 +63,44 @@ class EventTraffic(Traffic[EventWire, Parts]):
 
 
 class EventEndpoint:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, own: OrderReaders) -> None:
+        """``own``: of the core's worker, to which bodies of bound keys are given."""
         self._core = core
+        self._own = own
         self._terms = EventTerms(core.backend.key, core.config.order_id_scope, core.config.limits, self._names, _now_ms)
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         media_type = media_type_of(request)
-        sender = sender_of(request)
+        caller = caller_of(request)
+        terms, sender = self._terms_of(caller), caller.name
         if media_type == ARROW:
-            return await serve_stream(self._core, request, EventTraffic(self._core, ArrowEvents(self._terms), sender))
+            return await serve_stream(self._core, request, EventTraffic(self._core, ArrowEvents(terms), sender))
         if media_type not in (NDJSON, JSON):
             forms = f"{NDJSON}, one JSON object a line, as {JSON}, one event, or as {ARROW}"
             raise Problem("unsupported_media_type", f"Send events as {forms}.")
         if media_type == JSON or is_small(request.content_length):
-            return await self._answer(await read_body(request, self._core.config.limits), media_type, sender)
-        return await serve_stream(self._core, request, EventTraffic(self._core, JsonEvents(self._terms), sender))
+            traffic = EventTraffic(self._core, JsonEvents(terms), sender)
+            body = await read_body(request, self._core.config.limits)
+            return await self._answer(body, media_type, traffic, terms.owned is None)
+        return await serve_stream(self._core, request, EventTraffic(self._core, JsonEvents(terms), sender))
 
-    async def _answer(self, body: bytes, media_type: str, sender: str) -> web.StreamResponse:
+    def _terms_of(self, caller: Caller) -> EventTerms:
+        """What somebody's events are read by."""
+        if caller.role != "channel" and caller.bound.is_open:
+            return self._terms
+        owned = None if caller.bound.is_open else partial(self._own.owned, caller.bound)
+        not_allowed = NO_CHANNELS_RIGHT if caller.role == "channel" else ()
+        return dataclasses.replace(self._terms, bound=caller.bound, owned=owned, not_allowed=not_allowed)
+
+    async def _answer(
+        self, body: bytes, media_type: str, traffic: EventTraffic, may_be_on_loop: bool
+    ) -> web.StreamResponse:
         """All results of a whole body, or the first problem."""
-        traffic = EventTraffic(self._core, JsonEvents(self._terms), sender)
         traffic.flow.bytes.labels(traffic.form.name).inc(len(body))
         if media_type == JSON and not body.strip():
             raise Problem("bad_json", f"The body is empty; send one event, or any number of them as {NDJSON}.")
         text = on_one_line(body) if media_type == JSON else body
-        if len(text) <= ON_LOOP_BYTES:
+        if may_be_on_loop and len(text) <= ON_LOOP_BYTES:
             packed = _packed(traffic, text)
         else:
             packed = await self._core.worker.run(_packed, traffic, text)

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
+from actors.gateway.core.readers import OrderReaders
 from actors.gateway.endpoints.ingest import serve_stream
 from actors.gateway.endpoints.traffic import Traffic
 from actors.gateway.http.forms import OrderForm, form_of
-from actors.gateway.http.routes import sender_of
+from actors.gateway.http.routes import Caller, caller_of
 from router.arrow.arrays import Bytes
 from router.shard.split_batch import Part, merge_answers
 from router.wire.batch import WireBatch
+from router.wire.foreign import without_foreign
 
 
 class OrderTraffic(Traffic[WireBatch, list[Part]]):
     noun = "orders"
     head_waits = False
 
-    def __init__(self, core: Core, form: OrderForm, sender: str) -> None:
-        super().__init__(core, form, core.metrics.order_flow, sender)
+    def __init__(self, core: Core, form: OrderForm, caller: Caller, own: OrderReaders) -> None:
+        """``own``: of the core's worker."""
+        super().__init__(core, form, core.metrics.order_flow, caller.name)
         self._encode = form.encode
+        self._bound = caller.bound
+        self._own = own
 
     def rows_max(self) -> int:
         return self._core.order_rows_max()
 
     def cut(self, wire: WireBatch) -> list[WireBatch]:
-        return self._core.decider.cut(wire)
+        return self._core.decider.cut(wire if self._bound.is_open else without_foreign(wire, self._bound))
 
     def pack(self, wire: WireBatch) -> list[Part]:
         return self._core.decider.split(wire)
@@ -39,13 +46,18 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
     def encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Bytes:
         decided = merge_answers(wire, parts, answers)
         self._core.decider.count(wire, decided, self.form.name)
+        wire = self._own.with_conflicts(wire, decided, self._bound)
+        if not self._bound.is_open:
+            decided = dataclasses.replace(decided, ack=self._own.with_own_twins(decided.ack, self._bound))
         return self._encode(wire, decided, self._core.reference.tables_for(decided.ack))
 
 
 class StreamEndpoint:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, own: OrderReaders) -> None:
+        """``own``: of the core's worker."""
         self._core = core
+        self._own = own
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         form = form_of(request, self._core.config.limits)
-        return await serve_stream(self._core, request, OrderTraffic(self._core, form, sender_of(request)))
+        return await serve_stream(self._core, request, OrderTraffic(self._core, form, caller_of(request), self._own))

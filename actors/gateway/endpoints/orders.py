@@ -10,6 +10,7 @@ neighbour's small one waiting.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import time
 from collections.abc import Sequence
@@ -25,14 +26,17 @@ from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
+from actors.gateway.core.readers import OrderReaders
 from actors.gateway.core.turns import TurnQueue
 from actors.gateway.http.forms import encode_answers
 from actors.gateway.http.requests import media_type_of, read_body
-from actors.gateway.http.routes import JSON, Answer, Reply, sender_of
+from actors.gateway.http.routes import JSON, Answer, Caller, Reply, caller_of
+from router.bound import EVERYTHING, Bound
 from router.log.columns import Status
-from router.reasons import REASONS
+from router.reasons import ID_CONFLICT
 from router.shard.split_batch import merge_answers
 from router.wire.batch import WireBatch
+from router.wire.foreign import without_foreign
 from router.wire.ndjson import decode_bodies
 
 FORM = "single"
@@ -40,7 +44,6 @@ TOGETHER = ""  # orders of all keys that came one by one are one sender beside t
 BATCH_ROWS_MAX = 512  # decoding so many takes about a millisecond of the event loop
 BATCH_BYTES_MAX = 512 << 10  # of the orders of a batch: so much text may be 25,000 order lines
 WAITING_MAX = 16 * BATCH_ROWS_MAX
-ID_CONFLICT = next(reason.number for reason in REASONS.values() if reason.code == "id_conflict")
 BATCHES_MAX = 2  # in flight
 CROWD_ROWS = 256  # so many that a second batch pays: fewer would only cut one batch in two
 LONERS_BATCHES = 16  # without a wait, after one in which less than half of those just answered came again
@@ -50,11 +53,14 @@ LONERS_BATCHES = 16  # without a wait, after one in which less than half of thos
 class _Waiting:
     body: bytes
     reply: Reply
+    bound: Bound
 
 
 class OrderEndpoint:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, own: OrderReaders) -> None:
+        """``own``: of the event loop."""
         self._core = core
+        self._own = own
         self._waiting: TurnQueue[_Waiting] = TurnQueue()
         self._in_flight = 0
         self._sent = 0  # orders in flight
@@ -72,16 +78,16 @@ class OrderEndpoint:
             raise Problem("unsupported_media_type", f"Send the order as {JSON}, not as {media_type[:80]!r}.")
         body = await read_body(request, self._core.config.limits)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.take(body, sender_of(request), partial(_settle, answered))
+        self.take(body, caller_of(request), partial(_settle, answered))
         return json_response(await answered)
 
-    def take(self, body: bytes, sender: str, reply: Reply) -> None:
+    def take(self, body: bytes, caller: Caller, reply: Reply) -> None:
         """Decide an order with the next batch in which its sender has a turn."""
         if len(self._waiting) >= WAITING_MAX:
             raise Problem(
                 "overloaded", f"{WAITING_MAX} orders wait for the shards; try again shortly.", retry_after_ms=1_000
             )
-        self._waiting.put(sender, _Waiting(body, reply))
+        self._waiting.put(caller.name, _Waiting(body, reply, caller.bound))
         self._consider()
 
     def _consider(self) -> None:
@@ -139,6 +145,9 @@ class OrderEndpoint:
         try:
             wire = decode_bodies([waiting.body for waiting in batch], self._core.config.limits, apart=True)
             assert wire.count == len(batch), "every body has its answer"
+            bounds = [waiting.bound for waiting in batch]
+            if bounds.count(EVERYTHING) < len(bounds):
+                wire = without_foreign(wire, bounds)
             parts = self._core.decider.cut(wire)
         except Exception as fault:
             self._core.log.fault("batch_broke", fault)
@@ -149,7 +158,7 @@ class OrderEndpoint:
     async def _answers_or_faults(self, wire: WireBatch | None, waiting: list[_Waiting]) -> Sequence[Answer]:
         try:
             if wire is not None:
-                return await self._answers(wire, [each.body for each in waiting])
+                return await self._answers(wire, waiting)
         except Problem as problem:
             return [problem] * len(waiting)
         except Exception as fault:
@@ -161,18 +170,22 @@ class OrderEndpoint:
         self._expected = min(BATCH_ROWS_MAX, max(rows, self._counted))
         self._counted = rows
 
-    async def _answers(self, wire: WireBatch, bodies: list[bytes]) -> list[Answer]:
+    async def _answers(self, wire: WireBatch, waiting: list[_Waiting]) -> list[Answer]:
         """Acknowledgement or refusal of each order."""
         core = self._core
         began = time.perf_counter()
         parts = core.decider.split(wire)
         decided = merge_answers(wire, parts, await core.decider.ask(parts, TOGETHER))
         core.decider.count(wire, decided, FORM)
+        bounds = [waiting[position].bound for position in wire.positions.tolist()]
+        wire = self._own.with_conflicts(wire, decided, bounds)
+        if bounds.count(EVERYTHING) < len(bounds):
+            decided = dataclasses.replace(decided, ack=self._own.with_own_twins(decided.ack, bounds))
         encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
         core.metrics.order_flow.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
         return [
-            answer if status == 200 else _refusal(status, body, orjson.loads(answer))
-            for status, body, answer in zip(_statuses(wire, decided.ack), bodies, encoded, strict=True)
+            answer if status == 200 else _refusal(status, each.body, orjson.loads(answer))
+            for status, each, answer in zip(_statuses(wire, decided.ack), waiting, encoded, strict=True)
         ]
 
 

@@ -6,7 +6,9 @@ histories, and the search, which may open dozens of records, run in a thread of 
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -17,7 +19,7 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import OrderName, OrderReaders, when_free
-from actors.gateway.http.routes import ROLE, WATCHERS, Query
+from actors.gateway.http.routes import WATCHERS, Query, caller_of
 from router.life.states import OrderState
 from router.log.columns import STATUS_NAMES
 from router.log.documents import presentable
@@ -28,6 +30,7 @@ from router.queries.source import Row
 LIMIT_MAX = 1_000
 LONG_HISTORY = 32  # changes of an order
 LIMIT_USUAL = 50
+UNSEEN_S = 0.01  # after which a bound key hears that there is no such order, whether or not there is one of others
 STATES = tuple(state.name.lower() for state in OrderState)
 
 SEARCH_QUERIES = (
@@ -63,25 +66,26 @@ class QueryEndpoint:
 
     async def order(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
         name, sight = self._name(request, parameters), sight_of(request)
-        return await self._one(name, lambda readers: readers.order(name, sight))
+        return await self._one(request, name, lambda readers: readers.order(name, sight))
 
     async def timeline(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
         name, sight, cursor = self._name(request, parameters), sight_of(request), request.query.get("cursor")
         limit = whole_number(request.query.get("limit"), "limit", LIMIT_MAX, 1, LIMIT_MAX)
         try:
-            return await self._one(name, lambda readers: readers.timeline(name, sight, cursor, limit))
+            return await self._one(request, name, lambda readers: readers.timeline(name, sight, cursor, limit))
         except CursorError as fault:
             raise Problem("bad_parameter", str(fault), parameter="cursor") from None
 
     async def explain(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        name = self._name(request, parameters)
-        return await self._one(name, lambda readers: readers.explain(name))
+        name, bound = self._name(request, parameters), caller_of(request).bound
+        return await self._one(request, name, lambda readers: readers.explain(name, bound))
 
     async def search(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         given = request.query
         refuse_unknown(given, SEARCH_QUERIES)
         customer = given.get("customer")
         wanted = OrderFilter(
+            bound=caller_of(request).bound,
             channel=given.get("channel"),
             status=choice(given.get("status"), "status", STATUS_NAMES),
             state=choice(given.get("state"), "state", STATES),
@@ -100,24 +104,35 @@ class QueryEndpoint:
 
     def _name(self, request: BaseRequest, parameters: dict[str, str]) -> OrderName:
         """The order that is asked for; raises Problem where the request does not say which, or says too much."""
-        scope, given = self._core.config.order_id_scope, request.query
+        scope, given, bound = self._core.config.order_id_scope, request.query, caller_of(request).bound
         for name in ("channel", "seller"):
             if name in given and name != scope:
                 unique = "in the whole router" if scope == "global" else f"within their {scope}"
                 raise Problem("bad_parameter", f"Ids are unique {unique}; leave {name} out.", parameter=name)
-        if scope == "channel" and not given.get("channel"):
+        channel, seller = given.get("channel", ""), given.get("seller", "")
+        if scope == "channel" and not (channel := channel or bound.channel):
             sentence = "Ids are unique within their channel; name it, as in ?channel=web."
             raise Problem("bad_parameter", sentence, parameter="channel")
-        return OrderName(parameters["order_id"], given.get("channel", ""), given.get("seller", ""))
+        if scope == "seller":
+            seller = seller or bound.seller
+        return OrderName(parameters["order_id"], channel, seller)
 
-    async def _one(self, name: OrderName, view: Callable[[OrderReaders], Row | None]) -> web.StreamResponse:
+    async def _one(
+        self, request: BaseRequest, name: OrderName, view: Callable[[OrderReaders], Row | None]
+    ) -> web.StreamResponse:
+        bound, began = caller_of(request).bound, time.monotonic()
+
         async def look() -> Row | None:
+            if not bound.is_open and not self._readers.is_of(bound, name):
+                return None
             if self._readers.version(name) <= LONG_HISTORY:
                 return view(self._readers)
             return await self._core.reading.read(view, self._thread_readers)
 
         row = await when_free(look)
         if row is None:
+            if not bound.is_open:  # how long it took must not tell that there is one
+                await asyncio.sleep(began + UNSEEN_S - time.monotonic())
             raise Problem("order_not_found", "No order with this id was acknowledged here; check the id.")
         try:
             return json_response(orjson.dumps(row))
@@ -126,7 +141,8 @@ class QueryEndpoint:
 
 
 def sight_of(request: BaseRequest) -> Sight:
-    return Sight(request[ROLE] in WATCHERS)
+    caller = caller_of(request)
+    return Sight(caller.role in WATCHERS, caller.bound)
 
 
 def refuse_unknown(given: Iterable[str], known: Sequence[Query]) -> None:

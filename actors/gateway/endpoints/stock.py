@@ -9,7 +9,7 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.http.requests import media_type_of, read_body
-from actors.gateway.http.routes import JSON, NDJSON, sender_of
+from actors.gateway.http.routes import JSON, NDJSON, caller_of
 
 
 class StockEndpoint:
@@ -22,7 +22,7 @@ class StockEndpoint:
         body = await read_body(request, self._core.config.limits)
         answer = await self._core.spawn(
             self._core.ledger_lane.submit(
-                lambda _, now_ms: self._core.backend.stock(body, NDJSON, now_ms), sender_of(request)
+                lambda _, now_ms: self._core.backend.stock(body, NDJSON, now_ms), caller_of(request).name
             )
         )
         results = msgspec.json.decode(answer, type=list[msgspec.Raw])

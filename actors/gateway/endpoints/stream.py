@@ -25,15 +25,14 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.lags import Lags
 from actors.gateway.core.news import News
 from actors.gateway.core.problems import SERVER_NAME, Problem
-from actors.gateway.endpoints.queries import STATES, choice, refuse_unknown, whole_number
+from actors.gateway.endpoints.queries import STATES, choice, refuse_unknown, sight_of, whole_number
 from actors.gateway.http.accept import wish_for
 from actors.gateway.http.limits import GatewayProtocol
-from actors.gateway.http.routes import NDJSON, ROLE, SSE, WATCHERS, Query
+from actors.gateway.http.routes import NDJSON, SSE, Query, caller_of
 from actors.store.data_folder import DataFolder
 from router.feed.changes import ChangeReader
 from router.queries import ChangeFilter, CursorError, Follower, Page, StreamSource
 from router.queries.change_lines import COLUMNS, TYPES, change_events, change_lines
-from router.queries.sight import Sight
 
 PAGE_ROWS = 2_048
 PACE_S = 0.01  # between two looks of a client that has everything: what comes meanwhile goes together
@@ -92,8 +91,9 @@ class ChangeStream:
         cursor = request.headers.get("Last-Event-ID") or given.get("cursor") or None
         limit = whole_number(given.get("limit"), "limit", LIMIT_MAX, 1, LIMIT_MAX)
         wait_s = whole_number(given.get("wait"), "wait", -1, 0, WAIT_S_MAX)
-        wanted = ChangeFilter(**{query.name: _values(given.getall(query.name, []), query) for query in FILTERS})
-        sight, text = Sight(request[ROLE] in WATCHERS), change_lines if media_type == NDJSON else change_events
+        filters = {query.name: _values(given.getall(query.name, []), query) for query in FILTERS}
+        wanted = ChangeFilter(bound=caller_of(request).bound, **filters)
+        sight, text = sight_of(request), change_lines if media_type == NDJSON else change_events
         streams_max = self._core.config.limits.streams_max
         if self._open >= streams_max:
             raise Problem("streams_limit", f"{streams_max} readers are connected already.", retry_after_ms=1_000)

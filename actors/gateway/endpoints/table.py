@@ -13,10 +13,14 @@ from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
-from actors.gateway.endpoints.tables import TableEndpoint
+from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
 from actors.gateway.http import event_shapes, order_shapes, shapes
 from actors.gateway.http.routes import (
     ARROW,
+    BOUND_READERS,
+    BOUND_REPORTERS,
+    BOUND_SELLERS,
+    BOUND_WATCHERS,
     CSV,
     JSON,
     KEEPERS,
@@ -27,10 +31,12 @@ from actors.gateway.http.routes import (
     SELLERS,
     SSE,
     WATCHERS,
+    Body,
     Route,
 )
 from actors.store.data_folder import DataFolder
 from router.tables.names import TABLES
+from router.tables.row_types import ROW_TYPES
 
 
 def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> list[Route]:
@@ -39,22 +45,48 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
     def readers() -> OrderReaders:
         return OrderReaders(data, sources, core.reference, core.config.order_id_scope)
 
-    on_loop, in_thread = readers(), readers()
+    on_loop, in_thread, in_worker = readers(), readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)
     changes = ChangeStream(core, data, sources)
-    return [*_writing(core), *_reading(query, changes), *_promising(PromiseEndpoint(core, data))]
+    return [
+        *_of_tables(TableEndpoint(core, data)),
+        *_writing(core, on_loop, in_worker),
+        *_reading(query, changes),
+        *_promising(PromiseEndpoint(core, data, on_loop)),
+    ]
 
 
-def _writing(core: Core) -> list[Route]:
-    acknowledgement, result = shapes.Acknowledgement, event_shapes.EventResult
-    orders = OrderEndpoint(core)
+def _of_tables(tables: TableEndpoint) -> list[Route]:
+    problems = ("bad_parameter", "not_found", "table_refused", "unsupported", "shard_unavailable")
+    rows: dict[str, Body] = {NDJSON: tuple(ROW_TYPES.values()), CSV: None}
+    names = {"table": TABLES}
     return [
         Route(
-            "PUT", "/v1/tables/{table}", TableEndpoint(core).put, OPERATORS,
-            "Replace a reference table, all of it or nothing",
-            {JSON: shapes.TableReplaced}, {NDJSON: None, CSV: None},
-            problems=("not_found", "table_refused", "unsupported", "shard_unavailable"), choices={"table": TABLES},
+            "GET", "/v1/tables", tables.versions, WATCHERS, "Reference tables and their versions",
+            {JSON: shapes.TableVersions}, problems=("bad_parameter",),
         ),
+        Route(
+            "GET", "/v1/tables/{table}", tables.get, WATCHERS, "A reference table as it is, to be put again",
+            rows, queries=READ_QUERIES,
+            problems=("bad_parameter", "not_found", "not_acceptable", "shard_unavailable"),
+            choices=names,
+        ),
+        Route(
+            "PUT", "/v1/tables/{table}", tables.put, OPERATORS, "Replace a reference table, all of it or nothing",
+            {JSON: shapes.TableReplaced}, rows, queries=WRITE_QUERIES, problems=problems, choices=names,
+        ),
+        Route(
+            "PATCH", "/v1/tables/{table}", tables.patch, OPERATORS, "Change, add and remove single rows of a table",
+            {JSON: shapes.TablePatched}, {NDJSON: None, CSV: None}, queries=WRITE_QUERIES, problems=problems,
+            choices=names,
+        ),
+    ]  # fmt: skip
+
+
+def _writing(core: Core, on_loop: OrderReaders, in_worker: OrderReaders) -> list[Route]:
+    acknowledgement, result = shapes.Acknowledgement, event_shapes.EventResult
+    orders = OrderEndpoint(core, on_loop)
+    return [
         Route(
             "POST", "/v1/stock", StockEndpoint(core).post, KEEPERS, "Stock movements, one a line",
             {NDJSON: shapes.MovementResult}, {NDJSON: shapes.Movement}, problems=("shard_unavailable",),
@@ -64,17 +96,20 @@ def _writing(core: Core) -> list[Route]:
             {JSON: acknowledgement}, {JSON: shapes.Order},
             problems=("bad_json", "order_rejected", "id_conflict", "overloaded", "shard_unavailable"),
             quick=orders.take,
+            bound_roles=BOUND_SELLERS,
         ),
         Route(
-            "POST", "/v1/orders/stream", StreamEndpoint(core).post, SELLERS,
+            "POST", "/v1/orders/stream", StreamEndpoint(core, in_worker).post, SELLERS,
             "Decide orders while they arrive; one answer each, in order of arrival",
             {NDJSON: acknowledgement, ARROW: None}, {NDJSON: shapes.Order, ARROW: None}, problems=("streams_limit",),
+            bound_roles=BOUND_SELLERS,
         ),
         Route(
-            "POST", "/v1/events", EventEndpoint(core).post, REPORTERS,
+            "POST", "/v1/events", EventEndpoint(core, in_worker).post, REPORTERS,
             "Lifecycle events, also while they arrive; one result each, in order of arrival",
             {NDJSON: result, ARROW: None}, {NDJSON: event_shapes.Event, JSON: event_shapes.Event, ARROW: None},
             problems=("bad_json", "shard_unavailable", "stream_malformed", "streams_limit"),
+            bound_roles=BOUND_REPORTERS,
         ),
     ]  # fmt: skip
 
@@ -85,23 +120,28 @@ def _reading(query: QueryEndpoint, changes: ChangeStream) -> list[Route]:
         Route(
             "GET", "/v1/orders", query.search, WATCHERS, "Search orders, newest first",
             {JSON: shapes.Page}, queries=SEARCH_QUERIES, problems=("bad_parameter", "shard_unavailable"),
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "GET", "/v1/orders/{order_id}", query.order, READERS, "One order: its answer, how it stands, what was sent",
             {JSON: order_shapes.OrderView}, queries=SCOPE_QUERIES, problems=problems,
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/timeline", query.timeline, READERS, "Every change of one order",
             {JSON: order_shapes.Timeline}, queries=TIMELINE_QUERIES, problems=problems,
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "GET", "/v1/orders/{order_id}/explain", query.explain, WATCHERS, "Why one order was decided so",
             {JSON: None}, queries=SCOPE_QUERIES, problems=problems,
+            bound_roles=BOUND_WATCHERS,
         ),
         Route(
             "GET", "/v1/stream", changes.get, READERS, "Changes of all orders from a cursor on",
             {SSE: None, NDJSON: (event_shapes.Change, event_shapes.ReadTo)}, queries=STREAM_QUERIES,
             problems=("bad_parameter", "not_acceptable", "streams_limit"),
+            bound_roles=BOUND_READERS,
         ),
     ]  # fmt: skip
 
@@ -113,10 +153,12 @@ def _promising(promises: PromiseEndpoint) -> list[Route]:
             {JSON: shapes.Availability}, {JSON: shapes.AvailabilityAsked},
             problems=("bad_json", "bad_parameter", "shard_unavailable"),
             quick=promises.take,
+            bound_roles=BOUND_READERS,
         ),
         Route(
             "POST", "/v1/quotes", promises.quotes, READERS, "What would be decided now; takes nothing",
             {JSON: (shapes.Quote, shapes.QuotesAnswered)}, {JSON: (shapes.Order, shapes.QuotesAsked)},
             problems=("bad_json", "bad_parameter", "shard_unavailable"),
+            bound_roles=BOUND_READERS,
         ),
     ]  # fmt: skip

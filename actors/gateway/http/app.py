@@ -19,7 +19,7 @@ from actors.gateway.http.faults import Faults
 from actors.gateway.http.limits import GatewayServer
 from actors.gateway.http.quick import QuickDesk, QuickServer
 from actors.gateway.http.requests import head_fault
-from actors.gateway.http.routes import EVERYBODY, JSON, ROLE, SENDER, WATCHERS, Route, RouteTable
+from actors.gateway.http.routes import CALLER, EVERYBODY, JSON, WATCHERS, Route, RouteTable
 
 INDEX = """order router
 
@@ -78,7 +78,7 @@ class Gateway:
                 name = route.path
             admitted = self._keys.admit(route, bearer_digest(request.headers.get("Authorization")))
             if admitted is not None:
-                request[ROLE], request[SENDER] = admitted.role, admitted.name
+                request[CALLER] = admitted.caller
             response = await route.handler(request, parameters)
         except ConnectionError:  # the client went away
             raise

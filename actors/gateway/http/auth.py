@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors.gateway.core.problems import Problem
-from actors.gateway.http.routes import Route
+from actors.gateway.http.routes import Caller, Route
 from actors.store.keys import KEYS_FILE, KeysRefused, digest_of, load_keys
 
 RELOAD_INTERVAL_S = 0.5  # how soon a revoked key is refused
@@ -21,8 +21,7 @@ RELOAD_INTERVAL_S = 0.5  # how soon a revoked key is refused
 
 @dataclass
 class Key:
-    name: str
-    role: str
+    caller: Caller
     digest: bytes
     tokens: float = 0.0
     filled_at: float = field(default=float("-inf"))
@@ -33,6 +32,10 @@ def bearer_digest(authorization: str | None) -> bytes | None:
     if authorization is None or authorization[:7].lower() != "bearer ":
         return None
     return digest_of(authorization[7:].strip().encode("utf-8", "surrogateescape"))
+
+
+def _takers(roles: frozenset[str]) -> str:
+    return f"it takes {', '.join(sorted(roles))}" if roles else "it takes a key that is bound to none"
 
 
 class KeyRing:
@@ -62,10 +65,11 @@ class KeyRing:
             raise Problem("unauthorized", "Send the header 'Authorization: Bearer KEY'.")
         now = self._clock()
         key = self._key_of(digest, now)
-        if key.role not in route.roles:
-            allowed = sorted(route.roles)
-            detail = f"Role {key.role!r} may not do this; it takes {', '.join(allowed)}."
-            raise Problem("forbidden", detail, roles=allowed)
+        is_bound = not key.caller.bound.is_open
+        roles = route.bound_roles if is_bound else route.roles
+        if key.caller.role not in roles:
+            whose = f"Role {key.caller.role!r}" + (", bound to channels or sellers," if is_bound else "")
+            raise Problem("forbidden", f"{whose} may not do this; {_takers(roles)}.", roles=sorted(roles))
         if self._rate:
             self._take_token(key, now)
         return key
@@ -110,10 +114,8 @@ class KeyRing:
             return
         self._stamp = stamp
         known = self._keys
-        digests = [(bytes.fromhex(key.hash), key) for key in stored]
+        callers = {bytes.fromhex(key.hash): Caller(key.name, key.role, key.bound) for key in stored}
         self._keys = {
-            digest: known[digest]
-            if digest in known and known[digest].role == key.role
-            else Key(key.name, key.role, digest)
-            for digest, key in digests
+            digest: known[digest] if digest in known and known[digest].caller == caller else Key(caller, digest)
+            for digest, caller in callers.items()
         }

@@ -72,6 +72,7 @@ def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
     if route.roles is not None:
         operation["security"] = [{"key": []}]
         operation["x-roles"] = sorted(route.roles)
+        operation["x-bound-roles"] = sorted(route.bound_roles)
         codes += _EVERY_KEY
     if route.takes is not None:
         codes += _EVERY_BODY

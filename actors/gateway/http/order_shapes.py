@@ -175,6 +175,7 @@ class Answered(msgspec.Struct):
     promise_date: Date | None
     reasons: list[str]
     duplicate_of: str | None
+    duplicate_of_order_id: str | None
     cursor: str
 
 

@@ -27,7 +27,7 @@ from actors.gateway.http.auth import KeyRing, bearer_digest
 from actors.gateway.http.faults import Faults
 from actors.gateway.http.limits import KEEP_ALIVE_S, READ_BUFFER_BYTES, GatewayProtocol, GatewayServer
 from actors.gateway.http.requests import head_fault
-from actors.gateway.http.routes import Answer, Reply, Route, RouteTable
+from actors.gateway.http.routes import ANYBODY, Answer, Reply, Route, RouteTable
 from router.config import Limits
 
 HEADS_MAX = 4_096  # a client has one for every length its bodies have
@@ -82,7 +82,7 @@ class QuickDesk:
         try:
             assert head.route.quick is not None, "only such heads are kept"
             key = self._keys.admit(head.route, head.key_digest)
-            head.route.quick(body, "" if key is None else key.name, reply)
+            head.route.quick(body, ANYBODY if key is None else key.caller, reply)
         except Exception as fault:
             reply(fault)
 

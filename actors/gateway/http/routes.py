@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from router.bound import EVERYTHING, Bound
+
 Parameters = dict[str, str]
 Handler = Callable[[BaseRequest, Parameters], Awaitable[web.StreamResponse]]
 Answer = bytes | Exception  # a JSON document, or why there is none
 Reply = Callable[[Answer], None]
-Quick = Callable[[bytes, str, Reply], None]  # takes a body of a sender and replies once, now or later
+
+
+class Caller(NamedTuple):
+    """Whose request it is, by its key."""
+
+    name: str = ""  # of the key: by it those who wait for the same owner take turns
+    role: str = ""
+    bound: Bound = EVERYTHING
+
+
+ANYBODY = Caller()  # all who need no key
+Quick = Callable[[bytes, Caller, Reply], None]  # takes a body of somebody and replies once, now or later
 
 # Struct of one document (a line, a row), or several that are possible; None = free form.
 Body = type | tuple[type, ...] | None
@@ -26,9 +39,13 @@ SELLERS = frozenset({"admin", "ops", "channel"})
 REPORTERS = frozenset({"admin", "ops", "channel", "service"})
 KEEPERS = frozenset({"admin", "ops", "service"})
 OPERATORS = frozenset({"admin", "ops"})
+# Of keys that are for some channels or sellers: what concerns their own orders.
+BOUND_READERS = READERS - {"admin"}
+BOUND_WATCHERS = WATCHERS - {"admin"}
+BOUND_SELLERS = SELLERS - {"admin"}
+BOUND_REPORTERS = REPORTERS - {"admin"}
 
-ROLE = web.RequestKey("role", str)  # of the key of a request, as the request carries it
-SENDER = web.RequestKey("sender", str)  # name of the key: by it those who wait for the same owner take turns
+CALLER = web.RequestKey("caller", Caller)
 
 NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -37,10 +54,9 @@ CSV = "text/csv"
 SSE = "text/event-stream"
 
 
-def sender_of(request: BaseRequest) -> str:
-    """Whose request it is, as far as turns go; all who need no key are one sender."""
-    sender: str = request.get(SENDER, "")
-    return sender
+def caller_of(request: BaseRequest) -> Caller:
+    caller: Caller = request.get(CALLER, ANYBODY)
+    return caller
 
 
 def alternatives(body: Body) -> tuple[type, ...]:
@@ -70,6 +86,7 @@ class Route:
     queries: Sequence[Query] = ()
     problems: Sequence[str] = ()
     choices: Mapping[str, Sequence[str]] | None = None  # allowed values of path parameters
+    bound_roles: frozenset[str] = frozenset()  # of keys that are for some channels or sellers
     quick: Quick | None = None  # the same answer without a request object, see quick.py
 
 

@@ -95,6 +95,27 @@ class TableReplaced(msgspec.Struct):
     rows: int
 
 
+class TablePatched(TableReplaced):
+    """Rows in all, and how many of them are new or other; ``version`` is the one before where nothing changed."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+class TableVersion(msgspec.Struct):
+    version: int
+    table: Annotated[str, Meta(description="the one that was replaced; `policy` and `back` replace none")]
+    at: str
+
+
+class TableVersions(msgspec.Struct):
+    """Names of the tables, and every version, oldest first."""
+
+    tables: list[str]
+    versions: list[TableVersion]
+
+
 class Place(msgspec.Struct):
     country: str = ""
     region: str = ""

@@ -1,0 +1,79 @@
+"""Examples of every command, shown below its help; a test reads each of them as the command line does."""
+
+from __future__ import annotations
+
+import argparse
+
+_ADMIN = "--key @var/data/admin.key"
+
+EXAMPLES = f"""
+order-router serve --data var/data --port 8080
+order-router serve --data var/data --port 8080 --shards 2 --config router.toml
+order-router load {_ADMIN} all examples/first/tables
+order-router load {_ADMIN} skus skus.csv --replace
+order-router send {_ADMIN} examples/first/orders.ndjson
+order-router send {_ADMIN} export.csv --format csv --mapping shop.toml
+order-router route examples/first/orders.ndjson --tables examples/first/tables
+order-router orders show {_ADMIN} A-1001
+order-router orders list {_ADMIN} --limit 50
+order-router orders search {_ADMIN} --state held --from 2026-03-01
+order-router orders search {_ADMIN} --sku MUG --channel web --json
+order-router events send {_ADMIN} events.ndjson
+order-router events add {_ADMIN} A-1001 ship --line 1=1 --field carrier=dhl --field tracking_number=JD0123
+order-router events add {_ADMIN} A-1001 payment_captured --field payment_id=p-1 --field amount=4493
+order-router release {_ADMIN} A-1002 A-1003 --note "called the customer"
+order-router release {_ADMIN} A-1002 --hold review
+order-router stock show {_ADMIN} MUG TEE --channel web
+order-router stock move {_ADMIN} receipt MUG BERLIN 40 --reference PO-77
+order-router stock move {_ADMIN} transfer MUG BERLIN 5 --to-node LEEDS
+order-router stock send {_ADMIN} movements.ndjson
+order-router tables get {_ADMIN} skus --csv --out skus.csv
+order-router tables get {_ADMIN} stock
+order-router tables put {_ADMIN} skus skus.csv
+order-router tables patch {_ADMIN} skus prices.csv
+order-router tables versions {_ADMIN}
+order-router tables list --data var/data
+order-router tables take-back --data var/data --to 7
+order-router check --mapping shop.toml export.csv
+order-router explain {_ADMIN} A-1001
+order-router keys add shop channel --data var/data
+order-router keys add acme channel --data var/data --channel web --seller acme
+order-router keys list --data var/data
+order-router keys revoke shop --data var/data
+order-router doctor --data var/data
+order-router verify --data var/data
+order-router backup --to backups/monday var/data
+order-router restore --to var/data-2 backups/monday
+order-router bench stream --format arrow --orders 1000000
+"""
+
+
+def examples_of(command: str) -> list[str]:
+    """The examples of a command, ``order-router keys add`` say, and of those below it."""
+    return [line for line in EXAMPLES.strip().splitlines() if f"{line} ".startswith(f"{command} ")]
+
+
+def _one_a_command() -> list[str]:
+    first: dict[str, str] = {}
+    for line in EXAMPLES.strip().splitlines():
+        first.setdefault(line.split()[1], line)
+    return list(first.values())
+
+
+def show_examples(parser: argparse.ArgumentParser, command: str) -> None:
+    """Below the help of a command and of all its actions."""
+    found = examples_of(command) if " " in command else _one_a_command()
+    if found:
+        parser.epilog = "examples:\n" + "\n".join(f"  {line}" for line in found)
+        parser.formatter_class = _Help
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                show_examples(below, f"{command} {name}")
+
+
+class _Help(argparse.HelpFormatter):
+    """Folds all but the examples, whose lines are to be pasted."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("examples:") else super()._fill_text(text, width, indent)

@@ -1,0 +1,106 @@
+"""One question to a router, and its answer; what is refused is a sentence of the router's own."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from actors.client.reach import REACH_S_MAX, REMEDY, address_of, reach
+from router.errors import Refused, Retryable
+
+ANSWER_S_MAX = 300.0  # without a byte of the answer; a large table takes a while to compile
+PIECE_BYTES = 1 << 20
+NDJSON, CSV, JSON = "application/x-ndjson", "text/csv", "application/json"
+_WHAT_NOW = {
+    401: "Give a key that this router knows with --key, DIR/admin.key say.",
+    403: "Give a key whose role may do this with --key.",
+    429: "Try again in a moment.",
+    503: "Try again in a moment.",
+}
+
+
+class Body(NamedTuple):
+    content: bytes
+    media_type: str
+
+
+class Router:
+    """A router as one command asks it, over one connection. To be closed."""
+
+    def __init__(self, url: str, key: str) -> None:
+        """Raises Retryable within seconds where nobody is there."""
+        host, port = address_of(url)
+        reach(url)
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"}
+        kind = http.client.HTTPSConnection if url.startswith("https:") else http.client.HTTPConnection
+        self._connection = kind(host, port, timeout=REACH_S_MAX)
+        self._connection.connect()
+        self._connection.sock.settimeout(ANSWER_S_MAX)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Router:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self.close()
+
+    def json(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Body | None = None) -> Any:
+        """The answer as JSON; raises Refused with what the router said, Retryable where it went away."""
+        return msgspec.json.decode(b"".join(self.pieces(method, path, query, body)))
+
+    def lines(self, method: str, path: str, body: Body) -> list[dict[str, Any]]:
+        """The answer as JSON lines; likewise."""
+        content = b"".join(self.pieces(method, path, None, body))
+        return [msgspec.json.decode(line) for line in content.splitlines() if line]
+
+    def pieces(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        accept: str = "*/*",
+    ) -> Iterator[bytes]:
+        """The answer piece by piece; likewise."""
+        target = path + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        headers = self._headers | {"Accept": accept} | ({"Content-Type": body.media_type} if body else {})
+        try:
+            self._connection.request(method, target, body.content if body else None, headers)
+            response = self._connection.getresponse()
+            if response.status != 200:
+                raise refusal(response.status, response.read())
+            while piece := response.read(PIECE_BYTES):
+                yield piece
+        except (OSError, http.client.HTTPException) as fault:
+            said = (
+                f"The router at {self._url} went away before it had answered ({str(fault) or type(fault).__name__}). "
+            )
+            raise Retryable(said + "Ask again: nothing happens twice. " + REMEDY, 1_000) from None
+
+
+def path_of(*parts: str) -> str:
+    """A path of parts that may hold anything."""
+    return "/v1/" + "/".join(urllib.parse.quote(part, safe="") for part in parts)
+
+
+def refusal(status: int, content: bytes) -> Refused:
+    """What the router says of a request that it did not take."""
+    try:
+        problem: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError:
+        problem = {"detail": content[:200].decode(errors="replace")}
+    said = problem.get("detail") or problem.get("title") or "no reason given"
+    rows = [
+        f"\n  {error.get('field')}: {error.get('detail')}" if not error.get("row")
+        else f"\n  row {error['row']}, {error.get('field')}: {error.get('detail')}"
+        for error in problem.get("errors", ())[:20]
+    ]  # fmt: skip
+    remedy = f" {_WHAT_NOW[status]}" if status in _WHAT_NOW else ""
+    return Refused(f"The router answered {status}: {said}{remedy}{''.join(rows)}")

@@ -1,0 +1,55 @@
+"""In which fields two orders of one id differ, by their documents: names only, for values may be personal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+from typing import Any
+
+from router.wire.careful import parse_time
+from router.wire.order_json import Address, Customer, Line, Order, Payment, Shipping
+
+SHOWN_MAX = 8
+_INSIDE = frozenset(
+    name for part in (Address, Customer, Line, Payment, Shipping) for name in part.__struct_fields__
+)  # of what an order consists of
+_TIMES = ("placed_at", "shipping.promise_by")
+
+
+def differing_fields(sent: dict[str, Any], kept: dict[str, Any]) -> list[str]:
+    """Paths of the known fields that differ, ``lines[1].qty`` say; the first SHOWN_MAX. Absent, null and empty are the
+    same. Where only one has its lines there, as orders sent as Arrow have not, what one lacks is not compared."""
+    known = [name for name in Order.__struct_fields__ if name in sent or name in kept]
+    if ("lines" in sent) != ("lines" in kept):
+        known = [name for name in known if name in sent and name in kept]
+    found = (path for name in known for path in _paths(name, sent.get(name), kept.get(name)))
+    return list(islice(found, SHOWN_MAX))
+
+
+def _paths(path: str, one: Any, other: Any) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in dict.fromkeys((*one, *other)):
+            if name in _INSIDE:
+                yield from _paths(f"{path}.{name}", one.get(name), other.get(name))
+    elif isinstance(one, list) and isinstance(other, list) and path == "lines":
+        for number, (left, right) in enumerate(zip_longest(one, other)):
+            yield from _paths(f"{path}[{number}]", left, right)
+    elif _plain(path, one) != _plain(path, other):
+        yield path
+
+
+def _plain(path: str, value: Any) -> Any:
+    if value in (None, "", [], {}):
+        return None
+    if path in _TIMES and isinstance(value, str):
+        return parse_time(value) or value
+    return value
+
+
+def conflict_sentence(channel: str, fields: list[str]) -> str:
+    """What is wrong with an order whose id another one has, and the remedy."""
+    differ = f"; these differ: {', '.join(fields)}" if fields else ""
+    return (
+        f"order_id: An order of channel {channel[:128]!r} has this order_id already{differ}. Send changes as events, "
+        "or use a new order_id."
+    )
