@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from actors.client.order_stream import OrderStream
     from actors.client.sources import Block
     from actors.client.wire import Answer
-    from adapters.channels.csv.translate import CsvReport
+    from adapters.channels.csv.report import CsvReport
 
 EXAMPLES_MAX = 3
 WINDOW_ORDERS = 65_536
@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _source(arguments: argparse.Namespace) -> tuple[Iterator[Block], Callable[..., Any], CsvReport | None]:
     from actors.client import sources
     from actors.client.wire import ArrowWire, NdjsonWire
-    from adapters.channels.csv.mapping import load_mapping
+    from adapters.channels.csv.load_mapping import load_mapping
     from adapters.channels.csv.translate import CsvTranslator
 
     with sources.open_bytes(arguments.file):

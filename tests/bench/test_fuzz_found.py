@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from adapters.channels.csv.mapping import load_mapping
+from adapters.channels.csv.load_mapping import load_mapping
 from adapters.channels.csv.translate import CsvTranslator
 from bench.trials.fuzz.corpus_files import FOLDER
 from bench.trials.fuzz.csv_rows import HEADER, MAPPING

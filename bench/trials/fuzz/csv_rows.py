@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from functools import cache
 
-from adapters.channels.csv.mapping import Mapping, load_mapping
+from adapters.channels.csv.load_mapping import load_mapping
+from adapters.channels.csv.mapping import Mapping
 from adapters.channels.csv.translate import CsvTranslator
 from bench.trials.fuzz.targets import Examine
 from router.config import Limits
