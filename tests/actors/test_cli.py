@@ -29,7 +29,20 @@ from router.log.kinds import Kind
 from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
 
-COMMANDS = ("backup", "bench", "doctor", "explain", "keys", "load", "restore", "route", "send", "serve", "verify")
+COMMANDS = (
+    "backup",
+    "bench",
+    "check",
+    "doctor",
+    "explain",
+    "keys",
+    "load",
+    "restore",
+    "route",
+    "send",
+    "serve",
+    "verify",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -52,6 +52,17 @@ def row(order: str = "1", **cells: str) -> str:
     return ",".join([order, *(usual | cells).values()]) + "\n"
 
 
+class Kept:
+    """What was refused, in memory."""
+
+    def __init__(self) -> None:
+        self.rejects: list[Reject] = []
+        self.put = self.rejects.append
+
+    def begin(self, header: list[str], preamble: list[str], delimiter: str) -> None:
+        pass
+
+
 @dataclass
 class Outcome:
     orders: list[Document]
@@ -90,8 +101,8 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
         {name: TextRows(io.StringIO(text, newline=""), said.joins[name].file) for name, text in (joined or {}).items()},
         used_columns(said),
     )
-    rejects: list[Reject] = []
-    translator = CsvTranslator(said, tables, rejects.append)
+    kept = Kept()
+    translator = CsvTranslator(said, tables, kept)
     texts = [file.encode() if isinstance(file, str) else file for file in files]
     lines = [
         io.TextIOWrapper(io.BytesIO(text), said.file.encoding, errors="surrogateescape", newline="") for text in texts
@@ -100,8 +111,8 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
     report = translator.report
     assert report.rows == report.order_lines + sum(left.rows for left in report.not_orders.values())
     assert report.orders == len(made)
-    assert bool(rejects) == bool(report.refused)
+    assert bool(kept.rejects) == bool(report.refused)
     for order in made:
         plain_line(order.body, LIMITS)
     events = [msgspec.json.decode(event) for order in made for event in order.events]
-    return Outcome([msgspec.json.decode(order.body) for order in made], report, rejects, events)
+    return Outcome([msgspec.json.decode(order.body) for order in made], report, kept.rejects, events)

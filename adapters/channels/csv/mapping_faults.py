@@ -14,6 +14,10 @@ from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.log.event_fields import FIELDS, Form
 
 _NAMES_OF_TESTS = ("starts_with", "equals", "matches", "below", "at_most", "empty")
+NEEDED_BY_ROUTER = (
+    *("channel", "placed_at", "customer.name"),
+    *("ship_to.name", "ship_to.line1", "ship_to.city", "ship_to.country"),
+)
 _KINDS = {
     "separator": "list",
     "formats": "time",
@@ -31,6 +35,11 @@ def faults_of(mapping: Mapping) -> list[str]:
         *(fault for name, join in mapping.joins.items() for fault in _join_faults(name, join, mapping)),
         *(fault for place, event in enumerate(mapping.events, 1) for fault in _event_faults(place, event, mapping)),
     ]
+
+
+def fields_never_filled(mapping: Mapping) -> list[str]:
+    """Fields without which the router takes no order, and which no order of this mapping would have."""
+    return [path for path in NEEDED_BY_ROUTER if path not in mapping.columns and path not in mapping.constants]
 
 
 def _field_faults(mapping: Mapping) -> Iterator[str]:

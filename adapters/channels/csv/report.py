@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from adapters.channels.csv.rows import Record
 
@@ -81,4 +81,10 @@ class CsvReport:
         return sum(self.orders_refused.values()) + self.rows_alone
 
 
-Rejects = Callable[[Reject], None]
+class Rejects(Protocol):
+    """Takes down what is not sent."""
+
+    def begin(self, header: list[str], preamble: list[str], delimiter: str) -> None:
+        """A file begins: names of its columns, and the lines above them that a second reading will skip again."""
+
+    def put(self, reject: Reject) -> None: ...

@@ -35,6 +35,7 @@ class TextRows:
     def __init__(self, lines: Iterable[str], file: FileFormat, name: str = "") -> None:
         self.name = name
         self.before: list[Record] = []
+        self.preamble: list[str] = []  # the lines above that are always skipped
         self._tape = _Tape(lines)
         self._file = file
         self._width = 0
@@ -62,6 +63,7 @@ class TextRows:
             self._tape.put_back(first)
             return
         skipped += itertools.islice(self._tape, max(self._file.skip_lines - 1, 0))
+        self.preamble = skipped
         self.before += [Record(row, [line.rstrip("\r\n")]) for row, line in enumerate(skipped, 1)]
 
     def header(self, wanted: Collection[str]) -> list[str]:
@@ -123,10 +125,15 @@ class TextRows:
     def _apart(self, row: int, fault: str) -> Iterator[Record]:
         taken = list(self._tape.taken)
         for at, line in enumerate(taken):
-            cells = line.rstrip("\r\n").split(self.delimiter)
-            if self._file.quote:
-                cells = [cell.removeprefix(self._file.quote).removesuffix(self._file.quote) for cell in cells]
+            cells = [_unquoted(cell, self._file.quote) for cell in line.rstrip("\r\n").split(self.delimiter)]
             yield Record(row + at, cells, fault, len(taken) > 1)
+
+
+def _unquoted(cell: str, quote: str) -> str:
+    """A cell of a line that was split without regard for quotes; a lone quote stays what it is."""
+    if quote and len(cell) > 1 and cell[0] == cell[-1] == quote:
+        return cell[1:-1].replace(quote * 2, quote)
+    return cell
 
 
 class _Tape:
@@ -157,13 +164,13 @@ class _Tape:
 class CellRows:
     """The rows of a sheet of a workbook, which has neither quotes nor a separator."""
 
-    delimiter = ","
-
     def __init__(self, rows: Iterable[list[str]], file: FileFormat, name: str = "") -> None:
         self.name = name
+        self.delimiter = file.delimiter  # of what is written down of the sheet as text
         self._file = file
         self._rows = (Record(row, cells) for row, cells in enumerate(rows, 1))
         self.before: list[Record] = list(itertools.islice(self._rows, file.skip_lines))
+        self.preamble = [file.delimiter.join(record.cells) + "\n" for record in self.before]
 
     def header(self, wanted: Collection[str]) -> list[str]:
         if self._file.column_names:

@@ -139,6 +139,8 @@ class CsvTranslator:
     def _open(self, rows: Rows, reported: bool) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
         binding = Binding(self._mapping, rows, self._tables)
         if reported:
+            if self._rejects is not None:
+                self._rejects.begin(binding.header, rows.preamble, rows.delimiter)
             for record in rows.before:
                 reason = words.BEFORE_HEADER if any(map(str.strip, record.cells)) else words.ROW_BLANK
                 self.report.rows += 1
@@ -287,7 +289,7 @@ class CsvTranslator:
 
     def _reject(self, order_id: str, reason: str, detail: str, record: Record) -> None:
         if self._rejects is not None:
-            self._rejects(Reject(order_id, reason, detail, record))
+            self._rejects.put(Reject(order_id, reason, detail, record))
 
 
 def _hashed(key: Key) -> int:
