@@ -8,7 +8,7 @@ from adapters.channels.csv.cells import compile_test
 from adapters.channels.csv.fields import is_of_line
 from adapters.channels.csv.joins import JoinedTable, Joiner
 from adapters.channels.csv.mapping import Cell, Filter, Mapping, columns_in, columns_of
-from adapters.channels.csv.rows import Rows
+from adapters.channels.csv.rows import Rows, bare
 from router.errors import Misconfigured
 
 Getter = Callable[[list[str]], str]
@@ -73,7 +73,7 @@ class Binding:
             raise Misconfigured(
                 f"The mapping uses column {column!r}, which no file has. There are: {list(self._places)}."
             )
-        return lambda cells: cells[place].strip()
+        return lambda cells: bare(cells[place])
 
     def _of_filter(self, rule: Filter) -> Getter:
         if not rule.column:

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 
 from adapters.channels.csv.cells import CellFault, CellRule, Value
 from adapters.channels.csv.draft import Draft, DraftLine
-from adapters.channels.csv.fields import ATTRIBUTES, field_of, is_of_line
+from adapters.channels.csv.fields import ATTRIBUTES, LINE_FIELDS, field_of, is_of_line
 from adapters.channels.csv.mapping import Mapping
 
 Document = dict[str, object]
+# Amounts of a whole line: where it becomes two lines, each has its share, and the shares add up.
+_SHARED = [
+    path.removeprefix("lines.")
+    for path, field in LINE_FIELDS.items()
+    if field.kind == "amount" and path not in ("lines.unit_price", "lines.line_total")
+]
 
 
 class LineFault(CellFault):
@@ -95,8 +101,11 @@ def with_total(line: Document, total: object) -> list[Document]:
     each, dearer = divmod(total, qty)
     if not dearer:
         return [line | {"unit_price": each}]
+    shares = {name: line[name] for name in _SHARED if name in line}
+    first = {name: amount * (qty - dearer) // qty for name, amount in shares.items() if isinstance(amount, int)}
+    rest = {name: amount - first[name] for name, amount in shares.items() if isinstance(amount, int)}
     more = {"line_id": f"{line['line_id']}/2", "qty": dearer, "unit_price": each + 1}
-    return [line | {"qty": qty - dearer, "unit_price": each}, line | more]
+    return [line | first | {"qty": qty - dearer, "unit_price": each}, line | rest | more]
 
 
 def _is_list(path: str) -> bool:

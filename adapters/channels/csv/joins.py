@@ -11,7 +11,7 @@ from adapters.channels.csv.cells import CellFault
 from adapters.channels.csv.mapping import Join, Mapping, Merge, columns_in
 from adapters.channels.csv.numbers import NumberFormat
 from adapters.channels.csv.report import JoinedFile
-from adapters.channels.csv.rows import Rows
+from adapters.channels.csv.rows import Rows, bare
 from router.errors import Misconfigured
 
 Key = tuple[str, ...]
@@ -21,16 +21,19 @@ _UNUSED_EXAMPLES_MAX = 3
 class JoinedTable:
     """One further file in memory: the rows of every key, and what the mapping uses of them."""
 
-    def __init__(self, name: str, join: Join, rows: Rows, used: Collection[str]) -> None:
+    def __init__(self, name: str, join: Join, rows: Rows, used: Collection[str], of_events: Collection[str]) -> None:
+        """``used``: columns that are put beside the orders' rows; ``of_events``: those that events are made of."""
         self.name, self.join = name, join
-        header = rows.header({*used, *join.on.values()})
-        missing = sorted({*used, *join.on.values(), *join.merge} - set(header))
+        wanted = {*used, *of_events, *join.on.values(), *join.merge}
+        header = rows.header(wanted)
+        missing = sorted(wanted - set(header))
         if missing:
             raise Misconfigured(f"The file of joins.{name} has no columns {missing}. It has: {header}.")
         self.columns = sorted({*used, *join.merge})
+        self._stored = self.columns + sorted(set(of_events) - set(self.columns))
         self._numbers = NumberFormat(join.file.decimal, join.file.thousands)
         keys = [header.index(column) for column in join.on.values()]
-        places = [header.index(column) for column in self.columns]
+        places = [header.index(column) for column in self._stored]
         self._rows: dict[Key, list[list[str]]] = {}
         self._asked: set[Key] = set()
         self.count = 0
@@ -41,12 +44,12 @@ class JoinedTable:
                 said = record.fault or f"{len(record.cells)} cells where the header has {len(header)}"
                 raise Misconfigured(f"Row {record.row} of the file of joins.{name} cannot be read: {said}.")
             self.count += 1
-            key = tuple(record.cells[place].strip() for place in keys)
-            self._rows.setdefault(key, []).append([record.cells[place].strip() for place in places])
+            key = tuple(bare(record.cells[place]) for place in keys)
+            self._rows.setdefault(key, []).append([bare(record.cells[place]) for place in places])
         self.merged = functools.lru_cache(maxsize=65_536)(self._merged)
 
     def rows_of(self, key: Key) -> list[dict[str, str]]:
-        return [dict(zip(self.columns, row, strict=True)) for row in self._rows.get(key, [])]
+        return [dict(zip(self._stored, row, strict=True)) for row in self._rows.get(key, [])]
 
     def _merged(self, key: Key) -> list[str]:
         """The cells of a key, in the order of ``columns``; several rows are merged as the mapping says."""
@@ -109,7 +112,7 @@ class Joiner:
     def extend(self, cells: list[str]) -> list[str]:
         """Raises :class:`CellFault` where a row is missing or not clear."""
         for table, places in self._steps:
-            cells = cells + table.merged(tuple(cells[place].strip() for place in places))
+            cells = cells + table.merged(tuple(bare(cells[place]) for place in places))
         return cells
 
 
@@ -118,8 +121,9 @@ def make_tables(mapping: Mapping, files: Named[str, Rows], used: Collection[str]
     tables = []
     for name, join in mapping.joins.items():
         own = {column.removeprefix(f"{name}.") for column in used if column.startswith(f"{name}.")}
+        of_events = set[str]()
         for rule in mapping.events:
             if rule.each == name:
-                own |= {*rule.columns.values(), *columns_in(rule)} | ({rule.column} if rule.column else set())
-        tables.append(JoinedTable(name, join, files[name], own))
+                of_events |= {*rule.columns.values(), *columns_in(rule)} | ({rule.column} if rule.column else set())
+        tables.append(JoinedTable(name, join, files[name], own, of_events))
     return tables

@@ -129,6 +129,12 @@ class TextRows:
             yield Record(row + at, cells, fault, len(taken) > 1)
 
 
+def bare(cell: str) -> str:
+    """The cell without blanks around it, and without the ``="00123"`` that keeps a spreadsheet's hands off an id."""
+    cell = cell.strip()
+    return cell[2:-1] if cell[:2] == '="' and cell[-1] == '"' and len(cell) > 2 else cell
+
+
 def _unquoted(cell: str, quote: str) -> str:
     """A cell of a line that was split without regard for quotes; a lone quote stays what it is."""
     if quote and len(cell) > 1 and cell[0] == cell[-1] == quote:
