@@ -37,6 +37,17 @@ def event_columns(mapping: Mapping) -> list[str]:
     return list(names)
 
 
+def columns_beside(mapping: Mapping) -> list[str]:
+    """Columns behind the fields of a head: of events, and those that stand in for a field that no row fills."""
+    return event_columns(mapping) + [mapping.cells[path].or_column for path in paths_with_another(mapping)]
+
+
+def paths_with_another(mapping: Mapping) -> list[str]:
+    """Fields of the order that another column stands in for."""
+    fields = (path for path in mapping.columns if path != "order_id" and not is_of_line(path))
+    return [path for path in fields if path in mapping.cells and mapping.cells[path].or_column]
+
+
 class Binding:
     """Positions for names, once a file; a missing or repeated name is refused in words, all of them at once."""
 
@@ -55,8 +66,8 @@ class Binding:
         scope = mapping.order_id_scope
         self.scope: Getter = self._getter(mapping, scope) if scope in mapping.columns else lambda _: ""
         paths = [path for path in mapping.columns if path != "order_id"]
-        self.head = [self._getter(mapping, path) for path in paths if not is_of_line(path)]
-        self.head += [self._one(column) for column in event_columns(mapping)]
+        self.head = [self._getter(mapping, path, other=False) for path in paths if not is_of_line(path)]
+        self.head += [self._one(column) for column in columns_beside(mapping)]
         self.line = [(path, self._getter(mapping, path)) for path in paths if is_of_line(path)]
         bound = [(rule, self._of_filter(rule), compile_test(rule, mapping)) for rule in mapping.filters]
         self.filters: list[BoundFilter] = [part for part in bound if part[0].column]
@@ -82,17 +93,17 @@ class Binding:
         assert place is not None, "every column was looked for"
         return lambda cells: cells[place]
 
-    def _getter(self, mapping: Mapping, path: str) -> Getter:
-        """The text of a field: one cell, several put together, or another column where these are blank."""
+    def _getter(self, mapping: Mapping, path: str, other: bool = True) -> Getter:
+        """The text of a field: one cell, several put together, or (``other``) another column where these are blank."""
         said = self._cells.get(path, Cell())
         parts = [self._one(column) for column in columns_of(mapping, path)]
-        if len(parts) == 1 and not said.or_column:
+        instead = self._one(said.or_column) if said.or_column and other else None
+        if len(parts) == 1 and instead is None:
             return parts[0]
-        other = self._one(said.or_column) if said.or_column else None
 
         def text(cells: list[str]) -> str:
             joined = said.join.join(filter(None, (part(cells) for part in parts)))
-            return other(cells) if not joined and other is not None else joined
+            return instead(cells) if not joined and instead is not None else joined
 
         return text
 

@@ -62,9 +62,9 @@ class CellRule:
         text = text.removeprefix(self._strip.prefix).removesuffix(self._strip.suffix).strip()
         if text and self._part is not None:
             found = self._part.search(text)
-            if found is None or found[1] is None:
+            if found is None:
                 raise CellFault("value_form", f"{self.path} {text!r} has no part {self._cell.part!r}")
-            text = found[1].strip()
+            text = (found[1] or "").strip()
         return text
 
     def _completed(self, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Named
 from collections.abc import Sequence
 
+from adapters.channels.csv.binding import event_columns, paths_with_another
 from adapters.channels.csv.cells import CellFault, CellRule, Value
 from adapters.channels.csv.draft import Draft, DraftLine
 from adapters.channels.csv.fields import ATTRIBUTES, LINE_FIELDS, field_of, is_of_line
@@ -35,10 +36,17 @@ class Composer:
         self._currency = str(mapping.constants.get("currency", ""))
         self._constants = {path: value for path, value in mapping.constants.items() if not is_of_line(path)}
         self._line_constants = {path: value for path, value in mapping.constants.items() if is_of_line(path)}
+        first = len(head_paths) + len(event_columns(mapping))
+        self._instead = {path: first + at for at, path in enumerate(paths_with_another(mapping))}
         self.lines_split = 0
 
     def currency(self, head: list[str]) -> str:
-        return self._currency if self._currency_at is None else self._rules["currency"].text(head[self._currency_at])
+        if self._currency_at is None:
+            return self._currency
+        return self._rules["currency"].text(self._cell(head, self._currency_at, "currency"))
+
+    def _cell(self, head: list[str], at: int, path: str) -> str:
+        return head[at] or (head[self._instead[path]] if path in self._instead else "")
 
     def document(self, draft: Draft) -> Document:
         """Raises :class:`CellFault`; what a single row is to blame for as :class:`LineFault`."""
@@ -48,7 +56,7 @@ class Composer:
         for path, value in self._constants.items():
             put(order, path, [str(value)] if _is_list(path) else value)
         for at, path in self._head:
-            value_read = self._rules[path].value(draft.head[at], currency)
+            value_read = self._rules[path].value(self._cell(draft.head, at, path), currency)
             if value_read is not None:
                 put(order, path, value_read)
         order.setdefault("customer", {})
