@@ -112,6 +112,8 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
     assert report.rows == report.order_lines + sum(left.rows for left in report.not_orders.values())
     assert report.orders == len(made)
     assert bool(kept.rejects) == bool(report.refused)
+    if said.order_id_scope == "global":
+        assert not {order.order_id for order in made} & {reject.order_id for reject in kept.rejects}
     for order in made:
         plain_line(order.body, LIMITS)
     events = [msgspec.json.decode(event) for order in made for event in order.events]

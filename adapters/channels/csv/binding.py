@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Named
 
-from adapters.channels.csv.cells import compile_test
+from adapters.channels.csv.cells import CellRule, compile_test
 from adapters.channels.csv.fields import is_of_line
 from adapters.channels.csv.joins import JoinedTable, Joiner
 from adapters.channels.csv.mapping import Cell, Filter, Mapping, columns_in, columns_of
@@ -12,7 +13,7 @@ from adapters.channels.csv.rows import Rows, bare
 from router.errors import Misconfigured
 
 Getter = Callable[[list[str]], str]
-BoundFilter = tuple[Filter, Getter, Callable[[str], bool]]
+BoundFilter = tuple[Filter, int, Callable[[str], bool]]  # with the place of its column
 
 
 def used_columns(mapping: Mapping) -> set[str]:
@@ -51,7 +52,9 @@ def paths_with_another(mapping: Mapping) -> list[str]:
 class Binding:
     """Positions for names, once a file; a missing or repeated name is refused in words, all of them at once."""
 
-    def __init__(self, mapping: Mapping, rows: Rows, tables: Sequence[JoinedTable]) -> None:
+    def __init__(
+        self, mapping: Mapping, rows: Rows, tables: Sequence[JoinedTable], rules: Named[str, CellRule]
+    ) -> None:
         joined = tuple(f"{name}." for name in mapping.joins)
         own = {name for name in used_columns(mapping) if not (joined and name.startswith(joined))}
         header = rows.header(own)
@@ -68,10 +71,12 @@ class Binding:
         paths = [path for path in mapping.columns if path != "order_id"]
         self.head = [self._getter(mapping, path, other=False) for path in paths if not is_of_line(path)]
         self.head += [self._one(column) for column in columns_beside(mapping)]
-        self.line = [(path, self._getter(mapping, path)) for path in paths if is_of_line(path)]
-        bound = [(rule, self._of_filter(rule), compile_test(rule, mapping)) for rule in mapping.filters]
-        self.filters: list[BoundFilter] = [part for part in bound if part[0].column]
-        self.text_filters: list[BoundFilter] = [part for part in bound if not part[0].column]
+        self.line = [(rules[path].early, self._getter(mapping, path)) for path in paths if is_of_line(path)]
+        tests = [(rule, compile_test(rule, mapping)) for rule in mapping.filters]
+        self.filters: list[BoundFilter] = [
+            (rule, self._places[rule.column], fits) for rule, fits in tests if rule.column
+        ]
+        self.text_filters = [(rule, fits) for rule, fits in tests if not rule.column]
 
     def padded(self, cells: list[str]) -> list[str]:
         """The cells of a faulty row with blanks for those it lacks, the columns of joins among them."""
@@ -84,14 +89,7 @@ class Binding:
             raise Misconfigured(
                 f"The mapping uses column {column!r}, which no file has. There are: {list(self._places)}."
             )
-        return lambda cells: bare(cells[place])
-
-    def _of_filter(self, rule: Filter) -> Getter:
-        if not rule.column:
-            return self.delimiter.join
-        place = self._places.get(rule.column)
-        assert place is not None, "every column was looked for"
-        return lambda cells: cells[place]
+        return lambda cells: cell.strip() if (cell := cells[place])[:2] != '="' else bare(cell)
 
     def _getter(self, mapping: Mapping, path: str, other: bool = True) -> Getter:
         """The text of a field: one cell, several put together, or (``other``) another column where these are blank."""

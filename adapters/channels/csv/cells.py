@@ -44,6 +44,10 @@ class CellRule:
         self._time = time_format(mapping, cell).rfc3339 if field.kind == "time" else None
         self._plain = cell == Cell() and self._strip == Strip() and self._translate is None
         self.value: Callable[[str, str], Value | None] = functools.lru_cache(maxsize=65_536)(self._value)
+        # As far as it can be read before the order's currency is known: an amount stays as it is written.
+        self.early: Callable[[str], Value | None] = str
+        if field.kind != "amount":
+            self.early = functools.lru_cache(maxsize=65_536)(functools.partial(self._value, currency=""))
 
     def text(self, cell: str) -> str:
         """The cell without what is to be stripped, translated and completed where the mapping says so."""
@@ -96,6 +100,8 @@ class CellRule:
         return self._integer(text) if kind == "integer" else self._amount(text, currency)
 
     def refuse_spoilt(self, cell: str) -> None:
+        if "e" not in cell and "E" not in cell:
+            return
         text = self._stripped(cell)
         if _SPOILT.fullmatch(text):
             said = f"{self.path} {text!r} is a number that a spreadsheet rounded; export the column as text"

@@ -35,7 +35,9 @@ class Composer:
         self._currency_at = next((at for at, path in self._head if path == "currency"), None)
         self._currency = str(mapping.constants.get("currency", ""))
         self._constants = {path: value for path, value in mapping.constants.items() if not is_of_line(path)}
-        self._line_constants = {path: value for path, value in mapping.constants.items() if is_of_line(path)}
+        fixed, read = mapping.constants.items(), [path for path in mapping.columns if is_of_line(path)]
+        self._line_constants = [(path.removeprefix("lines."), value) for path, value in fixed if is_of_line(path)]
+        self._line = [(path.removeprefix("lines."), rules[path]) for path in read]
         first = len(head_paths) + len(event_columns(mapping))
         self._instead = {path: first + at for at, path in enumerate(paths_with_another(mapping))}
         self.lines_split = 0
@@ -75,13 +77,13 @@ class Composer:
     def _priced(self, draft: DraftLine, number: int, currency: str) -> list[Document]:
         """A line with its amounts in minor units, as one line or as the two that its total needs."""
         line: Document = {}
-        for path, value in {**self._line_constants, **draft.fields}.items():
-            put(line, path.removeprefix("lines."), value)
+        for name, value in self._line_constants:
+            put(line, name, value)
+        for (name, rule), early in zip(self._line, draft.values, strict=True):
+            read = rule.value(str(early), currency) if rule.field.kind == "amount" else early
+            if read is not None:
+                put(line, name, read)
         line.setdefault("line_id", str(number))
-        for path, text in draft.amounts.items():
-            amount = self._rules[path].value(text, currency)
-            if amount is not None:
-                put(line, path.removeprefix("lines."), amount)
         total = line.pop("line_total", None)
         if total is None:
             return [line]

@@ -15,8 +15,7 @@ Key = tuple[str, str]  # scope (a channel, a seller, or empty) and order_id
 @dataclass(slots=True)
 class DraftLine:
     row: int
-    fields: dict[str, Value]
-    amounts: dict[str, str]  # read when the currency is known
+    values: tuple[Value | None, ...]  # in the order of the mapping's fields of a line; amounts as they were written
 
 
 @dataclass(slots=True)

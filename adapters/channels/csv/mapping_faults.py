@@ -12,6 +12,7 @@ from adapters.channels.csv.mapping import Cell, Event, FileFormat, Join, Mapping
 from adapters.channels.csv.times import is_time_format, zone_of
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.log.event_fields import FIELDS, Form
+from router.money import MINOR_MAX
 
 _NAMES_OF_TESTS = ("starts_with", "equals", "matches", "below", "at_most", "empty")
 NEEDED_BY_ROUTER = (
@@ -73,6 +74,8 @@ def _constant_faults(path: str, value: str | int) -> Iterator[str]:
     if field.kind in ("integer", "amount") and not isinstance(value, int):
         unit = "minor units, 1250 for 12.50 EUR" if field.kind == "amount" else "5 say"
         yield f"constants.{path!r} is a whole number ({unit})"
+    elif isinstance(value, int) and not -MINOR_MAX <= value <= MINOR_MAX:
+        yield f"constants.{path!r} does not fit 64 bits"
     elif field.kind not in ("integer", "amount", "text") and not isinstance(value, str):
         yield f"constants.{path!r} is a text"
 

@@ -34,10 +34,10 @@ class RowSorter:
     def sort(self, binding: Binding, record: Record, above: Key) -> Sorted:
         """``above``: the order of the row before; a row without an id belongs to it, or may be missing in it."""
         cells = record.cells
-        if not any(map(str.strip, cells)) and not record.fault:
+        if not record.fault and not "".join(cells).strip():
             return Sorted(ALONE, cells, words.ROW_BLANK, "no cell has anything in it")
-        for rule, getter, fits in binding.text_filters:
-            if fits(getter(cells)):
+        for rule, fits in binding.text_filters:
+            if fits(binding.delimiter.join(cells)):
                 return Sorted(ALONE, cells, rule.reason, shown(cells))
         if record.fault or len(cells) != binding.width:
             return self._misshapen(binding, record, above)
@@ -51,8 +51,8 @@ class RowSorter:
     def _filtered(self, binding: Binding, cells: list[str], key: Key, above: Key) -> Sorted:
         if not key[1] and self._blank_belongs_above:
             key = above
-        for rule, getter, fits in binding.filters:
-            if fits(getter(cells)):
+        for rule, place, fits in binding.filters:
+            if fits(cells[place]):
                 return Sorted(key if key[1] else ALONE, cells, rule.reason, shown(cells), rule=rule)
         if not key[1]:
             said = "order_id is empty, so the order above it may be short of a line"

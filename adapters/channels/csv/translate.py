@@ -65,7 +65,6 @@ class CsvTranslator:
         self._counted_apart: set[int] = set()
         self._sorter = RowSorter(mapping, self._rules["order_id"])
         self._broken = self._sorter.broken
-        self._amounts = {path for path in paths if is_of_line(path) and self._rules[path].field.kind == "amount"}
 
     def orders(self, *texts: Iterable[str]) -> Iterator[ComposedOrder]:
         """Orders of files given as lines of text. Iterators are read once, so ``consecutive`` keeps their lines."""
@@ -137,7 +136,7 @@ class CsvTranslator:
                 (self._apart if number in seen else seen).add(number)
 
     def _open(self, rows: Rows, reported: bool) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
-        binding = Binding(self._mapping, rows, self._tables)
+        binding = Binding(self._mapping, rows, self._tables, self._rules)
         if reported:
             if self._rejects is not None:
                 self._rejects.begin(binding.header, rows.preamble, rows.delimiter)
@@ -164,31 +163,31 @@ class CsvTranslator:
 
     def _take(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> None:
         self.report.rows += 1
-        told = Told(record)
-        if self._rejects is not None:
-            draft.told.append(told)
         if found.reason:
-            self._take_aside(binding, draft, record, found)
-            told.reason, told.detail = (found.reason, found.detail) if found.is_fault else ("", "")
-            return
-        line = DraftLine(record.row, {}, {})
+            because = self._take_aside(binding, draft, record, found)
+        else:
+            because = self._take_line(binding, draft, record, found.cells)
+        if self._rejects is not None:
+            draft.told.append(Told(record, *because))
+
+    def _take_line(self, binding: Binding, draft: Draft, record: Record, cells: list[str]) -> tuple[str, str]:
+        """The fault of the row; empty texts where it has none."""
         try:
-            for path, getter in binding.line:
-                self._put(line, path, getter(found.cells))
+            line = DraftLine(record.row, tuple([read(getter(cells)) for read, getter in binding.line]))
         except CellFault as fault:
             self.report.leave_out(fault.reason, record.row, str(fault))
-            told.reason, told.detail = fault.reason, str(fault)
             draft.fault = draft.fault or (fault.reason, f"row {record.row}: {fault}")
-            return
+            return fault.reason, str(fault)
         draft.lines.append(line)
-        self._merger.take(draft, [getter(found.cells) for getter in binding.head], record.row)
+        self._merger.take(draft, [getter(cells) for getter in binding.head], record.row)
+        return "", ""
 
-    def _take_aside(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> None:
-        """A row of the order that is no line of it."""
+    def _take_aside(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> tuple[str, str]:
+        """A row of the order that is no line of it; its fault, where it is one."""
         self.report.leave_out(found.reason, record.row, found.detail)
         if found.is_fault:
             draft.fault = draft.fault or (found.reason, f"row {record.row}: {found.detail}")
-            return
+            return found.reason, found.detail
         assert found.rule is not None
         head = [getter(found.cells) for getter in binding.head]
         if found.rule.whole_order:
@@ -197,14 +196,7 @@ class CsvTranslator:
             self._merger.take(draft, head, record.row)
         else:
             self._merger.set_aside(draft, head)
-
-    def _put(self, line: DraftLine, path: str, cell: str) -> None:
-        if path in self._amounts:
-            line.amounts[path] = cell
-            return
-        value = self._rules[path].value(cell, "")
-        if value is not None:
-            line.fields[path] = value
+        return "", ""
 
     # Drafts to orders
 
