@@ -36,9 +36,10 @@ def add_json_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
-def add_server_flags(parser: argparse.ArgumentParser) -> None:
+def add_server_flags(parser: argparse.ArgumentParser, key_required: bool = True) -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="address of the router (default %(default)s)")
-    parser.add_argument("--key", required=True, help="API key, or @FILE to read it from a file (DIR/admin.key say)")
+    said = "API key, or @FILE to read it from a file (DIR/admin.key say)"
+    parser.add_argument("--key", required=key_required, help=said)
 
 
 def read_key(given: str) -> str:

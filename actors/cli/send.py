@@ -5,35 +5,55 @@ from __future__ import annotations
 import argparse
 import asyncio
 import collections
-import pathlib
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from actors.cli.intake import (
+    ARROW,
+    ROWS,
+    add_source_flags,
+    form_of,
+    open_rejects,
+    open_rows,
+    rows_summary,
+    rows_text,
+    verdict,
+)
 from actors.cli.output import Progress, UsageError, add_json_flag, add_server_flags, print_result, read_key
 
 if TYPE_CHECKING:
     from actors.client.order_stream import OrderStream
+    from actors.client.rejects import RejectsWriter
     from actors.client.sources import Block
     from actors.client.wire import Answer
-    from adapters.channels.csv.translate import CsvReport
+    from adapters.channels.csv.report import CsvReport
 
 EXAMPLES_MAX = 3
 WINDOW_ORDERS = 65_536
+EXAMPLES = """examples:
+  order-router send --key @var/data/admin.key orders.ndjson
+  order-router send --key @var/data/admin.key --mapping shop.toml --rejects bad.csv --max-refused 1% march.csv april.csv
+  order-router send --dry-run --mapping shop.toml march.xlsx
+  zcat orders.csv.gz | order-router send --key @var/data/admin.key --mapping shop.toml -
+"""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "send",
-        help="stream a file of orders to a router",
-        description="Streams a file of orders (plain, .gz or .zst) and prints what became of each. A broken "
-        "connection is resumed with what was not answered. Exit code 1 when an order stays unanswered or unsent.",
+        help="stream files of orders to a router",
+        description="Streams files of orders (plain, .gz or .zst) and prints what became of each. A broken connection\n"
+        "is resumed with what was not answered. Exit code 1 when an order stays unanswered or unsent, when all orders\n"
+        "were refused, or more than --max-refused.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_server_flags(parser)
-    parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--format", choices=("ndjson", "arrow", "csv"), help="default: by the file's name")
-    parser.add_argument("--mapping", metavar="FILE", help="with --format csv: which column is which field")
+    add_server_flags(parser, key_required=False)
+    add_source_flags(parser)
+    parser.add_argument("--dry-run", action="store_true", help="read everything and send nothing; needs no router")
     parser.add_argument(
         "--window", type=int, default=WINDOW_ORDERS, metavar="ORDERS", help="orders under way (default %(default)s)"
     )
@@ -67,24 +87,45 @@ class Tally:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from actors.client.order_stream import OrderStream
-    from router.errors import Retryable
-
     if arguments.window < 1:
         raise UsageError("--window needs at least 1 order.")
-    blocks, make_wire, csv_report = _source(arguments)
-    tally, progress, started_s = Tally(), Progress(), time.monotonic()
+    if arguments.dry_run:
+        return dry_run(arguments)
+    if not arguments.key:
+        raise UsageError("--key is needed, unless --dry-run sends nothing.")
+    form = form_of(arguments)
+    if form == ROWS:
+        with open_rows(arguments) as source:
+            return _send(arguments, form, source.blocks(), source.writer, source.report)
+    with open_rejects(arguments, form) as writer:
+        return _send(arguments, form, blocks_of(arguments, form), writer, None)
+
+
+def _send(
+    arguments: argparse.Namespace,
+    form: str,
+    blocks: Iterator[Block],
+    writer: RejectsWriter | None,
+    csv_report: CsvReport | None,
+) -> int:
+    from actors.client.order_stream import OrderStream
+    from actors.client.rejects import Refusals
+    from actors.client.wire import ArrowWire, NdjsonWire
+    from router.errors import Retryable
+
+    tally, progress, refusals, started_s = Tally(), Progress(), Refusals(writer), time.monotonic()
 
     def on_answer(row: int, resent: bool, answer: Answer) -> None:
         tally.add(row, resent, answer)
+        refusals.answered(answer)
         progress.show(f"{tally.by_status.total():,} orders answered")
 
     async def send() -> tuple[OrderStream, str]:
         stream = OrderStream(
             url=arguments.url,
             key=read_key(arguments.key),
-            blocks=blocks,
-            make_wire=make_wire,
+            blocks=refusals.watch(blocks),
+            make_wire=ArrowWire if form == ARROW else NdjsonWire,
             on_answer=on_answer,
             window_orders=arguments.window,
             on_pause=progress.say,
@@ -99,43 +140,70 @@ def run(arguments: argparse.Namespace) -> int:
     assert fault or csv_report is None or csv_report.orders == stream.sent, "an order of the file was not sent"
     progress.done()
     summary = _summary(stream, tally, csv_report, time.monotonic() - started_s, fault)
+    return concluded(arguments, summary, bool(fault or stream.unanswered))
+
+
+def concluded(arguments: argparse.Namespace, summary: dict[str, Any], is_failed: bool) -> int:
+    """Print the summary with its verdict; the exit code."""
+    said = verdict(arguments, summary["refused"], summary["orders"])
+    if said:
+        summary["verdict"] = said
     print_result(arguments.json, summary, _as_text(summary))
-    return 1 if fault or stream.unanswered else 0
+    return 1 if is_failed or said else 0
 
 
-def _source(arguments: argparse.Namespace) -> tuple[Iterator[Block], Callable[..., Any], CsvReport | None]:
+def blocks_of(arguments: argparse.Namespace, form: str) -> Iterator[Block]:
     from actors.client import sources
-    from actors.client.wire import ArrowWire, NdjsonWire
-    from adapters.channels.csv.mapping import load_mapping
-    from adapters.channels.csv.translate import CsvTranslator
 
-    with sources.open_bytes(arguments.file):
-        pass  # a file that cannot be read is said before anything is sent
-    form = arguments.format or _form_of(pathlib.PurePath(arguments.file))
-    if (form == "csv") != bool(arguments.mapping):
-        raise UsageError("--format csv and --mapping FILE go together.")
-    if form == "arrow":
-        return sources.arrow_blocks(arguments.file), ArrowWire, None
-    if form == "ndjson":
-        return sources.ndjson_blocks(arguments.file), NdjsonWire, None
-    with open(arguments.mapping, "rb") as file:
-        mapping = load_mapping(file.read())
-    translator = CsvTranslator(mapping)
-    return sources.csv_blocks(arguments.file, mapping.file.encoding, translator), NdjsonWire, translator.report
+    read = sources.arrow_blocks if form == ARROW else sources.ndjson_blocks
+    return itertools.chain.from_iterable(map(read, arguments.files))
 
 
-def _form_of(file: pathlib.PurePath) -> str:
-    """``orders.arrow``, ``orders.arrows.zst`` and the like are Arrow, ``.csv`` is CSV, all else is JSON lines."""
-    if {".arrow", ".arrows"} & set(file.suffixes):
-        return "arrow"
-    return "csv" if ".csv" in file.suffixes else "ndjson"
+def dry_run(arguments: argparse.Namespace) -> int:
+    """Everything that needs no router: rows become orders, lines are read, what is refused is written down."""
+    form = form_of(arguments)
+    summary: dict[str, Any] = {"dry_run": True, "sent": 0}
+    if form == ROWS:
+        with open_rows(arguments) as source:
+            for _ in source.orders():
+                pass
+        report = source.report
+        summary |= {"orders": report.orders + report.refused, "refused": report.refused, "csv": rows_summary(report)}
+        return concluded(arguments, summary, is_failed=False)
+    with open_rejects(arguments, form) as writer:
+        return concluded(arguments, summary | _read_only(blocks_of(arguments, form), writer), is_failed=False)
+
+
+def _read_only(blocks: Iterator[Block], writer: RejectsWriter | None) -> dict[str, Any]:
+    """Orders that are already in the router's form: whether each can be read. Arrow is checked by its own reader."""
+    from actors.client.wire import Answer
+    from router.config import Limits
+    from router.wire.careful import LineFault
+    from router.wire.order_json import plain_line
+
+    limits, orders, refused, examples = Limits(), 0, 0, list[dict[str, object]]()
+    for block in blocks:
+        orders += len(block.rows)
+        for at, line in enumerate(block.orders if isinstance(block.orders, list) else []):
+            try:
+                plain_line(line, limits)
+            except LineFault as fault:
+                refused += 1
+                if len(examples) < EXAMPLES_MAX:
+                    examples.append({"row": block.rows[at], "detail": str(fault)})
+                if writer is not None:
+                    writer.refused(block, at, Answer("rejected", reasons=["malformed"], detail=str(fault)))
+    return {"orders": orders, "refused": refused, "refused_examples": examples}
 
 
 def _summary(
     stream: OrderStream, tally: Tally, csv_report: CsvReport | None, elapsed_s: float, fault: str
 ) -> dict[str, object]:
     answered = tally.by_status.total()
+    of_channel = csv_report.refused if csv_report is not None else 0
     summary: dict[str, object] = {
+        "orders": stream.sent + of_channel,
+        "refused": tally.by_status["rejected"] + of_channel,
         "sent": stream.sent,
         "answered": answered,
         "unanswered": stream.unanswered,
@@ -149,27 +217,16 @@ def _summary(
         "orders_per_s": round(answered / elapsed_s) if elapsed_s else 0,
     }
     if csv_report is not None:
-        summary["csv"] = _csv_summary(csv_report)
+        summary["csv"] = rows_summary(csv_report)
     if fault:
         summary["fault"] = fault
         summary["all_sent"] = stream.is_all_sent
     return summary
 
 
-def _csv_summary(report: CsvReport) -> dict[str, object]:
-    return {
-        "rows": report.rows,
-        "order_lines": report.order_lines,
-        "orders": report.orders,
-        "orders_without_lines": report.orders_without_lines,
-        "rows_not_orders": {
-            reason: {"rows": left.rows, "examples": left.examples} for reason, left in report.not_orders.items()
-        },
-        "first_row_won": report.first_row_won,
-    }
-
-
 def _as_text(summary: dict[str, Any]) -> str:
+    if "dry_run" in summary:
+        return "\n".join(_dry_text(summary))
     lines = [
         f"sent {summary['sent']:,} orders, {summary['answered']:,} answered in {summary['elapsed_s']} s "
         f"({summary['orders_per_s']:,} orders/s), {summary['reconnects']} reconnects"
@@ -183,28 +240,20 @@ def _as_text(summary: dict[str, Any]) -> str:
             f"  row {e['row']}, order {e['order_id']}: {e['detail']}" for e in summary["rejected_examples"][reason]
         ]
     if "csv" in summary:
-        lines += _csv_text(summary["csv"])
+        lines += rows_text(summary["csv"])
     if summary["unanswered"]:
         lines.append(f"{summary['unanswered']:,} orders are unanswered; send the file again, nothing happens twice.")
     if "fault" in summary:
         lines.append(summary["fault"])
         if not summary["all_sent"]:
             lines.append("The rest of the file was not sent.")
+    if "verdict" in summary:
+        lines.append(summary["verdict"])
     return "\n".join(lines)
 
 
-def _csv_text(csv: dict[str, Any]) -> list[str]:
-    lines = [
-        f"{csv['rows']:,} rows read: {csv['order_lines']:,} are lines of {csv['orders']:,} orders, "
-        f"{csv['rows'] - csv['order_lines']:,} are not"
-    ]
-    for reason, left in sorted(csv["rows_not_orders"].items()):
-        row, what = left["examples"][0]
-        lines.append(f"  {reason:<22}{left['rows']:>12,}   row {row}: {what}")
-    if csv["orders_without_lines"]:
-        lines.append(f"{csv['orders_without_lines']:,} order ids have no order line at all")
-    lines += [
-        f"{count:,} orders have rows that differ in {path}; the first won"
-        for path, count in csv["first_row_won"].items()
-    ]
-    return lines
+def _dry_text(summary: dict[str, Any]) -> list[str]:
+    lines = [f"{summary['orders']:,} orders read, {summary['refused']:,} of them refused; nothing was sent"]
+    lines += [f"  row {example['row']}: {example['detail']}" for example in summary.get("refused_examples", [])]
+    lines += rows_text(summary["csv"]) if "csv" in summary else []
+    return lines + ([summary["verdict"]] if "verdict" in summary else [])

@@ -1,21 +1,26 @@
-"""Files of orders as blocks: plain, gzip or Zstandard; JSON lines, Arrow or CSV with a mapping."""
+"""Files of orders as blocks: plain, gzip or Zstandard; JSON lines, Arrow or rows with a mapping."""
 
 from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, TextIO, cast
 
 import pyarrow as pa
 
-from adapters.channels.csv.translate import CsvTranslator
+from actors.client.sheets import is_workbook, sheet_rows
+from adapters.channels.csv.mapping import FileFormat
+from adapters.channels.csv.rows import CellRows, Record, Rows, TextRows
+from adapters.channels.csv.translate import ComposedOrder
 from router.errors import Misconfigured
 
 BLOCK_BYTES = 512 << 10
 BLOCK_ORDERS = 4_096
+STANDARD_INPUT = "-"  # as the name of a file
 _GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -26,6 +31,7 @@ class Block:
     orders: list[bytes] | pa.RecordBatch
     rows: list[int] | range
     resent: bool = False
+    records: list[list[Record]] | None = None  # of each order its rows of the file, where refused ones are written down
 
     def after(self, answered: int) -> Block:
         """The rest of the block, to be sent once more because its answers never came."""
@@ -37,9 +43,8 @@ class Block:
 @contextmanager
 def open_bytes(path: str) -> Iterator[BinaryIO]:
     """A file for reading, unpacked on the way when its first bytes say that it is packed."""
-    with open(path, "rb") as raw:
-        magic = raw.read(4)
-        raw.seek(0)
+    with _raw(path) as raw:
+        magic = raw.peek(4)[:4]
         if magic.startswith(_GZIP):
             with gzip.open(raw) as unpacked:
                 yield cast(BinaryIO, unpacked)
@@ -52,8 +57,32 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def open_text(path: str, encoding: str) -> Iterator[TextIO]:
+def _raw(path: str) -> Iterator[io.BufferedReader]:
+    if path == STANDARD_INPUT:
+        yield cast(io.BufferedReader, sys.stdin.buffer)
+    else:
+        with open(path, "rb") as raw:
+            yield raw
+
+
+def rows_of(path: str, form: FileFormat) -> Rows:
+    """The rows of a file of text or of a workbook, read as they are asked for. The file is closed with its last row."""
+    with open(path, "rb") as raw:
+        magic = raw.read(4)
+    if is_workbook(magic, path):
+        with open(path, "rb") as raw:
+            return CellRows(sheet_rows(raw, path, form.sheet), form, path)
+    return TextRows(_lines(path, form.encoding), form, path)
+
+
+def _lines(path: str, encoding: str) -> Iterator[str]:
     """Text lines with their own line ends; bytes that are no text stay visible as lone surrogates."""
+    with open_text(path, encoding) as lines:
+        yield from lines
+
+
+@contextmanager
+def open_text(path: str, encoding: str) -> Iterator[TextIO]:
     with open_bytes(path) as raw:
         yield io.TextIOWrapper(raw, encoding, errors="surrogateescape", newline="")
 
@@ -70,19 +99,20 @@ def ndjson_blocks(path: str) -> Iterator[Block]:
                 yield Block([line for _, line in part], [at for at, _ in part])
 
 
-def csv_blocks(path: str, encoding: str, translator: CsvTranslator) -> Iterator[Block]:
-    with open_text(path, encoding) as lines:
-        block, size = Block([], []), 0
-        for order in translator.orders(lines):
-            assert isinstance(block.orders, list) and isinstance(block.rows, list)
-            block.orders.append(order.body)
-            block.rows.append(order.row)
-            size += len(order.body)
-            if size >= BLOCK_BYTES or len(block.orders) == BLOCK_ORDERS:
-                yield block
-                block, size = Block([], []), 0
-        if block.orders:
+def order_blocks(orders: Iterable[ComposedOrder]) -> Iterator[Block]:
+    """Orders made of rows."""
+    block, size = Block([], [], records=[]), 0
+    for order in orders:
+        assert isinstance(block.orders, list) and isinstance(block.rows, list) and block.records is not None
+        block.orders.append(order.body)
+        block.rows.append(order.row)
+        block.records.append(order.records)
+        size += len(order.body)
+        if size >= BLOCK_BYTES or len(block.orders) == BLOCK_ORDERS:
             yield block
+            block, size = Block([], [], records=[]), 0
+    if block.orders:
+        yield block
 
 
 def arrow_blocks(path: str) -> Iterator[Block]:

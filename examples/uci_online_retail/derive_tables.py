@@ -20,7 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.client.sources import open_text
-from adapters.channels.csv.mapping import load_mapping
+from adapters.channels.csv.load_mapping import load_mapping
 from adapters.channels.csv.translate import CsvTranslator
 
 HERE = pathlib.Path(__file__).parent

@@ -12,7 +12,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from adapters.channels.csv.mapping import load_mapping
+from adapters.channels.csv.load_mapping import load_mapping
 from adapters.channels.csv.translate import CsvTranslator
 from tests.labs.owasp_lab import NDJSON, Lab, lab, lines_of, order, sell
 from tests.labs.wire_cases import plain_order, rows_to_arrow, stream

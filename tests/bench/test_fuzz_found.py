@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from adapters.channels.csv.mapping import load_mapping
+from adapters.channels.csv.load_mapping import load_mapping
 from adapters.channels.csv.translate import CsvTranslator
 from bench.trials.fuzz.corpus_files import FOLDER
 from bench.trials.fuzz.csv_rows import HEADER, MAPPING
@@ -45,6 +45,8 @@ FOUND = [
     ("csv", b'\x02"No"x,Sku\n'),
     # A time format that cannot be read back.
     ("mapping", MAPPING.replace(b"GROUP", b"all").replace(b"%d.%m.%Y", b"%Y %Y")),
+    # A constant that no order can hold.
+    ("mapping", MAPPING.replace(b"GROUP", b"all").replace(b'"priority":1', b'"priority":111111111111111111111')),
 ]
 
 

@@ -1,20 +1,21 @@
-"""Cells of a CSV file as values of an order: text, numbers, amounts, times."""
+"""Cells of a file as values of an order: text, numbers, amounts, times, lists, countries."""
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import re
-import zoneinfo
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from adapters.channels.csv.mapping import Filter, Mapping
-from router.money import EXPONENTS, parse_minor
+from adapters.channels.csv.countries import country_code
+from adapters.channels.csv.fields import Field, field_of
+from adapters.channels.csv.mapping import Cell, Mapping, Strip, Test
+from adapters.channels.csv.numbers import NumberFormat
+from adapters.channels.csv.times import TimeFormat
+from router.money import EXPONENTS
 
-_TIMES = frozenset(("placed_at", "shipping.promise_by"))
-_INTEGERS = frozenset(("lines.qty", "priority"))
-_REQUIRED = frozenset(("order_id", "placed_at", "lines.sku", "lines.qty"))
+Value = str | int | list[str]
+_SPOILT = re.compile(r"[+-]?\d[.,]\d+e[+-]?\d{1,3}|[+-]?\de[+-]\d{1,3}", re.ASCII | re.IGNORECASE)
 
 
 class CellFault(Exception):
@@ -25,113 +26,156 @@ class CellFault(Exception):
         self.reason = reason
 
 
-class CellReader:
-    """Reads cells in the formats of one mapping. Times and amounts repeat, so each text is read once."""
+class CellRule:
+    """Reads the cells of one field. Times and amounts repeat, so each text is read once."""
 
-    def __init__(self, mapping: Mapping) -> None:
-        self._mapping = mapping
-        self._zone = zoneinfo.ZoneInfo(mapping.file.time_zone)
-        self.time = functools.lru_cache(maxsize=4096)(self._time)
-        self.amount = functools.lru_cache(maxsize=65536)(self._amount)
-        self.number = functools.lru_cache(maxsize=65536)(self._number)
+    def __init__(self, path: str, mapping: Mapping) -> None:
+        field = field_of(path)
+        assert field is not None, "the mapping was checked"
+        self.path = path
+        self.field: Field = field
+        self._cell = cell = mapping.cells.get(path, Cell())
+        self._strip = mapping.strip.get(path, Strip())
+        self._translate = mapping.translate.get(path)
+        self._part = re.compile(cell.part) if cell.part else None
+        thousands = mapping.file.thousands if cell.thousands is None else cell.thousands
+        self._numbers = NumberFormat(cell.decimal or mapping.file.decimal, thousands)
+        self._separator = _separator(cell)
+        self._time = time_format(mapping, cell).rfc3339 if field.kind == "time" else None
+        self._plain = cell == Cell() and self._strip == Strip() and self._translate is None
+        self.value: Callable[[str, str], Value | None] = functools.lru_cache(maxsize=65_536)(self._value)
+        # As far as it can be read before the order's currency is known: an amount stays as it is written.
+        self.early: Callable[[str], Value | None] = str
+        if field.kind != "amount":
+            self.early = functools.lru_cache(maxsize=65_536)(functools.partial(self._value, currency=""))
 
-    def stripped(self, path: str, cell: str) -> str:
-        cell = cell.strip()
-        strip = self._mapping.strip.get(path)
-        return cell if strip is None else cell.removeprefix(strip.prefix).removesuffix(strip.suffix)
+    def text(self, cell: str) -> str:
+        """The cell without what is to be stripped, translated and completed where the mapping says so."""
+        if self._plain:
+            return cell.strip()
+        text = self._stripped(cell)
+        if self._translate is not None and (text or "" in self._translate):
+            if text not in self._translate:
+                said = f"{self.path} {text!r} is not listed under [translate.{self.path!r}]"
+                raise CellFault("value_not_listed", said)
+            text = self._translate[text]
+        return self._completed(text or self._cell.default)
 
-    def text(self, path: str, cell: str) -> str:
-        """The cell without what is to be stripped, translated where the mapping says so."""
-        cell = self.stripped(path, cell)
-        table = self._mapping.translate.get(path)
-        if table is None:
-            return cell
-        if cell not in table:
-            raise CellFault("value_not_listed", f"{path} {cell!r} is not listed under [translate.{path!r}]")
-        return table[cell]
+    def _stripped(self, cell: str) -> str:
+        text = cell.strip()
+        text = text.removeprefix(self._strip.prefix).removesuffix(self._strip.suffix).strip()
+        if text and self._part is not None:
+            found = self._part.search(text)
+            if found is None:
+                raise CellFault("value_form", f"{self.path} {text!r} has no part {self._cell.part!r}")
+            text = (found[1] or "").strip()
+        return text
 
-    def put(self, target: dict[str, object], name: str, path: str, cell: str, currency: str = "") -> None:
-        """Set ``target[name]`` from a cell; an empty cell of an optional field is left out."""
-        text = self.text(path, cell)
+    def _completed(self, text: str) -> str:
+        cell = self._cell
         if not text:
-            if path in _REQUIRED:
-                raise CellFault("value_missing", f"{path} is empty")
-            return
-        if path in _TIMES:
-            target[name] = self.time(path, text)
-        elif path in _INTEGERS:
-            target[name] = self._integer(path, text)
-        elif path == "total":
-            target[name] = self.amount(path, text, currency)
-        elif path == "coupons":
-            target[name] = [text]
-        else:
-            target[name] = text
+            return text
+        if cell.case:
+            text = text.upper() if cell.case == "upper" else text.lower()
+        return f"{cell.prefix}{text.rjust(cell.pad_to, cell.pad_with)}{cell.suffix}"
 
-    def _plain(self, text: str) -> str:
-        """The number with a point as its decimal mark and no marks between thousands."""
-        file = self._mapping.file
-        plain = text.strip().replace(file.thousands, "") if file.thousands else text.strip()
-        if file.decimal == ".":
-            return plain
-        return plain.replace(".", "?").replace(file.decimal, ".")  # a point is then no part of a number
-
-    def _number(self, text: str) -> Decimal | None:
-        """The cell as a number, for filters; None for anything else."""
-        try:
-            number = Decimal(self._plain(text))
-        except InvalidOperation:
+    def _value(self, cell: str, currency: str) -> Value | None:
+        """What the cell says; None where an optional field is left out. ``currency`` matters to amounts only."""
+        text = self.text(cell)
+        if not text:
+            if self.field.required:
+                raise CellFault("value_missing", f"{self.path} is empty")
             return None
-        return number if number.is_finite() else None
+        kind = self.field.kind
+        if kind == "text":
+            if self.field.is_id:
+                self.refuse_spoilt(cell)
+            return text
+        if kind == "list":
+            return self._list(text)
+        if kind == "country":
+            return self._country(text)
+        if kind == "time":
+            return self._moment(text)
+        return self._integer(text) if kind == "integer" else self._amount(text, currency)
 
-    def _integer(self, path: str, text: str) -> int:
+    def refuse_spoilt(self, cell: str) -> None:
+        if "e" not in cell and "E" not in cell:
+            return
+        text = self._stripped(cell)
+        if _SPOILT.fullmatch(text):
+            said = f"{self.path} {text!r} is a number that a spreadsheet rounded; export the column as text"
+            raise CellFault("id_spoilt", said)
+
+    def _list(self, text: str) -> list[str] | None:
+        parts = [part.strip() for part in self._separator.split(text)] if self._separator else [text]
+        return list(dict.fromkeys(part for part in parts if part)) or None
+
+    def _country(self, text: str) -> str:
+        code = country_code(text, self._cell.languages)
+        if code is None:
+            remedy = f"write its ISO 3166 code, or list it under [translate.{self.path!r}]"
+            raise CellFault("country_unknown", f"{self.path} {text!r} is no country that is known; {remedy}")
+        return code
+
+    def _moment(self, text: str) -> str:
+        assert self._time is not None
         try:
-            return parse_minor(self._plain(text), exponent=0)
+            return self._time(text)
         except ValueError as fault:
-            raise CellFault("number_format", f"{path}: {fault}; a whole number is needed") from None
+            raise CellFault("time_format", f"{self.path} {fault}") from None
 
-    def _amount(self, path: str, text: str, currency: str) -> int:
+    def _integer(self, text: str) -> int:
+        try:
+            return self._numbers.minor(text, 0, self._cell.round)
+        except ValueError as fault:
+            raise CellFault("number_format", f"{self.path}: {fault}; a whole number is needed") from None
+
+    def _amount(self, text: str, currency: str) -> int:
         exponent = EXPONENTS.get(currency)
         if exponent is None:
             raise CellFault("currency_unknown", f"currency {currency!r} is no ISO 4217 code")
         try:
-            return parse_minor(self._plain(text), exponent)
+            return self._numbers.money(text, currency, exponent, self._cell.round)
         except ValueError as fault:
-            raise CellFault("amount_format", f"{path}: {fault} as an amount in {currency}") from None
-
-    def _time(self, path: str, text: str) -> str:
-        """RFC 3339 in UTC. In the hour that a clock change repeats, the earlier instant is meant."""
-        for pattern in self._mapping.file.time_formats:
-            try:
-                moment = dt.datetime.strptime(text, pattern)
-            except ValueError:
-                continue
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=self._zone)
-            try:
-                return moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            except OverflowError:
-                raise CellFault("time_format", f"{path} {text!r} lies outside the years 1 to 9999") from None
-        raise CellFault("time_format", f"{path} {text!r} fits none of {list(self._mapping.file.time_formats)}")
+            raise CellFault("amount_format", f"{self.path}: {fault} as an amount in {currency}") from None
 
 
-def compile_filter(rule: Filter, cells: CellReader) -> Callable[[str], bool]:
-    """The test of a filter over one cell. A cell that is no number passes no numeric test."""
-    if rule.starts_with is not None:
-        prefix = rule.starts_with
+def time_format(mapping: Mapping, cell: Cell) -> TimeFormat:
+    file = mapping.file
+    return TimeFormat(cell.formats or file.time_formats, cell.time_zone or file.time_zone, file.zone_names)
+
+
+def _separator(cell: Cell) -> re.Pattern[str] | None:
+    separators = (cell.separator,) if isinstance(cell.separator, str) else cell.separator
+    return re.compile("|".join(map(re.escape, separators))) if any(separators) else None
+
+
+def compile_test(test: Test, mapping: Mapping) -> Callable[[str], bool]:
+    """A test over one cell. What is no number passes no numeric test; without a test passes what is not blank."""
+    if test.starts_with is not None:
+        prefix = test.starts_with
         return lambda cell: cell.startswith(prefix)
-    if rule.equals is not None:
-        return frozenset(rule.equals).__contains__
-    if rule.matches is not None:
-        pattern = re.compile(rule.matches)
+    if test.equals is not None:
+        return frozenset(test.equals).__contains__
+    if test.matches is not None:
+        pattern = re.compile(test.matches)
         return lambda cell: pattern.fullmatch(cell) is not None
-    if rule.empty is not None:
-        wanted = rule.empty
-        return lambda cell: (not cell.strip()) == wanted
-    bound, inclusive = Decimal(rule.at_most or rule.below or 0), rule.at_most is not None
+    if test.below is not None or test.at_most is not None:
+        return _numeric_test(test, NumberFormat(mapping.file.decimal, mapping.file.thousands))
+    wanted = bool(test.empty)
+    return lambda cell: (not cell.strip()) == wanted
 
+
+def _numeric_test(test: Test, numbers: NumberFormat) -> Callable[[str], bool]:
+    bound, inclusive = Decimal(test.at_most or test.below or 0), test.at_most is not None
+
+    @functools.lru_cache(maxsize=65_536)
     def is_small(cell: str) -> bool:
-        number = cells.number(cell)
-        return number is not None and (number <= bound if inclusive else number < bound)
+        try:
+            number = Decimal(numbers.plain(cell))
+        except (ValueError, InvalidOperation):
+            return False
+        return number <= bound if inclusive else number < bound
 
     return is_small

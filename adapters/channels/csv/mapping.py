@@ -1,41 +1,36 @@
 """The mapping file of the CSV channel: which column is which field of an order, and which rows are no orders.
 
-Read from TOML or JSON, checked once as a whole; ``docs/csv-channel.md`` explains every key with an example.
+Read from TOML or JSON, checked once as a whole, every fault told at once; ``docs/csv-channel.md`` explains every key
+with an example.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import re
-import zoneinfo
-from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 import msgspec
 
-from router.errors import Misconfigured
+from adapters.channels.csv.numbers import Rounding
 
-_PERSON = ("name", "line1", "line2", "city", "region", "postcode", "country")
-ORDER_FIELDS = frozenset(
-    """order_id channel seller placed_at currency total priority coupons
-    customer.id customer.name customer.email customer.phone
-    payment.method payment.status payment.reference shipping.service shipping.promise_by""".split()
-    + [f"{place}.{part}" for place in ("ship_to", "bill_to") for part in _PERSON]
-)
-LINE_FIELDS = frozenset(("lines.line_id", "lines.sku", "lines.qty", "lines.unit_price"))
-REQUIRED_COLUMNS = ("order_id", "lines.sku", "lines.qty")
+Merge = Literal["first", "last", "sum", "list"]
+Scope = Literal["global", "channel", "seller"]
 
 
 class FileFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the file writes text, numbers and times."""
+    """How the file writes text, numbers and times, and where its rows begin."""
 
     encoding: str = "utf-8-sig"  # with or without a byte order mark
-    delimiter: str = ","
-    quote: str = '"'
+    delimiter: str = ","  # a first line ``sep=;`` of the file itself goes before
+    quote: str = '"'  # empty: a quote is a letter like any other
     decimal: str = "."
     thousands: str = ""
     time_formats: tuple[str, ...] = ("%Y-%m-%d %H:%M:%S",)  # tried in this order
     time_zone: str = "UTC"  # of times that name none
+    zone_names: dict[str, str] = {}  # name in the file -> IANA zone or offset
+    skip_lines: int = 0  # before the header
+    find_header: bool = False  # the first row that has all columns is the header, whatever stands above it
+    column_names: tuple[str, ...] = ()  # of a file without a header
+    sheet: str = ""  # of a workbook; the first when empty
 
 
 class Strip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,11 +40,31 @@ class Strip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     suffix: str = ""
 
 
-class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Rows that are no order lines, under the name they are reported by. Exactly one test is given."""
+class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the cells of one field are read, where that is not as in the rest of the file."""
 
-    reason: str
-    column: str
+    join: str = " "  # between the cells of several columns
+    or_column: str = ""  # where the cell is blank
+    default: str = ""  # where that is blank, too
+    part: str = ""  # regular expression; the field is its first group
+    case: Literal["", "upper", "lower"] = ""
+    pad_to: int = 0  # characters
+    pad_with: str = "0"  # in front
+    prefix: str = ""  # put before the text
+    suffix: str = ""
+    separator: str | tuple[str, ...] = ()  # of the codes of a list in one cell
+    formats: tuple[str, ...] = ()  # of times
+    time_zone: str = ""
+    decimal: str = ""
+    thousands: str | None = None
+    round: Rounding | None = None
+    languages: tuple[str, ...] = ()  # of names of countries, besides English
+
+
+class Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A question to one cell, or to the whole row where no column is named. At most one test is given."""
+
+    column: str = ""
     starts_with: str | None = None
     equals: list[str] | None = None
     matches: str | None = None  # regular expression over the whole cell
@@ -58,90 +73,56 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     empty: bool | None = None
 
 
+class Filter(Test, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rows that are no order lines, under the name they are reported by."""
+
+    reason: str
+    whole_order: bool = False  # one such row, and the whole order is left out
+    head: bool = False  # the row carries fields of the order, its address say
+
+
+class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another file, whose columns are added to the rows as ``name.column``."""
+
+    on: dict[str, str]  # column of the rows so far -> column of this file
+    path: str = ""  # beside the orders; the command line may name another
+    missing: Literal["refuse", "blank"] = "refuse"
+    holds_orders: bool = False  # a row that no line asks for is an order that lost its lines
+    merge: dict[str, Merge] = {}  # column -> what several rows of one key become
+    file: FileFormat = FileFormat()
+
+
+class Event(Test, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An event of every order whose cell passes the test, written beside the orders."""
+
+    type: str
+    event_id: str  # may name columns as {column}
+    each: str = ""  # a join: one event for each of its rows of the order
+    columns: dict[str, str] = {}  # field of the event -> column
+    constants: dict[str, str] = {}
+
+
 class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    columns: dict[str, str]  # field of the order -> column of the file
+    columns: dict[str, str | tuple[str, ...]]  # field of the order -> column of the file, or several put together
     file: FileFormat = FileFormat()
     constants: dict[str, str | int] = {}
+    cells: dict[str, Cell] = {}
     translate: dict[str, dict[str, str]] = {}  # field -> cell -> value; a cell not listed is a fault
     strip: dict[str, Strip] = {}
     filters: list[Filter] = []  # the first that fits names the row
-    group: Literal["consecutive", "all"] = "consecutive"
+    joins: dict[str, Join] = {}  # in this order
+    events: list[Event] = []
+    group: Literal["all", "consecutive"] = "all"
+    continuation: Literal["none", "blank_id"] = "none"
+    order_id_scope: Scope = "global"
 
 
-def load_mapping(raw: bytes) -> Mapping:
-    """Read a mapping file; what is wrong with it is said in one sentence that names the key."""
-    try:
-        decode = msgspec.json.decode if raw.lstrip()[:1] == b"{" else msgspec.toml.decode
-        mapping = decode(raw, type=Mapping)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as fault:
-        raise Misconfigured(f"The mapping file cannot be read: {fault}.") from None
-    for problem in (*_field_problems(mapping), *_format_problems(mapping.file), *_filter_problems(mapping.filters)):
-        raise Misconfigured(f"The mapping file is wrong: {problem}.")
-    return mapping
+def columns_of(mapping: Mapping, path: str) -> tuple[str, ...]:
+    """The columns that a field is made of; none where it is no column."""
+    named = mapping.columns.get(path, ())
+    return (named,) if isinstance(named, str) else named
 
 
-def is_field(path: str) -> bool:
-    return path in ORDER_FIELDS or path in LINE_FIELDS or path.startswith("attributes.")
-
-
-def _field_problems(mapping: Mapping) -> list[str]:
-    problems = [f"columns.{path} is missing" for path in REQUIRED_COLUMNS if path not in mapping.columns]
-    for section in ("columns", "constants", "translate", "strip"):
-        for path in getattr(mapping, section):
-            if not is_field(path):
-                problems.append(f"{section}.{path!r} is no field of an order")
-    if "order_id" in mapping.translate:
-        problems.append("translate.order_id: an order keeps its id; use strip")
-    for path in mapping.constants:
-        if path in mapping.columns:
-            problems.append(f"{path} is both a column and a constant")
-        if path in LINE_FIELDS:
-            problems.append(f"constants.{path}: a field of a line needs a column")
-    if "currency" not in mapping.columns and "currency" not in mapping.constants:
-        problems.append("currency is neither a column nor a constant")
-    return problems
-
-
-def _format_problems(file: FileFormat) -> list[str]:
-    problems = []
-    if file.decimal == file.thousands:
-        problems.append("file.decimal and file.thousands are the same mark")
-    if len(file.delimiter) != 1 or len(file.quote) != 1:
-        problems.append("file.delimiter and file.quote are one character each")
-    if file.delimiter == file.quote or {file.delimiter, file.quote} & {"\r", "\n"}:
-        problems.append("file.delimiter and file.quote differ, and neither is an end of line")
-    if file.time_zone not in zoneinfo.available_timezones():
-        problems.append(f"file.time_zone {file.time_zone!r} is no IANA time zone (such as Europe/London)")
-    problems += [
-        f"file.time_formats: {text!r} is no format of a time" for text in file.time_formats if not _reads(text)
-    ]
-    try:
-        "".encode(file.encoding)
-    except (LookupError, UnicodeError):
-        problems.append(f"file.encoding {file.encoding!r} is unknown")
-    return problems
-
-
-def _reads(time_format: str) -> bool:
-    """Whether a time that is written in this format can be read again."""
-    try:
-        dt.datetime.strptime(dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC).strftime(time_format), time_format)
-    except (ValueError, re.error):
-        return False
-    return True
-
-
-def _filter_problems(filters: list[Filter]) -> list[str]:
-    problems = []
-    for position, rule in enumerate(filters, 1):
-        tests = (rule.starts_with, rule.equals, rule.matches, rule.below, rule.at_most, rule.empty)
-        if sum(test is not None for test in tests) != 1:
-            problems.append(f"filter {position} ({rule.reason}) needs exactly one test")
-        try:
-            re.compile(rule.matches or "")
-            bounds = [Decimal(rule.below or 0), Decimal(rule.at_most or 0)]
-        except (re.error, InvalidOperation):
-            bounds = [Decimal("NaN")]
-        if not all(bound.is_finite() for bound in bounds):
-            problems.append(f"filter {position} ({rule.reason}) has a pattern or number that cannot be read")
-    return problems
+def columns_in(rule: Event) -> list[str]:
+    """The columns that an event's id names."""
+    return [part.partition("}")[0] for part in rule.event_id.split("{")[1:]]

@@ -1,279 +1,288 @@
-"""Any channel that exports CSV: rows in, order JSON lines out, every row accounted for.
+"""Any channel that exports files of rows: rows in, order JSON lines out, every row accounted for.
 
-    row ─▶ filter ─▶ line of its order ─▶ order (rows grouped by order_id) ─▶ JSON line
-             │            │                  │
-             ▼            ▼                  ▼
-          a reason     a fault spoils     first row wins where rows of one order differ
-          of yours     its whole order    (counted by field)
+    row ─▶ joins ─▶ filter ─▶ line of its order ─▶ order (all rows of one order_id) ─▶ JSON line, events
+      │               │             │                 │
+      ▼               ▼             ▼                 ▼
+    a fault of     a reason      a fault spoils    rows that differ in customer, address or currency
+    the file       of yours      its whole order   are no order
 
-Pure translation: text lines come from the caller, nothing is opened here. After the last order
-``CsvReport`` holds: rows = order_lines + the rows of every reason. An order with a faulty row is not
-sent at all, because a shortened order would be another order than the customer's.
+Pure translation: rows come from the caller, nothing is opened here. After the last order ``CsvReport`` holds: rows =
+order_lines + the rows of every reason. An order with a faulty row is not sent at all, because a shortened order would
+be another order than the customer's.
 
-Memory: ``group = "consecutive"`` holds one order and a 64-bit hash of every order id seen; ``"all"`` holds the file.
+Memory: ``group = "all"`` holds the lines of all orders; ``"consecutive"`` one order and 64 bits of every order id, for
+which it reads the files twice.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import xxhash
 
-from adapters.channels.csv.cells import CellFault, CellReader, compile_filter
-from adapters.channels.csv.mapping import LINE_FIELDS, Mapping
-from router.errors import Misconfigured
+from adapters.channels.csv import report as words
+from adapters.channels.csv.binding import Binding
+from adapters.channels.csv.cells import CellFault, CellRule
+from adapters.channels.csv.compose import Composer, LineFault
+from adapters.channels.csv.draft import Draft, DraftLine, HeadMerger, Key, Told
+from adapters.channels.csv.events import EventMaker
+from adapters.channels.csv.fields import is_of_line
+from adapters.channels.csv.joins import JoinedTable
+from adapters.channels.csv.mapping import Mapping
+from adapters.channels.csv.report import CsvReport, Reject, Rejects
+from adapters.channels.csv.rows import Record, Rows, TextRows
+from adapters.channels.csv.sorting import ALONE, RowSorter, Sorted, shown
 
-EXAMPLES_MAX = 3  # rows shown for each reason
-
-# Faults of the file itself; reasons of filters are named by the mapping.
-ROW_BLANK = "blank_row"
-ROW_SHAPE = "row_shape"
-ORDER_SPOILED = "order_with_faulty_row"
-ORDER_RETURNED = "order_id_returned"
-TEXT_ENCODING = "text_encoding"
-
-
-@dataclass
-class LeftOut:
-    """Rows that became no order line, for one reason."""
-
-    rows: int = 0
-    examples: list[tuple[int, str]] = field(default_factory=list)  # row number, what was there
-
-    def add(self, row: int, what: str) -> None:
-        self.rows += 1
-        if len(self.examples) < EXAMPLES_MAX:
-            self.examples.append((row, what))
-
-
-@dataclass
-class CsvReport:
-    rows: int = 0
-    orders: int = 0
-    order_lines: int = 0
-    orders_without_lines: int = 0  # every row of the order had a reason
-    not_orders: dict[str, LeftOut] = field(default_factory=dict)
-    first_row_won: dict[str, int] = field(default_factory=dict)  # field -> orders whose rows differ in it
-
-    def leave_out(self, reason: str, row: int, what: str) -> None:
-        self.not_orders.setdefault(reason, LeftOut()).add(row, what)
+Opener = Callable[[], Rows]
 
 
 @dataclass
 class ComposedOrder:
     order_id: str
     body: bytes  # one JSON object, without a newline
-    row: int  # number of its first row in the file, the header being row 1
-
-
-@dataclass
-class _Draft:
-    """An order while its rows come in."""
-
-    order_id: str
-    row: int
-    head: list[str] | None = None  # cells of the order-level columns, from the first row that is a line
-    lines: list[dict[str, object]] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    differing: set[int] = field(default_factory=set)
-    spoiled: bool = False
+    row: int  # its first row in the file, as an editor counts
+    events: list[bytes]
+    records: list[Record]  # its rows, where refused orders are to be written down
 
 
 class CsvTranslator:
-    """One pass over one file: ``for order in translator.orders(lines)``, then ``translator.report``."""
+    """One pass over one or more files: ``for order in translator.orders(lines)``, then ``translator.report``."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, tables: Sequence[JoinedTable] = (), rejects: Rejects | None = None) -> None:
         self.report = CsvReport()
-        self._mapping = mapping
-        self._cells = CellReader(mapping)
+        self._mapping, self._tables, self._rejects = mapping, tables, rejects
+        paths = [path for path in mapping.columns if path != "order_id"]
+        self._rules = {path: CellRule(path, mapping) for path in mapping.columns}
+        self._head_paths = [path for path in paths if not is_of_line(path)]
+        self._merger = HeadMerger(self._head_paths)
+        self._composer = Composer(mapping, self._rules, self._head_paths)
+        self._events = EventMaker(mapping, tables, len(self._head_paths))
         self._encode = msgspec.json.Encoder().encode
         self._seen: set[int] = set()
+        self._apart: set[int] = set()  # orders whose rows do not stand together
+        self._counted_apart: set[int] = set()
+        self._sorter = RowSorter(mapping, self._rules["order_id"])
+        self._broken = self._sorter.broken
 
-    def orders(self, lines: Iterable[str]) -> Iterator[ComposedOrder]:
+    def orders(self, *texts: Iterable[str]) -> Iterator[ComposedOrder]:
+        """Orders of files given as lines of text. Iterators are read once, so ``consecutive`` keeps their lines."""
         file = self._mapping.file
-        # strict: a quote in the wrong place is a fault of its row, not part of a name
-        reader = csv.reader(lines, delimiter=file.delimiter, quotechar=file.quote, strict=True)
-        try:
-            header = next(reader, None)
-        except csv.Error as fault:
-            raise Misconfigured(f"The first row of the CSV file cannot be read: {fault}; check its quotes.") from None
-        if header is None:
-            raise Misconfigured("The CSV file is empty; its first row must name the columns.")
-        self._bind(header)
-        drafts = self._consecutive(reader) if self._mapping.group == "consecutive" else self._all(reader)
+        twice = self._mapping.group == "consecutive"
+        sources = [list(lines) if twice and iter(lines) is lines else lines for lines in texts]
+        yield from self.translate([lambda lines=lines: TextRows(lines, file) for lines in sources])  # type: ignore[misc]
+
+    def translate(self, openers: Sequence[Opener]) -> Iterator[ComposedOrder]:
+        drafts = self._all(openers) if self._mapping.group == "all" else self._consecutive(openers)
         for draft in drafts:
-            order = self._compose(draft)
+            order = self._finish(draft)
             if order is not None:
                 yield order
+        self._account_for_joins()
 
-    def _bind(self, header: list[str]) -> None:
-        """Turn column names into positions once; a missing or repeated name is refused in words."""
-        wanted = {*self._mapping.columns.values(), *(rule.column for rule in self._mapping.filters)}
-        for name in sorted(wanted):
-            if header.count(name) != 1:
-                fault = "twice" if name in header else "not"
-                raise Misconfigured(f"The mapping uses column {name!r}, which the file has {fault}. It has: {header}.")
-        place = {name: header.index(name) for name in wanted}
-        columns = self._mapping.columns
-        self._width = len(header)
-        self._key = place[columns["order_id"]]
-        self._head = [(path, place[name]) for path, name in columns.items() if path not in LINE_FIELDS]
-        self._line = [(path, place[name]) for path, name in columns.items() if path in LINE_FIELDS]
-        self._filters: list[tuple[str, int, Callable[[str], bool]]] = [
-            (rule.reason, place[rule.column], compile_filter(rule, self._cells)) for rule in self._mapping.filters
-        ]
+    def _account_for_joins(self) -> None:
+        for table in self._tables:
+            self.report.joined[table.name] = table.account()
+            if table.join.holds_orders:
+                for key in table.unused():
+                    self.report.refuse(words.ORDER_UNLINED)
+                    said = f"the file of joins.{table.name} has it, but no line belongs to it"
+                    self._reject(", ".join(key), words.ORDER_UNLINED, said, Record(0, []))
 
-    def _consecutive(self, reader: Iterator[list[str]]) -> Iterator[_Draft]:
-        draft: _Draft | None = None
-        for row, cells in self._rows(reader):
-            order_id = self._order_id(cells)
-            if draft is None or draft.order_id != order_id:
-                if draft is not None:
-                    yield draft
-                draft = _Draft(order_id, row)
-            self._take(draft, row, cells)
+    # Rows to drafts
+
+    def _all(self, openers: Sequence[Opener]) -> Iterator[Draft]:
+        drafts: dict[Key, Draft] = {}
+        for opener in openers:
+            binding, sorted_rows = self._open(opener(), reported=True)
+            for record, found in sorted_rows:
+                if found.key == ALONE:
+                    self._leave_alone(record, found)
+                    continue
+                draft = drafts.get(found.key)
+                if draft is None:
+                    draft = drafts[found.key] = Draft(found.key, record.row)
+                self._take(binding, draft, record, found)
+        yield from drafts.values()
+
+    def _consecutive(self, openers: Sequence[Opener]) -> Iterator[Draft]:
+        self._read_ids(openers)
+        draft: Draft | None = None
+        for opener in openers:
+            binding, sorted_rows = self._open(opener(), reported=True)
+            for record, found in sorted_rows:
+                if found.key == ALONE:
+                    self._leave_alone(record, found)
+                    continue
+                if draft is None or draft.key != found.key:
+                    if draft is not None:
+                        yield draft
+                    draft = Draft(found.key, record.row)
+                self._take(binding, draft, record, found)
         if draft is not None:
             yield draft
 
-    def _all(self, reader: Iterator[list[str]]) -> Iterator[_Draft]:
-        drafts: dict[str, _Draft] = {}
-        for row, cells in self._rows(reader):
-            order_id = self._order_id(cells)
-            draft = drafts.get(order_id)
-            if draft is None:
-                draft = drafts[order_id] = _Draft(order_id, row)
-            self._take(draft, row, cells)
-        yield from drafts.values()
+    def _read_ids(self, openers: Sequence[Opener]) -> None:
+        """The first reading: which orders stand apart, and which have rows that cannot be read."""
+        seen: set[int] = set()
+        last: Key | None = None
+        for opener in openers:
+            for _, found in self._open(opener(), reported=False)[1]:
+                if found.key in (ALONE, last):
+                    continue
+                last = found.key
+                number = _hashed(found.key)
+                (self._apart if number in seen else seen).add(number)
 
-    def _rows(self, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-        """Rows of the right shape that no filter names, with their number in the file."""
-        row = 1
-        while True:
-            row += 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as fault:
+    def _open(self, rows: Rows, reported: bool) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
+        binding = Binding(self._mapping, rows, self._tables, self._rules)
+        if reported:
+            if self._rejects is not None:
+                self._rejects.begin(binding.header, rows.preamble, rows.delimiter)
+            for record in rows.before:
+                reason = words.BEFORE_HEADER if any(map(str.strip, record.cells)) else words.ROW_BLANK
                 self.report.rows += 1
-                self.report.leave_out(ROW_SHAPE, row, str(fault))
-                continue
-            self.report.rows += 1
-            if len(cells) != self._width:
-                what = f"{len(cells)} cells where the header has {self._width}"
-                self.report.leave_out(ROW_SHAPE if cells else ROW_BLANK, row, what)
-                if len(cells) > self._key:
-                    yield row, cells  # the order it belongs to is spoiled
-                continue
-            yield row, cells
+                self.report.leave_out(reason, record.row, shown(record.cells))
+        return binding, self._sorted(binding, rows)
 
-    def _order_id(self, cells: list[str]) -> str:
-        return self._cells.stripped("order_id", cells[self._key])
+    def _sorted(self, binding: Binding, rows: Rows) -> Iterator[tuple[Record, Sorted]]:
+        above = ALONE
+        for record in rows.rows():
+            found = self._sorter.sort(binding, record, above)
+            if record.cells and found.key != ALONE:
+                above = found.key
+            yield record, found
 
-    def _take(self, draft: _Draft, row: int, cells: list[str]) -> None:
-        if len(cells) != self._width:
-            draft.spoiled = True
-            return
-        for reason, position, fits in self._filters:
-            if fits(cells[position]):
-                self.report.leave_out(reason, row, _shown(cells))
-                return
-        line: dict[str, object] = {}
+    def _leave_alone(self, record: Record, found: Sorted) -> None:
+        self.report.rows += 1
+        self.report.leave_out(found.reason, record.row, found.detail)
+        if found.is_fault:
+            self.report.rows_alone += 1
+            self._reject("", found.reason, found.detail, record)
+
+    def _take(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> None:
+        self.report.rows += 1
+        if found.reason:
+            because = self._take_aside(binding, draft, record, found)
+        else:
+            because = self._take_line(binding, draft, record, found.cells)
+        if self._rejects is not None:
+            draft.told.append(Told(record, *because))
+
+    def _take_line(self, binding: Binding, draft: Draft, record: Record, cells: list[str]) -> tuple[str, str]:
+        """The fault of the row; empty texts where it has none."""
         try:
-            if not draft.order_id:
-                raise CellFault("value_missing", "order_id is empty")
-            for path, position in self._line:
-                self._cells.put(line, path[6:], path, cells[position])
+            line = DraftLine(record.row, tuple([read(getter(cells)) for read, getter in binding.line]))
         except CellFault as fault:
-            draft.spoiled = True
-            self.report.leave_out(fault.reason, row, str(fault))
-            return
+            self.report.leave_out(fault.reason, record.row, str(fault))
+            draft.fault = draft.fault or (fault.reason, f"row {record.row}: {fault}")
+            return fault.reason, str(fault)
         draft.lines.append(line)
-        draft.rows.append(row)
-        self._take_head(draft, cells)
+        self._merger.take(draft, [getter(cells) for getter in binding.head], record.row)
+        return "", ""
 
-    def _take_head(self, draft: _Draft, cells: list[str]) -> None:
-        head = [cells[position] for _, position in self._head]
-        if draft.head is None:
-            draft.head = head
-        elif head != draft.head:
-            draft.differing.update(i for i, cell in enumerate(head) if cell != draft.head[i])
+    def _take_aside(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> tuple[str, str]:
+        """A row of the order that is no line of it; its fault, where it is one."""
+        self.report.leave_out(found.reason, record.row, found.detail)
+        if found.is_fault:
+            draft.fault = draft.fault or (found.reason, f"row {record.row}: {found.detail}")
+            return found.reason, found.detail
+        assert found.rule is not None
+        head = [getter(found.cells) for getter in binding.head]
+        if found.rule.whole_order:
+            draft.left_out = draft.left_out or (found.reason, f"row {record.row} of order {draft.order_id}")
+        elif found.rule.head:
+            self._merger.take(draft, head, record.row)
+        else:
+            self._merger.set_aside(draft, head)
+        return "", ""
 
-    def _compose(self, draft: _Draft) -> ComposedOrder | None:
+    # Drafts to orders
+
+    def _finish(self, draft: Draft) -> ComposedOrder | None:
         """The order as JSON, or None after giving every row of it a reason."""
-        key = xxhash.xxh3_64_intdigest(draft.order_id.encode("utf-8", "surrogatepass"))
-        if draft.head is None:
-            self.report.orders_without_lines += not draft.spoiled
+        if draft.left_out is not None:
+            self._leave_lines(draft, *draft.left_out)
+            self.report.orders_without_lines += 1
             return None
-        if key in self._seen:
-            self._give_up(draft, ORDER_RETURNED, "rows of this order stand apart; set group = 'all'")
+        refusal = self._refusal(draft)
+        if refusal is not None:
+            self._refuse(draft, *refusal)
             return None
-        self._seen.add(key)
-        if draft.spoiled:
-            self._give_up(draft, ORDER_SPOILED, f"order {draft.order_id} has another row with a fault")
+        if not draft.lines:
+            self.report.orders_without_lines += 1
             return None
         try:
-            body = self._encode(self._document(draft, draft.head))
+            return self._composed(draft)
+        except LineFault as fault:
+            self._refuse(draft, fault.reason, str(fault), fault.row)
         except CellFault as fault:
-            self._give_up(draft, fault.reason, str(fault))
-            return None
+            self._refuse(draft, fault.reason, str(fault))
         except UnicodeEncodeError:
             encoding = self._mapping.file.encoding
-            self._give_up(draft, TEXT_ENCODING, f"order {draft.order_id!a} has text that is not {encoding}")
-            return None
-        for i in draft.differing:
-            path = self._head[i][0]
+            said = f"order {draft.order_id!a} has text that is not {encoding}"
+            self._refuse(draft, words.TEXT_ENCODING, said)
+        return None
+
+    def _refusal(self, draft: Draft) -> tuple[str, str] | None:
+        """What speaks against the order before its fields are read, the weightiest first."""
+        if draft.fault is not None or draft.key in self._broken:
+            reason, detail = draft.fault or self._broken[draft.key]
+            return reason, f"order {draft.order_id} has a row with a fault, {detail}"
+        number = _hashed(draft.key)
+        if number in self._apart or number in self._seen:
+            return words.ORDER_RETURNED, "rows of this order stand apart; set group = 'all'"
+        if draft.conflict:
+            return words.ORDER_DIFFERS, draft.conflict
+        lost = self._merger.lost(draft)
+        if lost:
+            said = f"order {draft.order_id}: {lost} stands only in rows that a filter left out"
+            return words.ORDER_HEAD_LEFT_OUT, f"{said}; say for that filter whole_order = true or head = true"
+        self._seen.add(number)
+        return None
+
+    def _composed(self, draft: Draft) -> ComposedOrder:
+        assert draft.head is not None
+        document = self._composer.document(draft)
+        events = self._events.events(draft.head, document, self._composer.currency(draft.head))
+        order = ComposedOrder(
+            draft.order_id,
+            self._encode(document),
+            draft.lines[0].row,
+            [self._encode(event) for event in events],
+            [told.record for told in draft.told],
+        )
+        for at in draft.differing:
+            path = self._head_paths[at]
             self.report.first_row_won[path] = self.report.first_row_won.get(path, 0) + 1
         self.report.orders += 1
+        self.report.events += len(events)
         self.report.order_lines += len(draft.lines)
-        return ComposedOrder(draft.order_id, body, draft.rows[0])
-
-    def _give_up(self, draft: _Draft, reason: str, what: str) -> None:
-        for row in draft.rows:
-            self.report.leave_out(reason, row, what)
-
-    def _document(self, draft: _Draft, head: list[str]) -> dict[str, object]:
-        order: dict[str, object] = {"order_id": draft.order_id}
-        for path, value in self._mapping.constants.items():
-            _place(order, path, value)
-        currency = self._currency(head)
-        for (path, _), cell in zip(self._head, head, strict=True):
-            leaf: dict[str, object] = {}
-            self._cells.put(leaf, "value", path, cell, currency)
-            if leaf:
-                _place(order, path, leaf["value"])
-        order.setdefault("customer", {})
-        order["lines"] = self._priced(draft, currency)
+        self.report.lines_split = self._composer.lines_split
         return order
 
-    def _currency(self, head: list[str]) -> str:
-        for (path, _), cell in zip(self._head, head, strict=True):
-            if path == "currency":
-                return self._cells.text(path, cell)
-        return str(self._mapping.constants["currency"])
+    def _refuse(self, draft: Draft, reason: str, detail: str, row: int | None = None) -> None:
+        """``row``: the one to blame, where it is one; the others are refused with it."""
+        if reason != words.ORDER_RETURNED or _hashed(draft.key) not in self._counted_apart:
+            self.report.refuse(reason)
+        if reason == words.ORDER_RETURNED:
+            self._counted_apart.add(_hashed(draft.key))
+        other = words.ORDER_SPOILED if draft.fault or draft.key in self._broken or row is not None else reason
+        for line in draft.lines:
+            self.report.leave_out(reason if line.row == row else other, line.row, detail)
+        for told in draft.told:
+            because = told.reason or (reason if told.record.row == row else other)
+            self._reject(draft.order_id, because, told.detail or detail, told.record)
 
-    def _priced(self, draft: _Draft, currency: str) -> list[dict[str, object]]:
-        """Amounts need the order's currency, so they are read when the order is whole."""
-        for number, line in enumerate(draft.lines, 1):
-            line.setdefault("line_id", str(number))
-            if "unit_price" in line:
-                line["unit_price"] = self._cells.amount("lines.unit_price", str(line["unit_price"]), currency)
-        return draft.lines
+    def _leave_lines(self, draft: Draft, reason: str, detail: str) -> None:
+        for line in draft.lines:
+            self.report.leave_out(reason, line.row, detail)
 
-
-def _place(order: dict[str, object], path: str, value: object) -> None:
-    parent, _, leaf = path.rpartition(".")
-    if parent:
-        branch = order.setdefault(parent, {})
-        assert isinstance(branch, dict)
-        branch[leaf] = value
-    else:
-        order[leaf] = value
+    def _reject(self, order_id: str, reason: str, detail: str, record: Record) -> None:
+        if self._rejects is not None:
+            self._rejects.put(Reject(order_id, reason, detail, record))
 
 
-def _shown(cells: list[str]) -> str:
-    text = ",".join(cells)
-    return text if len(text) <= 160 else text[:157] + "..."
+def _hashed(key: Key) -> int:
+    return xxhash.xxh3_64_intdigest("\0".join(key).encode("utf-8", "surrogatepass"))

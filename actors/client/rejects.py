@@ -1,0 +1,152 @@
+"""Writes down what was refused, each with its reason, in a file of the same form that can be sent again.
+
+A file of rows keeps its columns, with two more; JSON lines keep their orders with a key more, Arrow with two columns.
+"""
+
+from __future__ import annotations
+
+import collections
+import csv
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, TextIO
+
+import msgspec
+import pyarrow as pa
+
+from actors.client.sources import Block
+from actors.client.wire import Answer
+from adapters.channels.csv.mapping import FileFormat
+from adapters.channels.csv.report import Reject
+from router.errors import Misconfigured
+
+REASON, DETAIL = "reject_reason", "reject_detail"
+
+
+class Refusals:
+    """Orders between being sent and being answered, and the file of those that were refused."""
+
+    def __init__(self, writer: RejectsWriter | None) -> None:
+        self._writer = writer
+        self._waiting: collections.deque[Block] = collections.deque()
+        self._answered = 0  # orders of the first waiting block
+
+    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        for block in blocks:
+            if self._writer is not None:
+                self._waiting.append(block)
+            yield block
+
+    def answered(self, answer: Answer) -> None:
+        """Answers come in the order in which orders went out."""
+        if self._writer is None:
+            return
+        block = self._waiting[0]
+        if answer.status == "rejected":
+            self._writer.refused(block, self._answered, answer)
+        self._answered += 1
+        if self._answered == len(block.rows):
+            self._waiting.popleft()
+            self._answered = 0
+
+    def finish(self) -> None:
+        if self._writer is not None:
+            self._writer.finish()
+
+
+class RejectsWriter:
+    """A file of refused orders; it is made anew by every run, so that an empty one says that nothing was refused."""
+
+    def refused(self, block: Block, at: int, answer: Answer) -> None:
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """What the form of the file needs at its end."""
+
+
+class RowRejects(RejectsWriter):
+    """Rows of a file of text or of a workbook, as text in the format of the mapping."""
+
+    def __init__(self, file: TextIO, form: FileFormat) -> None:
+        self._file, self._form = file, form
+        self._delimiter = form.delimiter
+        self._header: list[str] = []
+
+    def begin(self, header: list[str], preamble: list[str], delimiter: str) -> None:
+        header = [name for name in header if name not in (REASON, DETAIL)]
+        if not self._header:
+            self._header, self._delimiter = header, delimiter
+            self._file.writelines(preamble)
+            self._put([*header, REASON, DETAIL])
+        elif header != self._header:
+            raise Misconfigured(
+                "The files have other columns, and one file of rejects cannot hold both: send one a run."
+            )
+
+    def put(self, reject: Reject) -> None:
+        cells = reject.record.cells[: len(self._header)] if reject.record.row else [reject.order_id]
+        missing = len(self._header) - len(cells)
+        encoding = self._form.encoding
+        detail = reject.detail.encode(encoding, "backslashreplace").decode(encoding)
+        self._put([*cells, *[""] * missing, reject.reason, detail])
+
+    def refused(self, block: Block, at: int, answer: Answer) -> None:
+        assert block.records is not None
+        for record in block.records[at]:
+            self.put(Reject(answer.order_id or "", *_said(answer), record))
+
+    def _put(self, cells: list[str]) -> None:
+        quote, delimiter = self._form.quote, self._delimiter
+        if quote:
+            csv.writer(self._file, delimiter=delimiter, quotechar=quote).writerow(cells)
+            return
+        plain = [" ".join(cell.replace(delimiter, " ").splitlines()) for cell in cells]
+        self._file.write(delimiter.join(plain) + "\r\n")
+
+
+class JsonRejects(RejectsWriter):
+    """Order lines with a key more; a line that is no JSON object stands in one as a text."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def refused(self, block: Block, at: int, answer: Answer) -> None:
+        assert isinstance(block.orders, list)
+        line = block.orders[at]
+        reason, detail = _said(answer)
+        said = msgspec.json.encode({"reason": reason, "detail": detail})
+        try:
+            is_object = isinstance(msgspec.json.decode(line), dict)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            is_object = False
+        if not is_object:
+            line = b'{"unreadable":' + msgspec.json.encode(line.decode(errors="replace")) + b"}"
+        body = line.rstrip().removesuffix(b"}").rstrip()
+        comma = b"" if body.endswith(b"{") else b","
+        self._file.write(body + comma + b'"rejected":' + said + b"}\n")
+
+
+class ArrowRejects(RejectsWriter):
+    """Rows of an Arrow stream with two columns more."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._writer: pa.RecordBatchStreamWriter | None = None
+
+    def refused(self, block: Block, at: int, answer: Answer) -> None:
+        assert isinstance(block.orders, pa.RecordBatch)
+        row = block.orders.slice(at, 1)
+        kept = [name for name in row.schema.names if name not in (REASON, DETAIL)]
+        columns = {name: row.column(name) for name in kept}
+        told = {name: pa.array([text], pa.string()) for name, text in zip((REASON, DETAIL), _said(answer), strict=True)}
+        batch = pa.RecordBatch.from_pydict({**columns, **told})
+        if self._writer is None:
+            self._writer = pa.ipc.new_stream(self._file, batch.schema)
+        self._writer.write_batch(batch)
+
+    def finish(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _said(answer: Answer) -> tuple[str, str]:
+    return ", ".join(answer.reasons) or "no_reason", answer.detail or ""

@@ -1,0 +1,65 @@
+"""Workbooks as rows of text: numbers as they are, times as ``2026-03-02 09:00:00``, whatever form the sheet shows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+from typing import BinaryIO
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from router.errors import Misconfigured
+
+_ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_PARTS_OF_WORKBOOKS = frozenset(("xl/workbook.xml", "xl/workbook.bin", "content.xml"))
+_DIGITS_MAX = 10**15  # a sheet keeps 15 digits of a number; a longer id in it has lost its last ones
+Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+
+
+def is_workbook(magic: bytes, path: str) -> bool:
+    """Whether the file is a workbook; any other zip archive is refused in words."""
+    if magic == _OLD_WORKBOOK:
+        return True
+    if magic != _ZIP:
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        raise Misconfigured(f"{path} is a damaged zip archive or workbook.") from None
+    if _PARTS_OF_WORKBOOKS & set(names):
+        return True
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    raise Misconfigured(f"{path} is a zip archive ({shown}): unpack it and name the files in it.")
+
+
+def sheet_rows(file: BinaryIO, path: str, sheet: str) -> list[list[str]]:
+    """Rows of a sheet from its first line on, so that a row is called as the sheet calls it."""
+    try:
+        with CalamineWorkbook.from_filelike(file) as book:
+            names = book.sheet_names
+            if sheet and sheet not in names:
+                raise Misconfigured(f"{path} has no sheet {sheet!r}; it has {names}.")
+            rows = book.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
+    except CalamineError as fault:
+        raise Misconfigured(f"{path} is no readable workbook: {fault}.") from None
+    return [[_text(cell) for cell in row] for row in rows]
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, int | float):
+        return _number(float(cell))
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat(" ", "seconds")
+    if isinstance(cell, dt.date):
+        return f"{cell.isoformat()} 00:00:00"
+    return str(cell)
+
+
+def _number(number: float) -> str:
+    """As a person would type it; what has lost digits stands in scientific form, by which ids are seen to be spoilt."""
+    if abs(number) >= _DIGITS_MAX:
+        return f"{number:.14E}"
+    return str(int(number)) if number.is_integer() else format(number, ".15g")

@@ -1,0 +1,105 @@
+"""An order while its rows come in: its lines, the cells that its rows share, and what speaks against sending it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from adapters.channels.csv.cells import Value
+from adapters.channels.csv.fields import ORDER_FIELDS
+from adapters.channels.csv.rows import Record
+
+Key = tuple[str, str]  # scope (a channel, a seller, or empty) and order_id
+
+
+@dataclass(slots=True)
+class DraftLine:
+    row: int
+    values: tuple[Value | None, ...]  # in the order of the mapping's fields of a line; amounts as they were written
+
+
+@dataclass(slots=True)
+class Told:
+    """A row of the order with what is known against it; kept only where refused rows are written down."""
+
+    record: Record
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Draft:
+    key: Key
+    row: int
+    head: list[str] | None = None  # cells of the order's own fields: of each the first that is not blank
+    aside: list[str] | None = None  # the same of rows that a filter left out
+    lines: list[DraftLine] = field(default_factory=list)
+    differing: set[int] = field(default_factory=set)  # places of the head in which rows differ
+    conflict: str = ""  # the first difference that makes them rows of two orders
+    fault: tuple[str, str] | None = None  # reason and detail of the first faulty row
+    left_out: tuple[str, str] | None = None  # by a filter of whole orders
+    told: list[Told] = field(default_factory=list)
+
+    @property
+    def order_id(self) -> str:
+        return self.key[1]
+
+
+class HeadMerger:
+    """Puts the order's own fields together from its rows. A blank cell says nothing; an address is taken as a whole."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """``paths``: the field of each place of a head; further places (of events) belong to none."""
+        self._paths = list(paths)
+        self._agree = [path in ORDER_FIELDS and ORDER_FIELDS[path].agree for path in paths]
+        self._addresses = [
+            (self._paths.index(f"{place}.line1"), [at for at, path in enumerate(paths) if path.startswith(f"{place}.")])
+            for place in ("ship_to", "bill_to")
+            if f"{place}.line1" in self._paths
+        ]
+
+    def take(self, draft: Draft, head: list[str], row: int) -> None:
+        mine = draft.head
+        if mine is None:
+            draft.head = head
+            return
+        if mine == head:
+            return
+        for street, places in self._addresses:
+            if mine[street] and head[street]:  # two addresses, each whole: a blank is a difference, too
+                for at in places:
+                    self._compare(draft, mine, head, at, row)
+        for at, cell in enumerate(head):
+            if not cell:
+                continue
+            if not mine[at]:
+                mine[at] = cell
+            else:
+                self._compare(draft, mine, head, at, row)
+
+    def _compare(self, draft: Draft, mine: list[str], head: list[str], at: int, row: int) -> None:
+        if mine[at] == head[at] or at >= len(self._paths):
+            return
+        if not self._agree[at]:
+            draft.differing.add(at)
+        elif not draft.conflict and _folded(mine[at]) != _folded(head[at]):
+            said = f"{self._paths[at]} is {mine[at]!r} in row {draft.row} and {head[at]!r} in row {row}"
+            draft.conflict = f"order {draft.order_id}: {said}; one order has one customer, address and currency"
+
+    def lost(self, draft: Draft) -> str:
+        """A field that only rows have which a filter left out; empty where nothing is lost."""
+        if draft.aside is None or draft.head is None:
+            return ""
+        places = range(len(self._paths))
+        return next((self._paths[at] for at in places if draft.aside[at] and not draft.head[at]), "")
+
+    @staticmethod
+    def set_aside(draft: Draft, head: list[str]) -> None:
+        if draft.aside is None:
+            draft.aside = head
+        elif draft.aside != head:
+            draft.aside = [mine or cell for mine, cell in zip(draft.aside, head, strict=True)]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,90 @@
+"""What became of the rows of a file: every one is a line of an order or stands under a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from adapters.channels.csv.rows import Record
+
+EXAMPLES_MAX = 3  # rows shown for each reason
+
+# Reasons of the channel itself; those of filters are named by the mapping.
+BEFORE_HEADER = "before_header"
+ROW_BLANK = "blank_row"
+ROW_SHAPE = "row_shape"
+QUOTE_OPEN = "quote_swallowed_rows"
+ID_MISSING = "value_missing"
+ORDER_SPOILED = "order_with_faulty_row"
+ORDER_RETURNED = "order_id_returned"
+ORDER_DIFFERS = "order_rows_differ"
+ORDER_HEAD_LEFT_OUT = "order_head_left_out"
+ORDER_UNLINED = "order_without_lines"
+TEXT_ENCODING = "text_encoding"
+
+
+@dataclass
+class LeftOut:
+    """Rows that became no order line, for one reason."""
+
+    rows: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)  # row number, what was there
+
+    def add(self, row: int, what: str) -> None:
+        self.rows += 1
+        if len(self.examples) < EXAMPLES_MAX:
+            self.examples.append((row, what))
+
+
+@dataclass
+class JoinedFile:
+    """A further file: its rows, and how many of its keys no row of the orders asked for."""
+
+    rows: int = 0
+    unused: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that was not sent, and why; ``order_id`` is empty where it belongs to none."""
+
+    order_id: str
+    reason: str
+    detail: str
+    record: Record
+
+
+@dataclass
+class CsvReport:
+    rows: int = 0
+    orders: int = 0
+    order_lines: int = 0
+    orders_without_lines: int = 0  # every row of the order was left out by a filter
+    orders_refused: dict[str, int] = field(default_factory=dict)  # reason -> orders that should have been sent
+    rows_alone: int = 0  # faulty rows that name no order
+    lines_split: int = 0  # order lines that became two, because no unit price makes their total
+    events: int = 0
+    not_orders: dict[str, LeftOut] = field(default_factory=dict)
+    first_row_won: dict[str, int] = field(default_factory=dict)  # field -> orders whose rows differ in it
+    joined: dict[str, JoinedFile] = field(default_factory=dict)
+
+    def leave_out(self, reason: str, row: int, what: str) -> None:
+        self.not_orders.setdefault(reason, LeftOut()).add(row, what)
+
+    def refuse(self, reason: str) -> None:
+        self.orders_refused[reason] = self.orders_refused.get(reason, 0) + 1
+
+    @property
+    def refused(self) -> int:
+        """Orders that were not sent although they should have been, and faulty rows without an order."""
+        return sum(self.orders_refused.values()) + self.rows_alone
+
+
+class Rejects(Protocol):
+    """Takes down what is not sent."""
+
+    def begin(self, header: list[str], preamble: list[str], delimiter: str) -> None:
+        """A file begins: names of its columns, and the lines above them that a second reading will skip again."""
+
+    def put(self, reject: Reject) -> None: ...

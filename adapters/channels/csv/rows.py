@@ -1,0 +1,195 @@
+"""Lines of text as rows of a file: where the header stands, what each row is called, and what a stray quote swallowed.
+
+A row is called by the line it begins on, as an editor shows it. A quote that opens and is not closed in its row takes
+the lines behind it into one cell; where the lines of such a record are rows by themselves, they are told as lost, one
+by one, instead of being read as one.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from adapters.channels.csv.mapping import FileFormat
+from router.errors import Misconfigured
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
+_HEADER_ROWS_MAX = 1_000  # looked through for the header
+
+
+class Record(NamedTuple):
+    """One row. With a fault, ``cells`` is what its line holds when quotes are letters."""
+
+    row: int  # its first line, from 1
+    cells: list[str]
+    fault: str = ""
+    swallowed: bool = False  # the fault is a quote that took further lines into its cell
+
+
+class TextRows:
+    """A file as its header, what stood above it, and its rows; read once."""
+
+    def __init__(self, lines: Iterable[str], file: FileFormat, name: str = "") -> None:
+        self.name = name
+        self.before: list[Record] = []
+        self.preamble: list[str] = []  # the lines above that are always skipped
+        self._tape = _Tape(lines)
+        self._file = file
+        self._width = 0
+        self._first: list[Record] = []  # read while the header was looked for
+        self.delimiter = file.delimiter
+        self._skip()
+        self._reader = csv.reader(
+            self._tape,
+            delimiter=self.delimiter,
+            quotechar=file.quote or None,
+            quoting=csv.QUOTE_MINIMAL if file.quote else csv.QUOTE_NONE,
+            strict=True,  # a quote in the wrong place is a fault of its row, not part of a name
+        )
+
+    def _skip(self) -> None:
+        """The line with which a spreadsheet names the separator, and what the mapping says to skip."""
+        first = next(self._tape, None)
+        if first is None:
+            return
+        skipped = [first]
+        said = _SEPARATOR_LINE.fullmatch(first)
+        if said is not None:
+            self.delimiter = said[1]
+        elif not self._file.skip_lines:
+            self._tape.put_back(first)
+            return
+        skipped += itertools.islice(self._tape, max(self._file.skip_lines - 1, 0))
+        self.preamble = skipped
+        self.before += [Record(row, [line.rstrip("\r\n")]) for row, line in enumerate(skipped, 1)]
+
+    def header(self, wanted: Collection[str]) -> list[str]:
+        """Names of the columns. Blank rows above them are passed over; with ``find_header`` whatever lacks a column."""
+        rows = self._read(0)
+        if self._file.column_names:
+            return self._given_names(rows)
+        for _, record in zip(range(_HEADER_ROWS_MAX), rows, strict=False):
+            names = [cell.strip() for cell in record.cells]
+            if not record.fault and any(names) and (not self._file.find_header or set(wanted) <= set(names)):
+                self._width = len(names)
+                return names
+            if record.fault and not self._file.find_header:
+                raise Misconfigured(f"The first row of the CSV file cannot be read: {record.fault}; check its quotes.")
+            self.before.append(Record(record.row, record.cells))
+        if self._file.find_header and self.before:
+            raise Misconfigured(f"No row of the CSV file has all columns that the mapping uses: {sorted(wanted)}.")
+        raise Misconfigured("The CSV file is empty; its first row must name the columns.")
+
+    def _given_names(self, rows: Iterator[Record]) -> list[str]:
+        """A file without a header; one that has it all the same (what was refused, sent again) keeps its own."""
+        names = list(self._file.column_names)
+        first = next(rows, None)
+        self._width = len(names)
+        if first is None:
+            return names
+        if first.cells[: len(names)] == names:
+            self._width = len(first.cells)
+            return [*first.cells]
+        self._first = [first]
+        return names
+
+    def rows(self) -> Iterator[Record]:
+        yield from self._first
+        yield from self._read(self._width)
+
+    def _read(self, width: int) -> Iterator[Record]:
+        """Rows as the quotes have it, and the lines one by one where the quotes cannot be right."""
+        tape = self._tape
+        while True:
+            tape.taken.clear()
+            row = tape.number + 1
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as fault:
+                yield from self._apart(row, str(fault))
+                continue
+            if len(tape.taken) > 1 and width and (len(cells) != width or self._is_swallowed(tape.taken, width)):
+                yield from self._apart(row, "a quote that is not closed in its row took the rows behind it")
+            else:
+                yield Record(row, cells)
+
+    def _is_swallowed(self, lines: list[str], width: int) -> bool:
+        """Whether the first and the last line are rows by themselves. Lines of a note in a cell are parts of one."""
+        return all(line.count(self.delimiter) >= width - 1 for line in (lines[0], lines[-1])) and width > 1
+
+    def _apart(self, row: int, fault: str) -> Iterator[Record]:
+        taken = list(self._tape.taken)
+        for at, line in enumerate(taken):
+            cells = [_unquoted(cell, self._file.quote) for cell in line.rstrip("\r\n").split(self.delimiter)]
+            yield Record(row + at, cells, fault, len(taken) > 1)
+
+
+def bare(cell: str) -> str:
+    """The cell without blanks around it, and without the ``="00123"`` that keeps a spreadsheet's hands off an id."""
+    cell = cell.strip()
+    return cell[2:-1] if cell[:2] == '="' and cell[-1] == '"' and len(cell) > 2 else cell
+
+
+def _unquoted(cell: str, quote: str) -> str:
+    """A cell of a line that was split without regard for quotes; a lone quote stays what it is."""
+    if quote and len(cell) > 1 and cell[0] == cell[-1] == quote:
+        return cell[1:-1].replace(quote * 2, quote)
+    return cell
+
+
+class _Tape:
+    """Lines as ``csv`` takes them; remembers those of the record that is being read."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again: list[str] = []
+        self.number = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _Tape:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else next(self._lines)
+        if not self.number:
+            line = line.removeprefix("\ufeff")
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def put_back(self, line: str) -> None:
+        self._again.append(line)
+        self.number -= 1
+
+
+class CellRows:
+    """The rows of a sheet of a workbook, which has neither quotes nor a separator."""
+
+    def __init__(self, rows: Iterable[list[str]], file: FileFormat, name: str = "") -> None:
+        self.name = name
+        self.delimiter = file.delimiter  # of what is written down of the sheet as text
+        self._file = file
+        self._rows = (Record(row, cells) for row, cells in enumerate(rows, 1))
+        self.before: list[Record] = list(itertools.islice(self._rows, file.skip_lines))
+        self.preamble = [file.delimiter.join(record.cells) + "\n" for record in self.before]
+
+    def header(self, wanted: Collection[str]) -> list[str]:
+        if self._file.column_names:
+            return list(self._file.column_names)
+        for _, record in zip(range(_HEADER_ROWS_MAX), self._rows, strict=False):
+            names = [cell.strip() for cell in record.cells]
+            if any(names) and (not self._file.find_header or set(wanted) <= set(names)):
+                return names
+            self.before.append(record)
+        raise Misconfigured(f"The sheet has no row with the columns that the mapping uses: {sorted(wanted)}.")
+
+    def rows(self) -> Iterator[Record]:
+        return self._rows
+
+
+Rows = TextRows | CellRows

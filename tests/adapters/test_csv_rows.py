@@ -1,0 +1,268 @@
+"""Which rows a file has: header, what stands above and below, quotes, rows without an id, rows that do not agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.errors import Misconfigured
+from tests.labs.csv_files import HEADER, PLAIN, row, translate
+
+TITLED = """
+[columns]
+order_id = "Order"
+"lines.sku" = "Item"
+"lines.qty" = "Pieces"
+[constants]
+currency = "EUR"
+[file]
+delimiter = "\\t"
+"""
+
+
+def test_every_line_that_a_stray_quote_swallowed_is_lost_by_name_and_nothing_else() -> None:
+    """The quote of t-2 is closed in t-5, where no separator follows: four rows are one unreadable one."""
+    lines = [f"t-{n}\tA\t{title}\t1\n" for n, title in enumerate(["x", '"x', "x", "x", '7" x "new" ', "x"], 1)]
+    found = translate(TITLED, "Order\tItem\tTitle\tPieces\n" + "".join(lines))
+    assert found.ids == ["t-1", "t-6"]
+    assert [(reject.order_id, reject.record.row) for reject in found.rejects] == [
+        (f"t-{n}", n + 1) for n in (2, 3, 4, 5)
+    ]
+    assert found.reasons == {"quote_swallowed_rows": 4} and found.report.refused == 4
+
+
+def test_rows_between_two_stray_quotes_are_not_read_as_one_row_of_the_right_width() -> None:
+    """The cell from the first quote to the second closes well: t-2 would get the pieces of t-4."""
+    lines = [f"t-{n}\tA\t{title}\t{n}\n" for n, title in enumerate(["x", '"x', "x", 'x"', "x"], 1)]
+    found = translate(TITLED, "Order\tItem\tTitle\tPieces\n" + "".join(lines))
+    assert found.ids == ["t-1", "t-5"] and found.reasons == {"quote_swallowed_rows": 3}
+
+
+def test_a_quote_that_is_never_closed_loses_every_row_to_the_end_by_name() -> None:
+    lines = [f"t-{n}\tA\t{title}\t1\n" for n, title in enumerate(["x", '"x', "x", "x"], 1)]
+    found = translate(TITLED, "Order\tItem\tTitle\tPieces\n" + "".join(lines))
+    assert found.ids == ["t-1"] and found.reasons == {"quote_swallowed_rows": 3}
+
+
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_an_order_that_has_another_row_among_the_swallowed_ones_is_not_sent_without_it(group: str) -> None:
+    lines = ["t-1\tA\tx\t1\n", 't-2\tA\t"x\t1\n', "t-1\tB\tx\t1\n", "t-3\tA\tx\t1\n"]
+    found = translate(f'group = "{group}"\n' + TITLED, "Order\tItem\tTitle\tPieces\n" + "".join(lines))
+    assert found.ids == []
+    assert {reject.order_id for reject in found.rejects} >= {"t-1", "t-2", "t-3"}
+
+
+def test_with_an_empty_quote_a_quote_is_a_letter() -> None:
+    lines = [f"t-{n}\tA\t{title}\t1\n" for n, title in enumerate(["x", '"x', 'x"', '7" x'], 1)]
+    found = translate(TITLED + 'quote = ""\n', "Order\tItem\tTitle\tPieces\n" + "".join(lines))
+    assert found.ids == ["t-1", "t-2", "t-3", "t-4"] and found.reasons == {}
+
+
+def test_a_note_over_several_lines_is_a_cell_and_rows_are_called_by_the_line_they_begin_on() -> None:
+    lines = ['1\tA\t"at the\nback, door\n\nplease"\t1\n', "2\tA\tx\tmany\n"]
+    found = translate(TITLED, "Order\tItem\tTitle\tPieces\n" + "".join(lines))
+    assert found.ids == ["1"] and found.report.not_orders["number_format"].examples[0][0] == 6
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "sep=|"])
+def test_the_line_that_names_the_separator_is_obeyed(first: str, mark: str, ending: str) -> None:
+    lines = [mark + first, (HEADER + row()).replace(",", first.strip('"')[-1]).replace("\n", ending)]
+    found = translate(PLAIN, ending.join(lines))
+    assert found.ids == ["1"] and found.reasons == {"before_header": 1}
+
+
+@pytest.mark.parametrize("above", ["\n", ",,,,,,\n", "\n\n,,\n", " , \n"])
+def test_blank_lines_above_the_header_are_passed_over_and_counted(above: str) -> None:
+    found = translate(PLAIN, above + HEADER + row())
+    assert found.ids == ["1"] and found.reasons == {"blank_row": above.count("\n")}
+
+
+@pytest.mark.parametrize(
+    ("said", "above"),
+    [
+        ("skip_lines = 2", "Orders of March\nShop: north, south\n"),
+        ("skip_lines = 1", 'Report "of March\n'),
+        ("skip_lines = 1", "sep=,\n"),
+        ("find_header = true", "Orders of March\nShop: north\n\nFrom,To\n1 March,2 March\n"),
+    ],
+)
+def test_lines_above_the_header_are_skipped_as_the_mapping_says_and_counted(said: str, above: str) -> None:
+    found = translate(f"{PLAIN}[file]\n{said}\n", above + HEADER + row())
+    assert found.ids == ["1"]
+    assert found.reasons["before_header"] + found.reasons.get("blank_row", 0) == above.count("\n")
+
+
+def test_a_header_that_is_nowhere_is_said_with_the_columns_that_are_looked_for() -> None:
+    with pytest.raises(Misconfigured, match="No row of the CSV file has all columns"):
+        translate(PLAIN + "[file]\nfind_header = true\n", "a,b\nc,d\n")
+
+
+def test_a_file_without_a_header_gets_its_names_from_the_mapping() -> None:
+    names = HEADER.strip().split(",")
+    said = f"{PLAIN}[file]\ncolumn_names = {names}\n"
+    assert translate(said, row() + row("2")).ids == ["1", "2"]
+    assert translate(said, HEADER.strip() + ",reject_reason\n" + row().strip() + ",because\n").ids == ["1"]
+
+
+FOOTERS = """
+[[filters]]
+reason = "footer"
+matches = "(\\\\d+,records? downloaded|Seller ID).*"
+"""
+
+
+@pytest.mark.parametrize("footer", ["3,record downloaded\n", "12,records downloaded,,,,,\n", "Seller ID : me\n"])
+def test_footers_of_any_shape_are_named_by_their_text(footer: str) -> None:
+    found = translate(PLAIN + FOOTERS, HEADER + row() + "\n" + footer)
+    assert found.ids == ["1"] and found.reasons == {"blank_row": 1, "footer": 1} and not found.report.refused
+
+
+@pytest.mark.parametrize("footer", ["3,things\n", ",total,,,,,9\n", "Total: 9\n"])
+def test_a_footer_that_no_filter_names_is_never_passed_over_in_silence(footer: str) -> None:
+    found = translate(PLAIN, HEADER + row() + footer)
+    assert found.report.refused >= 1 and sum(found.reasons.values()) >= 1
+
+
+SUMMARY = """
+[[filters]]
+reason = "summary"
+column = "Item"
+empty = true
+"""
+SUMMED = (
+    HEADER + row("1") + row("2", item="", pieces="2") + row("2", street="", when="") + row("2", item="B", street="")
+)
+
+
+def test_a_summary_row_can_carry_the_address() -> None:
+    found = translate(f"{PLAIN}{SUMMARY}head = true\n", SUMMED)
+    assert [order["ship_to"]["line1"] for order in found.orders] == ["1 High St", "1 High St"]
+    assert [len(order["lines"]) for order in found.orders] == [1, 2] and found.reasons == {"summary": 1}
+
+
+def test_an_order_whose_address_stands_only_in_rows_that_a_filter_left_out_is_refused() -> None:
+    found = translate(PLAIN + SUMMARY, SUMMED)
+    assert found.ids == ["1"] and found.reasons == {"summary": 1, "order_head_left_out": 2}
+    assert "whole_order = true or head = true" in found.details
+
+
+CANCELLED = """
+[[filters]]
+reason = "cancelled"
+column = "Price"
+equals = ["0"]
+whole_order = true
+"""
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_a_filter_of_whole_orders_leaves_every_row_of_the_order_out(place: int, group: str) -> None:
+    rows = [row("1", item=item, price="0" if at == place else "2") for at, item in enumerate("ABC")]
+    found = translate(f'group = "{group}"\n{PLAIN}{CANCELLED}', HEADER + "".join(rows) + row("2"))
+    assert found.ids == ["2"] and found.reasons == {"cancelled": 3} and not found.report.refused
+
+
+# Rows without an id
+
+BLANK = HEADER + row("1") + row("", item="B", street="", buyer="", when="") + row("2") + row("", item="C", street="")
+
+
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_rows_without_an_id_belong_to_the_order_above_where_the_mapping_says_so(group: str) -> None:
+    found = translate(f'continuation = "blank_id"\ngroup = "{group}"\n{PLAIN}', BLANK)
+    assert [[line["sku"] for line in order["lines"]] for order in found.orders] == [["A", "B"], ["A", "C"]]
+
+
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_otherwise_the_whole_order_above_is_refused(group: str) -> None:
+    found = translate(f'group = "{group}"\n{PLAIN}', BLANK + row("3"))
+    assert found.ids == ["3"] and found.report.orders_refused == {"value_missing": 2}
+    assert found.reasons == {"value_missing": 2, "order_with_faulty_row": 2}
+    assert [reject.record.row for reject in found.rejects] == [2, 3, 4, 5]
+
+
+def test_a_row_without_an_id_above_all_orders_is_refused_alone() -> None:
+    found = translate(f'continuation = "blank_id"\n{PLAIN}', HEADER + row("") + row("1"))
+    assert found.ids == ["1"] and found.reasons == {"value_missing": 1} and found.report.rows_alone == 1
+
+
+def test_a_faulty_row_without_an_id_spoils_the_order_above_it() -> None:
+    found = translate(f'continuation = "blank_id"\n{PLAIN}', HEADER + row("1") + row("", pieces="x") + row("2"))
+    assert found.ids == ["2"] and found.report.orders_refused == {"number_format": 1}
+    found = translate(f'continuation = "blank_id"\n{PLAIN}', HEADER + row("1") + ",,,,B\n" + row("2"))
+    assert found.ids == ["2"] and found.report.orders_refused == {"row_shape": 1}
+
+
+# Rows that are not of one order
+
+
+@pytest.mark.parametrize("differing", [{"buyer": "b2"}, {"street": "2 High St"}, {"buyer": "b2", "street": "9 Low St"}])
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_rows_of_one_id_for_two_customers_or_addresses_are_no_order(group: str, differing: dict[str, str]) -> None:
+    found = translate(f'group = "{group}"\n{PLAIN}', HEADER + row() + row(item="B", **differing) + row("2"))
+    assert found.ids == ["2"] and found.reasons == {"order_rows_differ": 2}
+    assert found.report.orders_refused == {"order_rows_differ": 1}
+    assert "in row 2 and" in found.details and "in row 3" in found.details
+
+
+def test_rows_in_two_currencies_are_no_order() -> None:
+    said = PLAIN.replace('currency = "EUR"\n', "").replace("[constants]", 'currency = "Street"\n[constants]')
+    found = translate(said.replace('"ship_to.line1" = "Street"\n', ""), HEADER + row(street="EUR") + row(street="USD"))
+    assert found.ids == [] and found.reasons == {"order_rows_differ": 2}
+
+
+@pytest.mark.parametrize("same", ["1 HIGH ST", "1  High St ", "", "1 high st"])
+def test_case_blanks_and_empty_cells_make_no_other_address(same: str) -> None:
+    found = translate(PLAIN, HEADER + row() + row(item="B", street=same))
+    assert found.order["ship_to"]["line1"] == "1 High St" and len(found.order["lines"]) == 2
+
+
+def test_two_whole_addresses_are_not_put_together_to_a_third() -> None:
+    said = PLAIN.replace('"lines.sku"', '"ship_to.line2" = "Flat"\n"lines.sku"')
+    head = HEADER.strip() + ",Flat\n"
+    file = head + row().strip() + ",\n" + row(item="B").strip() + ",Flat 2\n"
+    assert translate(said, file).reasons == {"order_rows_differ": 2}
+    file = head + row().strip() + ",Flat 2\n" + row(item="B", street="").strip() + ",\n"
+    assert translate(said, file).order["ship_to"]["line2"] == "Flat 2"
+
+
+@pytest.mark.parametrize("order_id", ["2.19E+26", "4.05359E+11", "4,05359E+11", "1e+15", "4.05e11", "-1.5E-07"])
+def test_an_id_in_scientific_form_is_named_as_spoilt(order_id: str) -> None:
+    rows = f'"{order_id}",' + row("x", item="B").partition(",")[2]
+    found = translate(PLAIN, HEADER + rows + row("405358863537"))
+    assert found.ids == ["405358863537"] and found.reasons == {"id_spoilt": 1} and "spreadsheet" in found.details
+
+
+@pytest.mark.parametrize("order_id", ["1E5", "12E4", "E+11", "405358863537", "2.19", "A1.5E+10", "111-2223334-5556667"])
+def test_ids_that_only_look_a_little_like_numbers_are_kept(order_id: str) -> None:
+    assert translate(PLAIN, HEADER + row(order_id)).ids == [order_id]
+
+
+def test_customers_and_skus_in_scientific_form_are_spoilt_too() -> None:
+    assert translate(PLAIN, HEADER + row(item="1.2E+10")).reasons == {"id_spoilt": 1}
+    assert translate(PLAIN, HEADER + row(buyer="1.2E+10")).reasons == {"id_spoilt": 1}
+
+
+def test_a_shops_name_can_stand_before_the_id() -> None:
+    said = PLAIN + '[cells.order_id]\nprefix = "north/"\n'
+    assert translate(said, HEADER + row("7")).ids == ["north/7"]
+    assert translate(said, HEADER + row("2.19E+26")).reasons == {"id_spoilt": 1}
+    assert translate(said + '[strip.order_id]\nprefix = "#"\n', HEADER + row("#7")).ids == ["north/7"]
+    assert translate(said, HEADER + row("")).reasons == {"value_missing": 1}  # a name alone is no id
+
+
+def test_ids_can_be_unique_within_a_seller() -> None:
+    said = PLAIN.replace("[constants]", 'seller = "Buyer"\n[constants]').replace('"customer.id" = "Buyer"\n', "")
+    file = HEADER + row("7", buyer="s1") + row("7", buyer="s2", item="B") + row("7", buyer="s1", item="C")
+    assert translate(said, file).reasons == {"order_rows_differ": 3}
+    found = translate('order_id_scope = "seller"\n' + said, file)
+    assert [(order["seller"], len(order["lines"])) for order in found.orders] == [("s1", 2), ("s2", 1)]
+
+
+def test_one_order_over_two_files_is_one_order() -> None:
+    found = translate(PLAIN, HEADER + row("1") + row("2"), HEADER + row("2", item="B"))
+    assert [len(order["lines"]) for order in found.orders] == [1, 2]
+    other = HEADER.replace("Order,When", "When,Order")
+    assert translate(PLAIN, HEADER + row("1"), other + "2026-03-02 09:00:00,2,b1,1 High St,A,1,2\n").ids == ["1", "2"]

@@ -1,0 +1,120 @@
+"""Small exports through the CSV channel: a mapping and a file as texts, orders and the account of every row back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping as Named
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from adapters.channels.csv.binding import used_columns
+from adapters.channels.csv.joins import make_tables
+from adapters.channels.csv.load_mapping import load_mapping
+from adapters.channels.csv.report import CsvReport, Reject
+from adapters.channels.csv.rows import TextRows
+from adapters.channels.csv.translate import CsvTranslator
+from router.config import Limits
+from router.wire.order_json import plain_line
+
+Document = dict[str, Any]
+LIMITS = Limits()
+
+PLAIN = """
+[columns]
+order_id = "Order"
+placed_at = "When"
+"customer.id" = "Buyer"
+"ship_to.line1" = "Street"
+"lines.sku" = "Item"
+"lines.qty" = "Pieces"
+"lines.unit_price" = "Price"
+[constants]
+channel = "shop"
+currency = "EUR"
+"customer.name" = "Ada"
+"""
+HEADER = "Order,When,Buyer,Street,Item,Pieces,Price\n"
+
+
+def row(order: str = "1", **cells: str) -> str:
+    """A row of HEADER; cells by their column's name in lower case."""
+    usual = {
+        "when": "2026-03-02 09:00:00",
+        "buyer": "b1",
+        "street": "1 High St",
+        "item": "A",
+        "pieces": "1",
+        "price": "2",
+    }
+    assert not cells.keys() - usual.keys()
+    return ",".join([order, *(usual | cells).values()]) + "\n"
+
+
+class Kept:
+    """What was refused, in memory."""
+
+    def __init__(self) -> None:
+        self.rejects: list[Reject] = []
+        self.put = self.rejects.append
+
+    def begin(self, header: list[str], preamble: list[str], delimiter: str) -> None:
+        pass
+
+
+@dataclass
+class Outcome:
+    orders: list[Document]
+    report: CsvReport
+    rejects: list[Reject]
+    events: list[Document]
+
+    @property
+    def ids(self) -> list[str]:
+        return [order["order_id"] for order in self.orders]
+
+    @property
+    def order(self) -> Document:
+        [order] = self.orders
+        return order
+
+    @property
+    def line(self) -> Document:
+        [line] = self.order["lines"]
+        return dict(line)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        return {reason: left.rows for reason, left in self.report.not_orders.items()}
+
+    @property
+    def details(self) -> str:
+        return "\n".join(said for left in self.report.not_orders.values() for _, said in left.examples)
+
+
+def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None = None) -> Outcome:
+    """What becomes of the files; that every row is accounted for and every order readable is asserted each time."""
+    said = load_mapping(mapping.encode())
+    tables = make_tables(
+        said,
+        {name: TextRows(io.StringIO(text, newline=""), said.joins[name].file) for name, text in (joined or {}).items()},
+        used_columns(said),
+    )
+    kept = Kept()
+    translator = CsvTranslator(said, tables, kept)
+    texts = [file.encode() if isinstance(file, str) else file for file in files]
+    lines = [
+        io.TextIOWrapper(io.BytesIO(text), said.file.encoding, errors="surrogateescape", newline="") for text in texts
+    ]
+    made = list(translator.orders(*lines))
+    report = translator.report
+    assert report.rows == report.order_lines + sum(left.rows for left in report.not_orders.values())
+    assert report.orders == len(made)
+    assert bool(kept.rejects) == bool(report.refused)
+    if said.order_id_scope == "global":
+        assert not {order.order_id for order in made} & {reject.order_id for reject in kept.rejects}
+    for order in made:
+        plain_line(order.body, LIMITS)
+    events = [msgspec.json.decode(event) for order in made for event in order.events]
+    return Outcome([msgspec.json.decode(order.body) for order in made], report, kept.rejects, events)
