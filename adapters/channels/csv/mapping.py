@@ -114,6 +114,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     events: list[Event] = []
     group: Literal["all", "consecutive"] = "all"
     continuation: Literal["none", "blank_id"] = "none"
+    across_files: Literal["refuse", "join"] = "refuse"  # an order with rows in two files of a run
     order_id_scope: Scope = "global"
 
 

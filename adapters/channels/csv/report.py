@@ -9,14 +9,20 @@ from adapters.channels.csv.rows import Record
 
 EXAMPLES_MAX = 3  # rows shown for each reason
 
+# Columns that a file of refused rows has behind its own.
+REJECT_REASON, REJECT_DETAIL = "reject_reason", "reject_detail"
+
 # Reasons of the channel itself; those of filters are named by the mapping.
 BEFORE_HEADER = "before_header"
+HEADER_AGAIN = "header_again"
 ROW_BLANK = "blank_row"
 ROW_SHAPE = "row_shape"
 QUOTE_OPEN = "quote_swallowed_rows"
 ID_MISSING = "value_missing"
 ORDER_SPOILED = "order_with_faulty_row"
 ORDER_RETURNED = "order_id_returned"
+ORDER_AGAIN = "order_again"
+ORDER_IN_FILES = "order_in_two_files"
 ORDER_DIFFERS = "order_rows_differ"
 ORDER_HEAD_LEFT_OUT = "order_head_left_out"
 ORDER_UNLINED = "order_without_lines"

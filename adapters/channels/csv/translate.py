@@ -60,6 +60,7 @@ class CsvTranslator:
         self._composer = Composer(mapping, self._rules, self._head_paths)
         self._events = EventMaker(mapping, tables, len(self._head_paths))
         self._encode = msgspec.json.Encoder().encode
+        self._files: list[str] = []  # their names, where there are several
         self._seen: set[int] = set()
         self._apart: set[int] = set()  # orders whose rows do not stand together
         self._counted_apart: set[int] = set()
@@ -94,56 +95,71 @@ class CsvTranslator:
 
     def _all(self, openers: Sequence[Opener]) -> Iterator[Draft]:
         drafts: dict[Key, Draft] = {}
-        for opener in openers:
-            binding, sorted_rows = self._open(opener(), reported=True)
-            for record, found in sorted_rows:
-                if found.key == ALONE:
-                    self._leave_alone(record, found)
-                    continue
-                draft = drafts.get(found.key)
-                if draft is None:
-                    draft = drafts[found.key] = Draft(found.key, record.row)
-                self._take(binding, draft, record, found)
+        for file, binding, record, found in self._each(openers):
+            draft = drafts.get(found.key)
+            if draft is None:
+                draft = drafts[found.key] = Draft(found.key, record.row, file)
+            elif draft.file != file and self._mapping.across_files == "refuse":
+                draft = self._again(draft, record, file)
+            self._take(binding, draft, record, found)
         yield from drafts.values()
+
+    def _again(self, draft: Draft, record: Record, file: int) -> Draft:
+        """The order once more, as another file has it."""
+        if not draft.again or draft.again[-1].file != file:
+            draft.again.append(Draft(draft.key, record.row, file))
+        return draft.again[-1]
 
     def _consecutive(self, openers: Sequence[Opener]) -> Iterator[Draft]:
         self._read_ids(openers)
         draft: Draft | None = None
-        for opener in openers:
-            binding, sorted_rows = self._open(opener(), reported=True)
-            for record, found in sorted_rows:
-                if found.key == ALONE:
-                    self._leave_alone(record, found)
-                    continue
-                if draft is None or draft.key != found.key:
-                    if draft is not None:
-                        yield draft
-                    draft = Draft(found.key, record.row)
-                self._take(binding, draft, record, found)
+        for file, binding, record, found in self._each(openers):
+            if draft is None or self._is_other(draft, found.key, file):
+                if draft is not None:
+                    yield draft
+                draft = Draft(found.key, record.row, file)
+            self._take(binding, draft, record, found)
         if draft is not None:
             yield draft
+
+    def _is_other(self, draft: Draft, key: Key, file: int) -> bool:
+        return draft.key != key or (draft.file != file and self._mapping.across_files == "refuse")
+
+    def _each(self, openers: Sequence[Opener]) -> Iterator[tuple[int, Binding, Record, Sorted]]:
+        """Rows that belong to an order, with the number of their file; the others are told."""
+        for file, opener in enumerate(openers):
+            rows = opener()
+            self._files.append(rows.name if len(openers) > 1 else "")
+            binding, sorted_rows = self._open(rows, file)
+            for record, found in sorted_rows:
+                if found.key == ALONE:
+                    self._leave_alone(record, found, file)
+                else:
+                    yield file, binding, record, found
 
     def _read_ids(self, openers: Sequence[Opener]) -> None:
         """The first reading: which orders stand apart, and which have rows that cannot be read."""
         seen: set[int] = set()
         last: Key | None = None
         for opener in openers:
-            for _, found in self._open(opener(), reported=False)[1]:
+            last = last if self._mapping.across_files == "join" else None
+            for _, found in self._open(opener(), file=None)[1]:
                 if found.key in (ALONE, last):
                     continue
                 last = found.key
                 number = _hashed(found.key)
                 (self._apart if number in seen else seen).add(number)
 
-    def _open(self, rows: Rows, reported: bool) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
+    def _open(self, rows: Rows, file: int | None) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
+        """``file``: its number, where this reading is the one that is told of."""
         binding = Binding(self._mapping, rows, self._tables, self._rules)
-        if reported:
+        if file is not None:
             if self._rejects is not None:
                 self._rejects.begin(binding.header, rows.preamble, rows.delimiter)
             for record in rows.before:
                 reason = words.BEFORE_HEADER if any(map(str.strip, record.cells)) else words.ROW_BLANK
                 self.report.rows += 1
-                self.report.leave_out(reason, record.row, shown(record.cells))
+                self._leave_out(reason, record.row, shown(record.cells), file)
         return binding, self._sorted(binding, rows)
 
     def _sorted(self, binding: Binding, rows: Rows) -> Iterator[tuple[Record, Sorted]]:
@@ -154,9 +170,13 @@ class CsvTranslator:
                 above = found.key
             yield record, found
 
-    def _leave_alone(self, record: Record, found: Sorted) -> None:
+    def _leave_out(self, reason: str, row: int, what: str, file: int) -> None:
+        name = self._files[file]
+        self.report.leave_out(reason, row, f"{name}: {what}" if name else what)
+
+    def _leave_alone(self, record: Record, found: Sorted, file: int) -> None:
         self.report.rows += 1
-        self.report.leave_out(found.reason, record.row, found.detail)
+        self._leave_out(found.reason, record.row, found.detail, file)
         if found.is_fault:
             self.report.rows_alone += 1
             self._reject("", found.reason, found.detail, record)
@@ -175,7 +195,7 @@ class CsvTranslator:
         try:
             line = DraftLine(record.row, tuple([read(getter(cells)) for read, getter in binding.line]))
         except CellFault as fault:
-            self.report.leave_out(fault.reason, record.row, str(fault))
+            self._leave_out(fault.reason, record.row, str(fault), draft.file)
             draft.fault = draft.fault or (fault.reason, f"row {record.row}: {fault}")
             return fault.reason, str(fault)
         draft.lines.append(line)
@@ -184,7 +204,7 @@ class CsvTranslator:
 
     def _take_aside(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> tuple[str, str]:
         """A row of the order that is no line of it; its fault, where it is one."""
-        self.report.leave_out(found.reason, record.row, found.detail)
+        self._leave_out(found.reason, record.row, found.detail, draft.file)
         if found.is_fault:
             draft.fault = draft.fault or (found.reason, f"row {record.row}: {found.detail}")
             return found.reason, found.detail
@@ -202,6 +222,13 @@ class CsvTranslator:
 
     def _finish(self, draft: Draft) -> ComposedOrder | None:
         """The order as JSON, or None after giving every row of it a reason."""
+        if not all(map(draft.is_like, draft.again)):
+            said = f"order {draft.order_id} has rows in several files, which differ"
+            remedy = 'say across_files = "join" where an export is cut into files by its number of rows'
+            self._refuse(draft, words.ORDER_IN_FILES, f"{said}; {remedy}")
+            return None
+        for again in draft.again:
+            self._leave_lines(again, words.ORDER_AGAIN, f"order {draft.order_id} stands alike in another file")
         if draft.left_out is not None:
             self._leave_lines(draft, *draft.left_out)
             self.report.orders_without_lines += 1
@@ -268,16 +295,19 @@ class CsvTranslator:
             self.report.refuse(reason)
         if reason == words.ORDER_RETURNED:
             self._counted_apart.add(_hashed(draft.key))
-        other = words.ORDER_SPOILED if draft.fault or draft.key in self._broken or row is not None else reason
-        for line in draft.lines:
-            self.report.leave_out(reason if line.row == row else other, line.row, detail)
-        for told in draft.told:
-            because = told.reason or (reason if told.record.row == row else other)
-            self._reject(draft.order_id, because, told.detail or detail, told.record)
+        is_of_a_row = draft.fault or draft.key in self._broken or row is not None
+        other = words.ORDER_SPOILED if is_of_a_row and reason != words.ORDER_IN_FILES else reason
+        for part in (draft, *draft.again):
+            for line in part.lines:
+                is_blamed = line.row == row and part is draft
+                self._leave_out(reason if is_blamed else other, line.row, detail, part.file)
+            for told in part.told:
+                because = told.reason or (reason if told.record.row == row and part is draft else other)
+                self._reject(draft.order_id, because, told.detail or detail, told.record)
 
     def _leave_lines(self, draft: Draft, reason: str, detail: str) -> None:
         for line in draft.lines:
-            self.report.leave_out(reason, line.row, detail)
+            self._leave_out(reason, line.row, detail, draft.file)
 
     def _reject(self, order_id: str, reason: str, detail: str, record: Record) -> None:
         if self._rejects is not None:
