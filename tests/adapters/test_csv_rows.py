@@ -314,9 +314,5 @@ def test_an_id_with_more_digits_than_a_spreadsheet_keeps_is_spoilt_when_the_rest
 
 def test_bytes_that_are_no_text_are_shown_as_such() -> None:
     found = translate(PLAIN + CANCELLED, (HEADER + row(price="0", street="x")).encode().replace(b"x", b"\xff"))
-    assert (
-        "\\udcff" in found.report.not_orders["cancelled"].examples[0][1]
-        or "\\udcff" in found.details
-        or found.ids == []
-    )
+    assert r"\udcff" in found.details
     found.details.encode()
