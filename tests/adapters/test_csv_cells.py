@@ -277,6 +277,10 @@ def test_codes_in_one_cell_are_a_list(separator: str, cell: str, codes: list[str
     assert found.order.get("coupons") == codes
 
 
+def test_without_a_separator_codes_are_parted_by_what_no_code_has() -> None:
+    assert translate(CODES, HEADER + row(street='"A, B;C | D e"')).order["coupons"] == ["A", "B", "C", "D e"]
+
+
 COUNTRY = PLAIN.replace('"ship_to.line1"', '"ship_to.country"')
 
 

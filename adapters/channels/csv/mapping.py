@@ -52,7 +52,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     pad_with: str = "0"  # in front
     prefix: str = ""  # put before the text
     suffix: str = ""
-    separator: str | tuple[str, ...] = ()  # of the codes of a list in one cell
+    separator: str | tuple[str, ...] = (",", ";", "|")  # of the codes of a list in one cell
     formats: tuple[str, ...] = ()  # of times
     time_zone: str = ""
     decimal: str = ""
