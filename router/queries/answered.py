@@ -27,7 +27,7 @@ def acknowledgement_of(shard: int, step: Step, tables: Tables, document: Row | N
         "discount": outcome["discount_minor"],
         "tax": outcome["tax_minor"],
         "shipping": outcome["shipping_minor"],
-        "parcels": len(outcome["parcels"]),
+        "parcels": sum(parcel["pieces"] for parcel in outcome["parcels"]),
         "promise_date": date_text(outcome["promise_day"]),
         "reasons": codes(step.given["reasons"] | outcome["reasons"]),
         "duplicate_of": twin_of(outcome["twin"]),
@@ -80,6 +80,7 @@ def parcels_of(parcels: list[Row], tables: Tables) -> list[Row]:
             "ship_date": date_text(parcel["ship_day"]),
             "promise_date": date_text(parcel["promise_day"]),
             "cost": parcel["cost_minor"],
+            "pieces": parcel["pieces"],
         }
         for parcel in parcels
         for band in (parcel["band"],)

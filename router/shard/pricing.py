@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.admit.fee import fee
+from kernels.layout import PACK
 from kernels.money import prorate as _prorate
 from kernels.money import weigh as _weigh
 from kernels.money.price import WHOLE_BP, price
@@ -79,20 +80,23 @@ def weigh(lines: OrderLines, unit_weight_g: I64) -> tuple[I64, I64]:
     return weight_g, subtotal_minor
 
 
-def fees(tables: Tables, zone: I32, weight_g: I64, service: I16) -> I64:
-    """The customer's shipping fee before promotions, -1 where no rate leads to the place; 0 without any rates."""
-    rates = tables.rates
+def fees(tables: Tables, lines: OrderLines, *, zone: I32, weight_g: I64, service: I16) -> I64:
+    """The customer's shipping fee before promotions, -1 where no rate carries it there; 0 without any rates."""
+    rates, skus = tables.rates, tables.skus
     if not rates.loaded:
         return np.zeros(len(zone), np.int64)
-    assert len(zone) == len(weight_g) == len(service)
+    assert len(zone) == len(weight_g) == len(service) == lines.orders
+    _assert_skus(lines, len(skus.weight_g))
     _assert_below(zone, len(rates.fee_lane), "zone")
     assert int(rates.band_per_kg_minor.max(initial=0)) <= PER_KG_MINOR_MAX, "a price per kilogram would overflow"
     assert int(rates.band_price_minor.max(initial=0)) <= _weigh.VALUE_MAX, "a freight price is above any order"
     assert int(weight_g.max(initial=0)) <= _weigh.WEIGHT_MAX_G, "a weight does not come from weigh"
     fee_minor = np.empty(len(zone), np.int64)
     fee(
-        zone, weight_g, service, rates.fee_lane, rates.fee_lane_offset, rates.fee_band, rates.band_min_g,
-        rates.band_max_g, rates.band_price_minor, rates.band_per_kg_minor, rates.band_service, fee_minor,
+        zone, weight_g, service, lines.line_offset, lines.sku, lines.qty,
+        rates.fee_lane, rates.fee_lane_offset, rates.fee_band, rates.band_min_g, rates.band_max_g,
+        rates.band_price_minor, rates.band_per_kg_minor, rates.band_service,
+        skus.weight_g, skus.bundle_offset, skus.bundle_sku, skus.bundle_qty, np.zeros(1, PACK), fee_minor,
     )  # fmt: skip
     return fee_minor
 

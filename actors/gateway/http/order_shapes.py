@@ -88,7 +88,7 @@ class OrderLine(DecidedLine, kw_only=True):
 
 
 class Parcel(msgspec.Struct):
-    """A parcel as it was planned when the order was decided."""
+    """What a node sends, as it was planned when the order was decided."""
 
     node: str
     carrier: str | None
@@ -96,6 +96,7 @@ class Parcel(msgspec.Struct):
     ship_date: Date | None
     promise_date: Date | None
     cost: int
+    pieces: int  # parcels it goes in: more than one where no rate takes all as one
 
 
 class Money(msgspec.Struct):
