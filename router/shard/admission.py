@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernels.admit.basket import basket
+from kernels.admit.dated import DatedPrices
 from kernels.admit.score_risk import score_risk
 from kernels.admit.validate import (
     FLAG_COUPON_UNKNOWN,
@@ -67,6 +68,10 @@ class Admitter:
         self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
         self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
         self._stamp_base = 0
+        skus = tables.skus
+        self._dated = DatedPrices(
+            skus.dated_offset, skus.dated_currency, skus.dated_from_ms, skus.dated_until_ms, skus.dated_price_minor
+        )
         self.policy = tables.policy_or(config.policy)
         self._reject = np.uint64(reject_mask(self.policy))
         self._hold = np.uint64(hold_mask(self.policy))
@@ -171,6 +176,7 @@ class Admitter:
             numbers(wire, "missing"),
             self.tables.skus.active,
             self.tables.skus.price_minor,
+            self._dated,
             self._limits(now_ms),
             self._stamp_base,
             self._seen_stamp,

@@ -10,6 +10,7 @@ from router.money import EXPONENTS
 from router.tables import calendars
 from router.tables.bundles import bundle_errors
 from router.tables.countries import is_country
+from router.tables.periods import from_of, overlap_errors, period_errors
 from router.tables.promotion_terms import promotion_errors
 from router.tables.row_types import (
     CarrierRow,
@@ -23,6 +24,7 @@ from router.tables.row_types import (
     TaxRow,
     TemplateRow,
 )
+from router.tables.tax_checks import tax_errors, tax_table_errors
 from router.tables.zones import read_zone
 
 RowFault = tuple[str, str, str]  # field, code, detail
@@ -38,7 +40,10 @@ def check_row(row: Row) -> Iterator[RowFault]:
 def check_table(table: str, rows: Sequence[Any], places: Sequence[int], unread: Container[str]) -> Iterator[RowError]:
     """Faults of rows among each other; ``places`` are their row numbers, ``unread`` the SKUs of refused rows."""
     yield from _duplicates(rows, places)
+    if table == "taxes":
+        yield from tax_table_errors(rows, places)
     if table == "skus":
+        yield from _meeting_prices(rows, places)
         yield from _price_list(rows, places)
         yield from bundle_errors(rows, places, unread)
     if table == "rates":
@@ -74,6 +79,7 @@ def _sku(row: SkuRow) -> Iterator[RowFault]:
         yield "currency", "currency", detail
     if row.weight_g is None and not row.bundle:
         yield "weight_g", "missing", "weight_g is missing; only a bundle may leave it out."
+    yield from period_errors(row)
     if not isinstance(row.attributes.get("dangerous_goods"), bool | None):
         yield "attributes.dangerous_goods", "value", "dangerous_goods must be true or false."
 
@@ -104,8 +110,7 @@ def _rate(row: RateRow) -> Iterator[RowFault]:
 
 def _tax(row: TaxRow) -> Iterator[RowFault]:
     yield from _country("country", row.country)
-    if row.region is not None and not row.region.strip():
-        yield "region", "value", "region is empty; leave it out for the whole country."
+    yield from tax_errors(row)
 
 
 _ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[RowFault]]] = {
@@ -118,11 +123,11 @@ _ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[RowFault]]] = {
 
 # What may stand once in a table. Rates are compared by their weight bands instead.
 _KEYS: Mapping[type[Any], tuple[str, ...]] = {
-    SkuRow: ("sku", "currency"),
+    SkuRow: ("sku", "currency", "from"),
     NodeRow: ("node",),
     StockRow: ("sku", "node", "lot"),
     PromotionRow: ("code",),
-    TaxRow: ("country", "region", "tax_class"),
+    TaxRow: ("country", "region", "tax_class", "name", "from"),
     CarrierRow: ("carrier",),
     RuleRow: ("rule",),
     TemplateRow: ("template", "language"),
@@ -140,6 +145,13 @@ def _duplicates(rows: Sequence[Any], places: Sequence[int]) -> Iterator[RowError
         if earlier != place:
             said = ", ".join(f"{name} {value!r}" for name, value in zip(names, key, strict=True) if value is not None)
             yield RowError(place, names[0], "duplicate", f"Row {earlier} already has {said}; keep one of the two.")
+
+
+def _meeting_prices(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowError]:
+    """Prices of a SKU and currency that count at the same time; one that always counts stands behind all of them."""
+    dated = [(row, place) for row, place in zip(rows, places, strict=True) if from_of(row) or row.until]
+    chosen, at = [row for row, _ in dated], [place for _, place in dated]
+    yield from overlap_errors(chosen, at, lambda row: (row.sku, row.currency), "price")
 
 
 _SHARED = ("weight_g", "tax_class", "bundle")

@@ -43,6 +43,7 @@ def _price(orders: list[dict], promotions: list[dict], world: dict) -> list[dict
         granted=(offset, granted),
         tax_area=np.array([order["area"] for order in orders], np.int32),
         fee_minor=np.array([order["fee"] for order in orders], np.int64),
+        placed_at_ms=np.zeros(len(orders), np.int64),
     )
     answers = []
     for number in range(len(orders)):
@@ -378,7 +379,7 @@ def test_a_bug_upstream_is_stopped_before_the_kernel():
     def price(promotions, granted=(), area=0, rate=0):
         pricing.price_orders(
             tables(promotions, [0], [[(rate, False)] * 3]), good, granted=ragged([list(granted)]),
-            tax_area=np.array([area], np.int32), fee_minor=np.zeros(1, np.int64),
+            tax_area=np.array([area], np.int32), fee_minor=np.zeros(1, np.int64), placed_at_ms=np.zeros(1, np.int64),
         )  # fmt: skip
 
     price([promotion(0)], [0])
@@ -403,11 +404,11 @@ def _seconds(lines_per_order: int, orders: int, promotions: list[dict]) -> float
     )  # fmt: skip
     table = tables(promotions, [0] * SKUS, [[(1_900, False)] * 3])
     granted = ragged([[p["number"] for p in promotions]] * orders)
-    area, fee = np.zeros(orders, np.int32), np.full(orders, 499, np.int64)
+    area, fee, at = np.zeros(orders, np.int32), np.full(orders, 499, np.int64), np.zeros(orders, np.int64)
     best = 9.0
     for _ in range(5):
         start = time.perf_counter()
-        pricing.price_orders(table, lines, granted=granted, tax_area=area, fee_minor=fee)
+        pricing.price_orders(table, lines, granted=granted, tax_area=area, fee_minor=fee, placed_at_ms=at)
         best = min(best, time.perf_counter() - start)
     return best
 

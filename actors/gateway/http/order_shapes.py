@@ -65,6 +65,14 @@ class OrderAllocation(msgspec.Struct):
     sku: Component | UnsetType = UNSET
 
 
+class TaxShown(msgspec.Struct):
+    """A tax as it was rounded; without a name where the table gives none."""
+
+    name: str | None
+    percent: float
+    amount: int
+
+
 class DecidedLine(msgspec.Struct):
     """A line as it was sent and priced, and what it was given."""
 
@@ -76,6 +84,7 @@ class DecidedLine(msgspec.Struct):
     discount: int
     tax: int
     total: int
+    taxes: list[TaxShown]
     allocations: list[OrderAllocation]
     backordered: int
 
@@ -182,6 +191,7 @@ class Answered(msgspec.Struct):
 class OrderView(Answered):
     """One order: what it was answered, how it stands now, and what its channel sent."""
 
+    taxes: Annotated[list[TaxShown], Meta(description="of all lines and of shipping, by name and rate")]
     state: State
     payment_state: PaidState
     version: int
