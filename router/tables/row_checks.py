@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from router.tables.tax_checks import tax_errors, tax_table_errors
 from router.tables.zones import read_zone
 
 RowFault = tuple[str, str, str]  # field, code, detail
+_HS_CODE = re.compile(r"\d{4}(\.?\d{2}){1,4}", re.ASCII)
 
 
 def check_row(row: Row) -> Iterator[RowFault]:
@@ -80,6 +82,13 @@ def _sku(row: SkuRow) -> Iterator[RowFault]:
     if row.weight_g is None and not row.bundle:
         yield "weight_g", "missing", "weight_g is missing; only a bundle may leave it out."
     yield from period_errors(row)
+    if row.hs_code is not None and not _HS_CODE.fullmatch(row.hs_code):
+        detail = (
+            f"{row.hs_code!r} is no HS code: 6 to 12 digits, in pairs that points may part; write for example 6109.10."
+        )
+        yield "hs_code", "value", detail
+    if row.origin_country is not None:
+        yield from _country("origin_country", row.origin_country)
     if not isinstance(row.attributes.get("dangerous_goods"), bool | None):
         yield "attributes.dangerous_goods", "value", "dangerous_goods must be true or false."
 
@@ -155,6 +164,7 @@ def _meeting_prices(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[R
 
 
 _SHARED = ("weight_g", "tax_class", "bundle")
+_DESCRIBED = ("length_mm", "width_mm", "height_mm", "hs_code", "origin_country")  # said once is enough
 
 
 def _price_list(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowError]:
@@ -162,10 +172,14 @@ def _price_list(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowEr
     first: dict[str, tuple[SkuRow, int]] = {}
     for row, place in zip(rows, places, strict=True):
         other, other_place = first.setdefault(row.sku, (row, place))
-        for name in _SHARED:
-            if getattr(row, name) != getattr(other, name):
+        for name in (*_SHARED, *_DESCRIBED):
+            if getattr(row, name) != getattr(other, name) and not _left_out(name, row, other):
                 detail = f"{name} of {row.sku!r} differs from row {other_place}; rows of one SKU differ in price only."
                 yield RowError(place, name, "conflict", detail)
+
+
+def _left_out(name: str, *rows: SkuRow) -> bool:
+    return name in _DESCRIBED and any(getattr(row, name) is None for row in rows)
 
 
 def _overlaps(rows: Sequence[RateRow], places: Sequence[int]) -> Iterator[RowError]:

@@ -16,6 +16,7 @@ from msgspec import Meta
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
 Amount = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # minor units; the limit of one unit price
 Grams = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Millimetres = Annotated[int, Meta(ge=1, le=100_000)]
 Units = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Moment = Annotated[datetime.datetime, Meta(tz=True)]
@@ -55,6 +56,11 @@ class SkuRow(_Dated, frozen=True, kw_only=True):
     weight_g: Grams | None = None  # of one unit; only a bundle may leave it out
     tax_class: Key
     shelf_life_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+    length_mm: Millimetres | None = None  # of one unit as it is packed
+    width_mm: Millimetres | None = None
+    height_mm: Millimetres | None = None
+    hs_code: str | None = None  # harmonised system, for customs
+    origin_country: str | None = None
     bundle: list[BundlePart] | None = None
     attributes: dict[str, Any] = {}
 
