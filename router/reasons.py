@@ -66,7 +66,7 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.SPLIT_LIMIT: ("lines", "Stock is spread over more warehouses than the policy allows parcels."),
     code.UNREACHABLE: (
         "ship_to",
-        "No freight rate leads from a warehouse to this address with this service and weight.",
+        "No freight rate leads from a warehouse to this address with this service, or carries an item of this weight.",
     ),
     code.PROMISE_LATE: ("shipping.promise_by", "The order arrives later than asked for."),
     code.COUPON_USED_UP: ("coupons", "A promotion's limit is used up; the order goes on without it."),

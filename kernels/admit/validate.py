@@ -26,6 +26,7 @@ from kernels._jit import (
     kernel,
     rule,
 )
+from kernels.admit.dated import DATED, price_at
 from kernels.reasons import (
     COUNTRY_UNKNOWN,
     COUPON_UNKNOWN,
@@ -116,6 +117,7 @@ def _counting_price(given: Any, listed: Any, limits: Any) -> Any:
     IN_U32,
     IN_U8,
     IN_I64_2D,
+    DATED,
     IN_I64,
     I64,
     OUT_I64,
@@ -137,6 +139,7 @@ def validate(
     missing: Any,
     sku_active: Any,
     price_minor: Any,
+    dated: Any,
     limits: Any,
     stamp_base: Any,
     seen_stamp: Any,
@@ -159,6 +162,7 @@ def validate(
     missing (n) u32 required fields that are absent IN
     sku_active (S) u8 IN
     price_minor (S, C) i64 catalogue price, -1 none IN
+    dated DATED prices that begin or end, before the one that always counts IN
     limits (7) i64 see LINES_MAX.. IN
     stamp_base scalar: a number no earlier call with this scratch has reached; orders use stamp_base + row IN
     seen_stamp, seen_line (S) i64 scratch: last order that named the SKU, and on which line INOUT
@@ -190,6 +194,8 @@ def validate(
                     wrong |= _bit(SKU_INACTIVE)
                 if currency[order] >= 0:
                     listed = price_minor[item, currency[order]]
+                    if dated.offset.size > 0:
+                        listed = price_at(item, currency[order], placed_at_ms[order], listed, dated)
                 if seen_stamp[item] == stamp_base + order and limits[LINES_MODE] != KEEP:
                     if limits[LINES_MODE] == REFUSE:
                         wrong |= _bit(LINE_DUPLICATE)

@@ -123,6 +123,7 @@ def _terms(tables: Tables, policy: Policy) -> Rows:
         rates_loaded=[int(tables.rates.loaded)],
         default_days=[tables.rates.default_days],
         day0=[tables.nodes.day0],
+        gaps=[_has_gaps(tables.rates)],
         plan=[_PLANS[policy.plan]],
         short_stock=[_SHORT[policy.short_stock]],
         parcels_max=[policy.parcels_max],
@@ -150,6 +151,27 @@ def _lanes(rates: RateTable) -> Rows:
         last=np.where(known, offset[lane + 1], 0),
         lowest_minor=np.where(known, lowest[lane], 0),
     )
+
+
+def _has_gaps(rates: RateTable) -> bool:
+    """Whether a weight between those that bands of a lane take, of one service or of any, is taken by none."""
+    if not rates.loaded:
+        return False
+    lanes = np.repeat(np.arange(len(rates.lane_offset) - 1), np.diff(rates.lane_offset))
+    return any(_leave_gaps(lanes, service, rates) for service in (rates.band_service, np.zeros_like(lanes)))
+
+
+def _leave_gaps(lane: I64, service: npt.NDArray[Any], rates: RateTable) -> bool:
+    columns = lane, service, rates.band_min_g, rates.band_max_g
+    order = np.lexsort(columns[2::-1])
+    group, reach_g = (-1, -1), -1
+    for lane_, service_, min_g, max_g in zip(*(column[order].tolist() for column in columns), strict=True):
+        if (lane_, service_) != group:
+            group, reach_g = (lane_, service_), max_g
+        elif min_g > reach_g + 1:
+            return True
+        reach_g = max(reach_g, max_g)
+    return False
 
 
 def _bands(rates: RateTable) -> Rows:

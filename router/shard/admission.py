@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernels.admit.basket import basket
+from kernels.admit.dated import DatedPrices
 from kernels.admit.score_risk import score_risk
 from kernels.admit.validate import (
     FLAG_COUPON_UNKNOWN,
@@ -27,7 +28,7 @@ from kernels.admit.validate import (
     REFUSE,
     validate,
 )
-from kernels.reasons import TOTAL_MISMATCH
+from kernels.reasons import TOTAL_MISMATCH, UNREACHABLE
 from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.arrow.string_table import StringTable
 from router.config import Config
@@ -67,6 +68,10 @@ class Admitter:
         self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
         self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
         self._stamp_base = 0
+        skus = tables.skus
+        self._dated = DatedPrices(
+            skus.dated_offset, skus.dated_currency, skus.dated_from_ms, skus.dated_until_ms, skus.dated_price_minor
+        )
         self.policy = tables.policy_or(config.policy)
         self._reject = np.uint64(reject_mask(self.policy))
         self._hold = np.uint64(hold_mask(self.policy))
@@ -92,7 +97,7 @@ class Admitter:
         counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
-        self._price(wire, counted, columns, coupons, place.promotion_area)
+        counted = self._price(counted, columns, coupons, place.promotion_area)
         admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
         return admitted, claims_of(admitted)
 
@@ -171,6 +176,7 @@ class Admitter:
             numbers(wire, "missing"),
             self.tables.skus.active,
             self.tables.skus.price_minor,
+            self._dated,
             self._limits(now_ms),
             self._stamp_base,
             self._seen_stamp,
@@ -215,12 +221,17 @@ class Admitter:
         basket(lines.offset, lines.sku, qty, columns["customer"], columns["basket"])
 
     def _price(
-        self, wire: pa.RecordBatch, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
-    ) -> None:
-        """Weight, value, shipping fee and candidate promotions; flags a declared total that cannot be right."""
-        columns["weight_g"], columns["subtotal_minor"] = pricing.weigh(counted, self.tables.skus.weight_g)
-        fee = pricing.fees(self.tables, columns["zone"], columns["weight_g"], columns["service"])
-        columns["fee_minor"] = np.maximum(fee, 0)  # no rate at all: the ledger refuses it as unreachable
+        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
+    ) -> pricing.OrderLines:
+        """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
+        weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
+        fee = pricing.fees(self.tables, counted, zone=columns["zone"], weight_g=weight_g, service=columns["service"])
+        carried = self._refuse_uncarried(counted, fee, columns)
+        if carried is not counted:
+            counted = carried
+            weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
+        columns["weight_g"], columns["subtotal_minor"] = weight_g, subtotal_minor
+        columns["fee_minor"] = np.maximum(fee, 0)  # of those that are refused
         offset, promotion = pricing.list_candidates(
             self.tables,
             counted,
@@ -231,6 +242,20 @@ class Admitter:
             coupons=coupons,
         )
         columns["promotions"] = ragged(offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type)
+        return counted
+
+    def _refuse_uncarried(self, counted: pricing.OrderLines, fee: I64, columns: dict[str, Any]) -> pricing.OrderLines:
+        """Refuse what no rate carries to its place, whatever is in stock: it would be sold without a fee.
+
+        Where no rate leads to the place at all the ledger knows whether it is the node or the way that lacks.
+        """
+        missing = (fee < 0) & (columns["admission"] != Admission.REJECT)
+        if not missing.any():
+            return counted
+        missing &= self.tables.rates.fee_lane[columns["zone"]] >= 0
+        columns["reasons"][missing] |= np.uint64(1 << UNREACHABLE)
+        columns["admission"][missing] = Admission.REJECT
+        return without_units(counted, missing)
 
     def _admission(self, reasons: U64) -> npt.NDArray[np.int8]:
         admission = np.full(len(reasons), Admission.PROCEED, np.int8)

@@ -29,7 +29,7 @@ from router.log.columns import DECISION, OUTCOME, Status
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
 from router.shard.admission import Admitter, claims_of, order_lines, total_flags, without_units
-from router.shard.pricing import price_orders
+from router.shard.pricing import Money, price_orders
 from router.tables.compiled import Tables, UnknownTables
 
 I64 = npt.NDArray[np.int64]
@@ -203,6 +203,7 @@ class ShardEngine:
             granted=(granted_offset, granted.to_numpy(zero_copy_only=True)),
             tax_area=numbers(admitted, "tax_area"),
             fee_minor=np.where(refused, 0, numbers(admitted, "fee_minor")),
+            placed_at_ms=numbers(admitted, "placed_at_ms"),
         )
         reasons = numbers(decision, "reasons") | total_flags(
             admitted, money.total_minor, tables.policy_or(self._config.policy).totals_tolerance_minor
@@ -232,6 +233,7 @@ class ShardEngine:
                 "granted_minor": ragged(
                     granted_offset, pa.array(money.promotion_part_minor), OUTCOME.field("granted_minor").type
                 ),
+                "taxes": _taxes_of(money),
                 "version": version,
                 "previous": previous,
             },
@@ -266,6 +268,14 @@ class ShardEngine:
     def state_hash(self) -> tuple[int, int]:
         """Digests of the index and of the books; equal states have equal hashes whatever path led there."""
         return self.index.state_hash(), self.books.state_hash(self.index.hashes()[0])
+
+
+def _taxes_of(money: Money) -> pa.ListArray:
+    kind, rows = OUTCOME.field("taxes").type, int(money.taxes_end[-1]) if len(money.taxes_end) else 0
+    parts = money.taxes
+    columns = {"line": parts.line[:rows], "tax": parts.tax[:rows], "amount_minor": parts.amount[:rows]}
+    offset = np.concatenate(([0], money.taxes_end)).astype(np.int32)
+    return ragged(offset, structs(kind.value_type, columns), kind)
 
 
 def reopened(sequence: int, tables_version: int, now_ms: int, admitted: pa.RecordBatch) -> Admitted:

@@ -13,9 +13,10 @@ from router.money import EXPONENTS
 from router.tables.arrays import frozen, int32s, offsets_of
 from router.tables.bundles import recomposed_errors
 from router.tables.compile_nodes import compile_nodes
-from router.tables.compile_promotions import compile_promotions, compile_taxes
+from router.tables.compile_promotions import compile_promotions
 from router.tables.compile_rates import ZonePlan, compile_rates, plan_zones
 from router.tables.compile_skus import compile_skus
+from router.tables.compile_taxes import compile_taxes
 from router.tables.compiled import NodeTable, PlaceTable, RateTable, Tables
 from router.tables.countries import COUNTRIES, postcode_patterns
 from router.tables.row_checks import check_promoted_skus

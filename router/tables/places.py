@@ -19,6 +19,7 @@ from router.arrow.string_table import StringTable
 from router.ids import string_parts
 from router.tables.compiled import I32, U8, Tables
 from router.tables.countries import plain_postcode
+from router.tables.tax_areas import TaxAreas, as_territory
 from router.tables.zones import Place, ZonePatterns, place_of, relevant, zone_name
 
 COUNTRY_UNKNOWN = 1
@@ -64,6 +65,7 @@ class PlaceResolver:
     def __init__(self, tables: Tables, places_max: int = PLACES_MAX) -> None:
         assert places_max > 0 and places_max & (places_max - 1) == 0, "a power of two"
         self._tables = tables
+        self._tax_areas = TaxAreas(tables.taxes.area_ids.values)
         self._patterns = ZonePatterns(tables.places.zone_texts)
         assert self._patterns.texts == tables.places.zone_texts, "zone texts are stored in canonical spelling"
         offset, cover = tables.places.cover_offset.tolist(), tables.places.cover.tolist()
@@ -111,12 +113,13 @@ class PlaceResolver:
 
     def answer(self, country: str, region: str, postcode: str) -> Answer:
         """The answer for one address, without the cache."""
+        country, region = as_territory(country, region, postcode)
         wide = self._wide(country, region)
         plain = plain_postcode(postcode)
         prefixes = tuple(self._patterns.prefixes(Place(wide.country, "", plain)))
         return Answer(
             self._zone(prefixes, wide.chain),
-            wide.tax_area,
+            self._tax_areas.narrowest(wide.country, plain, wide.tax_area),
             wide.promotion_area,
             self._judge(wide.country, plain),
         )

@@ -60,7 +60,8 @@ class OrderLab:
         self.router.recover()
         self.now_ms = NOW_MS
         self._events = 0
-        self.views = ViewTerms(KEY, lambda _: self.tables, lambda *_: self.tables)
+        self._versions = {self.tables.version: self.tables}
+        self.views = ViewTerms(KEY, self._versions.__getitem__, lambda *_: self.tables)
         self.stock(**stock)
 
     def _log_of(self, name: str, parts: int) -> MemoryLog:
@@ -138,5 +139,6 @@ class OrderLab:
     def tables_with(self, **more: list[Row]) -> Tables:
         """Newer tables, in use from now on."""
         self.tables = table_cases.tables_of(self.tables, **more)
+        self._versions[self.tables.version] = self.tables
         self.router.use_tables(self.tables)
         return self.tables
