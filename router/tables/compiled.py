@@ -125,6 +125,9 @@ class PromotionTable:
     area_ids: StringTable  # countries and regions named by promotions; row 0 = ""
 
 
+PLACES_FORM = 1
+
+
 @dataclass(frozen=True)
 class PlaceTable:
     """What turns an address into a zone and judges its postcode; read by ``router/tables/places.py`` only."""
@@ -133,6 +136,7 @@ class PlaceTable:
     zone_texts: list[str]  # texts of from_zone, to_zone and ship_to in canonical spelling
     cover_offset: I64  # (texts+1) into cover
     cover: I32  # what a text offers: numbers of (carrier, service, from_zone), and one for each ship_to text
+    form: int = 0  # of these texts and of areas: 0 = regions as they were written, PLACES_FORM = by their codes
 
 
 NO_PLACES = PlaceTable([], [], np.zeros(1, np.int64), np.zeros(0, np.int32))

@@ -116,7 +116,7 @@ def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
         hint = hints[field.name]
         if dataclasses.is_dataclass(hint):
             built[field.name] = _build(typing.cast(type[Any], hint), f"{prefix}{field.name}.", values)
-        else:
+        elif prefix + field.name in values or field.default is dataclasses.MISSING:
             value = values[prefix + field.name]
-            built[field.name] = bool(value) if hint is bool else value
+            built[field.name] = bool(value) if hint is bool else value  # else of a version that knew nothing of it
     return kind(**built)
