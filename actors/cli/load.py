@@ -142,9 +142,13 @@ async def _put(session: aiohttp.ClientSession, url: str, media_type: str, body: 
 
 def _as_text(result: dict[str, Any]) -> str:
     if "errors" not in result:
-        return f"{result['table']}: {result['rows']:,} rows, version {result.get('version')}"
+        taken = f"{result['table']}: {result['rows']:,} rows, version {result.get('version')}"
+        return "\n".join([taken, *_findings(result.get("warnings", []))])
     errors = result["errors"]
     lines = [f"{result['table']}: refused, nothing applied; {result.get('detail', '')}"]
-    for error in errors[:ERRORS_SHOWN_MAX]:
-        lines.append(f"  row {error.get('row')}, {error.get('field')}: {error.get('detail')}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_findings(errors)])
+
+
+def _findings(found: list[dict[str, Any]]) -> list[str]:
+    """A line for each of the first errors or warnings."""
+    return [f"  row {said.get('row')}, {said.get('field')}: {said.get('detail')}" for said in found[:ERRORS_SHOWN_MAX]]

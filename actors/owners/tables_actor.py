@@ -27,6 +27,7 @@ from router.config import Config
 from router.ledger.cells import CellsReader
 from router.tables.footprint import copies
 from router.tables.new_cells import refuse_new_cells
+from router.tables.remarks import remarks
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
 
@@ -62,7 +63,7 @@ class TablesOwner(TablesCalls):
             else:
                 self._spread(version)
             self._used = version
-        return TableReplaced(table, version, len(rows.rows))
+        return TableReplaced(table, version, len(rows.rows), remarks(rows))
 
     def stock(self, body: bytes, now_ms: int) -> bytes:
         parsed = parse_movements(body, self._store.load(self._used), self._key)

@@ -11,6 +11,7 @@ import holidays
 import numpy as np
 
 from router.tables.compiled import I32
+from router.tables.regions import parents_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WORKDAYS = WEEKDAYS[:5]
@@ -52,10 +53,21 @@ def _subdivisions() -> dict[str, list[str]]:
     return holidays.list_supported_countries()
 
 
+def has_regions(country: str) -> bool:
+    """Whether public holidays of the country differ by region."""
+    return bool(_subdivisions()[country])
+
+
+def calendar_of(country: str, region: str) -> str | None:
+    """The region that the calendar knows: the one itself, or the nearest it lies in; None where it knows neither."""
+    known = _subdivisions()[country]
+    return next((code for code in (region, *parents_of(country, region)) if code in known), None)
+
+
 def holiday_days(country: str, region: str, day0: int, days: int) -> frozenset[int]:
-    """Public holidays of the country, and of the region where the calendar knows it, as days since the epoch."""
+    """Public holidays of the country, and of the region as the calendar knows it, as days since the epoch."""
     first, last = (_EPOCH + datetime.timedelta(days=day) for day in (day0, day0 + days))
-    known = region if region in _subdivisions()[country] else None
+    known = calendar_of(country, region)
     found = holidays.country_holidays(country, subdiv=known, years=range(first.year, last.year + 1))
     return frozenset((date - _EPOCH).days for date in found)
 

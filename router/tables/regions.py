@@ -145,7 +145,7 @@ def _translations(country: str) -> Named:
 
 def _without_types(text: str) -> str:
     """The word of a name without "State of", "Province", 省."""
-    kept = [part for part in re.split(r"[\s,.-]+", plain(text)) if word(part) not in _TYPES]
+    kept = [part for part in re.split(r"[\s,.-]+", plain(text)) if word(without_accents(part)) not in _TYPES]
     said = word(without_accents(" ".join(kept)))
     for ending in _HAN_TYPES:
         if said.endswith(ending) and len(said) > len(ending) + 1:
