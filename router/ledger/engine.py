@@ -132,7 +132,7 @@ class LedgerEngine:
         basis: Basis | None, now_ms: int,
     ) -> None:  # fmt: skip
         """Take what a decision of the log gave. The tables are needed only where promotions were granted."""
-        asked, decided = claims_of(claims, 0), answers_of(decision)
+        asked, decided = claims_of(claims, now_ms), answers_of(decision)
         assert len(asked.rows) == len(decided.orders) and len(asked.asked.line_sku) == len(decided.line_end)
         promotions = NO_PROMOTIONS
         if len(decided.granted):

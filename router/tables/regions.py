@@ -24,7 +24,7 @@ _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "ja", "zh_CN
 _PARTS = re.compile(r"[\[\]();/]+|\b[A-Z]{2}-[A-Z]{3}\b")
 _TYPES = frozenset(
     """autonomous canton city co comunidad county department departamento do freistaat fu guangyeoksi ken kraj
-        land oblast of prefecture province provincia provincie region sheng shi si state the to voivodeship
+        lan land oblast of prefecture province provincia provincie region sheng shi si state the to voivodeship
         zizhiqu""".split()
 )
 _HAN_TYPES = ("自治区", "特别行政区", "省", "市", "県", "府", "都", "縣", "도", "시", "州")
