@@ -59,14 +59,16 @@ class TablesOwner(TablesCalls):
         with self._putting:
             version = self._store.put(rows, now_ms, self._copies)
             if table == "stock":
-                self._ledger.stock(on_hand_movements(rows, self._store.load(version), self._key, version), now_ms)
+                self._ledger.stock(
+                    on_hand_movements(rows, self._store.load(version), self._key, version, now_ms), now_ms
+                )
             else:
                 self._spread(version)
             self._used = version
         return TableReplaced(table, version, len(rows.rows), remarks(rows))
 
     def stock(self, body: bytes, now_ms: int) -> bytes:
-        parsed = parse_movements(body, self._store.load(self._used), self._key)
+        parsed = parse_movements(body, self._store.load(self._used), self._key, now_ms)
         parsed = refuse_new_cells(parsed, self._are_open, memory_left())
         return msgspec.json.encode(movement_results(parsed, self._ledger.stock(parsed.batch, now_ms)))
 

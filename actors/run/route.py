@@ -130,7 +130,7 @@ def _load(
             rows = accept(upload, rows, tables)
             tables = compile_tables(tables.version + 1, rows, tables, clock_ms())
         if upload.table == "stock":
-            local.stock(on_hand_movements(upload, tables, key, tables.version), clock_ms())
+            local.stock(on_hand_movements(upload, tables, key, tables.version, clock_ms()), clock_ms())
         local.use_tables(tables)
     return tables
 

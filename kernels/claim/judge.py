@@ -4,16 +4,15 @@
                               + points_velocity when the customer sent velocity_orders_max orders or more lately
     hold   at hold_at, or when the same basket came within its window; reject at reject_at
 
-Lately is by the time that orders were placed, whatever the order in which they come. Time is cut into stretches as long as
-the window; of a customer two of them that follow each other are remembered, those of the order that came last and of its
-neighbour:
+Lately is by the time that orders were placed, whatever the order in which they come. Time is cut into stretches as
+long as the window; of a customer two of them that follow each other are remembered, those of the order that came last
+and of its neighbour:
 
     orders lately = the more of those in the window before this order and in the window after it,
                     of a stretch that the window has a part of that part of its orders
 
 So a file gives the same flags forwards and backwards. An order more than two windows away from the customer's last one
-begins anew, and what was counted there is forgotten: rows of one customer that jump to and fro are counted too low, never
-too high.
+begins anew, and what was counted there is forgotten: rows of one customer that jump to and fro are counted too low.
 
 A channel's usual value is the mean of its first value_orders_min orders, then moves by 1/64 of the difference with
 every order; before that many orders nothing is far above it. Rejected orders are not remembered.

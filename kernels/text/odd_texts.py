@@ -39,7 +39,7 @@ def is_ascii(text: Array, first: np.uint64, last: np.uint64) -> bool:
 
 @inlined_rule
 def blank_byte(byte: Int) -> bool:
-    return bool(byte <= _SPACE or byte == _DELETE)
+    return bool((byte <= _SPACE) | (byte == _DELETE))
 
 
 @inlined_rule
@@ -88,20 +88,20 @@ def odd_texts(offsets: Array, text: Array, marks: Array, odd: Array) -> int:
     marks   (65536) uint8  one a character of the basic plane, router/spelling.py             IN
     odd     (n)     uint8  1 = looked at one by one                                           OUT
 
-    Invariant: a text that is not odd equals its settled form. Cost: 1 ns an empty text, 1 ns more for eight bytes
-    of ASCII, 2 ns for any other character.
+    Invariant: a text that is not odd equals its settled form. Cost: 1 ns a text where all are ASCII, else 1 ns for
+    eight bytes of it and 2 ns for any other character.
     """
     count = 0
+    all_ascii = is_ascii(text, np.uint64(offsets[0]), np.uint64(offsets[odd.size]))
     for row in range(odd.size):
-        first, last = offsets[row], offsets[row + 1]
+        first, last = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         odd[row] = 0
         if last == first:
             continue
-        if is_ascii(text, np.uint64(first), np.uint64(last)):
-            found = blank_byte(np.int64(text[first])) or blank_byte(np.int64(text[last - 1]))
+        if all_ascii or is_ascii(text, first, last):
+            found = blank_byte(text[first]) | blank_byte(text[last - ONE])
         else:
             found = is_odd(text, np.int64(first), np.int64(last), marks)
-        if found:
-            odd[row] = 1
-            count += 1
+        odd[row] = found
+        count += found
     return count

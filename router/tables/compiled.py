@@ -42,6 +42,8 @@ class SkuTable:
     bundle_sku: I32
     bundle_qty: I32
     names: list[str]
+    # (S) days that a unit keeps from when it came, 0 = not said; of older versions none
+    shelf_life_days: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True)

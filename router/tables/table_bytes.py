@@ -109,6 +109,10 @@ def _stored_fields(kind: Any) -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(kind) if field.metadata.get("stored", True)]
 
 
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
 def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
     hints = typing.get_type_hints(kind)
     built = {}
@@ -116,7 +120,7 @@ def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
         hint = hints[field.name]
         if dataclasses.is_dataclass(hint):
             built[field.name] = _build(typing.cast(type[Any], hint), f"{prefix}{field.name}.", values)
-        elif prefix + field.name in values or field.default is dataclasses.MISSING:
+        elif prefix + field.name in values or not _has_default(field):
             value = values[prefix + field.name]
             built[field.name] = bool(value) if hint is bool else value  # else of a version that knew nothing of it
     return kind(**built)

@@ -77,7 +77,7 @@ class EngineBackend:
             version = self._store.put(upload, now_ms)
             self.router.use_tables(self._store.load(version))
             if name == "stock":
-                movements = on_hand_movements(upload, self._store.load(version), self.key, version)
+                movements = on_hand_movements(upload, self._store.load(version), self.key, version, now_ms)
                 self.router.stock(movements, now_ms)
             return {"table": name, "version": version, "rows": len(upload.rows)}
 

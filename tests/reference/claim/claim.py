@@ -102,10 +102,10 @@ def judge(ledger, order, answer):
     if _far_above_usual(ledger, order):
         answer["reasons"].add("risk_value")
         answer["risk"] += policy["risk_points_value"]
-    if ledger.velocity_ms > 0 and order["customer"] != 0:
-        if orders_lately(ledger, order) >= policy["velocity_orders_max"]:
-            answer["reasons"].add("risk_velocity")
-            answer["risk"] += policy["risk_points_velocity"]
+    counts = ledger.velocity_ms > 0 and order["customer"] != 0
+    if counts and orders_lately(ledger, order) >= policy["velocity_orders_max"]:
+        answer["reasons"].add("risk_velocity")
+        answer["risk"] += policy["risk_points_velocity"]
     if answer["risk"] >= min(policy["risk_hold_at"], policy["risk_reject_at"]):
         answer["reasons"].add("risk_score")
         verdict = "reject" if answer["risk"] >= policy["risk_reject_at"] else "hold"
