@@ -15,6 +15,7 @@ from kernels.layout import PromotionRows, TableRows
 from router.arrow.arrays import frozen
 from router.config import Policy
 from router.errors import Misconfigured
+from router.tables.arrivals import Arrivals
 from router.tables.compiled import NodeTable, PromotionTable, RateTable, SkuTable, Tables
 
 Rows = npt.NDArray[Any]
@@ -38,6 +39,7 @@ class LedgerTables:
     promotions: PromotionRows
     components_max: int  # of one line: 1 without bundles
     policy: Policy
+    arrivals: Arrivals
 
     @property
     def other_channel(self) -> int:
@@ -84,7 +86,8 @@ def lay_out(tables: Tables, default: Policy) -> LedgerTables:
         goods_nodes=node_words(nodes.accepts_goods.astype(bool).T),
     )
     sizes = np.diff(tables.skus.bundle_offset)
-    return LedgerTables(tables.version, rows, _promotion_rows(tables.promotions), int(sizes.max(initial=1)), policy)
+    promotions, components_max = _promotion_rows(tables.promotions), int(sizes.max(initial=1))
+    return LedgerTables(tables.version, rows, promotions, components_max, policy, Arrivals(tables))
 
 
 def _promotion_rows(promotions: PromotionTable) -> PromotionRows:

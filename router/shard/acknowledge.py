@@ -44,7 +44,8 @@ def acknowledge(
         at, rows = repeated[chosen], row_of(reference[chosen]).astype(np.int64)
         known, decided = (_rows_of(batch, rows) for batch in recall.orders(int(sequence)))
         again = first_answers(int(sequence), known, decided, rows)
-        same = numbers(known, "fingerprint") == admitted.fingerprint[at]
+        stored = numbers(known, "fingerprint")
+        same = (stored == admitted.fingerprint[at]) | (stored == admitted.fingerprint_sent[at])
         retried = _first_of_each(rows) if sequence == first_sequence else np.zeros(len(rows), bool)
         pieces.append(_marked_repeats(again, same, retried))
         place.append(at)

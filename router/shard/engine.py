@@ -51,7 +51,8 @@ class Admitted:
     sent: int  # rows of the batch as sent
     new_at: I64  # (new rows) their positions among the rows sent
     reference: U64  # (sent) newest record that is shown of the order each sent row speaks of
-    fingerprint: U64  # (sent)
+    fingerprint: U64  # (sent) of what the order means
+    fingerprint_sent: U64  # (sent) of how it was written: older records have this one
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class ShardEngine:
             new_at=new_at,
             reference=self.index.reference(rows),
             fingerprint=numbers(wire, "fingerprint"),
+            fingerprint_sent=numbers(wire, "fingerprint_sent"),
         )
 
     def _hashes(self, wire: pa.RecordBatch) -> tuple[U64, U64]:
@@ -291,4 +293,5 @@ def reopened(sequence: int, tables_version: int, now_ms: int, admitted: pa.Recor
         new_at=np.arange(rows),
         reference=references(sequence, rows),
         fingerprint=numbers(admitted, "fingerprint"),
+        fingerprint_sent=numbers(admitted, "fingerprint"),
     )

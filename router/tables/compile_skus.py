@@ -44,7 +44,19 @@ def compile_skus(
         bundle_qty=frozen(quantities),
         names=names,
         **_dated_prices(rows, ids, currencies),
+        shelf_life_days=frozen(_shelf_lives(rows, ids, former)),
     )
+
+
+def _shelf_lives(rows: Sequence[SkuRow], ids: StringTable, former: SkuTable | None) -> np.ndarray:
+    """Of several price rows the shortest that any says."""
+    before = former.shelf_life_days if former is not None and len(former.shelf_life_days) else None
+    days = grown(before, (len(ids),), 0, np.int32)
+    days[int32s(ids.index(row.sku) for row in rows)] = 0
+    for row in rows:
+        number, said = ids.index(row.sku), row.shelf_life_days or 0
+        days[number] = min(int(days[number]), said) if days[number] and said else max(int(days[number]), said)
+    return days
 
 
 Bundles = Mapping[int, list[tuple[int, int]]]  # SKU number -> component numbers and units

@@ -56,6 +56,8 @@ class SkuTable:
     dated_from_ms: I64 = _nothing(np.int64)  # inclusive, by placed_at
     dated_until_ms: I64 = _nothing(np.int64)  # exclusive
     dated_price_minor: I64 = _nothing(np.int64)
+    # (S) days that a unit keeps from when it came, 0 = not said; of older versions none
+    shelf_life_days: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ class PromotionTable:
     area_ids: StringTable  # countries and regions named by promotions; row 0 = ""
 
 
+PLACES_FORM = 1
+
+
 @dataclass(frozen=True)
 class PlaceTable:
     """What turns an address into a zone and judges its postcode; read by ``router/tables/places.py`` only."""
@@ -157,6 +162,7 @@ class PlaceTable:
     zone_texts: list[str]  # texts of from_zone, to_zone and ship_to in canonical spelling
     cover_offset: I64  # (texts+1) into cover
     cover: I32  # what a text offers: numbers of (carrier, service, from_zone), and one for each ship_to text
+    form: int = 0  # of these texts and of areas: 0 = regions as they were written, PLACES_FORM = by their codes
 
 
 NO_PLACES = PlaceTable([], [], np.zeros(1, np.int64), np.zeros(0, np.int32))

@@ -8,6 +8,7 @@ from typing import Any
 
 from router.errors import RowError, row_at
 from router.money import EXPONENTS
+from router.spelling import folded
 from router.tables import calendars
 from router.tables.bundles import bundle_errors
 from router.tables.countries import is_country
@@ -50,6 +51,18 @@ def check_table(table: str, rows: Sequence[Any], places: Sequence[int], unread: 
         yield from bundle_errors(rows, places, unread)
     if table == "rates":
         yield from _overlaps(rows, places)
+    if table == "promotions":
+        yield from _one_code(rows, places)
+
+
+def _one_code(rows: Sequence[PromotionRow], places: Sequence[int]) -> Iterator[RowError]:
+    """Codes that buyers could not tell apart: they are typed in any case, width and spacing."""
+    first: dict[str, tuple[str, int]] = {}
+    for row, place in zip(rows, places, strict=True):
+        code, earlier = first.setdefault(folded(row.code), (row.code, place))
+        if code != row.code:
+            detail = f"The code {row.code!r} is {code!r} of row {earlier} written differently; rename one of them."
+            yield RowError(place, "code", "duplicate", detail)
 
 
 def check_promoted_skus(

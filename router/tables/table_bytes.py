@@ -113,6 +113,10 @@ def _stored_fields(kind: Any) -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(kind) if field.metadata.get("stored", True)]
 
 
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
 def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
     hints = typing.get_type_hints(kind)
     built = {}
@@ -124,7 +128,3 @@ def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
             value = values[prefix + field.name]
             built[field.name] = bool(value) if hint is bool else value  # else of a version that knew nothing of it
     return kind(**built)
-
-
-def _has_default(field: dataclasses.Field[Any]) -> bool:
-    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING

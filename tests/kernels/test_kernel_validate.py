@@ -53,7 +53,7 @@ def random_order(rng):
     return {
         "currency": rng.randint(-1, CURRENCIES - 1),
         "placed_at_ms": rng.choice([0, 1_000, 1_001]),
-        "flags": rng.choice([0, 0, rng.getrandbits(5)]),
+        "flags": rng.choice([0, 0, rng.getrandbits(9)]),
         "missing": rng.choice([0, 0, 1, 1 << 31]),
         "lines": lines,
     }
@@ -91,7 +91,7 @@ def run_kernel(orders, sku_active, price_minor, limits, stamp_base, seen, dated=
         np.array([line[2] for line in lines], np.int64),
         np.array([order["currency"] for order in orders], np.int16),
         np.array([order["placed_at_ms"] for order in orders], np.int64),
-        np.array([order["flags"] for order in orders], np.uint8),
+        np.array([order["flags"] for order in orders], np.uint16),
         np.array([order["missing"] for order in orders], np.uint32),
         np.array(sku_active, np.uint8),
         np.array(price_minor, np.int64).reshape(SKUS, CURRENCIES),

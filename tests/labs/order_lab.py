@@ -74,7 +74,7 @@ class OrderLab:
         if rows:
             self.now_ms += 1
             upload = table_cases.upload("stock", *rows)
-            self.router.stock(on_hand_movements(upload, self.tables, KEY, self.now_ms), self.now_ms)
+            self.router.stock(on_hand_movements(upload, self.tables, KEY, self.now_ms, self.now_ms), self.now_ms)
 
     def order(self, order_id: str, lines: Sequence[Row] = ({"sku": "A", "qty": 1},), **changes: Any) -> None:
         wire = decode_bodies([json.dumps(order_row(order_id, lines, **changes)).encode()], Limits())

@@ -27,7 +27,8 @@ WIRE = schema(
     ("priority", pa.int32()),
     ("total_declared_minor", pa.int64()),  # channel's own total, -1 = not given
     ("missing", pa.uint32()),  # bit per REQUIRED_FIELDS entry that is absent or empty
-    ("fingerprint", pa.uint64()),  # of every known field's content: equal body <=> equal number
+    ("fingerprint", pa.uint64()),  # of every known field's content as it is meant: equal order <=> equal number
+    ("fingerprint_sent", pa.uint64()),  # as it was written; what older records have
     (
         "lines",
         structs(

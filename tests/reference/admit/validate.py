@@ -5,7 +5,10 @@ from __future__ import annotations
 from kernels import reasons as r
 
 KEEP, MERGE, REFUSE = 0, 1, 2
-FLAG_REASONS = (r.COUNTRY_UNKNOWN, r.POSTCODE_FORMAT, r.COUPON_UNKNOWN, r.SERVICE_UNKNOWN, r.PAYMENT_STATUS)
+FLAG_REASONS = (
+    r.COUNTRY_UNKNOWN, r.POSTCODE_FORMAT, r.COUPON_UNKNOWN, r.SERVICE_UNKNOWN, r.PAYMENT_STATUS, r.REGION_UNKNOWN,
+    r.PAYMENT_UNKNOWN, r.PAYMENT_OPEN, r.PAYMENT_REFUNDED,
+)  # fmt: skip
 
 
 def validate(orders, sku_active, price_minor, limits, dated=()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tests.reference.plan.pack import capacities, pack
 
 DAY_MIN = 1_440
@@ -19,12 +21,15 @@ def open_day(world, node, day):
 
 
 def first_ship_day(world, node, known_ms):
-    """The order's local day, the next one when the cut-off passed, then the first open one."""
-    local_min = known_ms // 60_000 + node["offset_min"]
-    day = local_min // DAY_MIN
-    if local_min % DAY_MIN >= node["cutoff_min"]:
-        day += 1
-    return open_day(world, node, day)
+    """The first local day whose cut-off has not passed, then the first open one."""
+    known_min, last = known_ms // 60_000, world["day0"] + world["days"] - 1
+    offsets = node.get("offsets") or {}
+    passed = (
+        day * DAY_MIN + node["cutoff_min"] - offsets.get(min(max(day, world["day0"]), last), node["offset_min"])
+        for day in itertools.count(known_min // DAY_MIN - 1)
+    )
+    waited = itertools.takewhile(lambda cutoff_min: known_min >= cutoff_min, passed)
+    return open_day(world, node, known_min // DAY_MIN - 1 + len(list(waited)))
 
 
 def free_ship_day(world, node, first, parcels_on):
