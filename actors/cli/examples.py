@@ -45,6 +45,21 @@ order-router verify --data var/data
 order-router backup --to backups/monday var/data
 order-router restore --to var/data-2 backups/monday
 order-router bench stream --format arrow --orders 1000000
+order-router bench single --orders 20000 --connections 128
+order-router bench reads --seconds 5
+order-router bench events --orders 1000000
+order-router bench memory --orders 2000000
+order-router bench skus --skus 100000 --nodes 200
+order-router bench crash --kills 5
+order-router bench peers --orders 50000
+order-router bench tpcc --transactions 10000
+order-router bench lab --scenario flash_sale --seconds 5
+order-router bench pipeline --format ndjson --orders 200000
+order-router bench shards --orders 200000
+order-router bench recovery --orders 200000
+order-router bench goals --json
+order-router bench compare today.json
+order-router bench flips --flips 100000
 """
 
 

@@ -283,24 +283,29 @@ class Supervisor:
 
 class _Hand:
     """A thread for work that nobody has to wait for. It stays for as long as the process: Ray's processes and gateways
-    ask the kernel to end them with their parent, and to the kernel that is the thread which started them."""
+    ask the kernel to end them with their parent, and to the kernel that is the thread which started them.
+
+    Who waits for it is the main thread, which heeds signals meanwhile. It waits by an event: a queue that a signal
+    meets just before its timeout (Python 3.11, on a busy machine) waits on without one, until the work is done.
+    """
 
     def __init__(self) -> None:
         self._work: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._finished = threading.Event()
+        self._fault: BaseException | None = None
         threading.Thread(target=self._run, name="hand", daemon=True).start()
 
     def begin(self, work: Callable[[], object]) -> None:
+        self._finished.clear()
+        self._fault = None
         self._work.put(work)
 
     def has_finished(self, timeout_s: float) -> bool:
-        """Whether it has within so many seconds; raises the fault that ended it. To be asked until it has."""
-        try:
-            fault = self._done.get(timeout=timeout_s)
-        except queue.Empty:
+        """Whether it has within so many seconds; raises the fault that ended it."""
+        if not self._finished.wait(timeout_s):
             return False
-        if fault is not None:
-            raise fault
+        if self._fault is not None:
+            raise self._fault
         return True
 
     def _run(self) -> None:
@@ -308,9 +313,8 @@ class _Hand:
             try:
                 self._work.get()()
             except BaseException as fault:
-                self._done.put(fault)
-            else:
-                self._done.put(None)
+                self._fault = fault
+            self._finished.set()
 
 
 def _keep_stdout() -> int:

@@ -41,7 +41,8 @@ class StoredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     @property
     def bound(self) -> Bound:
-        return Bound(frozenset(self.channels), frozenset(self.sellers))
+        bound = Bound(frozenset(self.channels), frozenset(self.sellers))
+        return EVERYTHING if bound.is_open else bound
 
 
 class KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -30,8 +30,8 @@ _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"^Object (missing required|contains unknown) field `(.*)`$", re.DOTALL)
 _BARE = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null", re.ASCII)
 BOM = b"\xef\xbb\xbf"
-_CELL_BYTES_MAX = 1 << 20
-csv.field_size_limit(_CELL_BYTES_MAX)
+CELL_BYTES_MAX = 1 << 20
+csv.field_size_limit(CELL_BYTES_MAX)
 
 
 class Findings:

@@ -51,6 +51,7 @@ ANSWER = pa.schema(
         ("detail", pa.string()),  # null where nothing was refused
         ("duplicate_of", pa.string()),
         ("line", pa.int64()),  # row number of the body, from 1, of a row that was refused
+        ("duplicate_of_order_id", pa.string()),
     ]
 )
 END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -101,9 +102,16 @@ def answer_batch(
             "detail": (details := _details(wire, ack)),
             "duplicate_of": _twins(numbers(ack, "twin")),
             "line": _line_numbers(wire, details),
+            "duplicate_of_order_id": _twin_ids(wire, ack.num_rows),
         },
     )
     return _with_refusals(batch, wire) if wire.refused else batch
+
+
+def _twin_ids(wire: WireBatch, rows: int) -> pa.StringArray:
+    if not wire.twins:
+        return pa.nulls(rows, pa.string())
+    return pa.array([wire.twins.get(row) for row in range(rows)], pa.string())
 
 
 def _details(wire: WireBatch, ack: pa.RecordBatch) -> pa.StringArray:
@@ -226,5 +234,6 @@ def _refusal_row(refusal: Refusal) -> dict[str, object]:
         "cursor": None,
         "detail": refusal.detail,
         "duplicate_of": None,
+        "duplicate_of_order_id": None,
         "line": refusal.line_number,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ Texts = tuple[I32, U8]  # offsets (n + 1) and UTF-8
 
 _NUMBERS = ("status", "total_minor", "discount_minor", "tax_minor", "shipping_minor", "parcels", "promise_day")
 _ROW_BYTES = 14 * 20 + sum(map(len, kernel.FRAGMENTS[: kernel.AT_STATUS_NAMES])) + 40  # every number at its longest
+_LINE_END = b"}\n"
 _LINE_BYTES = 64 + 2 * 20
 _ALLOCATION_BYTES = 32 + 20
 _ESCAPED = 6  # bytes a byte may become
@@ -72,8 +73,21 @@ def encode_json(
     )
     assert size <= bound
     written: memoryview = out[:size].data
+    if wire.twins:
+        written, row_end = _with_twins(written, row_end, wire.twins)
     refused = ((refusal.position, encode_refusal(refusal)) for refusal in wire.refused)
     return lines_in_place(written, row_end, wire.positions, refused) if wire.refused else written
+
+
+def _with_twins(written: memoryview, row_end: I64, twins: Mapping[int, str]) -> tuple[memoryview, I64]:
+    """The lines of a few rows with the id of the order that has the same basket, at their end."""
+    pieces, begin, more = list[bytes | memoryview](), 0, np.zeros(len(row_end), np.int64)
+    for row in sorted(twins):
+        end = int(row_end[row]) - len(_LINE_END)
+        said = b',"duplicate_of_order_id":%b' % msgspec.json.encode(twins[row])
+        pieces += (written[begin:end], said)
+        begin, more[row] = end, len(said)
+    return memoryview(b"".join([*pieces, written[begin:]])), row_end + np.cumsum(more)
 
 
 def _numbers(wire: WireBatch, ack: pa.RecordBatch, shard_of_row: I32) -> tuple[I64, list[str]]:

@@ -45,6 +45,7 @@ class WireBatch:
     line_numbers: I64  # of each order in the body, from 1; of an Arrow stream the row number
     refused: list[Refusal]  # in order of position
     said: Mapping[int, str] = field(default_factory=dict)  # more than reasons say of a refused row, by row
+    twins: Mapping[int, str] = field(default_factory=dict)  # ids of orders with the same basket, by row
     work_ns: I64 | None = None  # of each order as estimated when the batch was cut (router/shard/work.py)
 
     @property

@@ -276,7 +276,8 @@ def test_a_twin_of_another_channel_is_not_named(lab: Lab) -> None:
     for number, (key, named) in enumerate((("web", False), ("two", True), ("admin", True))):
         body = an_order(f"twin-of-{number}", "web", customer=customer | {"id": "same"})
         told = json.loads(lab.ask("POST", "/v1/orders", body, role=key, **JSON)[2])
-        assert ("duplicate_of" in told) is (named or number > 0), (key, told)
+        assert ("duplicate_of" in told) is named, (key, told)
+        assert told.get("duplicate_of_order_id") == (f"twin-of-{number - 1}" if named else None)
         if number == 0:
             query = "?channel=web" if lab.core.config.order_id_scope == "channel" else ""
             seen = json.loads(lab.ask("GET", f"/v1/orders/twin-of-0{query}", role="web")[2])

@@ -165,7 +165,7 @@ def test_the_document_names_every_key_of_an_acknowledgement(filled: Lab, documen
     for answer in (whole, first, twin, conflict, refused, unreadable):
         described_in_full(document, "Acknowledgement", answer)
     assert {"sku", "node", "qty"} == set(whole["lines"][0]["allocations"][0])
-    assert twin["duplicate_of"] == first["cursor"]
+    assert (twin["duplicate_of"], twin["duplicate_of_order_id"]) == (first["cursor"], "first")
     assert "duplicate_of" not in conflict, "a conflict tells nothing about the other order"
     assert refused["detail"] and conflict["detail"] and unreadable["line"] == 1
 

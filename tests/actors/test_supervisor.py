@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from actors.cli.main import main
 from actors.process import environment
 from actors.run import supervisor
-from actors.run.supervisor import SIGNALS, STARTED_AGAIN, Supervisor
+from actors.run.supervisor import SIGNALS, STARTED_AGAIN, Supervisor, _Hand
 from actors.store.data_folder import DataFolder
 from router.config import Config
 
@@ -109,3 +110,29 @@ def test_a_new_image_goes_on_as_it_was_configured_whatever_the_file_says_now(tmp
     assert main(command) == 2, "a new start reads what it is given"
     monkeypatch.setenv(STARTED_AGAIN, "1")
     assert main(command) == 0 and served[-1] == served[0]
+
+
+def test_a_signal_that_is_heeded_beyond_the_timeout_does_not_make_the_wait_endless() -> None:
+    """As on a busy machine, where ``serve`` heeded a SIGTERM only when Ray had started, a minute later."""
+    hand, done = _Hand(), threading.Event()
+    former = signal.signal(signal.SIGUSR1, lambda *_: time.sleep(0.3))
+    try:
+        hand.begin(lambda: done.wait(20))
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        began_s = time.monotonic()
+        assert not hand.has_finished(0.2)
+        assert time.monotonic() - began_s < 5
+        done.set()
+        assert hand.has_finished(20)
+    finally:
+        signal.signal(signal.SIGUSR1, former)
+        done.set()
+
+
+def test_what_ended_the_work_is_raised_to_who_waits_and_the_hand_works_on() -> None:
+    hand = _Hand()
+    hand.begin(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        hand.has_finished(20)
+    hand.begin(lambda: None)
+    assert hand.has_finished(20)

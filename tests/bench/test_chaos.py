@@ -20,7 +20,7 @@ from bench.trials.chaos.world import World
 pytestmark = pytest.mark.ray
 ORDERS = 4_000  # stock for so many: some SKUs run short
 KILLED = ["shard", "ledger", "streams", "front", "gcs", "serve", "everything"]
-RECOVERY_S_MAX = 40.0  # half a minute more than any of them needs
+BEYOND_A_START_S_MAX = 30.0  # half a minute more than any of them needs
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,13 @@ def world(faults: Shim | None, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_the_router_comes_back_by_itself_after_a_kill_of_each_kind(world: World) -> None:
-    killings = Killings(world)
+    """Measured by what a start takes here and now: whoever kills all of it starts all of it, on a busy machine, too."""
+    killings, first_s = Killings(world), world.router.ready_after_s
     killings.run(KILLED)
     told = killings.figures()
     assert told["kills"] == {kind: 1 for kind in KILLED}
-    assert all(took["max"] < RECOVERY_S_MAX for took in told["recovery_s"].values()), told
+    most_s = 1.5 * max(first_s, world.router.ready_after_s) + BEYOND_A_START_S_MAX
+    assert all(took["max"] < most_s for took in told["recovery_s"].values()), (most_s, told)
 
 
 def test_a_failed_sync_ends_its_process_without_another_try(world: World, faults: Shim | None) -> None:

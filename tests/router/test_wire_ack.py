@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import random
@@ -162,6 +163,17 @@ def test_duplicates_and_twins_are_marked() -> None:
     first, second = answers(wire, ack_of([repeat, twin]), [1, 0])
     assert first["duplicate"] is True and first["cursor"] == "1:5:6" and "duplicate_of" not in first
     assert second["duplicate_of"] == "2:77000:9" and second["duplicate"] is False
+
+
+def test_the_ids_of_twins_are_named_whatever_they_hold_and_refusals_keep_their_places() -> None:
+    twin = {"status": Status.HELD, "reasons": 1 << code.DUPLICATE_BASKET, "twin": 7, "lines": [line(2), line(1)]}
+    plain = {"lines": [line(2), line(1)]}
+    wire = decode(b"{", plain_order(1), plain_order(2), b"{", plain_order(3), plain_order(4), b"{")
+    ids = {0: 'a"\\b\n', 3: "Ünï"}
+    wire = dataclasses.replace(wire, twins=ids)
+    told = answers(wire, ack_of([twin, plain, twin | {"twin": -1}, twin]))
+    assert [each.get("duplicate_of_order_id") for each in told] == [None, ids[0], None, None, None, ids[3], None]
+    assert [each["status"] for each in told].count("rejected") == 3
 
 
 def test_refusals_stand_in_their_places() -> None:

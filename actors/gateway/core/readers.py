@@ -46,6 +46,7 @@ from router.wire.differences import conflict_sentence, differing_fields
 T = TypeVar("T")
 U64 = npt.NDArray[np.uint64]
 
+TWINS_TOLD = 256  # of a batch
 CONFLICTS_TOLD = 16  # of a batch: each may take the documents of a batch from the disk
 BUSY_TRIES = 50
 BUSY_WAIT_S = 0.004
@@ -141,13 +142,25 @@ class OrderReaders:
         found = self._find(shard, hi, lo)
         return found is not None and self._is_within(bound, shard, found)
 
-    def with_own_twins(self, ack: pa.RecordBatch, bounds: Bound | Sequence[Bound]) -> pa.RecordBatch:
-        """Answers that name no order beyond the bound of who is answered; ``bounds``: of all, or by row."""
-        twin = numbers(ack, "twin").copy()
-        for row in np.flatnonzero(twin >= 0).tolist():
-            if not self.is_within(bounds if isinstance(bounds, Bound) else bounds[row], int(twin[row])):
+    def with_twins(
+        self, wire: WireBatch, ack: pa.RecordBatch, bounds: Bound | Sequence[Bound]
+    ) -> tuple[WireBatch, pa.RecordBatch]:
+        """The batch with the ids of the orders that have the same basket, the first TWINS_TOLD; and the answers without
+        those beyond the bound of who is answered. ``bounds``: of all, or by row."""
+        twin, ids = numbers(ack, "twin"), dict[int, str]()
+        found = np.flatnonzero(twin >= 0)
+        if not len(found):
+            return wire, ack
+        twin = twin.copy()
+        for told, row in enumerate(found.tolist()):
+            bound = bounds if isinstance(bounds, Bound) else bounds[row]
+            origin = self._origin(int(twin[row])) if told < TWINS_TOLD else None
+            if origin is not None and bound.has(*origin[1:]):
+                ids[row] = origin[0]
+            elif not bound.is_open:
                 twin[row] = NONE
-        return ack.set_column(ack.schema.get_field_index("twin"), ack.schema.field("twin"), pa.array(twin))
+        ack = ack.set_column(ack.schema.get_field_index("twin"), ack.schema.field("twin"), pa.array(twin))
+        return dataclasses.replace(wire, twins=ids), ack
 
     def with_conflicts(self, wire: WireBatch, decided: Decided, bounds: Bound | Sequence[Bound]) -> WireBatch:
         """The batch with a sentence for each order whose id another one has: which channel's, and in which fields they
@@ -164,26 +177,25 @@ class OrderReaders:
                 said[row] = conflict_sentence(step.given["channel"], fields)
         return dataclasses.replace(wire, said=said) if said else wire
 
-    def is_within(self, bound: Bound, place: int) -> bool:
-        """Whether the order of a reference with its shard is within a bound."""
-        if bound.is_open:
-            return True
+    def _origin(self, place: int) -> tuple[str, str, str] | None:
+        """Id, channel and seller of the order of a reference with its shard; None while it is not durable."""
         step = order_step(self._sources[shard_part(place)], local_part(place))
-        return step is not None and bound.has(step.given["channel"], step.given["seller"])
+        return None if step is None else (step.given["order_id"], step.given["channel"], step.given["seller"])
 
     def _with_twin(self, view: Row, bound: Bound) -> Row:
         """A view with the id of the order that has the same basket; without either where that one is not to be seen."""
         cursor, order_id = view["duplicate_of"], None
         if cursor is not None:
             shard, sequence, row = map(int, cursor.split(":"))
-            step = order_step(self._sources[shard], reference(sequence, row))
-            is_seen = step is not None and bound.has(step.given["channel"], step.given["seller"])
-            order_id = step.given["order_id"] if step is not None and is_seen else None
+            origin = self._origin(in_shard(shard, reference(sequence, row)))
+            is_seen = origin is not None and bound.has(*origin[1:])
+            order_id = origin[0] if origin is not None and is_seen else None
             cursor = cursor if is_seen else None
         return view | {"duplicate_of": cursor, "duplicate_of_order_id": order_id}
 
     def _is_within(self, bound: Bound, shard: int, found: Indexed) -> bool:
-        return self.is_within(bound, in_shard(shard, found[0]))
+        origin = self._origin(in_shard(shard, found[0]))
+        return origin is not None and bound.has(*origin[1:])
 
     def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
         return search(wanted, cursor, limit, self._sources, self._find, self._known.naming(-1, -1))

@@ -47,8 +47,8 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
         decided = merge_answers(wire, parts, answers)
         self._core.decider.count(wire, decided, self.form.name)
         wire = self._own.with_conflicts(wire, decided, self._bound)
-        if not self._bound.is_open:
-            decided = dataclasses.replace(decided, ack=self._own.with_own_twins(decided.ack, self._bound))
+        wire, ack = self._own.with_twins(wire, decided.ack, self._bound)
+        decided = dataclasses.replace(decided, ack=ack)
         return self._encode(wire, decided, self._core.reference.tables_for(decided.ack))
 
 

@@ -179,8 +179,8 @@ class OrderEndpoint:
         core.decider.count(wire, decided, FORM)
         bounds = [waiting[position].bound for position in wire.positions.tolist()]
         wire = self._own.with_conflicts(wire, decided, bounds)
-        if bounds.count(EVERYTHING) < len(bounds):
-            decided = dataclasses.replace(decided, ack=self._own.with_own_twins(decided.ack, bounds))
+        wire, ack = self._own.with_twins(wire, decided.ack, bounds)
+        decided = dataclasses.replace(decided, ack=ack)
         encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
         core.metrics.order_flow.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
         return [

@@ -131,9 +131,7 @@ class PromiseEndpoint:
             skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
             message = await self._core.backend.quote(to_message(wire.orders), skus, time.time_ns() // 1_000_000)
             batch = from_message(message, QUOTE)
-        ack = batch.select(ACK.names)
-        if not bound.is_open:
-            ack = self._own.with_own_twins(ack, bound)
+        wire, ack = self._own.with_twins(wire, batch.select(ACK.names), bound)
         decided = Decided(ack, np.zeros(batch.num_rows, np.int32))
         lines = encode_answers(wire, decided, self._core.reference.tables_for(decided.ack)).splitlines()
         for position, cost in zip(wire.positions.tolist(), batch.column("cost_minor").to_pylist(), strict=True):

@@ -13,6 +13,7 @@ Status = Literal["allocated", "partially_allocated", "backordered", "held", "rej
 Detail = Annotated[str, Meta(description="why it was refused, and the remedy")]
 LineNumber = Annotated[int, Meta(description="line or row of the body, from 1, where it was refused")]
 Twin = Annotated[str, Meta(description="cursor of an order with the same basket of the same customer")]
+TwinId = Annotated[str, Meta(description="its order_id; of the first 256 of a batch")]
 Component = Annotated[str, Meta(description="where the line is a bundle: the component that the units are of")]
 
 
@@ -68,6 +69,7 @@ class Acknowledgement(msgspec.Struct):
     detail: Detail | UnsetType = UNSET
     line: LineNumber | UnsetType = UNSET
     duplicate_of: Twin | UnsetType = UNSET
+    duplicate_of_order_id: TwinId | UnsetType = UNSET
 
 
 class Movement(msgspec.Struct):

@@ -14,8 +14,10 @@ from bench.trials.fuzz.goods import GOOD, NDJSON, NOW_MS, ROWS, TABLES, ndjson
 from bench.trials.fuzz.targets import Examine
 from router.errors import TableRejected
 from router.tables.compile import accept, compile_tables
-from router.tables.row_types import ROW_TYPES
-from router.tables.rows import ERRORS_MAX, Rows, parse_rows
+from router.tables.patch import patched
+from router.tables.row_csv import csv_header, csv_rows
+from router.tables.row_types import ROW_TYPES, StockRow
+from router.tables.rows import CELL_BYTES_MAX, ERRORS_MAX, Rows, parse_rows
 
 CSV = "text/csv"
 WORDS = (
@@ -51,8 +53,24 @@ def examine(name: str) -> Examine:
 
 
 def one(table: str, data: bytes) -> None:
-    """The first byte says whether the rest is CSV."""
+    """The first byte says whether the rest is CSV. The same bytes are an upload, and a patch of what stands."""
     body, media_type = data[1:], CSV if data[:1] == b"\x01" else NDJSON
+    _upload(table, body, media_type)
+    _patch(table, body, media_type)
+
+
+def _patch(table: str, body: bytes, media_type: str) -> None:
+    stands = getattr(ROWS, table)
+    upload, changes = patched(table, stands, body, media_type)
+    assert len(upload.rows) == len(stands) + changes.added - changes.removed, "every change is counted"
+    if upload.findings.count:
+        return
+    _examine_accepted(table, upload)
+    again, nothing = patched(table, upload.rows, body, media_type)
+    assert again.rows == upload.rows and not any(nothing), "a patch that comes twice changes nothing"
+
+
+def _upload(table: str, body: bytes, media_type: str) -> None:
     try:
         upload = parse_rows(table, body, media_type)
         accepted = accept(upload, ROWS, TABLES)
@@ -75,6 +93,15 @@ def _examine_accepted(table: str, upload: Rows) -> None:
     """Rows survive their own encoding, as the store keeps them."""
     again = [msgspec.json.decode(msgspec.json.encode(row), type=ROW_TYPES[table]) for row in upload.rows]
     assert again == upload.rows, "a row that is taken can be kept"
+    text = csv_header(table) + csv_rows(table, map(msgspec.json.encode, upload.rows))
+    read = parse_rows(table, text, CSV)
+    is_short = all(len(msgspec.json.encode(row)) < CELL_BYTES_MAX for row in upload.rows)
+    assert not is_short or list(map(_told, read.rows)) == list(map(_told, upload.rows)), "as CSV it comes back"
+
+
+def _told(row: Any) -> Any:
+    """A lot whose name is empty is none."""
+    return msgspec.structs.replace(row, lot=row.lot or None) if isinstance(row, StockRow) else row
 
 
 def _examine_refusal(refusal: TableRejected, table: str, body: bytes, media_type: str) -> None:
