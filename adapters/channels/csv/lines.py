@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Mapping as Named
 
 from adapters.channels.csv.cells import CellFault, CellRule, Value
@@ -27,8 +26,11 @@ class LineComposer:
     def __init__(self, mapping: Mapping, rules: Named[str, CellRule]) -> None:
         fixed = [(path, value) for path, value in mapping.constants.items() if is_of_line(path)]
         self._constants = [(path.removeprefix("lines."), value) for path, value in fixed]
-        read = [path for path in mapping.columns if is_of_line(path)]
-        self._fields = [(path.removeprefix("lines."), rules[path]) for path in read]
+        read = [(path.removeprefix("lines."), rules[path]) for path in mapping.columns if is_of_line(path)]
+        amounts = [(at, name, rule) for at, (name, rule) in enumerate(read) if rule.field.kind == "amount"]
+        self._plain = [(at, name) for at, (name, rule) in enumerate(read) if rule.field.kind != "amount"]
+        # Prices first: other amounts may be shares of what the line costs.
+        self._amounts = sorted(amounts, key=lambda amount: amount[1] not in PRICES)
         self.split = 0  # lines that became two
 
     def lines(self, drafts: list[DraftLine], currency: str) -> list[Document]:
@@ -48,26 +50,18 @@ class LineComposer:
         line: Document = {}
         for name, constant in self._constants:
             put(line, name, constant)
-        amounts: list[tuple[str, CellRule, str]] = []
-        for (name, rule), value in zip(self._fields, draft.values, strict=True):
-            if rule.field.kind == "amount":
-                amounts.append((name, rule, str(value)))
-            elif value is not None:
+        for at, name in self._plain:
+            value = draft.values[at]
+            if value is not None:
                 put(line, name, value)
         line.setdefault("line_id", str(number))
-        for name, amount in self._amounts(line, amounts, currency):
-            put(line, name, amount)
-        total = line.pop("line_total", None)
-        return [line] if total is None else with_total(line, total)
-
-    def _amounts(
-        self, line: Document, cells: list[tuple[str, CellRule, str]], currency: str
-    ) -> Iterator[tuple[str, Value]]:
-        """Prices first: other amounts may be shares of what the line costs."""
-        for name, rule, cell in sorted(cells, key=lambda part: part[0] not in PRICES):
+        for at, name, rule in self._amounts:
+            cell = str(draft.values[at])
             amount = share_of(rule, cell, cost_of(line)) if rule.is_share else rule.value(cell, currency)
             if amount is not None:
-                yield name, amount
+                put(line, name, amount)
+        total = line.pop("line_total", None)
+        return [line] if total is None else with_total(line, total)
 
 
 def cost_of(line: Document) -> int | None:
