@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors.cli.intake import ROWS, add_source_flags, form_of, open_rows, rows_summary, rows_text, verdict
 from actors.cli.output import UsageError, add_json_flag, print_result
+
+if TYPE_CHECKING:
+    from adapters.channels.csv.report import CsvReport
 
 EXAMPLES = """examples:
   order-router check --mapping shop.toml                       the mapping alone, all its faults at once
@@ -38,32 +40,47 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.mapping:
         raise UsageError("--mapping FILE is needed.")
-    missing = fields_never_filled(read_mapping(arguments.mapping))
-    result: dict[str, Any] = {"mapping": "right", "fields_never_filled": missing}
+    never = fields_never_filled(read_mapping(arguments.mapping))
+    result: dict[str, Any] = {"mapping": "right", "fields_never_filled": never}
     lines = [f"{arguments.mapping}: the mapping can be read"]
-    if missing:
-        lines.append(
-            f"No order would have {', '.join(missing)}; a router refuses orders without: add columns or constants."
-        )
-    shown, failed = list[str](), bool(missing)
+    if never:
+        said = "a router refuses such orders: add columns or constants."
+        lines.append(f"No order would have {', '.join(never)}; {said}")
+    failed = bool(never)
     if arguments.files:
-        report, shown = _read(arguments)
-        said = verdict(arguments, report.refused, report.orders + report.refused)
-        failed = failed or bool(said) or (arguments.max_refused is None and report.refused > 0)
-        result["csv"] = rows_summary(report)
-        lines += rows_text(result["csv"]) + ([said] if said else [])
-    for order in shown:
-        print(order)
+        report, lacking = _read(arguments, never)
+        refused = report.refused + sum(lacking.values())
+        said = verdict(arguments, refused, report.orders + report.refused)
+        failed = failed or bool(said) or (arguments.max_refused is None and refused > 0)
+        result |= {"csv": rows_summary(report), "orders_lacking": lacking}
+        lines += rows_text(result["csv"])
+        lines += [f"{count:,} orders lack {path}; a router refuses them" for path, count in lacking.items()]
+        lines += [said] if said else []
     print_result(arguments.json, result, "\n".join(lines))
     return int(failed)
 
 
-def _read(arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+def _read(arguments: argparse.Namespace, never: list[str]) -> tuple[CsvReport, dict[str, int]]:
+    """What becomes of the rows, and how many orders lack what a router needs, by the first field that is missing."""
+    import msgspec
+
+    from adapters.channels.csv.mapping_faults import NEEDED_BY_ROUTER
+
     if form_of(arguments) != ROWS:
         raise UsageError("check is for files with a mapping; send --dry-run reads orders in any form.")
+    needed = [path for path in NEEDED_BY_ROUTER if path not in never]
+    lacking: dict[str, int] = {}
     with open_rows(arguments) as source:
-        orders = source.orders()
-        shown = [order.body.decode() for order in itertools.islice(orders, max(arguments.show, 0))]
-        for _ in orders:
-            pass
-        return source.report, shown
+        for number, order in enumerate(source.orders()):
+            if number < arguments.show:
+                print(order.body.decode())
+            document = msgspec.json.decode(order.body)
+            path = next((path for path in needed if not _has(document, path)), None)
+            if path is not None:
+                lacking[path] = lacking.get(path, 0) + 1
+        return source.report, lacking
+
+
+def _has(document: dict[str, Any], path: str) -> bool:
+    part, _, leaf = path.rpartition(".")
+    return bool((document.get(part) or {} if part else document).get(leaf))

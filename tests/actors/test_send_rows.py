@@ -291,6 +291,16 @@ def test_check_tells_what_becomes_of_every_row(tmp_path: pathlib.Path, mapping: 
     assert main([*given, "--max-refused", "1"]) == 0
 
 
+def test_check_names_orders_that_lack_what_a_router_needs(
+    tmp_path: pathlib.Path, mapping: pathlib.Path, capsys: Capture
+) -> None:
+    place = '"ship_to.name" = "A"\n"ship_to.city" = "B"\n"ship_to.country" = "DE"\n'
+    mapping.write_text(PLAIN + place)
+    rows = [GOOD, row("2", street=""), row("3", street=" "), row("4", street="", item="B")]
+    assert main(["check", "--mapping", str(mapping), "--json", str(_file(tmp_path, *rows))]) == 1
+    assert json.loads(capsys.readouterr().out)["orders_lacking"] == {"ship_to.line1": 3}
+
+
 def test_route_decides_rows(tmp_path: pathlib.Path, mapping: pathlib.Path, capsys: Capture) -> None:
     place = '"ship_to.name" = "A"\n"ship_to.city" = "B"\n"ship_to.country" = "DE"\n"ship_to.postcode" = "10115"\n'
     mapping.write_text(PLAIN + place)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.csv.compose import with_total
+from adapters.channels.csv.fields import LINE_FIELDS, Field
+from adapters.channels.csv.lines import with_total
 from adapters.channels.csv.load_mapping import load_mapping
 from router.errors import Misconfigured
 from tests.labs.csv_files import HEADER, PLAIN, row, translate
@@ -143,6 +144,40 @@ def test_a_total_that_its_price_does_not_make_is_refused_with_both() -> None:
     found = translate(said, HEADER + row(pieces="3", price="2.00", buyer="5.99"))
     assert found.reasons == {"line_total_differs": 1} and "599" in found.details and "600" in found.details
     assert translate(TOTALS, HEADER + row(pieces="0", price="2.00")).reasons == {"number_format": 1}
+
+
+@pytest.mark.parametrize(
+    ("cell", "total"), [("0.05", 30), ("5%", 30), ("0.0525", 32), ("0.054", 32), ("-0.05", -30), ("0", 0), ("", None)]
+)
+def test_an_amount_can_be_a_share_of_what_the_lines_cost(cell: str, total: int | None) -> None:
+    """Rounded half away from zero: 600 times 0.0525 are 31.5."""
+    said = PLAIN.replace('"customer.id" = "Buyer"', 'total = "Buyer"') + "[cells.total]\nshare = true\n"
+    found = translate(said, HEADER + row(buyer=cell) + row(buyer=cell, item="B", pieces="2"))
+    assert found.order.get("total") == total
+
+
+def test_a_share_of_nothing_and_a_share_that_is_none_are_refused() -> None:
+    said = PLAIN.replace('"customer.id" = "Buyer"', 'total = "Buyer"') + "[cells.total]\nshare = true\n"
+    assert translate(said, HEADER + row(buyer="some")).reasons == {"amount_format": 1}
+    unpriced = said.replace('"lines.unit_price" = "Price"\n', "")
+    assert "no price to take it of" in translate(unpriced, HEADER + row(buyer="0.1")).details
+    with pytest.raises(Misconfigured, match="share is for amounts"):
+        load_mapping((PLAIN + '[cells."lines.unit_price"]\nshare = true\n').encode())
+
+
+def test_amounts_of_a_line_are_parted_with_it_and_may_be_shares_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever amount a line gets besides its price: one row of the table of fields, and it works."""
+    monkeypatch.setitem(LINE_FIELDS, "lines.rebate", Field("amount"))
+    said = TOTALS.replace('"customer.id" = "Buyer"', '"lines.rebate" = "Buyer"')
+    found = translate(said, HEADER + row(pieces="3", price="10.00", buyer="1.00"))
+    assert [(line["qty"], line["unit_price"], line["rebate"]) for line in found.order["lines"]] == [
+        (2, 333, 66),
+        (1, 334, 34),
+    ]
+    found = translate(
+        f'{said}[cells."lines.rebate"]\nshare = true\n', HEADER + row(pieces="2", price="10.00", buyer="5%")
+    )
+    assert found.line["rebate"] == 50
 
 
 # Constants and attributes

@@ -166,7 +166,8 @@ def test_a_filter_of_whole_orders_leaves_every_row_of_the_order_out(place: int, 
 
 # Rows without an id
 
-BLANK = HEADER + row("1") + row("", item="B", street="", buyer="", when="") + row("2") + row("", item="C", street="")
+BARE = {"street": "", "buyer": "", "when": ""}
+BLANK = HEADER + row("1") + row("", item="B", **BARE) + row("2") + row("", item="C", **BARE)
 
 
 @pytest.mark.parametrize("group", ["all", "consecutive"])
@@ -184,8 +185,18 @@ def test_otherwise_the_whole_order_above_is_refused(group: str) -> None:
 
 
 def test_a_row_without_an_id_above_all_orders_is_refused_alone() -> None:
-    found = translate(f'continuation = "blank_id"\n{PLAIN}', HEADER + row("") + row("1"))
+    found = translate(f'continuation = "blank_id"\n{PLAIN}', HEADER + row("", **BARE) + row("1"))
     assert found.ids == ["1"] and found.reasons == {"value_missing": 1} and found.report.rows_alone == 1
+
+
+@pytest.mark.parametrize("continuation", ["none", "blank_id"])
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_a_row_without_an_id_that_may_be_of_the_order_below_refuses_that_one_too(group: str, continuation: str) -> None:
+    """Its customer is not the one above, so it may be the first row of order 2, whose id was lost."""
+    rows = row("1") + row("", buyer="b2", item="B") + row("2", buyer="b2") + row("3")
+    found = translate(f'group = "{group}"\ncontinuation = "{continuation}"\n{PLAIN}', HEADER + rows)
+    assert found.ids == ["3"] and found.report.refused == 2
+    assert {reject.order_id for reject in found.rejects} == {"1", "2"}
 
 
 def test_a_faulty_row_without_an_id_spoils_the_order_above_it() -> None:

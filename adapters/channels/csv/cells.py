@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from adapters.channels.csv.countries import country_code
 from adapters.channels.csv.fields import Field, field_of
@@ -44,6 +45,7 @@ class CellRule:
         self._numbers = NumberFormat(cell.decimal or mapping.file.decimal, thousands)
         self._separator = _separator(cell)
         self._time = time_format(mapping, cell).rfc3339 if field.kind == "time" else None
+        self.is_share = cell.share
         self._plain = cell == Cell() and self._strip == Strip() and self._translate is None
         self.value: Callable[[str, str], Value | None] = functools.lru_cache(maxsize=65_536)(self._value)
         # As far as it can be read before the order's currency is known: an amount stays as it is written.
@@ -130,6 +132,17 @@ class CellRule:
             return self._time(text)
         except ValueError as fault:
             raise CellFault("time_format", f"{self.path} {fault}") from None
+
+    def rate(self, cell: str) -> Fraction | None:
+        """Of an amount that is written as a share of another: 0.05 or 5%; None where the cell is blank."""
+        text = self.text(cell)
+        if not text:
+            return None
+        try:
+            rate = Fraction(self._numbers.plain(text.removesuffix("%")))
+        except ValueError as fault:
+            raise CellFault("amount_format", f"{self.path}: {fault} as a share") from None
+        return rate / 100 if text.endswith("%") else rate
 
     def _integer(self, text: str) -> int:
         try:

@@ -99,6 +99,10 @@ class HeadMerger:
             said = f"{self._paths[at]} is {mine[at]!r} in row {draft.row} and {head[at]!r} in row {row}"
             draft.conflict = f"order {draft.order_id}: {said}; one order has one customer, address and currency"
 
+    def shared(self, head: list[str]) -> list[str]:
+        """Of a head what all rows of an order have alike: customer, addresses, currency."""
+        return [_folded(head[at]) for at, agree in enumerate(self._agree) if agree]
+
     def lost(self, draft: Draft) -> str:
         """A field that only rows have which a filter left out; empty where nothing is lost."""
         if draft.aside is None or draft.head is None:

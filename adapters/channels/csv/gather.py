@@ -109,19 +109,35 @@ class Gatherer:
         return binding, self._sorted(binding, rows)
 
     def _sorted(self, binding: Binding, rows: Rows) -> Iterator[tuple[Record, Sorted]]:
-        above = ALONE
+        """Rows with their order. A row without an id that may as well be the next order's makes that one doubtful."""
+        above, first, doubtful = ALONE, list[str](), 0
         for record in rows.rows():
             found = self._sorter.sort(binding, record, above)
-            if record.cells and found.key != ALONE:
-                above = found.key
+            if found.unnamed:
+                doubtful = record.row if self._may_be_below(binding, found.cells, first) else doubtful
+            elif found.key != ALONE and record.cells:
+                if doubtful and found.key != above:
+                    said = f"row {doubtful}: it has no order_id and may be a line of this order"
+                    self.broken.setdefault(found.key, (words.ID_MISSING, said))
+                above, first = found.key, found.cells
+                doubtful = doubtful if found.is_fault else 0  # what a broken row names may be no order
             yield record, found
+
+    def _may_be_below(self, binding: Binding, cells: list[str], first: list[str]) -> bool:
+        """Whether a row without an id names a customer, or, where such rows belong above, another one than that."""
+        cells, first = binding.padded(cells), binding.padded(first)
+        own = self._merger.shared([getter(cells) for getter in binding.head])
+        if self._mapping.continuation == "none" or not any(first):
+            return any(own)
+        theirs = self._merger.shared([getter(first) for getter in binding.head])
+        return any(mine and mine != other for mine, other in zip(own, theirs, strict=True))
 
     def _leave_alone(self, record: Record, found: Sorted, file: int) -> None:
         self._account.report.rows += 1
         self._account.leave_out(found.reason, record.row, found.detail, file)
         if found.is_fault:
             self._account.report.rows_alone += 1
-            self._account.reject("", found.reason, found.detail, record)
+            self._account.reject(found.named, found.reason, found.detail, record)
 
     def _take(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> None:
         self._account.report.rows += 1

@@ -58,6 +58,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     decimal: str = ""
     thousands: str | None = None
     round: Rounding | None = None
+    share: bool = False  # the amount is written as a share of what the line, or all lines, cost: 0.05 or 5%
     languages: tuple[str, ...] = ()  # of names of countries, besides English
 
 

@@ -127,6 +127,8 @@ def _cell_faults(path: str, cell: Cell) -> Iterator[str]:
             yield f"{where}.{key} is for a field that is a {needed}"
     if (cell.round or cell.decimal or cell.thousands is not None) and kind not in ("amount", "integer"):
         yield f"{where}: round, decimal and thousands are for numbers"
+    if cell.share and (kind != "amount" or path in ("lines.unit_price", "lines.line_total")):
+        yield f"{where}.share is for amounts that are a part of what lines cost"
     if cell.decimal or cell.thousands:
         yield from _mark_faults(where, cell.decimal or ".", cell.thousands or "")
     if cell.time_zone:

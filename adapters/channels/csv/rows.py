@@ -17,6 +17,7 @@ from adapters.channels.csv.mapping import FileFormat
 from router.errors import Misconfigured
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _HEADER_ROWS_MAX = 1_000  # looked through for the header
 
 
@@ -113,14 +114,22 @@ class TextRows:
             except csv.Error as fault:
                 yield from self._apart(row, str(fault))
                 continue
-            if len(tape.taken) > 1 and width and (len(cells) != width or self._is_swallowed(tape.taken, width)):
+            if len(tape.taken) > 1 and width and (len(cells) != width or self._has_swallowed(cells)):
                 yield from self._apart(row, "a quote that is not closed in its row took the rows behind it")
             else:
                 yield Record(row, cells)
 
-    def _is_swallowed(self, lines: list[str], width: int) -> bool:
-        """Whether the first and the last line are rows by themselves. Lines of a note in a cell are parts of one."""
-        return all(line.count(self.delimiter) >= width - 1 for line in (lines[0], lines[-1])) and width > 1
+    def _has_swallowed(self, cells: list[str]) -> bool:
+        """Whether a cell of several lines is the end of a row, others, and the beginning of one up to its own column.
+
+        Only then has a row that swallowed others the right number of cells. The lines of a note do not add up so.
+        """
+        more, mark = len(cells) - 1, self.delimiter
+        for at, cell in enumerate(cells):
+            lines = _LINE_END.split(cell)
+            if len(lines) > 1 and more and lines[0].count(mark) >= more - at and lines[-1].count(mark) == at:
+                return True
+        return False
 
     def _apart(self, row: int, fault: str) -> Iterator[Record]:
         taken = list(self._tape.taken)

@@ -23,6 +23,8 @@ class Sorted(NamedTuple):
     detail: str = ""
     is_fault: bool = False
     rule: Filter | None = None
+    unnamed: bool = False  # the row has no id of its own
+    named: str = ""  # by a row that is left alone: perhaps the id of an order
 
 
 class RowSorter:
@@ -51,7 +53,8 @@ class RowSorter:
         return self._filtered(binding, cells, key, above)
 
     def _filtered(self, binding: Binding, cells: list[str], key: Key, above: Key) -> Sorted:
-        if not key[1] and self._blank_belongs_above:
+        unnamed = not key[1]
+        if unnamed and self._blank_belongs_above:
             key = above
         for rule, place, fits in binding.filters:
             if fits(cells[place]):
@@ -62,25 +65,26 @@ class RowSorter:
         if not key[1]:
             said = "order_id is empty, so the order above it may be short of a line"
             remedy = 'say continuation = "blank_id" where such rows belong to the order above'
-            return Sorted(above, cells, words.ID_MISSING, f"{said}; {remedy}", is_fault=True)
+            return Sorted(above, cells, words.ID_MISSING, f"{said}; {remedy}", is_fault=True, unnamed=True)
         try:
             self._order_id.refuse_spoilt(binding.order_id(cells))
         except CellFault as fault:
             return Sorted(key, cells, fault.reason, str(fault), is_fault=True)
-        return Sorted(key, cells)
+        return Sorted(key, cells, unnamed=unnamed)
 
     def _misshapen(self, binding: Binding, record: Record, above: Key) -> Sorted:
         """A row that cannot be read; the order it names, or the one above, is not sent."""
         cells = record.cells
         reason = words.QUOTE_OPEN if record.swallowed else words.ROW_SHAPE
         detail = record.fault or f"{len(cells)} cells where the header has {binding.width}"
-        is_whole = len(cells) == binding.width
-        key = self._named(binding, cells) or above
+        is_a_part = record.swallowed and len(cells) < binding.width
+        named = self._named(binding, cells)
+        key = named or above
         if key != ALONE:
             self.broken.setdefault(key, (reason, f"row {record.row}: {detail}"))
-        if record.swallowed and not is_whole:
-            key = ALONE  # a part of a cell perhaps: what it names is not sent, but is no order by itself
-        return Sorted(key, cells, reason, detail, is_fault=True)
+        if is_a_part:  # a line of a cell perhaps: what it names is not sent, but is no order by itself
+            return Sorted(ALONE, cells, reason, detail, is_fault=True, named=key[1])
+        return Sorted(key, cells, reason, detail, is_fault=True, unnamed=named is None)
 
     def _named(self, binding: Binding, cells: list[str]) -> Key | None:
         """The order that a faulty row names, as far as its cells go."""

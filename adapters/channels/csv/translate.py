@@ -23,12 +23,13 @@ import msgspec
 
 from adapters.channels.csv import report as words
 from adapters.channels.csv.cells import CellFault, CellRule, compile_test
-from adapters.channels.csv.compose import Composer, LineFault
+from adapters.channels.csv.compose import Composer
 from adapters.channels.csv.draft import Draft, HeadMerger
 from adapters.channels.csv.events import EventMaker
 from adapters.channels.csv.fields import is_of_line
 from adapters.channels.csv.gather import Gatherer, Opener, hashed
 from adapters.channels.csv.joins import JoinedTable
+from adapters.channels.csv.lines import LineFault
 from adapters.channels.csv.mapping import Mapping
 from adapters.channels.csv.report import Account, CsvReport, Rejects
 from adapters.channels.csv.rows import Record, TextRows

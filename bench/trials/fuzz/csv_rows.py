@@ -163,7 +163,7 @@ def _file(data: bytes) -> None:
     """The first byte says how rows are grouped, and whether the header is fuzzed too."""
     said, body = data[:1], data[1:]
     if said == b"\x03":
-        _translate(load_mapping(WIDE), body)
+        _translate(_wide(), body)
         return
     mapping = _usual("all" if said == b"\x01" else "consecutive")
     _translate(mapping, body if said == b"\x02" else HEADER + body)
@@ -176,6 +176,11 @@ def _mapping(data: bytes) -> None:
         assert str(fault).startswith("The mapping file ")
         return
     _translate(mapping, FILE)
+
+
+@cache
+def _wide() -> Mapping:
+    return load_mapping(WIDE)
 
 
 @cache
