@@ -151,7 +151,7 @@ class ScriptedBackend:
         if self.reject is not None:
             raise self.reject
         self.tables[name] = body
-        return {"table": name, "version": len(self.tables), "rows": len(body.splitlines())}
+        return {"table": name, "version": len(self.tables), "rows": len(body.splitlines()), "warnings": []}
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         batch = self._decide(0, from_message(orders, WIRE))

@@ -19,6 +19,7 @@ from router.local import LocalRouter
 from router.log.kinds import Kind
 from router.ports import Log
 from router.shard.order_lane import OrderBatch
+from router.tables.remarks import remarks
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import movement_results, on_hand_movements, parse_movements
 from router.wire.event_batch import EventBatch
@@ -79,7 +80,7 @@ class EngineBackend:
             if name == "stock":
                 movements = on_hand_movements(upload, self._store.load(version), self.key, version, now_ms)
                 self.router.stock(movements, now_ms)
-            return {"table": name, "version": version, "rows": len(upload.rows)}
+            return {"table": name, "version": version, "rows": len(upload.rows), "warnings": remarks(upload)}
 
         return await self._run(work)
 
