@@ -461,7 +461,7 @@ def test_stock_movements_answer_a_row_each(lab: Lab) -> None:
 
 def test_a_table_is_put_and_a_refused_one_names_its_rows(lab: Lab) -> None:
     status, _, body = lab.ask("PUT", "/v1/tables/skus", b'{"sku":"A"}\n', role="ops", **NDJSON)
-    assert (status, json.loads(body)) == (200, {"table": "skus", "version": 1, "rows": 1})
+    assert (status, json.loads(body)) == (200, {"table": "skus", "version": 1, "rows": 1, "warnings": []})
     lab.backend.reject = TableRejected("skus", [RowError(3, "price", "negative", "make it positive")], 7)
     problem = lab.problem("PUT", "/v1/tables/skus", b"x", **NDJSON)
     assert (problem["status"], problem["code"], problem["error_count"]) == (422, "table_refused", 7)

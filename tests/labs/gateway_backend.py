@@ -151,7 +151,7 @@ class ScriptedBackend:
         if self.reject is not None:
             raise self.reject
         self.tables[name] = body
-        return {"table": name, "version": len(self.tables), "rows": len(body.splitlines())}
+        return {"table": name, "version": len(self.tables), "rows": len(body.splitlines()), "warnings": []}
 
     async def patch_table(self, name: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> dict[str, Any]:
         done = await self.put_table(name, body, media_type, replace, now_ms)
