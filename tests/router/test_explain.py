@@ -127,5 +127,5 @@ def test_an_order_that_is_not_there_and_a_router_that_is_not_there_are_said_in_w
         assert main(["explain", "--url", fake.url, "--key", "k", "nobody"]) == 1
     assert "answered 404: No order with this id." in capsys.readouterr().err
     assert main(["explain", "--url", "http://127.0.0.1:9", "--key", "k", "nobody"]) == 1
-    assert "is `order-router serve` running?" in capsys.readouterr().err
+    assert "No router answers at http://127.0.0.1:9" in capsys.readouterr().err
     assert main(["explain", "--url", "http://127.0.0.1:9", "--key", f"@{tmp_path / 'none'}", "nobody"]) == 2

@@ -171,7 +171,7 @@ class Note(msgspec.Struct):
     source: str | None
 
 
-class Answered(msgspec.Struct):
+class Answered(msgspec.Struct, kw_only=True):
     """What an order was answered, but for its lines."""
 
     order_id: str
@@ -185,8 +185,8 @@ class Answered(msgspec.Struct):
     promise_date: Date | None
     reasons: list[str]
     duplicate_of: str | None
-    duplicate_of_order_id: str | None
     cursor: str
+    duplicate_of_order_id: str | None | UnsetType = UNSET  # a gateway adds it, which sees all shards
 
 
 class OrderView(Answered):
