@@ -32,7 +32,9 @@ LINE_DUPLICATE = 20  # the policy refuses two lines of one SKU
 COUPON_UNKNOWN = 21
 SERVICE_UNKNOWN = 22
 PAYMENT_STATUS = 23  # payment failed at the channel
+AMOUNT_IMPOSSIBLE = 25  # what the channel declares of discount, tax or fee cannot be, and the policy takes it
 TOTAL_MISMATCH = 24  # flag only: the channel's total differs from ours
+AMOUNT_DIFFERS = 30  # flag only: a discount, tax or fee that the policy compares is not ours
 
 # --- 32-39: risk ---------------------------------------------------------------------------------
 RISK_VALUE = 32  # far above the channel's usual

@@ -27,6 +27,7 @@ _ALWAYS_REJECT = _mask(
     code.ORDER_VALUE_LIMIT,
     code.PLACED_AT_RANGE,
     code.LINE_DUPLICATE,
+    code.AMOUNT_IMPOSSIBLE,
     code.SERVICE_UNKNOWN,
     code.PAYMENT_STATUS,
     code.NO_ELIGIBLE_NODE,
@@ -43,6 +44,7 @@ _BY_LEDGER = _mask(  # the ledger decides with these; as admission reasons they 
 FLAG_MASK = _mask(
     code.COUPON_UNKNOWN,
     code.TOTAL_MISMATCH,
+    code.AMOUNT_DIFFERS,
     code.RISK_VALUE,
     code.RISK_ADDRESS,
     code.RISK_QTY,
