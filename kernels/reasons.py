@@ -33,11 +33,13 @@ LINE_DUPLICATE = 20  # the policy refuses two lines of one SKU
 COUPON_UNKNOWN = 21
 SERVICE_UNKNOWN = 22
 PAYMENT_STATUS = 23  # payment failed at the channel
+AMOUNT_IMPOSSIBLE = 25  # what the channel declares of discount, tax or fee cannot be, and the policy takes it
 TOTAL_MISMATCH = 24  # flag only: the channel's total differs from ours
 REGION_UNKNOWN = 26  # flag only: the country has no such region; priced and shipped as the country
 PAYMENT_UNKNOWN = 27  # flag only: a payment word that nobody knows
 PAYMENT_OPEN = 28  # not paid, or not all of it, and the policy holds such orders
 PAYMENT_REFUNDED = 29  # the money, or a part of it, was given back: held
+AMOUNT_DIFFERS = 30  # flag only: a discount, tax or fee that the policy compares is not ours
 
 # --- 32-39: risk ---------------------------------------------------------------------------------
 RISK_VALUE = 32  # far above the channel's usual

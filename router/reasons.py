@@ -65,6 +65,14 @@ _TEXTS: dict[int, tuple[str, str]] = {
         "payment.status",
         "The payment, or a part of it, was given back; release the order only if it is to be sent all the same.",
     ),
+    code.AMOUNT_IMPOSSIBLE: (
+        "discount",
+        "A declared discount, tax or fee is negative, less than its parts, or more than it is taken from; correct it.",
+    ),
+    code.AMOUNT_DIFFERS: (
+        "tax",
+        "A declared discount, tax or fee is not the computed one; flagged, not refused.",
+    ),
     code.TOTAL_MISMATCH: ("total", "The channel's total differs from the computed one; flagged, not refused."),
     code.RISK_VALUE: ("lines", "The value is far above what this channel usually sends."),
     code.RISK_ADDRESS: ("bill_to", "Billing and shipping address differ."),

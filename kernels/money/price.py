@@ -42,14 +42,19 @@ WHOLE_BP = 10_000
 
 @inlined_rule
 def _set_gross(
-    first: int, last: int, sku: Array, qty: Array, unit_price_minor: Array, line_gross: Array, line_total: Array
-) -> bool:
-    """Set the lines' gross amounts; False, and 0 on every line, where the order has no value."""
-    priced = order_value(first, last, sku, qty, unit_price_minor) >= 0
+    first: int, last: int, sku: Array, qty: Array, unit_price_minor: Array, line_taken: Array, line_gross: Array,
+    line_total: Array,
+) -> tuple[bool, int]:  # fmt: skip
+    """Set the lines' gross amounts and what remains of them; returns whether the order has a value, else all are 0, and
+    what was taken off."""
+    priced, taken = order_value(first, last, sku, qty, unit_price_minor) >= 0, 0
     for line in range(first, last):
         line_gross[line] = qty[line] * unit_price_minor[line] if priced else 0
         line_total[line] = line_gross[line]
-    return priced
+        if line_taken.size > 0 and priced:
+            line_total[line] -= line_taken[line]
+            taken += line_taken[line]
+    return priced, taken
 
 
 @inlined_rule
@@ -237,7 +242,7 @@ def _take_off(
 
 @kernel(
     VOID,
-    IN_I64, IN_I32, IN_I32, IN_I64, IN_I32, IN_I64, IN_I32, IN_I16,
+    IN_I64, IN_I32, IN_I32, IN_I64, IN_I64, IN_I32, IN_I64, IN_I32, IN_I16,
     IN_I32, IN_I64, IN_I32, IN_I32, IN_U8_2D,
     IN_I32, TAX_RATES, I64, IN_I64,
     OUT_I64, OUT_I64, OUT_I64, OUT_I64, OUT_I64,
@@ -246,7 +251,7 @@ def _take_off(
 )  # fmt: skip
 def price(
     line_offset: Array, sku: Array, qty: Array, unit_price_minor: Array,
-    tax_area: Array, fee_minor: Array, granted_offset: Array, granted: Array,
+    line_taken: Array, tax_area: Array, fee_minor: Array, granted_offset: Array, granted: Array,
     kind: Array, value: Array, buy_qty: Array, get_qty: Array, sku_set: Array,
     tax_class: Array, taxes: Any, shipping_class: int, placed_at_ms: Array,
     line_gross: Array, line_discount: Array, line_tax: Array, line_total: Array, promotion_part: Array,
@@ -259,6 +264,7 @@ def price(
     sku              (m)    i32  row of the SKU table, -1 = unknown                                IN
     qty              (m)    i32  units, not negative; 0 = merged into another line                 IN
     unit_price_minor (m)    i64  of one unit, negative = none                                      IN
+    line_taken       (m)    i64  discount that is taken as declared, to the line's gross; or (0)   IN
     tax_area         (n)    i32  tax area                                                          IN
     fee_minor        (n)    i64  shipping fee before promotions, negative = none, to VALUE_MAX     IN
     granted_offset   (n+1)  i32  first granted promotion of each order                             IN
@@ -281,16 +287,15 @@ def price(
     Afterwards, and no amount is negative:
         order_total    = sum of line_total + order_shipping
                        = sum of line_gross - order_discount + fee + exclusive tax
-        order_discount = sum of line_discount + waived fee = sum of promotion_part
+        order_discount = sum of line_discount + waived fee = sum of line_taken + sum of promotion_part
         order_tax      = sum of line_tax + tax in order_shipping
     Cost: linear in lines * (1 + promotions granted).
     """
     end = INT64(0)
     for order in range(line_offset.size - 1):
         first, last = line_offset[order], line_offset[order + 1]
-        priced = _set_gross(first, last, sku, qty, unit_price_minor, line_gross, line_total)
+        priced, given = _set_gross(first, last, sku, qty, unit_price_minor, line_taken, line_gross, line_total)
         fee = max(fee_minor[order], 0) if priced else 0
-        given = 0
         for place in range(granted_offset[order], granted_offset[order + 1]):
             promotion = granted[place]
             promotion_part[place] = 0

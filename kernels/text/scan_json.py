@@ -59,8 +59,8 @@ U = np.uint64
 # 24-26 the level it belongs to, 27-30 its length. Of a key that is not known: 0 = its value is stepped over, REFUSED.
 UNKNOWN, TEXT, TIME, NUMBER, OBJECT, COUPONS, LINES, LINE_TEXT, LINE_NUMBER, FLAG, SOME_LINES = range(11)
 TOP_LEVEL, LINE_LEVEL = 0, 6  # 1-5: objects of an order
-LINE_BIT = 60  # first bit of the keys of one line; they are cleared at its start
-LINE_BITS = U(0xF) << U(LINE_BIT)
+LINE_BIT = 53  # first bit of the keys of one line; they are cleared at its start
+LINE_BITS = U(0x3F) << U(LINE_BIT)
 REFUSED = 59  # a bit that is set from the start, so that such a key is one given twice
 
 ABSENT = -(1 << 63)
@@ -73,7 +73,7 @@ BEGIN, END, LINE_NUMBER_AT, SOUND = 0, 1, 2, 3
 LINES_FIRST, LINES_COUNT, COUPONS_FIRST, COUPONS_COUNT = 0, 1, 2, 3
 # Rows of ``line_text``: start and length of each text of a line.
 SKU_START, SKU_LENGTH, LINE_ID_START, LINE_ID_LENGTH = 0, 1, 2, 3
-QTY, UNIT_PRICE = 0, 1
+QTY, UNIT_PRICE, LINE_DISCOUNT, LINE_TAX = 0, 1, 2, 3
 # Places of ``cursor``.
 LINES_USED, COUPONS_USED, SPILL_USED, SPILL_BASE = 0, 1, 2, 3
 
@@ -164,8 +164,8 @@ def open_line(position: Int, line_text: Array, line_number: Array, cursor: Array
         return FULL
     for field in range(4):
         line_text[field, line] = 0
-    line_number[QTY, line] = ABSENT
-    line_number[UNIT_PRICE, line] = ABSENT
+    for field in range(4):
+        line_number[field, line] = ABSENT
     cursor[LINES_USED] = line + 1
     return position + 1
 
@@ -346,7 +346,7 @@ def scan_json(
     place       (4, rows)  int64  BEGIN, END, LINE_NUMBER_AT, SOUND                                         OUT
     runs        (4, rows)  int32  first item and item count of the lines, then of the coupons               OUT
     line_text   (4, L)     int32  start and length of each line's SKU, then of its line_id                  OUT
-    line_number (2, L)     int64  quantity and unit price in minor units, or ABSENT                         OUT
+    line_number (4, L)     int64  quantity; unit price, discount and tax in minor units; or ABSENT          OUT
     coupon      (2, C)     int32  start and length of each coupon code                                      OUT
     spill       (any)      uint8  texts that had escapes, without them; at least the size of ``text``       OUT
     cursor      (4)        int64  items used of the three above, then SPILL_BASE, at least text's size        INOUT

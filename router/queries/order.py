@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kernels.life import layout
+from kernels.reasons import AMOUNT_DIFFERS
 from router.life.books import REVIEW, Books
 from router.life.next_events import next_events
 from router.life.open_book import OpenBook
@@ -21,6 +22,7 @@ from router.life.scratch import ROW
 from router.log.columns import MONEY_SHOWN, Status
 from router.log.steps import OrderHistory, Step
 from router.queries.answered import acknowledgement_of, line_ids_of, parcels_of, priced_lines
+from router.queries.declared import declared_view, taken_view
 from router.queries.names import Names
 from router.queries.order_lines import Position, line_state, positions_of
 from router.queries.order_money import money_view, payment_views
@@ -54,6 +56,8 @@ def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerm
         return {
             **acknowledgement_of(shard, step, tables, document),
             "taxes": OrderTaxes(step, tables).of_order(),
+            "taken": taken_view(step),
+            "declared": declared_view(step, bool(step.outcome["reasons"] >> AMOUNT_DIFFERS & 1)),
             **state_names(state),
             "version": version,
             "channel": step.given["channel"],

@@ -16,6 +16,8 @@ from router.tables.compiled import Tables
 
 SHIPPING = -1  # line of the tax on the fee
 _SHIPPING_CLASS = "shipping"
+TAKEN_TAX = 4  # router/shard/declared.py
+_DECLARED = -1  # tax of an order whose channel said it
 _OF_A_PERCENT = Decimal(1_000_000)
 
 _Part = tuple[int, int, int]  # line, tax, amount
@@ -27,6 +29,7 @@ class OrderTaxes:
     def __init__(self, step: Step, tables: Tables) -> None:
         self._taxes = tables.taxes
         parts = [(row["line"], row["tax"], row["amount_minor"]) for row in step.outcome["taxes"]]
+        self._is_taken = bool(step.outcome["taken"] & TAKEN_TAX)
         self._parts = parts or list(self._plain(step, tables))
 
     def of_line(self, line: int) -> list[Row]:
@@ -44,15 +47,19 @@ class OrderTaxes:
         for number, money in enumerate(step.outcome["money_lines"]):
             shipping -= money["tax_minor"]
             if money["tax_minor"]:
-                column = int(tables.skus.tax_class[step.given["lines"][number]["sku"]])
-                yield number, self._only(step, column), money["tax_minor"]
+                sku = step.given["lines"][number]["sku"]
+                yield number, self._only(step, int(tables.skus.tax_class[sku])), money["tax_minor"]
         if shipping:
             yield SHIPPING, self._only(step, self._taxes.class_ids.index(_SHIPPING_CLASS)), shipping
 
     def _only(self, step: Step, column: int) -> int:
+        if self._is_taken:
+            return _DECLARED
         cell = step.given["tax_area"] * len(self._taxes.class_ids) + column
         return int(self._taxes.tax[self._taxes.offset[cell]])
 
     def _shown(self, tax: int, amount: int) -> Row:
+        if tax == _DECLARED:
+            return {"name": None, "percent": None, "amount": amount}
         percent: Any = float(Decimal(int(self._taxes.rate[tax])) / _OF_A_PERCENT)
         return {"name": self._taxes.names[tax] or None, "percent": percent, "amount": amount}

@@ -31,7 +31,7 @@ from kernels.admit.validate import (
     REFUSE,
     validate,
 )
-from kernels.reasons import TOTAL_MISMATCH, UNREACHABLE
+from kernels.reasons import AMOUNT_IMPOSSIBLE, TOTAL_MISMATCH, UNREACHABLE
 from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.arrow.string_table import StringTable
 from router.config import Config
@@ -40,10 +40,11 @@ from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
 from router.log.columns import ADMITTED, CLAIMS, Admission
 from router.shard import pricing
 from router.shard.channel_policies import ChannelPolicies
+from router.shard.declared import ChannelWords, Declared, Words, impossible
 from router.shard.reason_masks import FLAG_MASK
 from router.shard.spelt import UNKNOWN, Spelt, by_first
 from router.spelling import folded, word
-from router.tables.compiled import Tables
+from router.tables.compiled import PromotionKind, Tables
 from router.tables.places import PlaceResolver
 
 U64 = npt.NDArray[np.uint64]
@@ -51,6 +52,7 @@ _PAYMENTS = Spelt(StringTable(list(PAYMENT_WORDS)), {name: at for at, name in en
 _MEANINGS = np.array([*PAYMENT_WORDS.values(), Paid.OPEN, Paid.OPEN], np.uint8)  # rows -1 and -2: another word, none
 _PAYMENT_STATES = np.array([STATE_OF[meaning] for meaning in Paid], np.uint8)
 _PLACED = ["country", "postcode", "bill_country", "bill_postcode"]
+_DECLARED = ("fee_declared_minor", "discount_declared_minor", "tax_declared_minor")
 _LINES_MODE = {"keep": KEEP, "merge": MERGE, "reject": REFUSE}
 
 
@@ -63,6 +65,8 @@ class WireLines:
     qty: I64
     unit_price_minor: I64
     line_key: U64
+    discount_minor: I64
+    tax_minor: I64
 
 
 class Admitter:
@@ -76,6 +80,7 @@ class Admitter:
         self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
         self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
         self._stamp_base = 0
+        self.words = ChannelWords(tables.policy_or(config.policy))
         skus = tables.skus
         self._dated = DatedPrices(
             skus.dated_offset, skus.dated_currency, skus.dated_from_ms, skus.dated_until_ms, skus.dated_price_minor
@@ -107,8 +112,8 @@ class Admitter:
         counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns, policy_row)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
-        counted = self._price(counted, columns, coupons, place.promotion_area)
-        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
+        counted = self._price(counted, columns, coupons, place.promotion_area, lines)
+        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines)})
         return admitted, claims_of(admitted)
 
     def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
@@ -122,6 +127,8 @@ class Admitter:
             struct_numbers(values, "qty"),
             struct_numbers(values, "unit_price_minor"),
             struct_numbers(values, "line_key"),
+            struct_numbers(values, "discount_minor"),
+            struct_numbers(values, "tax_minor"),
         )
 
     def _identity(self, wire: pa.RecordBatch, hashes: tuple[U64, U64]) -> dict[str, Any]:
@@ -129,7 +136,7 @@ class Admitter:
         customer[~given(wire.column("customer_id"))] = 0
         keys = pc.binary_join_element_wise(wire.column("channel"), wire.column("currency"), "\x1f")
         copied = ("order_id", "channel", "seller")
-        numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor")
+        numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor", *_DECLARED)
         return {
             **{name: wire.column(name) for name in copied},
             **{name: numbers(wire, name) for name in numeric},
@@ -268,9 +275,12 @@ class Admitter:
         return np.fromiter((known[address] for address in addresses), bool, len(addresses))
 
     def _price(
-        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
+        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any, lines: WireLines
     ) -> pricing.OrderLines:
         """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
+        words, declared = self._declared(lines, columns)
+        if words is not None:
+            counted = self._refuse(impossible(declared, counted, words), AMOUNT_IMPOSSIBLE, counted, columns)
         weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
         fee = pricing.fees(self.tables, counted, zone=columns["zone"], weight_g=weight_g, service=columns["service"])
         carried = self._refuse_uncarried(counted, fee, columns)
@@ -279,6 +289,8 @@ class Admitter:
             weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
         columns["weight_g"], columns["subtotal_minor"] = weight_g, subtotal_minor
         columns["fee_minor"] = np.maximum(fee, 0)  # of those that are refused
+        if words is not None:
+            columns["fee_minor"] = np.where(words.takes_fee & (declared.fee >= 0), declared.fee, columns["fee_minor"])
         offset, promotion = pricing.list_candidates(
             self.tables,
             counted,
@@ -288,8 +300,20 @@ class Admitter:
             placed_at_ms=columns["placed_at_ms"],
             coupons=coupons,
         )
+        if words is not None:
+            offset, promotion = self._beside_words(offset, promotion, words, declared)
         columns["promotions"] = ragged(offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type)
         return counted
+
+    def _beside_words(
+        self, offset: npt.NDArray[np.int32], promotion: npt.NDArray[np.int16], words: Words, declared: Declared
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
+        """Candidates without those of orders whose discounts are taken, or that would waive a fee that is."""
+        owner = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
+        waives = self.tables.promotions.kind[promotion] == PromotionKind.FREE_SHIPPING
+        kept = ~words.takes_discount[owner] & ~(waives & (words.takes_fee & (declared.fee >= 0))[owner])
+        counts = np.bincount(owner[kept], minlength=len(offset) - 1)
+        return np.concatenate(([0], np.cumsum(counts))).astype(np.int32), promotion[kept]
 
     def _refuse_uncarried(self, counted: pricing.OrderLines, fee: I64, columns: dict[str, Any]) -> pricing.OrderLines:
         """Refuse what no rate carries to its place, whatever is in stock: it would be sold without a fee.
@@ -300,9 +324,22 @@ class Admitter:
         if not missing.any():
             return counted
         missing &= self.tables.rates.fee_lane[columns["zone"]] >= 0
-        columns["reasons"][missing] |= np.uint64(1 << UNREACHABLE)
-        columns["admission"][missing] = Admission.REJECT
-        return without_units(counted, missing)
+        return self._refuse(missing, UNREACHABLE, counted, columns)
+
+    def _refuse(
+        self, orders: npt.NDArray[np.bool_], reason: int, counted: pricing.OrderLines, columns: dict[str, Any]
+    ) -> pricing.OrderLines:
+        """Refuse these orders, too; the lines that count then."""
+        orders = orders & (columns["admission"] != Admission.REJECT)
+        columns["reasons"][orders] |= np.uint64(1 << reason)
+        columns["admission"][orders] = Admission.REJECT
+        return without_units(counted, orders)
+
+    def _declared(self, lines: WireLines, columns: dict[str, Any]) -> tuple[Words | None, Declared]:
+        """What the orders declare, and what the policy says of it; None where it says nothing of any."""
+        fee, discount, tax = (columns[name] for name in _DECLARED)
+        declared = Declared(fee, discount, tax, lines.discount_minor, lines.tax_minor)
+        return (self.words.of(columns["channel"]) if self.words.any else None), declared
 
 
 def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:
@@ -337,14 +374,14 @@ def without_units(lines: pricing.OrderLines, orders: npt.NDArray[np.bool_]) -> p
     return dataclasses.replace(lines, qty=np.where(nothing, np.int32(0), lines.qty))
 
 
-def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int) -> U64:
-    """TOTAL_MISMATCH where the channel's own total differs from ours; a flag, never a refusal."""
+def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int, counts: Any = True) -> U64:
+    """TOTAL_MISMATCH where the channel's own total differs from ours, and ``counts``; a flag, never a refusal."""
     declared = numbers(admitted, "total_declared_minor")
-    differs = (declared >= 0) & (np.abs(declared - total_minor) > tolerance_minor)
+    differs = (declared >= 0) & (np.abs(declared - total_minor) > tolerance_minor) & counts
     return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
 
 
-def _admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
+def _admitted_lines(counted: pricing.OrderLines, lines: WireLines) -> pa.ListArray:
     line_type = ADMITTED.field("lines").type
     values = structs(
         line_type.value_type,
@@ -353,7 +390,9 @@ def _admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
             "qty": counted.qty,
             "unit_price_minor": counted.unit_price_minor,
             "list_price_minor": counted.list_price_minor,
-            "line_key": line_key,
+            "line_key": lines.line_key,
+            "discount_declared_minor": lines.discount_minor,
+            "tax_declared_minor": lines.tax_minor,
         },
     )
     return ragged(counted.line_offset, values, line_type)

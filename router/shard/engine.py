@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kernels.reasons import AMOUNT_DIFFERS
 from router.arrow.arena import Arena, PrivateArena
 from router.arrow.arrays import list_parts, numbers, ragged, record_batch, structs
 from router.arrow.selection import select
@@ -29,7 +31,8 @@ from router.log.columns import DECISION, OUTCOME, Status
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
 from router.shard.admission import Admitter, claims_of, order_lines, total_flags, without_units
-from router.shard.pricing import Money, price_orders
+from router.shard.declared import Priced, declared_of, price_declared
+from router.shard.pricing import Money, OrderLines, price_orders
 from router.tables.compiled import Tables, UnknownTables
 
 I64 = npt.NDArray[np.int64]
@@ -199,7 +202,8 @@ class ShardEngine:
         granted_offset, granted = list_parts(decision.column("granted"))
         refused = numbers(decision, "status") == Status.REJECTED
         lines = without_units(order_lines(admitted), refused)  # a refused order costs nothing
-        money = price_orders(
+        priced = self._price(
+            admitted,
             tables,
             lines,
             granted=(granted_offset, granted.to_numpy(zero_copy_only=True)),
@@ -207,9 +211,14 @@ class ShardEngine:
             fee_minor=np.where(refused, 0, numbers(admitted, "fee_minor")),
             placed_at_ms=numbers(admitted, "placed_at_ms"),
         )
+        money = priced.money
         reasons = numbers(decision, "reasons") | total_flags(
-            admitted, money.total_minor, tables.policy_or(self._config.policy).totals_tolerance_minor
+            admitted,
+            money.total_minor,
+            tables.policy_or(self._config.policy).totals_tolerance_minor,
+            priced.total_counts,
         )
+        reasons |= np.where(priced.differs, np.uint64(1 << AMOUNT_DIFFERS), np.uint64(0))
         line_type = OUTCOME.field("money_lines").type
         money_lines = structs(
             line_type.value_type,
@@ -236,10 +245,22 @@ class ShardEngine:
                     granted_offset, pa.array(money.promotion_part_minor), OUTCOME.field("granted_minor").type
                 ),
                 "taxes": _taxes_of(money),
+                "taken": priced.taken,
                 "version": version,
                 "previous": previous,
             },
         )
+
+    def _price(self, admitted: pa.RecordBatch, tables: Tables, lines: OrderLines, **priced_by: Any) -> Priced:
+        """Money of orders, by what they declare where the policy looks at it."""
+        declared, known = declared_of(admitted), self._admitters[tables.version].words
+        if not known.any and not declared.any:
+            nothing = np.zeros(lines.orders, np.uint8)
+            return Priced(price_orders(tables, lines, **priced_by), nothing, nothing != 0, nothing == 0)
+        total = numbers(admitted, "total_declared_minor")
+        tolerance_minor = tables.policy_or(self._config.policy).totals_tolerance_minor
+        words = known.of(admitted.column("channel"))
+        return price_declared(tables, lines, declared, words, total, tolerance_minor, **priced_by)
 
     def apply_outcome(self, sequence: int, admitted: pa.RecordBatch, outcome: pa.RecordBatch) -> None:
         """Give the orders of a sequence the state their outcome says and open their books; also its replay."""

@@ -28,6 +28,7 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 SHIPPING_TAX_CLASS = "shipping"
+_NONE: I64 = np.zeros(0, np.int64)
 PER_KG_MINOR_MAX = 1 << 31  # times the kilograms of WEIGHT_MAX_G it stays inside int64
 
 
@@ -148,8 +149,12 @@ def price_orders(
     tax_area: I32,
     fee_minor: I64,
     placed_at_ms: I64,
+    line_taken_minor: I64 = _NONE,
 ) -> Money:
-    """Money of every order with the promotions it was granted (offsets (n+1) and numbers, in precedence order)."""
+    """Money of every order with the promotions it was granted (offsets (n+1) and numbers, in precedence order).
+
+    ``line_taken_minor`` (m): discounts that count as they were declared, none above its line; (0) where there are none.
+    """
     table, taxes = tables.promotions, tables.taxes
     offset, promotion = granted
     assert len(tax_area) == len(fee_minor) == len(placed_at_ms) == lines.orders == len(offset) - 1
@@ -160,10 +165,12 @@ def price_orders(
     assert int(fee_minor.max(initial=0)) <= _weigh.VALUE_MAX, "a fee does not come from fees"
     _assert_values(table)
     _assert_taxes(taxes)
+    assert len(line_taken_minor) in (0, len(lines.sku)) and int(line_taken_minor.min(initial=0)) >= 0
     money = _empty_money(lines.orders, len(lines.sku), len(promotion), _taxes_most(taxes))
     parts = money.taxes
     price(
-        lines.line_offset, lines.sku, lines.qty, lines.unit_price_minor, tax_area, fee_minor, offset, promotion,
+        lines.line_offset, lines.sku, lines.qty, lines.unit_price_minor, line_taken_minor, tax_area, fee_minor,
+        offset, promotion,
         table.kind, table.value, table.buy_qty, table.get_qty, table.sku_set,
         tables.skus.tax_class, _rates(taxes), taxes.class_ids.index(SHIPPING_TAX_CLASS), placed_at_ms,
         money.line_gross_minor, money.line_discount_minor, money.line_tax_minor, money.line_total_minor,

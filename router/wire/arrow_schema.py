@@ -11,7 +11,7 @@ import pyarrow as pa
 from router.errors import shortened
 from router.log.columns import REQUIRED_FIELDS
 from router.wire.batch import WireError
-from router.wire.fields import LINE_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
+from router.wire.fields import LINE_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 
 # What the log keeps of an order by itself, so that the document need not.
 _IN_THE_LOG = frozenset({"order_id", "channel", "seller", "currency", "placed_at", "priority", "total"})
@@ -31,7 +31,8 @@ def plan_columns(schema: pa.Schema) -> ArrowPlan:
     """Refuse a schema that is not one of orders, in one sentence that names the faults."""
     known = {arrow_name(name): text_faults for name in TEXT_FIELDS}
     known.update({arrow_name(name): time_faults for name in TIME_FIELDS})
-    known.update({"priority": whole_faults, "total": whole_faults, "coupons": _texts, "lines": _lines})
+    known.update({arrow_name(name): whole_faults for name in NUMBER_FIELDS if name not in TIME_FIELDS})
+    known.update({"coupons": _texts, "lines": _lines})
     counts = Counter(schema.names)
     faults = [f"{name} stands there {count} times" for name, count in counts.items() if count > 1 and name in known]
     faults += [f"{name} is missing" for name in _required() if name not in counts]

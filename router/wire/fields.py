@@ -9,16 +9,17 @@ from router.wire.key_table import Key, KeyTable
 
 ADDRESS = ("name", "line1", "line2", "city", "region", "postcode", "country")
 
-# Objects of an order whose fields are all text, and their level in the scanner.
+# Objects of an order, and their level in the scanner; fields that are no numbers are text.
 OBJECTS: dict[str, tuple[str, ...]] = {
     "customer": ("id", "name", "email", "phone"),
     "ship_to": ADDRESS,
     "bill_to": ADDRESS,
     "payment": ("method", "status", "reference"),
-    "shipping": ("service", "promise_by"),
+    "shipping": ("service", "promise_by", "fee"),
 }
 TIME_FIELDS = ("placed_at", "shipping.promise_by")
-NUMBER_FIELDS = (*TIME_FIELDS, "priority", "total")
+# A field that came later stands at the end: the fingerprint knows a field by its place.
+NUMBER_FIELDS = (*TIME_FIELDS, "priority", "total", "shipping.fee", "discount", "tax")
 TEXT_FIELDS = (
     "order_id",
     "channel",
@@ -28,13 +29,13 @@ TEXT_FIELDS = (
         f"{name}.{field}"
         for name, fields in OBJECTS.items()
         for field in fields
-        if f"{name}.{field}" not in TIME_FIELDS
+        if f"{name}.{field}" not in NUMBER_FIELDS
     ),
 )
-LINE_FIELDS = ("sku", "qty", "unit_price", "line_id")
+LINE_FIELDS = ("sku", "qty", "unit_price", "line_id", "discount", "tax")
 
 TEXT = {name: number for number, name in enumerate(TEXT_FIELDS)}
-PLACED_AT, PROMISE_BY, PRIORITY, TOTAL = range(4)
+PLACED_AT, PROMISE_BY, PRIORITY, TOTAL, FEE, DISCOUNT, TAX = range(7)
 
 # Text of a person's own making; every other text is a code or an id and has the shorter limit.
 LONG_TEXTS = frozenset(
@@ -51,7 +52,7 @@ def arrow_name(name: str) -> str:
 
 def _keys() -> Iterator[Key]:
     """Every key the scanner knows of an order."""
-    bits = iter(range(scan.REFUSED))
+    bits = iter(range(scan.LINE_BIT))
     for name in (*TEXT_FIELDS, *NUMBER_FIELDS, "coupons", "lines", *OBJECTS):
         owner, _, key = name.rpartition(".")
         level = 1 + list(OBJECTS).index(owner) if owner else scan.TOP_LEVEL
@@ -62,6 +63,8 @@ def _keys() -> Iterator[Key]:
             ("line_id", scan.LINE_TEXT, scan.LINE_ID_START),
             ("qty", scan.LINE_NUMBER, scan.QTY),
             ("unit_price", scan.LINE_NUMBER, scan.UNIT_PRICE),
+            ("discount", scan.LINE_NUMBER, scan.LINE_DISCOUNT),
+            ("tax", scan.LINE_NUMBER, scan.LINE_TAX),
         )
     ):
         yield Key(scan.LINE_LEVEL, key, scan.LINE_BIT + bit, kind, field)

@@ -49,6 +49,8 @@ def _lines(columns: OrderColumns) -> U64:
     mix_number(state, 2, columns.qty)
     mix_number(state, 3, columns.unit_price)
     _mix_texts(state, 4, columns.line_ids)
+    mix_number(state, 5, columns.line_discount)
+    mix_number(state, 6, columns.line_tax)
     return state
 
 

@@ -83,6 +83,8 @@ def _columns(found: Scan, block: LineBlock, refused: list[Refusal]) -> OrderColu
         skus=gather(found.text, line_text[0:1], line_text[1:2], lines),
         qty=line_number[scan.QTY, :lines],
         unit_price=line_number[scan.UNIT_PRICE, :lines],
+        line_discount=line_number[scan.LINE_DISCOUNT, :lines],
+        line_tax=line_number[scan.LINE_TAX, :lines],
         line_ids=gather(found.text, line_text[2:3], line_text[3:4], lines),
         documents=_documents(block.buffer, place),
         refused=refused,

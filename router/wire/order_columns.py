@@ -25,6 +25,8 @@ class OrderColumns(BodyColumns):
     sku_code: I32
     skus: Texts
     unit_price: I64
+    line_discount: I64
+    line_tax: I64
     documents: pa.RecordBatch
     unbounded: dict[str, pa.Array] | None = None  # of the documents, what has no bound of its own; a line has one
     refused: list[Refusal] = field(default_factory=list)

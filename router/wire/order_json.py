@@ -54,6 +54,7 @@ class Payment(_Part):
 class Shipping(_Part):
     service: str | None = None
     promise_by: str | None = None
+    fee: Int64 | None = None
 
 
 class Line(_Part):
@@ -61,6 +62,8 @@ class Line(_Part):
     qty: Int64 | None = None
     unit_price: Int64 | None = None
     line_id: str | None = None
+    discount: Int64 | None = None
+    tax: Int64 | None = None
 
 
 class Order(_Part):
@@ -78,6 +81,8 @@ class Order(_Part):
     shipping: Shipping | None = None
     priority: Int64 | None = None
     total: Int64 | None = None
+    discount: Int64 | None = None
+    tax: Int64 | None = None
 
 
 class _OnlyId(msgspec.Struct):

@@ -58,7 +58,7 @@ class ScanRoom:
         self.place = np.empty((4, rows), np.int64)
         self.runs = np.empty((4, rows), np.int32)
         self.line_text = np.empty((4, lines), np.int32)
-        self.line_number = np.empty((2, lines), np.int64)
+        self.line_number = np.empty((4, lines), np.int64)
         self.coupon = np.empty((2, coupons), np.int32)
 
     def reserve(self, keys: KeyTable, rows: int, lines: int, coupons: int) -> None:

@@ -14,7 +14,19 @@ from router.config import Limits
 from router.log.columns import REQUIRED_FIELDS, WIRE
 from router.wire.batch import Refusal, WireBatch
 from router.wire.body_columns import or_none
-from router.wire.fields import LONG_TEXTS, OBJECTS, PLACED_AT, PRIORITY, PROMISE_BY, TEXT, TEXT_FIELDS, TOTAL
+from router.wire.fields import (
+    DISCOUNT,
+    FEE,
+    LONG_TEXTS,
+    OBJECTS,
+    PLACED_AT,
+    PRIORITY,
+    PROMISE_BY,
+    TAX,
+    TEXT,
+    TEXT_FIELDS,
+    TOTAL,
+)
 from router.wire.fingerprints import fingerprint_orders
 from router.wire.line_names import repeated_lines
 from router.wire.order_columns import OrderColumns
@@ -150,6 +162,8 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprints: tuple[U64, U
             "sku_code": columns.sku_code,
             "qty": np.where(columns.qty == ABSENT, 0, columns.qty),
             "unit_price_minor": or_none(columns.unit_price),
+            "discount_minor": or_none(columns.line_discount),
+            "tax_minor": or_none(columns.line_tax),
             "line_key": np.zeros(len(columns.qty), np.uint64),  # made where the folder's key is known
         },
     )
@@ -161,6 +175,9 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprints: tuple[U64, U
             "promise_by_ms": or_none(columns.number[PROMISE_BY]),
             "priority": np.where(columns.number[PRIORITY] == ABSENT, 0, columns.number[PRIORITY]).astype(np.int32),
             "total_declared_minor": or_none(columns.number[TOTAL]),
+            "fee_declared_minor": or_none(columns.number[FEE]),
+            "discount_declared_minor": or_none(columns.number[DISCOUNT]),
+            "tax_declared_minor": or_none(columns.number[TAX]),
             "coupons": ragged(columns.coupon_offsets, columns.coupons.array(), WIRE.field("coupons").type),
             "missing": missing,
             "fingerprint": fingerprints[0],

@@ -46,7 +46,12 @@ def any_order(rng: random.Random, nasty: bool = False) -> dict[str, Any]:
         return {name: got["value"] for name in names if (got := maybe(text))}
 
     def line() -> dict[str, Any]:
-        return {**part(("sku", "line_id")), **{k: g["value"] for k in ("qty", "unit_price") if (g := maybe(number))}}
+        said = {k: g["value"] for k in ("qty", "unit_price", "discount", "tax") if (g := maybe(number))}
+        return {**part(("sku", "line_id")), **said}
+
+    def shipping() -> dict[str, Any]:
+        fee = {"fee": rng.choice((None, 0, 499))} if rng.random() < 0.4 else {}
+        return {**part(("service",)), **({"promise_by": rng.choice(TIMES)} if rng.random() < 0.5 else {}), **fee}
 
     def lines(count: int) -> list[dict[str, Any]]:
         """No two are called the same: that is refused, and a test of its own."""
@@ -64,11 +69,11 @@ def any_order(rng: random.Random, nasty: bool = False) -> dict[str, Any]:
         "ship_to": lambda: part(ADDRESS),
         "bill_to": lambda: part(ADDRESS),
         "payment": lambda: part(("method", "status", "reference")),
-        "shipping": lambda: {**part(("service",)), **({"promise_by": rng.choice(TIMES)} if rng.random() < 0.5 else {})},
+        "shipping": shipping,
         "lines": lambda: lines(rng.choice((0, 1, 1, 2, 3, 9))),
         "coupons": lambda: [text() for _ in range(rng.choice((0, 1, 2)))],
         "priority": lambda: rng.choice((0, 1, -1, 100)),
-        "total": number,
+        **dict.fromkeys(("total", "discount", "tax"), number),
     }
     return {name: got["value"] for name, make in makers.items() if (got := maybe(make))}
 
@@ -169,14 +174,17 @@ def rows_to_arrow(orders: list[dict[str, Any]], dictionary: bool = False, large:
     columns["placed_at"] = _times([order.get("placed_at") for order in orders])
     columns["shipping_promise_by"] = _times([(order.get("shipping") or {}).get("promise_by") for order in orders])
     columns["priority"] = pa.array([order.get("priority") for order in orders], pa.int32())
-    columns["total"] = pa.array([order.get("total") for order in orders], pa.int64())
+    for name in ("total", "discount", "tax"):
+        columns[name] = pa.array([order.get(name) for order in orders], pa.int64())
+    columns["shipping_fee"] = pa.array([(order.get("shipping") or {}).get("fee") for order in orders], pa.int64())
     columns["coupons"] = pa.array([order.get("coupons") for order in orders], pa.list_(pa.string()))
     columns["lines"] = _lines([order.get("lines") for order in orders], dictionary)
     return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
 def _lines(lines: list[Any], dictionary: bool) -> pa.ListArray:
-    item = [("sku", pa.string()), ("qty", pa.int64()), ("unit_price", pa.int64()), ("line_id", pa.string())]
+    amounts = [(name, pa.int64()) for name in ("qty", "unit_price", "discount", "tax")]
+    item = [("sku", pa.string()), *amounts, ("line_id", pa.string())]
     array = pa.array(lines, pa.list_(pa.struct(item)))
     if not dictionary:
         return array

@@ -69,8 +69,19 @@ class TaxShown(msgspec.Struct):
     """A tax as it was rounded; without a name where the table gives none."""
 
     name: str | None
-    percent: float
+    percent: float | None  # null of a tax that the channel declared
     amount: int
+
+
+DeclaredField = Annotated[str, _names("shipping_fee", "discount", "tax")]
+
+
+class Differing(msgspec.Struct):
+    """An amount that the channel declared, beside ours."""
+
+    field: DeclaredField
+    declared: int
+    computed: int
 
 
 class DecidedLine(msgspec.Struct):
@@ -193,6 +204,8 @@ class OrderView(Answered):
     """One order: what it was answered, how it stands now, and what its channel sent."""
 
     taxes: Annotated[list[TaxShown], Meta(description="of all lines and of shipping, by name and rate")]
+    taken: Annotated[list[DeclaredField], Meta(description="amounts that count as the channel declared them")]
+    declared: Annotated[list[Differing], Meta(description="amounts that were compared and are not ours")]
     state: State
     payment_state: PaidState
     version: int

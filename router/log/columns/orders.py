@@ -25,7 +25,10 @@ WIRE = schema(
     ("service", pa.string()),  # requested shipping service, "" = any
     ("promise_by_ms", pa.int64()),  # -1 = none
     ("priority", pa.int32()),
-    ("total_declared_minor", pa.int64()),  # channel's own total, -1 = not given
+    ("total_declared_minor", pa.int64()),  # channel's own total, -1 = not given, as all it declares
+    ("fee_declared_minor", pa.int64()),
+    ("discount_declared_minor", pa.int64()),  # of all lines, theirs included
+    ("tax_declared_minor", pa.int64()),  # of all lines and of shipping
     ("missing", pa.uint32()),  # bit per REQUIRED_FIELDS entry that is absent or empty
     ("fingerprint", pa.uint64()),  # of every known field's content as it is meant: equal order <=> equal number
     ("fingerprint_sent", pa.uint64()),  # as it was written; what older records have
@@ -34,7 +37,9 @@ WIRE = schema(
         structs(
             ("sku_code", pa.int32()),  # index into the batch's own SKU strings
             ("qty", pa.int64()),  # as sent; range is checked by validate
-            ("unit_price_minor", pa.int64()),  # -1: not given
+            ("unit_price_minor", pa.int64()),  # -1: not given, as the two that follow
+            ("discount_minor", pa.int64()),
+            ("tax_minor", pa.int64()),
             ("line_key", pa.uint64()),  # as in ADMITTED; 0 until the batch is split
         ),
     ),
@@ -97,8 +102,13 @@ ADMITTED = schema(
             ("unit_price_minor", pa.int64()),  # the price that counts
             ("list_price_minor", pa.int64()),  # catalogue, -1 none
             since(1, "line_key", pa.uint64()),  # keyed hash of the line_id; 0 = the line's own number, from 1
+            since(2, "discount_declared_minor", pa.int64(), -1),  # what the channel says, -1 nothing
+            since(2, "tax_declared_minor", pa.int64(), -1),
         ),
     ),
+    since(2, "fee_declared_minor", pa.int64(), -1),  # likewise; of shipping before tax
+    since(2, "discount_declared_minor", pa.int64(), -1),  # of all lines, theirs included
+    since(2, "tax_declared_minor", pa.int64(), -1),  # of all lines and of shipping
 )
 
 OUTCOME = schema(
@@ -128,6 +138,7 @@ OUTCOME = schema(
             ("amount_minor", pa.int64()),
         ),
     ),
+    since(4, "taken", pa.uint8()),  # what was declared and counts: 1 the shipping fee, 2 discounts, 4 taxes
     ("version", pa.int32()),  # of the order after this record: 1, or more where a rejected id was judged anew
     ("previous", pa.int64()),  # the order's record before this one: sequence << 16 | row, -1 none
 )

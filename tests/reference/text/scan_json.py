@@ -60,6 +60,9 @@ def _order(line: bytes) -> dict[str, Any]:
             _time(shipping.get("promise_by")),
             _number(order.get("priority")),
             _number(order.get("total")),
+            _number(shipping.get("fee")),
+            _number(order.get("discount")),
+            _number(order.get("tax")),
         ],
         "coupons": [_text(code) for code in _list(order.get("coupons", []))],
         "lines": [_line(line) for line in _list(order.get("lines", []))],
@@ -82,7 +85,9 @@ def _event(line: bytes) -> dict[str, Any]:
             _flag(event.get("public")),
         ],
         "coupons": [],
-        "lines": [(b"", _text(part.get("line_id", "")), _number(part.get("qty")), ABSENT) for part in lines],
+        "lines": [
+            (b"", _text(part.get("line_id", "")), _number(part.get("qty")), ABSENT, ABSENT, ABSENT) for part in lines
+        ],
     }
 
 
@@ -117,13 +122,13 @@ def _fields(pairs: Any, known: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _known_of(owner: str) -> tuple[str, ...]:
-    return (*TEXTS[owner], "promise_by") if owner == "shipping" else TEXTS[owner]
+    return (*TEXTS[owner], "promise_by", "fee") if owner == "shipping" else TEXTS[owner]
 
 
 def _line(pairs: Any) -> tuple[bytes, bytes, int, int]:
-    line = _fields(pairs, ("sku", "line_id", "qty", "unit_price"))
+    line = _fields(pairs, ("sku", "line_id", *LINE_NUMBERS))
     texts = _text(line.get("sku", "")), _text(line.get("line_id", ""))
-    return *texts, _number(line.get("qty")), _number(line.get("unit_price"))
+    return *texts, *(_number(line.get(name)) for name in LINE_NUMBERS)
 
 
 def _text(value: Any) -> bytes:
@@ -171,4 +176,6 @@ def _refuse(_word: str) -> None:
     raise Refused
 
 
-KNOWN = (*TEXTS[""], "placed_at", "priority", "total", "coupons", "lines", *(owner for owner in TEXTS if owner))
+LINE_NUMBERS = ("qty", "unit_price", "discount", "tax")
+_NUMBERS = ("placed_at", "priority", "total", "discount", "tax")
+KNOWN = (*TEXTS[""], *_NUMBERS, "coupons", "lines", *(owner for owner in TEXTS if owner))

@@ -1,0 +1,40 @@
+"""What a channel declared of an order's money, beside ours: which amounts were taken, and which differ."""
+
+from __future__ import annotations
+
+from router.log.steps import Step
+from router.queries.source import Row
+
+_BITS = (("shipping_fee", 1), ("discount", 2), ("tax", 4))  # router/shard/declared.py TAKEN_*
+
+
+def taken_view(step: Step) -> list[str]:
+    """Amounts that count as they were declared."""
+    return [name for name, bit in _BITS if step.outcome["taken"] & bit]
+
+
+def declared_view(step: Step, differs: bool) -> list[Row]:
+    """Amounts of the order that were compared and are not ours; ``differs``: the record says that there are some."""
+    given, outcome = step.given, step.outcome
+    lines = outcome["money_lines"]
+    pairs = (
+        ("shipping_fee", given["fee_declared_minor"], given["fee_minor"]),
+        ("discount", _whole(step, "discount"), sum(line["discount_minor"] for line in lines)),
+        ("tax", _whole(step, "tax"), outcome["tax_minor"]),
+    )
+    taken = taken_view(step)
+    return [
+        {"field": name, "declared": said, "computed": ours}
+        for name, said, ours in pairs
+        if differs and said >= 0 and said != ours and name not in taken
+    ]
+
+
+def _whole(step: Step, name: str) -> int:
+    """Of the order, else what its lines say together; -1 nothing."""
+    said: int = step.given[f"{name}_declared_minor"]
+    if said >= 0:
+        return said
+    of_lines = [line[f"{name}_declared_minor"] for line in step.given["lines"]]
+    told = [amount for amount in of_lines if amount > 0]
+    return sum(told) if told else -1

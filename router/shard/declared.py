@@ -1,0 +1,247 @@
+"""What channels declare of an order's money: discounts, taxes and the shipping fee, of lines and of the whole order.
+
+    compute   what is declared is kept and changes nothing
+    compare   ours counts, and a declared amount that differs is a flag
+    take      the declared amount counts: of lines as it is, of the order spread over lines by largest remainder
+
+``discount`` of the order is the whole, those of its lines included; ``tax`` too, with that on shipping. Parts that are
+more than their whole, or more than there is to take it from, are no amounts, and the order is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kernels.money.weigh import VALUE_MAX
+from router.arrow.arrays import list_parts, numbers, struct_numbers
+from router.arrow.string_table import StringTable
+from router.config import Policy
+from router.shard.pricing import Money, OrderLines, price_orders, prorate_groups
+from router.tables.compiled import Tables, TaxTable
+
+Bools = npt.NDArray[np.bool_]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+TAKEN_FEE, TAKEN_DISCOUNT, TAKEN_TAX = 1, 2, 4  # bits of OUTCOME.taken
+_COLUMNS = ("fee_declared_minor", "discount_declared_minor", "tax_declared_minor")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the policy says of each order's amounts."""
+
+    takes_fee: Bools  # (n) as all
+    takes_discount: Bools
+    takes_tax: Bools
+    compares_fee: Bools
+    compares_discount: Bools
+    compares_tax: Bools
+
+
+class ChannelWords:
+    """Of one policy; channels that have none of their own are as all."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._channels = StringTable(sorted(policy.channels))
+        each = [policy, *(policy.of_channel(name) for name in self._channels.values)]
+        words = [(one.shipping_fee, one.discount, one.tax) for one in each]
+        self._words = {
+            word: np.array([[said == word for said in row] for row in words], np.bool_) for word in ("take", "compare")
+        }
+        self.any = bool(self._words["take"].any() or self._words["compare"].any())
+
+    def of(self, channel: pa.StringArray) -> Words:
+        rows = self._channels.find(channel) + 1 if len(self._channels) else np.zeros(len(channel), np.int64)
+        take, compare = self._words["take"][rows], self._words["compare"][rows]
+        return Words(*take.T, *compare.T)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Amounts that n orders of m lines came with, -1 none."""
+
+    fee: I64  # (n)
+    discount: I64  # (n)
+    tax: I64  # (n)
+    line_discount: I64  # (m)
+    line_tax: I64  # (m)
+
+    @property
+    def any(self) -> bool:
+        return any(bool((column != -1).any()) for column in dataclasses.astuple(self))
+
+
+def declared_of(admitted: pa.RecordBatch) -> Declared:
+    _, lines = list_parts(admitted.column("lines"))
+    fee, discount, tax = (numbers(admitted, name) for name in _COLUMNS)
+    return Declared(fee, discount, tax, *(struct_numbers(lines, name) for name in _COLUMNS[1:]))
+
+
+def impossible(declared: Declared, lines: OrderLines, words: Words) -> Bools:
+    """Orders whose amounts that are to be taken cannot be: (n)."""
+    gross = _gross(lines)
+    sums = _line_sums(lines, declared)
+    wrong = words.takes_fee & ((declared.fee < -1) | (declared.fee > VALUE_MAX))
+    spoken = (declared.discount != -1) | (sums.discounts > 0)
+    over = _of_orders(lines, (declared.line_discount > gross) & (lines.qty > 0))
+    whole = np.where(declared.discount == -1, sums.discounts, declared.discount)
+    bad_discount = (whole < sums.discounts) | (whole > _sum(lines, gross)) | over
+    wrong |= words.takes_discount & ((spoken & bad_discount) | sums.negative_discount)
+    spoken = (declared.tax != -1) | (sums.taxes > 0)
+    large = (declared.tax > VALUE_MAX) | (sums.taxes > VALUE_MAX) | _of_orders(lines, declared.line_tax > VALUE_MAX)
+    bad_tax = ((declared.tax != -1) & (declared.tax < sums.taxes)) | large
+    return np.asarray(wrong | (words.takes_tax & ((spoken & bad_tax) | sums.negative_tax)))
+
+
+def taken_discounts(declared: Declared, lines: OrderLines, words: Words) -> tuple[I64, Bools]:
+    """(m) discount of every line, and (n) orders of which it is taken; one that declares none has none."""
+    sums, gross = _line_sums(lines, declared), _gross(lines)
+    takes = words.takes_discount & (_sum(lines, gross) > 0)
+    of_line = np.where(np.repeat(takes, np.diff(lines.line_offset)), np.maximum(declared.line_discount, 0), 0)
+    merged = _of_orders(lines, of_line > gross)  # lines that were merged: what they declare belongs to the order
+    of_line[np.repeat(merged, np.diff(lines.line_offset))] = 0
+    whole = np.where(declared.discount == -1, sums.discounts, declared.discount)
+    rest = np.where(takes, whole - _sum(lines, of_line), 0)
+    return of_line + prorate_groups(lines.line_offset, np.maximum(rest, 0), gross - of_line), takes
+
+
+def taken_taxes(money: Money, declared: Declared, lines: OrderLines, takes: Bools, contained: Bools) -> Money:
+    """The money of orders that were priced without tax, with the taxes they declared; the others as they were."""
+    counts = np.diff(lines.line_offset)
+    on = np.repeat(takes, counts)
+    own = on & (declared.line_tax >= 0)
+    line_tax = np.where(own, declared.line_tax, np.where(on, 0, money.line_tax_minor))
+    explicit = _sum(lines, np.where(own, declared.line_tax, 0))
+    rest = np.where(takes & (declared.tax >= 0), np.maximum(declared.tax - explicit, 0), 0)
+    # Lines that say no tax share the rest with shipping by what is paid for them; where these are none, all lines do.
+    weight = np.where(own, 0, money.line_total_minor)
+    empty = (rest > 0) & (_sum(lines, weight) + money.shipping_minor == 0)
+    weight = np.where(np.repeat(empty, counts), np.maximum(money.line_total_minor, 1), weight)
+    at = lines.line_offset[1:]  # shipping stands behind the lines of its order
+    weights = np.insert(weight, at, money.shipping_minor)
+    offset = lines.line_offset + np.arange(len(lines.line_offset))
+    parts = prorate_groups(offset, rest, weights)
+    shares = np.delete(parts, offset[1:] - 1)
+    fee_tax = parts[offset[1:] - 1]
+    line_tax = line_tax + shares
+    added = np.where(np.repeat(takes & ~contained, counts), line_tax, 0)
+    line_total = money.line_total_minor + added
+    shipping = money.shipping_minor + np.where(takes & ~contained, fee_tax, 0)
+    tax = np.where(takes, _sum(lines, line_tax) + fee_tax, money.tax_minor)
+    total = np.where(takes, _sum(lines, line_total) + shipping, money.total_minor)
+    return dataclasses.replace(
+        money, line_tax_minor=line_tax, line_total_minor=line_total, shipping_minor=shipping, tax_minor=tax,
+        total_minor=total,
+    )  # fmt: skip
+
+
+def prices_contain_tax(
+    money: Money, declared: Declared, lines: OrderLines, total: I64, taxes: TaxTable, tax_area: I32, tax_class: I32
+) -> Bools:
+    """Whether declared taxes are in the prices: where the order's total says it, else as the table has it (n)."""
+    tax = np.where(declared.tax >= 0, declared.tax, _sum(lines, np.maximum(declared.line_tax, 0)))
+    by_table = np.zeros(lines.orders, np.bool_)
+    filled = np.flatnonzero(np.diff(lines.line_offset) > 0)
+    sku = lines.sku[lines.line_offset[filled]]
+    by_table[filled] = taxes.inclusive[tax_area[filled], tax_class[np.maximum(sku, 0)]] == 1
+    says_contained, says_added = total == money.total_minor, total == money.total_minor + tax
+    return np.where(says_contained, True, np.where(says_added, False, by_table))
+
+
+def differing(
+    declared: Declared, lines: OrderLines, money: Money, fee_minor: I64, words: Words, tolerance_minor: int
+) -> Bools:
+    """Orders of which an amount that is to be compared is not ours."""
+    sums = _line_sums(lines, declared)
+    discount = np.where(declared.discount == -1, np.where(sums.discounts > 0, sums.discounts, -1), declared.discount)
+    tax = np.where(declared.tax == -1, np.where(sums.taxes > 0, sums.taxes, -1), declared.tax)
+    pairs = (
+        (words.compares_fee, declared.fee, fee_minor),
+        (words.compares_discount, discount, _sum(lines, money.line_discount_minor)),
+        (words.compares_tax, tax, money.tax_minor),
+    )
+    found = np.zeros(lines.orders, np.bool_)
+    for compares, said, ours in pairs:
+        found |= compares & (said != -1) & (np.abs(said - ours) > tolerance_minor)
+    return found
+
+
+def left_out(declared: Declared, lines: OrderLines, words: Words) -> Bools:
+    """Orders that declare an amount which is neither taken nor compared: their total need not be ours."""
+    sums = _line_sums(lines, declared)
+    fee = (declared.fee != -1) & ~words.takes_fee & ~words.compares_fee
+    discount = ((declared.discount != -1) | (sums.discounts > 0)) & ~words.takes_discount & ~words.compares_discount
+    tax = ((declared.tax != -1) | (sums.taxes > 0)) & ~words.takes_tax & ~words.compares_tax
+    return np.asarray(fee | discount | tax)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    discounts: I64
+    taxes: I64
+    negative_discount: Bools
+    negative_tax: Bools
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Orders with what they declared, as the policy has it."""
+
+    money: Money
+    taken: npt.NDArray[np.uint8]  # (n) TAKEN_*
+    differs: Bools  # (n) an amount that is compared is not ours
+    total_counts: Bools  # (n) the order's total can be ours
+
+
+def price_declared(
+    tables: Tables, lines: OrderLines, declared: Declared, words: Words, total: I64, tolerance_minor: int,
+    *, granted: tuple[I32, npt.NDArray[np.int16]], tax_area: I32, fee_minor: I64, placed_at_ms: I64,
+) -> Priced:  # fmt: skip
+    """As ``price_orders``, with declared discounts and taxes where they are taken; ``total`` is the declared one."""
+    discounts, takes_discount = taken_discounts(declared, lines, words)
+    live = _sum(lines, lines.qty.astype(np.int64)) > 0  # refused orders cost nothing
+    takes_tax = words.takes_tax & live & ((declared.tax >= 0) | (_line_sums(lines, declared).taxes > 0))
+    money = price_orders(
+        tables, lines, granted=granted, tax_area=np.where(takes_tax, 0, tax_area).astype(np.int32),
+        fee_minor=fee_minor, placed_at_ms=placed_at_ms, line_taken_minor=discounts,
+    )  # fmt: skip
+    if takes_tax.any():
+        classes = tables.skus.tax_class
+        contained = prices_contain_tax(money, declared, lines, total, tables.taxes, tax_area, classes)
+        money = taken_taxes(money, declared, lines, takes_tax, contained)
+    takes_fee = words.takes_fee & live & (declared.fee >= 0)
+    taken = takes_fee * TAKEN_FEE | takes_discount * TAKEN_DISCOUNT | takes_tax * TAKEN_TAX
+    return Priced(
+        money,
+        taken.astype(np.uint8),
+        live & differing(declared, lines, money, fee_minor, words, tolerance_minor),
+        ~left_out(declared, lines, words),
+    )
+
+
+def _line_sums(lines: OrderLines, declared: Declared) -> _Sums:
+    return _Sums(
+        _sum(lines, np.maximum(declared.line_discount, 0)),
+        _sum(lines, np.maximum(declared.line_tax, 0)),
+        (declared.discount < -1) | _of_orders(lines, declared.line_discount < -1),
+        (declared.tax < -1) | _of_orders(lines, declared.line_tax < -1),
+    )
+
+
+def _gross(lines: OrderLines) -> I64:
+    return np.where(lines.sku < 0, 0, lines.qty * np.maximum(lines.unit_price_minor, 0))
+
+
+def _sum(lines: OrderLines, values: I64) -> I64:
+    upto = np.concatenate(([0], np.cumsum(values)))
+    return np.asarray(upto[lines.line_offset[1:]] - upto[lines.line_offset[:-1]])
+
+
+def _of_orders(lines: OrderLines, marked: Bools) -> Bools:
+    return _sum(lines, marked.astype(np.int64)) > 0

@@ -1,0 +1,221 @@
+"""The channel's word on an order's money: taken, compared or computed anew; parts that always sum to the whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from router.config import ChannelPolicy, Limits, Policy
+from router.wire.ndjson import decode_bodies
+from tests.labs import table_cases
+from tests.labs.order_lab import OrderLab, order_row
+from tests.reference.money.prorate import prorate
+
+Row = dict[str, Any]
+RATE = {**table_cases.RATE, "to_zone": "*", "max_g": None, "price": 500}
+TAKE = {"discount": "take", "tax": "take", "shipping_fee": "take"}
+COMPARE = dict.fromkeys(TAKE, "compare")
+
+
+def shop(channel: Row | None = None, taxes: list[Row] | None = None, **policy: Any) -> OrderLab:
+    """A, B and C at 12.50; DE's 19 % are in the price; what the channel ``web`` has of its own, and what all have."""
+    lab = OrderLab(shards=1)
+    tables = lab.tables_with(
+        skus=[{**table_cases.SKU, "sku": sku} for sku in "ABC"], nodes=[table_cases.NODE], rates=[RATE],
+        taxes=[table_cases.TAX] if taxes is None else taxes,
+        promotions=[table_cases.PROMOTION],
+    )  # fmt: skip
+    own = {} if channel is None else {"web": ChannelPolicy(**channel)}
+    lab.tables = dataclasses.replace(tables, version=tables.version + 1, policy=Policy(channels=own, **policy))
+    lab._versions[lab.tables.version] = lab.tables
+    lab.router.use_tables(lab.tables)
+    lab.stock(A_N1=1_000, B_N1=1_000, C_N1=1_000)
+    return lab
+
+
+def sold(lab: OrderLab, *lines: Row, **order: Any) -> Row:
+    order_id = f"o{lab.now_ms}"
+    lab.order(order_id, [{"sku": sku, "qty": 1} | line for sku, line in zip("ABC", lines, strict=False)], **order)
+    return lab.view(order_id)
+
+
+def of_lines(view: Row, name: str) -> list[int]:
+    return [line[name] for line in view["lines"]]
+
+
+def balances(view: Row) -> None:
+    assert view["total"] == sum(of_lines(view, "total")) + view["shipping"]
+    assert all(line["gross"] - line["discount"] >= 0 and line["tax"] >= 0 for line in view["lines"])
+
+
+WORDS = {"discount": 250, "tax": 300, "shipping": {"fee": 399}, "total": 2_649}
+
+
+def test_by_default_what_is_declared_changes_nothing_and_says_nothing() -> None:
+    said, silent = sold(shop(), {}, {}, **WORDS), sold(shop(), {}, {})
+    for name in ("total", "discount", "tax", "shipping", "reasons"):
+        assert said[name] == silent[name]
+    assert said["reasons"] == [] and said["declared"] == []
+    assert sold(shop(), {}, total=1)["reasons"] == ["total_mismatch"], "a total alone is compared as ever"
+
+
+def test_what_is_taken_is_spread_and_sums_to_the_whole() -> None:
+    view = sold(shop(TAKE), {}, {}, {}, discount=100, tax=500, shipping={"fee": 399}, total=4_049)
+    assert of_lines(view, "discount") == [34, 33, 33] and view["discount"] == 100
+    assert view["tax"] == 500 and sum(of_lines(view, "tax")) < 500, "shipping carries its share"
+    assert (view["total"], view["shipping"], view["reasons"]) == (4_049, 399, [])
+    assert view["taken"] == ["shipping_fee", "discount", "tax"]
+    balances(view)
+
+
+def test_lines_keep_what_they_declare_and_share_the_rest() -> None:
+    view = sold(shop(TAKE), {"discount": 250, "tax": 160}, {"tax": 237}, {}, discount=275, tax=600, shipping={"fee": 0})
+    assert of_lines(view, "discount") == [250 + 7, 9, 9]  # 25 over 1000, 1250, 1250: 7.14, 8.93, 8.93
+    assert of_lines(view, "tax") == [160, 237, 203] and view["shipping"] == 0
+    balances(view)
+
+
+@pytest.mark.parametrize(("total", "added"), [(2_499, False), (2_799, True)])
+def test_the_total_says_whether_a_taken_tax_is_in_the_prices(total: int, added: bool) -> None:
+    view = sold(shop(TAKE), {}, {"discount": 100}, tax=300, shipping={"fee": 99}, total=total)
+    assert (view["total"], view["tax"], view["reasons"]) == (total, 300, [])
+    assert sum(of_lines(view, "total")) + view["shipping"] == total
+    assert (sum(of_lines(view, "total")) > 2_400) is added
+
+
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_without_a_total_the_table_says_it(inclusive: bool) -> None:
+    lab = shop(TAKE, [{**table_cases.TAX, "inclusive": inclusive}])
+    view = sold(lab, {}, tax=200, shipping={"fee": 0})
+    assert view["total"] == (1_250 if inclusive else 1_450)
+
+
+def test_each_amount_has_a_word_of_its_own() -> None:
+    view = sold(shop({"shipping_fee": "take"}), {}, shipping={"fee": 123}, tax=9, discount=9)
+    assert (view["shipping"], view["taken"]) == (123, ["shipping_fee"])
+    assert view["discount"] == 125 and view["tax"] == 180  # ten per cent off, 19 % in what is left
+    view = sold(shop({"discount": "take"}), {"discount": 250}, {})
+    assert of_lines(view, "discount") == [250, 0] and view["promotions"] == []
+    assert of_lines(view, "tax") == [160, 200], "computed on what is left"
+    assert sold(shop({"discount": "take"}), {})["discount"] == 0, "a channel whose word is taken gives what it gives"
+
+
+def test_a_channel_has_its_own_word_and_others_have_all_s() -> None:
+    lab = shop({"shipping_fee": "take"}, shipping_fee="compare")
+    assert sold(lab, {}, shipping={"fee": 123})["shipping"] == 123
+    other = sold(lab, {}, shipping={"fee": 123}, channel="market")
+    assert (other["shipping"], other["reasons"]) == (500, ["amount_differs"])
+
+
+@pytest.mark.parametrize(
+    ("said", "fields"),
+    [
+        ({"discount": 125, "tax": 180, "shipping": {"fee": 500}}, []),
+        ({"discount": 124}, ["discount"]), ({"tax": 181}, ["tax"]), ({"shipping": {"fee": 0}}, ["shipping_fee"]),
+        ({"discount": 1, "tax": 1}, ["discount", "tax"]), ({}, []),
+    ],
+)  # fmt: skip
+def test_a_comparison_that_differs_is_a_flag_with_both_values(said: Row, fields: list[str]) -> None:
+    view = sold(shop(COMPARE), {}, **said)
+    assert (view["reasons"], [found["field"] for found in view["declared"]]) == (
+        ["amount_differs"] if fields else [],
+        fields,
+    )
+    ours = {"discount": 125, "tax": 180, "shipping_fee": 500}
+    for found in view["declared"]:
+        assert found["computed"] == ours[found["field"]] != found["declared"]
+    assert view["total"] == 1_625
+
+
+def test_a_total_that_cannot_be_ours_says_nothing() -> None:
+    """A channel that declares a tax which is not looked at would be flagged on every order."""
+    assert sold(shop(), {}, tax=7, total=1_632)["reasons"] == []
+    assert sold(shop(COMPARE), {}, tax=180, discount=125, shipping={"fee": 500}, total=1)["reasons"] == [
+        "total_mismatch"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "order"),
+    [
+        ({"discount": 1_251}, {}), ({"discount": -5}, {}), ({"discount": 300}, {"discount": 299}),
+        ({}, {"discount": 1_251}),
+        ({}, {"discount": -1}), ({"tax": -2}, {}), ({"tax": 300}, {"tax": 299}), ({}, {"tax": 2**62}),
+        ({}, {"shipping": {"fee": -1}}), ({}, {"shipping": {"fee": 2**62}}),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_where_it_is_taken_and_kept_where_it_is_not(line: Row, order: Row) -> None:
+    view = sold(shop(TAKE), line, **order)
+    assert (view["status"], view["reasons"], view["total"]) == ("rejected", ["amount_impossible"], 0)
+    assert sold(shop(), line, **order)["status"] == "allocated"
+
+
+def test_what_is_taken_is_exact_on_random_orders() -> None:
+    rng, lab = random.Random(5), shop(TAKE)
+    for _ in range(150):
+        lines = [
+            {"qty": rng.randint(1, 5)}
+            | rng.choice([{}, {"discount": rng.randint(0, 1_250)}])
+            | rng.choice([{}, {"tax": rng.randint(0, 900)}])
+            for _ in range(rng.randint(1, 3))
+        ]
+        gross = [1_250 * line["qty"] for line in lines]
+        own = [line.get("discount", 0) for line in lines]
+        order: Row = {"shipping": {"fee": rng.randint(0, 900)}}
+        if rng.random() < 0.6:
+            order["discount"] = rng.randint(sum(own), sum(gross))
+        if rng.random() < 0.6:
+            order["tax"] = sum(line.get("tax", 0) for line in lines) + rng.randint(0, 500)
+        view = sold(lab, *lines, **order)
+        left = [g - o for g, o in zip(gross, own, strict=True)]
+        rest = order.get("discount", sum(own)) - sum(own)
+        assert of_lines(view, "discount") == [o + p for o, p in zip(own, prorate(rest, left), strict=True)]
+        if "tax" in order:
+            assert view["tax"] == order["tax"]
+        elif any("tax" in line for line in lines):
+            assert of_lines(view, "tax") == [line.get("tax", 0) for line in lines]
+        assert view["shipping"] == order["shipping"]["fee"]
+        balances(view)
+
+
+def test_fields_that_are_not_given_leave_fingerprints_as_they_were_and_given_ones_count() -> None:
+    plain = order_row("o", [{"sku": "A", "qty": 1}])
+    told = [
+        plain, plain | {"discount": 1}, plain | {"tax": 1}, plain | {"shipping": {"fee": 1}},
+        plain | {"lines": [{"sku": "A", "qty": 1, "tax": 1}]},
+        plain | {"lines": [{"sku": "A", "qty": 1, "discount": 1}]},
+    ]  # fmt: skip
+    bodies = [json.dumps(body).encode() for body in (*told, plain | {"discount": None})]
+    found = decode_bodies(bodies, Limits()).orders.column("fingerprint").to_pylist()
+    assert len(set(found[:-1])) == len(told) and found[-1] == found[0]
+
+
+def test_arrow_carries_the_same_words() -> None:
+    from router.wire.arrow_stream import ArrowStreamDecoder
+
+    order = order_row("o", [{"sku": "A", "qty": 1, "discount": 5, "tax": 7}]) | {
+        "discount": 5, "tax": 9, "shipping": {"fee": 3}, "placed_at": "2025-11-21T12:00:00Z",
+    }  # fmt: skip
+    flat = {
+        **{name: order[name] for name in ("order_id", "channel", "currency", "lines", "discount", "tax")},
+        "placed_at": pa.scalar(1_763_726_400_000).as_py(), "shipping_fee": 3,
+        **{f"customer_{k}": v for k, v in order["customer"].items()},
+        **{f"ship_to_{k}": v for k, v in order["ship_to"].items()},
+    }  # fmt: skip
+    batch = pa.RecordBatch.from_pylist([flat])
+    at = batch.schema.get_field_index("placed_at")
+    batch = batch.set_column(at, "placed_at", batch.column(at).cast(pa.timestamp("ms", "UTC")))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    decoder = ArrowStreamDecoder(Limits())
+    (wire,) = [*decoder.feed([sink.getvalue().to_pybytes()]), *decoder.finish()]
+    written = decode_bodies([json.dumps(order).encode()], Limits()).orders
+    for name in ("fee_declared_minor", "discount_declared_minor", "tax_declared_minor", "fingerprint"):
+        assert wire.orders.column(name).to_pylist() == written.column(name).to_pylist()
+    assert wire.orders.column("lines").to_pylist() == written.column("lines").to_pylist()
