@@ -61,8 +61,9 @@ def plain(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """A code as it is compared: case, blanks, width and how accents were typed make no difference."""
-    return unicodedata.normalize("NFKC", plain(text).replace(" ", "").casefold())
+    """A code as it is compared: case, blanks, width, how accents were typed and which dash make no difference."""
+    code = unicodedata.normalize("NFKC", plain(text).replace(" ", "").casefold())
+    return code if code.isascii() else "".join("-" if unicodedata.category(c) == "Pd" else c for c in code)
 
 
 def word(text: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels._jit import I64, IN_I32, IN_U8, OUT_U8, inlined_rule, kernel
-from kernels.rows.read_words import EIGHT, ONE, ZERO, word_at
+from kernels.rows.read_words import EIGHT, ONE, ZERO, tail_of, word_at
 
 Array = npt.NDArray[Any]
 Int = Any  # int64, see kernels/text/json_text.py
@@ -31,10 +31,7 @@ def is_ascii(text: Array, first: np.uint64, last: np.uint64) -> bool:
     for _ in range((last - first) // EIGHT):
         high |= word_at(text, at)
         at += EIGHT
-    for _ in range(last - at):
-        high |= np.uint64(text[at])
-        at += ONE
-    return bool(high & _HIGH_BITS == ZERO)
+    return bool((high | tail_of(text, first, last)) & _HIGH_BITS == ZERO)
 
 
 @inlined_rule

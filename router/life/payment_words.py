@@ -25,19 +25,24 @@ class Paid(IntEnum):
 
 
 _WORDS: dict[Paid, str] = {
-    Paid.OPEN: """pending, unpaid, open, due, overdue, outstanding, on-hold, awaiting payment, payment pending, pending
-        payment, not paid, invoiced, pay later, cash on delivery, cod, processing, in progress, created, new,
-        requires action""",
-    Paid.PARTLY: "partially paid, partly paid, partial, part paid, deposit paid",
-    Paid.AUTHORIZED: "authorized, authorised, preauthorized, preauthorised, approved, reserved, payment accepted",
+    Paid.OPEN: """pending, unpaid, open, due, overdue, outstanding, on-hold, awaiting payment, payment pending,
+        pending payment, not paid, invoiced, pay later, cash on delivery, cod, processing, in progress,
+        created, new, requires action, requires payment method, requires confirmation, wait buyer pay,
+        notpay, userpaying, payment due, offen, ausstehend, en attente, pendiente, 待付款, 未付款""",
+    Paid.PARTLY: "partially paid, partly paid, partial, part paid, deposit paid, teilbezahlt, 部分付款",
+    Paid.AUTHORIZED: """authorized, authorised, preauthorized, preauthorised, approved, reserved, payment accepted,
+        requires capture, uncaptured, autorisiert""",
     Paid.PAID: """paid, captured, settled, completed, complete, paid in full, fully paid, succeeded, success,
-        successful, cleared, collected, payment received, processed""",
+        successful, cleared, collected, payment received, processed, payment completed, trade success, trade
+        finished, canceled reversal, bezahlt, payé, pagado, 已付款, 已支付""",
     Paid.FAILED: """failed, failure, declined, denied, rejected, refused, error, void, voided, cancelled, canceled,
-        expired, chargeback, charged back, disputed, dispute, dispute lost, reversed, fraud, fraudulent, blocked,
-        abandoned, aborted, timed out, timeout, insufficient funds, uncollectible, written off, payment failed,
-        payment error""",
-    Paid.REFUNDED: "refunded, refund, fully refunded, refund pending, refunding, returned",
-    Paid.PARTLY_REFUNDED: "partially refunded, partly refunded, partial refund",
+        expired, chargeback, charged back, disputed, dispute, dispute lost, reversed, fraud, fraudulent,
+        blocked, abandoned, aborted, timed out, timeout, insufficient funds, uncollectible, written off,
+        payment failed, payment error, charge failed, payment denied, payment cancelled, not authorized, in
+        dispute, trade closed, revoked, payerror, fehlgeschlagen, storniert, 支付失败, 已取消""",
+    Paid.REFUNDED: """refunded, refund, fully refunded, refund pending, refunding, returned, payment refunded,
+        erstattet, remboursé, reembolsado, 已退款, 退款中""",
+    Paid.PARTLY_REFUNDED: "partially refunded, partly refunded, partial refund, teilerstattet, 部分退款",
 }
 PAYMENT_WORDS: dict[str, Paid] = {word(text): meaning for meaning, texts in _WORDS.items() for text in texts.split(",")}
 # What an order's books open with. Amounts of a part are not known: they come as events.

@@ -33,7 +33,7 @@ _MARKS: U8 = np.frombuffer(character_marks(), np.uint8)
 _UPPER = frozenset({"currency", "ship_to.country", "bill_to.country"})
 _IDS = frozenset({"order_id", "channel", "customer.id", "payment.reference"})
 _KEPT = frozenset({"seller"})  # part of where an id counts: old orders of a seller are found under the same text
-_LOWER_A = ord("a")
+_SPACE, _LOWER_A, _DELETE = 0x20, 0x61, 0x7F
 
 
 def _id(text: str) -> str:
@@ -68,7 +68,7 @@ def as_meant(columns: OrderColumns) -> OrderColumns:
 def _settled_texts(texts: Texts) -> Texts:
     changed = {}
     for field, name in enumerate(TEXT_FIELDS):
-        if name in _KEPT or not texts.sizes[field].any():
+        if name in _KEPT or texts.offsets[field, 0] == texts.offsets[field, -1]:
             continue
         rule = _id if name in _IDS else _code if name in _UPPER else settled
         array = _settled(texts, field, rule, name in _UPPER)
@@ -79,11 +79,12 @@ def _settled_texts(texts: Texts) -> Texts:
 
 def _settled(texts: Texts, field: int, rule: Callable[[str], str], is_upper: bool = False) -> pa.StringArray | None:
     """The column by a rule; None where the rule changes nothing."""
-    odd = np.empty(texts.rows, np.uint8)
-    found = odd_texts(texts.offsets[field], texts.text[field], _MARKS, odd)
-    if is_upper and texts.text[field].max(initial=0) >= _LOWER_A:  # lower case, or no ASCII
-        odd[:], found = 1, texts.rows
-    if not found:
+    text = texts.text[field]
+    lowest, highest = text.min(initial=_DELETE - 1), text.max(initial=0)
+    if lowest > _SPACE and highest < (_LOWER_A if is_upper else _DELETE):
+        return None  # no blank anywhere and nothing beyond ASCII: codes and ids, as they nearly always are
+    odd = np.ones(texts.rows, np.uint8)
+    if not (is_upper and highest >= _LOWER_A) and not odd_texts(texts.offsets[field], text, _MARKS, odd):
         return None
     column = texts.array(field)
     spellings = column.take(pa.array(np.flatnonzero(odd))).dictionary_encode()

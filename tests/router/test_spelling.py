@@ -23,6 +23,8 @@ def test_blanks_of_any_kind_are_nothing(blank: str) -> None:
         ("FIRSTPAIR", "First\u200bPair"),
         ("ÉTÉ20", "e\u0301te\u030120"),
         ("STRASSE", "Straße"),
+        ("SAVE-10", "save\u201310"),
+        ("SAVE-10", "SAVE\uff0d10"),
         ("ΣΟΦΟΣ", "σοφος"),
     ],
 )
