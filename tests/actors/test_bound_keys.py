@@ -292,7 +292,14 @@ def test_a_conflict_tells_a_bound_key_nothing_of_the_other_order(lab: Lab) -> No
     problem = lab.problem("POST", "/v1/orders", an_order("a", "web"), role="web", **JSON)
     assert problem["code"] == "id_conflict" and "app" not in json.dumps(problem) and "differ" not in problem["detail"]
     [line] = lab.ask("POST", "/v1/orders/stream", an_order("a", "web"), role="web", **NDJSON)[2].splitlines()
-    assert json.loads(line)["detail"] == problem["detail"]
+    told = json.loads(line)
+    assert (told["detail"], told["cursor"], told["reasons"]) == (problem["detail"], None, ["id_conflict"])
+    bodies = [an_order("a", "web"), an_order("fresh", "web"), b"{", an_order("w", "web", priority=9)]
+    lines = lab.ask("POST", "/v1/orders/stream", b"\n".join(bodies), role="web", **NDJSON)[2].splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["order_id"] for row in rows] == ["a", "fresh", "", "w"]
+    assert [row["cursor"] is None for row in rows] == [True, False, True, False]
+    assert "differ: priority" in rows[3]["detail"] and rows[0]["detail"] == problem["detail"]
 
 
 @pytest.mark.parametrize(
