@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,12 @@ def without_foreign(wire: WireBatch, bounds: Bound | Sequence[Bound]) -> WireBat
     if own.all():
         return wire
     assert wire.work_ns is None, "orders are refused before a batch is cut"
-    rows = np.flatnonzero(own)
-    refused = [*wire.refused, *_refusals(wire, np.flatnonzero(~own), bounds)]
+    return without_rows(wire, own, _refusals(wire, np.flatnonzero(~own), bounds))
+
+
+def without_rows(wire: WireBatch, stays: npt.NDArray[np.bool_], more: Iterable[Refusal]) -> WireBatch:
+    """The batch without some rows, which are refused in their places."""
+    rows, refused = np.flatnonzero(stays), [*wire.refused, *more]
     return dataclasses.replace(
         wire,
         orders=select(wire.orders, rows),
@@ -36,6 +40,7 @@ def without_foreign(wire: WireBatch, bounds: Bound | Sequence[Bound]) -> WireBat
         positions=wire.positions[rows],
         line_numbers=wire.line_numbers[rows],
         refused=sorted(refused, key=lambda refusal: refusal.position),
+        work_ns=None if wire.work_ns is None else wire.work_ns[rows],
     )
 
 

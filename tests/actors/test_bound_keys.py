@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from actors.cli.main import main
 from actors.store import keys as key_files
 from actors.store.keys import KeysRefused, add_key, load_keys
 from router.bound import Bound
@@ -292,7 +293,14 @@ def test_a_conflict_tells_a_bound_key_nothing_of_the_other_order(lab: Lab) -> No
     problem = lab.problem("POST", "/v1/orders", an_order("a", "web"), role="web", **JSON)
     assert problem["code"] == "id_conflict" and "app" not in json.dumps(problem) and "differ" not in problem["detail"]
     [line] = lab.ask("POST", "/v1/orders/stream", an_order("a", "web"), role="web", **NDJSON)[2].splitlines()
-    assert json.loads(line)["detail"] == problem["detail"]
+    told = json.loads(line)
+    assert (told["detail"], told["cursor"], told["reasons"]) == (problem["detail"], None, ["id_conflict"])
+    bodies = [an_order("a", "web"), an_order("fresh", "web"), b"{", an_order("w", "web", priority=9)]
+    lines = lab.ask("POST", "/v1/orders/stream", b"\n".join(bodies), role="web", **NDJSON)[2].splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["order_id"] for row in rows] == ["a", "fresh", "", "w"]
+    assert [row["cursor"] is None for row in rows] == [True, False, True, False]
+    assert "differ: priority" in rows[3]["detail"] and rows[0]["detail"] == problem["detail"]
 
 
 @pytest.mark.parametrize(
@@ -353,3 +361,20 @@ def test_a_file_of_a_later_format_is_refused_in_words(tmp_path: pathlib.Path) ->
 def test_a_bound_that_cannot_be_is_refused_in_words(tmp_path: pathlib.Path, role: str, bound: Bound, said: str) -> None:
     with pytest.raises(KeysRefused, match=said):
         add_key(tmp_path, "k", role, 1, bound)
+
+
+def test_the_command_makes_bound_keys_and_lists_whom_they_are_for(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--data", str(tmp_path)]
+    bound = ["--channel", "web", "--channel", "app", "--seller", "acme"]
+    assert main(["keys", "add", "acme", "channel", *where, *bound, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["channels"], made["sellers"]) == (["app", "web"], ["acme"])
+    assert main(["keys", "add", "all", "viewer", *where]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list", *where]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("channel app, web; seller acme") and second.startswith("all ") and "channel" not in second
+    assert main(["keys", "add", "root", "admin", *where, "--channel", "web"]) == 1
+    assert "cannot be bound" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -17,12 +16,10 @@ from actors.store.data_folder import DataFolder
 from actors.store.log_reader import LogReader
 from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
-from router.arrow.arrays import numbers
 from router.bound import Bound
 from router.ids import Scope, hash_text, key64, scoped_id
-from router.log.documents import document_of
 from router.log.index import OrderIndexReader
-from router.log.reference import NONE, in_shard, local_part, reference, shard_part
+from router.log.reference import in_shard, local_part, reference, row_of, sequence_of, shard_part
 from router.log.steps import order_step
 from router.queries import (
     Indexed,
@@ -36,18 +33,12 @@ from router.queries import (
 )
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
-from router.reasons import ID_CONFLICT
 from router.shard.partition import shard_of
-from router.shard.split_batch import Decided
 from router.tables.compiled import Tables
-from router.wire.batch import WireBatch
-from router.wire.differences import conflict_sentence, differing_fields
 
 T = TypeVar("T")
 U64 = npt.NDArray[np.uint64]
 
-TWINS_TOLD = 256  # of a batch
-CONFLICTS_TOLD = 16  # of a batch: each may take the documents of a batch from the disk
 BUSY_TRIES = 50
 BUSY_WAIT_S = 0.004
 
@@ -74,6 +65,14 @@ class OrderName(NamedTuple):
     order_id: str
     channel: str = ""
     seller: str = ""
+
+
+class Origin(NamedTuple):
+    """Whose an order is."""
+
+    order_id: str
+    channel: str
+    seller: str
 
 
 class KnownTables(Protocol):
@@ -142,60 +141,30 @@ class OrderReaders:
         found = self._find(shard, hi, lo)
         return found is not None and self._is_within(bound, shard, found)
 
-    def with_twins(
-        self, wire: WireBatch, ack: pa.RecordBatch, bounds: Bound | Sequence[Bound]
-    ) -> tuple[WireBatch, pa.RecordBatch]:
-        """The batch with the ids of the orders that have the same basket, the first TWINS_TOLD; and the answers without
-        those beyond the bound of who is answered. ``bounds``: of all, or by row."""
-        twin, ids = numbers(ack, "twin"), dict[int, str]()
-        found = np.flatnonzero(twin >= 0)
-        if not len(found):
-            return wire, ack
-        twin = twin.copy()
-        for told, row in enumerate(found.tolist()):
-            bound = bounds if isinstance(bounds, Bound) else bounds[row]
-            origin = self._origin(int(twin[row])) if told < TWINS_TOLD else None
-            if origin is not None and bound.has(*origin[1:]):
-                ids[row] = origin[0]
-            elif not bound.is_open:
-                twin[row] = NONE
-        ack = ack.set_column(ack.schema.get_field_index("twin"), ack.schema.field("twin"), pa.array(twin))
-        return dataclasses.replace(wire, twins=ids), ack
-
-    def with_conflicts(self, wire: WireBatch, decided: Decided, bounds: Bound | Sequence[Bound]) -> WireBatch:
-        """The batch with a sentence for each order whose id another one has: which channel's, and in which fields they
-        differ, where that one may be seen; the first CONFLICTS_TOLD. ``bounds``: of all, or by row."""
-        conflicts = np.flatnonzero(numbers(decided.ack, "reasons") == np.uint64(1 << ID_CONFLICT))
-        said = {}
-        for row in conflicts[:CONFLICTS_TOLD].tolist():
-            sequence, at = (int(numbers(decided.ack, name)[row]) for name in ("sequence", "row"))
-            source = self._sources[int(decided.shard_of_row[row])]
-            step, document = order_step(source, reference(sequence, at)), source.document(sequence, at)
-            bound = bounds if isinstance(bounds, Bound) else bounds[row]
-            if step is not None and document is not None and bound.has(step.given["channel"], step.given["seller"]):
-                fields = differing_fields(document_of(wire.documents, row) or {}, document)
-                said[row] = conflict_sentence(step.given["channel"], fields)
-        return dataclasses.replace(wire, said=said) if said else wire
-
-    def _origin(self, place: int) -> tuple[str, str, str] | None:
-        """Id, channel and seller of the order of a reference with its shard; None while it is not durable."""
+    def origin(self, place: int) -> Origin | None:
+        """Whose the order of a reference with its shard is; None while it is not durable."""
         step = order_step(self._sources[shard_part(place)], local_part(place))
-        return None if step is None else (step.given["order_id"], step.given["channel"], step.given["seller"])
+        return None if step is None else Origin(*(step.given[name] for name in Origin._fields))
+
+    def document(self, place: int) -> Row | None:
+        """What the channel sent for it; None where it was erased."""
+        local = local_part(place)
+        return self._sources[shard_part(place)].document(sequence_of(local), row_of(local))
 
     def _with_twin(self, view: Row, bound: Bound) -> Row:
         """A view with the id of the order that has the same basket; without either where that one is not to be seen."""
         cursor, order_id = view["duplicate_of"], None
         if cursor is not None:
             shard, sequence, row = map(int, cursor.split(":"))
-            origin = self._origin(in_shard(shard, reference(sequence, row)))
-            is_seen = origin is not None and bound.has(*origin[1:])
-            order_id = origin[0] if origin is not None and is_seen else None
+            origin = self.origin(in_shard(shard, reference(sequence, row)))
+            is_seen = origin is not None and bound.has(origin.channel, origin.seller)
+            order_id = origin.order_id if origin is not None and is_seen else None
             cursor = cursor if is_seen else None
         return view | {"duplicate_of": cursor, "duplicate_of_order_id": order_id}
 
     def _is_within(self, bound: Bound, shard: int, found: Indexed) -> bool:
-        origin = self._origin(in_shard(shard, found[0]))
-        return origin is not None and bound.has(*origin[1:])
+        origin = self.origin(in_shard(shard, found[0]))
+        return origin is not None and bound.has(origin.channel, origin.seller)
 
     def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
         return search(wanted, cursor, limit, self._sources, self._find, self._known.naming(-1, -1))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.backend import U8
 from actors.gateway.core.core import Core
+from actors.gateway.core.other_orders import told_of_others
 from actors.gateway.core.readers import OrderReaders
 from actors.gateway.endpoints.ingest import serve_stream
 from actors.gateway.endpoints.traffic import Traffic
@@ -46,9 +45,7 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
     def encode(self, wire: WireBatch, parts: list[Part], answers: list[U8]) -> Bytes:
         decided = merge_answers(wire, parts, answers)
         self._core.decider.count(wire, decided, self.form.name)
-        wire = self._own.with_conflicts(wire, decided, self._bound)
-        wire, ack = self._own.with_twins(wire, decided.ack, self._bound)
-        decided = dataclasses.replace(decided, ack=ack)
+        wire, decided = told_of_others(self._own, wire, decided, self._bound)
         return self._encode(wire, decided, self._core.reference.tables_for(decided.ack))
 
 

@@ -10,7 +10,6 @@ neighbour's small one waiting.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import time
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.core import Core
+from actors.gateway.core.other_orders import told_of_others
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import OrderReaders
 from actors.gateway.core.turns import TurnQueue
@@ -178,9 +178,7 @@ class OrderEndpoint:
         decided = merge_answers(wire, parts, await core.decider.ask(parts, TOGETHER))
         core.decider.count(wire, decided, FORM)
         bounds = [waiting[position].bound for position in wire.positions.tolist()]
-        wire = self._own.with_conflicts(wire, decided, bounds)
-        wire, ack = self._own.with_twins(wire, decided.ack, bounds)
-        decided = dataclasses.replace(decided, ack=ack)
+        wire, decided = told_of_others(self._own, wire, decided, bounds)
         encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
         core.metrics.order_flow.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
         return [
@@ -207,7 +205,7 @@ def _statuses(wire: WireBatch, ack: pa.RecordBatch) -> list[int]:
     """HTTP status of every position of a batch."""
     statuses = [200] * wire.count
     for refusal in wire.refused:
-        statuses[refusal.position] = 422
+        statuses[refusal.position] = 409 if refusal.reasons >> ID_CONFLICT & 1 else 422
     columns = (wire.positions, ack.column("status"), ack.column("reasons"))
     for position, status, reasons in zip(*(column.tolist() for column in columns), strict=True):
         if status == Status.REJECTED:

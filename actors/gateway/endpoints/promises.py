@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from actors.gateway.core.core import Core
+from actors.gateway.core.other_orders import told_of_others
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import OrderReaders, when_free
 from actors.gateway.http.forms import encode_answers
@@ -131,9 +132,9 @@ class PromiseEndpoint:
             skus = to_message(pa.RecordBatch.from_arrays([wire.skus], schema=WIRE_SKUS))
             message = await self._core.backend.quote(to_message(wire.orders), skus, time.time_ns() // 1_000_000)
             batch = from_message(message, QUOTE)
-        wire, ack = self._own.with_twins(wire, batch.select(ACK.names), bound)
-        decided = Decided(ack, np.zeros(batch.num_rows, np.int32))
-        lines = encode_answers(wire, decided, self._core.reference.tables_for(decided.ack)).splitlines()
+        decided = Decided(batch.select(ACK.names), np.zeros(batch.num_rows, np.int32))
+        told, decided = told_of_others(self._own, wire, decided, bound)
+        lines = encode_answers(told, decided, self._core.reference.tables_for(decided.ack)).splitlines()
         for position, cost in zip(wire.positions.tolist(), batch.column("cost_minor").to_pylist(), strict=True):
             # A quote is no order and has no record that a cursor could name.
             lines[position] = orjson.dumps(orjson.loads(lines[position]) | {"cursor": None, "cost": cost})
