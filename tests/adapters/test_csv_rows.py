@@ -312,6 +312,12 @@ def test_files_of_one_run_may_have_their_columns_in_another_order() -> None:
     assert found.ids == ["1", "2"]
 
 
+def test_separators_at_the_end_of_a_row_are_no_cells_but_missing_ones_are_missed() -> None:
+    assert translate(PLAIN, HEADER + row("1").strip() + ",,\n" + row("2")).ids == ["1", "2"]
+    assert translate(PLAIN, HEADER + row("1").strip() + ",,x\n").reasons == {"row_shape": 1}
+    assert translate(PLAIN, HEADER + row("1").rpartition(",")[0] + "\n").reasons == {"row_shape": 1}
+
+
 def test_a_header_in_the_middle_is_passed_over_and_counted() -> None:
     found = translate(PLAIN, HEADER + row("1") + HEADER + row("2"))
     assert found.ids == ["1", "2"] and found.reasons == {"header_again": 1}
