@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.channels.csv.numbers import NumberFormat
@@ -80,6 +80,7 @@ def test_an_amount_is_read_exactly_or_refused(said: str, text: str, price: int |
         assert found.line["unit_price"] == price
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12), st.sampled_from([(".", ""), (".", ","), (",", "."), (",", " "), (".", "'")]))
 def test_whatever_is_written_in_a_format_is_read_in_it(minor: int, marks: tuple[str, str]) -> None:
     decimal, thousands = marks
