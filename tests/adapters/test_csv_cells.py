@@ -337,6 +337,15 @@ def test_what_is_done_to_a_text(said: str, text: str, read: str) -> None:
     assert one(f'[cells."ship_to.line1"]\n{said}\n', street=text).order["ship_to"]["line1"] == read
 
 
+def test_another_column_stands_in_for_a_field_of_a_line_row_by_row() -> None:
+    said = PLAIN + '[cells."lines.sku"]\nor_column = "Street"\n[cells.order_id]\nor_column = "Buyer"\n'
+    found = translate(said, HEADER + row("1", item="") + row("1") + row("", buyer="b7"))
+    assert [(order["order_id"], [line["sku"] for line in order["lines"]]) for order in found.orders] == [
+        ("1", ["1 High St", "A"]),
+        ("b7", ["A"]),
+    ]
+
+
 def test_a_text_without_the_part_that_is_asked_for_is_refused() -> None:
     assert one('[cells."ship_to.line1"]\npart = "^(\\\\d+)"\n', street="Main").reasons == {"value_form": 1}
 
