@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.channels.csv.numbers import NumberFormat
@@ -80,6 +80,7 @@ def test_an_amount_is_read_exactly_or_refused(said: str, text: str, price: int |
         assert found.line["unit_price"] == price
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12), st.sampled_from([(".", ""), (".", ","), (",", "."), (",", " "), (".", "'")]))
 def test_whatever_is_written_in_a_format_is_read_in_it(minor: int, marks: tuple[str, str]) -> None:
     decimal, thousands = marks
@@ -334,6 +335,15 @@ def test_a_list_of_the_mapping_goes_before_the_names_that_are_known() -> None:
 )
 def test_what_is_done_to_a_text(said: str, text: str, read: str) -> None:
     assert one(f'[cells."ship_to.line1"]\n{said}\n', street=text).order["ship_to"]["line1"] == read
+
+
+def test_another_column_stands_in_for_a_field_of_a_line_row_by_row() -> None:
+    said = PLAIN + '[cells."lines.sku"]\nor_column = "Street"\n[cells.order_id]\nor_column = "Buyer"\n'
+    found = translate(said, HEADER + row("1", item="") + row("1") + row("", buyer="b7"))
+    assert [(order["order_id"], [line["sku"] for line in order["lines"]]) for order in found.orders] == [
+        ("1", ["1 High St", "A"]),
+        ("b7", ["A"]),
+    ]
 
 
 def test_a_text_without_the_part_that_is_asked_for_is_refused() -> None:

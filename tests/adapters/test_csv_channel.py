@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.channels.csv.load_mapping import load_mapping
@@ -152,6 +152,7 @@ def test_blank_rows_are_counted() -> None:
     assert reasons(report) == {"blank_row": 2}
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(alphabet=st.sampled_from('12;C"\nAK-.,x\udcff'), max_size=40)),
     st.sampled_from(["consecutive", "all"]),
@@ -172,6 +173,27 @@ def test_every_row_of_any_file_is_accounted_for(rows: list[str], group: str) -> 
         (b'currency = "EUR"', b"", "currency is neither"),
         (b"delimiter", b"separator", "unknown field `separator`"),
         (b"[columns]", b"[columns", "cannot be read"),
+        (b"[file]", b"[file]\nskip_lines = -1", "file.skip_lines is a whole number"),
+        (b"[file]", b'[file]\nquote = "xx"', "one character each"),
+        (b"[file]", b'[file]\nencoding = "utf-88"', "file.encoding 'utf-88' is unknown"),
+        (b"[file]", b'[file]\nzone_names = { PST = "Pacific" }', "file.zone_names.PST 'Pacific' is no IANA"),
+        (b"[file]", b'[file]\ncolumn_names = ["a", "a"]', "each name once"),
+        (b'thousands = "."', b'thousands = "0"', "neither digits nor letters"),
+        (b"%%d.%%m.%%Y %%H:%%M".replace(b"%%", b"%"), b"%Q", "is no format of a time"),
+        (b"[constants]", b'[cells.total]\nseparator = "+"\n[constants]', "separator is for a field that is a list"),
+        (b"[constants]", b'[cells.seller]\nround = "noise"\n[constants]', "are for numbers"),
+        (b"[constants]", b'[cells.seller]\npart = "x"\n[constants]', "no regular expression with one group"),
+        (b"[constants]", b"[cells.seller]\npad_to = 999\n[constants]", "pad_to is 0 to 255"),
+        (b"[constants]", b'[cells."bill_to.country"]\nlanguages = ["xx"]\n[constants]', "not known in 'xx'"),
+        (b"[constants]", b'[constants]\nseller = 1\n"ship_to.country" = "DE"', "both a column and a constant"),
+        (b"[constants]", b'[constants]\ntotal = "12.50"', "is a whole number (minor units"),
+        (b"[constants]", b'order_id = "x"\n[constants]', "cannot be read"),
+        (b'starts_with = "C"', b'starts_with = "C"\nhead = true\nwhole_order = true', "exclude each other"),
+        (b'reason = "cancelled"', b'reason = ""', "has no reason"),
+        (b'column = "Item"\nequals', b"whole_order = true\nequals", "needs a column"),
+        (b'group = "all"', b'group = "some"', "group: Invalid enum value 'some'"),
+        (b'group = "all"', b'group = "all"\norder_id_scope = "seller"', "neither a column nor a constant"),
+        (b'group = "all"', b'group = "all"\nfilter = 1', "unknown field `filter`"),
     ],
 )
 def test_a_wrong_mapping_is_refused_by_the_key_that_is_wrong(old: bytes, new: bytes, says: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.channels.csv.fields import LINE_FIELDS, Field
@@ -128,6 +128,7 @@ def test_a_line_total_becomes_prices_that_add_up_to_it(
     assert found.report.lines_split == len(lines) - 1 and found.report.order_lines == 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.integers(-1_000_000, 1_000_000_000))
 def test_whatever_the_total_is_the_parts_add_up_and_are_a_minor_unit_apart(qty: int, total: int) -> None:
     parts = with_total({"line_id": "1", "qty": qty}, total)

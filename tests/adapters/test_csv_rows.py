@@ -51,6 +51,13 @@ def test_an_order_that_has_another_row_among_the_swallowed_ones_is_not_sent_with
     assert {reject.order_id for reject in found.rejects} >= {"t-1", "t-2", "t-3"}
 
 
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_an_order_that_a_broken_piece_of_a_row_names_is_not_sent_without_it(group: str) -> None:
+    lines = ["t-1\tA\tx\t1\n", "t-1\tA\n", "t-2\tA\tx\t1\n", 't-3\tA\t"x\t1\n', "t-2\tB\n"]
+    found = translate(f'group = "{group}"\n' + TITLED, "Order\tItem\tTitle\tPieces\n" + "".join(lines))
+    assert found.ids == [] and {lost.order_id for lost in found.rejects} == {"t-1", "t-2", "t-3"}
+
+
 def test_with_an_empty_quote_a_quote_is_a_letter() -> None:
     lines = [f"t-{n}\tA\t{title}\t1\n" for n, title in enumerate(["x", '"x', 'x"', '7" x'], 1)]
     found = translate(TITLED + 'quote = ""\n', "Order\tItem\tTitle\tPieces\n" + "".join(lines))
@@ -310,6 +317,12 @@ def test_files_of_one_run_may_have_their_columns_in_another_order() -> None:
     other = HEADER.replace("Order,When", "When,Order")
     found = translate(PLAIN, HEADER + row("1"), other + "2026-03-02 09:00:00,2,b1,1 High St,A,1,2\n")
     assert found.ids == ["1", "2"]
+
+
+def test_separators_at_the_end_of_a_row_are_no_cells_but_missing_ones_are_missed() -> None:
+    assert translate(PLAIN, HEADER + row("1").strip() + ",,\n" + row("2")).ids == ["1", "2"]
+    assert translate(PLAIN, HEADER + row("1").strip() + ",,x\n").reasons == {"row_shape": 1}
+    assert translate(PLAIN, HEADER + row("1").rpartition(",")[0] + "\n").reasons == {"row_shape": 1}
 
 
 def test_a_header_in_the_middle_is_passed_over_and_counted() -> None:

@@ -10,6 +10,8 @@ from adapters.channels.csv.mapping import Mapping
 from adapters.channels.csv.mapping_faults import faults_of
 from router.errors import Misconfigured
 
+_LEFT_OUT = object()  # what has the wrong form and cannot be looked at further
+
 
 def load_mapping(raw: bytes) -> Mapping:
     """Raises :class:`Misconfigured` with one line for every fault."""
@@ -20,54 +22,46 @@ def load_mapping(raw: bytes) -> Mapping:
         raise Misconfigured(f"The mapping file cannot be read: {fault}.") from None
     if not isinstance(said, dict):
         raise Misconfigured("The mapping file cannot be read: it is no table of keys.")
-    faults = _form_faults(said)
-    if not faults:
-        mapping = msgspec.convert(said, Mapping)
-        faults = faults_of(mapping)
-    if faults:
+    faults: list[str] = []
+    kept = _struct("", said, Mapping, faults)
+    mapping = None if kept is _LEFT_OUT else msgspec.convert(kept, Mapping)
+    if mapping is not None:
+        faults += faults_of(mapping)
+    if faults or mapping is None:
         listed = "".join(f"\n  {fault}" for fault in faults)
         many = "is wrong in 1 place" if len(faults) == 1 else f"is wrong in {len(faults)} places"
         raise Misconfigured(f"The mapping file {many}:{listed}")
     return mapping
 
 
-def _form_faults(said: dict[str, Any]) -> list[str]:
-    """What does not have the form of a mapping: unknown keys, missing ones, values of another type."""
-    types = get_type_hints(Mapping)
-    faults = [f"{name!r} is no key of a mapping" for name in said if name not in types]
-    if "columns" not in said:
-        faults.append("columns is missing: it says which column is which field")
-    for name in types.keys() & said.keys():
-        faults += _part_faults(name, said[name], types[name])
-    return sorted(faults)
-
-
-def _part_faults(where: str, value: Any, kind: Any) -> list[str]:
-    """Faults of one part; tables and lists are looked through element by element, so that none hides another."""
-    elements: list[tuple[str, Any, Any]] = []
+def _looked_through(where: str, value: Any, kind: Any, faults: list[str]) -> Any:
+    """The part without what has the wrong form; each such element is a fault and hides no other."""
     if get_origin(kind) is dict and isinstance(value, dict):
-        elements = [(f"{where}.{key!r}", element, get_args(kind)[1]) for key, element in value.items()]
-    elif get_origin(kind) is list and isinstance(value, list):
-        elements = [(f"{where} {place}", element, get_args(kind)[0]) for place, element in enumerate(value, 1)]
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
-        return _struct_faults(where, value, kind)
-    else:
-        return _converted(where, value, kind)
-    return [fault for part in elements for fault in _part_faults(*part)]
-
-
-def _struct_faults(where: str, value: dict[str, Any], kind: type[msgspec.Struct]) -> list[str]:
-    types = get_type_hints(kind)
-    faults = [f"{where}: unknown field `{name}`" for name in value if name not in types]
-    for name in types.keys() & value.keys():
-        faults += _part_faults(f"{where}.{name}", value[name], types[name])
-    needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
-    return faults + [f"{where}: {name} is missing" for name in needed if name not in value]
-
-
-def _converted(where: str, value: Any, kind: Any) -> list[str]:
+        element = get_args(kind)[1]
+        parts = {key: _looked_through(f"{where}.{key!r}", part, element, faults) for key, part in value.items()}
+        return {key: part for key, part in parts.items() if part is not _LEFT_OUT}
+    if get_origin(kind) is list and isinstance(value, list):
+        element = get_args(kind)[0]
+        listed = [_looked_through(f"{where} {place}", part, element, faults) for place, part in enumerate(value, 1)]
+        return [part for part in listed if part is not _LEFT_OUT]
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
+        return _struct(where, value, kind, faults)
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as fault:
-        return [f"{where}: {fault}"]
-    return []
+        faults.append(f"{where}: {fault}")
+        return _LEFT_OUT
+    return value
+
+
+def _struct(where: str, value: dict[str, Any], kind: type[msgspec.Struct], faults: list[str]) -> Any:
+    types = get_type_hints(kind)
+    inside, named = (f"{where}.", f"{where}: ") if where else ("", "")
+    faults += [f"{named}unknown field `{name}`" for name in value if name not in types]
+    needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
+    missing = [f"{named}{name} is missing" for name in needed if name not in value]
+    faults += missing
+    known = {name: part for name, part in value.items() if name in types}
+    parts = {name: _looked_through(f"{inside}{name}", part, types[name], faults) for name, part in known.items()}
+    kept = {name: part for name, part in parts.items() if part is not _LEFT_OUT}
+    return _LEFT_OUT if missing or any(name not in kept for name in needed) else kept

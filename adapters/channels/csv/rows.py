@@ -114,6 +114,8 @@ class TextRows:
             except csv.Error as fault:
                 yield from self._apart(row, str(fault))
                 continue
+            if len(cells) > width > 0 and not any(cells[width:]):
+                cells = cells[:width]  # separators at the end of a row, behind which nothing stands
             if len(tape.taken) > 1 and width and (len(cells) != width or self._has_swallowed(cells)):
                 yield from self._apart(row, "a quote that is not closed in its row took the rows behind it")
             else:
