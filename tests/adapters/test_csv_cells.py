@@ -138,6 +138,8 @@ def test_a_money_mark_is_read_where_it_is_one_of_the_orders_currency(
         ("half_even", "12.505", 1250),
         ("half_up", "-12.505", -1251),
         (None, "59.99000168", None),
+        ("noise", "59." + "9" * 60, 6000),
+        ("half_up", "1" * 90 + ".00", None),
     ],
 )
 def test_the_noise_of_floats_is_rounded_away_where_the_mapping_says_so(

@@ -52,6 +52,12 @@ def written(order: int, lines: Sequence[Line], continued: bool) -> list[str]:
 @given(orders, damages, st.sampled_from(["all", "consecutive"]), st.booleans())
 @example([[("A", '"lamp', 1, "")], [("A", "x", 2, "")], [("A", 'lamp"', 3, "")]], [], "all", False)
 @example([[("A", '"lamp', 1, "")], [("A", "x", 2, ""), ("B", 'x"', 4, "")]], [], "consecutive", True)
+@example(
+    [[("A", "lamp", 1, "")], [("A", '"lamp', 1, '"at the\nback"'), ("A", "lamp", 1, "")]],
+    [(1, "blank id")],
+    "all",
+    False,
+)
 def test_an_order_that_is_sent_is_the_one_that_was_written(
     drawn: list[list[Line]], done: list[tuple[int, str]], group: str, continued: bool
 ) -> None:

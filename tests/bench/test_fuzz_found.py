@@ -45,6 +45,8 @@ FOUND = [
     ("csv", b'\x02"No"x,Sku\n'),
     # A time format that cannot be read back.
     ("mapping", MAPPING.replace(b"GROUP", b"all").replace(b"%d.%m.%Y", b"%Y %Y")),
+    # A number of more digits than decimals are reckoned with by default, to be rounded.
+    ("csv", b"\x03" + HEADER + b"1,A,3," + b"1" * 90 + b"0.00,1772442000,,s\n"),
     # A constant that no order can hold.
     ("mapping", MAPPING.replace(b"GROUP", b"all").replace(b'"priority":1', b'"priority":111111111111111111111')),
 ]

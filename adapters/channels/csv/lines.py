@@ -8,7 +8,7 @@ from adapters.channels.csv.cells import CellFault, CellRule, Value
 from adapters.channels.csv.draft import DraftLine
 from adapters.channels.csv.fields import ATTRIBUTES, LINE_FIELDS, is_of_line
 from adapters.channels.csv.mapping import Mapping
-from router.money import divide_rounded
+from router.money import MINOR_MAX, divide_rounded
 
 Document = dict[str, object]
 PRICES = ("unit_price", "line_total")
@@ -79,7 +79,10 @@ def share_of(rule: CellRule, cell: str, whole: int | None) -> int | None:
         return None
     if whole is None:
         raise CellFault("amount_format", f"{rule.path} {cell!r} is a share, but there is no price to take it of")
-    return divide_rounded(whole * rate.numerator, rate.denominator)
+    amount = divide_rounded(whole * rate.numerator, rate.denominator)
+    if abs(amount) > MINOR_MAX:
+        raise CellFault("amount_format", f"{rule.path} {cell!r} of {whole} is too large")
+    return amount
 
 
 def with_total(line: Document, total: object) -> list[Document]:

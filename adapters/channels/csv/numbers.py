@@ -6,7 +6,7 @@ Everything is exact: a text is a number of the format, or a ValueError that says
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Literal
 
 from router.money import parse_minor
@@ -14,6 +14,7 @@ from router.money import parse_minor
 Rounding = Literal["noise", "half_up", "half_even"]
 _SPACES, _APOSTROPHES = " \u00a0\u2009\u202f", "'\u2019"  # what a blank or an apostrophe between thousands may be
 _NOISE = Decimal("0.1")  # of the last digit that counts: a float's error is far less, a price of half a cent far more
+_DIGITS_MAX = 25  # before the decimal mark; far more than 64 bits hold
 _MINUS = str.maketrans("\u2212", "-")
 _AROUND = re.compile(r"(\D*)(\d(?:.*\d)?)(\D*)", re.ASCII | re.DOTALL)
 _DOLLARS = frozenset("AUD BBD BMD BND BSD BZD CAD FJD GYD HKD JMD KYD LRD NAD NZD SBD SGD SRD TTD TWD USD XCD".split())
@@ -125,9 +126,15 @@ def _check_mark(mark: str, currency: str, text: str, marks: str) -> None:
 
 
 def _rounded(plain: str, exponent: int, rounding: Rounding) -> str:
-    number = Decimal(plain)
+    if len(plain.partition(".")[0]) > _DIGITS_MAX:
+        raise ValueError(f"{plain!r} is too large")
+    with localcontext(prec=len(plain) + exponent + 1):  # exact, however many decimals a float was written with
+        return _nearest(Decimal(plain), exponent, rounding)
+
+
+def _nearest(number: Decimal, exponent: int, rounding: Rounding) -> str:
     step = Decimal(1).scaleb(-exponent)
     nearest = number.quantize(step, ROUND_HALF_EVEN if rounding == "half_even" else ROUND_HALF_UP)
     if rounding == "noise" and abs(number - nearest) > step * _NOISE:
-        raise ValueError(f"{plain!r} is further from {nearest} than the noise of a float")
+        raise ValueError(f"'{number}' is further from {nearest} than the noise of a float")
     return str(nearest)
