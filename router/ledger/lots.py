@@ -49,6 +49,7 @@ class Lots:
 
     def __init__(self) -> None:
         self._cells: dict[Cell, _CellLots] = {}
+        self._late: set[Cell] = set()  # cells with a lot that is too old
         self._judged_min = -1
 
     def __len__(self) -> int:
@@ -79,6 +80,11 @@ class Lots:
         """Whether cells have to be looked at before anything is decided: once a minute."""
         return bool(self._cells) and now_ms // MINUTE_MS != self._judged_min
 
+    def given_back(self, sku: npt.NDArray[np.int32], node: npt.NDArray[np.int16]) -> None:
+        """Orders gave units back to cells: where a lot is too old they are looked at before the next question."""
+        if any(cell in self._late for cell in zip(sku.tolist(), node.tolist(), strict=True)):
+            self._judged_min = -1
+
     def too_old(
         self, now_ms: int, arrives: Callable[[int], Day], numbers: Callable[[list[Cell]], tuple[I64, I64]]
     ) -> list[tuple[Cell, int]]:
@@ -91,6 +97,7 @@ class Lots:
             for cell, known in self._cells.items()
             if any(day < days[cell[1]] and units for day, units in known.lots)
         ]
+        self._late = set(late)
         available, received = numbers(late)
         found = []
         for cell, has, came in zip(late, available.tolist(), received.tolist(), strict=True):
@@ -109,7 +116,7 @@ class Lots:
         }
 
     def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self._judged_min = -1
+        self._judged_min, self._late = -1, set()
         self._cells = {
             (sku, node): _CellLots(received, [], blocked)
             for sku, node, received, blocked in arrays["lot_cells"].tolist()

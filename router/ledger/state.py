@@ -78,6 +78,9 @@ class LedgerState:
             return
         apply_moves(rows, self.cells, self.memory)
         self.touch(rows.sku, rows.node)
+        if len(self.lots):
+            back = rows.to_account == CellAccount.AVAILABLE
+            self.lots.given_back(rows.sku[back], rows.node[back])
         away = rows.to_node >= 0
         self.touch(rows.sku[away], rows.to_node[away])
 

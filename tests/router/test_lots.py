@@ -97,6 +97,19 @@ def test_more_sold_than_the_old_lot_leaves_nothing_to_block() -> None:
     assert (lab.given(20), lab.units()["blocked"]) == (3, 0)
 
 
+def test_units_of_an_old_lot_that_are_given_back_are_not_sold_again() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)})
+    assert lab.given(3) == 3
+    first = f"o{NOW_MS + 1}"
+    lab.later(8)
+    assert lab.given(1) == 0
+    lab.done(f"o{NOW_MS + 8 * DAY_MS}", "cancel")  # nobody waits
+    lab.done(first, "cancel")
+    assert lab.given(3) == 0
+    assert lab.units() == {"available": 0, "blocked": 5, "received": 5}
+
+
 def test_a_count_by_the_table_counts_blocked_units_again() -> None:
     lab = LotLab()
     for _ in range(3):  # tonight's upload, three nights
