@@ -103,24 +103,27 @@ def test_a_read_does_not_wait_for_all_of_them(lab: Lab, tmp_path: pathlib.Path) 
     order_id = with_many_versions(lab, DataFolder(tmp_path))
     clients = [opened(lab, NOBODYS) for _ in range(READERS)]
     wait_for_streams(lab, READERS)
-    waited_s = []
+    waited_s, bare_s = list[float](), list[float]()  # the second: what a request takes that reads nothing, here and now
     for _ in range(20):
+        began = time.monotonic()
+        get(lab, "/livez")
+        bare_s.append(time.monotonic() - began)
         began = time.monotonic()
         assert get(lab, f"/v1/orders/{order_id}")["version"] == VERSIONS
         waited_s.append(time.monotonic() - began)
-    assert sorted(waited_s)[10] < 0.25 and max(waited_s) < 1.0, waited_s
+    assert sorted(waited_s)[10] < 0.25 + 10 * sorted(bare_s)[10], (waited_s, bare_s)
+    assert max(waited_s) < 1.0 + 10 * max(bare_s), (waited_s, bare_s)
     for client in clients:
         client.close()
 
 
-def test_clients_that_left_are_noticed_though_nothing_is_written(lab: Lab) -> None:
+def test_clients_that_left_are_noticed_though_nothing_is_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "HEARTBEAT_S", 600.0)
     clients = [opened(lab, NOBODYS) for _ in range(READERS)]
     wait_for_streams(lab, READERS)
     for client in clients:
         client.close()
-    began = time.monotonic()
-    wait_for_streams(lab, 0)
-    assert time.monotonic() - began < 3
+    until(lambda: measured(lab, "router_open_change_streams") == 0, "all are noticed", 60)
     before = turns(lab)
     time.sleep(0.3)
     assert turns(lab) == before
