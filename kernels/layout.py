@@ -39,6 +39,9 @@ PARCELS_MAX = 8  # parcels of one order, at most
 SETS_MAX = 50_000  # node sets the split search compares before the best one so far stands
 CAPACITY_DAYS = 512  # ship days whose parcels are counted at a time, by day modulo this
 ROLLS_MAX = 5  # open days a node may be postponed because it is full
+PACKS_MAX = 64  # different weights of units that are packed at a time
+PIECES_MAX = 1_000_000  # parcels that a node sends of one order, at most
+PIECES_COST_MAX = 1 << 58  # what they cost together, at most
 NO_PLAN = 1 << 62  # cost of what cannot be shipped; more than any plan costs
 NO_DAY = 1 << 40  # later than any day
 
@@ -64,6 +67,7 @@ BAND = _row(min_g=_I, max_g=_I, price_minor=_I, per_kg_minor=_I, days=_I, servic
 CALENDAR_DAY = _row(open_day=_H, utc_offset_min=_H, opened=_H, numbered_day=_H)
 TERMS = _row(
     rates_loaded=_I, default_days=_I, day0=_I,
+    gaps=_I,  # 1 = between the bands of some lane and service are weights that none of them takes
     plan=_I, short_stock=_I, parcels_max=_I, split_penalty_minor=_I, late_penalty_minor=_I,
     velocity_orders_max=_I, value_factor=_I, value_orders_min=_I,
     points_value=_I, points_velocity=_I, hold_at=_I, reject_at=_I,
@@ -118,6 +122,7 @@ CLAIM = _row(
 DEMAND = _row(
     need=_I, taken=_I, left=_I, weight_g=_I, sku=_H, parcel=_H, open_nodes=np.uint32, goods_class=np.int16,
     looked_at=np.int16, word=np.int16, cell=_H, gaps=np.uint32,
+    load=_H,  # units that are packed, see kernels/plan/pieces.py; -1 too many
 )  # fmt: skip
 FIRST_DAY = _row(known_min=_I, day=_I)  # of a node: ship day of an order known since this minute
 CANDIDATE = np.dtype(
@@ -134,7 +139,8 @@ CANDIDATE = np.dtype(
     align=True,
 )
 LOAD = _row(units=_I, weight_g=_I)  # of a node: what it could give of what is left
-PARCEL = _row(candidate=_I, node=_I, band=_I, ship_day=_I, promise_day=_I, cost_minor=_I)
+# What a node sends of one order, in one piece but for heavy orders; band and days of the first, and of the latest.
+PARCEL = _row(candidate=_I, node=_I, band=_I, ship_day=_I, promise_day=_I, cost_minor=_I, pieces=_I)
 STATE = _row(cost=_I, day=_I, nodes=_I, sets=_I)  # of parcels so far: candidates and demand sets, a byte each
 PLAN = np.dtype(
     [
@@ -163,13 +169,22 @@ PLAN = np.dtype(
         ("spent", _I, (PARCELS_MAX + 1,)),
         ("residual", _I, (PARCELS_MAX + 1, SKUS_EXACT)),
         ("most", _I, (NODES_EXACT + 1, SKUS_EXACT)),  # largest atp of the candidates from here on, in order
+        ("pieces", _I),  # of what was packed last: parcels, their cost, latest day, the band of the first
+        ("pieces_minor", _I),
+        ("pieces_late_minor", _I),  # of their cost the late penalty
+        ("pieces_day", _I),
+        ("pieces_band", _I),
+        ("packed", _I),  # weights that are to be packed, heaviest first, and units of each
+        ("pack_g", _I, (PACKS_MAX,)),
+        ("pack_units", _I, (PACKS_MAX,)),
     ],
     align=True,
 )
+PACK = np.dtype([("packed", _I), ("pack_g", _I, (PACKS_MAX,)), ("pack_units", _I, (PACKS_MAX,))], align=True)
 STATES = (PARCELS_MAX + 1) * (1 << SKUS_EXACT) * 2
 
 # --- results of a batch ------------------------------------------------------------------------
-PARCEL_OUT = _row(node=np.int16, band=_H, ship_day=_H, promise_day=_H, cost_minor=_I)
+PARCEL_OUT = _row(node=np.int16, band=_H, ship_day=_H, promise_day=_H, cost_minor=_I, pieces=_H)
 ALLOCATION_OUT = _row(sku=_H, node=np.int16, qty=_H)
 GRANT_OUT = _row(order=_I, line=_H, sku=_H, qty=_H, line_qty=_H, node=np.int16)  # a row of GRANTS, order with its shard
 ORDER_OUT = _row(

@@ -34,6 +34,10 @@ COUPON_UNKNOWN = 21
 SERVICE_UNKNOWN = 22
 PAYMENT_STATUS = 23  # payment failed at the channel
 TOTAL_MISMATCH = 24  # flag only: the channel's total differs from ours
+REGION_UNKNOWN = 26  # flag only: the country has no such region; priced and shipped as the country
+PAYMENT_UNKNOWN = 27  # flag only: a payment word that nobody knows
+PAYMENT_OPEN = 28  # not paid, or not all of it, and the policy holds such orders
+PAYMENT_REFUNDED = 29  # the money, or a part of it, was given back: held
 
 # --- 32-39: risk ---------------------------------------------------------------------------------
 RISK_VALUE = 32  # far above the channel's usual

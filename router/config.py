@@ -44,9 +44,19 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         assert self.qty_max < 2**31 and self.lines_max * self.qty_max < 2**63, "units of an order would overflow int64"
 
 
+class ChannelPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What one channel has differently; null = as for all."""
+
+    unpaid: Literal["allocate", "hold"] | None = None
+    postcode: Literal["reject", "hold", "flag"] | None = None
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to do where more than one answer is right."""
 
+    channels: dict[str, ChannelPolicy] = {}  # by the orders' channel
+    unpaid: Literal["allocate", "hold"] = "allocate"  # orders that are not paid, or not in full
+    postcode: Literal["reject", "hold", "flag"] = "reject"  # that does not have the form of its country
     price_mismatch: Literal["reject", "hold", "accept"] = "reject"
     price_tolerance_bp: int = 100  # of the catalogue price
     duplicate_lines: Literal["keep", "merge", "reject"] = "keep"
@@ -71,6 +81,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     risk_reject_at: int = 1_000
     placed_at_future_ms_max: int = 24 * 3_600_000
     totals_tolerance_minor: int = 0
+
+    def of_channel(self, channel: str) -> Policy:
+        """The policy for the orders of one channel."""
+        own = self.channels.get(channel, ChannelPolicy())
+        given = {name: value for name in own.__struct_fields__ if (value := getattr(own, name)) is not None}
+        return msgspec.structs.replace(self, **given)
 
 
 class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

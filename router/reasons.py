@@ -47,7 +47,23 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.SERVICE_UNKNOWN: ("shipping.service", "No rate offers this shipping service; choose another or leave it out."),
     code.PAYMENT_STATUS: (
         "payment.status",
-        "The channel reports the payment as failed; send the order when it is paid.",
+        "The channel reports the payment as failed, void or charged back; send the order when it is paid.",
+    ),
+    code.REGION_UNKNOWN: (
+        "ship_to.region",
+        "The country has no region of this code or name; taxes and freight are those of the whole country.",
+    ),
+    code.PAYMENT_UNKNOWN: (
+        "payment.status",
+        "The payment's status is no word that is known, and is read as unpaid; docs/orders.md has the words.",
+    ),
+    code.PAYMENT_OPEN: (
+        "payment.status",
+        "The order is not paid in full; release it when it is, or when it is to be sent all the same.",
+    ),
+    code.PAYMENT_REFUNDED: (
+        "payment.status",
+        "The payment, or a part of it, was given back; release the order only if it is to be sent all the same.",
     ),
     code.TOTAL_MISMATCH: ("total", "The channel's total differs from the computed one; flagged, not refused."),
     code.RISK_VALUE: ("lines", "The value is far above what this channel usually sends."),
@@ -66,7 +82,7 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.SPLIT_LIMIT: ("lines", "Stock is spread over more warehouses than the policy allows parcels."),
     code.UNREACHABLE: (
         "ship_to",
-        "No freight rate leads from a warehouse to this address with this service and weight.",
+        "No freight rate leads from a warehouse to this address with this service, or carries an item of this weight.",
     ),
     code.PROMISE_LATE: ("shipping.promise_by", "The order arrives later than asked for."),
     code.COUPON_USED_UP: ("coupons", "A promotion's limit is used up; the order goes on without it."),

@@ -10,7 +10,7 @@ from actors.cli.daily import add_scope_flags, given_query, router_of
 from actors.cli.output import add_json_flag, add_server_flags, print_result
 
 MASKS = {
-    "inactive": "it is not in use",
+    "inactive": "it was taken out of the table nodes (load it again to use it)",
     "channel": "it does not ship for the channel",
     "zone": "it does not serve the place",
     "lane": "no rate leads there",

@@ -177,7 +177,7 @@ def rows_summary(report: CsvReport) -> dict[str, object]:
         },
         "first_row_won": report.first_row_won,
         "joined": {
-            name: {"rows": file.rows, "unused": file.unused, "examples": file.examples}
+            name: {"rows": file.rows, "unused": file.unused, "examples": file.examples, "left_out": file.left_out}
             for name, file in report.joined.items()
         },
     }

@@ -150,9 +150,14 @@ async def _put(session: aiohttp.ClientSession, url: str, media_type: str, body: 
 
 def _as_text(result: dict[str, Any]) -> str:
     if "errors" not in result:
-        return f"{result['table']}: {result['rows']:,} rows, version {result.get('version')}"
+        taken = f"{result['table']}: {result['rows']:,} rows, version {result.get('version')}"
+        return "\n".join([taken, *_findings(result.get("warnings", []))])
     errors = result["errors"]
     lines = [f"{result['table']}: refused, nothing applied; {result.get('detail', '')}"]
-    for error in errors[:ERRORS_SHOWN_MAX]:
-        lines.append(f"  {row_at(int(error.get('row') or 0))}, {error.get('field')}: {error.get('detail')}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_findings(errors)])
+
+
+def _findings(found: list[dict[str, Any]]) -> list[str]:
+    """A line for each of the first errors or warnings."""
+    shown = found[:ERRORS_SHOWN_MAX]
+    return [f"  {row_at(int(said.get('row') or 0))}, {said.get('field')}: {said.get('detail')}" for said in shown]

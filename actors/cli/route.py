@@ -131,8 +131,11 @@ def _concluded(arguments: argparse.Namespace, summary: RouteSummary, rows: CsvRe
         "duplicates": summary.duplicates,
         "unreadable": summary.unreadable,
         "state_hash": summary.state_hash,
+        "warnings": summary.warnings,
         "elapsed_s": round(elapsed_s, 3),
     }
+    for warning in [] if arguments.json else summary.warnings:
+        print(f"order-router: {warning}", file=sys.stderr)
     said = ", ".join(f"{count:,} {name}" for name, count in summary.by_status.items() if count)
     text = f"{summary.orders:,} orders in {elapsed_s:.1f} s: {said}; {summary.duplicates:,} duplicates"
     if summary.unreadable:

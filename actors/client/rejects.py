@@ -16,10 +16,10 @@ import pyarrow as pa
 from actors.client.sources import Block
 from actors.client.wire import Answer
 from adapters.channels.csv.mapping import FileFormat
+from adapters.channels.csv.report import REJECT_DETAIL as DETAIL
+from adapters.channels.csv.report import REJECT_REASON as REASON
 from adapters.channels.csv.report import Reject
 from router.errors import Misconfigured
-
-REASON, DETAIL = "reject_reason", "reject_detail"
 
 
 class Refusals:

@@ -9,7 +9,7 @@ hears only that it got no answer (``calls.py``).
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from router.ports import Question
 from router.shard.lanes import Message
@@ -35,6 +35,7 @@ class TableReplaced(NamedTuple):
     table: str
     version: int
     rows: int
+    warnings: list[dict[str, Any]] = []  # of rows that may not mean what they say, router/tables/remarks.py
 
 
 class TablePatched(NamedTuple):

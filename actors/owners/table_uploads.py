@@ -15,6 +15,7 @@ from actors.store.table_store import TableStore
 from router.ledger.cells import CellsReader
 from router.queries.on_hand import OnHand
 from router.tables.patch import Changes, keys_in, patched
+from router.tables.remarks import remarks
 from router.tables.row_types import StockRow
 from router.tables.rows import Rows, parse_rows
 from router.tables.stock_now import Cell, note_lots, stock_patched
@@ -57,7 +58,7 @@ class TableUploads:
         rows = parse_rows(table, body, media_type)
         with self._putting:
             version = self._put(rows, replace, now_ms)
-        return TableReplaced(table, version, len(rows.rows))
+        return TableReplaced(table, version, len(rows.rows), remarks(rows))
 
     def patch(self, table: str, body: bytes, media_type: str, replace: bool, now_ms: int) -> TablePatched:
         with self._putting:
@@ -80,7 +81,7 @@ class TableUploads:
     def _put(self, rows: Rows, replace: bool, now_ms: int) -> int:
         version = self._store.put(rows, now_ms, self._copies, None if replace else self._ledger.in_use)
         if rows.table == "stock":
-            self._ledger.stock(on_hand_movements(rows, self._store.load(version), self._key, version), now_ms)
+            self._ledger.stock(on_hand_movements(rows, self._store.load(version), self._key, version, now_ms), now_ms)
         else:
             self._spread(version)
         self.used = version

@@ -58,7 +58,7 @@ class TablesOwner(TablesCalls):
         return self._uploads.patch(table, body, media_type, replace, now_ms)
 
     def stock(self, body: bytes, now_ms: int) -> bytes:
-        parsed = parse_movements(body, self._store.load(self._uploads.used), self._key)
+        parsed = parse_movements(body, self._store.load(self._uploads.used), self._key, now_ms)
         parsed = refuse_new_cells(parsed, self._are_open, memory_left())
         return msgspec.json.encode(movement_results(parsed, self._ledger.stock(parsed.batch, now_ms)))
 

@@ -22,6 +22,7 @@ from router.ports import Log
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
 from router.tables.names import TABLES
+from router.tables.remarks import remarks
 from router.tables.row_types import TableRows
 from router.tables.rows import parse_rows
 from router.tables.stock_rows import on_hand_movements
@@ -42,6 +43,7 @@ class RouteSummary:
     duplicates: int = 0
     unreadable: int = 0
     state_hash: str = ""
+    warnings: list[str] = field(default_factory=list)  # of rows of tables that may not mean what they say
 
 
 def route(
@@ -61,8 +63,8 @@ def route(
     try:
         store = None if folder is None else TableStore(DataFolder(folder).tables)
         local = LocalRouter(config, key, log_of, None if store is None else store.load)
-        tables = _load(local, tables_folder, key, store, clock_ms)
         summary = RouteSummary()
+        tables = _load(local, tables_folder, key, store, clock_ms, summary.warnings)
         for wire in batches:
             decided = local.submit(wire, clock_ms())
             write(encode_json(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids))
@@ -111,6 +113,7 @@ def _load(
     key: U64,
     store: TableStore | None,
     clock_ms: Callable[[], int],
+    warnings: list[str],
 ) -> Tables:
     """Tables of a folder of files, compiled and given to the engines; what a data folder holds comes first."""
     tables = empty_tables(clock_ms()) if store is None else store.load(store.current())
@@ -120,13 +123,14 @@ def _load(
     rows = TableRows()
     for path in _table_files(tables_folder):
         upload = parse_rows(path.name.partition(".")[0], path.read_bytes(), MEDIA_TYPES[path.suffix])
+        warnings += [f"{upload.table} row {said['row']}, {said['field']}: {said['detail']}" for said in remarks(upload)]
         if store is not None:
             tables = store.load(store.put(upload, clock_ms()))
         else:
             rows = accept(upload, rows, tables)
             tables = compile_tables(tables.version + 1, rows, tables, clock_ms())
         if upload.table == "stock":
-            local.stock(on_hand_movements(upload, tables, key, tables.version), clock_ms())
+            local.stock(on_hand_movements(upload, tables, key, tables.version, clock_ms()), clock_ms())
         local.use_tables(tables)
     return tables
 

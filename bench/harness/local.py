@@ -81,6 +81,6 @@ class LocalHome:
             rows = accept(upload, rows, self.tables)
             tables = compile_tables(self.tables.version + 1, rows, self.tables, NOW_MS)
             if name == "stock":
-                movements = on_hand_movements(upload, tables, KEY, tables.version)
+                movements = on_hand_movements(upload, tables, KEY, tables.version, 0)
                 self.router.stock(movements, NOW_MS)
             self._use(tables)

@@ -17,6 +17,7 @@ from kernels._jit import (
     IN_I64,
     IN_I64_2D,
     IN_U8,
+    IN_U16,
     IN_U32,
     OUT_I32,
     OUT_I64,
@@ -26,6 +27,7 @@ from kernels._jit import (
     kernel,
     rule,
 )
+from kernels.admit.dated import DATED, price_at
 from kernels.reasons import (
     COUNTRY_UNKNOWN,
     COUPON_UNKNOWN,
@@ -34,13 +36,17 @@ from kernels.reasons import (
     LINE_DUPLICATE,
     LINES_LIMIT,
     ORDER_VALUE_LIMIT,
+    PAYMENT_OPEN,
+    PAYMENT_REFUNDED,
     PAYMENT_STATUS,
+    PAYMENT_UNKNOWN,
     PLACED_AT_RANGE,
     POSTCODE_FORMAT,
     PRICE_MISMATCH,
     PRICE_MISSING,
     PRICE_RANGE,
     QTY_RANGE,
+    REGION_UNKNOWN,
     SERVICE_UNKNOWN,
     SKU_INACTIVE,
     SKU_UNKNOWN,
@@ -51,7 +57,17 @@ LINES_MAX, QTY_MAX, UNIT_PRICE_MAX, ORDER_VALUE_MAX, PLACED_AT_MAX_MS, PRICE_TOL
 KEEP, MERGE, REFUSE = 0, 1, 2  # limits[LINES_MODE]
 
 # Bits of the `flags` argument.
-FLAG_COUNTRY_UNKNOWN, FLAG_POSTCODE_BAD, FLAG_COUPON_UNKNOWN, FLAG_SERVICE_UNKNOWN, FLAG_PAYMENT_FAILED = range(5)
+(
+    FLAG_COUNTRY_UNKNOWN,
+    FLAG_POSTCODE_BAD,
+    FLAG_COUPON_UNKNOWN,
+    FLAG_SERVICE_UNKNOWN,
+    FLAG_PAYMENT_FAILED,
+    FLAG_REGION_UNKNOWN,
+    FLAG_PAYMENT_UNKNOWN,
+    FLAG_PAYMENT_OPEN,
+    FLAG_PAYMENT_REFUNDED,
+) = range(9)
 
 
 @rule
@@ -75,6 +91,14 @@ def _order_rules(flags: Any, missing: Any, currency: Any, placed_at_ms: Any, lin
         found |= _bit(SERVICE_UNKNOWN)
     if flags >> FLAG_PAYMENT_FAILED & 1:
         found |= _bit(PAYMENT_STATUS)
+    if flags >> FLAG_REGION_UNKNOWN & 1:
+        found |= _bit(REGION_UNKNOWN)
+    if flags >> FLAG_PAYMENT_UNKNOWN & 1:
+        found |= _bit(PAYMENT_UNKNOWN)
+    if flags >> FLAG_PAYMENT_OPEN & 1:
+        found |= _bit(PAYMENT_OPEN)
+    if flags >> FLAG_PAYMENT_REFUNDED & 1:
+        found |= _bit(PAYMENT_REFUNDED)
     if currency < 0:
         found |= _bit(CURRENCY_UNKNOWN)
     if placed_at_ms > limits[PLACED_AT_MAX_MS]:
@@ -112,10 +136,11 @@ def _counting_price(given: Any, listed: Any, limits: Any) -> Any:
     IN_I64,
     IN_I16,
     IN_I64,
-    IN_U8,
+    IN_U16,
     IN_U32,
     IN_U8,
     IN_I64_2D,
+    DATED,
     IN_I64,
     I64,
     OUT_I64,
@@ -137,6 +162,7 @@ def validate(
     missing: Any,
     sku_active: Any,
     price_minor: Any,
+    dated: Any,
     limits: Any,
     stamp_base: Any,
     seen_stamp: Any,
@@ -155,10 +181,11 @@ def validate(
     unit_price_minor (m) i64 as sent, -1 not given IN
     currency (n) i16 currency number, -1 unknown IN
     placed_at_ms (n) i64 IN
-    flags (n) u8 FLAG_* bits found by text look-ups IN
+    flags (n) u16 FLAG_* bits found by text look-ups IN
     missing (n) u32 required fields that are absent IN
     sku_active (S) u8 IN
     price_minor (S, C) i64 catalogue price, -1 none IN
+    dated DATED prices that begin or end, before the one that always counts IN
     limits (7) i64 see LINES_MAX.. IN
     stamp_base scalar: a number no earlier call with this scratch has reached; orders use stamp_base + row IN
     seen_stamp, seen_line (S) i64 scratch: last order that named the SKU, and on which line INOUT
@@ -190,6 +217,8 @@ def validate(
                     wrong |= _bit(SKU_INACTIVE)
                 if currency[order] >= 0:
                     listed = price_minor[item, currency[order]]
+                    if dated.offset.size > 0:
+                        listed = price_at(item, currency[order], placed_at_ms[order], listed, dated)
                 if seen_stamp[item] == stamp_base + order and limits[LINES_MODE] != KEEP:
                     if limits[LINES_MODE] == REFUSE:
                         wrong |= _bit(LINE_DUPLICATE)

@@ -19,7 +19,7 @@ from typing import Any
 
 from kernels._jit import I64, kernel
 from kernels.claim.hand_out import hand_out
-from kernels.claim.judge import REJECT, judge, remember, rotate_windows
+from kernels.claim.judge import REJECT, judge, remember, rotate_baskets
 from kernels.claim.settle import HELD, REJECTED, describe_plan, emit_parcels, open_order, plan_row, status_of
 from kernels.claim.take import grant, take_plan, take_promotions
 from kernels.claim.touch import ROWS_AHEAD, touch_ahead
@@ -60,7 +60,7 @@ def decide(
         open_order(out, claim, granted_end, parcel_end)
         verdict = int(claim.admission)
         if verdict != REJECT and mode != PLAN:
-            rotate_windows(claim.placed_at_ms, counted.windows)
+            rotate_baskets(claim.known_ms, counted.windows)
             verdict = judge(claim, out, term, counted)
         if verdict != REJECT:
             outcome = plan_row(
@@ -111,7 +111,7 @@ def apply(
     for row in range(asked.claims.shape[0]):
         claim, out = asked.claims[row], answers.orders[row]
         if claim.admission != REJECT:
-            rotate_windows(claim.placed_at_ms, counted.windows)
+            rotate_baskets(claim.known_ms, counted.windows)
         if out.status == REJECTED:
             continue
         count += 1

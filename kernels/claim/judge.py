@@ -4,6 +4,16 @@
                               + points_velocity when the customer sent velocity_orders_max orders or more lately
     hold   at hold_at, or when the same basket came within its window; reject at reject_at
 
+Lately is by the time that orders were placed, whatever the order in which they come. Time is cut into stretches as
+long as the window; of a customer two of them that follow each other are remembered, those of the order that came last
+and of its neighbour:
+
+    orders lately = the more of those in the window before this order and in the window after it,
+                    of a stretch that the window has a part of that part of its orders
+
+So a file gives the same flags forwards and backwards. An order more than two windows away from the customer's last one
+begins anew, and what was counted there is forgotten: rows of one customer that jump to and fro are counted too low.
+
 A channel's usual value is the mean of its first value_orders_min orders, then moves by 1/64 of the difference with
 every order; before that many orders nothing is far above it. Rejected orders are not remembered.
 """
@@ -24,37 +34,59 @@ Array = npt.NDArray[Any]
 PROCEED, HOLD, REJECT = 0, 1, 2  # admission, and what risk makes of it
 VELOCITY, BASKET = 0, 1  # rows of windows
 LEVEL_SHIFT = 6  # the usual value is kept times 64
-RECENT_BITS = 16  # a customer's orders lately: generation, orders in the one before, orders in it, in one number
+RECENT_BITS = (
+    16  # a customer's orders lately: a stretch of time, orders in the one before it, orders in it, in one number
+)
 RECENT_MAX = (1 << RECENT_BITS) - 1
-GENERATION_SHIFT = 2 * RECENT_BITS
+STRETCH_SHIFT = 2 * RECENT_BITS
+STRETCH_MASK = (1 << 32) - 1  # stretches are numbered modulo 2^32
+HALF_ROUND = 1 << 31
 
 
 @inlined_rule
-def recent_orders(entry: Any, placed_at_ms: int, window: Any) -> int:
-    """Orders of the customer within the window, not counting this one."""
+def steps_from(stretch: int, other: int) -> int:
+    """How many stretches one lies behind another, the short way round."""
+    return int((stretch - other + HALF_ROUND & STRETCH_MASK) - HALF_ROUND)
+
+
+@inlined_rule
+def recent_orders(entry: Any, placed_at_ms: int, window_ms: int) -> int:
+    """Orders of the customer within the window before this one, or within the window after it where those are more."""
     if entry.key == 0:
         return 0
-    behind = window.generation - (entry.value >> GENERATION_SHIFT)
+    stretch = placed_at_ms // window_ms
+    passed_ms = placed_at_ms - stretch * window_ms
+    steps = steps_from(stretch, entry.value >> STRETCH_SHIFT)
     now = entry.value & RECENT_MAX
     before = entry.value >> RECENT_BITS & RECENT_MAX
-    left_ms = window.window_ms - min(max(placed_at_ms - window.started_ms, 0), window.window_ms)
-    if behind == 0:
-        return int(now + before * left_ms // window.window_ms)
-    return int(now * left_ms // window.window_ms) if behind == 1 else 0
+    if steps == 0:
+        return int(now + before * (window_ms - passed_ms) // window_ms)
+    if steps == 1:
+        return int(now * (window_ms - passed_ms) // window_ms)
+    if steps == -1:
+        return int(before + now * passed_ms // window_ms)
+    return int(before * passed_ms // window_ms) if steps == -2 else 0
 
 
 @inlined_rule
-def count_recent(entry: Any, generation: int) -> None:
-    """Count one more order in the customer's current generation."""
-    behind = generation - (entry.value >> GENERATION_SHIFT)
+def count_recent(entry: Any, placed_at_ms: int, window_ms: int) -> None:
+    """Count one more order of the customer."""
+    stretch = placed_at_ms // window_ms
+    steps = steps_from(stretch, entry.value >> STRETCH_SHIFT)
     now = entry.value & RECENT_MAX
     before = entry.value >> RECENT_BITS & RECENT_MAX
-    if behind == 0:
-        now = min(now + 1, RECENT_MAX)
+    if steps == 0:
+        now += 1
+    elif steps == 1:
+        before, now = now, INT64(1)
+    elif steps == -1:
+        before, stretch = before + 1, stretch + 1
+    elif steps == -2:
+        before, now, stretch = INT64(1), before, stretch + 1
     else:
-        before = now if behind == 1 else 0
-        now = 1
-    entry.value = generation << GENERATION_SHIFT | before << RECENT_BITS | now
+        before, now = INT64(0), INT64(1)
+    kept = min(before, RECENT_MAX) << RECENT_BITS | min(now, RECENT_MAX)
+    entry.value = (stretch & STRETCH_MASK) << STRETCH_SHIFT | kept
 
 
 @inlined_rule
@@ -95,7 +127,7 @@ def judge(claim: Any, out: Any, terms: Any, counted: Any) -> int:
         risk += terms.points_value
     if windows[VELOCITY].window_ms > 0 and claim.customer != 0:
         entry = customers[find_ever(claim.customer, INT64(0), segments_of(customers), customers)]
-        count = recent_orders(entry, claim.placed_at_ms, windows[VELOCITY])
+        count = recent_orders(entry, claim.placed_at_ms, windows[VELOCITY].window_ms)
         if count >= terms.velocity_orders_max:
             found |= 1 << reasons.RISK_VELOCITY
             risk += terms.points_velocity
@@ -108,10 +140,10 @@ def judge(claim: Any, out: Any, terms: Any, counted: Any) -> int:
 
 
 @inlined_rule
-def rotate_windows(placed_at_ms: int, windows: Array) -> None:
-    for index in range(2):
-        if windows[index].window_ms > 0:
-            rotate(placed_at_ms, windows[index])
+def rotate_baskets(known_ms: int, windows: Array) -> None:
+    """By the time that orders come: files hold orders of any time in any order."""
+    if windows[BASKET].window_ms > 0:
+        rotate(known_ms, windows[BASKET])
 
 
 @inlined_rule
@@ -151,7 +183,7 @@ def remember(claim: Any, reference: int, value_orders_min: int, counted: Any) ->
             counted.counts[0].customers += 1
         entry.count += 1
         if windows[VELOCITY].window_ms > 0:
-            count_recent(entry, windows[VELOCITY].generation)
+            count_recent(entry, claim.placed_at_ms, windows[VELOCITY].window_ms)
     if windows[BASKET].window_ms > 0 and claim.basket != 0:
         remember_basket(claim.basket, claim.placed_at_ms, reference, windows[BASKET], counted.baskets)
     remember_channel(claim, value_orders_min, counted.counts[0], counted.channels)

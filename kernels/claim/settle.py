@@ -122,6 +122,7 @@ def emit_parcels(end: int, plan: Any, parcels: Array, parcels_out: Array) -> int
         row, parcel = parcels_out[end], parcels[at]
         row.node, row.band, row.ship_day = parcel.node, parcel.band, parcel.ship_day
         row.promise_day, row.cost_minor = parcel.promise_day, parcel.cost_minor
+        row.pieces = parcel.pieces
         end += 1
     return end
 

@@ -2,7 +2,6 @@
 
     a window has two generations, each in an open-addressing table; a generation ends when the window has passed by
     the highest time seen, or when it holds entries_max entries; the one before it stays readable until then
-    count in the window = this generation + the one before x (part of the window not yet passed)
 
 An entry belongs to a generation by its number, so a new generation begins without clearing anything; both lie side
 by side, so that looking at both costs one cache line. In tables for ever key 0 is a free place.
@@ -35,12 +34,12 @@ HOME_SHIFT = 64 - SEGMENT_BITS  # the home comes from the top bits, the segment 
 
 
 @inlined_rule
-def rotate(placed_at_ms: int, window: Any) -> None:
+def rotate(known_ms: int, window: Any) -> None:
     """Begin a new generation when it is time."""
-    passed_ms = placed_at_ms - window.started_ms
+    passed_ms = known_ms - window.started_ms
     if passed_ms >= 2 * window.window_ms:
         window.generation += 2  # nothing of the generation before is recent either
-        window.started_ms = placed_at_ms
+        window.started_ms = known_ms
         window.entries = 0
     elif passed_ms >= window.window_ms:
         window.generation += 1
@@ -48,7 +47,7 @@ def rotate(placed_at_ms: int, window: Any) -> None:
         window.entries = 0
     elif window.entries >= window.entries_max:
         window.generation += 1
-        window.started_ms = max(placed_at_ms, window.started_ms)
+        window.started_ms = max(known_ms, window.started_ms)
         window.entries = 0
 
 

@@ -6,7 +6,7 @@
         amount    = what it gives on their sum; spread over the weights by largest remainder
         remaining = remaining - part
     net      = remaining;  discount = gross - net
-    tax      = exclusive: net * rate;  inclusive: net - net / (1 + rate);  total = net + exclusive tax
+    tax      = kernels/money/tax.py;  total = net + exclusive tax
     order    : total = sum of line totals + shipping;  shipping = fee - waived + its exclusive tax
 
     kind         weight                                  amount
@@ -25,8 +25,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I16, IN_I32, IN_I32_2D, IN_I64, IN_U8_2D, OUT_I64, VOID, inlined_rule, kernel, rule
+from kernels._jit import I64, IN_I16, IN_I32, IN_I64, IN_U8_2D, OUT_I64, VOID, inlined_rule, kernel, rule
+from kernels.layout import INT64
 from kernels.money.prorate import spread, units_part
+from kernels.money.tax import SHIPPING, WHOLE, list_taxes, plain_tax, round_parts
+from kernels.money.tax_layout import TAX_PARTS, TAX_RATES
 from kernels.money.weigh import VALUE_MAX, order_value
 
 Array = npt.NDArray[Any]
@@ -51,21 +54,61 @@ def _set_gross(
 
 @inlined_rule
 def _tax_lines(
-    area: int, first: int, last: int, sku: Array, tax_class: Array, rate_bp: Array, inclusive: Array,
+    area: int, first: int, last: int, sku: Array, tax_class: Array, taxes: Any,
     line_gross: Array, line_discount: Array, line_tax: Array, line_total: Array,
 ) -> tuple[int, int]:  # fmt: skip
-    """Turn what remains of each line into discount, tax and total; returns the sums of total and tax."""
-    total, taxed = 0, 0
+    """Turn what remains of each line into discount, tax and total; returns the sums of total and tax.
+
+    A sum of -1 where a tax is not plain: then discounts are set and nothing else counts.
+    """
+    total, taxed, plain = 0, 0, True
     for line in range(first, last):
         net = line_total[line]
         line_discount[line] = line_gross[line] - net
         line_tax[line] = 0
         if net > 0:
             column = tax_class[sku[line]]
-            line_tax[line], line_total[line] = taxed_amount(net, rate_bp[area, column], inclusive[area, column])
+            rate = taxes.plain_rate[area, column]
+            plain = plain and rate >= 0
+            line_tax[line], line_total[line] = plain_tax(net, INT64(max(rate, 0)), taxes.inclusive[area, column])
         total += line_total[line]
         taxed += line_tax[line]
-    return total, taxed
+    return total if plain else -1, taxed
+
+
+@rule
+def _tax_parts(
+    area: int, at_ms: int, first: int, last: int, shipping_class: int, fee: int, end: int, sku: Array, tax_class: Array,
+    taxes: Any, parts: Any, line_gross: Array, line_discount: Array, line_tax: Array, line_total: Array, weight: Array,
+    part: Array, remainder: Array,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Taxes of an order of which some are not plain, a row of ``parts`` each, from ``end`` on.
+
+    Returns the new end, the tax on the fee, and what the customer pays for shipping.
+    """
+    begin, classes, column = end, taxes.plain_rate.shape[1], INT64(0)
+    for line in range(first, last):
+        if line_gross[line] > 0:
+            net, column = line_gross[line] - line_discount[line], INT64(tax_class[sku[line]])
+            contained, cell = INT64(taxes.inclusive[area, column]), area * classes + column
+            end = list_taxes(line - first, net, cell, contained, at_ms, end, taxes, parts)
+    if fee > 0 and shipping_class >= 0:
+        contained, cell = INT64(taxes.inclusive[area, shipping_class]), area * classes + shipping_class
+        end = list_taxes(INT64(SHIPPING), fee, cell, contained, at_ms, end, taxes, parts)
+    rounding = INT64(taxes.rounding[area])
+    round_parts(begin, end, INT64(taxes.once[area]), rounding, taxes, parts, weight, part, remainder)
+    for line in range(first, last):
+        line_tax[line], line_total[line] = 0, line_gross[line] - line_discount[line]
+    fee_tax = INT64(0)
+    for row in range(begin, end):
+        amount, added = parts.amount[row], parts.amount[row] if parts.base[row] == WHOLE else 0
+        if parts.line[row] == SHIPPING:
+            fee_tax += amount
+            fee += added
+        else:
+            line_tax[first + parts.line[row]] += amount
+            line_total[first + parts.line[row]] += added
+    return end, fee_tax, fee
 
 
 @rule
@@ -76,15 +119,6 @@ def divide_rounded(numerator: int, denominator: int) -> int:
     if rest >= denominator - rest:
         quotient += 1
     return quotient if numerator >= 0 else -quotient
-
-
-@rule
-def taxed_amount(net: int, rate_bp: int, inclusive: int) -> tuple[int, int]:
-    """Tax on a net amount, and what the customer pays with it."""
-    if inclusive:
-        return net - divide_rounded(net * WHOLE_BP, WHOLE_BP + rate_bp), net
-    tax = divide_rounded(net * rate_bp, WHOLE_BP)
-    return tax, net + tax
 
 
 @inlined_rule
@@ -205,18 +239,18 @@ def _take_off(
     VOID,
     IN_I64, IN_I32, IN_I32, IN_I64, IN_I32, IN_I64, IN_I32, IN_I16,
     IN_I32, IN_I64, IN_I32, IN_I32, IN_U8_2D,
-    IN_I32, IN_I32_2D, IN_U8_2D, I64,
+    IN_I32, TAX_RATES, I64, IN_I64,
     OUT_I64, OUT_I64, OUT_I64, OUT_I64, OUT_I64,
-    OUT_I64, OUT_I64, OUT_I64, OUT_I64,
+    OUT_I64, OUT_I64, OUT_I64, OUT_I64, TAX_PARTS, OUT_I64,
     OUT_I64, OUT_I64, OUT_I64,
 )  # fmt: skip
 def price(
     line_offset: Array, sku: Array, qty: Array, unit_price_minor: Array,
     tax_area: Array, fee_minor: Array, granted_offset: Array, granted: Array,
     kind: Array, value: Array, buy_qty: Array, get_qty: Array, sku_set: Array,
-    tax_class: Array, rate_bp: Array, inclusive: Array, shipping_class: int,
+    tax_class: Array, taxes: Any, shipping_class: int, placed_at_ms: Array,
     line_gross: Array, line_discount: Array, line_tax: Array, line_total: Array, promotion_part: Array,
-    order_total: Array, order_discount: Array, order_tax: Array, order_shipping: Array,
+    order_total: Array, order_discount: Array, order_tax: Array, order_shipping: Array, parts: Any, parts_end: Array,
     weight: Array, part: Array, remainder: Array,
 ) -> None:  # fmt: skip
     """Price every order; one that has no value (``weigh``) was refused and gets 0 everywhere.
@@ -225,7 +259,7 @@ def price(
     sku              (m)    i32  row of the SKU table, -1 = unknown                                IN
     qty              (m)    i32  units, not negative; 0 = merged into another line                 IN
     unit_price_minor (m)    i64  of one unit, negative = none                                      IN
-    tax_area         (n)    i32  row of rate_bp                                                    IN
+    tax_area         (n)    i32  tax area                                                          IN
     fee_minor        (n)    i64  shipping fee before promotions, negative = none, to VALUE_MAX     IN
     granted_offset   (n+1)  i32  first granted promotion of each order                             IN
     granted          (g)    i16  promotion numbers in precedence order                             IN
@@ -233,14 +267,16 @@ def price(
     value            (P)    i64  basis points up to WHOLE_BP, or minor units                       IN
     buy_qty, get_qty (P)    i32  of BUY_X_GET_Y, together at least 1                               IN
     sku_set          (P, S) u8   1 = the line matches                                              IN
-    tax_class        (S)    i32  column of rate_bp                                                 IN
-    rate_bp          (A, K) i32  0 to WHOLE_BP                                                     IN
-    inclusive        (A, K) u8   1 = the price contains the tax                                    IN
-    shipping_class          i64  column of rate_bp that taxes the fee, -1 = untaxed
+    tax_class        (S)    i32  tax class                                                         IN
+    taxes            TAX_RATES   all rates of a cell together are at most WHOLE
+    shipping_class          i64  tax class of the fee, -1 = untaxed
+    placed_at_ms     (n)    i64  when rates are looked up that are not always open                 IN
     line_gross, line_discount, line_tax, line_total        (m) i64                                 OUT
     promotion_part   (g)    i64  what each granted promotion gave, a waived fee included           OUT
     order_total, order_discount, order_tax, order_shipping (n) i64                                 OUT
-    weight, part, remainder (lines of the longest order)       i64  scratch
+    parts            TAX_PARTS   room for all taxes of all lines and fees; rows of plain orders: none
+    parts_end        (n)    i64  rows of parts up to and with this order                           OUT
+    weight, part, remainder (lines of the longest order + 1)   i64  scratch
 
     Afterwards, and no amount is negative:
         order_total    = sum of line_total + order_shipping
@@ -249,6 +285,7 @@ def price(
         order_tax      = sum of line_tax + tax in order_shipping
     Cost: linear in lines * (1 + promotions granted).
     """
+    end = INT64(0)
     for order in range(line_offset.size - 1):
         first, last = line_offset[order], line_offset[order + 1]
         priced = _set_gross(first, last, sku, qty, unit_price_minor, line_gross, line_total)
@@ -272,11 +309,22 @@ def price(
             given += promotion_part[place]
         area = tax_area[order]
         total, taxed = _tax_lines(
-            area, first, last, sku, tax_class, rate_bp, inclusive, line_gross, line_discount, line_tax, line_total
+            area, first, last, sku, tax_class, taxes, line_gross, line_discount, line_tax, line_total
         )
-        if fee > 0 and shipping_class >= 0:
-            fee_tax, fee = taxed_amount(fee, rate_bp[area, shipping_class], inclusive[area, shipping_class])
+        fee_rate = taxes.plain_rate[area, shipping_class] if fee > 0 and shipping_class >= 0 else 0
+        if total < 0 or fee_rate < 0:
+            end, fee_tax, fee = _tax_parts(
+                INT64(area), placed_at_ms[order], first, last, shipping_class, fee, end, sku, tax_class, taxes, parts,
+                line_gross, line_discount, line_tax, line_total, weight, part, remainder,
+            )  # fmt: skip
+            total, taxed = 0, fee_tax
+            for line in range(first, last):
+                total += line_total[line]
+                taxed += line_tax[line]
+        elif fee_rate > 0:
+            fee_tax, fee = plain_tax(fee, INT64(fee_rate), taxes.inclusive[area, shipping_class])
             taxed += fee_tax
+        parts_end[order] = end
         order_total[order] = total + fee
         order_discount[order] = given
         order_tax[order] = taxed

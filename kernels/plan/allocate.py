@@ -17,7 +17,8 @@ from kernels._jit import inlined_rule, rule
 from kernels.layout import INT64, NO_DAY, NO_PLAN, NODES_EXACT, PLAN_FASTEST, SHORT_PARTIAL, SKUS_EXACT
 from kernels.plan.candidates import enough, find_candidates, tighten_floors
 from kernels.plan.freight import DAY_MS, late_minor, parcel, promise_day
-from kernels.plan.greedy import plan_greedy
+from kernels.plan.greedy import load_taken, plan_greedy
+from kernels.plan.pieces import needs_pieces, ship_pieces
 from kernels.plan.split import give, plan_split
 from kernels.plan.whole import plan_whole
 
@@ -115,10 +116,15 @@ def price_parcels(
         out = parcels[at]
         candidate = candidates[out.candidate]
         cost, day, band = parcel(weight, by_day, candidate, plan, terms, nodes, bands, calendar)
+        late, out.pieces = late_minor(day, plan, terms), 1
+        if cost >= NO_PLAN and needs_pieces(weight, candidate, plan, bands):
+            load_taken(at, plan, demands, take)
+            cost, day, band = ship_pieces(weight, by_day, candidate, plan, terms, nodes, bands, calendar, demands)
+            late, out.pieces = plan.pieces_late_minor, plan.pieces
         if cost >= NO_PLAN:
             return False
         out.node, out.band, out.ship_day, out.promise_day = candidate.node, band, candidate.ship_day, day
-        out.cost_minor = cost - late_minor(day, plan, terms)
+        out.cost_minor = cost - late
         plan.cost_minor += cost
         plan.day = max(plan.day, day)
     return True

@@ -34,12 +34,21 @@ def open_day(day: int, node: int, day0: int, calendar: Array) -> int:
 
 
 @inlined_rule
+def offset_of(day: int, node: int, day0: int, calendar: Array) -> int:
+    """Minutes of local time minus UTC at the cut-off of a local day; outside the calendar those of its nearest day."""
+    column = min(max(day - day0, 0), calendar.shape[1] - 1)
+    return int(calendar[node, column].utc_offset_min)
+
+
+@inlined_rule
 def first_ship_day(known_min: int, node: int, cutoff_min: int, day0: int, calendar: Array) -> int:
-    """Day on which the node can ship an order known since this minute, were it not full."""
-    column = min(max(known_min // DAY_MIN - day0, 0), calendar.shape[1] - 1)
-    local_min = known_min + calendar[node, column].utc_offset_min
-    day = local_min // DAY_MIN
-    if local_min - day * DAY_MIN >= cutoff_min:
+    """Day on which the node can ship an order known since this minute, were it not full.
+
+    The first local day whose cut-off is still to come: each day has the offset that holds at its own cut-off, whatever
+    the clock did before. No local day ends before the UTC day before it does.
+    """
+    day: int = known_min // DAY_MIN - 1
+    while known_min >= day * DAY_MIN + cutoff_min - offset_of(day, node, day0, calendar):
         day += 1
     return open_day(day, node, day0, calendar)
 

@@ -24,6 +24,7 @@ from kernels._jit import inlined_rule, rule
 from kernels.cells.find import WORD_BITS, block_on, cell_of, ones
 from kernels.layout import INT64, NO_PLAN, PLAN_FASTEST
 from kernels.plan.freight import parcel
+from kernels.plan.pieces import load_demand, needs_pieces, ship_pieces
 
 Array = npt.NDArray[Any]
 
@@ -74,6 +75,27 @@ def load(
             take[at, index] = min(demand.left, has)
             weight += take[at, index] * demand.weight_g
     return weight
+
+
+@rule
+def load_taken(at: int, plan: Any, demands: Array, take: Array) -> None:
+    """What take[at] has is to be packed."""
+    for index in range(plan.demands):
+        load_demand(INT64(take[at, index]), demands[index])
+
+
+@rule
+def load_goes(
+    at: int, weight_g: int, by_day: int, candidate: Any, plan: Any, terms: Any, nodes: Array, bands: Array,
+    calendar: Array, demands: Array, take: Array,
+) -> bool:  # fmt: skip
+    """Whether what take[at] has can go as one parcel, or in pieces."""
+    cost, _, _ = parcel(weight_g, by_day, candidate, plan, terms, nodes, bands, calendar)
+    if cost < NO_PLAN or not needs_pieces(weight_g, candidate, plan, bands):
+        return bool(cost < NO_PLAN)
+    load_taken(at, plan, demands, take)
+    cost, _, _ = ship_pieces(weight_g, by_day, candidate, plan, terms, nodes, bands, calendar, demands)
+    return bool(cost < NO_PLAN)
 
 
 @rule
@@ -159,8 +181,8 @@ def reload(
         candidate = candidates[parcels[at].candidate]
         weight = load(at, candidate.node, plan.demands, demands, take, shelves, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
-        cost, _, _ = parcel(weight, INT64(0), candidate, plan, terms, nodes, bands, calendar)
-        shippable = shippable and cost < NO_PLAN
+        goes = load_goes(at, weight, INT64(0), candidate, plan, terms, nodes, bands, calendar, demands, take)
+        shippable = shippable and goes
     for index in range(plan.demands):
         if demands[index].left > 0:
             return False
@@ -191,18 +213,21 @@ def drop_redundant(
 
 @rule
 def next_pick(
-    by_cost: int, by_day: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array,
-    loads: Array,
+    by_cost: int, by_day: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, goods_nodes: Array,
+    shelves: Array, blocks: Array, available: Array, candidates: Array, demands: Array, loads: Array, take: Array,
 ) -> int:  # fmt: skip
-    """Pick candidates, best first, until a band takes what one of them can give; -1 when there is none."""
+    """Pick candidates, best first, until what one of them can give can go, and load it; -1 when there is none."""
+    at = INT64(plan.parcels)
     best = best_candidate(by_cost, plan, candidates, loads)
     while best >= 0:
         candidate = candidates[best]
         candidate.picked = 1
-        weight_g = loads[candidate.node].weight_g
+        node, weight_g = INT64(candidate.node), loads[candidate.node].weight_g
         cost, _, _ = parcel(weight_g, by_day, candidate, plan, terms, nodes, bands, calendar)
-        if cost < NO_PLAN:
-            return best
+        if cost < NO_PLAN or needs_pieces(weight_g, candidate, plan, bands):
+            load(at, node, plan.demands, demands, take, shelves, blocks, available, nodes, goods_nodes)
+            if load_goes(at, weight_g, by_day, candidate, plan, terms, nodes, bands, calendar, demands, take):
+                return best
         plan.unshippable = 1
         best = best_candidate(by_cost, plan, candidates, loads)
     return best
@@ -231,11 +256,13 @@ def plan_greedy(
         candidates[index].picked = 0
     while plan.parcels < terms.parcels_max and units_left(plan, demands) > 0:
         count_loads(plan, nodes, goods_nodes, shelves, blocks, available, candidates, demands, open_nodes, loads)
-        best = next_pick(by_cost, by_day, plan, terms, nodes, bands, calendar, candidates, loads)
+        best = next_pick(
+            by_cost, by_day, plan, terms, nodes, bands, calendar, goods_nodes, shelves, blocks, available, candidates,
+            demands, loads, take,
+        )  # fmt: skip
         if best < 0:
             break
         at = plan.parcels
-        load(at, candidates[best].node, plan.demands, demands, take, shelves, blocks, available, nodes, goods_nodes)
         accept(at, plan, demands, take)
         parcels[at].candidate = best
         plan.parcels += 1

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from kernels._jit import rule
 from kernels.layout import INT64, NO_DAY, NO_PLAN, SETS_MAX
 from kernels.plan.freight import parcel, promise_day
+from kernels.plan.pieces import load_demand, needs_pieces, ship_pieces
 
 Array = npt.NDArray[Any]
 
@@ -95,7 +96,14 @@ def weigh_set(
         weight = INT64(0)
         for demand in range(plan.demands):
             weight += (plan.residual[depth, demand] - plan.residual[depth + 1, demand]) * demands[demand].weight_g
-        parcel_cost, parcel_day, _ = parcel(weight, INT64(0), candidates[index], plan, terms, nodes, bands, calendar)
+        candidate = candidates[index]
+        parcel_cost, parcel_day, _ = parcel(weight, INT64(0), candidate, plan, terms, nodes, bands, calendar)
+        if parcel_cost >= NO_PLAN and needs_pieces(weight, candidate, plan, bands):
+            for demand in range(plan.demands):
+                load_demand(plan.residual[depth, demand] - plan.residual[depth + 1, demand], demands[demand])
+            parcel_cost, parcel_day, _ = ship_pieces(
+                weight, INT64(0), candidate, plan, terms, nodes, bands, calendar, demands
+            )
         if parcel_cost >= NO_PLAN:
             plan.unshippable = 1
             return

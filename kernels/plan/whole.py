@@ -26,6 +26,7 @@ import numpy.typing as npt
 from kernels._jit import inlined_rule, rule
 from kernels.layout import INT64, NO_DAY, NO_PLAN, PLAN_FEWEST
 from kernels.plan.freight import floor_minor, parcel
+from kernels.plan.pieces import load_demand, needs_pieces, ship_pieces
 
 Array = npt.NDArray[Any]
 
@@ -60,9 +61,23 @@ def weigh_subsets(plan: Any, demands: Array) -> None:
             plan.subset_weight_g[low + (1 << demand)] = plan.subset_weight_g[low] + weight
 
 
+@rule
+def ship_subset(
+    subset: int, candidate: Any, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, demands: Array
+) -> tuple[int, int]:
+    """Cost and day of a set of demands from one node, where no band takes it as one parcel."""
+    weight_g = plan.subset_weight_g[subset]
+    if not needs_pieces(weight_g, candidate, plan, bands):
+        return NO_PLAN, NO_DAY
+    for demand in range(plan.demands):
+        load_demand(demands[demand].need if subset >> demand & 1 else 0, demands[demand])
+    cost, day, _ = ship_pieces(weight_g, INT64(0), candidate, plan, terms, nodes, bands, calendar, demands)
+    return cost, day
+
+
 @inlined_rule
 def offer_singles(
-    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, states: Array
+    plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array, demands: Array, states: Array
 ) -> int:
     """Offer every node that has the whole order; returns the lowest floor of all candidates."""
     full = (1 << plan.demands) - 1
@@ -74,6 +89,8 @@ def offer_singles(
         lowest = min(lowest, candidate.floor_minor)
         if candidate.whole == full and candidate.floor_minor <= states[slot + 1].cost:
             cost, day, _ = parcel(plan.subset_weight_g[full], INT64(0), candidate, plan, terms, nodes, bands, calendar)
+            if cost >= NO_PLAN:
+                cost, day = ship_subset(full, candidate, plan, terms, nodes, bands, calendar, demands)
             if cost < NO_PLAN:
                 offer(slot, cost, day, index, full, states)
     return lowest
@@ -89,6 +106,17 @@ def lightest_parcel(weight_g: int, plan: Any, terms: Any, nodes: Array, bands: A
 
 
 @rule
+def may_need_pieces(whole_g: int, plan: Any, terms: Any, bands: Array, candidates: Array) -> bool:
+    """Whether a part of the order may be one that no band of a candidate takes, so that it is two parcels or more."""
+    if terms.gaps:
+        return True
+    pieces = False
+    for index in range(plan.candidates):
+        pieces = pieces or needs_pieces(whole_g, candidates[index], plan, bands)
+    return pieces
+
+
+@rule
 def least_split(
     limit: int, plan: Any, terms: Any, nodes: Array, bands: Array, candidates: Array, demands: Array
 ) -> int:
@@ -98,9 +126,12 @@ def least_split(
         lightest_g = min(lightest_g, demands[index].weight_g)
     whole_g = plan.subset_weight_g[(1 << plan.demands) - 1]
     lightest = lightest_parcel(lightest_g, plan, terms, nodes, bands, candidates)
+    in_pieces = may_need_pieces(whole_g, plan, terms, bands, candidates)
     least = INT64(NO_PLAN)
     for parcels in range(2, limit + 1):
         heaviest = lightest_parcel(-(-whole_g // parcels), plan, terms, nodes, bands, candidates)
+        if in_pieces and lightest < NO_PLAN:
+            heaviest = min(heaviest, 2 * lightest)
         if heaviest < NO_PLAN and lightest < NO_PLAN:
             least = min(least, (parcels - 1) * (lightest + terms.split_penalty_minor) + heaviest)
     return int(least)
@@ -108,12 +139,14 @@ def least_split(
 
 @rule
 def price_subsets(
-    whole: int, candidate: Any, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array
+    whole: int, candidate: Any, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, demands: Array
 ) -> None:
     """Parcel cost and day of every non-empty set the candidate has whole."""
     subset = whole
     while subset:
         cost, day, _ = parcel(plan.subset_weight_g[subset], INT64(0), candidate, plan, terms, nodes, bands, calendar)
+        if cost >= NO_PLAN:
+            cost, day = ship_subset(subset, candidate, plan, terms, nodes, bands, calendar, demands)
         plan.subset_cost[subset] = cost
         plan.subset_day[subset] = day
         subset = (subset - 1) & whole
@@ -169,7 +202,7 @@ def pick(limit: int, plan: Any, terms: Any, states: Array) -> None:
 @rule
 def combine(
     limit: int, bound: int, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, candidates: Array,
-    states: Array,
+    demands: Array, states: Array,
 ) -> None:  # fmt: skip
     """All plans of at most ``limit`` parcels that cost no more than ``bound``, one node after the other."""
     width = 1 << plan.demands
@@ -178,7 +211,7 @@ def combine(
         whole = candidates[index].whole
         if whole == 0:
             continue
-        price_subsets(whole, candidates[index], plan, terms, nodes, bands, calendar)
+        price_subsets(whole, candidates[index], plan, terms, nodes, bands, calendar, demands)
         for parcels in range(limit, 0, -1):
             # A set short of the whole order in the last parcel leads nowhere.
             for covered in range(width - 1, width - 2 if parcels == limit else 0, -1):
@@ -202,7 +235,7 @@ def plan_whole(
 ) -> bool:
     """Find the plan; True and plan.parcels, cost_minor, day, nodes, sets, runner_up_minor when there is one."""
     weigh_subsets(plan, demands)
-    lowest = offer_singles(plan, terms, nodes, bands, calendar, candidates, states)
+    lowest = offer_singles(plan, terms, nodes, bands, calendar, candidates, demands, states)
     pick(INT64(1), plan, terms, states)
     limit = min(plan.demands, terms.parcels_max)
     single, other_single = plan.cost_minor, plan.runner_up_minor
@@ -210,14 +243,15 @@ def plan_whole(
         tried = INT64(1)
         while tried < limit and plan.parcels == 0:
             tried += 1
-            combine(tried, INT64(NO_PLAN - 1), plan, terms, nodes, bands, calendar, candidates, states)
+            combine(tried, INT64(NO_PLAN - 1), plan, terms, nodes, bands, calendar, candidates, demands, states)
             pick(tried, plan, terms, states)
     elif (
         limit > 1
         and 2 * lowest + terms.split_penalty_minor < single
         and least_split(limit, plan, terms, nodes, bands, candidates, demands) < single
     ):
-        combine(limit, min(single, INT64(NO_PLAN - 1)), plan, terms, nodes, bands, calendar, candidates, states)
+        bound = min(single, INT64(NO_PLAN - 1))
+        combine(limit, bound, plan, terms, nodes, bands, calendar, candidates, demands, states)
         pick(limit, plan, terms, states)
     if plan.parcels == 1:
         plan.runner_up_minor = other_single

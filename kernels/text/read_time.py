@@ -2,7 +2,7 @@
 
     "YYYY-MM-DDThh:mm:ss[.fraction](Z|+hh:mm|-hh:mm)"
 
-Digits of the fraction beyond milliseconds are cut off. No leap seconds: the epoch counts none.
+Digits of the fraction beyond milliseconds are cut off. Leap seconds are left to the careful reader.
 """
 
 from __future__ import annotations

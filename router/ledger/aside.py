@@ -52,6 +52,10 @@ class Aside:
             found[sku, node] += units
         return found
 
+    def units(self, sku: int, node: int, account: CellAccount) -> int:
+        """Units of one account of one cell."""
+        return self._units.get((sku, node, int(account)), 0)
+
     def units_of(self, account: CellAccount) -> dict[tuple[int, int], int]:
         """Units of one account, by cell."""
         return {(sku, node): units for (sku, node, named), units in self._units.items() if named == account}

@@ -193,6 +193,16 @@ class Cells:
         spread(sku, self._shelves, self._blocks, self._own[0], row)
         return row
 
+    def received_in(self, sku: int, node: int) -> int:
+        """What one open cell has received."""
+        found = self.touched(np.array([sku], np.int32), np.array([node], np.int16))
+        return int(self._own[ACCOUNTS.index("received")][found.cell[0]])
+
+    def numbers_of(self, sku: I32, node: I16) -> tuple[I64, I64]:
+        """What is available in open cells, and what they have received."""
+        found = self.touched(sku, node)
+        return found.values[:, 0], self._own[ACCOUNTS.index("received")][found.cell]
+
     def put_available(self, sku: I32, node: I16, qty: I64) -> None:
         """Change what is available in open cells, and nothing else: for a while, until it is changed back."""
         put_available(sku, node, qty, self.units)

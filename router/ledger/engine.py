@@ -31,6 +31,7 @@ from router.ledger.basis import Basis
 from router.ledger.batch import answers_of, claims_of, decision_of
 from router.ledger.cells import Touched
 from router.ledger.granted import grant_rows, grants_batch
+from router.ledger.lots import expiry_movements
 from router.ledger.moves import moves_of, read_moves, shelved
 from router.ledger.pending import PendedResult, expiries, pended_of
 from router.ledger.planner import ORDER, QUOTE, Planner
@@ -42,6 +43,8 @@ from router.life.states import CellAccount
 from router.log.columns import PendingStep
 from router.ports import Question
 from router.tables.compiled import Tables, UnknownTables
+
+I64 = npt.NDArray[np.int64]
 
 Column = npt.NDArray[Any]
 
@@ -132,7 +135,7 @@ class LedgerEngine:
         basis: Basis | None, now_ms: int,
     ) -> None:  # fmt: skip
         """Take what a decision of the log gave. The tables are needed only where promotions were granted."""
-        asked, decided = claims_of(claims, 0), answers_of(decision)
+        asked, decided = claims_of(claims, now_ms), answers_of(decision)
         assert len(asked.rows) == len(decided.orders) and len(asked.asked.line_sku) == len(decided.line_end)
         promotions = NO_PROMOTIONS
         if len(decided.granted):
@@ -244,14 +247,36 @@ class LedgerEngine:
 
     # --- stock -----------------------------------------------------------------------------------
 
-    def stock(self, movements: pa.RecordBatch, record: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """STOCK_RESULTS of movements from outside, each id once, and GRANTS of what became free."""
+    def stock(self, movements: pa.RecordBatch, record: int, now_ms: int) -> tuple[pa.RecordBatch, ...]:
+        """STOCK_RESULTS of movements from outside, each id once, GRANTS of what became free, and the MOVEMENTS that
+        were made: those, and of what nobody may be sold any more, before anybody is granted it."""
         self._open_ends(movements)
         sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
         watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
         results, lifted = apply_stock(movements, self.state)
+        expired = self._expired(now_ms, record)
+        if expired is not None:
+            apply_stock(expired, self.state)
+            movements = pa.concat_batches([movements, expired])
         watch.owe(lifted)
-        return results, self._grant(watch, record)
+        return results, self._grant(watch, record), movements
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether units may have grown too old since they were looked at."""
+        return self.state.lots.is_due(now_ms)
+
+    def _expired(self, now_ms: int, record: int) -> pa.RecordBatch | None:
+        """MOVEMENTS of units for sale that would be too old when they arrive; None: there are none."""
+        tables, lots = self.newest_tables, self.state.lots
+        if tables is None or not lots.is_due(now_ms):
+            return None
+        arrivals = tables.arrivals
+        found = lots.too_old(now_ms, lambda node: arrivals.earliest(node, now_ms), self._in_cells)
+        return expiry_movements(found, record) if found else None
+
+    def _in_cells(self, cells: list[tuple[int, int]]) -> tuple[I64, I64]:
+        sku, node = np.array(cells, np.int64).reshape(-1, 2).T
+        return self.cells.numbers_of(sku.astype(np.int32), node.astype(np.int16))
 
     def apply_stock(self, movements: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
         """What a record says of movements."""

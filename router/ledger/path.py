@@ -73,6 +73,7 @@ class LedgerPath:
         known, asked_by = self._known(Kind.DECISION, question, [claims])
         if known is not None:
             return known
+        self.block_expired(question.now_ms)
         decision = self.engine.decide(question, claims)
         return self._log_answer(Kind.DECISION, [claims, decision], decision, question, asked_by)
 
@@ -90,17 +91,26 @@ class LedgerPath:
         known, asked_by = self._known(Kind.AMENDS, question, [amends])
         if known is not None:
             return known
+        self.block_expired(question.now_ms)
         amended, grants = self.engine.amend(question, amends, self.sequence + 1)
         answer = self._log_answer(Kind.AMENDS, [amends, amended, grants], amended, question, asked_by)
         return self._go_on(answer, question.now_ms)
 
     def stock(self, movements: pa.RecordBatch, now_ms: int) -> Answer:
         """STOCK_RESULTS of MOVEMENTS; each is idempotent by its own id, so a repeat is answered row by row."""
-        results, grants = self.engine.stock(movements, self.sequence + 1)
-        return self._log_own(Kind.STOCK, [movements, grants], results, now_ms)
+        results, grants, made = self.engine.stock(movements, self.sequence + 1, now_ms)
+        return self._log_own(Kind.STOCK, [made, grants], results, now_ms)
+
+    def block_expired(self, now_ms: int) -> Answer:
+        """Set aside what would be too old when it arrives, in a record of its own where there is anything."""
+        if not self.engine.is_due(now_ms):
+            return Answer(None)
+        results, grants, made = self.engine.stock(NO_MOVEMENTS, self.sequence + 1, now_ms)
+        return self._log_own(Kind.STOCK, [made, grants], results, now_ms) if made.num_rows else Answer(None)
 
     def pending(self, steps: pa.RecordBatch, now_ms: int) -> Answer:
         """PENDED of PENDING; each step is idempotent by its key."""
+        self.block_expired(now_ms)
         pended, grants = self.engine.pending(steps, now_ms, self.sequence + 1)
         return self._log_own(Kind.PENDING, [steps, pended, grants], pended, now_ms)
 

@@ -2,7 +2,7 @@
 
 cells         units per SKU and node                 waiting       lines that found none
 memory        everything countable but units         granted       what shards may not have taken over yet
-reservations  units held for a key
+reservations  units held for a key                  lots          until when units are good
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from router.config import Policy
 from router.ledger.amend import Replanned
 from router.ledger.cells import Cells, Touched
 from router.ledger.granted import SHARD_SHIFT, Granted
+from router.ledger.lots import Lots
 from router.ledger.memory import Memory
 from router.ledger.moves import Cell, MoveRows, Withdrawals, apply_moves, moves_of
 from router.ledger.pending import Reservations
@@ -36,7 +37,7 @@ I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-CHECKPOINT_FORM = 2  # to be raised where what is dumped means something else; the first were stored without a mark
+CHECKPOINT_FORM = 3  # to be raised where what is dumped means something else; the first were stored without a mark
 _SEQUENCE_SHIFT, _SEQUENCE_MASK = 16, (1 << 32) - 1
 
 
@@ -54,6 +55,7 @@ class LedgerState:
         self.waiting = Waiting()
         self.granted = Granted()
         self.reservations = Reservations()
+        self.lots = Lots()
         self.waits_from: dict[int, int] = {}  # by shard: its first sequence whose backordered lines wait here
         self._touched: list[tuple[I32, I16]] = []
 
@@ -164,6 +166,7 @@ class LedgerState:
             "waits_from": waits_from,
             **self.granted.dump(),
             **self.reservations.dump(),
+            **self.lots.dump(),
         }
 
     def restore(self, arrays: Arrays) -> None:
@@ -174,6 +177,7 @@ class LedgerState:
         self.waits_from = {shard: sequence for shard, sequence in arrays["waits_from"].tolist()}
         self.granted.restore(arrays["granted"], arrays["grants_seen"])
         self.reservations.restore(arrays)
+        self.lots.restore(arrays)
 
     def state_hash(self) -> int:
         """Digest of the state; equal states have equal digests."""

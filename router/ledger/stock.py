@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.claim import move as kernels
-from router.arrow.arrays import numbers, record_batch
+from router.arrow.arrays import list_parts, numbers, record_batch
+from router.ledger.moves import moves_of
 from router.ledger.state import LedgerState
 from router.life.states import CellAccount
 from router.log.columns import STOCK_RESULTS
@@ -41,11 +42,32 @@ def apply_stock(movements: pa.RecordBatch, state: LedgerState) -> tuple[pa.Recor
         node, to_node, qty, place, cells.units, aside, memory.counts, memory.ever("movements"), results,
     )  # fmt: skip
     cells.aside.close(aside)
+    _tell_lots(movements, results, state)
     state.touch(sku, node)
     state.touch(sku[goes], to_node[goes])
     told = (results == kernels.APPLIED) & np.isin(kind, _TELLS_OF_SHELF)
     there = np.where(kind == kernels.TRANSFER, to_node, node)
     return record_batch(STOCK_RESULTS, {"result": results}), state.waiting.lift(sku[told], there[told])
+
+
+def _tell_lots(movements: pa.RecordBatch, results: Column, state: LedgerState) -> None:
+    """What movements say of lots; units that were blocked by their age and are counted again are blocked no more."""
+    offset, _ = list_parts(movements.column("lots"))
+    has_lots = np.diff(offset) > 0
+    if not len(state.lots) and not has_lots.any():
+        return
+    sku, node, qty, kind = (numbers(movements, name) for name in ("sku", "node", "qty", "kind"))
+    by_expiry, applied = numbers(movements, "by_expiry") == 1, results == kernels.APPLIED
+    by_table = (kind == kernels.COUNT) & (numbers(movements, "fingerprint") == 0)
+    counted_again = []
+    for row in np.flatnonzero(applied & (has_lots | by_table)).tolist():
+        cell = int(sku[row]), int(node[row])
+        lots = [(lot["expires_day"], lot["qty"]) for lot in movements.column("lots")[row].as_py()]
+        blocked = state.lots.told(cell, lots, state.cells.received_in(*cell), is_count=bool(by_table[row]))
+        counted_again.append((*cell, min(blocked, state.cells.aside.units(*cell, CellAccount.BLOCKED))))
+    state.move(moves_of([cell for cell in counted_again if cell[2]], CellAccount.BLOCKED, CellAccount.GONE))
+    for row in np.flatnonzero(applied & by_expiry).tolist():  # behind the counts that told of the lots
+        state.lots.blocked((int(sku[row]), int(node[row])), int(qty[row]))
 
 
 def _account(movements: pa.RecordBatch) -> Column:

@@ -15,6 +15,7 @@ from kernels.layout import PromotionRows, TableRows
 from router.arrow.arrays import frozen
 from router.config import Policy
 from router.errors import Misconfigured
+from router.tables.arrivals import Arrivals
 from router.tables.compiled import NodeTable, PromotionTable, RateTable, SkuTable, Tables
 
 Rows = npt.NDArray[Any]
@@ -38,6 +39,7 @@ class LedgerTables:
     promotions: PromotionRows
     components_max: int  # of one line: 1 without bundles
     policy: Policy
+    arrivals: Arrivals
 
     @property
     def other_channel(self) -> int:
@@ -84,7 +86,8 @@ def lay_out(tables: Tables, default: Policy) -> LedgerTables:
         goods_nodes=node_words(nodes.accepts_goods.astype(bool).T),
     )
     sizes = np.diff(tables.skus.bundle_offset)
-    return LedgerTables(tables.version, rows, _promotion_rows(tables.promotions), int(sizes.max(initial=1)), policy)
+    promotions, components_max = _promotion_rows(tables.promotions), int(sizes.max(initial=1))
+    return LedgerTables(tables.version, rows, promotions, components_max, policy, Arrivals(tables))
 
 
 def _promotion_rows(promotions: PromotionTable) -> PromotionRows:
@@ -123,6 +126,7 @@ def _terms(tables: Tables, policy: Policy) -> Rows:
         rates_loaded=[int(tables.rates.loaded)],
         default_days=[tables.rates.default_days],
         day0=[tables.nodes.day0],
+        gaps=[_has_gaps(tables.rates)],
         plan=[_PLANS[policy.plan]],
         short_stock=[_SHORT[policy.short_stock]],
         parcels_max=[policy.parcels_max],
@@ -150,6 +154,27 @@ def _lanes(rates: RateTable) -> Rows:
         last=np.where(known, offset[lane + 1], 0),
         lowest_minor=np.where(known, lowest[lane], 0),
     )
+
+
+def _has_gaps(rates: RateTable) -> bool:
+    """Whether a weight between those that bands of a lane take, of one service or of any, is taken by none."""
+    if not rates.loaded:
+        return False
+    lanes = np.repeat(np.arange(len(rates.lane_offset) - 1), np.diff(rates.lane_offset))
+    return any(_leave_gaps(lanes, service, rates) for service in (rates.band_service, np.zeros_like(lanes)))
+
+
+def _leave_gaps(lane: I64, service: npt.NDArray[Any], rates: RateTable) -> bool:
+    columns = lane, service, rates.band_min_g, rates.band_max_g
+    order = np.lexsort(columns[2::-1])
+    group, reach_g = (-1, -1), -1
+    for lane_, service_, min_g, max_g in zip(*(column[order].tolist() for column in columns), strict=True):
+        if (lane_, service_) != group:
+            group, reach_g = (lane_, service_), max_g
+        elif min_g > reach_g + 1:
+            return True
+        reach_g = max(reach_g, max_g)
+    return False
 
 
 def _bands(rates: RateTable) -> Rows:

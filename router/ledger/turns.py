@@ -91,7 +91,9 @@ class LedgerTurns:
         return self._in_turn(lambda: units_in_use(self.path.engine.state, skus, nodes))
 
     def expire(self, now_ms: int) -> int:
-        """Let reservations go whose deadline has passed, durable; returns how many there were."""
+        """Let reservations go whose deadline has passed, and block what is too old, durable; returns how many
+        reservations there were."""
+        self._settled(lambda: self.path.block_expired(now_ms))
         with self.turn:
             due = self.path.engine.due(now_ms)
         if due.num_rows:

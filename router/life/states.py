@@ -153,23 +153,6 @@ STATE_OF_STATUS: dict[int, OrderState] = {
 }
 STATE_NUMBERS = np.array([STATE_OF_STATUS[status] for status in sorted(STATE_OF_STATUS)], np.uint8)  # by Status
 
-P = PaymentState
-
-# What channels write into an order's payment.status; anything else is unpaid.
-PAYMENT_WORDS: dict[str, PaymentState] = {
-    "authorized": P.AUTHORIZED,
-    "authorised": P.AUTHORIZED,
-    "paid": P.PAID,
-    "captured": P.PAID,
-    "settled": P.PAID,
-    "failed": P.FAILED,
-    "declined": P.FAILED,
-    "voided": P.FAILED,
-    "cancelled": P.FAILED,
-    "canceled": P.FAILED,
-    "refunded": P.REFUNDED,
-}
-
 ORDER_BITS = 31  # of the state byte
 
 

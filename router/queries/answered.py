@@ -9,6 +9,7 @@ from router.log.columns import STATUS_NAMES, Status
 from router.log.reference import local_part, row_of, sequence_of, shard_part
 from router.log.steps import Step
 from router.queries.source import Row
+from router.queries.taxes import OrderTaxes
 from router.queries.text import date_text, name_of
 from router.reasons import codes
 from router.tables.compiled import Tables
@@ -27,7 +28,7 @@ def acknowledgement_of(shard: int, step: Step, tables: Tables, document: Row | N
         "discount": outcome["discount_minor"],
         "tax": outcome["tax_minor"],
         "shipping": outcome["shipping_minor"],
-        "parcels": len(outcome["parcels"]),
+        "parcels": sum(parcel["pieces"] for parcel in outcome["parcels"]),
         "promise_date": date_text(outcome["promise_day"]),
         "reasons": codes(step.given["reasons"] | outcome["reasons"]),
         "duplicate_of": twin_of(outcome["twin"]),
@@ -37,7 +38,7 @@ def acknowledgement_of(shard: int, step: Step, tables: Tables, document: Row | N
 
 def priced_lines(step: Step, tables: Tables, document: Row | None) -> list[Row]:
     """Every line as it was sent and priced."""
-    sent, priced = _document_lines(document), step.outcome["money_lines"]
+    sent, priced, taxes = _document_lines(document), step.outcome["money_lines"], OrderTaxes(step, tables)
     is_rejected = step.outcome["status"] == Status.REJECTED
     return [
         {
@@ -45,6 +46,7 @@ def priced_lines(step: Step, tables: Tables, document: Row | None) -> list[Row]:
             "sku": name_of(tables.skus.ids, line["sku"]) or as_sent.get("sku"),
             **(_as_sent(line, as_sent) if is_rejected else _as_counted(line)),
             **_money(priced[number] if number < len(priced) else {}),
+            "taxes": taxes.of_line(number),
         }
         for number, (line, line_id) in enumerate(zip(step.given["lines"], line_ids_of(step, document), strict=True))
         for as_sent in (sent[number] if number < len(sent) else {},)
@@ -80,6 +82,7 @@ def parcels_of(parcels: list[Row], tables: Tables) -> list[Row]:
             "ship_date": date_text(parcel["ship_day"]),
             "promise_date": date_text(parcel["promise_day"]),
             "cost": parcel["cost_minor"],
+            "pieces": parcel["pieces"],
         }
         for parcel in parcels
         for band in (parcel["band"],)

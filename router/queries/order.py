@@ -27,6 +27,7 @@ from router.queries.order_money import money_view, payment_views
 from router.queries.order_notes import note_views
 from router.queries.order_shipments import shipment_views
 from router.queries.source import Indexed, RecordSource, Row
+from router.queries.taxes import OrderTaxes
 from router.queries.text import state_names, time_text
 from router.queries.view_terms import ViewTerms
 from router.queries.words import OrderWords
@@ -52,6 +53,7 @@ def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerm
         tables, document = terms.tables_of(step.tables_version), source.document(step.sequence, step.row)
         return {
             **acknowledgement_of(shard, step, tables, document),
+            "taxes": OrderTaxes(step, tables).of_order(),
             **state_names(state),
             "version": version,
             "channel": step.given["channel"],

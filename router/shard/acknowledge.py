@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import ID_CONFLICT
-from router.arrow.arrays import list_parts, numbers, record_batch
+from router.arrow.arrays import list_parts, numbers, record_batch, struct_numbers
 from router.arrow.selection import select
 from router.log.columns import ACK, Status
 from router.log.recall import Recollection
@@ -44,7 +44,8 @@ def acknowledge(
         at, rows = repeated[chosen], row_of(reference[chosen]).astype(np.int64)
         known, decided = (_rows_of(batch, rows) for batch in recall.orders(int(sequence)))
         again = first_answers(int(sequence), known, decided, rows)
-        same = numbers(known, "fingerprint") == admitted.fingerprint[at]
+        stored = numbers(known, "fingerprint")
+        same = (stored == admitted.fingerprint[at]) | (stored == admitted.fingerprint_sent[at])
         retried = _first_of_each(rows) if sequence == first_sequence else np.zeros(len(rows), bool)
         pieces.append(_marked_repeats(again, same, retried))
         place.append(at)
@@ -71,7 +72,8 @@ def first_answers(
 ) -> pa.RecordBatch:
     """ACK rows of orders of one sequence as they were decided: of all of them, or of those of the ``rows`` given."""
     count = admitted.num_rows
-    parcels, _ = list_parts(outcome.column("parcels"))
+    parcels, sent = list_parts(outcome.column("parcels"))
+    pieces = np.concatenate(([0], np.cumsum(struct_numbers(sent, "pieces"), dtype=np.int64)))
     columns: dict[str, Any] = {name: outcome.column(name) for name in _SAME}
     return record_batch(
         ACK,
@@ -80,7 +82,7 @@ def first_answers(
             "reasons": numbers(admitted, "reasons") | numbers(outcome, "reasons"),
             "reason_line": admitted.column("reason_line"),
             "duplicate": np.zeros(count, np.uint8),
-            "parcels": np.diff(parcels),
+            "parcels": np.diff(pieces[parcels]).astype(np.int32),
             "sequence": np.full(count, sequence, np.int64),
             "row": (np.arange(count) if rows is None else rows).astype(np.int32),
         },

@@ -17,31 +17,40 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernels.admit.basket import basket
+from kernels.admit.dated import DatedPrices
 from kernels.admit.score_risk import score_risk
 from kernels.admit.validate import (
     FLAG_COUPON_UNKNOWN,
     FLAG_PAYMENT_FAILED,
+    FLAG_PAYMENT_OPEN,
+    FLAG_PAYMENT_REFUNDED,
+    FLAG_PAYMENT_UNKNOWN,
     FLAG_SERVICE_UNKNOWN,
     KEEP,
     MERGE,
     REFUSE,
     validate,
 )
-from kernels.reasons import TOTAL_MISMATCH
+from kernels.reasons import TOTAL_MISMATCH, UNREACHABLE
 from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.arrow.string_table import StringTable
 from router.config import Config
 from router.ids import given, key64
-from router.life.states import PAYMENT_WORDS, PaymentState
+from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
 from router.log.columns import ADMITTED, CLAIMS, Admission
 from router.shard import pricing
-from router.shard.reason_masks import FLAG_MASK, hold_mask, reject_mask
+from router.shard.channel_policies import ChannelPolicies
+from router.shard.reason_masks import FLAG_MASK
+from router.shard.spelt import UNKNOWN, Spelt, by_first
+from router.spelling import folded, word
 from router.tables.compiled import Tables
 from router.tables.places import PlaceResolver
 
 U64 = npt.NDArray[np.uint64]
-_PAYMENT_WORDS = StringTable(list(PAYMENT_WORDS))
-_PAYMENT_STATES = np.array([*PAYMENT_WORDS.values(), PaymentState.UNPAID], np.uint8)  # row -1: any other word
+_PAYMENTS = Spelt(StringTable(list(PAYMENT_WORDS)), {name: at for at, name in enumerate(PAYMENT_WORDS)}, word)
+_MEANINGS = np.array([*PAYMENT_WORDS.values(), Paid.OPEN, Paid.OPEN], np.uint8)  # rows -1 and -2: another word, none
+_PAYMENT_STATES = np.array([STATE_OF[meaning] for meaning in Paid], np.uint8)
+_PLACED = ["country", "postcode", "bill_country", "bill_postcode"]
 _LINES_MODE = {"keep": KEEP, "merge": MERGE, "reject": REFUSE}
 
 
@@ -67,9 +76,14 @@ class Admitter:
         self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
         self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
         self._stamp_base = 0
+        skus = tables.skus
+        self._dated = DatedPrices(
+            skus.dated_offset, skus.dated_currency, skus.dated_from_ms, skus.dated_until_ms, skus.dated_price_minor
+        )
         self.policy = tables.policy_or(config.policy)
-        self._reject = np.uint64(reject_mask(self.policy))
-        self._hold = np.uint64(hold_mask(self.policy))
+        self._policies = ChannelPolicies(self.policy)
+        codes = tables.promotions.ids
+        self._codes = Spelt(codes, by_first(codes.values, folded), folded)
 
     def admit(
         self, wire: pa.RecordBatch, skus: pa.StringArray, hashes: tuple[U64, U64], now_ms: int
@@ -80,19 +94,20 @@ class Admitter:
         columns = self._identity(wire, hashes)
         columns["currency"] = self.tables.currencies.find(wire.column("currency")).astype(np.int16)
         columns["channel_index"] = self._channel_index(wire)
-        columns["payment"] = _PAYMENT_STATES[_PAYMENT_WORDS.find(wire.column("payment_status"))]
+        policy_row = self._policies.rows(wire.column("channel"))
+        columns["payment"], payment_flags = self._payment(wire, policy_row)
         columns["service"], service_unknown = self._service(wire)
         coupons, coupon_unknown = self._coupons(wire)
         flags = (
             place.flags
             | (coupon_unknown << FLAG_COUPON_UNKNOWN)
             | (service_unknown << FLAG_SERVICE_UNKNOWN)
-            | ((columns["payment"] == PaymentState.FAILED) << FLAG_PAYMENT_FAILED)
-        ).astype(np.uint8)
-        counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns)
+            | payment_flags
+        ).astype(np.uint16)
+        counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns, policy_row)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
-        self._price(wire, counted, columns, coupons, place.promotion_area)
+        counted = self._price(counted, columns, coupons, place.promotion_area)
         admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
         return admitted, claims_of(admitted)
 
@@ -124,6 +139,22 @@ class Admitter:
             "channel_key": key64(self._key, keys),
         }
 
+    def _payment(
+        self, wire: pa.RecordBatch, policy_row: npt.NDArray[np.int32]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
+        """PaymentState of each order, and what is to be said of its payment."""
+        found = _PAYMENTS.find(wire.column("payment_status"))
+        meaning = _MEANINGS[found]
+        refunded = (meaning == Paid.REFUNDED) | (meaning == Paid.PARTLY_REFUNDED)
+        is_open = (meaning == Paid.OPEN) | (meaning == Paid.PARTLY)
+        flags = (
+            (meaning == Paid.FAILED) << FLAG_PAYMENT_FAILED
+            | refunded << FLAG_PAYMENT_REFUNDED
+            | (found == UNKNOWN) << FLAG_PAYMENT_UNKNOWN
+            | (is_open & self._policies.holds_unpaid[policy_row]) << FLAG_PAYMENT_OPEN
+        )
+        return _PAYMENT_STATES[meaning], flags
+
     def _channel_index(self, wire: pa.RecordBatch) -> npt.NDArray[np.int16]:
         found = self.tables.channels.find(wire.column("channel"))
         return np.where(found < 0, len(self.tables.channels), found).astype(np.int16)
@@ -142,19 +173,20 @@ class Admitter:
         unknown = np.zeros(wire.num_rows, np.uint8)
         if len(values) == 0:
             return (offset, np.zeros(0, np.int32)), unknown
-        number = self.tables.promotions.ids.find(values)
+        number = self._codes.find(values)
         owner = np.repeat(np.arange(wire.num_rows), np.diff(offset))
-        unknown[owner[number < 0]] = 1
-        return (offset, number), unknown
+        unknown[owner[number == UNKNOWN]] = 1
+        return (offset, np.maximum(number, UNKNOWN)), unknown
 
     def _validate(
         self,
         wire: pa.RecordBatch,
         lines: WireLines,
         currency: npt.NDArray[np.int16],
-        flags: npt.NDArray[np.uint8],
+        flags: npt.NDArray[np.uint16],
         now_ms: int,
         columns: dict[str, Any],
+        policy_row: npt.NDArray[np.int32],
     ) -> pricing.OrderLines:
         orders, count = wire.num_rows, len(lines.sku)
         columns["reasons"] = np.zeros(orders, np.uint64)
@@ -171,6 +203,7 @@ class Admitter:
             numbers(wire, "missing"),
             self.tables.skus.active,
             self.tables.skus.price_minor,
+            self._dated,
             self._limits(now_ms),
             self._stamp_base,
             self._seen_stamp,
@@ -182,7 +215,7 @@ class Admitter:
             listed,
         )
         self._stamp_base += orders
-        columns["admission"] = self._admission(columns["reasons"])
+        columns["admission"] = self._policies.admission(columns["reasons"], policy_row)
         counted = pricing.OrderLines(
             line_offset=lines.offset, sku=lines.sku, qty=qty, unit_price_minor=price, list_price_minor=listed
         )
@@ -211,16 +244,41 @@ class Admitter:
         rules = np.array([policy.risk_qty_max, policy.risk_points_address, policy.risk_points_qty], np.int64)
         columns["risk"] = np.zeros(wire.num_rows, np.int32)
         columns["basket"] = np.zeros(wire.num_rows, np.uint64)
-        score_risk(lines.offset, qty, _address_differs(wire), rules, columns["risk"], columns["reasons"])
+        score_risk(lines.offset, qty, self._address_differs(wire), rules, columns["risk"], columns["reasons"])
         basket(lines.offset, lines.sku, qty, columns["customer"], columns["basket"])
 
+    def _address_differs(self, wire: pa.RecordBatch) -> npt.NDArray[np.uint8]:
+        """1 where a billing country or postcode is given and names another place than the shipping one."""
+        differs = np.zeros(wire.num_rows, bool)
+        for billing, shipping in (("bill_country", "country"), ("bill_postcode", "postcode")):
+            stated = given(wire.column(billing))
+            if stated.any():  # most orders have no bill_to
+                other = pc.not_equal(wire.column(billing), wire.column(shipping))
+                differs |= stated & other.to_numpy(zero_copy_only=False)
+        if differs.any():
+            rows = np.flatnonzero(differs)
+            differs[rows] = self._names_another_place(wire.select(_PLACED).take(pa.array(rows)))
+        return differs.astype(np.uint8)
+
+    def _names_another_place(self, orders: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+        """Of orders whose addresses are not written alike."""
+        columns = (orders.column(name).to_pylist() for name in _PLACED)
+        addresses = list(zip(*columns, strict=True))
+        known = {address: self._places.is_elsewhere(*address) for address in set(addresses)}
+        return np.fromiter((known[address] for address in addresses), bool, len(addresses))
+
     def _price(
-        self, wire: pa.RecordBatch, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
-    ) -> None:
-        """Weight, value, shipping fee and candidate promotions; flags a declared total that cannot be right."""
-        columns["weight_g"], columns["subtotal_minor"] = pricing.weigh(counted, self.tables.skus.weight_g)
-        fee = pricing.fees(self.tables, columns["zone"], columns["weight_g"], columns["service"])
-        columns["fee_minor"] = np.maximum(fee, 0)  # no rate at all: the ledger refuses it as unreachable
+        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
+    ) -> pricing.OrderLines:
+        """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
+        weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
+        fee = pricing.fees(self.tables, counted, zone=columns["zone"], weight_g=weight_g, service=columns["service"])
+        carried = self._refuse_uncarried(counted, fee, columns)
+        if carried is not counted:
+            counted = carried
+            weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
+        columns["weight_g"], columns["subtotal_minor"] = weight_g, subtotal_minor
+        columns["fee_minor"] = np.maximum(fee, 0)  # of those that are refused
         offset, promotion = pricing.list_candidates(
             self.tables,
             counted,
@@ -231,12 +289,20 @@ class Admitter:
             coupons=coupons,
         )
         columns["promotions"] = ragged(offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type)
+        return counted
 
-    def _admission(self, reasons: U64) -> npt.NDArray[np.int8]:
-        admission = np.full(len(reasons), Admission.PROCEED, np.int8)
-        admission[(reasons & self._hold) != 0] = Admission.HOLD
-        admission[(reasons & self._reject) != 0] = Admission.REJECT
-        return admission
+    def _refuse_uncarried(self, counted: pricing.OrderLines, fee: I64, columns: dict[str, Any]) -> pricing.OrderLines:
+        """Refuse what no rate carries to its place, whatever is in stock: it would be sold without a fee.
+
+        Where no rate leads to the place at all the ledger knows whether it is the node or the way that lacks.
+        """
+        missing = (fee < 0) & (columns["admission"] != Admission.REJECT)
+        if not missing.any():
+            return counted
+        missing &= self.tables.rates.fee_lane[columns["zone"]] >= 0
+        columns["reasons"][missing] |= np.uint64(1 << UNREACHABLE)
+        columns["admission"][missing] = Admission.REJECT
+        return without_units(counted, missing)
 
 
 def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:
@@ -291,14 +357,3 @@ def _admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
         },
     )
     return ragged(counted.line_offset, values, line_type)
-
-
-def _address_differs(wire: pa.RecordBatch) -> npt.NDArray[np.uint8]:
-    """1 where a billing country or postcode is given and is not the shipping one."""
-    differs = np.zeros(wire.num_rows, bool)
-    for billing, shipping in (("bill_country", "country"), ("bill_postcode", "postcode")):
-        stated = given(wire.column(billing))
-        if stated.any():  # most orders have no bill_to
-            other = pc.not_equal(wire.column(billing), wire.column(shipping))
-            differs |= stated & other.to_numpy(zero_copy_only=False)
-    return differs.astype(np.uint8)

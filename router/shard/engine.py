@@ -29,7 +29,7 @@ from router.log.columns import DECISION, OUTCOME, Status
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
 from router.shard.admission import Admitter, claims_of, order_lines, total_flags, without_units
-from router.shard.pricing import price_orders
+from router.shard.pricing import Money, price_orders
 from router.tables.compiled import Tables, UnknownTables
 
 I64 = npt.NDArray[np.int64]
@@ -51,7 +51,8 @@ class Admitted:
     sent: int  # rows of the batch as sent
     new_at: I64  # (new rows) their positions among the rows sent
     reference: U64  # (sent) newest record that is shown of the order each sent row speaks of
-    fingerprint: U64  # (sent)
+    fingerprint: U64  # (sent) of what the order means
+    fingerprint_sent: U64  # (sent) of how it was written: older records have this one
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class ShardEngine:
             new_at=new_at,
             reference=self.index.reference(rows),
             fingerprint=numbers(wire, "fingerprint"),
+            fingerprint_sent=numbers(wire, "fingerprint_sent"),
         )
 
     def _hashes(self, wire: pa.RecordBatch) -> tuple[U64, U64]:
@@ -203,6 +205,7 @@ class ShardEngine:
             granted=(granted_offset, granted.to_numpy(zero_copy_only=True)),
             tax_area=numbers(admitted, "tax_area"),
             fee_minor=np.where(refused, 0, numbers(admitted, "fee_minor")),
+            placed_at_ms=numbers(admitted, "placed_at_ms"),
         )
         reasons = numbers(decision, "reasons") | total_flags(
             admitted, money.total_minor, tables.policy_or(self._config.policy).totals_tolerance_minor
@@ -232,6 +235,7 @@ class ShardEngine:
                 "granted_minor": ragged(
                     granted_offset, pa.array(money.promotion_part_minor), OUTCOME.field("granted_minor").type
                 ),
+                "taxes": _taxes_of(money),
                 "version": version,
                 "previous": previous,
             },
@@ -268,6 +272,14 @@ class ShardEngine:
         return self.index.state_hash(), self.books.state_hash(self.index.hashes()[0])
 
 
+def _taxes_of(money: Money) -> pa.ListArray:
+    kind, rows = OUTCOME.field("taxes").type, int(money.taxes_end[-1]) if len(money.taxes_end) else 0
+    parts = money.taxes
+    columns = {"line": parts.line[:rows], "tax": parts.tax[:rows], "amount_minor": parts.amount[:rows]}
+    offset = np.concatenate(([0], money.taxes_end)).astype(np.int32)
+    return ragged(offset, structs(kind.value_type, columns), kind)
+
+
 def reopened(sequence: int, tables_version: int, now_ms: int, admitted: pa.RecordBatch) -> Admitted:
     """An ADMITTED record without outcome as :meth:`ShardEngine.commit` takes it, after a restart."""
     rows = admitted.num_rows
@@ -281,4 +293,5 @@ def reopened(sequence: int, tables_version: int, now_ms: int, admitted: pa.Recor
         new_at=np.arange(rows),
         reference=references(sequence, rows),
         fingerprint=numbers(admitted, "fingerprint"),
+        fingerprint_sent=numbers(admitted, "fingerprint"),
     )

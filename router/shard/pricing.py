@@ -14,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.admit.fee import fee
+from kernels.layout import PACK
 from kernels.money import prorate as _prorate
 from kernels.money import weigh as _weigh
 from kernels.money.price import WHOLE_BP, price
 from kernels.money.promote import promote
-from router.tables.compiled import PromotionKind, PromotionTable, Tables
+from kernels.money.tax import NOT_PLAIN, WHOLE
+from kernels.money.tax_layout import TaxParts, TaxRates
+from router.tables.compiled import PromotionKind, PromotionTable, Tables, TaxTable
 
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
@@ -67,6 +70,8 @@ class Money:
     discount_minor: I64  # (n) of the lines, and the waived shipping fee
     tax_minor: I64  # (n) of the lines and of shipping
     shipping_minor: I64  # (n) what the customer pays for shipping, its tax included
+    taxes: TaxParts  # (t) what lines and fees carry of each tax, of orders whose taxes are not plain, and room
+    taxes_end: I64  # (n) rows of it up to and with the order
 
 
 def weigh(lines: OrderLines, unit_weight_g: I64) -> tuple[I64, I64]:
@@ -79,20 +84,23 @@ def weigh(lines: OrderLines, unit_weight_g: I64) -> tuple[I64, I64]:
     return weight_g, subtotal_minor
 
 
-def fees(tables: Tables, zone: I32, weight_g: I64, service: I16) -> I64:
-    """The customer's shipping fee before promotions, -1 where no rate leads to the place; 0 without any rates."""
-    rates = tables.rates
+def fees(tables: Tables, lines: OrderLines, *, zone: I32, weight_g: I64, service: I16) -> I64:
+    """The customer's shipping fee before promotions, -1 where no rate carries it there; 0 without any rates."""
+    rates, skus = tables.rates, tables.skus
     if not rates.loaded:
         return np.zeros(len(zone), np.int64)
-    assert len(zone) == len(weight_g) == len(service)
+    assert len(zone) == len(weight_g) == len(service) == lines.orders
+    _assert_skus(lines, len(skus.weight_g))
     _assert_below(zone, len(rates.fee_lane), "zone")
     assert int(rates.band_per_kg_minor.max(initial=0)) <= PER_KG_MINOR_MAX, "a price per kilogram would overflow"
     assert int(rates.band_price_minor.max(initial=0)) <= _weigh.VALUE_MAX, "a freight price is above any order"
     assert int(weight_g.max(initial=0)) <= _weigh.WEIGHT_MAX_G, "a weight does not come from weigh"
     fee_minor = np.empty(len(zone), np.int64)
     fee(
-        zone, weight_g, service, rates.fee_lane, rates.fee_lane_offset, rates.fee_band, rates.band_min_g,
-        rates.band_max_g, rates.band_price_minor, rates.band_per_kg_minor, rates.band_service, fee_minor,
+        zone, weight_g, service, lines.line_offset, lines.sku, lines.qty,
+        rates.fee_lane, rates.fee_lane_offset, rates.fee_band, rates.band_min_g, rates.band_max_g,
+        rates.band_price_minor, rates.band_per_kg_minor, rates.band_service,
+        skus.weight_g, skus.bundle_offset, skus.bundle_sku, skus.bundle_qty, np.zeros(1, PACK), fee_minor,
     )  # fmt: skip
     return fee_minor
 
@@ -133,28 +141,34 @@ def list_candidates(
 
 
 def price_orders(
-    tables: Tables, lines: OrderLines, *, granted: tuple[I32, I16], tax_area: I32, fee_minor: I64
+    tables: Tables,
+    lines: OrderLines,
+    *,
+    granted: tuple[I32, I16],
+    tax_area: I32,
+    fee_minor: I64,
+    placed_at_ms: I64,
 ) -> Money:
     """Money of every order with the promotions it was granted (offsets (n+1) and numbers, in precedence order)."""
     table, taxes = tables.promotions, tables.taxes
     offset, promotion = granted
-    assert len(tax_area) == len(fee_minor) == lines.orders == len(offset) - 1
+    assert len(tax_area) == len(fee_minor) == len(placed_at_ms) == lines.orders == len(offset) - 1
     _assert_offsets(offset, len(promotion))
     _assert_skus(lines, len(tables.skus.tax_class))
     _assert_below(promotion, len(table.kind), "promotion")
-    _assert_below(tax_area, len(taxes.rate_bp), "tax area")
+    _assert_below(tax_area, len(taxes.plain_rate), "tax area")
     assert int(fee_minor.max(initial=0)) <= _weigh.VALUE_MAX, "a fee does not come from fees"
     _assert_values(table)
-    assert int(taxes.rate_bp.min(initial=0)) >= 0, "a tax is negative"
-    assert int(taxes.rate_bp.max(initial=0)) <= WHOLE_BP, "a tax is above 100 %"
-    money = _empty_money(lines.orders, len(lines.sku), len(promotion))
+    _assert_taxes(taxes)
+    money = _empty_money(lines.orders, len(lines.sku), len(promotion), _taxes_most(taxes))
+    parts = money.taxes
     price(
         lines.line_offset, lines.sku, lines.qty, lines.unit_price_minor, tax_area, fee_minor, offset, promotion,
         table.kind, table.value, table.buy_qty, table.get_qty, table.sku_set,
-        tables.skus.tax_class, taxes.rate_bp, taxes.inclusive, taxes.class_ids.index(SHIPPING_TAX_CLASS),
+        tables.skus.tax_class, _rates(taxes), taxes.class_ids.index(SHIPPING_TAX_CLASS), placed_at_ms,
         money.line_gross_minor, money.line_discount_minor, money.line_tax_minor, money.line_total_minor,
         money.promotion_part_minor, money.total_minor, money.discount_minor, money.tax_minor, money.shipping_minor,
-        *np.empty((3, lines.longest), np.int64),
+        parts, money.taxes_end, *np.empty((3, lines.longest + 1), np.int64),
     )  # fmt: skip
     return money
 
@@ -186,8 +200,20 @@ def units_part(amount_minor: int, qty: int, first_unit: int, count: int) -> int:
     return each * count + min(rest, first_unit + count) - min(rest, first_unit)
 
 
-def _empty_money(orders: int, lines: int, granted: int) -> Money:
+def _rates(taxes: TaxTable) -> TaxRates:
+    return TaxRates(*(getattr(taxes, name) for name in TaxRates._fields))
+
+
+def _taxes_most(taxes: TaxTable) -> int:
+    """Taxes that a line may have where they are not plain; 0 where all are."""
+    if int(taxes.plain_rate.min(initial=0)) >= 0:
+        return 0
+    return int(np.diff(taxes.offset).max(initial=0))
+
+
+def _empty_money(orders: int, lines: int, granted: int, taxes_most: int) -> Money:
     line = np.empty((4, lines), np.int64)
+    rows = (orders + lines) * taxes_most
     order = np.empty((4, orders), np.int64)
     return Money(
         line_gross_minor=line[0],
@@ -199,6 +225,8 @@ def _empty_money(orders: int, lines: int, granted: int) -> Money:
         discount_minor=order[1],
         tax_minor=order[2],
         shipping_minor=order[3],
+        taxes=TaxParts(*np.empty((2, rows), np.int32), *np.empty((3, rows), np.int64)),
+        taxes_end=np.empty(orders, np.int64),
     )
 
 
@@ -225,6 +253,20 @@ def _assert_values(table: PromotionTable) -> None:
     assert int(table.value[of_rate].max(initial=0)) <= WHOLE_BP, "a promotion gives more than 100 %"
     bundles = table.kind == PromotionKind.BUY_X_GET_Y
     assert int((table.buy_qty + table.get_qty)[bundles].min(initial=1)) >= 1, "a promotion counts groups of no unit"
+
+
+def _assert_taxes(taxes: TaxTable) -> None:
+    cells = taxes.plain_rate.size
+    _assert_offsets(taxes.offset, len(taxes.tax))
+    assert len(taxes.offset) == cells + 1 and taxes.plain_rate.shape == taxes.inclusive.shape
+    assert len(taxes.from_ms) == len(taxes.until_ms) == len(taxes.tax), "periods do not cover the taxes"
+    assert len(taxes.once) == len(taxes.rounding) == len(taxes.plain_rate), "a tax area has no rounding"
+    _assert_below(taxes.tax, len(taxes.rate), "tax")
+    assert int(taxes.rate.min(initial=0)) >= 0 and int(taxes.plain_rate.min(initial=0)) >= NOT_PLAIN, (
+        "a tax is negative"
+    )
+    highest = max(int(taxes.rate.max(initial=0)), int(taxes.plain_rate.max(initial=0)))
+    assert highest <= WHOLE, "a tax is above 100 %"
 
 
 def _assert_skus(lines: OrderLines, skus: int) -> None:

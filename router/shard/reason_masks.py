@@ -17,7 +17,6 @@ _ALWAYS_REJECT = _mask(
     code.FIELD_TOO_LONG,
     code.NOT_ALLOWED,
     code.COUNTRY_UNKNOWN,
-    code.POSTCODE_FORMAT,
     code.CURRENCY_UNKNOWN,
     code.LINES_LIMIT,
     code.SKU_UNKNOWN,
@@ -43,6 +42,8 @@ _BY_LEDGER = _mask(  # the ledger decides with these; as admission reasons they 
 )
 FLAG_MASK = _mask(
     code.COUPON_UNKNOWN,
+    code.REGION_UNKNOWN,
+    code.PAYMENT_UNKNOWN,
     code.TOTAL_MISMATCH,
     code.RISK_VALUE,
     code.RISK_ADDRESS,
@@ -52,15 +53,21 @@ FLAG_MASK = _mask(
     code.COUPON_USED_UP,
     code.FIRST_ORDER_ONLY,
 )
-BY_POLICY = _mask(code.PRICE_MISMATCH)
-CLASSES = (_ALWAYS_REJECT, _BY_LEDGER, FLAG_MASK, BY_POLICY)
+_ALWAYS_HOLD = _mask(code.PAYMENT_OPEN, code.PAYMENT_REFUNDED)  # the first is set only where the policy holds it
+BY_POLICY = _mask(code.PRICE_MISMATCH, code.POSTCODE_FORMAT)
+CLASSES = (_ALWAYS_REJECT, _ALWAYS_HOLD, _BY_LEDGER, FLAG_MASK, BY_POLICY)
 
 
 def reject_mask(policy: Policy) -> int:
     """Admission reasons that refuse an order."""
-    return _ALWAYS_REJECT | (BY_POLICY if policy.price_mismatch == "reject" else 0)
+    return _ALWAYS_REJECT | _by_policy(policy, "reject")
 
 
 def hold_mask(policy: Policy) -> int:
     """Admission reasons that hold an order for review."""
-    return BY_POLICY if policy.price_mismatch == "hold" else 0
+    return _ALWAYS_HOLD | _by_policy(policy, "hold")
+
+
+def _by_policy(policy: Policy, wish: str) -> int:
+    said = {code.PRICE_MISMATCH: policy.price_mismatch, code.POSTCODE_FORMAT: policy.postcode}
+    return _mask(*(number for number, choice in said.items() if choice == wish))

@@ -11,6 +11,7 @@ import holidays
 import numpy as np
 
 from router.tables.compiled import I32
+from router.tables.regions import parents_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WORKDAYS = WEEKDAYS[:5]
@@ -52,10 +53,21 @@ def _subdivisions() -> dict[str, list[str]]:
     return holidays.list_supported_countries()
 
 
+def has_regions(country: str) -> bool:
+    """Whether public holidays of the country differ by region."""
+    return bool(_subdivisions()[country])
+
+
+def calendar_of(country: str, region: str) -> str | None:
+    """The region that the calendar knows: the one itself, or the nearest it lies in; None where it knows neither."""
+    known = _subdivisions()[country]
+    return next((code for code in (region, *parents_of(country, region)) if code in known), None)
+
+
 def holiday_days(country: str, region: str, day0: int, days: int) -> frozenset[int]:
-    """Public holidays of the country, and of the region where the calendar knows it, as days since the epoch."""
+    """Public holidays of the country, and of the region as the calendar knows it, as days since the epoch."""
     first, last = (_EPOCH + datetime.timedelta(days=day) for day in (day0, day0 + days))
-    known = region if region in _subdivisions()[country] else None
+    known = calendar_of(country, region)
     found = holidays.country_holidays(country, subdiv=known, years=range(first.year, last.year + 1))
     return frozenset((date - _EPOCH).days for date in found)
 
@@ -73,18 +85,33 @@ def ship_days(weekdays: Collection[str], closed: Collection[int], day0: int, day
 
 
 def utc_offsets(zone: ZoneInfo, cutoff_min: int, day0: int, days: int) -> I32:
-    """Minutes of local time minus UTC, as they are at the cut-off of each local day.
+    """Minutes of local time minus UTC at the cut-off of each local day, so that
 
-    Whether an order beats the cut-off is thus exact on every day. In the hours between midnight and a
-    clock change the local time of day is an hour off, which moves no order to another ship day.
+        the cut-off in UTC = local midnight read as UTC + cut-off - offset
+
+    It passes when the clock on the wall first shows it. Of a time that a change leaves out that is the change itself.
     """
-    minute = min(cutoff_min, NO_CUTOFF - 1)
-    start = datetime.datetime(1970, 1, 1, minute // 60, minute % 60, tzinfo=zone)
+    start = datetime.datetime(1970, 1, 1) + datetime.timedelta(minutes=cutoff_min)
     moments = (start + datetime.timedelta(days=day) for day in range(day0, day0 + days))  # wall clock arithmetic
-    return np.array([_offset_min(moment) for moment in moments], np.int32)
+    return np.array([_offset_min(moment.replace(tzinfo=zone)) for moment in moments], np.int32)
 
 
 def _offset_min(moment: datetime.datetime) -> int:
+    earlier, later = (_minutes(moment.replace(fold=fold)) for fold in (0, 1))
+    return _at_jump(moment, earlier, later) if earlier < later else earlier  # the clock jumps over it, or shows it
+
+
+def _at_jump(moment: datetime.datetime, before: int, after: int) -> int:
+    """The offset by which a wall clock that never shows the moment is read as the jump over it."""
+    naive = moment.replace(tzinfo=None)
+    for offset in range(after, before, -1):  # from before the jump, minute by minute
+        shown = (naive - datetime.timedelta(minutes=offset)).replace(tzinfo=datetime.UTC).astimezone(moment.tzinfo)
+        if shown.replace(tzinfo=None) >= naive:
+            return offset
+    return before
+
+
+def _minutes(moment: datetime.datetime) -> int:
     offset = moment.utcoffset()
     assert offset is not None
     return int(offset.total_seconds()) // 60

@@ -13,10 +13,11 @@ from router.money import EXPONENTS
 from router.tables.arrays import frozen, int32s, offsets_of
 from router.tables.bundles import recomposed_errors
 from router.tables.compile_nodes import compile_nodes
-from router.tables.compile_promotions import compile_promotions, compile_taxes
+from router.tables.compile_promotions import compile_promotions
 from router.tables.compile_rates import ZonePlan, compile_rates, plan_zones
 from router.tables.compile_skus import compile_skus
-from router.tables.compiled import NodeTable, PlaceTable, RateTable, Tables
+from router.tables.compile_taxes import compile_taxes
+from router.tables.compiled import PLACES_FORM, NodeTable, PlaceTable, RateTable, Tables
 from router.tables.countries import COUNTRIES, postcode_patterns
 from router.tables.row_checks import check_promoted_skus
 from router.tables.row_types import TableRows
@@ -80,7 +81,7 @@ def compile_tables(
     ``stored`` are the rows that ``previous`` was compiled from: what the very same rows were made into is taken over.
     """
     before = previous
-    same = _unchanged(rows, stored) if before else frozenset[str]()
+    same = _unchanged(rows, stored) if before and before.places.form == PLACES_FORM else frozenset[str]()
     currencies = (before.currencies if before else StringTable()).extended(_currencies(rows))
     channels = (before.channels if before else StringTable()).extended(_channels(rows))
     classes = (before.taxes.class_ids if before else StringTable()).extended(_tax_classes(rows))
@@ -156,4 +157,5 @@ def _places(plan: ZonePlan) -> PlaceTable:
         zone_texts=list(plan.patterns.texts),
         cover_offset=frozen(offsets_of([len(cover) for cover in plan.covers])),
         cover=frozen(int32s(offer for cover in plan.covers for offer in sorted(cover))),
+        form=PLACES_FORM,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,8 +14,9 @@ from router.tables import calendars
 from router.tables.arrays import frozen
 from router.tables.compile_skus import DANGEROUS, GOODS_CLASSES
 from router.tables.compiled import I32, U8, NodeTable
+from router.tables.countries import COUNTRIES, fitting_postcode, postcode_patterns
 from router.tables.row_types import NodeRow
-from router.tables.zones import JOINT, country_first, place_of, read_zone
+from router.tables.zones import JOINT, Place, country_first, place_of, read_zone
 
 DAYS = calendars.DAYS_BEFORE + calendars.DAYS_AFTER
 
@@ -77,6 +79,14 @@ def _serves_zone(present: Present, zones: StringTable) -> U8:
 def ship_to_texts(row: NodeRow) -> set[str]:
     """The node's ``ship_to`` list in canonical spelling."""
     return {read_zone(country_first(text))[0] for text in row.ship_to or ()}
+
+
+def place_of_node(row: NodeRow) -> Place:
+    """Where the node stands, as zones see it."""
+    place = place_of(row.country, row.region, row.postcode)
+    pattern = dict(zip(COUNTRIES, postcode_patterns(), strict=True)).get(place.country)
+    fitting = fitting_postcode(place.country, place.postcode, re.compile(pattern, re.ASCII)) if pattern else ""
+    return place._replace(postcode=fitting or place.postcode)
 
 
 def _accepts_goods(present: Present) -> U8:

@@ -1,4 +1,4 @@
-"""Promotion and tax rows to their tables."""
+"""Promotion rows to their table."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from router.arrow.string_table import StringTable
 from router.tables.arrays import frozen, int32s, int64s
-from router.tables.compiled import U8, PromotionTable, TaxTable
+from router.tables.compiled import U8, PromotionTable
 from router.tables.promotion_terms import needs_currency, terms_of
-from router.tables.row_types import PromotionRow, TaxRow
+from router.tables.row_types import PromotionRow
 from router.tables.zones import place_of
 
 ALWAYS_MS = 1 << 62
@@ -108,17 +108,3 @@ def _area_sets(rows: Sequence[PromotionRow], areas: StringTable) -> U8:
         regions = {area_name(*_split(region)) for region in row.when.regions or ()}
         sets[number] = [area in regions or area.partition("-")[0] in countries for area in areas.values]
     return sets
-
-
-def compile_taxes(rows: Sequence[TaxRow], classes: StringTable, former: StringTable | None) -> TaxTable:
-    """Rates by area and class; a region without a row of a class has its country's rate."""
-    by_key = {(area_name(row.country, row.region), row.tax_class): row for row in rows}
-    areas = (former or StringTable([""])).extended(sorted(area for area, _ in by_key))
-    rate_bp = np.zeros((len(areas), len(classes)), np.int32)
-    inclusive = np.zeros((len(areas), len(classes)), np.uint8)
-    for number, area in enumerate(areas.values):
-        for column, tax_class in enumerate(classes.values):
-            row = by_key.get((area, tax_class)) or by_key.get((area.partition("-")[0], tax_class))
-            if row is not None:
-                rate_bp[number, column], inclusive[number, column] = row.rate_bp, row.inclusive
-    return TaxTable(area_ids=areas, class_ids=classes, rate_bp=frozen(rate_bp), inclusive=frozen(inclusive))

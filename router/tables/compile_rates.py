@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from router.arrow.string_table import StringTable
 from router.tables.arrays import frozen, int32s, int64s, offsets_of
-from router.tables.compile_nodes import ship_to_texts
+from router.tables.compile_nodes import place_of_node, ship_to_texts
 from router.tables.compiled import I32, NO_LIMIT, NodeTable, RateTable
 from router.tables.fee_lanes import compile_fee_lanes
 from router.tables.row_types import NodeRow, RateRow
-from router.tables.zones import JOINT, ZonePatterns, all_zones, place_of, read_zone
+from router.tables.zones import JOINT, ZonePatterns, all_zones, read_zone
 
 DEFAULT_DAYS = 2  # transit where no rates are loaded
 
@@ -106,7 +106,7 @@ def _lanes(
     by_destination = _group(rows)
     by_origins: dict[tuple[str, ...], I32] = {}  # nodes that the same from_zone texts match have the same lanes
     for node in nodes:
-        place = place_of(node.country, node.region, node.postcode)
+        place = place_of_node(node)
         matched = tuple(origins.texts[text] for text in origins.matches(place))
         if matched not in by_origins:
             by_origins[matched] = _lanes_from(matched, chains, by_destination, numbers)

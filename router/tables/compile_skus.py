@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from router.arrow.string_table import StringTable
-from router.tables.arrays import frozen, grown, int32s, offsets_of
+from router.tables.arrays import frozen, grown, int32s, int64s, offsets_of
 from router.tables.bundles import direct_parts, explode
 from router.tables.compiled import I64, SkuTable
+from router.tables.periods import ALWAYS, period_of
 from router.tables.row_types import SkuRow
 
 DANGEROUS = 1  # goods class; 0 is ordinary
@@ -42,7 +43,20 @@ def compile_skus(
         bundle_sku=frozen(parts),
         bundle_qty=frozen(quantities),
         names=names,
+        **_dated_prices(rows, ids, currencies),
+        shelf_life_days=frozen(_shelf_lives(rows, ids, former)),
     )
+
+
+def _shelf_lives(rows: Sequence[SkuRow], ids: StringTable, former: SkuTable | None) -> np.ndarray:
+    """Of several price rows the shortest that any says."""
+    before = former.shelf_life_days if former is not None and len(former.shelf_life_days) else None
+    days = grown(before, (len(ids),), 0, np.int32)
+    days[int32s(ids.index(row.sku) for row in rows)] = 0
+    for row in rows:
+        number, said = ids.index(row.sku), row.shelf_life_days or 0
+        days[number] = min(int(days[number]), said) if days[number] and said else max(int(days[number]), said)
+    return days
 
 
 Bundles = Mapping[int, list[tuple[int, int]]]  # SKU number -> component numbers and units
@@ -107,5 +121,24 @@ def _prices(
 ) -> np.ndarray:
     price = grown(former.price_minor if former else None, (count, len(currencies)), -1, np.int64)
     price[numbers] = -1
-    price[numbers, int32s(currencies.index(row.currency) for row in rows)] = [row.price for row in rows]
+    always = [(number, row) for number, row in zip(numbers.tolist(), rows, strict=True) if period_of(row) == ALWAYS]
+    at = int32s(number for number, _ in always), int32s(currencies.index(row.currency) for _, row in always)
+    price[at] = [row.price for _, row in always]
     return price
+
+
+def _dated_prices(rows: Sequence[SkuRow], ids: StringTable, currencies: StringTable) -> dict[str, np.ndarray]:
+    """Columns of the prices that begin or end, by SKU; nothing where there are none."""
+    dated = [(ids.index(row.sku), period_of(row), row) for row in rows if period_of(row) != ALWAYS]
+    if not dated:
+        return {}
+    dated.sort(key=lambda entry: entry[:2])
+    counts = np.bincount(int32s(number for number, _, _ in dated), minlength=len(ids))
+    columns: dict[str, np.ndarray] = {
+        "dated_offset": offsets_of(counts),
+        "dated_currency": int32s(currencies.index(row.currency) for _, _, row in dated).astype(np.int16),
+        "dated_from_ms": int64s(period.from_ms for _, period, _ in dated),
+        "dated_until_ms": int64s(period.until_ms for _, period, _ in dated),
+        "dated_price_minor": int64s(row.price for _, _, row in dated),
+    }
+    return {name: frozen(column) for name, column in columns.items()}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,13 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 NO_LIMIT = 1 << 62
+
+
+def _nothing(dtype: type[np.generic]) -> Any:
+    """A column that older tables do not have."""
+    array = np.zeros(0, dtype)
+    array.setflags(write=False)
+    return field(default_factory=lambda: array)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,14 @@ class SkuTable:
     bundle_sku: I32
     bundle_qty: I32
     names: list[str]
+    # Prices that begin or end, before price_minor: those of SKU s are rows dated_offset[s] up to the next; (0) = none.
+    dated_offset: I64 = _nothing(np.int64)  # (S+1)
+    dated_currency: I16 = _nothing(np.int16)
+    dated_from_ms: I64 = _nothing(np.int64)  # inclusive, by placed_at
+    dated_until_ms: I64 = _nothing(np.int64)  # exclusive
+    dated_price_minor: I64 = _nothing(np.int64)
+    # (S) days that a unit keeps from when it came, 0 = not said; of older versions none
+    shelf_life_days: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True)
@@ -85,10 +101,20 @@ class RateTable:
 
 @dataclass(frozen=True)
 class TaxTable:
-    area_ids: StringTable  # "GB", "US-CA"; row 0 = "" (no tax)
+    """Read by kernels/money/tax.py: the taxes of area a and class k are entries offset[a * K + k] up to the next."""
+
+    area_ids: StringTable  # "GB", "US-CA", "GB:BT" (postcodes that begin so); row 0 = "" (no tax)
     class_ids: StringTable
-    rate_bp: I32  # (A, K) basis points
-    inclusive: U8  # (A, K) 1 = the price contains the tax
+    plain_rate: I32  # (A, K) the only tax, always open, half up a line, of 100,000,000; 0 none, -1 = see the entries
+    inclusive: U8  # (A, K) 1 = the price contains the taxes
+    offset: I32  # (A * K + 1) into the entries
+    tax: I32  # (E) row of names and rate
+    from_ms: I64  # (E) inclusive, by placed_at
+    until_ms: I64  # (E) exclusive
+    names: list[str]  # (T) "" = a tax without a name
+    rate: I32  # (T) of 100,000,000
+    once: U8  # (A) 1 = rounded once an order and tax, not once a line
+    rounding: U8  # (A) kernels/money/tax.py HALF_UP, HALF_EVEN, DOWN, UP
 
 
 class PromotionKind:
@@ -125,6 +151,9 @@ class PromotionTable:
     area_ids: StringTable  # countries and regions named by promotions; row 0 = ""
 
 
+PLACES_FORM = 1
+
+
 @dataclass(frozen=True)
 class PlaceTable:
     """What turns an address into a zone and judges its postcode; read by ``router/tables/places.py`` only."""
@@ -133,6 +162,7 @@ class PlaceTable:
     zone_texts: list[str]  # texts of from_zone, to_zone and ship_to in canonical spelling
     cover_offset: I64  # (texts+1) into cover
     cover: I32  # what a text offers: numbers of (carrier, service, from_zone), and one for each ship_to text
+    form: int = 0  # of these texts and of areas: 0 = regions as they were written, PLACES_FORM = by their codes
 
 
 NO_PLACES = PlaceTable([], [], np.zeros(1, np.int64), np.zeros(0, np.int32))

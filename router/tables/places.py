@@ -17,12 +17,15 @@ from kernels.admit.place_cache import look_up_places, remember_place
 from router.arrow.arrays import I64
 from router.arrow.string_table import StringTable
 from router.ids import string_parts
-from router.tables.compiled import I32, U8, Tables
-from router.tables.countries import plain_postcode
-from router.tables.zones import Place, ZonePatterns, place_of, relevant, zone_name
+from router.tables.compiled import I32, PLACES_FORM, U8, Tables
+from router.tables.countries import country_code, fitting_postcode, plain_postcode
+from router.tables.regions import is_region, knows_regions, parents_of, region_of
+from router.tables.tax_areas import TaxAreas, as_territory
+from router.tables.zones import Place, ZonePatterns, place_as_written, place_of, relevant, zone_name
 
 COUNTRY_UNKNOWN = 1
 POSTCODE_BAD = 2
+REGION_UNKNOWN = 32
 PLACES_MAX = 1 << 17  # addresses kept; about 60 bytes each
 _BYTES_A_PLACE = 24
 _WIDES_MAX = 1 << 14  # spellings of country and region kept
@@ -46,6 +49,7 @@ class _Wide(NamedTuple):
     chain: tuple[int, ...]
     tax_area: int
     promotion_area: int
+    flags: int  # COUNTRY_UNKNOWN or REGION_UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Places:
     zone: I32
     tax_area: I32
     promotion_area: I32
-    flags: U8  # COUNTRY_UNKNOWN | POSTCODE_BAD
+    flags: U8  # COUNTRY_UNKNOWN | POSTCODE_BAD | REGION_UNKNOWN
 
 
 class PlaceResolver:
@@ -64,8 +68,11 @@ class PlaceResolver:
     def __init__(self, tables: Tables, places_max: int = PLACES_MAX) -> None:
         assert places_max > 0 and places_max & (places_max - 1) == 0, "a power of two"
         self._tables = tables
-        self._patterns = ZonePatterns(tables.places.zone_texts)
-        assert self._patterns.texts == tables.places.zone_texts, "zone texts are stored in canonical spelling"
+        self._by_name = tables.places.form >= PLACES_FORM
+        self._place_of = place_of if self._by_name else place_as_written
+        self._tax_areas = TaxAreas(tables.taxes.area_ids.values)
+        self._patterns = ZonePatterns(tables.places.zone_texts, stored=True, by_name=self._by_name)
+        assert self._patterns.texts == tables.places.zone_texts, "zone texts are stored once"
         offset, cover = tables.places.cover_offset.tolist(), tables.places.cover.tolist()
         self._covers = [frozenset(cover[offset[text] : offset[text + 1]]) for text in range(len(offset) - 1)]
         self._wides: dict[tuple[str, str], _Wide] = {}
@@ -111,15 +118,30 @@ class PlaceResolver:
 
     def answer(self, country: str, region: str, postcode: str) -> Answer:
         """The answer for one address, without the cache."""
+        country, region = as_territory(country, region, postcode)
         wide = self._wide(country, region)
         plain = plain_postcode(postcode)
-        prefixes = tuple(self._patterns.prefixes(Place(wide.country, "", plain)))
+        fitting = self._fitting(wide.country, plain)
+        code = fitting or plain
+        prefixes = tuple(self._patterns.prefixes(Place(wide.country, "", code)))
+        bad = POSTCODE_BAD if plain and not fitting else 0  # whether one is needed at all is not ours to say
         return Answer(
             self._zone(prefixes, wide.chain),
-            wide.tax_area,
+            self._tax_areas.narrowest(wide.country, code, wide.tax_area),
             wide.promotion_area,
-            self._judge(wide.country, plain),
+            wide.flags | bad,
         )
+
+    def is_elsewhere(self, country: str, postcode: str, other_country: str, other_postcode: str) -> bool:
+        """Whether what is given of another address names another place than the first, however both are written; of a
+        longer and a shorter postcode of one place (94103-1234 and 94103) each is right."""
+        country, postcode = self._compared(country, postcode)
+        there, code = self._compared(other_country or country, other_postcode)
+        return country != there or (bool(code) and code != postcode and not _goes_on(postcode, code))
+
+    def _compared(self, country: str, postcode: str) -> tuple[str, str]:
+        country, plain = country_code(country), plain_postcode(postcode)
+        return country, self._fitting(country, plain) or plain
 
     def _wide(self, country: str, region: str) -> _Wide:
         """What country and region alone decide; kept, because few of them cover most addresses."""
@@ -127,12 +149,13 @@ class PlaceResolver:
         if known is None:
             if len(self._wides) >= _WIDES_MAX:
                 self._wides.clear()
-            place = place_of(country, region, "")
+            place = self._place_of(country, region, "")
             known = self._wides[country, region] = _Wide(
                 place.country,
                 tuple(self._patterns.matches(place)),
-                _area(self._tables.taxes.area_ids, place),
-                _area(self._tables.promotions.area_ids, place),
+                _area(self._tables.taxes.area_ids, place, self._by_name),
+                _area(self._tables.promotions.area_ids, place, self._by_name),
+                self._judge(country_code(country), region),
             )
         return known
 
@@ -149,22 +172,21 @@ class PlaceResolver:
             self._zones[prefixes, wide] = known
         return known
 
-    def _judge(self, country: str, postcode: str) -> int:
-        number = self._tables.countries.index(country)
-        if number < 0:
+    def _judge(self, country: str, region: str) -> int:
+        """Whether the country is known, and its region, where its regions are."""
+        if self._tables.countries.index(country) < 0:
             return COUNTRY_UNKNOWN
+        code = region_of(country, region)
+        return REGION_UNKNOWN if code and knows_regions(country) and not is_region(country, code) else 0
+
+    def _fitting(self, country: str, postcode: str) -> str:
+        """A plain postcode as the country's pattern has it, "" where it has none; any where no pattern is known."""
         if country not in self._compiled:
-            patterns = self._tables.places.postcode_patterns
-            text = patterns[number] if patterns else ""
-            self._compiled[country] = re.compile(text) if text else None
+            number, patterns = self._tables.countries.index(country), self._tables.places.postcode_patterns
+            text = patterns[number] if patterns and number >= 0 else ""
+            self._compiled[country] = re.compile(text, re.ASCII) if text else None
         pattern = self._compiled[country]
-        if pattern is None or not postcode:  # whether a postcode is needed at all is not ours to say
-            return 0
-        # People write the country in front (SI-1000, LV-1010) or leave it out; both name the same place.
-        for form in (postcode, postcode.removeprefix(country), country + postcode):
-            if pattern.fullmatch(form):
-                return 0
-        return POSTCODE_BAD
+        return postcode if pattern is None else fitting_postcode(country, postcode, pattern)
 
     def _remember(self, row: int, parts: _Texts, answer: Answer) -> None:
         entry = remember_place(row, *parts, self._slots, self._bounds, self._keys, self._entries)
@@ -178,7 +200,12 @@ class PlaceResolver:
             self._entries += 1
 
 
-def _area(areas: StringTable, place: Place) -> int:
-    """The region's area, else the country's, else 0: any other place."""
-    region = areas.index(f"{place.country}-{place.region}")
-    return region if region >= 0 else max(areas.index(place.country), 0)
+def _area(areas: StringTable, place: Place, by_name: bool) -> int:
+    """The region's area, else that of one it lies in, else the country's, else 0: any other place."""
+    wider = parents_of(place.country, place.region) if by_name else ()
+    regions = (areas.index(f"{place.country}-{region}") for region in (place.region, *wider))
+    return next((area for area in regions if area >= 0), max(areas.index(place.country), 0))
+
+
+def _goes_on(one: str, other: str) -> bool:
+    return bool(one and other) and (one.startswith(other) or other.startswith(one))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from router.errors import RowError, row_at
 from router.money import EXPONENTS
+from router.spelling import folded
 from router.tables import calendars
 from router.tables.bundles import bundle_errors
 from router.tables.countries import is_country
+from router.tables.periods import from_of, overlap_errors, period_errors
 from router.tables.promotion_terms import promotion_errors
 from router.tables.row_types import (
     CarrierRow,
@@ -23,9 +26,11 @@ from router.tables.row_types import (
     TaxRow,
     TemplateRow,
 )
+from router.tables.tax_checks import tax_errors, tax_table_errors
 from router.tables.zones import read_zone
 
 RowFault = tuple[str, str, str]  # field, code, detail
+_HS_CODE = re.compile(r"\d{4}(\.?\d{2}){1,4}", re.ASCII)
 
 
 def check_row(row: Row) -> Iterator[RowFault]:
@@ -38,11 +43,26 @@ def check_row(row: Row) -> Iterator[RowFault]:
 def check_table(table: str, rows: Sequence[Any], places: Sequence[int], unread: Container[str]) -> Iterator[RowError]:
     """Faults of rows among each other; ``places`` are their row numbers, ``unread`` the SKUs of refused rows."""
     yield from _duplicates(rows, places)
+    if table == "taxes":
+        yield from tax_table_errors(rows, places)
     if table == "skus":
+        yield from _meeting_prices(rows, places)
         yield from _price_list(rows, places)
         yield from bundle_errors(rows, places, unread)
     if table == "rates":
         yield from _overlaps(rows, places)
+    if table == "promotions":
+        yield from _one_code(rows, places)
+
+
+def _one_code(rows: Sequence[PromotionRow], places: Sequence[int]) -> Iterator[RowError]:
+    """Codes that buyers could not tell apart: they are typed in any case, width and spacing."""
+    first: dict[str, tuple[str, int]] = {}
+    for row, place in zip(rows, places, strict=True):
+        code, earlier = first.setdefault(folded(row.code), (row.code, place))
+        if code != row.code:
+            detail = f"The code {row.code!r} is {code!r} of row {earlier} written differently; rename one of them."
+            yield RowError(place, "code", "duplicate", detail)
 
 
 def check_promoted_skus(
@@ -74,6 +94,14 @@ def _sku(row: SkuRow) -> Iterator[RowFault]:
         yield "currency", "currency", detail
     if row.weight_g is None and not row.bundle:
         yield "weight_g", "missing", "weight_g is missing; only a bundle may leave it out."
+    yield from period_errors(row)
+    if row.hs_code is not None and not _HS_CODE.fullmatch(row.hs_code):
+        detail = (
+            f"{row.hs_code!r} is no HS code: 6 to 12 digits, in pairs that points may part; write for example 6109.10."
+        )
+        yield "hs_code", "value", detail
+    if row.origin_country is not None:
+        yield from _country("origin_country", row.origin_country)
     if not isinstance(row.attributes.get("dangerous_goods"), bool | None):
         yield "attributes.dangerous_goods", "value", "dangerous_goods must be true or false."
 
@@ -104,8 +132,7 @@ def _rate(row: RateRow) -> Iterator[RowFault]:
 
 def _tax(row: TaxRow) -> Iterator[RowFault]:
     yield from _country("country", row.country)
-    if row.region is not None and not row.region.strip():
-        yield "region", "value", "region is empty; leave it out for the whole country."
+    yield from tax_errors(row)
 
 
 _ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[RowFault]]] = {
@@ -118,12 +145,12 @@ _ROW_CHECKS: Mapping[type[Any], Callable[[Any], Iterator[RowFault]]] = {
 
 # What a row is known by, and may stand once in a table. Rates are compared by their weight bands, too.
 KEYS: Mapping[type[Any], tuple[str, ...]] = {
-    SkuRow: ("sku", "currency"),
+    SkuRow: ("sku", "currency", "from"),
     NodeRow: ("node",),
     StockRow: ("sku", "node", "lot"),
     RateRow: ("carrier", "service", "from_zone", "to_zone", "min_g"),
     PromotionRow: ("code",),
-    TaxRow: ("country", "region", "tax_class"),
+    TaxRow: ("country", "region", "tax_class", "name", "from"),
     CarrierRow: ("carrier",),
     RuleRow: ("rule",),
     TemplateRow: ("template", "language"),
@@ -155,7 +182,15 @@ def _duplicates(rows: Sequence[Any], places: Sequence[int]) -> Iterator[RowError
             yield RowError(place, KEYS[type(row)][0], "duplicate", detail)
 
 
+def _meeting_prices(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowError]:
+    """Prices of a SKU and currency that count at the same time; one that always counts stands behind all of them."""
+    dated = [(row, place) for row, place in zip(rows, places, strict=True) if from_of(row) or row.until]
+    chosen, at = [row for row, _ in dated], [place for _, place in dated]
+    yield from overlap_errors(chosen, at, lambda row: (row.sku, row.currency), "price")
+
+
 _SHARED = ("weight_g", "tax_class", "bundle")
+_DESCRIBED = ("length_mm", "width_mm", "height_mm", "hs_code", "origin_country")  # said once is enough
 
 
 def _price_list(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowError]:
@@ -163,11 +198,15 @@ def _price_list(rows: Sequence[SkuRow], places: Sequence[int]) -> Iterator[RowEr
     first: dict[str, tuple[SkuRow, int]] = {}
     for row, place in zip(rows, places, strict=True):
         other, other_place = first.setdefault(row.sku, (row, place))
-        for name in _SHARED:
-            if getattr(row, name) != getattr(other, name):
+        for name in (*_SHARED, *_DESCRIBED):
+            if getattr(row, name) != getattr(other, name) and not _left_out(name, row, other):
                 other_row = row_at(other_place)
                 detail = f"{name} of {row.sku!r} differs from {other_row}; rows of one SKU differ in price only."
                 yield RowError(place, name, "conflict", detail)
+
+
+def _left_out(name: str, *rows: SkuRow) -> bool:
+    return name in _DESCRIBED and any(getattr(row, name) is None for row in rows)
 
 
 def _overlaps(rows: Sequence[RateRow], places: Sequence[int]) -> Iterator[RowError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ from msgspec import Meta
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
 Amount = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # minor units; the limit of one unit price
 Grams = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Millimetres = Annotated[int, Meta(ge=1, le=100_000)]
 Units = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Moment = Annotated[datetime.datetime, Meta(tz=True)]
@@ -25,12 +26,27 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What all rows share."""
 
 
+if TYPE_CHECKING:
+
+    class _Dated(_Row, frozen=True, kw_only=True):
+        """A row that counts ``from`` a date or time on, ``until`` another one (not included); None = always."""
+
+        until: str | None = None
+
+else:  # ``from`` is a word of Python, but it is what everybody writes
+    _Dated = msgspec.defstruct(
+        "_Dated",
+        [("from", str | None, None), ("until", str | None, None)],
+        bases=(_Row,), frozen=True, kw_only=True, module=__name__,
+    )  # fmt: skip
+
+
 class BundlePart(_Row, frozen=True, kw_only=True):
     sku: Key
     qty: Annotated[int, Meta(ge=1, le=100_000)]
 
 
-class SkuRow(_Row, frozen=True, kw_only=True):
+class SkuRow(_Dated, frozen=True, kw_only=True):
     """One price of one SKU; a SKU sold in several currencies has a row for each."""
 
     sku: Key
@@ -40,6 +56,11 @@ class SkuRow(_Row, frozen=True, kw_only=True):
     weight_g: Grams | None = None  # of one unit; only a bundle may leave it out
     tax_class: Key
     shelf_life_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
+    length_mm: Millimetres | None = None  # of one unit as it is packed
+    width_mm: Millimetres | None = None
+    height_mm: Millimetres | None = None
+    hs_code: str | None = None  # harmonised system, for customs
+    origin_country: str | None = None
     bundle: list[BundlePart] | None = None
     attributes: dict[str, Any] = {}
 
@@ -127,12 +148,19 @@ class PromotionRow(_Row, frozen=True, kw_only=True):
     priority: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)] = 0
 
 
-class TaxRow(_Row, frozen=True, kw_only=True):
+class TaxRow(_Dated, frozen=True, kw_only=True):
+    """One tax of one place and class; several names on one class are several taxes on a line."""
+
     country: str
-    region: str | None = None
+    region: str | None = None  # a region, or postcodes as a zone names them: GB:BT
     tax_class: Key
-    rate_bp: Annotated[int, Meta(ge=0, le=10_000)]
+    name: Annotated[str, Meta(max_length=64)] = ""
+    # Exactly one of the two; as written, and exact: a float has all digits that anybody writes in a rate.
+    rate_bp: Annotated[int, Meta(ge=0, le=10_000)] | Annotated[float, Meta(ge=0, le=10_000)] | None = None
+    percent: Annotated[int, Meta(ge=0, le=100)] | Annotated[float, Meta(ge=0, le=100)] | None = None
     inclusive: bool
+    round_per: Literal["line", "order"] | None = None  # a setting of the country, on any of its rows
+    rounding: Literal["half_up", "half_even", "down", "up"] | None = None
 
 
 class CarrierRow(_Row, frozen=True, kw_only=True):

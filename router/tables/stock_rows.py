@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -40,6 +41,9 @@ KIND_NAMES = ("receipt", "count", "damage", "transfer", "set_aside", "put_back",
 STATES = {"damaged": 6, "blocked": 7, "in_transit": 8}  # router/life/states.py CellAccount
 _OF_ORDERS = "inspection"  # a state of stock that only returns lead to and out of
 _NO_STATE = -1
+NEVER = 1 << 30  # as a day of expiry, in days since the epoch
+_DAY_MS = 86_400_000
+_EPOCH = datetime.date(1970, 1, 1)
 _OF_A_STATE = ("set_aside", "put_back", "scrap")
 _TO_A_NODE = ("transfer", "dispatch")
 
@@ -80,6 +84,7 @@ class MovementRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reference: _Cause | None = None
     state: Literal["inspection", "damaged", "blocked", "in_transit"] | None = None
     reason: _Cause | None = None
+    expires_on: datetime.date | None = None  # of a receipt; else by the SKU's shelf_life_days
 
 
 @dataclass(frozen=True)
@@ -104,15 +109,19 @@ def stock_errors(rows: Sequence[StockRow], places: Sequence[int], tables: Tables
         yield from (RowError(place, *found) for found in _cell_errors(row.sku, row.node, tables))
 
 
-def on_hand_movements(upload: Rows, tables: Tables, key: U64, version: int) -> pa.RecordBatch:
+def on_hand_movements(upload: Rows, tables: Tables, key: U64, version: int, now_ms: int) -> pa.RecordBatch:
     """MOVEMENTS that set on-hand of every cell an accepted ``PUT stock`` names; lots of a cell add up.
 
     Their ids derive from the version, so a repeat after a crash changes nothing.
     """
     units: dict[tuple[str, str], int] = {}
+    lots: dict[tuple[str, str], list[dict[str, int]]] = {}
     for row in upload.rows:
         assert isinstance(row, StockRow)
         units[row.sku, row.node] = units.get((row.sku, row.node), 0) + row.on_hand
+        day = _expires(row.expires_on, row.sku, tables, now_ms)
+        lots.setdefault((row.sku, row.node), []).append({"expires_day": day, "qty": row.on_hand})
+    expiring = {cell: found for cell, found in lots.items() if any(lot["expires_day"] < NEVER for lot in found)}
     hi, lo = _hashes(key, [f"table {version} {sku}\0{node}" for sku, node in units])
     return record_batch(
         MOVEMENTS,
@@ -127,11 +136,22 @@ def on_hand_movements(upload: Rows, tables: Tables, key: U64, version: int) -> p
             "state": np.full(len(units), _NO_STATE, np.int8),
             "fingerprint": np.zeros(len(units), np.uint64),  # of a version there is one table
             **dict.fromkeys(("reason", "reference"), pa.array([""] * len(units), pa.string())),
+            "lots": pa.array([expiring.get(cell, []) for cell in units], MOVEMENTS.field("lots").type),
+            "by_expiry": np.zeros(len(units), np.uint8),
         },
     )
 
 
-def parse_movements(body: bytes, tables: Tables, key: U64) -> ParsedMovements:
+def _expires(expires_on: datetime.date | None, sku: str, tables: Tables, now_ms: int) -> int:
+    """The last day on which units are good, in days since the epoch: as said, else by how long the SKU keeps."""
+    if expires_on is not None:
+        return min((expires_on - _EPOCH).days, NEVER)
+    number, keeps = tables.skus.ids.index(sku), tables.skus.shelf_life_days
+    days = int(keeps[number]) if number < len(keeps) else 0
+    return now_ms // _DAY_MS + days if days else NEVER
+
+
+def parse_movements(body: bytes, tables: Tables, key: U64, now_ms: int = 0) -> ParsedMovements:
     """NDJSON movements; a line that cannot be one is refused in its place and the rest goes on."""
     decode = msgspec.json.Decoder(MovementRow).decode
     rows: list[MovementRow] = []
@@ -150,7 +170,7 @@ def parse_movements(body: bytes, tables: Tables, key: U64) -> ParsedMovements:
             rows.append(row)
         else:
             parsed.refused[place] = RowError(place, *found)
-    return ParsedMovements(_movements(rows, tables, key), parsed.lines, parsed.ids, parsed.refused)
+    return ParsedMovements(_movements(rows, tables, key, now_ms), parsed.lines, parsed.ids, parsed.refused)
 
 
 def _id_of(line: bytes) -> str | None:
@@ -160,7 +180,7 @@ def _id_of(line: bytes) -> str | None:
         return None
 
 
-def _movements(rows: Sequence[MovementRow], tables: Tables, key: U64) -> pa.RecordBatch:
+def _movements(rows: Sequence[MovementRow], tables: Tables, key: U64, now_ms: int) -> pa.RecordBatch:
     hi, lo = _hashes(key, [f"movement {row.movement_id}" for row in rows])
     nodes = tables.nodes.ids
     return record_batch(
@@ -177,8 +197,18 @@ def _movements(rows: Sequence[MovementRow], tables: Tables, key: U64) -> pa.Reco
             "fingerprint": np.array([_fingerprint(row) for row in rows], np.uint64),
             "reason": pa.array([row.reason or "" for row in rows], pa.string()),
             "reference": pa.array([row.reference or "" for row in rows], pa.string()),
+            "lots": pa.array([_lots_of(row, tables, now_ms) for row in rows], MOVEMENTS.field("lots").type),
+            "by_expiry": np.zeros(len(rows), np.uint8),
         },
     )
+
+
+def _lots_of(row: MovementRow, tables: Tables, now_ms: int) -> list[dict[str, int]]:
+    """What a receipt brings that expires."""
+    if row.kind != "receipt":
+        return []
+    day = _expires(row.expires_on, row.sku, tables, now_ms)
+    return [] if day == NEVER else [{"expires_day": day, "qty": row.qty}]
 
 
 def _fingerprint(row: MovementRow) -> int:
@@ -206,6 +236,12 @@ def _movement_errors(row: MovementRow, tables: Tables) -> Iterator[RowFault]:
             yield "to_node", "value", "to_node is the node itself; correct one of them."
         else:
             yield from _node_errors("to_node", row.to_node, tables.nodes.ids)
+    if row.expires_on is not None and row.kind != "receipt":
+        yield (
+            "expires_on",
+            "value",
+            f"A {row.kind} has no expires_on; leave it out, or put the stock table with its lots.",
+        )
     yield from _state_errors(row)
 
 

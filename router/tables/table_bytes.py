@@ -19,6 +19,7 @@ import xxhash
 from router.arrow.string_table import StringTable
 from router.errors import Damaged
 from router.tables.compiled import Tables
+from router.tables.old_taxes import taxes_of_rates
 
 _LAYOUT = 1  # raised when a field of Tables comes, goes or changes its meaning
 DIGEST_BYTES = 16
@@ -81,6 +82,9 @@ def tables_from_bytes(stored: bytes) -> Tables:
     values: dict[str, Any] = dict(header.numbers)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         values[name] = _column_value(name, column.values, header)
+    if "taxes.rate_bp" in values:
+        older = taxes_of_rates(values.pop("taxes.rate_bp"), values["taxes.inclusive"])
+        values.update({f"taxes.{name}": value for name, value in older.items()})
     return typing.cast(Tables, _build(Tables, "", values))
 
 
@@ -109,6 +113,10 @@ def _stored_fields(kind: Any) -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(kind) if field.metadata.get("stored", True)]
 
 
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
 def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
     hints = typing.get_type_hints(kind)
     built = {}
@@ -116,7 +124,7 @@ def _build(kind: type[Any], prefix: str, values: dict[str, Any]) -> Any:
         hint = hints[field.name]
         if dataclasses.is_dataclass(hint):
             built[field.name] = _build(typing.cast(type[Any], hint), f"{prefix}{field.name}.", values)
-        else:
+        elif prefix + field.name in values or not _has_default(field):
             value = values[prefix + field.name]
-            built[field.name] = bool(value) if hint is bool else value
+            built[field.name] = bool(value) if hint is bool else value  # else of a version that knew nothing of it
     return kind(**built)

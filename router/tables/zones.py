@@ -5,7 +5,7 @@ A text is read as
     *          every place
     DE:        the country
     GB:SW1     postcodes of the country that begin so (spaces, hyphens and case do not count)
-    US-CA      the region of the country
+    US-CA      the region of the country, and those that lie in it; also by its name, US-California
     DE         the country, but for an address whose region equals it exactly, that region
     SW1, CA    postcodes that begin so, or the region of that name, in any country
 
@@ -22,7 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from router.tables.countries import is_country, plain_postcode
+from router.spelling import plain
+from router.tables.countries import country_code, is_country, plain_postcode
+from router.tables.regions import parents_of, region_of
 
 ZONES_MAX = 100_000
 ANY = "*"
@@ -46,31 +48,46 @@ class Reading(NamedTuple):
 
 
 def place_of(country: str, region: str, postcode: str) -> Place:
-    country = country.strip().upper()
-    region = _plain_region(region)
+    country = country_code(country)
+    return Place(country, region_of(country, region), plain_postcode(postcode))
+
+
+def place_as_written(country: str, region: str, postcode: str) -> Place:
+    """The place as tables see it that were compiled before names of regions were known."""
+    country, region = country_code(country), _plain_region(region)
     return Place(country, region.removeprefix(country + "-") if country else region, plain_postcode(postcode))
 
 
 def _plain_region(text: str) -> str:
-    return " ".join(text.upper().split())
+    return plain(text).upper()
 
 
 def read_zone(text: str) -> tuple[str, tuple[Reading, ...]]:
     """The text in its one canonical spelling and its readings; ValueError with a sentence."""
-    plain = _plain_region(text)
-    if not plain or JOINT in plain:
+    return read_canonical(_canonical(_plain_region(text)))
+
+
+def _canonical(plain_text: str) -> str:
+    """A region of a country by its code."""
+    country, dash, region = plain_text.partition("-")
+    return f"{country}-{region_of(country, region)}" if dash and is_country(country) and region else plain_text
+
+
+def read_canonical(text: str) -> tuple[str, tuple[Reading, ...]]:
+    """The same for a text whose regions are what they are called, as compiled tables keep them."""
+    if not text or JOINT in text:
         raise ValueError(f"{text!r} is no zone; write *, a country, a region or a postcode prefix")
-    if plain == ANY:
+    if text == ANY:
         return ANY, (Reading("any", "", ""),)
-    country, colon, prefix = plain.partition(":")
+    country, colon, prefix = text.partition(":")
     if colon:
         return _read_explicit(country.strip(), plain_postcode(prefix))
-    if is_country(plain):
-        return plain, (Reading("region", "", plain), Reading("country", plain, ""))
-    country, dash, region = plain.partition("-")
+    if is_country(text):
+        return text, (Reading("region", "", text), Reading("country", text, ""))
+    country, dash, region = text.partition("-")
     if dash and is_country(country) and region:
-        return plain, (Reading("region", country, region),)
-    return plain, (Reading("prefix", "", plain_postcode(plain)), Reading("region", "", plain))
+        return text, (Reading("region", country, region),)
+    return text, (Reading("prefix", "", plain_postcode(text)), Reading("region", "", text))
 
 
 def _read_explicit(country: str, prefix: str) -> tuple[str, tuple[Reading, ...]]:
@@ -87,15 +104,21 @@ def country_first(text: str) -> str:
 
 
 class ZonePatterns:
-    """Zone texts indexed so that a place finds its matches by a few dictionary look-ups."""
+    """Zone texts indexed so that a place finds its matches by a few dictionary look-ups.
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    ``stored``: the texts are canonical, by the rules of when they were. ``by_name``: regions are known by their names;
+    False for texts of tables from before that.
+    """
+
+    def __init__(self, texts: Iterable[str], stored: bool = False, by_name: bool = True) -> None:
         self.texts: list[str] = []
+        self._by_name = by_name
         self._by_reading: dict[Reading, list[int]] = {}
         self._prefix_sizes: list[int] = []
+        self._loose: dict[str, dict[str, list[int]]] = {}
         numbers: dict[str, int] = {}
         for text in texts:
-            canonical, readings = read_zone(text)
+            canonical, readings = (text, read_canonical(text)[1]) if stored else read_zone(text)
             if canonical in numbers:
                 continue
             numbers[canonical] = len(self.texts)
@@ -111,7 +134,29 @@ class ZonePatterns:
                 yield from self._named("prefix", place.country, place.postcode[:size])
 
     def regions(self, place: Place) -> Iterator[int]:
-        return self._named("region", place.country, place.region)
+        if not (self._by_name and place.region):
+            yield from self._named("region", place.country, place.region)
+            return
+        loose, found = self._loose_in(place.country), False
+        for region in (place.region, *parents_of(place.country, place.region)):
+            if place.country:
+                yield from self._by_reading.get(Reading("region", place.country, region), ())
+            if region in loose and not found:
+                yield from loose[region]
+                found = True
+
+    def _loose_in(self, country: str) -> dict[str, list[int]]:
+        """Code -> the text that names the country's region without naming the country, of several the first.
+
+        A place matches one of them at most: so no combination of them is a zone that nobody thought of.
+        """
+        if country not in self._loose:
+            found: dict[str, list[int]] = {}
+            for reading, numbers in self._by_reading.items():
+                if reading.kind == "region" and not reading.country:
+                    found.setdefault(region_of(country, reading.value), numbers)
+            self._loose[country] = found
+        return self._loose[country]
 
     def countries(self, place: Place) -> Iterator[int]:
         yield from self._by_reading.get(Reading("country", place.country, ""), ())
@@ -133,8 +178,10 @@ class ZonePatterns:
 
     def named_values(self, kind: str, country: str) -> list[str]:
         """Postcode prefixes or regions that texts name for the country, and "" for none of them."""
-        found = (r.value for r in self._by_reading if r.kind == kind and r.country in (country, ""))
-        return sorted({*found, ""})
+        found = {r.value for r in self._by_reading if r.kind == kind and r.country in (country, "")}
+        if kind == "region" and self._by_name:
+            found |= {region_of(country, value) for value in found}
+        return sorted(found | {""})
 
 
 Covers = Sequence[frozenset[int]]

@@ -21,6 +21,7 @@ from router.config import Limits
 Int64 = Annotated[int, msgspec.Meta(ge=1 - 2**63, le=2**63 - 1)]
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_LEAP = ":60"  # seconds are inserted at the end of a month in UTC, at most one
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII)
 NESTING_MAX = 220  # values within values; JSON writers end at 254, and the answers that show an order add some
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
@@ -56,8 +57,9 @@ def parse_time(text: str) -> int | None:
     if not found:
         return None
     day, clock, fraction, _, sign, hours, minutes = found.groups()
+    leaps = clock.endswith(_LEAP)
     try:
-        moment = datetime.datetime.fromisoformat(f"{day}T{clock}+00:00")
+        moment = datetime.datetime.fromisoformat(f"{day}T{clock[:-2] + '59' if leaps else clock}+00:00")
     except ValueError:
         return None
     east = 0
@@ -66,7 +68,18 @@ def parse_time(text: str) -> int | None:
             return None
         east = (int(hours) * 60 + int(minutes)) * (1 if sign == "+" else -1)
     milliseconds = int((fraction or "")[:3].ljust(3, "0"))
-    return (moment - _EPOCH) // datetime.timedelta(milliseconds=1) - east * 60_000 + milliseconds
+    found_ms = (moment - _EPOCH) // datetime.timedelta(milliseconds=1) - east * 60_000 + milliseconds
+    return _after_leap(found_ms) if leaps else found_ms
+
+
+def _after_leap(last_ms: int) -> int | None:
+    """A second inserted behind this one, as the epoch counts it: the first of the next month; None elsewhere."""
+    try:
+        following = _EPOCH + datetime.timedelta(milliseconds=last_ms + 1_000)
+    except OverflowError:
+        return last_ms + 1_000  # outside the years there are, and refused as such
+    is_new_month = (following.day, following.hour, following.minute, following.second) == (1, 0, 0, 0)
+    return last_ms + 1_000 if is_new_month else None
 
 
 def plain_time(name: str, text: str | None) -> str | None:

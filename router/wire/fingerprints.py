@@ -1,8 +1,11 @@
-"""One number for the content of an order: equal for equal bodies, however they were written.
+"""One number for the content of an order: equal for orders that mean the same, however they were written.
 
 Every known field counts, personal ones too; key order, white space, escapes, an offset of a time, absent or null
-make no difference, nor does JSON or Arrow. ``attributes`` and unknown fields do not count: they are kept with
-the document and decide nothing.
+make no difference, nor does JSON or Arrow, nor what ``settle`` makes the same. ``attributes`` and unknown fields do not
+count: they are kept with the document and decide nothing.
+
+Orders were once known by the number of the body as it was sent. So each is sent with both, and is a repeat where
+either is what is stored; of an order that was written in its plainest form both are one.
 """
 
 from __future__ import annotations
@@ -14,14 +17,21 @@ from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprin
 from kernels.text.scan_json import ABSENT
 from router.ids import fingerprint_ragged_ints, fingerprint_ragged_strings
 from router.wire.order_columns import OrderColumns
+from router.wire.settle import as_meant
 from router.wire.texts import Texts
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 
 
-def fingerprint_orders(columns: OrderColumns) -> U64:
-    """Content hash of every row."""
+def fingerprint_orders(sent: OrderColumns, settled: OrderColumns) -> tuple[U64, U64]:
+    """Content hash of every row as it is meant, and as it was sent."""
+    meant = as_meant(settled)
+    by_meaning = _fingerprints(meant)
+    return by_meaning, by_meaning if meant is sent else _fingerprints(sent)
+
+
+def _fingerprints(columns: OrderColumns) -> U64:
     state = np.zeros(columns.rows, np.uint64)
     _mix_texts(state, 1, columns.text)
     for tag, values in enumerate(columns.number, start=1 + len(columns.text.text)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,14 @@ class Texts:
         """Columns that exist as Arrow arrays, without nulls and of one length."""
         parts = [string_parts(array) for array in arrays]
         return cls(np.stack([offsets for offsets, _ in parts]), [text for _, text in parts], arrays.__getitem__)
+
+    def with_columns(self, changed: Mapping[int, pa.StringArray]) -> Texts:
+        """The same with other texts in some columns."""
+        offsets, text = self.offsets.copy(), list(self.text)
+        for column, array in changed.items():
+            offsets[column], text[column] = string_parts(array)
+        kept = self._array_of
+        return Texts(offsets, text, lambda column: changed[column] if column in changed else kept(column))
 
     @property
     def rows(self) -> int:

@@ -19,10 +19,12 @@ from router.wire.fingerprints import fingerprint_orders
 from router.wire.line_names import repeated_lines
 from router.wire.order_columns import OrderColumns
 from router.wire.row_bytes import long_rows
+from router.wire.settle import settle
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 
 _TEXT_OF_WIRE = {
@@ -45,10 +47,11 @@ _SAME_LINE = "two lines are called {!r}; give each a line_id of its own, or none
 
 def to_wire(columns: OrderColumns, limits: Limits) -> WireBatch:
     """Refuse rows that cannot be orders, fingerprint the others and put them into WIRE columns."""
+    sent, columns = columns, settle(columns)
     missing = missing_bits(columns)
     faults = row_faults(columns, limits)
     refused = sorted([*columns.refused, *_refusals(columns, faults, limits)], key=lambda refusal: refusal.position)
-    orders = wire_columns(columns, missing, fingerprint_orders(columns))
+    orders = wire_columns(columns, missing, fingerprint_orders(sent, columns))
     skus, line_ids = columns.skus.array(), columns.line_ids.array()
     batch = WireBatch(orders, skus, columns.documents, line_ids, columns.positions, columns.numbers_of_rows, refused)
     return without_rows(batch, faults, columns.line_offsets) if faults else batch
@@ -138,7 +141,7 @@ def _mark_repeated(faults: dict[int, tuple[int, str]], columns: OrderColumns) ->
         faults.setdefault(row, (MALFORMED, _SAME_LINE.format(line_ids[line].as_py())))
 
 
-def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[np.uint64]) -> pa.RecordBatch:
+def wire_columns(columns: OrderColumns, missing: U32, fingerprints: tuple[U64, U64]) -> pa.RecordBatch:
     """The WIRE batch of all rows."""
     lines_type = WIRE.field("lines").type
     lines = structs(
@@ -160,7 +163,8 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprint: npt.NDArray[n
             "total_declared_minor": or_none(columns.number[TOTAL]),
             "coupons": ragged(columns.coupon_offsets, columns.coupons.array(), WIRE.field("coupons").type),
             "missing": missing,
-            "fingerprint": fingerprint,
+            "fingerprint": fingerprints[0],
+            "fingerprint_sent": fingerprints[1],
             "lines": ragged(columns.line_offsets, lines, lines_type),
         },
     )

@@ -30,21 +30,8 @@ from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = (
-    *(
-        "backup",
-        "bench",
-        "check",
-        "doctor",
-        "events",
-        "explain",
-        "keys",
-        "load",
-        "orders",
-        "release",
-        "restore",
-        "route",
-    ),
-    *("send", "serve", "stock", "tables", "verify"),
+    *("backup", "bench", "check", "doctor", "events", "explain", "keys", "load", "orders", "release"),
+    *("restore", "route", "send", "serve", "stock", "tables", "verify"),
 )
 
 

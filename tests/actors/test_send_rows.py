@@ -173,7 +173,8 @@ def test_a_broken_connection_mixes_up_no_rejects(tmp_path: pathlib.Path, send: R
     assert ids == [str(number) for number in range(0, 300, 7)]
 
 
-def test_several_files_are_one_run(tmp_path: pathlib.Path, send: Run) -> None:
+def test_several_files_are_one_run(tmp_path: pathlib.Path, mapping: pathlib.Path, send: Run) -> None:
+    mapping.write_text(f'across_files = "join"\n{PLAIN}')
     first = _file(tmp_path, row("1"), row("2"))
     second = _file(tmp_path, row("2", item="B"), BAD.replace("2,", "4,", 1), name="second.csv")
     with running(FakeRouter()) as fake:

@@ -233,6 +233,29 @@ time_zone = "Asia/Shanghai"
     assert found.line["unit_price"] == 123450 and found.order["placed_at"] == "2026-03-02T01:00:00Z"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("%Y-%m-%dT%H:%M:%SZ", "2026-07-02T10:00:00Z"),
+        ("%Y-%m-%d %H:%M:%S UTC", "2026-07-02 10:00:00 UTC"),
+        ("GMT %d.%m.%Y %H:%M", "GMT 02.07.2026 10:00"),
+    ],
+)
+def test_a_zone_that_stands_in_the_format_itself_is_meant(pattern: str, text: str) -> None:
+    said = f'[file]\ntime_formats = ["{pattern}"]\ntime_zone = "America/Los_Angeles"\n'
+    assert one(said, when=text).order["placed_at"] == "2026-07-02T10:00:00Z"
+    plain = said.replace(pattern, "%d.%m.%Y um %H:%M Uhr")
+    assert one(plain, when="02.07.2026 um 10:00 Uhr").order["placed_at"] == "2026-07-02T17:00:00Z"
+
+
+def test_codes_of_several_rows_are_one_list() -> None:
+    rows = (
+        row(street="SAVE10") + row(item="B", street="LESS5") + row(item="C", street="SAVE10") + row(item="D", street="")
+    )
+    found = translate(CODES, HEADER + rows)
+    assert found.order["coupons"] == ["SAVE10", "LESS5"] and found.report.first_row_won == {}
+
+
 CODES = PLAIN.replace("[constants]", 'coupons = "Street"\n[constants]').replace('"ship_to.line1" = "Street"\n', "")
 
 
@@ -252,6 +275,10 @@ CODES = PLAIN.replace("[constants]", 'coupons = "Street"\n[constants]').replace(
 def test_codes_in_one_cell_are_a_list(separator: str, cell: str, codes: list[str] | None) -> None:
     found = translate(f"{CODES}[cells.coupons]\nseparator = {separator}\n", HEADER + row(street=f'"{cell}"'))
     assert found.order.get("coupons") == codes
+
+
+def test_without_a_separator_codes_are_parted_by_what_no_code_has() -> None:
+    assert translate(CODES, HEADER + row(street='"A, B;C | D e"')).order["coupons"] == ["A", "B", "C", "D e"]
 
 
 COUNTRY = PLAIN.replace('"ship_to.line1"', '"ship_to.country"')

@@ -269,6 +269,7 @@ def test_olist() -> None:
         "o2,c2,canceled,2026-03-02 09:00:00,,,,2026-03-12 00:00:00\n"
         "o3,c3,shipped,2026-03-02 09:00:00,,,,2026-03-12 00:00:00\n"
         "o4,c1,unavailable,2026-03-02 09:00:00,,,,2026-03-12 00:00:00\n"
+        "o5,c1,shipped,2026-03-02 09:00:00,,,,2026-03-12 00:00:00\n"
     )
     customers = "customer_id,customer_unique_id,customer_zip_code_prefix,customer_city,customer_state\n" + "".join(
         f"c{n},u{n},{prefix},sao paulo,SP\n" for n, prefix in [(1, "1409"), (2, "14090"), (3, "14090")]
@@ -286,3 +287,4 @@ def test_olist() -> None:
     assert first["placed_at"] == "2026-03-02T12:00:00Z" and first["shipping"]["promise_by"] == "2026-03-12T03:00:00Z"
     assert [event["type"] for event in found.events] == ["payment_captured", "payment_captured", "deliver"]
     assert found.report.orders_refused == {"order_without_lines": 1} and found.reasons == {"cancelled": 1}
+    assert found.report.joined["orders"].left_out == {"cancelled": 1} and found.rejects[-1].order_id == "o5"

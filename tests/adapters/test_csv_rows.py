@@ -261,8 +261,58 @@ def test_ids_can_be_unique_within_a_seller() -> None:
     assert [(order["seller"], len(order["lines"])) for order in found.orders] == [("s1", 2), ("s2", 1)]
 
 
-def test_one_order_over_two_files_is_one_order() -> None:
-    found = translate(PLAIN, HEADER + row("1") + row("2"), HEADER + row("2", item="B"))
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_an_export_cut_into_files_is_one_where_the_mapping_says_so(group: str) -> None:
+    files = (HEADER + row("1") + row("2"), HEADER + row("2", item="B"))
+    found = translate(f'group = "{group}"\nacross_files = "join"\n{PLAIN}', *files)
     assert [len(order["lines"]) for order in found.orders] == [1, 2]
+    found = translate(f'group = "{group}"\n{PLAIN}', *files)
+    assert found.ids == ["1"] and found.report.refused == 1 and len(found.rejects) == 2
+
+
+def test_overlapping_exports_multiply_nothing() -> None:
+    first = HEADER + row("1") + row("2") + row("2", item="B")
+    found = translate(PLAIN, first, HEADER + row("2") + row("2", item="B") + row("3"))
+    assert [len(order["lines"]) for order in found.orders] == [1, 2, 1]
+    assert found.reasons == {"order_again": 2} and not found.report.refused
+    for later in (
+        row("2"),
+        row("2", item="B") + row("2"),
+        row("2") + row("2", item="B", pieces="2"),
+        row("2", buyer="x"),
+    ):
+        found = translate(PLAIN, first, HEADER + later)
+        assert found.ids == ["1"] and found.report.orders_refused == {"order_in_two_files": 1}
+        assert "across_files" in found.details
+
+
+def test_rows_of_two_files_sent_again_together_stay_refused_until_somebody_chooses() -> None:
+    told = HEADER.strip() + ",reject_reason\n"
+    rows = row("2").strip() + ",order_in_two_files\n"
+    found = translate(PLAIN, told + rows + rows)
+    assert found.ids == [] and found.reasons == {"order_in_two_files": 2}
+    assert translate(PLAIN, told + row("2").strip() + ",\n").ids == ["2"]
+    assert translate(PLAIN, told + row("2").strip() + ",order_rows_differ\n").ids == ["2"]  # judged anew
+
+
+def test_files_of_one_run_may_have_their_columns_in_another_order() -> None:
     other = HEADER.replace("Order,When", "When,Order")
-    assert translate(PLAIN, HEADER + row("1"), other + "2026-03-02 09:00:00,2,b1,1 High St,A,1,2\n").ids == ["1", "2"]
+    found = translate(PLAIN, HEADER + row("1"), other + "2026-03-02 09:00:00,2,b1,1 High St,A,1,2\n")
+    assert found.ids == ["1", "2"]
+
+
+def test_a_header_in_the_middle_is_passed_over_and_counted() -> None:
+    found = translate(PLAIN, HEADER + row("1") + HEADER + row("2"))
+    assert found.ids == ["1", "2"] and found.reasons == {"header_again": 1}
+
+
+def test_an_id_with_more_digits_than_a_spreadsheet_keeps_is_spoilt_when_the_rest_is_zeros() -> None:
+    assert translate(PLAIN, HEADER + row("21901234567890100000")).reasons == {"id_spoilt": 1}
+    for whole in ("21901234567890112345", "2190123456789010000", "100000", "00000"):
+        assert translate(PLAIN, HEADER + row(whole)).ids == [whole]
+
+
+def test_bytes_that_are_no_text_are_shown_as_such() -> None:
+    found = translate(PLAIN + CANCELLED, (HEADER + row(price="0", street="x")).encode().replace(b"x", b"\xff"))
+    assert r"\udcff" in found.details
+    found.details.encode()

@@ -28,7 +28,7 @@ from tests.labs.ledger_cases import (
     world,
 )
 from tests.reference.plan import allocate as twin
-from tests.reference.plan.freight import parcel
+from tests.reference.plan.freight import shipped
 
 
 def decide(given, stock, *orders, **policy):
@@ -48,7 +48,7 @@ def taken(row):
 
 
 def all_whole_plans(given, policy, wanted, need, candidates):
-    """Every assignment of each SKU to one node that has it whole: (nodes, (candidate, weight) of each parcel)."""
+    """Every assignment of each SKU to one node that has it whole: (nodes, (candidate, (weight, units)) of each)."""
     for nodes in itertools.product(candidates, repeat=len(need)):
         takes = {}
         for (s, units), candidate in zip(need.items(), nodes, strict=True):
@@ -56,18 +56,20 @@ def all_whole_plans(given, policy, wanted, need, candidates):
         if any(c["atp"][s] < units for c, take in takes.values() for s, units in take.items()):
             continue
         if len(takes) <= policy["parcels_max"]:
-            weigh = {n: sum(u * given["skus"][s]["weight_g"] for s, u in t.items()) for n, (_, t) in takes.items()}
-            yield frozenset(takes), [(c, weigh[n]) for n, (c, _) in takes.items()]
+            yield (
+                frozenset(takes),
+                [(c, [(given["skus"][s]["weight_g"], u) for s, u in take.items()]) for c, take in takes.values()],
+            )
 
 
 def best_cost(given, policy, wanted, plans, cap):
     """Lowest (key, nodes) of plans whose parcels all arrive by ``cap``."""
     found = []
     for nodes, parcels in plans:
-        shipped = [parcel(given, policy, wanted, candidate, weight, cap) for candidate, weight in parcels]
-        if None not in shipped:
-            cost = sum(s[0] for s in shipped) + policy["split_penalty_minor"] * (len(parcels) - 1)
-            day = max(s[1] for s in shipped)
+        sent = [shipped(given, policy, wanted, candidate, units, cap) for candidate, units in parcels]
+        if None not in sent:
+            cost = sum(s[0] for s in sent) + policy["split_penalty_minor"] * (len(parcels) - 1)
+            day = max(s[1] for s in sent)
             key = (len(parcels), cost, day) if policy["plan"] == "fewest" else (cost, len(parcels), day)
             found.append((key, cost, day, nodes))
     return sorted(found, key=lambda f: f[0])
@@ -79,6 +81,21 @@ def test_whole_plans_are_the_best_of_all_assignments(seed):
     compared = 0
     while compared < 350:
         given = random_world(rng, skus=3, nodes=4)
+        if rng.random() < 0.3:  # heavier than a parcel, and gaps between what parcels may weigh
+            for item in given["skus"][:3]:
+                item["weight_g"] = rng.choice([700, 1_900, 3_000])
+            for lane in given["lanes"]:
+                tops = rng.sample([1_500, 3_500, 6_000, 9_000], rng.randint(1, 2))
+                given["lanes"][lane] = [
+                    band(
+                        rng.choice([90, 300, 1_000]),
+                        rng.randint(1, 3),
+                        rng.choice([0, 0, top - 700]),
+                        top,
+                        rng.choice([0, 30]),
+                    )
+                    for top in tops
+                ]
         changed = {
             "plan": rng.choice(["cheapest", "fewest", "fastest"]),
             "parcels_max": rng.choice([1, 2, 3]),
@@ -140,6 +157,80 @@ def test_split_plans_use_the_fewest_nodes_that_have_everything():
             assert (row["status"], len(row["parcels"])) == (0, sizes[0])
         else:
             assert row["status"] in (1, 2)
+
+
+# --- heavier than a parcel ---------------------------------------------------------------------------
+
+
+HEAVY = {"lanes": {(n, 1): [band(1_500, max_g=22_000)] for n in range(2)}}
+
+
+def pieces(row):
+    return [(p["node"], p["pieces"], p["cost_minor"]) for p in row["parcels"]]
+
+
+@pytest.mark.parametrize(
+    ("weight_g", "units", "parcels"),
+    [(1_000, 22, 1), (1_000, 23, 2), (1_000, 26, 2), (12_000, 3, 3), (22_000, 2, 2), (1_000, 100, 5), (7_000, 7, 3)],
+)
+def test_a_node_sends_what_no_band_takes_as_one_in_several_parcels(weight_g, units, parcels):
+    (row,) = decide(world([sku(weight_g)], [node()] * 2, **HEAVY), {(0, 0): units}, order([(0, units)]))
+    assert (row["status"], row["cost_minor"], pieces(row)) == (0, 1_500 * parcels, [(0, parcels, 1_500 * parcels)])
+
+
+def test_handling_and_lateness_count_for_every_parcel():
+    late = order([(0, 2)], promise_by_ms=NOON_MS)
+    given = world([sku(20_000)], [node(handling=7)], {(0, 1): [band(100, days=3, max_g=22_000)]})
+    (row,) = decide(given, {(0, 0): 2}, late, late_penalty_minor_per_day=10)
+    days = row["promise_day"] - DAY0
+    assert (pieces(row), row["cost_minor"]) == ([(0, 2, 214)], 214 + 2 * 10 * days)
+
+
+def test_two_nodes_that_hold_a_part_each_send_their_parcels():
+    (row,) = decide(
+        world([sku(20_000), sku(12_000)], [node()] * 2, **HEAVY), {(0, 0): 1, (1, 1): 2}, order([(0, 1), (1, 2)])
+    )
+    assert (row["status"], pieces(row)) == (0, [(0, 1, 1_500), (1, 2, 3_000)])
+
+
+def test_a_pallet_of_one_carrier_is_compared_with_parcels_of_another():
+    lanes = {(0, 1): [band(9_000, min_g=30_000)], (1, 1): [band(1_500, max_g=22_000)]}
+    given, stock = world([sku(20_000)], [node()] * 2, lanes), {(0, 0): 9, (0, 1): 9}
+    assert [pieces(decide(given, stock, order([(0, n)]))[0]) for n in (2, 6, 7)] == [
+        [(1, 2, 3_000)], [(0, 1, 9_000)], [(0, 1, 9_000)],
+    ]  # fmt: skip
+
+
+def test_an_item_too_heavy_alone_is_unreachable_and_its_neighbours_are_not():
+    given = world([sku(30_000), sku(1_000)], [node()] * 2, **HEAVY)
+    rows = decide(given, {(0, 0): 5, (1, 0): 90}, order([(0, 1)]), order([(1, 45)]))
+    assert (rows[0]["status"], rows[0]["reasons"]) == (4, 1 << UNREACHABLE)
+    assert (rows[1]["status"], pieces(rows[1])) == (0, [(0, 3, 4_500)])
+
+
+def test_what_is_there_of_a_heavy_order_goes_in_parcels_too():
+    (row,) = decide(world([sku(1_000)], [node()] * 2, **HEAVY), {(0, 0): 30}, order([(0, 50)]))
+    assert (row["status"], row["lines"][0]["backordered"], pieces(row)) == (1, 20, [(0, 2, 3_000)])
+
+
+def test_a_large_heavy_order_is_planned_as_small_ones_are():
+    skus = [sku(9_000 + 100 * n) for n in range(20)]
+    stock = {(s, s % 2): 4 for s in range(20)}
+    wanted = order([(s, 1 + s % 3) for s in range(20)])
+    given = world(skus, [node()] * 2, **HEAVY)
+    (row,) = decide(given, stock, wanted)
+    policy = msgspec.to_builtins(Policy())
+    planned = twin.plan(given, policy, stock, {}, wanted, NOON_MS)
+    assert row["status"] == 0 and row["cost_minor"] == planned["cost"]
+    assert pieces(row) == [(p["node"], p["pieces"], p["cost_minor"]) for p in planned["parcels"]]
+    assert sum(p["pieces"] for p in row["parcels"]) > 10
+
+
+def test_more_parcels_than_anybody_sends_are_unreachable():
+    (row,) = decide(
+        world([sku(20_000)], [node()], {(0, 1): [band(0, max_g=22_000)]}), {(0, 0): 1 << 31}, order([(0, 2_000_000)])
+    )
+    assert (row["status"], row["reasons"]) == (4, 1 << UNREACHABLE)
 
 
 # --- cases other systems got wrong ----------------------------------------------------------------
@@ -288,7 +379,7 @@ def test_large_orders_equal_the_twin(nodes):
 def test_a_long_order_that_no_band_carries_is_refused_in_no_time():
     """Each of the nodes has everything and is tried; what one can give is not counted again for each."""
     skus, nodes = 500, 400
-    given = world([sku(1)] * skus, [node()] * nodes, {(n, 1): [band(500, max_g=100)] for n in range(nodes)})
+    given = world([sku(1)] * skus, [node()] * nodes, {(n, 1): [band(500, min_g=501)] for n in range(nodes)})
     engine = engine_of(given, {(s, n): 1 for s in range(skus) for n in range(nodes)})
     asked = claims([order([(s, 1) for s in range(skus)])])
     began = time.process_time()

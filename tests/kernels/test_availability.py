@@ -28,7 +28,7 @@ def _published(given, stock, **policy):
     arena = PrivateArena()
     engine = LedgerEngine(Policy(**policy), arena)
     engine.use_tables(build_tables(given))
-    engine.stock(receipts(stock), 1)
+    engine.stock(receipts(stock), 1, 0)
     engine.publish(engine.take_touched(), 7)
     return engine, CellsReader(arena)
 

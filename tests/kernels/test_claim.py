@@ -81,7 +81,7 @@ def test_applying_decisions_equals_the_twin():
         batch = [random_order(rng, given) for _ in range(20)]
         answers = twin.decide(twin.Ledger(policy, stock), given, batch, 1 << 16, 0)
         again = twin.Ledger(policy, stock)
-        twin.apply(again, given, batch, answers, 1 << 16)
+        twin.apply(again, given, batch, answers, 1 << 16, 0)
         live, engine = engine_of(given, stock, **changed), engine_of(given, stock, **changed)
         decision = live.decide(question(), claims(batch))
         engine.apply_decision(0, 1, 1, claims(batch), decision, live.basis(question()), 0)
@@ -141,6 +141,51 @@ def test_an_unusual_value_is_flagged_once_the_channel_is_known():
     assert _statuses(engine, [*usual[:4], wild]) == [0, 0, 0, 0, 0]
     engine = _shop(999, risk_value_orders_min=5, risk_points_value=60)
     assert _statuses(engine, [*usual, wild]) == [0, 0, 0, 0, 0, 3]
+
+
+HOUR_MS = 3_600_000
+
+
+def _held(placed_at_ms, **policy):
+    """How many orders of one customer, in the order of these times, are held for their number."""
+    engine = _shop(999, velocity_orders_max=20, risk_points_velocity=60, velocity_window_ms=HOUR_MS, **policy)
+    rows = [order([(0, 1)], customer=4, placed_at_ms=NOON_MS + at_ms) for at_ms in placed_at_ms]
+    return sum(status == 3 for status in _statuses(engine, rows))
+
+
+def test_many_orders_in_an_hour_are_held_whatever_the_order_of_rows():
+    draw = random.Random(31)
+    for _ in range(20):
+        begin = draw.randrange(-400, 400) * HOUR_MS + draw.randrange(HOUR_MS)
+        burst = sorted(begin + draw.randrange(HOUR_MS // 2) for _ in range(draw.randrange(21, 40)))
+        held = [_held(rows) for rows in (burst, burst[::-1], draw.sample(burst, len(burst)))]
+        if (NOON_MS + burst[0]) // HOUR_MS == (NOON_MS + burst[-1]) // HOUR_MS:
+            assert held == [len(burst) - 20] * 3
+        else:  # of a stretch that the window has a part of, that part of its orders is an estimate
+            assert all(0 <= number <= len(burst) - 20 for number in held), held
+
+
+def test_orders_over_many_hours_are_not_held_in_any_order_of_rows():
+    draw = random.Random(32)
+    spread = [number * HOUR_MS // 12 for number in range(120)]  # twelve an hour for ten hours
+    for rows in (spread, spread[::-1], draw.sample(spread, len(spread))):
+        assert _held(rows) == 0
+
+
+def test_rows_that_jump_to_and_fro_are_counted_too_low():
+    burst = [number * 60_000 for number in range(30)]
+    elsewhere = [number * 60_000 + 1_000 * HOUR_MS for number in range(30)]
+    assert _held([*burst, *elsewhere]) == 2 * _held(burst) == 20
+    mixed = [at for pair in zip(burst, elsewhere, strict=True) for at in pair]
+    assert _held(mixed) == 0
+
+
+def test_the_same_basket_of_an_old_order_is_found_beside_newer_ones():
+    engine = _shop(9)
+    rows = [order([(0, 1)], basket=basket, placed_at_ms=NOON_MS + at) for basket, at in ((5, 0), (6, 900 * HOUR_MS))]
+    again = order([(0, 1)], basket=5, placed_at_ms=NOON_MS + 60_000)
+    decision = engine.decide(question(0, 1, now_ms=NOON_MS + 2_000 * HOUR_MS), claims([*rows, again]))
+    assert decision.column("status").to_pylist() == [0, 0, 3]
 
 
 def test_many_orders_of_a_customer_in_an_hour_are_held():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
 
 from kernels import reasons as r
 from kernels.admit.basket import basket
+from kernels.admit.dated import DatedPrices
 from kernels.admit.score_risk import score_risk
 from kernels.admit.validate import validate
+from router.tables.arrays import frozen
 from tests.reference.admit import basket as basket_twin
 from tests.reference.admit import score_risk as risk_twin
 from tests.reference.admit import validate as twin
@@ -50,13 +53,33 @@ def random_order(rng):
     return {
         "currency": rng.randint(-1, CURRENCIES - 1),
         "placed_at_ms": rng.choice([0, 1_000, 1_001]),
-        "flags": rng.choice([0, 0, rng.getrandbits(5)]),
+        "flags": rng.choice([0, 0, rng.getrandbits(9)]),
         "missing": rng.choice([0, 0, 1, 1 << 31]),
         "lines": lines,
     }
 
 
-def run_kernel(orders, sku_active, price_minor, limits, stamp_base, seen):
+def random_dated(rng):
+    """Prices of SKUs that begin or end, none of one SKU and currency at the same time."""
+    edges = [0, 500, 1_000, 1_001, 5_000]
+    return [
+        (item, currency, begin, end, rng.choice([9, 10, 12, 100]))
+        for item in range(SKUS)
+        for currency in range(CURRENCIES)
+        for begin, end in itertools.pairwise(edges)
+        if rng.random() < 0.3
+    ]
+
+
+def dated_prices(dated):
+    """As the kernel takes them."""
+    counts = [sum(row[0] == item for row in dated) for item in range(SKUS)]
+    offset = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64) if dated else np.zeros(0, np.int64)
+    columns = [np.array([row[at] for row in dated], kind) for at, kind in enumerate("qhqqq") if at]
+    return DatedPrices(*map(frozen, (offset, *columns)))
+
+
+def run_kernel(orders, sku_active, price_minor, limits, stamp_base, seen, dated=()):
     lines = [line for order in orders for line in order["lines"]]
     count = len(lines)
     reasons, reason_line = np.zeros(len(orders), np.uint64), np.zeros(len(orders), np.int32)
@@ -68,10 +91,11 @@ def run_kernel(orders, sku_active, price_minor, limits, stamp_base, seen):
         np.array([line[2] for line in lines], np.int64),
         np.array([order["currency"] for order in orders], np.int16),
         np.array([order["placed_at_ms"] for order in orders], np.int64),
-        np.array([order["flags"] for order in orders], np.uint8),
+        np.array([order["flags"] for order in orders], np.uint16),
         np.array([order["missing"] for order in orders], np.uint32),
         np.array(sku_active, np.uint8),
         np.array(price_minor, np.int64).reshape(SKUS, CURRENCIES),
+        dated_prices(dated),
         np.array(list(limits.values()), np.int64),
         stamp_base,
         *seen,
@@ -92,10 +116,10 @@ def test_validate_equals_its_twin_on_random_batches():
         orders = [random_order(rng) for _ in range(rng.choice([0, 1, 2, 4]))]
         sku_active = [rng.random() < 0.8 for _ in range(SKUS)]
         prices = [[rng.choice([-1, 10, 100]) for _ in range(CURRENCIES)] for _ in range(SKUS)]
-        limits = random_limits(rng)
-        reasons, reason_line, lines = run_kernel(orders, sku_active, prices, limits, stamp, seen)
+        limits, dated = random_limits(rng), random_dated(rng) if rng.random() < 0.5 else []
+        reasons, reason_line, lines = run_kernel(orders, sku_active, prices, limits, stamp, seen, dated)
         stamp += len(orders)
-        expected = twin.validate(orders, sku_active, prices, limits)
+        expected = twin.validate(orders, sku_active, prices, limits, dated)
         assert reasons.tolist() == [mask(found) for found, _, _ in expected]
         assert reason_line.tolist() == [first for _, first, _ in expected]
         assert lines == [line for _, _, counted in expected for line in counted]

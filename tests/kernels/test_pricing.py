@@ -43,6 +43,7 @@ def _price(orders: list[dict], promotions: list[dict], world: dict) -> list[dict
         granted=(offset, granted),
         tax_area=np.array([order["area"] for order in orders], np.int32),
         fee_minor=np.array([order["fee"] for order in orders], np.int64),
+        placed_at_ms=np.zeros(len(orders), np.int64),
     )
     answers = []
     for number in range(len(orders)):
@@ -248,44 +249,122 @@ def _freight(lanes: list[list[dict]], zones: int) -> SimpleNamespace:
     )  # fmt: skip
 
 
+def _goods(unit_weight: list[int], bundles: dict[int, list[tuple[int, int]]] | None = None) -> SimpleNamespace:
+    """SKUs of these weights; ``bundles`` are (component, units) by SKU."""
+    parts = [(bundles or {}).get(sku, []) for sku in range(len(unit_weight))]
+    return SimpleNamespace(
+        weight_g=np.array(unit_weight, np.int64),
+        bundle_offset=np.cumsum([0] + [len(each) for each in parts], dtype=np.int64),
+        bundle_sku=np.array([sku for each in parts for sku, _ in each], np.int32),
+        bundle_qty=np.array([units for each in parts for _, units in each], np.int32),
+    )
+
+
+def _fees(lane: list[dict], unit_weight: list[int], *orders: list[tuple[int, int]], bundles=None, service=-1) -> list:
+    """Fees of orders of (SKU, units) where one lane leads."""
+    given = SimpleNamespace(rates=_freight([lane], 2), skus=_goods(unit_weight, bundles))
+    lines = order_lines([[line(sku, qty, 1) for sku, qty in order] for order in orders])
+    weight_g, _ = pricing.weigh(lines, given.skus.weight_g)
+    found = pricing.fees(
+        given, lines, zone=np.ones(len(orders), np.int32), weight_g=weight_g,
+        service=np.full(len(orders), service, np.int16),
+    )  # fmt: skip
+    return found.tolist()
+
+
+def _band(price: int, max_g: int, min_g: int = 0, per_kg: int = 0, service: int = 0) -> dict:
+    return {"min_g": min_g, "max_g": max_g, "price": price, "per_kg": per_kg, "service": service}
+
+
 def test_fees_equal_the_twin_on_random_rates():
     rng = random.Random(44)
     edges = [0, 1, 999, 1_000, 1_001, 30_000, 1 << 40]
-    for _ in range(300):
+    in_pieces = 0
+    for _ in range(600):
         lanes = [
             [
-                {
-                    "min_g": rng.choice(edges), "max_g": rng.choice([*edges, 1 << 62]), "price": rng.randint(0, 900),
-                    "per_kg": rng.choice([0, 0, 7]), "service": rng.randrange(3),
-                }
+                _band(rng.randint(0, 900), rng.choice([*edges, 1 << 62]), rng.choice(edges), rng.choice([0, 0, 7]),
+                      rng.randrange(3))
                 for _ in range(rng.randint(0, 5))
             ]
             for _ in range(rng.randint(0, 3))
         ]  # fmt: skip
-        zone = [rng.randrange(5) for _ in range(rng.randint(0, 12))]
-        weight = [rng.choice(edges) for _ in zone]
-        service = [rng.randint(-1, 2) for _ in zone]
+        unit_weight = [rng.choice([0, 1, 350, 999, 1_500, 30_000]) for _ in range(SKUS)]
+        given = SimpleNamespace(rates=_freight(lanes, 5), skus=_goods(unit_weight))
+        orders = [random_lines(rng, SKUS) for _ in range(rng.randint(0, 12))]
+        zone = [rng.randrange(5) for _ in orders]
+        service = [rng.randint(-1, 2) for _ in orders]
+        lines = order_lines(orders)
+        weight_g, _ = pricing.weigh(lines, given.skus.weight_g)
         found = pricing.fees(
-            SimpleNamespace(rates=_freight(lanes, 5)),
-            np.array(zone, np.int32), np.array(weight, np.int64), np.array(service, np.int16),
-        )  # fmt: skip
-        for z, w, s, amount in zip(zone, weight, service, found.tolist(), strict=True):
-            expected = fee_twin.fee(lanes[z - 1] if 0 < z <= len(lanes) else [], w, None if s < 0 else s)
+            given, lines, zone=np.array(zone, np.int32), weight_g=weight_g, service=np.array(service, np.int16)
+        )
+        for z, w, s, order, amount in zip(zone, weight_g.tolist(), service, orders, found.tolist(), strict=True):
+            units = [(unit_weight[each["sku"]], each["qty"]) for each in order if each["sku"] is not None]
+            lane, asked = lanes[z - 1] if 0 < z <= len(lanes) else [], None if s < 0 else s
+            expected = fee_twin.fee(lane, w, asked, units)
             assert amount == (-1 if expected is None else expected)
+            in_pieces += expected is not None and fee_twin.parcel_fee(lane, w, asked) is None
+    assert in_pieces > 20
+
+
+def test_an_order_heavier_than_a_parcel_pays_for_the_parcels_that_carry_it():
+    lane, weights = [_band(1_500, 22_000)], [1_000, 20_000, 30_000, 12_000]
+    orders = [(0, 22)], [(0, 26)], [(1, 1), (1, 1)], [(2, 1)], [(3, 4)], [(1, 1), (0, 24)], [(0, 23), (2, 1)], [(0, 45)]
+    #        fits       22 + 4     one each           too heavy  one each   20 + 2, 22          too heavy          3
+    assert _fees(lane, weights, *orders) == [1_500, 3_000, 3_000, -1, 6_000, 3_000, -1, 4_500]
+
+
+def test_a_parcel_of_a_heavy_order_is_carried_by_the_band_of_its_weight():
+    bands = [_band(500, 5_000), _band(900, 10_000, 5_001, 10), _band(1_500, 22_000, 10_001)]
+    assert _fees(bands, [1_000], [(0, 26)], [(0, 30)], [(0, 44)]) == [1_500 + 500, 1_500 + 900 + 80, 3_000]
+
+
+def test_where_no_band_takes_a_parcel_of_the_heaviest_the_next_lighter_one_is_packed():
+    gap = [_band(300, 5_000), _band(1_500, 22_000, 10_000)]
+    assert _fees(gap, [1_000], [(0, 7)], [(0, 10)], [(0, 28)]) == [600, 1_500, 300 * 6]
+    assert _fees([*gap, _band(9_000, 1 << 62, 100_000)], [1_000], [(0, 26)], [(0, 200)]) == [1_800, 9_000]
+
+
+def test_the_service_asked_for_carries_every_parcel():
+    lane = [_band(900, 5_000, service=1), _band(1_500, 22_000, service=0)]
+    assert [_fees(lane, [2_000], [(0, 13)], service=asked) for asked in (0, 1, -1, 2)] == [
+        [3_000],
+        [6_300],
+        [2_400],
+        [-1],
+    ]
+
+
+def test_a_bundle_heavier_than_a_parcel_goes_by_its_components():
+    bundles = {1: [(0, 2), (2, 1)]}
+    assert _fees([_band(1_500, 22_000)], [10_000, 40_000, 20_000], [(1, 1)], [(1, 2)], bundles=bundles) == [
+        3_000,
+        6_000,
+    ]
+
+
+def test_many_different_weights_are_packed_in_portions():
+    weights = [1_000 + number for number in range(200)]
+    order = [(number, 1 + number % 3) for number in range(200)]
+    units = [(weights[sku], qty) for sku, qty in order]
+    lane, total = [_band(100, 9_000), _band(30, 2_000)], sum(weight * qty for weight, qty in units)
+    assert _fees(lane, weights, order) == [fee_twin.fee(lane, total, None, units)]
 
 
 def test_a_freight_dearer_than_any_order_carries_nothing():
-    lane = [{"min_g": 0, "max_g": 1 << 62, "price": 1, "per_kg": pricing.PER_KG_MINOR_MAX, "service": 0}]
-    weight = np.array([1_000, 1 << 40], np.int64)
-    found = pricing.fees(
-        SimpleNamespace(rates=_freight([lane], 2)), np.ones(2, np.int32), weight, np.zeros(2, np.int16)
-    )
-    assert found.tolist() == [1 + pricing.PER_KG_MINOR_MAX, -1]
+    lane = [_band(1, 1 << 62, per_kg=pricing.PER_KG_MINOR_MAX)]
+    assert _fees(lane, [1_000, 1 << 31], [(0, 1)], [(1, 512)]) == [1 + pricing.PER_KG_MINOR_MAX, -1]
+    assert _fees([_band(10**9, 1)], [1], [(0, 2_000_000)], [(0, 900_000)]) == [-1, 900_000 * 10**9]
 
 
 def test_without_rates_shipping_is_free():
-    none = SimpleNamespace(rates=SimpleNamespace(loaded=False))
-    assert pricing.fees(none, np.zeros(2, np.int32), np.ones(2, np.int64), np.zeros(2, np.int16)).tolist() == [0, 0]
+    none = SimpleNamespace(rates=SimpleNamespace(loaded=False), skus=_goods([1]))
+    lines = order_lines([[line(0, 1, 1)]] * 2)
+    found = pricing.fees(
+        none, lines, zone=np.zeros(2, np.int32), weight_g=np.ones(2, np.int64), service=np.zeros(2, np.int16)
+    )
+    assert found.tolist() == [0, 0]
 
 
 def test_a_bug_upstream_is_stopped_before_the_kernel():
@@ -300,7 +379,7 @@ def test_a_bug_upstream_is_stopped_before_the_kernel():
     def price(promotions, granted=(), area=0, rate=0):
         pricing.price_orders(
             tables(promotions, [0], [[(rate, False)] * 3]), good, granted=ragged([list(granted)]),
-            tax_area=np.array([area], np.int32), fee_minor=np.zeros(1, np.int64),
+            tax_area=np.array([area], np.int32), fee_minor=np.zeros(1, np.int64), placed_at_ms=np.zeros(1, np.int64),
         )  # fmt: skip
 
     price([promotion(0)], [0])
@@ -325,11 +404,11 @@ def _seconds(lines_per_order: int, orders: int, promotions: list[dict]) -> float
     )  # fmt: skip
     table = tables(promotions, [0] * SKUS, [[(1_900, False)] * 3])
     granted = ragged([[p["number"] for p in promotions]] * orders)
-    area, fee = np.zeros(orders, np.int32), np.full(orders, 499, np.int64)
+    area, fee, at = np.zeros(orders, np.int32), np.full(orders, 499, np.int64), np.zeros(orders, np.int64)
     best = 9.0
     for _ in range(5):
         start = time.perf_counter()
-        pricing.price_orders(table, lines, granted=granted, tax_area=area, fee_minor=fee)
+        pricing.price_orders(table, lines, granted=granted, tax_area=area, fee_minor=fee, placed_at_ms=at)
         best = min(best, time.perf_counter() - start)
     return best
 

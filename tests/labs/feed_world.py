@@ -80,7 +80,9 @@ class FeedWorld:
     def stock(self, **units: int) -> None:
         """On-hand units of SKUs, at each node."""
         rows = [{"sku": sku, "node": node, "on_hand": qty} for sku, qty in units.items() for node in NODES]
-        movements = on_hand_movements(table_cases.upload("stock", *rows), TABLES, KEY, self._later())
+        movements = on_hand_movements(
+            table_cases.upload("stock", *rows), TABLES, KEY, self._later(), table_cases.NOW_MS
+        )
         self.router.stock(movements, self.now_ms)
 
     def orders(self, *orders: Row) -> list[Row]:

@@ -208,7 +208,7 @@ def engine_of(given, stock, version=1, **policy) -> LedgerEngine:
     """A ledger with a world's tables and units in its cells: {(sku, node): units}."""
     engine = LedgerEngine(Policy(**policy), PrivateArena())
     engine.use_tables(build_tables(given, version))
-    engine.stock(receipts(stock), 0)
+    engine.stock(receipts(stock), 0, 0)
     engine.take_touched()
     return engine
 
@@ -216,7 +216,7 @@ def engine_of(given, stock, version=1, **policy) -> LedgerEngine:
 def movement(number, kind, s, n, qty, to_node=-1, **changes):
     return {
         "hash_hi": 7, "hash_lo": number + 1, "kind": kind, "sku": s, "node": n, "to_node": to_node, "qty": qty,
-        "state": -1, "fingerprint": 0, "reason": "", "reference": "",
+        "state": -1, "fingerprint": 0, "reason": "", "reference": "", "lots": [], "by_expiry": 0,
     } | changes  # fmt: skip
 
 

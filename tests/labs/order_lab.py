@@ -60,7 +60,8 @@ class OrderLab:
         self.router.recover()
         self.now_ms = NOW_MS
         self._events = 0
-        self.views = ViewTerms(KEY, lambda _: self.tables, lambda *_: self.tables)
+        self._versions = {self.tables.version: self.tables}
+        self.views = ViewTerms(KEY, self._versions.__getitem__, lambda *_: self.tables)
         self.stock(**stock)
 
     def _log_of(self, name: str, parts: int) -> MemoryLog:
@@ -73,7 +74,7 @@ class OrderLab:
         if rows:
             self.now_ms += 1
             upload = table_cases.upload("stock", *rows)
-            self.router.stock(on_hand_movements(upload, self.tables, KEY, self.now_ms), self.now_ms)
+            self.router.stock(on_hand_movements(upload, self.tables, KEY, self.now_ms, self.now_ms), self.now_ms)
 
     def order(self, order_id: str, lines: Sequence[Row] = ({"sku": "A", "qty": 1},), **changes: Any) -> None:
         wire = decode_bodies([json.dumps(order_row(order_id, lines, **changes)).encode()], Limits())
@@ -138,5 +139,6 @@ class OrderLab:
     def tables_with(self, **more: list[Row]) -> Tables:
         """Newer tables, in use from now on."""
         self.tables = table_cases.tables_of(self.tables, **more)
+        self._versions[self.tables.version] = self.tables
         self.router.use_tables(self.tables)
         return self.tables

@@ -10,7 +10,9 @@ import numpy as np
 
 from router.arrow.string_table import StringTable
 from router.shard.pricing import OrderLines
+from router.tables.arrays import frozen
 from router.tables.compiled import PromotionTable, RateTable, TaxTable
+from router.tables.old_taxes import taxes_of_rates
 
 KINDS = ("percent", "fixed", "fixed_price", "free_shipping", "buy_x_get_y")
 CLASSES = ("standard", "reduced", "shipping")
@@ -69,14 +71,16 @@ def tables(
     rates: list[list[tuple[int, bool]]] | None = None,
     freight: RateTable | None = None,
     classes: tuple[str, ...] = CLASSES,
+    taxes: TaxTable | None = None,
 ) -> Any:
     """What pricing reads of ``Tables``; ``rates`` are (basis points, inclusive) by tax area and class."""
     rates = rates or [[(0, False)] * len(classes)]
-    taxes = TaxTable(
+    rate_bp = np.array([[rate for rate, _ in row] for row in rates], np.int32)
+    inclusive = frozen(np.array([[inclusive for _, inclusive in row] for row in rates], np.uint8))
+    taxes = taxes or TaxTable(
         area_ids=StringTable([f"area {number}" for number in range(len(rates))]),
         class_ids=StringTable(classes),
-        rate_bp=np.array([[rate for rate, _ in row] for row in rates], np.int32),
-        inclusive=np.array([[inclusive for _, inclusive in row] for row in rates], np.uint8),
+        **taxes_of_rates(rate_bp, inclusive),
     )
     return SimpleNamespace(
         promotions=promotion_table(promotions, len(tax_class)),

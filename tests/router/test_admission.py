@@ -24,7 +24,7 @@ TABLES = table_cases.tables_of(
 )
 
 
-def admitted(*orders: dict[str, Any]) -> pa.RecordBatch:
+def admitted(*orders: dict[str, Any], config: Config = CONFIG) -> pa.RecordBatch:
     bodies = [
         json.dumps(
             {
@@ -43,7 +43,7 @@ def admitted(*orders: dict[str, Any]) -> pa.RecordBatch:
     wire = decode_bodies(bodies, CONFIG.limits)
     assert not wire.refused
     hashes = hash_strings(KEY, wire.orders.column("order_id"))
-    return Admitter(CONFIG, KEY, TABLES).admit(wire.orders, wire.skus, hashes, NOW_MS)[0]
+    return Admitter(config, KEY, TABLES).admit(wire.orders, wire.skus, hashes, NOW_MS)[0]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,10 @@ def admitted(*orders: dict[str, Any]) -> pa.RecordBatch:
         ({**HOME, "country": ""}, 0),
         ({**HOME, "country": "AT"}, CONFIG.policy.risk_points_address),
         ({**HOME, "postcode": "10117"}, CONFIG.policy.risk_points_address),
+        ({**HOME, "country": "de", "postcode": "D-10 115"}, 0),
+        ({**HOME, "country": "ＤＥ", "postcode": "１０１１５"}, 0),
+        ({"postcode": "DE-10115"}, 0),
+        ({**HOME, "country": "AT", "postcode": "A-1010"}, CONFIG.policy.risk_points_address),
     ],
 )
 def test_a_bill_to_that_is_another_place_counts_and_none_does_not(bill_to: dict[str, str] | None, points: int) -> None:

@@ -132,8 +132,8 @@ def test_a_region_without_a_rate_of_a_class_has_its_countrys() -> None:
     tables = tables_of(taxes=[TAX | {"country": "US", "region": "US-CA", "rate_bp": 725}, us_food])
     taxes = tables.taxes
     area = taxes.area_ids.index("US-CA")
-    assert taxes.rate_bp[area].tolist() == [725, 200] and taxes.inclusive[area].tolist() == [1, 0]
-    assert taxes.rate_bp[0].tolist() == [0, 0]
+    assert taxes.plain_rate[area].tolist() == [7_250_000, 2_000_000] and taxes.inclusive[area].tolist() == [1, 0]
+    assert taxes.plain_rate[0].tolist() == [0, 0]
 
 
 def test_numbers_are_append_only_and_rows_left_out_become_inactive() -> None:

@@ -53,7 +53,7 @@ def test_flash_sale_sells_every_unit_once_and_no_more():
 def test_a_repeated_movement_changes_nothing_and_a_short_one_is_refused():
     engine = engine_of(world([sku()], [node()]), {})
     rows = [movement(1, 0, 0, 0, 5), movement(1, 0, 0, 0, 5), movement(2, 2, 0, 0, 6), movement(2, 2, 0, 0, 4)]
-    results, _ = engine.stock(movements(rows), 1)
+    results, *_ = engine.stock(movements(rows), 1, 0)
     assert results.column("result").to_pylist() == [0, 1, 2, 0]
     assert engine.totals()["available"] == 1
 
@@ -61,7 +61,7 @@ def test_a_repeated_movement_changes_nothing_and_a_short_one_is_refused():
 def test_a_count_below_what_is_promised_makes_available_negative_and_nothing_more_is_sold():
     engine = engine_of(world([sku()], [node()]), {(0, 0): 5})
     engine.decide(question(0, 1, 1), claims([order([(0, 4)])]))
-    engine.stock(movements([movement(50, MovementKind.COUNT, 0, 0, 2)]), 1)
+    engine.stock(movements([movement(50, MovementKind.COUNT, 0, 0, 2)]), 1, 0)
     assert some(engine.totals()) == {"available": -2, "allocated": 4, "received": 2}
     assert engine.conservation() == []
     assert engine.decide(question(0, 2, 1), claims([order([(0, 1)])])).column("status").to_pylist() == [2]

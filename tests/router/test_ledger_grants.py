@@ -274,7 +274,7 @@ def test_a_channel_that_is_named_later_does_not_change_who_an_order_is():
     engine.decide(question(0, 1), claims([order([(0, 1)], channel_index=1)]))  # from a channel nobody named
     named = world([sku()], [node(channels=[True, False, True])])
     engine.use_tables(build_tables(named, 2))
-    _, grants = engine.stock(movements([movement(1, K.RECEIPT, 0, 0, 1)]), 2)
+    _, grants, _ = engine.stock(movements([movement(1, K.RECEIPT, 0, 0, 1)]), 2, 0)
     assert grants.num_rows == 1
 
 
@@ -283,9 +283,9 @@ def test_a_bundle_that_gets_other_parts_waits_for_these():
     first, second = (world([sku(), sku(), sku(0, 0, bundle)], [node()]) for bundle in parts)
     engine = engine_of(first, {})
     engine.decide(question(0, 1), claims([order([(2, 1)]), order([(1, 3)])]))
-    engine.stock(movements([movement(1, K.RECEIPT, 1, 0, 1)]), 2)  # the queue of this SKU was looked at
+    engine.stock(movements([movement(1, K.RECEIPT, 1, 0, 1)]), 2, 0)  # the queue of this SKU was looked at
     engine.use_tables(build_tables(second, 2))
-    _, grants = engine.stock(movements([movement(2, K.RECEIPT, 1, 0, 2)]), 3)
+    _, grants, _ = engine.stock(movements([movement(2, K.RECEIPT, 1, 0, 2)]), 3, 0)
     assert [(row["order"] & 1, row["sku"], row["qty"]) for row in grants.to_pylist()] == [(0, 1, 2)]
 
 
@@ -329,7 +329,7 @@ def test_memory_is_bounded_by_what_waits():
     engine = engine_of(ONE, {})
     for sequence in range(1, 60):
         engine.decide(question(0, sequence), claims([order([(0, 1)], placed_at_ms=rng.randint(0, 9))] * 4_000))
-        engine.stock(movements([movement(sequence, K.RECEIPT, 0, 0, 4_000 - (sequence % 5 == 0))]), sequence)
+        engine.stock(movements([movement(sequence, K.RECEIPT, 0, 0, 4_000 - (sequence % 5 == 0))]), sequence, 0)
     assert len(engine.state.waiting) == 11 and int(engine.state.waiting.rows.counts["places"][0]) < 8_100
     assert len(waiting) == 0
 
@@ -343,7 +343,7 @@ def test_a_hundred_thousand_waiting_lines_do_not_slow_a_receipt_down():
     took = []
     for number in range(40):  # every other one lies where nobody may be sent it from
         began = time.thread_time()
-        engine.stock(movements([movement(number, K.RECEIPT, 0, number % 2, 50)]), 10 + number)
+        engine.stock(movements([movement(number, K.RECEIPT, 0, number % 2, 50)]), 10 + number, 0)
         took.append(time.thread_time() - began)
     assert len(engine.state.waiting) == 100_000 - 20 * 50
     assert sorted(took)[len(took) // 2] < 0.02, "some milliseconds, with room for a slow machine and bounds checks"

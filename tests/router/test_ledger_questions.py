@@ -107,8 +107,9 @@ def test_an_answer_of_an_old_folder_is_found_without_a_digest():
     shop = Shop(ONE, {(0, 0): 9})
     decision = shop.engine.decide(ASKED, old)
     narrow = form(Kind.DECISION, 0, 0)
+    written = pa.RecordBatch.from_pylist(decision.to_pylist(), form(Kind.DECISION, 1, 0))
     record = frame(
-        Kind.DECISION, INPUT, 1, [serialize(old.select(narrow.names)), serialize(decision)], tables_version=1, now_ms=0,
+        Kind.DECISION, INPUT, 1, [serialize(old.select(narrow.names)), serialize(written)], tables_version=1, now_ms=0,
         batch_id=1,
     )  # fmt: skip
     record[5] = 0  # of version 0

@@ -206,7 +206,7 @@ class Walk:
             ],
             schema=MOVEMENTS,
         )
-        results, grants = self.engine.stock(batch, self.record)
+        results, grants, _ = self.engine.stock(batch, self.record, 0)
         told, granted = acts.stock(self.twin, self.world, rows, self.record)
         assert [RESULTS[result] for result in results.column("result").to_pylist()] == told
         self.granted(grants, granted)

@@ -126,7 +126,7 @@ class World:
         self.journal[:] = entries  # in the order of appending, not log by log
         self.router.recover()
         if not entries:
-            self.router.ledger.stock(on_hand_movements(STOCK, TABLES, KEY, TABLES.version), NOW_MS)
+            self.router.ledger.stock(on_hand_movements(STOCK, TABLES, KEY, TABLES.version, NOW_MS), NOW_MS)
         self.loaded = len(self.journal) if not entries else 0
 
     def after_crash(self, records: int | None = None, policy: Policy | None = None) -> World:

@@ -39,6 +39,14 @@ TABLES: Any = SimpleNamespace(
         bundle_offset=np.array([0, 0, 0, 0, 2]),
         bundle_sku=np.array([1, 2], np.int32),
         bundle_qty=np.array([4, 1], np.int32),
+        tax_class=np.zeros(4, np.int32),
+    ),
+    taxes=SimpleNamespace(
+        class_ids=StringTable(["standard", "shipping"]),
+        offset=np.zeros(8, np.int32),
+        tax=np.zeros(1, np.int32),
+        names=[""],
+        rate=np.array([19_000_000]),
     ),
     nodes=SimpleNamespace(
         ids=StringTable(["north", "south"]),
@@ -181,8 +189,8 @@ def one_order() -> Shard:
         "runner_up_minor": 500,
         "twin": 2 << 48 | 7 << 16 | 5,
         "parcels": [
-            {"node": 1, "band": 0, "ship_day": 20_000, "promise_day": 20_003, "cost_minor": 400},
-            {"node": 0, "band": -1, "ship_day": 20_000, "promise_day": 20_001, "cost_minor": 10},
+            {"node": 1, "band": 0, "ship_day": 20_000, "promise_day": 20_003, "cost_minor": 400, "pieces": 1},
+            {"node": 0, "band": -1, "ship_day": 20_000, "promise_day": 20_001, "cost_minor": 10, "pieces": 1},
         ],
         "lines": [
             {"backordered": 1, "allocations": [{"sku": 0, "node": 1, "qty": 2}]},
@@ -227,6 +235,7 @@ def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
             "discount": 50,
             "tax": 117,
             "total": 700,
+            "taxes": [{"name": None, "percent": 19.0, "amount": 117}],
             "allocations": [{"node": "south", "qty": 2}],
             "backordered": 1,
         },
@@ -239,6 +248,7 @@ def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
             "discount": 50,
             "tax": 117,
             "total": 700,
+            "taxes": [{"name": None, "percent": 19.0, "amount": 117}],
             "allocations": [{"node": "north", "qty": 4, "sku": "cup"}, {"node": "north", "qty": 1, "sku": "pot"}],
             "backordered": 0,
         },
@@ -251,6 +261,7 @@ def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
         "ship_date": "2024-10-04",
         "promise_date": "2024-10-07",
         "cost": 400,
+        "pieces": 1,
     }
     assert view["parcel_plan"][1]["carrier"] is None
     assert view["customer"] == {"id": "c", "name": "Ada"} and view["ship_to"] == {"city": "York"}
@@ -287,6 +298,7 @@ def test_a_rejected_order_with_an_unknown_sku_shows_the_sku_that_was_sent():
         "discount": 0,
         "tax": 0,
         "total": 0,
+        "taxes": [],
         "allocations": [],
         "backordered": 0,
     }

@@ -20,7 +20,7 @@ from router.tables.stock_rows import (
     parse_movements,
 )
 from tests.labs.order_lab import OrderLab
-from tests.labs.table_cases import GOOD, STOCK, ndjson, tables_of, upload
+from tests.labs.table_cases import GOOD, NOW_MS, STOCK, ndjson, tables_of, upload
 
 KEY = hash_key(bytes(range(16)))
 RECEIPT = {"movement_id": "m1", "kind": "receipt", "sku": "A", "node": "N1", "qty": 5}
@@ -34,7 +34,7 @@ def sample_tables() -> Tables:
 def test_lots_of_a_cell_add_up_to_one_count() -> None:
     tables = sample_tables()
     rows = upload("stock", STOCK | {"lot": "L1"}, STOCK | {"node": "N2"}, STOCK | {"lot": "L2", "on_hand": 7})
-    batch = on_hand_movements(rows, tables, KEY, 3)
+    batch = on_hand_movements(rows, tables, KEY, 3, NOW_MS)
     assert batch.schema == MOVEMENTS
     cells = [(row["kind"], row["sku"], row["node"], row["to_node"], row["qty"]) for row in batch.to_pylist()]
     assert cells == [(MovementKind.COUNT, 0, 0, -1, 12), (MovementKind.COUNT, 0, 1, -1, 5)]
@@ -43,7 +43,7 @@ def test_lots_of_a_cell_add_up_to_one_count() -> None:
 def test_ids_of_set_cells_repeat_with_the_version_and_differ_otherwise() -> None:
     tables = sample_tables()
     rows = upload("stock", STOCK, STOCK | {"node": "N2"})
-    first, again, later = (on_hand_movements(rows, tables, KEY, version) for version in (3, 3, 4))
+    first, again, later = (on_hand_movements(rows, tables, KEY, version, NOW_MS) for version in (3, 3, 4))
     assert first.equals(again)
     ids = {*first["hash_lo"].to_pylist(), *later["hash_lo"].to_pylist()}
     assert len(ids) == 4

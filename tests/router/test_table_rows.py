@@ -144,6 +144,11 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("promotions", {"starts": "2026-02-01T00:00:00Z", "ends": "2026-02-01T00:00:00Z"}, "ends", "range"),
     ("promotions", {"starts": "2026-02-01"}, "starts", "value"),
     ("promotions", {"limit": 0}, "limit", "value"),
+    ("skus", {"hs_code": "61091"}, "hs_code", "value"),
+    ("skus", {"hs_code": "shirt"}, "hs_code", "value"),
+    ("skus", {"origin_country": "China"}, "origin_country", "country"),
+    ("skus", {"length_mm": 0}, "length_mm", "value"),
+    ("skus", {"from": "tomorrow"}, "from", "time"),
     ("taxes", {"country": "EU"}, "country", "country"),
     ("taxes", {"rate_bp": 10_001}, "rate_bp", "value"),
     ("taxes", {"region": " "}, "region", "value"),
@@ -152,6 +157,16 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("rules", {"when": "always"}, "when", "value"),
     ("templates", {"body": None}, "body", "missing"),
 ]
+
+
+def test_what_customs_ask_of_a_sku_is_kept_and_said_once_is_enough() -> None:
+    said = {"length_mm": 300, "width_mm": 200, "height_mm": 40, "hs_code": "6109.10.00", "origin_country": "PT"}
+    rows = [GOOD["skus"] | said, GOOD["skus"] | {"currency": "USD"}]
+    kept = parse_rows("skus", ndjson(*rows), NDJSON)
+    kept.findings.raise_if_any()
+    assert [{name: getattr(kept.rows[0], name) for name in said}] == [said]
+    (found,) = refused("skus", ndjson(rows[0], rows[1] | {"origin_country": "CN"}))
+    assert (found.row, found.field, found.code) == (2, "origin_country", "conflict")
 
 
 @pytest.mark.parametrize(("table", "change", "field", "code"), BAD)

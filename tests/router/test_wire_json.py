@@ -53,7 +53,7 @@ def test_an_order_becomes_a_row() -> None:
     batch.orders.validate(full=True)
     assert batch.orders.schema == WIRE and batch.refused == [] and batch.count == 1
     (row,) = batch.orders.to_pylist()
-    assert row.pop("fingerprint") > 0
+    assert row.pop("fingerprint") > 0 and row.pop("fingerprint_sent") > 0
     assert row == {
         "order_id": "ORD-000000",
         "channel": "shop-eu",
@@ -258,6 +258,15 @@ def test_documents_are_the_lines_as_they_came() -> None:
         ("2026-02-29T00:00:00Z", None),
         ("2026-03-01T24:00:00Z", None),
         ("2026-03-01T12:00:60Z", None),
+        ("2026-06-30T23:59:60Z", 1_782_864_000_000),  # a leap second is the first of the next month
+        ("2026-07-01T01:59:60.250+02:00", 1_782_864_000_250),
+        ("2026-06-30T16:59:60-07:00", 1_782_864_000_000),
+        ("2024-02-29T23:59:60Z", 1_709_251_200_000),
+        ("2026-06-30T23:59:61Z", None),
+        ("2026-06-30T23:58:60Z", None),
+        ("2026-06-30T23:59:60+02:00", None),
+        ("2026-06-29T23:59:60Z", None),
+        ("2024-02-28T23:59:60Z", None),
         ("2026-03-01T12:00:00", None),
         ("2026-03-01T12:00:00+24:00", None),
         ("2026-03-01", None),

@@ -65,6 +65,14 @@ class OrderAllocation(msgspec.Struct):
     sku: Component | UnsetType = UNSET
 
 
+class TaxShown(msgspec.Struct):
+    """A tax as it was rounded; without a name where the table gives none."""
+
+    name: str | None
+    percent: float
+    amount: int
+
+
 class DecidedLine(msgspec.Struct):
     """A line as it was sent and priced, and what it was given."""
 
@@ -76,6 +84,7 @@ class DecidedLine(msgspec.Struct):
     discount: int
     tax: int
     total: int
+    taxes: list[TaxShown]
     allocations: list[OrderAllocation]
     backordered: int
 
@@ -88,7 +97,7 @@ class OrderLine(DecidedLine, kw_only=True):
 
 
 class Parcel(msgspec.Struct):
-    """A parcel as it was planned when the order was decided."""
+    """What a node sends, as it was planned when the order was decided."""
 
     node: str
     carrier: str | None
@@ -96,6 +105,7 @@ class Parcel(msgspec.Struct):
     ship_date: Date | None
     promise_date: Date | None
     cost: int
+    pieces: int  # parcels it goes in: more than one where no rate takes all as one
 
 
 class Money(msgspec.Struct):
@@ -182,6 +192,7 @@ class Answered(msgspec.Struct):
 class OrderView(Answered):
     """One order: what it was answered, how it stands now, and what its channel sent."""
 
+    taxes: Annotated[list[TaxShown], Meta(description="of all lines and of shipping, by name and rate")]
     state: State
     payment_state: PaidState
     version: int

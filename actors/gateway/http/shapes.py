@@ -89,10 +89,20 @@ class MovementResult(msgspec.Struct):
     status: str
 
 
+class TableWarning(msgspec.Struct):
+    row: int
+    field: str
+    code: str
+    detail: str
+
+
 class TableReplaced(msgspec.Struct):
+    """``warnings``: rows that were taken and may not mean what they say, the first hundred."""
+
     table: str
     version: int
     rows: int
+    warnings: list[TableWarning]
 
 
 class TablePatched(TableReplaced):

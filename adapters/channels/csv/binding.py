@@ -9,6 +9,7 @@ from adapters.channels.csv.cells import CellRule, compile_test
 from adapters.channels.csv.fields import is_of_line
 from adapters.channels.csv.joins import JoinedTable, Joiner
 from adapters.channels.csv.mapping import Cell, Filter, Mapping, columns_in, columns_of
+from adapters.channels.csv.report import REJECT_REASON
 from adapters.channels.csv.rows import Rows, bare
 from router.errors import Misconfigured
 
@@ -59,8 +60,9 @@ class Binding:
         own = {name for name in used_columns(mapping) if not (joined and name.startswith(joined))}
         header = rows.header(own)
         _refuse_missing(header, own)
-        self.name, self.header, self.width = rows.name, header, len(header)
+        self.header, self.width = header, len(header)
         self.delimiter = rows.delimiter
+        self.reject_reason = header.index(REJECT_REASON) if REJECT_REASON in header else -1
         self._joiner = Joiner(header, tables)
         self._places = {name: place for place, name in reversed(list(enumerate(self._joiner.header)))}
         self._cells = mapping.cells

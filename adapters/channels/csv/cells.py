@@ -14,8 +14,10 @@ from adapters.channels.csv.numbers import NumberFormat
 from adapters.channels.csv.times import TimeFormat
 from router.money import EXPONENTS
 
+ROWS_APART = "\x1e"  # between the cells of several rows that a list is made of
 Value = str | int | list[str]
-_SPOILT = re.compile(r"[+-]?\d[.,]\d+e[+-]?\d{1,3}|[+-]?\de[+-]\d{1,3}", re.ASCII | re.IGNORECASE)
+# 2.19E+26; and more digits than a sheet keeps, all that it does not keep being 0.
+_SPOILT = re.compile(r"[+-]?\d[.,]\d+e[+-]?\d{1,3}|[+-]?\de[+-]\d{1,3}|\d{15}0{5,}", re.ASCII | re.IGNORECASE)
 
 
 class CellFault(Exception):
@@ -81,6 +83,8 @@ class CellRule:
 
     def _value(self, cell: str, currency: str) -> Value | None:
         """What the cell says; None where an optional field is left out. ``currency`` matters to amounts only."""
+        if self.field.kind == "list":
+            return self._list(cell)
         text = self.text(cell)
         if not text:
             if self.field.required:
@@ -91,8 +95,6 @@ class CellRule:
             if self.field.is_id:
                 self.refuse_spoilt(cell)
             return text
-        if kind == "list":
-            return self._list(text)
         if kind == "country":
             return self._country(text)
         if kind == "time":
@@ -100,15 +102,19 @@ class CellRule:
         return self._integer(text) if kind == "integer" else self._amount(text, currency)
 
     def refuse_spoilt(self, cell: str) -> None:
-        if "e" not in cell and "E" not in cell:
+        if "e" not in cell and "E" not in cell and "00000" not in cell:
             return
         text = self._stripped(cell)
         if _SPOILT.fullmatch(text):
             said = f"{self.path} {text!r} is a number that a spreadsheet rounded; export the column as text"
             raise CellFault("id_spoilt", said)
 
-    def _list(self, text: str) -> list[str] | None:
-        parts = [part.strip() for part in self._separator.split(text)] if self._separator else [text]
+    def _list(self, cells: str) -> list[str] | None:
+        """The codes of a cell, or of the cells of several rows, each once."""
+        texts = [self.text(cell) for cell in cells.split(ROWS_APART)]
+        parts = [
+            part.strip() for text in texts for part in (self._separator.split(text) if self._separator else [text])
+        ]
         return list(dict.fromkeys(part for part in parts if part)) or None
 
     def _country(self, text: str) -> str:

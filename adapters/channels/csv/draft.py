@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.channels.csv.cells import Value
+from adapters.channels.csv.cells import ROWS_APART, Value
 from adapters.channels.csv.fields import ORDER_FIELDS
 from adapters.channels.csv.rows import Record
 
@@ -31,6 +31,7 @@ class Told:
 class Draft:
     key: Key
     row: int
+    file: int = 0  # which of the files of a run
     head: list[str] | None = None  # cells of the order's own fields: of each the first that is not blank
     aside: list[str] | None = None  # the same of rows that a filter left out
     lines: list[DraftLine] = field(default_factory=list)
@@ -39,10 +40,18 @@ class Draft:
     fault: tuple[str, str] | None = None  # reason and detail of the first faulty row
     left_out: tuple[str, str] | None = None  # by a filter of whole orders
     told: list[Told] = field(default_factory=list)
+    again: list[Draft] = field(default_factory=list)  # the same id in other files
 
     @property
     def order_id(self) -> str:
         return self.key[1]
+
+    def is_like(self, other: Draft) -> bool:
+        """Whether another file says the very same of the order, as overlapping exports do."""
+        mine, others = [line.values for line in self.lines], [line.values for line in other.lines]
+        if self.fault or other.fault or self.conflict or other.conflict:
+            return False
+        return self.head == other.head and mine == others and bool(self.left_out) == bool(other.left_out)
 
 
 class HeadMerger:
@@ -51,6 +60,7 @@ class HeadMerger:
     def __init__(self, paths: Sequence[str]) -> None:
         """``paths``: the field of each place of a head; further places (of events) belong to none."""
         self._paths = list(paths)
+        self._is_list = [path in ORDER_FIELDS and ORDER_FIELDS[path].kind == "list" for path in paths]
         self._agree = [path in ORDER_FIELDS and ORDER_FIELDS[path].agree for path in paths]
         self._addresses = [
             (self._paths.index(f"{place}.line1"), [at for at, path in enumerate(paths) if path.startswith(f"{place}.")])
@@ -80,7 +90,10 @@ class HeadMerger:
     def _compare(self, draft: Draft, mine: list[str], head: list[str], at: int, row: int) -> None:
         if mine[at] == head[at] or at >= len(self._paths):
             return
-        if not self._agree[at]:
+        if self._is_list[at]:
+            if head[at] not in mine[at].split(ROWS_APART):
+                mine[at] += ROWS_APART + head[at]
+        elif not self._agree[at]:
             draft.differing.add(at)
         elif not draft.conflict and _folded(mine[at]) != _folded(head[at]):
             said = f"{self._paths[at]} is {mine[at]!r} in row {draft.row} and {head[at]!r} in row {row}"

@@ -52,7 +52,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     pad_with: str = "0"  # in front
     prefix: str = ""  # put before the text
     suffix: str = ""
-    separator: str | tuple[str, ...] = ()  # of the codes of a list in one cell
+    separator: str | tuple[str, ...] = (",", ";", "|")  # of the codes of a list in one cell
     formats: tuple[str, ...] = ()  # of times
     time_zone: str = ""
     decimal: str = ""
@@ -114,6 +114,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     events: list[Event] = []
     group: Literal["all", "consecutive"] = "all"
     continuation: Literal["none", "blank_id"] = "none"
+    across_files: Literal["refuse", "join"] = "refuse"  # an order with rows in two files of a run
     order_id_scope: Scope = "global"
 
 

@@ -20,7 +20,6 @@ NEEDED_BY_ROUTER = (
     *("ship_to.name", "ship_to.line1", "ship_to.city", "ship_to.country"),
 )
 _KINDS = {
-    "separator": "list",
     "formats": "time",
     "time_zone": "time",
     "languages": "country",
@@ -137,6 +136,8 @@ def _cell_faults(path: str, cell: Cell) -> Iterator[str]:
         yield f"{where}.part {cell.part!r} is no regular expression with one group"
     if not 0 <= cell.pad_to <= 255 or len(cell.pad_with) != 1:
         yield f"{where}: pad_to is 0 to 255 characters, pad_with one"
+    if cell.separator != Cell().separator and kind != "list":
+        yield f"{where}.separator is for a field that is a list"
     if isinstance(cell.separator, tuple) and "" in cell.separator:
         yield f"{where}.separator has an empty text"
     for language in cell.languages:

@@ -9,14 +9,20 @@ from adapters.channels.csv.rows import Record
 
 EXAMPLES_MAX = 3  # rows shown for each reason
 
+# Columns that a file of refused rows has behind its own.
+REJECT_REASON, REJECT_DETAIL = "reject_reason", "reject_detail"
+
 # Reasons of the channel itself; those of filters are named by the mapping.
 BEFORE_HEADER = "before_header"
+HEADER_AGAIN = "header_again"
 ROW_BLANK = "blank_row"
 ROW_SHAPE = "row_shape"
 QUOTE_OPEN = "quote_swallowed_rows"
 ID_MISSING = "value_missing"
 ORDER_SPOILED = "order_with_faulty_row"
 ORDER_RETURNED = "order_id_returned"
+ORDER_AGAIN = "order_again"
+ORDER_IN_FILES = "order_in_two_files"
 ORDER_DIFFERS = "order_rows_differ"
 ORDER_HEAD_LEFT_OUT = "order_head_left_out"
 ORDER_UNLINED = "order_without_lines"
@@ -43,6 +49,7 @@ class JoinedFile:
     rows: int = 0
     unused: int = 0
     examples: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)  # reason -> orders without lines that a filter leaves out
 
 
 @dataclass(frozen=True)
@@ -88,3 +95,22 @@ class Rejects(Protocol):
         """A file begins: names of its columns, and the lines above them that a second reading will skip again."""
 
     def put(self, reject: Reject) -> None: ...
+
+
+class Account:
+    """Takes down what becomes of rows: in the report, and where refused ones are written down there."""
+
+    def __init__(self, report: CsvReport, rejects: Rejects | None) -> None:
+        self.report, self.rejects = report, rejects
+        self._files: list[str] = []  # their names, where there are several
+
+    def begin_file(self, name: str) -> None:
+        self._files.append(name)
+
+    def leave_out(self, reason: str, row: int, what: str, file: int) -> None:
+        name = self._files[file]
+        self.report.leave_out(reason, row, f"{name}: {what}" if name else what)
+
+    def reject(self, order_id: str, reason: str, detail: str, record: Record) -> None:
+        if self.rejects is not None:
+            self.rejects.put(Reject(order_id, reason, detail, record))

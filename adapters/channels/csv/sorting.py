@@ -36,6 +36,8 @@ class RowSorter:
         cells = record.cells
         if not record.fault and not "".join(cells).strip():
             return Sorted(ALONE, cells, words.ROW_BLANK, "no cell has anything in it")
+        if cells[: binding.width] == binding.header:
+            return Sorted(ALONE, cells, words.HEADER_AGAIN, "the header once more")
         for rule, fits in binding.text_filters:
             if fits(binding.delimiter.join(cells)):
                 return Sorted(ALONE, cells, rule.reason, shown(cells))
@@ -54,6 +56,9 @@ class RowSorter:
         for rule, place, fits in binding.filters:
             if fits(cells[place]):
                 return Sorted(key if key[1] else ALONE, cells, rule.reason, shown(cells), rule=rule)
+        if binding.reject_reason >= 0 and cells[binding.reject_reason] == words.ORDER_IN_FILES:
+            said = "keep the rows that count, clear their reject_reason, and delete the others"
+            return Sorted(key, cells, words.ORDER_IN_FILES, f"rows of two files: {said}", is_fault=True)
         if not key[1]:
             said = "order_id is empty, so the order above it may be short of a line"
             remedy = 'say continuation = "blank_id" where such rows belong to the order above'
@@ -88,5 +93,5 @@ class RowSorter:
 
 
 def shown(cells: list[str]) -> str:
-    text = ",".join(cells)
+    text = ",".join(cells).encode("utf-8", "backslashreplace").decode()  # bytes that are no text are shown as such
     return text if len(text) <= 160 else text[:157] + "..."

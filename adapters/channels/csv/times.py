@@ -16,6 +16,7 @@ from functools import cache
 SPECIAL_FORMATS = ("iso", "epoch_s", "epoch_ms")
 _UTC_NAMES = ("UTC", "GMT", "UT", "Z")
 _WORD = re.compile(r"[A-Za-z]+")
+_DIRECTIVE = re.compile(r"%.")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -52,6 +53,7 @@ class TimeFormat:
         self._zone = found
         named = {name.upper(): zone_of(meant) for name, meant in zone_names.items()}
         self._zones: dict[str, dt.tzinfo | None] = {**dict.fromkeys(_UTC_NAMES, dt.UTC), **named}
+        self._written = {pattern: self._zone_written_in(pattern) for pattern in formats}
 
     def rfc3339(self, text: str) -> str:
         """ValueError with a sentence. In the hour that a clock change repeats, the earlier instant is meant."""
@@ -60,7 +62,7 @@ class TimeFormat:
             if moment is None:
                 continue
             if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=self._zone)
+                moment = moment.replace(tzinfo=self._written[pattern])
             try:
                 return moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             except OverflowError:
@@ -69,6 +71,11 @@ class TimeFormat:
         if any("%Z" in pattern for pattern in self._formats):
             hint = f"; names of zones that are known are {', '.join(self._zones)}, file.zone_names adds others"
         raise ValueError(f"{text!r} fits none of {list(self._formats)}{hint}")
+
+    def _zone_written_in(self, pattern: str) -> dt.tzinfo:
+        """The zone whose name stands in the format itself (``%H:%M:%SZ``), else the mapping's."""
+        words = _WORD.findall(_DIRECTIVE.sub(" ", pattern)) if pattern not in SPECIAL_FORMATS else []
+        return next((zone for word in words if (zone := self._zones.get(word)) is not None), self._zone)
 
     def _read(self, text: str, pattern: str) -> dt.datetime | None:
         try:

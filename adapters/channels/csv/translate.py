@@ -16,26 +16,22 @@ which it reads the files twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
-import xxhash
 
 from adapters.channels.csv import report as words
-from adapters.channels.csv.binding import Binding
-from adapters.channels.csv.cells import CellFault, CellRule
+from adapters.channels.csv.cells import CellFault, CellRule, compile_test
 from adapters.channels.csv.compose import Composer, LineFault
-from adapters.channels.csv.draft import Draft, DraftLine, HeadMerger, Key, Told
+from adapters.channels.csv.draft import Draft, HeadMerger
 from adapters.channels.csv.events import EventMaker
 from adapters.channels.csv.fields import is_of_line
+from adapters.channels.csv.gather import Gatherer, Opener, hashed
 from adapters.channels.csv.joins import JoinedTable
 from adapters.channels.csv.mapping import Mapping
-from adapters.channels.csv.report import CsvReport, Reject, Rejects
-from adapters.channels.csv.rows import Record, Rows, TextRows
-from adapters.channels.csv.sorting import ALONE, RowSorter, Sorted, shown
-
-Opener = Callable[[], Rows]
+from adapters.channels.csv.report import Account, CsvReport, Rejects
+from adapters.channels.csv.rows import Record, TextRows
 
 
 @dataclass
@@ -52,7 +48,7 @@ class CsvTranslator:
 
     def __init__(self, mapping: Mapping, tables: Sequence[JoinedTable] = (), rejects: Rejects | None = None) -> None:
         self.report = CsvReport()
-        self._mapping, self._tables, self._rejects = mapping, tables, rejects
+        self._mapping, self._tables = mapping, tables
         paths = [path for path in mapping.columns if path != "order_id"]
         self._rules = {path: CellRule(path, mapping) for path in mapping.columns}
         self._head_paths = [path for path in paths if not is_of_line(path)]
@@ -60,11 +56,10 @@ class CsvTranslator:
         self._composer = Composer(mapping, self._rules, self._head_paths)
         self._events = EventMaker(mapping, tables, len(self._head_paths))
         self._encode = msgspec.json.Encoder().encode
+        self._account = Account(self.report, rejects)
+        self._gatherer = Gatherer(mapping, tables, self._rules, self._merger, self._account)
         self._seen: set[int] = set()
-        self._apart: set[int] = set()  # orders whose rows do not stand together
         self._counted_apart: set[int] = set()
-        self._sorter = RowSorter(mapping, self._rules["order_id"])
-        self._broken = self._sorter.broken
 
     def orders(self, *texts: Iterable[str]) -> Iterator[ComposedOrder]:
         """Orders of files given as lines of text. Iterators are read once, so ``consecutive`` keeps their lines."""
@@ -74,8 +69,7 @@ class CsvTranslator:
         yield from self.translate([lambda lines=lines: TextRows(lines, file) for lines in sources])  # type: ignore[misc]
 
     def translate(self, openers: Sequence[Opener]) -> Iterator[ComposedOrder]:
-        drafts = self._all(openers) if self._mapping.group == "all" else self._consecutive(openers)
-        for draft in drafts:
+        for draft in self._gatherer.drafts(openers):
             order = self._finish(draft)
             if order is not None:
                 yield order
@@ -83,125 +77,32 @@ class CsvTranslator:
 
     def _account_for_joins(self) -> None:
         for table in self._tables:
-            self.report.joined[table.name] = table.account()
-            if table.join.holds_orders:
-                for key in table.unused():
-                    self.report.refuse(words.ORDER_UNLINED)
-                    said = f"the file of joins.{table.name} has it, but no line belongs to it"
-                    self._reject(", ".join(key), words.ORDER_UNLINED, said, Record(0, []))
-
-    # Rows to drafts
-
-    def _all(self, openers: Sequence[Opener]) -> Iterator[Draft]:
-        drafts: dict[Key, Draft] = {}
-        for opener in openers:
-            binding, sorted_rows = self._open(opener(), reported=True)
-            for record, found in sorted_rows:
-                if found.key == ALONE:
-                    self._leave_alone(record, found)
+            file = self.report.joined[table.name] = table.account()
+            for key in table.unused() if table.join.holds_orders else []:
+                reason = self._left_out_by(table, key)
+                if reason:
+                    file.left_out[reason] = file.left_out.get(reason, 0) + 1
                     continue
-                draft = drafts.get(found.key)
-                if draft is None:
-                    draft = drafts[found.key] = Draft(found.key, record.row)
-                self._take(binding, draft, record, found)
-        yield from drafts.values()
+                self.report.refuse(words.ORDER_UNLINED)
+                said = f"the file of joins.{table.name} has it, but no line belongs to it"
+                self._account.reject(", ".join(key), words.ORDER_UNLINED, said, Record(0, []))
 
-    def _consecutive(self, openers: Sequence[Opener]) -> Iterator[Draft]:
-        self._read_ids(openers)
-        draft: Draft | None = None
-        for opener in openers:
-            binding, sorted_rows = self._open(opener(), reported=True)
-            for record, found in sorted_rows:
-                if found.key == ALONE:
-                    self._leave_alone(record, found)
-                    continue
-                if draft is None or draft.key != found.key:
-                    if draft is not None:
-                        yield draft
-                    draft = Draft(found.key, record.row)
-                self._take(binding, draft, record, found)
-        if draft is not None:
-            yield draft
-
-    def _read_ids(self, openers: Sequence[Opener]) -> None:
-        """The first reading: which orders stand apart, and which have rows that cannot be read."""
-        seen: set[int] = set()
-        last: Key | None = None
-        for opener in openers:
-            for _, found in self._open(opener(), reported=False)[1]:
-                if found.key in (ALONE, last):
-                    continue
-                last = found.key
-                number = _hashed(found.key)
-                (self._apart if number in seen else seen).add(number)
-
-    def _open(self, rows: Rows, reported: bool) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
-        binding = Binding(self._mapping, rows, self._tables, self._rules)
-        if reported:
-            if self._rejects is not None:
-                self._rejects.begin(binding.header, rows.preamble, rows.delimiter)
-            for record in rows.before:
-                reason = words.BEFORE_HEADER if any(map(str.strip, record.cells)) else words.ROW_BLANK
-                self.report.rows += 1
-                self.report.leave_out(reason, record.row, shown(record.cells))
-        return binding, self._sorted(binding, rows)
-
-    def _sorted(self, binding: Binding, rows: Rows) -> Iterator[tuple[Record, Sorted]]:
-        above = ALONE
-        for record in rows.rows():
-            found = self._sorter.sort(binding, record, above)
-            if record.cells and found.key != ALONE:
-                above = found.key
-            yield record, found
-
-    def _leave_alone(self, record: Record, found: Sorted) -> None:
-        self.report.rows += 1
-        self.report.leave_out(found.reason, record.row, found.detail)
-        if found.is_fault:
-            self.report.rows_alone += 1
-            self._reject("", found.reason, found.detail, record)
-
-    def _take(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> None:
-        self.report.rows += 1
-        if found.reason:
-            because = self._take_aside(binding, draft, record, found)
-        else:
-            because = self._take_line(binding, draft, record, found.cells)
-        if self._rejects is not None:
-            draft.told.append(Told(record, *because))
-
-    def _take_line(self, binding: Binding, draft: Draft, record: Record, cells: list[str]) -> tuple[str, str]:
-        """The fault of the row; empty texts where it has none."""
-        try:
-            line = DraftLine(record.row, tuple([read(getter(cells)) for read, getter in binding.line]))
-        except CellFault as fault:
-            self.report.leave_out(fault.reason, record.row, str(fault))
-            draft.fault = draft.fault or (fault.reason, f"row {record.row}: {fault}")
-            return fault.reason, str(fault)
-        draft.lines.append(line)
-        self._merger.take(draft, [getter(cells) for getter in binding.head], record.row)
-        return "", ""
-
-    def _take_aside(self, binding: Binding, draft: Draft, record: Record, found: Sorted) -> tuple[str, str]:
-        """A row of the order that is no line of it; its fault, where it is one."""
-        self.report.leave_out(found.reason, record.row, found.detail)
-        if found.is_fault:
-            draft.fault = draft.fault or (found.reason, f"row {record.row}: {found.detail}")
-            return found.reason, found.detail
-        assert found.rule is not None
-        head = [getter(found.cells) for getter in binding.head]
-        if found.rule.whole_order:
-            draft.left_out = draft.left_out or (found.reason, f"row {record.row} of order {draft.order_id}")
-        elif found.rule.head:
-            self._merger.take(draft, head, record.row)
-        else:
-            self._merger.set_aside(draft, head)
-        return "", ""
-
-    # Drafts to orders
+    def _left_out_by(self, table: JoinedTable, key: tuple[str, ...]) -> str:
+        """The filter of whole orders that an order without lines passes: a cancelled one has lost nothing."""
+        cells = {f"{table.name}.{column}": cell for column, cell in table.rows_of(key)[0].items()}
+        rules = (rule for rule in self._mapping.filters if rule.whole_order and rule.column in cells)
+        return next((rule.reason for rule in rules if compile_test(rule, self._mapping)(cells[rule.column])), "")
 
     def _finish(self, draft: Draft) -> ComposedOrder | None:
         """The order as JSON, or None after giving every row of it a reason."""
+        if not all(map(draft.is_like, draft.again)):
+            said = f"order {draft.order_id} has rows in several files, which differ"
+            remedy = 'say across_files = "join" where an export is cut into files by its number of rows'
+            self._refuse(draft, words.ORDER_IN_FILES, f"{said}; {remedy}")
+            return None
+        while draft.again:
+            said = f"order {draft.order_id} stands alike in another file"
+            self._leave_lines(draft.again.pop(), words.ORDER_AGAIN, said)
         if draft.left_out is not None:
             self._leave_lines(draft, *draft.left_out)
             self.report.orders_without_lines += 1
@@ -227,11 +128,11 @@ class CsvTranslator:
 
     def _refusal(self, draft: Draft) -> tuple[str, str] | None:
         """What speaks against the order before its fields are read, the weightiest first."""
-        if draft.fault is not None or draft.key in self._broken:
-            reason, detail = draft.fault or self._broken[draft.key]
+        if draft.fault is not None or draft.key in self._gatherer.broken:
+            reason, detail = draft.fault or self._gatherer.broken[draft.key]
             return reason, f"order {draft.order_id} has a row with a fault, {detail}"
-        number = _hashed(draft.key)
-        if number in self._apart or number in self._seen:
+        number = hashed(draft.key)
+        if number in self._gatherer.apart or number in self._seen:
             return words.ORDER_RETURNED, "rows of this order stand apart; set group = 'all'"
         if draft.conflict:
             return words.ORDER_DIFFERS, draft.conflict
@@ -264,25 +165,20 @@ class CsvTranslator:
 
     def _refuse(self, draft: Draft, reason: str, detail: str, row: int | None = None) -> None:
         """``row``: the one to blame, where it is one; the others are refused with it."""
-        if reason != words.ORDER_RETURNED or _hashed(draft.key) not in self._counted_apart:
+        if reason != words.ORDER_RETURNED or hashed(draft.key) not in self._counted_apart:
             self.report.refuse(reason)
         if reason == words.ORDER_RETURNED:
-            self._counted_apart.add(_hashed(draft.key))
-        other = words.ORDER_SPOILED if draft.fault or draft.key in self._broken or row is not None else reason
-        for line in draft.lines:
-            self.report.leave_out(reason if line.row == row else other, line.row, detail)
-        for told in draft.told:
-            because = told.reason or (reason if told.record.row == row else other)
-            self._reject(draft.order_id, because, told.detail or detail, told.record)
+            self._counted_apart.add(hashed(draft.key))
+        is_of_a_row = draft.fault or draft.key in self._gatherer.broken or row is not None
+        other = words.ORDER_SPOILED if is_of_a_row and reason != words.ORDER_IN_FILES else reason
+        for part in (draft, *draft.again):
+            for line in part.lines:
+                is_blamed = line.row == row and part is draft
+                self._account.leave_out(reason if is_blamed else other, line.row, detail, part.file)
+            for told in part.told:
+                because = told.reason or (reason if told.record.row == row and part is draft else other)
+                self._account.reject(draft.order_id, because, told.detail or detail, told.record)
 
     def _leave_lines(self, draft: Draft, reason: str, detail: str) -> None:
         for line in draft.lines:
-            self.report.leave_out(reason, line.row, detail)
-
-    def _reject(self, order_id: str, reason: str, detail: str, record: Record) -> None:
-        if self._rejects is not None:
-            self._rejects.put(Reject(order_id, reason, detail, record))
-
-
-def _hashed(key: Key) -> int:
-    return xxhash.xxh3_64_intdigest("\0".join(key).encode("utf-8", "surrogatepass"))
+            self._account.leave_out(reason, line.row, detail, draft.file)

@@ -96,7 +96,7 @@ def policy_of(version: int) -> Policy:
 def first_stock() -> pa.RecordBatch:
     """MOVEMENTS that set the units of the beginning."""
     body = b"\n".join(msgspec.json.encode(row) for row in _rows(1)["stock"])
-    return on_hand_movements(parse_rows("stock", body, NDJSON), TABLES[FIRST_TABLES], KEY, FIRST_TABLES)
+    return on_hand_movements(parse_rows("stock", body, NDJSON), TABLES[FIRST_TABLES], KEY, FIRST_TABLES, 0)
 
 
 def movements(rows: list[dict[str, Any]]) -> pa.RecordBatch:

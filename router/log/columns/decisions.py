@@ -59,6 +59,7 @@ PARCELS = structs(
     ("ship_day", pa.int32()),
     ("promise_day", pa.int32()),
     ("cost_minor", pa.int64()),  # freight + handling
+    since(4, "pieces", pa.int32(), 1),  # parcels it is: more than one where no band takes all as one
 )
 
 DECISION = schema(

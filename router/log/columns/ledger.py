@@ -160,5 +160,8 @@ MOVEMENTS = schema(
     since(1, "fingerprint", pa.uint64()),  # of all the movement says: equal body <=> equal number; 0 not known
     since(1, "reason", pa.string()),
     since(1, "reference", pa.string()),
+    # Of a count by the stock table all that lies in the cell, where some of it expires; of a receipt what expires.
+    since(2, "lots", structs(("expires_day", pa.int32()), ("qty", pa.int64()))),
+    since(2, "by_expiry", pa.uint8()),  # 1 = the ledger's own: units that would be too old when they arrive
 )
 STOCK_RESULTS = schema(("result", pa.int8()))  # router/tables/stock_rows.py MovementResult

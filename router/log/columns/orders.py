@@ -27,7 +27,8 @@ WIRE = schema(
     ("priority", pa.int32()),
     ("total_declared_minor", pa.int64()),  # channel's own total, -1 = not given
     ("missing", pa.uint32()),  # bit per REQUIRED_FIELDS entry that is absent or empty
-    ("fingerprint", pa.uint64()),  # of every known field's content: equal body <=> equal number
+    ("fingerprint", pa.uint64()),  # of every known field's content as it is meant: equal order <=> equal number
+    ("fingerprint_sent", pa.uint64()),  # as it was written; what older records have
     (
         "lines",
         structs(
@@ -116,6 +117,17 @@ OUTCOME = schema(
         ),
     ),
     ("granted_minor", list_of(pa.int64())),  # what each of `granted` gave
+    # What lines carry of each tax, where a line has several, or one that begins or ends, or its country rounds in its
+    # own way; of all others tax_minor is the one tax of place and class.
+    since(
+        4,
+        "taxes",
+        structs(
+            ("line", pa.int32()),  # from 0, -1 = the shipping fee
+            ("tax", pa.int32()),  # row of the names and rates of the tables' version
+            ("amount_minor", pa.int64()),
+        ),
+    ),
     ("version", pa.int32()),  # of the order after this record: 1, or more where a rejected id was judged anew
     ("previous", pa.int64()),  # the order's record before this one: sequence << 16 | row, -1 none
 )

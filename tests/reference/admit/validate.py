@@ -5,18 +5,22 @@ from __future__ import annotations
 from kernels import reasons as r
 
 KEEP, MERGE, REFUSE = 0, 1, 2
-FLAG_REASONS = (r.COUNTRY_UNKNOWN, r.POSTCODE_FORMAT, r.COUPON_UNKNOWN, r.SERVICE_UNKNOWN, r.PAYMENT_STATUS)
+FLAG_REASONS = (
+    r.COUNTRY_UNKNOWN, r.POSTCODE_FORMAT, r.COUPON_UNKNOWN, r.SERVICE_UNKNOWN, r.PAYMENT_STATUS, r.REGION_UNKNOWN,
+    r.PAYMENT_UNKNOWN, r.PAYMENT_OPEN, r.PAYMENT_REFUNDED,
+)  # fmt: skip
 
 
-def validate(orders, sku_active, price_minor, limits):
+def validate(orders, sku_active, price_minor, limits, dated=()):
     """orders: dicts of currency, placed_at_ms, flags, missing, lines [(sku, qty, unit price or -1)].
 
     Returns per order (reasons, first bad line or -1, [(qty that counts, price that counts, catalogue price)]).
+    ``dated`` are prices (sku, currency, from, until, price) before those that always count.
     """
-    return [_order(order, sku_active, price_minor, limits) for order in orders]
+    return [_order(order, sku_active, price_minor, limits, dated) for order in orders]
 
 
-def _order(order, sku_active, price_minor, limits):
+def _order(order, sku_active, price_minor, limits, dated):
     found = {reason for bit, reason in enumerate(FLAG_REASONS) if order["flags"] >> bit & 1}
     if order["missing"]:
         found.add(r.FIELD_MISSING)
@@ -34,6 +38,9 @@ def _order(order, sku_active, price_minor, limits):
             wrong.add(r.QTY_RANGE)
         known = sku >= 0
         listed = price_minor[sku][order["currency"]] if known and order["currency"] >= 0 else -1
+        for of, currency, begin, end, price in dated:
+            if (of, currency) == (sku, order["currency"]) and begin <= order["placed_at_ms"] < end:
+                listed = price
         price = listed if given < 0 else given if given <= limits["unit_price_max"] else -1
         if not known:
             wrong.add(r.SKU_UNKNOWN)

@@ -30,7 +30,8 @@ class Ledger:
         self.parcels_on = {}
         self.uses, self.customer_uses = {}, {}
         self.customers, self.channels = {}, {}
-        self.velocity = Window(policy["velocity_window_ms"], 1 << 62)
+        self.velocity_ms = policy["velocity_window_ms"]
+        self.lately = {}  # customer -> (stretch of time, orders in the one before it, orders in it)
         self.baskets = Window(policy["duplicate_basket_window_ms"], entries_max)
 
 
@@ -47,7 +48,7 @@ def _decide(ledger, world, order, reference, now_ms, commit):
     }  # fmt: skip
     if order["admission"] == 2:
         return answer
-    rotate(ledger, order)
+    rotate(ledger, max(order["placed_at_ms"], now_ms))
     verdict = judge(ledger, order, answer)
     if verdict == "reject":
         return answer
@@ -82,10 +83,9 @@ def other_channel(world):
     return len(world["nodes"][0]["channels"]) - 1
 
 
-def rotate(ledger, order):
-    for window in (ledger.velocity, ledger.baskets):
-        if window.window_ms > 0:
-            window.rotate(order["placed_at_ms"])
+def rotate(ledger, known_ms):
+    if ledger.baskets.window_ms > 0:
+        ledger.baskets.rotate(known_ms)
 
 
 def judge(ledger, order, answer):
@@ -102,17 +102,41 @@ def judge(ledger, order, answer):
     if _far_above_usual(ledger, order):
         answer["reasons"].add("risk_value")
         answer["risk"] += policy["risk_points_value"]
-    velocity = ledger.velocity
-    if velocity.window_ms > 0 and order["customer"] != 0:
-        passed_ms = min(max(order["placed_at_ms"] - velocity.started_ms, 0), velocity.window_ms)
-        earlier = velocity.before.get(order["customer"], 0) * (velocity.window_ms - passed_ms) // velocity.window_ms
-        if velocity.current.get(order["customer"], 0) + earlier >= policy["velocity_orders_max"]:
-            answer["reasons"].add("risk_velocity")
-            answer["risk"] += policy["risk_points_velocity"]
+    counts = ledger.velocity_ms > 0 and order["customer"] != 0
+    if counts and orders_lately(ledger, order) >= policy["velocity_orders_max"]:
+        answer["reasons"].add("risk_velocity")
+        answer["risk"] += policy["risk_points_velocity"]
     if answer["risk"] >= min(policy["risk_hold_at"], policy["risk_reject_at"]):
         answer["reasons"].add("risk_score")
         verdict = "reject" if answer["risk"] >= policy["risk_reject_at"] else "hold"
     return verdict
+
+
+def orders_lately(ledger, order):
+    """Of the customer in the window before the order, or in the one after it where those are more."""
+    if order["customer"] not in ledger.lately:
+        return 0
+    window_ms = ledger.velocity_ms
+    stretch, passed_ms = divmod(order["placed_at_ms"], window_ms)
+    last, before, now = ledger.lately[order["customer"]]
+    counted = {last - 1: before, last: now}
+
+    def of(other, part_ms):
+        return counted.get(other, 0) * part_ms // window_ms
+
+    earlier = of(stretch, window_ms) + of(stretch - 1, window_ms - passed_ms)
+    later = of(stretch, window_ms) + of(stretch + 1, passed_ms)
+    return max(earlier, later)
+
+
+def count_lately(ledger, order):
+    """The stretch of this order and its neighbour are remembered."""
+    stretch = order["placed_at_ms"] // ledger.velocity_ms
+    last, before, now = ledger.lately.get(order["customer"], (stretch, 0, 0))
+    counted = {last - 1: before, last: now}
+    first, end = (stretch - 1, stretch) if stretch >= last else (stretch, stretch + 1)
+    counted[stretch] = counted.get(stretch, 0) + 1
+    ledger.lately[order["customer"]] = (end, counted.get(first, 0), counted.get(end, 0))
 
 
 def _far_above_usual(ledger, order):
@@ -161,8 +185,8 @@ def take(ledger, world, order, answer, reference):
             ledger.customer_uses[key] = ledger.customer_uses.get(key, 0) + 1
     if customer:
         ledger.customers[customer] = ledger.customers.get(customer, 0) + 1
-        if ledger.velocity.window_ms > 0:
-            ledger.velocity.current[customer] = ledger.velocity.current.get(customer, 0) + 1
+        if ledger.velocity_ms > 0:
+            count_lately(ledger, order)
     if ledger.baskets.window_ms > 0 and order["basket"]:
         ledger.baskets.current[order["basket"]] = (order["placed_at_ms"], reference)
     _remember_value(ledger, order)
@@ -181,11 +205,11 @@ def _remember_value(ledger, order):
     ledger.channels[order["channel_key"]] = (count, level)
 
 
-def apply(ledger, world, orders, answers, reference):
+def apply(ledger, world, orders, answers, reference, now_ms):
     """Take again what decisions gave; nothing is decided."""
     for row, (order, answer) in enumerate(zip(orders, answers, strict=True)):
         if order["admission"] != 2:
-            rotate(ledger, order)
+            rotate(ledger, max(order["placed_at_ms"], now_ms))
         if answer["status"] != REJECTED:
             take(ledger, world, order, answer, reference + row)
             backordered = [[line["backordered"] for line in answer["lines"]]]

@@ -10,17 +10,17 @@ class Window:
         self.window_ms, self.entries_max = window_ms, entries_max
         self.started_ms, self.current, self.before = 0, {}, {}
 
-    def rotate(self, placed_at_ms):
+    def rotate(self, known_ms):
         """Begin a new generation when the window has passed, or when this one is full."""
-        passed_ms = placed_at_ms - self.started_ms
+        passed_ms = known_ms - self.started_ms
         if passed_ms >= 2 * self.window_ms:
-            self.current, self.before, self.started_ms = {}, {}, placed_at_ms
+            self.current, self.before, self.started_ms = {}, {}, known_ms
         elif passed_ms >= self.window_ms:
             self.current, self.before = {}, self.current
             self.started_ms += self.window_ms
         elif len(self.current) >= self.entries_max:
             self.current, self.before = {}, self.current
-            self.started_ms = max(placed_at_ms, self.started_ms)
+            self.started_ms = max(known_ms, self.started_ms)
 
 
 def grow_ever(entries):

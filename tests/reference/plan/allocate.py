@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from tests.reference.claim.hand_out import components, serve_lines
-from tests.reference.plan.freight import first_ship_day, floor_minor, free_ship_day, parcel, promise_day
+from tests.reference.plan.freight import first_ship_day, floor_minor, free_ship_day, promise_day, shipped
 
 SKUS_EXACT, NODES_EXACT, PARCELS_MAX = 8, 64, 8
 
@@ -68,12 +68,10 @@ class Planner:
         self.split_penalty = policy["split_penalty_minor"]
         self.parcels_max = policy["parcels_max"]
 
-    def weight(self, take):
-        return sum(units * self.world["skus"][sku]["weight_g"] for sku, units in take.items())
-
     def ship(self, candidate, take, cap=None, by_day=False):
-        """(cost, day, band row) of a parcel, None when it cannot go."""
-        return parcel(self.world, self.policy, self.order, candidate, self.weight(take), cap, by_day)
+        """(cost, day, band row, pieces, days of the pieces) of what a node sends, None when it cannot go."""
+        units = [(self.world["skus"][sku]["weight_g"], units) for sku, units in take.items()]
+        return shipped(self.world, self.policy, self.order, candidate, units, cap, by_day)
 
     # --- whole: all units of a SKU from one node ---------------------------------------------------
 
@@ -247,12 +245,13 @@ class Planner:
                 return None
             late = 0
             if self.order["promise_by_ms"] >= 0:
-                late = max(0, shipped[1] - self.order["promise_by_ms"] // 86_400_000)
+                late = sum(max(0, day - self.order["promise_by_ms"] // 86_400_000) for day in shipped[4])
             rows.append(
                 {
                     "node": candidate["node"], "band": shipped[2], "ship_day": candidate["ship_day"],
                     "promise_day": shipped[1],
                     "cost_minor": shipped[0] - late * self.policy["late_penalty_minor_per_day"],
+                    "pieces": shipped[3],
                     "take": dict(loaded["take"]),
                 }
             )  # fmt: skip

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
+from tests.reference.plan.pack import capacities, pack
+
 DAY_MIN = 1_440
 ROLLS_MAX = 5
 
@@ -17,12 +21,15 @@ def open_day(world, node, day):
 
 
 def first_ship_day(world, node, known_ms):
-    """The order's local day, the next one when the cut-off passed, then the first open one."""
-    local_min = known_ms // 60_000 + node["offset_min"]
-    day = local_min // DAY_MIN
-    if local_min % DAY_MIN >= node["cutoff_min"]:
-        day += 1
-    return open_day(world, node, day)
+    """The first local day whose cut-off has not passed, then the first open one."""
+    known_min, last = known_ms // 60_000, world["day0"] + world["days"] - 1
+    offsets = node.get("offsets") or {}
+    passed = (
+        day * DAY_MIN + node["cutoff_min"] - offsets.get(min(max(day, world["day0"]), last), node["offset_min"])
+        for day in itertools.count(known_min // DAY_MIN - 1)
+    )
+    waited = itertools.takewhile(lambda cutoff_min: known_min >= cutoff_min, passed)
+    return open_day(world, node, known_min // DAY_MIN - 1 + len(list(waited)))
 
 
 def free_ship_day(world, node, first, parcels_on):
@@ -69,6 +76,33 @@ def offers(world, policy, wanted, candidate, weight_g):
             price = band["price"] + band["per_kg"] * -(-weight_g // 1_000)
             found.append((node["handling"] + price + late(day), day, row))
     return found
+
+
+def lane_bands(world, wanted, candidate):
+    """Bands from the candidate to the address."""
+    return world["lanes"][candidate["node"], wanted["zone"]] if world["rates_loaded"] else []
+
+
+def shipped(world, policy, wanted, candidate, units, day_cap=None, by_day=False):
+    """(cost, latest day, band row of the first, parcels, their days) of (weight, units); None when they cannot go.
+
+    In pieces where no band takes all as one.
+    """
+    weight = sum(unit * count for unit, count in units)
+    bands = lane_bands(world, wanted, candidate)
+    service = wanted["service"]
+    if not world["rates_loaded"] or any(
+        b["min_g"] <= weight <= b["max_g"] and service in (-1, b["service"]) for b in bands
+    ):
+        one = parcel(world, policy, wanted, candidate, weight, day_cap, by_day)
+        return one and (*one, 1, [one[1]])
+    for capacity in capacities(bands, weight, service):
+        pieces = pack(units, capacity) or []
+        found = [parcel(world, policy, wanted, candidate, piece, day_cap, by_day) for piece in pieces]
+        if found and None not in found:
+            days = [day for _, day, _ in found]
+            return sum(cost for cost, _, _ in found), max(days), found[0][2], len(found), days
+    return None
 
 
 def parcel(world, policy, wanted, candidate, weight_g, day_cap=None, by_day=False):

@@ -1,0 +1,57 @@
+"""What channels write into an order's ``payment.status``, and what it means for the order.
+
+Words are compared by their letters and digits alone: "On-Hold", "on hold" and "ON_HOLD" are one. docs/orders.md has the
+same table; a test compares them.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from router.life.states import PaymentState
+from router.spelling import word
+
+
+class Paid(IntEnum):
+    """What a word says. Unknown words are read as OPEN and flagged."""
+
+    OPEN = 0  # nothing was paid yet
+    PARTLY = 1  # a part was
+    AUTHORIZED = 2
+    PAID = 3
+    FAILED = 4  # it will not be: the order is refused
+    REFUNDED = 5  # it was, and was given back: the order is held, a person says whether it goes out all the same
+    PARTLY_REFUNDED = 6  # a part was given back, and nobody says for what: held as well
+
+
+_WORDS: dict[Paid, str] = {
+    Paid.OPEN: """pending, unpaid, open, due, overdue, outstanding, on-hold, awaiting payment, payment pending, pending
+        payment, not paid, invoiced, pay later, cash on delivery, cod, processing, in progress, created, new,
+        requires action""",
+    Paid.PARTLY: "partially paid, partly paid, partial, part paid, deposit paid",
+    Paid.AUTHORIZED: "authorized, authorised, preauthorized, preauthorised, approved, reserved, payment accepted",
+    Paid.PAID: """paid, captured, settled, completed, complete, paid in full, fully paid, succeeded, success,
+        successful, cleared, collected, payment received, processed""",
+    Paid.FAILED: """failed, failure, declined, denied, rejected, refused, error, void, voided, cancelled, canceled,
+        expired, chargeback, charged back, disputed, dispute, dispute lost, reversed, fraud, fraudulent, blocked,
+        abandoned, aborted, timed out, timeout, insufficient funds, uncollectible, written off, payment failed,
+        payment error""",
+    Paid.REFUNDED: "refunded, refund, fully refunded, refund pending, refunding, returned",
+    Paid.PARTLY_REFUNDED: "partially refunded, partly refunded, partial refund",
+}
+PAYMENT_WORDS: dict[str, Paid] = {word(text): meaning for meaning, texts in _WORDS.items() for text in texts.split(",")}
+# What an order's books open with. Amounts of a part are not known: they come as events.
+STATE_OF: dict[Paid, PaymentState] = {
+    Paid.OPEN: PaymentState.UNPAID,
+    Paid.PARTLY: PaymentState.UNPAID,
+    Paid.AUTHORIZED: PaymentState.AUTHORIZED,
+    Paid.PAID: PaymentState.PAID,
+    Paid.FAILED: PaymentState.FAILED,
+    Paid.REFUNDED: PaymentState.REFUNDED,
+    Paid.PARTLY_REFUNDED: PaymentState.PAID,
+}
+
+
+def words_of(meaning: Paid) -> list[str]:
+    """The words as people write them, for documentation."""
+    return [" ".join(text.split()) for text in _WORDS[meaning].split(",")]

@@ -1,0 +1,160 @@
+"""Units that would be too old when they arrive are sold to nobody, and counted again with their cell."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from router.config import Config
+from router.local import LocalRouter
+from router.tables.arrivals import Arrivals
+from router.tables.stock_rows import on_hand_movements, parse_movements
+from tests.labs import table_cases
+from tests.labs.order_lab import KEY, OrderLab
+from tests.labs.table_cases import GOOD, NODE, NOW_MS, SKU, ndjson, tables_of, upload
+
+DAY_MS = 86_400_000
+TODAY = datetime.date(2025, 11, 21)  # of NOW_MS, a Friday
+DAILY = NODE | {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}  # arrives in two days without rates
+
+
+def day(offset: int) -> str:
+    return (TODAY + datetime.timedelta(days=offset)).isoformat()
+
+
+class LotLab(OrderLab):
+    """SKU A at N1, arriving in two days; MILK keeps thirty days."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rows = {"skus": [SKU, SKU | {"sku": "MILK", "shelf_life_days": 30}], "nodes": [DAILY]}
+        self.router.use_tables(self.tables_with(**rows))
+        self._uploads = 0
+
+    def put(self, *lots: dict[str, Any], sku: str = "A") -> None:
+        self._uploads += 1
+        self.now_ms += 1
+        rows = upload("stock", *({"sku": sku, "node": "N1"} | lot for lot in lots))
+        movements = on_hand_movements(rows, self.tables, KEY, 1_000 + self._uploads, self.now_ms)
+        self.router.stock(movements, self.now_ms)
+
+    def came(self, movement_id: str, **fields: Any) -> list[int]:
+        self.now_ms += 1
+        row = {"movement_id": movement_id, "kind": "receipt", "sku": "A", "node": "N1"} | fields
+        parsed = parse_movements(ndjson(row), self.tables, KEY, self.now_ms)
+        assert not parsed.refused, parsed.refused
+        return self.router.stock(parsed.batch, self.now_ms).column("result").to_pylist()  # type: ignore[no-any-return]
+
+    def later(self, days: int) -> None:
+        self.now_ms = NOW_MS + days * DAY_MS
+
+    def given(self, qty: int, sku: str = "A") -> int:
+        """Units an order for so many is given; the rest waits."""
+        order_id = f"o{self.now_ms}"
+        self.order(order_id, [{"sku": sku, "qty": qty}], placed_at="2025-11-21T12:00:00Z")
+        return int(self.view(order_id)["lines"][0]["units"]["allocated"])
+
+    def units(self) -> dict[str, int]:
+        totals = self.router.ledger.path.engine.totals()
+        return {name: totals[name] for name in ("available", "blocked", "received")}
+
+
+@pytest.mark.parametrize(("expires", "given"), [(-300, 0), (-1, 0), (0, 0), (1, 0), (2, 3), (3, 3), (400, 3)])
+def test_a_lot_is_sold_while_it_is_good_on_the_day_it_arrives(expires: int, given: int) -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(expires)})
+    assert lab.given(3) == given
+    assert lab.units()["blocked"] == (0 if given else 5)
+
+
+def test_of_several_lots_the_good_ones_are_sold() -> None:
+    lab = LotLab()
+    lab.put(
+        {"on_hand": 5, "lot": "L1", "expires_on": day(-9)},
+        {"on_hand": 2, "lot": "L2", "expires_on": day(300)},
+        {"on_hand": 1, "lot": "L3"},
+    )
+    assert lab.units() == {"available": 3, "blocked": 5, "received": 8}
+    assert lab.given(10) == 3
+
+
+def test_what_is_sold_first_is_what_expires_first() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)}, {"on_hand": 5, "lot": "L2", "expires_on": day(300)})
+    assert lab.given(3) == 3  # of L1
+    lab.later(3)
+    assert lab.given(20) == 5  # two of L1 are left and too old
+    assert lab.units()["blocked"] == 2
+
+
+def test_more_sold_than_the_old_lot_leaves_nothing_to_block() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 2, "lot": "L1", "expires_on": day(4)}, {"on_hand": 5, "lot": "L2", "expires_on": day(300)})
+    assert lab.given(4) == 4
+    lab.later(10)
+    assert (lab.given(20), lab.units()["blocked"]) == (3, 0)
+
+
+def test_a_count_by_the_table_counts_blocked_units_again() -> None:
+    lab = LotLab()
+    for _ in range(3):  # tonight's upload, three nights
+        lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(-9)}, {"on_hand": 2, "lot": "L2"})
+        assert lab.units() == {"available": 2, "blocked": 5, "received": 7}
+    lab.put({"on_hand": 4})
+    assert lab.units() == {"available": 4, "blocked": 0, "received": 4}
+
+
+def test_who_waits_is_not_given_what_is_too_old() -> None:
+    lab = LotLab()
+    assert lab.given(3) == 0
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(0)}, {"on_hand": 1, "lot": "L2"})
+    assert lab.view(f"o{NOW_MS}")["lines"][0]["units"]["allocated"] == 1
+
+
+def test_shelf_life_counts_from_when_units_came_where_no_lot_says_more() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5}, sku="MILK")
+    lab.later(20)
+    assert lab.given(1, "MILK") == 1
+    lab.later(40)
+    assert (lab.given(4, "MILK"), lab.units()["blocked"]) == (0, 4)
+
+
+def test_receipts_bring_lots_too() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 1})
+    assert lab.came("m1", qty=4, expires_on=day(3)) == lab.came("m2", qty=2) == [0]
+    lab.later(5)
+    assert (lab.given(20), lab.units()["blocked"]) == (3, 4)
+    refused = parse_movements(
+        ndjson({"movement_id": "m", "kind": "count", "sku": "A", "node": "N1", "qty": 1, "expires_on": day(1)}),
+        lab.tables, KEY,
+    ).refused  # fmt: skip
+    assert refused[1].field == "expires_on"
+
+
+def test_a_ledger_that_is_read_again_knows_the_same_lots() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)}, {"on_hand": 5, "lot": "L2"})
+    lab.given(1)
+    lab.later(5)
+    lab.given(1)
+    lab.put({"on_hand": 3, "lot": "L1", "expires_on": day(30)}, {"on_hand": 5, "lot": "L2"})
+    again = LocalRouter(Config(shards=2), KEY, lambda name, parts: lab.logs[name], lambda version: lab.tables)
+    again.recover()
+    assert again.state_hashes() == lab.router.state_hashes()
+    engine, copy = lab.router.ledger.path.engine, again.ledger.path.engine
+    copy.restore(engine.snapshot())
+    assert copy.state_hash() == engine.state_hash() and engine.conservation() == []
+
+
+def test_the_earliest_arrival_is_by_the_fastest_band_and_the_calendar() -> None:
+    friday = (TODAY - datetime.date(1970, 1, 1)).days
+    rates = [GOOD["rates"] | {"to_zone": zone, "days": days} for zone, days in (("DE", 3), ("AT", 1))]
+    weekdays = tables_of(nodes=[NODE], rates=rates)
+    assert Arrivals(weekdays).earliest(0, NOW_MS) == friday + 3  # ships on Friday, arrives on Monday
+    assert Arrivals(tables_of(nodes=[NODE | {"cutoff": "20:00"}], rates=rates)).earliest(0, NOW_MS) == friday + 4
+    assert Arrivals(tables_of(nodes=[DAILY])).earliest(0, NOW_MS) == friday + 2
+    assert table_cases.NOW_MS == NOW_MS
