@@ -2,10 +2,10 @@
 
     python -m examples.brunel.derive_tables ../shared/data/brunel_supply_chain var/brunel
 
-Writes skus, nodes and stock as JSON lines. Products, plants and which plant has which product (ProductsPerPlant.csv) are
-the set's; a plant that has a product has as much of it as was ordered in all. A unit weighs what it weighed on average. Its
-price in the catalogue is the handling of the plant that sent it most often; orders bring that of their own plant. Set here:
-the country. Daily capacities are left out: the set's own sum up to far less than the orders of the day.
+Writes skus, nodes and stock as JSON lines. Products, plants and which plant has which product (ProductsPerPlant.csv)
+are the set's; a plant that has a product has as much of it as was ordered in all. A unit weighs what it weighed on
+average. Its price in the catalogue is the handling of the plant that sent it most often; orders bring that of their own
+plant. Set here: the country. Daily capacities are left out: together they are far less than the orders of the day.
 """
 
 from __future__ import annotations

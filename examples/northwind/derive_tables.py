@@ -1,11 +1,11 @@
 """Reference tables for the Northwind orders, derived from the set's own files and from rates of VAT.
 
-    python -m examples.northwind.derive_tables ../shared/data/northwind ../shared/data/tax/eu_vat_rates_data.json var/northwind
+    python -m examples.northwind.derive_tables ../shared/data/northwind ../shared/data/tax/eu_vat_rates_data.json FOLDER
 
 Writes skus, nodes, stock and taxes as JSON lines. Products, prices and categories are the set's, and so is stock: what
-lies in the warehouse today and everything that was ever ordered. Set here: two warehouses, half of the units in each, and
-one weight for all. Prices are without tax. Beverages are taxed at the standard rate of the country they go to and food at
-its highest reduced one; countries that the file of rates does not know have none.
+lies in the warehouse today and everything that was ever ordered. Set here: two warehouses, half of the units in each,
+and one weight for all. Prices are without tax. Beverages are taxed at the standard rate of the country they go to and
+food at its highest reduced one; countries that the file of rates does not know have none.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def _taxes(rates: dict[str, dict[str, object]]) -> Iterator[Row]:
     for country, known in sorted(rates.items()):
         standard, reduced = known["standard"], known["reduced"]
         assert isinstance(standard, float) and isinstance(reduced, list)
+        place = {"country": "GB", "region": "NIR"} if country == "XI" else {"country": country}
         for tax_class, percent in (("beverages", standard), ("food", max(reduced, default=standard))):
-            rate_bp = int(Decimal(str(percent)) * 100)
-            yield {"country": country, "tax_class": tax_class, "rate_bp": rate_bp, "inclusive": False}
+            yield {**place, "tax_class": tax_class, "percent": percent, "inclusive": False}
 
 
 if __name__ == "__main__":

@@ -85,5 +85,5 @@ def rounded(amount: Fraction) -> int:
 
 
 def tax_on(net: int, rate: Fraction, is_inclusive: bool) -> int:
-    """Tax on a net amount; of an inclusive price the part of it that is tax."""
-    return rounded(net * rate / (1 + rate) if is_inclusive else net * rate)
+    """Tax on a net amount; of an inclusive price what its part without tax, rounded, leaves over."""
+    return net - rounded(net / (1 + rate)) if is_inclusive else rounded(net * rate)

@@ -81,6 +81,8 @@ def _send(
     summary = _order_router("send", *where, *send, "--rejects", str(rejects), "--events", str(events))
     with rejects.open(encoding="utf-8-sig", newline="") as text:
         refused = list(csv.DictReader(text))
+    if not summary["csv"]["events"]:
+        return summary, refused, {"by_status": {}}
     told = _python("actors.cli.main", "events", "send", *where, str(events), "--json", codes=(0, 1))
     return summary, refused, dict(json.loads(told))
 
