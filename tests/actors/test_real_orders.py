@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.labs.real_sets.counted import Order
 from tests.labs.real_sets.run import Document, Run, Sending, run_through_router
 from tests.labs.real_sets.sets import SETS, WHOLE, RealSet
 from tests.labs.real_sets.table import heading, row_of
@@ -41,6 +42,14 @@ def _accepted(sending: Sending) -> dict[str, Document]:
     return {order_id: order for order_id, order in sending.orders.items() if order["status"] != "rejected"}
 
 
+def _money(orders: dict[str, Document]) -> dict[str, tuple[int, int, int]]:
+    return {order_id: (order["total"], order["tax"], order["shipping"]) for order_id, order in orders.items()}
+
+
+def _counted_money(orders: dict[str, Order]) -> dict[str, tuple[int, int, int]]:
+    return {order_id: (order.total, order.tax, order.shipping) for order_id, order in orders.items()}
+
+
 def test_every_order_is_answered_and_stored_once_and_no_other(run: Run) -> None:
     summary, counted = run.first.summary, run.counted
     assert summary["sent"] == summary["answered"] == len(counted.orders)
@@ -50,12 +59,7 @@ def test_every_order_is_answered_and_stored_once_and_no_other(run: Run) -> None:
 
 
 def test_every_total_tax_and_shipping_fee_is_the_counted_one(run: Run) -> None:
-    stored = {
-        order_id: (order["total"], order["tax"], order["shipping"]) for order_id, order in _accepted(run.first).items()
-    }
-    assert stored == {
-        order_id: (order.total, order.tax, order.shipping) for order_id, order in run.counted.accepted.items()
-    }
+    assert _money(_accepted(run.first)) == _counted_money(run.counted.accepted)
 
 
 def test_every_line_is_the_counted_one(run: Run) -> None:
@@ -107,6 +111,15 @@ def test_sent_again_nothing_changes(run: Run) -> None:
     assert _accepted(run.again) == _accepted(run.first)
     assert run.again.verified["ledger"]["totals"] == run.first.verified["ledger"]["totals"]
     assert run.again.rejects == run.first.rejects
+
+
+def test_what_was_refused_and_corrected_is_sent_back_and_taken(run: Run) -> None:
+    if run.corrected is None:
+        pytest.skip("nothing of this set can be corrected")
+    summary = run.corrected.summary
+    assert (summary["sent"], summary["refused"]) == (len(run.counted.refused), 0) and not run.corrected.rejects
+    assert _money(_accepted(run.corrected)) == _counted_money(run.counted.orders)
+    assert run.corrected.verified["ok"]
 
 
 def test_what_is_stored_verifies_clean(run: Run) -> None:

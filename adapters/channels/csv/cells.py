@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from adapters.channels.csv.countries import country_code
 from adapters.channels.csv.fields import Field, field_of
 from adapters.channels.csv.mapping import Cell, Mapping, Strip, Test
-from adapters.channels.csv.numbers import NumberFormat
+from adapters.channels.csv.numbers import NumberFormat, portion
 from adapters.channels.csv.times import TimeFormat
 from router.money import EXPONENTS
 
@@ -99,6 +99,8 @@ class CellRule:
             return self._country(text)
         if kind == "time":
             return self._moment(text)
+        if kind == "share":
+            return self._share(text)
         return self._integer(text) if kind == "integer" else self._amount(text, currency)
 
     def refuse_spoilt(self, cell: str) -> None:
@@ -136,6 +138,20 @@ class CellRule:
             return self._numbers.minor(text, 0, self._cell.round)
         except ValueError as fault:
             raise CellFault("number_format", f"{self.path}: {fault}; a whole number is needed") from None
+
+    def _share(self, text: str) -> str:
+        try:
+            return f"{self._numbers.share(text):f}"
+        except ValueError as fault:
+            raise CellFault("number_format", f"{self.path}: {fault}") from None
+
+    def portion(self, amount: int, share: str) -> int:
+        """That share of an amount of minor units, rounded as the mapping allows."""
+        try:
+            return portion(amount, Decimal(share), self._cell.round)
+        except ValueError:
+            said = f"{share} of {amount} minor units is no whole number of them"
+            raise CellFault("amount_format", f"{self.path}: {said}; say cells.{self.path!r}.round") from None
 
     def _amount(self, text: str, currency: str) -> int:
         exponent = EXPONENTS.get(currency)

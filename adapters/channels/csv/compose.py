@@ -84,12 +84,26 @@ class Composer:
             if read is not None:
                 put(line, name, read)
         line.setdefault("line_id", str(number))
+        share = line.pop("discount_share", None)
+        if share is not None:
+            line["discount"] = self._rules["lines.discount_share"].portion(gross(line), str(share))
         total = line.pop("line_total", None)
         if total is None:
             return [line]
         parts = with_total(line, total)
         self.lines_split += len(parts) - 1
         return parts
+
+
+def gross(line: Document) -> int:
+    """What the line costs before its discount."""
+    total, price, qty = line.get("line_total"), line.get("unit_price"), line["qty"]
+    if isinstance(total, int):
+        return total
+    if not isinstance(price, int):
+        raise CellFault("value_missing", "lines.discount_share is a share of a price, and the line has none")
+    assert isinstance(qty, int)
+    return price * qty
 
 
 def with_total(line: Document, total: object) -> list[Document]:

@@ -60,6 +60,10 @@ def _field_faults(mapping: Mapping) -> Iterator[str]:
         yield "translate.order_id: an order keeps its id; use strip, or cells.order_id.part"
     if "currency" not in given:
         yield "currency is neither a column nor a constant"
+    if "lines.discount_share" in mapping.constants:
+        yield "constants.'lines.discount_share': a share stands in a column; cells.NAME.default fills what is blank"
+    if {"lines.discount", "lines.discount_share"} <= given:
+        yield "lines.discount and lines.discount_share are two words for one thing"
     if mapping.order_id_scope != "global" and mapping.order_id_scope not in given:
         yield f"order_id_scope is {mapping.order_id_scope!r}, which is neither a column nor a constant"
     for path, value in mapping.constants.items():
@@ -125,7 +129,7 @@ def _cell_faults(path: str, cell: Cell) -> Iterator[str]:
     for key, needed in _KINDS.items():
         if getattr(cell, key) and kind != needed:
             yield f"{where}.{key} is for a field that is a {needed}"
-    if (cell.round or cell.decimal or cell.thousands is not None) and kind not in ("amount", "integer"):
+    if (cell.round or cell.decimal or cell.thousands is not None) and kind not in ("amount", "integer", "share"):
         yield f"{where}: round, decimal and thousands are for numbers"
     if cell.decimal or cell.thousands:
         yield from _mark_faults(where, cell.decimal or ".", cell.thousands or "")

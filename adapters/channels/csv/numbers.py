@@ -6,13 +6,15 @@ Everything is exact: a text is a number of the format, or a ValueError that says
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from typing import Literal
 
 from router.money import parse_minor
 
 Rounding = Literal["noise", "half_up", "half_even"]
 _SPACES, _APOSTROPHES = " \u00a0\u2009\u202f", "'\u2019"  # what a blank or an apostrophe between thousands may be
+_DIGITS_MAX = 100  # of a number that is rounded, or a share of something
+_EXACT = Context(prec=2 * _DIGITS_MAX)
 _NOISE = Decimal("0.1")  # of the last digit that counts: a float's error is far less, a price of half a cent far more
 _MINUS = str.maketrans("\u2212", "-")
 _AROUND = re.compile(r"(\D*)(\d(?:.*\d)?)(\D*)", re.ASCII | re.DOTALL)
@@ -98,6 +100,14 @@ class NumberFormat:
         except ValueError as fault:
             raise ValueError(str(fault).replace(repr(plain), repr(text))) from None
 
+    def share(self, text: str) -> Decimal:
+        """A part of a whole: 0.15, or 15 %; ValueError where it is none."""
+        number, is_percent = text.strip().removesuffix("%").rstrip(), text.strip().endswith("%")
+        share = _decimal(self.plain(number)).scaleb(-2 if is_percent else 0, _EXACT)
+        if not 0 <= share <= 1:
+            raise ValueError(f"{text!r} is no share of a whole, from 0 to 1 or with % to 100%")
+        return share
+
     def money(self, text: str, currency: str, exponent: int, rounding: Rounding | None = None) -> int:
         """An amount, with or without a mark of its currency before or behind it."""
         found = _AROUND.fullmatch(text.strip().translate(_MINUS))
@@ -124,10 +134,25 @@ def _check_mark(mark: str, currency: str, text: str, marks: str) -> None:
         raise ValueError(f"{text!r} is marked as {' or '.join(sorted(meant)[:3])}, but the order is in {currency}")
 
 
+def portion(units: int, share: Decimal, rounding: Rounding | None) -> int:
+    """That share of so many units; ValueError where it is not whole and the mapping does not allow to round."""
+    exact = _EXACT.multiply(Decimal(units), share)
+    return parse_minor(f"{exact:f}" if rounding is None else _nearest(exact, 0, rounding), 0)
+
+
 def _rounded(plain: str, exponent: int, rounding: Rounding) -> str:
-    number = Decimal(plain)
+    return _nearest(_decimal(plain), exponent, rounding)
+
+
+def _decimal(plain: str) -> Decimal:
+    if len(plain) > _DIGITS_MAX:
+        raise ValueError(f"{plain!r} has more than {_DIGITS_MAX} digits")
+    return Decimal(plain)
+
+
+def _nearest(number: Decimal, exponent: int, rounding: Rounding) -> str:
     step = Decimal(1).scaleb(-exponent)
-    nearest = number.quantize(step, ROUND_HALF_EVEN if rounding == "half_even" else ROUND_HALF_UP)
-    if rounding == "noise" and abs(number - nearest) > step * _NOISE:
-        raise ValueError(f"{plain!r} is further from {nearest} than the noise of a float")
-    return str(nearest)
+    nearest = number.quantize(step, ROUND_HALF_EVEN if rounding == "half_even" else ROUND_HALF_UP, _EXACT)
+    if rounding == "noise" and abs(_EXACT.subtract(number, nearest)) > step * _NOISE:
+        raise ValueError(f"{number:f} is further from {nearest} than the noise of a float")
+    return f"{nearest:f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import pathlib
 import re
@@ -45,6 +46,22 @@ def count(folder: pathlib.Path, rates: pathlib.Path) -> Counted:
         order.lines.append(Line(row["ProductID"], qty, price, tax=tax, is_inclusive=False))
     counted.events = sum(1 for order_id in counted.accepted if heads[order_id]["ShippedDate"])
     return counted
+
+
+def corrected(folder: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
+    """All of Orders.csv, with postcodes as their countries write them."""
+    heads = list(rows_of(folder / "Orders.csv"))
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, list(heads[0]))
+        writer.writeheader()
+        for head in heads:
+            code = head["ShipPostalCode"]
+            if not _has_postcode(head["ShipCountry"], code):
+                right = {"Portugal": f"{code}-001", "UK": code.replace("WX", "SW"), "Canada": code.replace("F", "A")}
+                head["ShipPostalCode"] = right.get(head["ShipCountry"], code.zfill(5))
+            assert _has_postcode(head["ShipCountry"], head["ShipPostalCode"]), head
+            writer.writerow(head)
+    return path
 
 
 def _rate(known: dict[str, object] | None, is_beverage: bool) -> Fraction:

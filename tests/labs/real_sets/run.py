@@ -37,6 +37,7 @@ class Sending:
 class Run:
     counted: Counted
     times: list[Sending] = field(default_factory=list)
+    corrected: Sending | None = None  # what was refused, sent once more as its reasons say
 
     @property
     def first(self) -> Sending:
@@ -55,29 +56,37 @@ def run_through_router(real: RealSet, folder: pathlib.Path) -> Run:
     _python(f"examples.{real.example}.derive_tables", *map(str, real.tables_from(taken)), str(folder / "tables"))
     server = Server(folder=folder / "data", options=("--config", str(example / "router.toml")))
     try:
-        for again in (False, True):
-            server.start()
-            where = ["--url", server.url, "--key", f"@{server.folder / 'admin.key'}"]
-            if not again:
-                _order_router("load", *where, "all", str(folder / "tables"))
-            summary, rejects, events = _send(real, taken, where, folder)
-            orders = dict(_orders(server))
-            server.stop()
-            verified = _order_router("verify", "--data", str(server.folder))
-            run.times.append(Sending(summary, rejects, events, orders, verified))
+        run.times = [_sending(real, server, taken, real.joins, tables) for tables in (folder / "tables", None)]
+        if real.corrected is not None:
+            sent_back = (folder / "rejects.csv").rename(folder / "sent_back.csv")
+            run.corrected = _sending(real, server, sent_back, real.corrected(folder), None)
     finally:
         if server.url:  # something went wrong while it ran
             server.kill_everything()
     return run
 
 
+def _sending(
+    real: RealSet, server: Server, file: pathlib.Path, joins: dict[str, pathlib.Path], tables: pathlib.Path | None
+) -> Sending:
+    """Start, load, send, look, stop, verify."""
+    server.start()
+    where = ["--url", server.url, "--key", f"@{server.folder / 'admin.key'}"]
+    if tables is not None:
+        _order_router("load", *where, "all", str(tables))
+    summary, rejects, events = _send(real, file, joins, where, server.folder.parent)
+    orders = dict(_orders(server))
+    server.stop()
+    return Sending(summary, rejects, events, orders, _order_router("verify", "--data", str(server.folder)))
+
+
 def _send(
-    real: RealSet, taken: pathlib.Path, where: list[str], folder: pathlib.Path
+    real: RealSet, file: pathlib.Path, joins: dict[str, pathlib.Path], where: list[str], folder: pathlib.Path
 ) -> tuple[Document, list[dict[str, str]], Document]:
     """The orders, and then the events that the mapping made of them."""
     rejects, events = folder / "rejects.csv", folder / "events.ndjson"
-    send = ["--mapping", str(ROOT / "examples" / real.example / "mapping.toml"), str(taken)]
-    send += [f"--join={name}={path}" for name, path in real.joins.items()]
+    send = ["--mapping", str(ROOT / "examples" / real.example / "mapping.toml"), str(file)]
+    send += [f"--join={name}={path}" for name, path in joins.items()]
     summary = _order_router("send", *where, *send, "--rejects", str(rejects), "--events", str(events))
     with rejects.open(encoding="utf-8-sig", newline="") as text:
         refused = list(csv.DictReader(text))

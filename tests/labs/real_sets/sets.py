@@ -29,6 +29,8 @@ class RealSet:
     count: Callable[[pathlib.Path], Counted]
     tables_from: Callable[[pathlib.Path], list[pathlib.Path]]  # arguments of the example's derive_tables
     joins: dict[str, pathlib.Path] = field(default_factory=dict)
+    # Into a folder: the joined files, one of them corrected so that what was refused is taken.
+    corrected: Callable[[pathlib.Path], dict[str, pathlib.Path]] | None = None
 
     @property
     def missing(self) -> str:
@@ -49,11 +51,12 @@ class RealSet:
 
 
 _NORTHWIND, _BRUNEL = DATA / "northwind", DATA / "brunel_supply_chain"
+_NORTHWIND_JOINS = {name.lower(): _NORTHWIND / f"{name}.csv" for name in ("Orders", "Customers", "Shippers")}
 UCI = RealSet(
     "UCI Online Retail",
     "uci_online_retail",
     DATA / "uci_online_retail/online_retail_2010-12_2011-12.csv.gz",
-    60_000,
+    30_000,
     uci.count,
     lambda taken: [taken],
 )
@@ -64,6 +67,8 @@ NORTHWIND = RealSet(
     None,
     lambda taken: northwind.count(taken.parent, RATES),
     lambda _: [_NORTHWIND, RATES],
+    _NORTHWIND_JOINS,
+    lambda folder: _NORTHWIND_JOINS | {"orders": northwind.corrected(_NORTHWIND, folder / "Orders.csv")},
 )
 BRUNEL = RealSet(
     "Brunel OrderList",
