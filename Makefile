@@ -17,7 +17,7 @@ CHAOS_MINUTES = 40
 # Kind of hostile input, or row of docs/security.md, that `attack` sends; --help names them.
 ATTACK = all
 
-.PHONY: setup demo test test-routers test-engines uci lint bench simulate fuzz chaos attack serve clean
+.PHONY: setup demo test test-routers test-engines real lint bench simulate fuzz chaos attack serve clean
 
 setup: $(READY)
 
@@ -49,9 +49,10 @@ test-engines: $(READY)
 	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m "kernel and not ray"
 	$(BIN)/pytest -m "not ray"
 
-# All 541,909 rows of the UCI Online Retail file through a running router, twice; `test` takes the first 60,000.
-uci: $(READY)
-	ORDER_ROUTER_UCI=full $(BIN)/pytest tests/actors/test_uci_orders.py
+# All of each real set below ../shared/data through a running router, twice, and a table of what came of it; `test` takes
+# the first rows of the larger ones.
+real: $(READY)
+	ORDER_ROUTER_REAL=full $(BIN)/pytest -s tests/actors/test_real_orders.py
 
 # One table, in some five minutes: every goal, what is measured here, the ratio.
 bench: $(READY)

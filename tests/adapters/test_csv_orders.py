@@ -64,6 +64,25 @@ def test_orders_lines_customers_and_payments_are_joined() -> None:
     assert {event["type"] for event in found.events} == {"payment_captured"} and found.events[0]["currency"] == "EUR"
 
 
+@pytest.mark.parametrize("lines", [LINES, "order,sku,price\n2,A,3\n", "order,sku,price\n"])
+def test_orders_without_lines_are_lost_in_an_export_and_not_in_a_file_of_rejects(lines: str) -> None:
+    """Of all orders the rejects have those that were refused; the joined files are the whole ones still."""
+    lost = 2 - len({line[0] for line in lines.splitlines()[1:]})
+    found = translate(JOINED, lines, joined=FILES)
+    assert found.report.orders_refused == ({"order_without_lines": lost} if lost else {})
+    header, *rows = lines.splitlines()
+    sent_back = translate(
+        JOINED, "\n".join([f"{header},reject_reason", *(f"{row},because" for row in rows)]), joined=FILES
+    )
+    assert sent_back.orders == found.orders and sent_back.report.refused == 0
+
+
+def test_an_order_without_lines_that_is_sent_back_as_it_was_told_stays_refused() -> None:
+    told = "order,sku,price,reject_reason\n1,,,order_without_lines\n2,A,3,because\n"
+    found = translate(JOINED, told, joined=FILES)
+    assert found.ids == ["2"] and found.report.refused == 1
+
+
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [

@@ -29,6 +29,8 @@ ORDER_FIELDS: dict[str, Field] = {
     "placed_at": Field("time", required=True),
     "currency": Field(agree=True),
     "total": Field("amount"),
+    "discount": Field("amount"),
+    "tax": Field("amount"),
     "priority": Field("integer"),
     "coupons": Field("list"),
     "customer.id": Field(agree=True, is_id=True),
@@ -42,6 +44,7 @@ ORDER_FIELDS: dict[str, Field] = {
     "payment.reference": Field(is_id=True),
     "shipping.service": Field(),
     "shipping.promise_by": Field("time"),
+    "shipping.fee": Field("amount"),
 }
 LINE_FIELDS: dict[str, Field] = {
     "lines.line_id": Field(is_id=True),
@@ -49,6 +52,8 @@ LINE_FIELDS: dict[str, Field] = {
     "lines.qty": Field("integer", required=True),
     "lines.unit_price": Field("amount"),
     "lines.line_total": Field("amount"),  # of the whole line; becomes unit prices that add up to it (compose.py)
+    "lines.discount": Field("amount"),  # of the whole line, as its tax
+    "lines.tax": Field("amount"),
 }
 ATTRIBUTES, LINE_ATTRIBUTES = "attributes.", "lines.attributes."
 REQUIRED_COLUMNS = ("order_id", "lines.sku", "lines.qty")

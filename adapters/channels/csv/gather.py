@@ -35,6 +35,7 @@ class Gatherer:
         self._joins_files = mapping.across_files == "join"
         self.broken = self._sorter.broken  # orders that have a row which cannot be read: reason and detail
         self.apart: set[int] = set()  # orders whose rows do not stand together, where they have to
+        self.is_sent_back = False  # a file of rejects: of all orders it has those that were refused
 
     def drafts(self, openers: Sequence[Opener]) -> Iterator[Draft]:
         return self._all(openers) if self._mapping.group == "all" else self._consecutive(openers)
@@ -99,6 +100,7 @@ class Gatherer:
     def _open(self, rows: Rows, file: int | None) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
         """``file``: its number, where this reading is the one that is told of."""
         binding = Binding(self._mapping, rows, self._tables, self._rules)
+        self.is_sent_back |= binding.reject_reason >= 0
         if file is not None:
             if self._account.rejects is not None:
                 self._account.rejects.begin(binding.header, rows.preamble, rows.delimiter)

@@ -79,7 +79,7 @@ class CsvTranslator:
     def _account_for_joins(self) -> None:
         for table in self._tables:
             file = self.report.joined[table.name] = table.account()
-            for key in table.unused() if table.join.holds_orders else []:
+            for key in table.unused() if table.join.holds_orders and not self._gatherer.is_sent_back else []:
                 reason = self._left_out_by(table, key)
                 if reason:
                     file.left_out[reason] = file.left_out.get(reason, 0) + 1

@@ -1,0 +1,80 @@
+"""What the channel has decided about money, of an order and of its lines: discounts, taxes, freight."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.labs.csv_files import translate
+
+SHARED = """
+[columns]
+order_id = "Order"
+"lines.sku" = "Item"
+"lines.qty" = "Pieces"
+"lines.unit_price" = "Price"
+"lines.discount" = "Off"
+[constants]
+currency = "EUR"
+[cells."lines.discount"]
+share = true
+"""
+HEADER = "Order,Item,Pieces,Price,Off\n"
+
+
+@pytest.mark.parametrize(
+    ("price", "off", "discount"),
+    [
+        ("10.00", "0.15", 450),
+        ("10.00", "15%", 450),
+        ("10.00", "100%", 3000),
+        ("10.00", "0.0", 0),
+        ("0.10", "0.1", 3),
+        ("0.10", "0.150000005960464477539062500000000000000001", 5),
+    ],
+)
+def test_a_share_of_the_price_becomes_the_discount_of_the_line(price: str, off: str, discount: int) -> None:
+    assert translate(SHARED, HEADER + f"1,A,3,{price},{off}\n").line["discount"] == discount
+
+
+def test_a_blank_share_is_no_discount() -> None:
+    assert "discount" not in translate(SHARED, HEADER + "1,A,3,10.00,\n").line
+
+
+def test_a_share_of_a_line_total_is_taken_before_the_line_is_split() -> None:
+    said = SHARED.replace("unit_price", "line_total")
+    first, second = translate(said, HEADER + "1,A,3,10.00,0.1\n").order["lines"]
+    assert [(line["qty"], line["unit_price"], line["discount"]) for line in (first, second)] == [
+        (2, 333, 66),
+        (1, 334, 34),
+    ]
+
+
+def test_a_share_of_no_price_is_refused() -> None:
+    assert translate(SHARED, HEADER + "1,A,3,,0.1\n").report.orders_refused == {"amount_format": 1}
+
+
+DECIDED = """
+[columns]
+order_id = "Order"
+"shipping.fee" = "Freight"
+discount = "Off"
+tax = "Tax"
+total = "Total"
+"lines.sku" = "Item"
+"lines.qty" = "Pieces"
+"lines.unit_price" = "Price"
+"lines.discount" = "Line off"
+"lines.tax" = "Line tax"
+[constants]
+currency = "EUR"
+"""
+
+
+def test_what_the_channel_charged_stands_in_the_order_and_in_its_lines() -> None:
+    header = "Order,Item,Pieces,Price,Line off,Line tax,Off,Tax,Freight,Total\n"
+    rows = "1,A,2,10.00,1.00,3.61,2.50,4.00,€ 4.90,26.40\n1,B,1,5,,0.39,,,,\n2,A,1,0,,,,,,\n"
+    first, second = translate(DECIDED, header + rows).orders
+    assert (first["discount"], first["tax"], first["shipping"], first["total"]) == (250, 400, {"fee": 490}, 2640)
+    assert [(line.get("discount"), line["tax"]) for line in first["lines"]] == [(100, 361), (None, 39)]
+    assert not second.keys() & {"discount", "tax", "shipping", "total"}
+    assert not second["lines"][0].keys() & {"discount", "tax"}
