@@ -246,6 +246,12 @@ def test_statuses_of_an_export_become_events_beside_the_orders() -> None:
     }
 
 
+def test_an_events_amount_in_an_unknown_currency_refuses_its_order() -> None:
+    unpriced = JOINED.replace('"lines.unit_price" = "price"\n', "").replace('total = "payments.value"\n', "")
+    found = translate(unpriced.replace('"EUR"', '"EURO"'), LINES, joined=FILES)
+    assert found.ids == ["2"] and found.report.orders_refused == {"currency_unknown": 1}
+
+
 def test_a_refused_order_has_no_events_and_an_event_that_cannot_be_read_refuses_its_order() -> None:
     found = translate(PLAIN + EVENTS, HEADER + row("1", street="ask first", pieces="x"))
     assert found.events == []

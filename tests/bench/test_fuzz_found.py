@@ -47,6 +47,8 @@ FOUND = [
     ("mapping", MAPPING.replace(b"GROUP", b"all").replace(b"%d.%m.%Y", b"%Y %Y")),
     # A number of more digits than decimals are reckoned with by default, to be rounded.
     ("csv", b"\x03" + HEADER + b"1,A,3," + b"1" * 90 + b"0.00,1772442000,,s\n"),
+    # An event's amount in a currency that there is not, of an order without any price.
+    ("csv", b"\x03" + HEADER + b"1,A,3,,1772442000,xEUR,s\n"),
     # A constant that no order can hold.
     ("mapping", MAPPING.replace(b"GROUP", b"all").replace(b'"priority":1', b'"priority":111111111111111111111')),
 ]

@@ -151,13 +151,19 @@ class CellRule:
             raise CellFault("number_format", f"{self.path}: {fault}; a whole number is needed") from None
 
     def _amount(self, text: str, currency: str) -> int:
-        exponent = EXPONENTS.get(currency)
-        if exponent is None:
-            raise CellFault("currency_unknown", f"currency {currency!r} is no ISO 4217 code")
+        exponent = exponent_of(currency)
         try:
             return self._numbers.money(text, currency, exponent, self._cell.round)
         except ValueError as fault:
             raise CellFault("amount_format", f"{self.path}: {fault} as an amount in {currency}") from None
+
+
+def exponent_of(currency: str) -> int:
+    """Decimals of a currency."""
+    exponent = EXPONENTS.get(currency)
+    if exponent is None:
+        raise CellFault("currency_unknown", f"currency {currency!r} is no ISO 4217 code")
+    return exponent
 
 
 def time_format(mapping: Mapping, cell: Cell) -> TimeFormat:

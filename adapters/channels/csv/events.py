@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Named
 
 from adapters.channels.csv.binding import event_columns
-from adapters.channels.csv.cells import CellFault, compile_test, time_format
+from adapters.channels.csv.cells import CellFault, compile_test, exponent_of, time_format
 from adapters.channels.csv.joins import JoinedTable
 from adapters.channels.csv.mapping import Cell, Event, Mapping
 from adapters.channels.csv.numbers import NumberFormat
 from router.log.event_fields import COMMON, FIELDS, Form
-from router.money import EXPONENTS
 
 Document = dict[str, object]
 _PLACE = re.compile(r"\{([^{}]+)\}")
@@ -66,7 +65,7 @@ class EventMaker:
         form = (COMMON | FIELDS)[name].form
         try:
             if form is Form.AMOUNT:
-                return self._numbers.money(text, currency, EXPONENTS[currency])
+                return self._numbers.money(text, currency, exponent_of(currency))
             if form is Form.TIME:
                 return self._time.rfc3339(text)
             return self._numbers.minor(text, 0) if form is Form.COUNT else text
