@@ -15,12 +15,14 @@ import numpy.typing as npt
 from router.arrow.string_table import StringTable
 from router.errors import RowError, TableRejected
 from router.tables.compiled import Tables
-from router.tables.row_checks import key_of, key_text
+from router.tables.row_checks import key_text
 from router.tables.row_types import TableRows
 
 I64 = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
 IN_USE = "in_use"
+# What units and orders need of a table. A row's key may have more; one price of several may go.
+_SOLD_BY = {"skus": ("sku", "currency"), "nodes": ("node",)}
 _SHOWN_MAX = 100
 
 
@@ -44,10 +46,11 @@ InUse = Callable[[Numbers, Numbers], UnitsInUse]  # numbers of SKUs, numbers of 
 def refuse_withdrawals(table: str, stored: TableRows, accepted: TableRows, tables: Tables, in_use: InUse) -> None:
     """Raises TableRejected where rows of ``stored`` that ``accepted`` has no more have units or open orders. ``tables``
     is the compiled form of ``stored``; the ledger is asked only where an upload leaves rows out."""
-    if table not in ("skus", "nodes"):
+    names = _SOLD_BY.get(table)
+    if names is None:
         return
-    stays = {key_of(row) for row in getattr(accepted, table)}
-    gone = [row for row in getattr(stored, table) if key_of(row) not in stays]
+    stays = {_sold_by(row, names) for row in getattr(accepted, table)}
+    gone = [row for row in getattr(stored, table) if _sold_by(row, names) not in stays]
     if not gone:
         return
     name, nothing = table.removesuffix("s"), np.zeros(0, np.int32)
@@ -60,6 +63,10 @@ def refuse_withdrawals(table: str, stored: TableRows, accepted: TableRows, table
             for at in found[:_SHOWN_MAX].tolist()
         ]
         raise TableRejected(table, shown, len(found))
+
+
+def _sold_by(row: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in names)
 
 
 def _numbers(names: Sequence[str], ids: StringTable) -> Numbers:
