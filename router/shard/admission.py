@@ -35,8 +35,9 @@ from router.config import Config
 from router.ids import given, key64
 from router.life.states import PAYMENT_WORDS, PaymentState
 from router.log.columns import ADMITTED, CLAIMS, Admission
+from router.log.declared_amounts import dense_amounts
 from router.shard import pricing
-from router.shard.declared import ChannelWords, Declared, Words, impossible
+from router.shard.declared import NOTHING_DECLARED, ChannelWords, Declared, Words, impossible
 from router.shard.reason_masks import FLAG_MASK, hold_mask, reject_mask
 from router.tables.compiled import PromotionKind, Tables
 from router.tables.places import PlaceResolver
@@ -44,7 +45,6 @@ from router.tables.places import PlaceResolver
 U64 = npt.NDArray[np.uint64]
 _PAYMENT_WORDS = StringTable(list(PAYMENT_WORDS))
 _PAYMENT_STATES = np.array([*PAYMENT_WORDS.values(), PaymentState.UNPAID], np.uint8)  # row -1: any other word
-_DECLARED = ("fee_declared_minor", "discount_declared_minor", "tax_declared_minor")
 _LINES_MODE = {"keep": KEEP, "merge": MERGE, "reject": REFUSE}
 
 
@@ -57,8 +57,6 @@ class WireLines:
     qty: I64
     unit_price_minor: I64
     line_key: U64
-    discount_minor: I64
-    tax_minor: I64
 
 
 class Admitter:
@@ -102,8 +100,8 @@ class Admitter:
         counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
-        counted = self._price(counted, columns, coupons, place.promotion_area, lines)
-        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines)})
+        counted = self._price(counted, columns, coupons, place.promotion_area)
+        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
         return admitted, claims_of(admitted)
 
     def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
@@ -117,16 +115,14 @@ class Admitter:
             struct_numbers(values, "qty"),
             struct_numbers(values, "unit_price_minor"),
             struct_numbers(values, "line_key"),
-            struct_numbers(values, "discount_minor"),
-            struct_numbers(values, "tax_minor"),
         )
 
     def _identity(self, wire: pa.RecordBatch, hashes: tuple[U64, U64]) -> dict[str, Any]:
         customer = key64(self._key, wire.column("customer_id"))
         customer[~given(wire.column("customer_id"))] = 0
         keys = pc.binary_join_element_wise(wire.column("channel"), wire.column("currency"), "\x1f")
-        copied = ("order_id", "channel", "seller")
-        numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor", *_DECLARED)
+        copied = ("order_id", "channel", "seller", "declared")
+        numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor")
         return {
             **{name: wire.column(name) for name in copied},
             **{name: numbers(wire, name) for name in numeric},
@@ -228,10 +224,10 @@ class Admitter:
         basket(lines.offset, lines.sku, qty, columns["customer"], columns["basket"])
 
     def _price(
-        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any, lines: WireLines
+        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
     ) -> pricing.OrderLines:
         """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
-        words, declared = self._declared(lines, columns)
+        words, declared = self._declared(counted, columns)
         if words is not None:
             counted = self._refuse(impossible(declared, counted, words), AMOUNT_IMPOSSIBLE, counted, columns)
         weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
@@ -288,11 +284,11 @@ class Admitter:
         columns["admission"][orders] = Admission.REJECT
         return without_units(counted, orders)
 
-    def _declared(self, lines: WireLines, columns: dict[str, Any]) -> tuple[Words | None, Declared]:
+    def _declared(self, lines: pricing.OrderLines, columns: dict[str, Any]) -> tuple[Words | None, Declared]:
         """What the orders declare, and what the policy says of it; None where it says nothing of any."""
-        fee, discount, tax = (columns[name] for name in _DECLARED)
-        declared = Declared(fee, discount, tax, lines.discount_minor, lines.tax_minor)
-        return (self.words.of(columns["channel"]) if self.words.any else None), declared
+        if not self.words.any:
+            return None, NOTHING_DECLARED
+        return self.words.of(columns["channel"]), Declared(*dense_amounts(columns["declared"], lines.line_offset))
 
     def _admission(self, reasons: U64) -> npt.NDArray[np.int8]:
         admission = np.full(len(reasons), Admission.PROCEED, np.int8)
@@ -340,7 +336,7 @@ def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int
     return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
 
 
-def _admitted_lines(counted: pricing.OrderLines, lines: WireLines) -> pa.ListArray:
+def _admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
     line_type = ADMITTED.field("lines").type
     values = structs(
         line_type.value_type,
@@ -349,9 +345,7 @@ def _admitted_lines(counted: pricing.OrderLines, lines: WireLines) -> pa.ListArr
             "qty": counted.qty,
             "unit_price_minor": counted.unit_price_minor,
             "list_price_minor": counted.list_price_minor,
-            "line_key": lines.line_key,
-            "discount_declared_minor": lines.discount_minor,
-            "tax_declared_minor": lines.tax_minor,
+            "line_key": line_key,
         },
     )
     return ragged(counted.line_offset, values, line_type)
