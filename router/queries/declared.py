@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kernels.reasons import AMOUNT_DIFFERS, TOTAL_MISMATCH
 from router.log.declared_amounts import DISCOUNT, FEE, OF_ORDER, TAX
 from router.log.steps import Step
 from router.queries.source import Row
@@ -14,8 +15,10 @@ def taken_view(step: Step) -> list[str]:
     return [name for name, bit in _BITS if step.outcome["taken"] & bit]
 
 
-def declared_view(step: Step, differs: bool) -> list[Row]:
-    """Amounts of the order that were compared and are not ours; ``differs``: the record says that there are some."""
+def declared_view(step: Step) -> list[Row]:
+    """Amounts of the order that were compared and are not ours, with both values: what its flags speak of."""
+    reasons = step.outcome["reasons"]
+    differs, total_differs = (reasons >> flag & 1 for flag in (AMOUNT_DIFFERS, TOTAL_MISMATCH))
     outcome = step.outcome
     lines = outcome["money_lines"]
     pairs = (
@@ -24,11 +27,13 @@ def declared_view(step: Step, differs: bool) -> list[Row]:
         ("tax", _whole(step, TAX), outcome["tax_minor"]),
     )
     taken = taken_view(step)
-    return [
+    shown = [
         {"field": name, "declared": said, "computed": ours}
         for name, said, ours in pairs
         if differs and said >= 0 and said != ours and name not in taken
     ]
+    total = {"field": "total", "declared": step.given["total_declared_minor"], "computed": outcome["total_minor"]}
+    return [*shown, total] if total_differs else shown
 
 
 def _whole(step: Step, amount: int) -> int:
