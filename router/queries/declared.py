@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kernels.reasons import AMOUNT_DIFFERS, TOTAL_MISMATCH
+from router.log.declared_amounts import DISCOUNT, FEE, OF_ORDER, TAX
 from router.log.steps import Step
 from router.queries.source import Row
 
@@ -13,28 +15,29 @@ def taken_view(step: Step) -> list[str]:
     return [name for name, bit in _BITS if step.outcome["taken"] & bit]
 
 
-def declared_view(step: Step, differs: bool) -> list[Row]:
-    """Amounts of the order that were compared and are not ours; ``differs``: the record says that there are some."""
-    given, outcome = step.given, step.outcome
+def declared_view(step: Step) -> list[Row]:
+    """Amounts of the order that were compared and are not ours, with both values: what its flags speak of."""
+    reasons = step.outcome["reasons"]
+    differs, total_differs = (reasons >> flag & 1 for flag in (AMOUNT_DIFFERS, TOTAL_MISMATCH))
+    outcome = step.outcome
     lines = outcome["money_lines"]
     pairs = (
-        ("shipping_fee", given["fee_declared_minor"], given["fee_minor"]),
-        ("discount", _whole(step, "discount"), sum(line["discount_minor"] for line in lines)),
-        ("tax", _whole(step, "tax"), outcome["tax_minor"]),
+        ("shipping_fee", _whole(step, FEE), step.given["fee_minor"]),
+        ("discount", _whole(step, DISCOUNT), sum(line["discount_minor"] for line in lines)),
+        ("tax", _whole(step, TAX), outcome["tax_minor"]),
     )
     taken = taken_view(step)
-    return [
+    shown = [
         {"field": name, "declared": said, "computed": ours}
         for name, said, ours in pairs
         if differs and said >= 0 and said != ours and name not in taken
     ]
+    total = {"field": "total", "declared": step.given["total_declared_minor"], "computed": outcome["total_minor"]}
+    return [*shown, total] if total_differs else shown
 
 
-def _whole(step: Step, name: str) -> int:
+def _whole(step: Step, amount: int) -> int:
     """Of the order, else what its lines say together; -1 nothing."""
-    said: int = step.given[f"{name}_declared_minor"]
-    if said >= 0:
-        return said
-    of_lines = [line[f"{name}_declared_minor"] for line in step.given["lines"]]
-    told = [amount for amount in of_lines if amount > 0]
-    return sum(told) if told else -1
+    said = {row["line"]: row["amount_minor"] for row in step.given["declared"] if row["amount"] == amount}
+    told = [value for line, value in said.items() if line != OF_ORDER and value > 0]
+    return int(said.get(OF_ORDER, sum(told) if told else -1))

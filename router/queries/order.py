@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from kernels.life import layout
-from kernels.reasons import AMOUNT_DIFFERS
 from router.life.books import REVIEW, Books
 from router.life.next_events import next_events
 from router.life.open_book import OpenBook
@@ -57,7 +56,7 @@ def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerm
             **acknowledgement_of(shard, step, tables, document),
             "taxes": OrderTaxes(step, tables).of_order(),
             "taken": taken_view(step),
-            "declared": declared_view(step, bool(step.outcome["reasons"] >> AMOUNT_DIFFERS & 1)),
+            "declared": declared_view(step),
             **state_names(state),
             "version": version,
             "channel": step.given["channel"],

@@ -38,9 +38,10 @@ from router.config import Config
 from router.ids import given, key64
 from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
 from router.log.columns import ADMITTED, CLAIMS, Admission
+from router.log.declared_amounts import dense_amounts
 from router.shard import pricing
 from router.shard.channel_policies import ChannelPolicies
-from router.shard.declared import ChannelWords, Declared, Words, impossible
+from router.shard.declared import NOTHING_DECLARED, ChannelWords, Declared, Words, impossible
 from router.shard.reason_masks import FLAG_MASK
 from router.shard.spelt import UNKNOWN, Spelt, by_first
 from router.spelling import folded, word
@@ -52,7 +53,6 @@ _PAYMENTS = Spelt(StringTable(list(PAYMENT_WORDS)), {name: at for at, name in en
 _MEANINGS = np.array([*PAYMENT_WORDS.values(), Paid.OPEN, Paid.OPEN], np.uint8)  # rows -1 and -2: another word, none
 _PAYMENT_STATES = np.array([STATE_OF[meaning] for meaning in Paid], np.uint8)
 _PLACED = ["country", "postcode", "bill_country", "bill_postcode"]
-_DECLARED = ("fee_declared_minor", "discount_declared_minor", "tax_declared_minor")
 _LINES_MODE = {"keep": KEEP, "merge": MERGE, "reject": REFUSE}
 
 
@@ -65,8 +65,6 @@ class WireLines:
     qty: I64
     unit_price_minor: I64
     line_key: U64
-    discount_minor: I64
-    tax_minor: I64
 
 
 class Admitter:
@@ -112,8 +110,8 @@ class Admitter:
         counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns, policy_row)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
-        counted = self._price(counted, columns, coupons, place.promotion_area, lines)
-        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines)})
+        counted = self._price(counted, columns, coupons, place.promotion_area)
+        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
         return admitted, claims_of(admitted)
 
     def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
@@ -127,16 +125,14 @@ class Admitter:
             struct_numbers(values, "qty"),
             struct_numbers(values, "unit_price_minor"),
             struct_numbers(values, "line_key"),
-            struct_numbers(values, "discount_minor"),
-            struct_numbers(values, "tax_minor"),
         )
 
     def _identity(self, wire: pa.RecordBatch, hashes: tuple[U64, U64]) -> dict[str, Any]:
         customer = key64(self._key, wire.column("customer_id"))
         customer[~given(wire.column("customer_id"))] = 0
         keys = pc.binary_join_element_wise(wire.column("channel"), wire.column("currency"), "\x1f")
-        copied = ("order_id", "channel", "seller")
-        numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor", *_DECLARED)
+        copied = ("order_id", "channel", "seller", "declared")
+        numeric = ("fingerprint", "placed_at_ms", "promise_by_ms", "priority", "total_declared_minor")
         return {
             **{name: wire.column(name) for name in copied},
             **{name: numbers(wire, name) for name in numeric},
@@ -275,10 +271,10 @@ class Admitter:
         return np.fromiter((known[address] for address in addresses), bool, len(addresses))
 
     def _price(
-        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any, lines: WireLines
+        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
     ) -> pricing.OrderLines:
         """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
-        words, declared = self._declared(lines, columns)
+        words, declared = self._declared(counted, columns)
         if words is not None:
             counted = self._refuse(impossible(declared, counted, words), AMOUNT_IMPOSSIBLE, counted, columns)
         weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
@@ -335,11 +331,11 @@ class Admitter:
         columns["admission"][orders] = Admission.REJECT
         return without_units(counted, orders)
 
-    def _declared(self, lines: WireLines, columns: dict[str, Any]) -> tuple[Words | None, Declared]:
+    def _declared(self, lines: pricing.OrderLines, columns: dict[str, Any]) -> tuple[Words | None, Declared]:
         """What the orders declare, and what the policy says of it; None where it says nothing of any."""
-        fee, discount, tax = (columns[name] for name in _DECLARED)
-        declared = Declared(fee, discount, tax, lines.discount_minor, lines.tax_minor)
-        return (self.words.of(columns["channel"]) if self.words.any else None), declared
+        if not self.words.any:
+            return None, NOTHING_DECLARED
+        return self.words.of(columns["channel"]), Declared(*dense_amounts(columns["declared"], lines.line_offset))
 
 
 def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:
@@ -381,7 +377,7 @@ def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int
     return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
 
 
-def _admitted_lines(counted: pricing.OrderLines, lines: WireLines) -> pa.ListArray:
+def _admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
     line_type = ADMITTED.field("lines").type
     values = structs(
         line_type.value_type,
@@ -390,9 +386,7 @@ def _admitted_lines(counted: pricing.OrderLines, lines: WireLines) -> pa.ListArr
             "qty": counted.qty,
             "unit_price_minor": counted.unit_price_minor,
             "list_price_minor": counted.list_price_minor,
-            "line_key": lines.line_key,
-            "discount_declared_minor": lines.discount_minor,
-            "tax_declared_minor": lines.tax_minor,
+            "line_key": line_key,
         },
     )
     return ragged(counted.line_offset, values, line_type)

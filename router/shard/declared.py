@@ -18,7 +18,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.money.weigh import VALUE_MAX
-from router.arrow.arrays import list_parts, numbers, struct_numbers
 from router.arrow.string_table import StringTable
 from router.config import Policy
 from router.shard.pricing import Money, OrderLines, price_orders, prorate_groups
@@ -29,7 +28,6 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 TAKEN_FEE, TAKEN_DISCOUNT, TAKEN_TAX = 1, 2, 4  # bits of OUTCOME.taken
-_COLUMNS = ("fee_declared_minor", "discount_declared_minor", "tax_declared_minor")
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,9 @@ class Declared:
     line_discount: I64  # (m)
     line_tax: I64  # (m)
 
-    @property
-    def any(self) -> bool:
-        return any(bool((column != -1).any()) for column in dataclasses.astuple(self))
 
-
-def declared_of(admitted: pa.RecordBatch) -> Declared:
-    _, lines = list_parts(admitted.column("lines"))
-    fee, discount, tax = (numbers(admitted, name) for name in _COLUMNS)
-    return Declared(fee, discount, tax, *(struct_numbers(lines, name) for name in _COLUMNS[1:]))
+_NONE: I64 = np.zeros(0, np.int64)
+NOTHING_DECLARED = Declared(_NONE, _NONE, _NONE, _NONE, _NONE)  # of orders that nobody asks
 
 
 def impossible(declared: Declared, lines: OrderLines, words: Words) -> Bools:

@@ -36,6 +36,11 @@ class BodyColumns:
         return np.searchsorted(self.line_offsets, lines, side="right") - 1
 
 
+def is_given(values: I64) -> bool:
+    """Whether any row has a number: ABSENT is less than all others."""
+    return int(values.max(initial=ABSENT)) != ABSENT
+
+
 def or_none(values: I64) -> I64:
     """-1 where absent. A -1 that was sent becomes -2: of an amount just as wrong, and not taken for "not given"."""
     return np.where(values == ABSENT, -1, np.where(values == -1, -2, values))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
 from kernels.text.scan_json import ABSENT
 from router.ids import fingerprint_ragged_ints, fingerprint_ragged_strings
+from router.wire.body_columns import is_given
 from router.wire.order_columns import OrderColumns
 from router.wire.settle import as_meant
 from router.wire.texts import Texts
@@ -35,7 +36,8 @@ def _fingerprints(columns: OrderColumns) -> U64:
     state = np.zeros(columns.rows, np.uint64)
     _mix_texts(state, 1, columns.text)
     for tag, values in enumerate(columns.number, start=1 + len(columns.text.text)):
-        mix_number(state, tag, values)
+        if is_given(values):
+            mix_number(state, tag, values)
     fingerprint_ragged_strings(state, columns.coupon_offsets, columns.coupons.offsets[0], columns.coupons.text[0])
     fingerprint_ragged_ints(state, columns.line_offsets, _lines(columns).view(np.int64))
     return state
@@ -49,8 +51,9 @@ def _lines(columns: OrderColumns) -> U64:
     mix_number(state, 2, columns.qty)
     mix_number(state, 3, columns.unit_price)
     _mix_texts(state, 4, columns.line_ids)
-    mix_number(state, 5, columns.line_discount)
-    mix_number(state, 6, columns.line_tax)
+    for tag, values in ((5, columns.line_discount), (6, columns.line_tax)):
+        if is_given(values):
+            mix_number(state, tag, values)
     return state
 
 

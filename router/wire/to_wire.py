@@ -12,8 +12,9 @@ from kernels.text.scan_json import ABSENT
 from router.arrow.arrays import ragged, record_batch, structs
 from router.config import Limits
 from router.log.columns import REQUIRED_FIELDS, WIRE
+from router.log.declared_amounts import declared_column, nothing_declared
 from router.wire.batch import Refusal, WireBatch
-from router.wire.body_columns import or_none
+from router.wire.body_columns import is_given, or_none
 from router.wire.fields import (
     DISCOUNT,
     FEE,
@@ -162,8 +163,6 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprints: tuple[U64, U
             "sku_code": columns.sku_code,
             "qty": np.where(columns.qty == ABSENT, 0, columns.qty),
             "unit_price_minor": or_none(columns.unit_price),
-            "discount_minor": or_none(columns.line_discount),
-            "tax_minor": or_none(columns.line_tax),
             "line_key": np.zeros(len(columns.qty), np.uint64),  # made where the folder's key is known
         },
     )
@@ -175,9 +174,7 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprints: tuple[U64, U
             "promise_by_ms": or_none(columns.number[PROMISE_BY]),
             "priority": np.where(columns.number[PRIORITY] == ABSENT, 0, columns.number[PRIORITY]).astype(np.int32),
             "total_declared_minor": or_none(columns.number[TOTAL]),
-            "fee_declared_minor": or_none(columns.number[FEE]),
-            "discount_declared_minor": or_none(columns.number[DISCOUNT]),
-            "tax_declared_minor": or_none(columns.number[TAX]),
+            "declared": _declared(columns),
             "coupons": ragged(columns.coupon_offsets, columns.coupons.array(), WIRE.field("coupons").type),
             "missing": missing,
             "fingerprint": fingerprints[0],
@@ -185,6 +182,15 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprints: tuple[U64, U
             "lines": ragged(columns.line_offsets, lines, lines_type),
         },
     )
+
+
+def _declared(columns: OrderColumns) -> pa.ListArray:
+    of_order = (columns.number[FEE], columns.number[DISCOUNT], columns.number[TAX])
+    amounts = (*of_order, columns.line_discount, columns.line_tax)
+    if not any(map(is_given, amounts)):
+        return nothing_declared(columns.rows)
+    fee, discount, tax, line_discount, line_tax = map(or_none, amounts)
+    return declared_column((fee, discount, tax, line_discount, line_tax), columns.line_offsets)
 
 
 def without_rows(batch: WireBatch, faults: dict[int, tuple[int, str]], line_offsets: I32) -> WireBatch:

@@ -73,11 +73,11 @@ def test_an_order_becomes_a_row() -> None:
         "promise_by_ms": 1772578800000,
         "priority": 3,
         "total_declared_minor": 5997,
-        **dict.fromkeys(("fee_declared_minor", "discount_declared_minor", "tax_declared_minor"), -1),
+        "declared": [],
         "missing": 0,
         "lines": [
-            {"sku_code": 0, "qty": 2, "unit_price_minor": 1999, "discount_minor": -1, "tax_minor": -1, "line_key": 0},
-            {"sku_code": 1, "qty": 1, "unit_price_minor": -1, "discount_minor": -1, "tax_minor": -1, "line_key": 0},
+            {"sku_code": 0, "qty": 2, "unit_price_minor": 1999, "line_key": 0},
+            {"sku_code": 1, "qty": 1, "unit_price_minor": -1, "line_key": 0},
         ],
     }
     assert batch.skus.to_pylist() == ["SKU-1", "SKU-2"] and batch.line_ids.to_pylist() == ["", ""]

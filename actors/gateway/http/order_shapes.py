@@ -79,7 +79,7 @@ DeclaredField = Annotated[str, _names("shipping_fee", "discount", "tax")]
 class Differing(msgspec.Struct):
     """An amount that the channel declared, beside ours."""
 
-    field: DeclaredField
+    field: Annotated[str, _names("shipping_fee", "discount", "tax", "total")]
     declared: int
     computed: int
 

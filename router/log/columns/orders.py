@@ -7,6 +7,13 @@ import pyarrow as pa
 from router.log.columns.decisions import DECIDED_LINES, DECISION
 from router.log.columns.fields import list_of, schema, since, structs
 
+# What the channel says of an order's money beside its total: nothing for most, see router/log/declared_amounts.py.
+DECLARED_AMOUNTS = structs(
+    ("line", pa.int32()),  # from 0, -1 = of the order
+    ("amount", pa.int8()),  # FEE, DISCOUNT, TAX
+    ("amount_minor", pa.int64()),
+)
+
 WIRE = schema(
     ("order_id", pa.string()),
     ("channel", pa.string()),
@@ -26,9 +33,7 @@ WIRE = schema(
     ("promise_by_ms", pa.int64()),  # -1 = none
     ("priority", pa.int32()),
     ("total_declared_minor", pa.int64()),  # channel's own total, -1 = not given, as all it declares
-    ("fee_declared_minor", pa.int64()),
-    ("discount_declared_minor", pa.int64()),  # of all lines, theirs included
-    ("tax_declared_minor", pa.int64()),  # of all lines and of shipping
+    ("declared", DECLARED_AMOUNTS),
     ("missing", pa.uint32()),  # bit per REQUIRED_FIELDS entry that is absent or empty
     ("fingerprint", pa.uint64()),  # of every known field's content as it is meant: equal order <=> equal number
     ("fingerprint_sent", pa.uint64()),  # as it was written; what older records have
@@ -37,9 +42,7 @@ WIRE = schema(
         structs(
             ("sku_code", pa.int32()),  # index into the batch's own SKU strings
             ("qty", pa.int64()),  # as sent; range is checked by validate
-            ("unit_price_minor", pa.int64()),  # -1: not given, as the two that follow
-            ("discount_minor", pa.int64()),
-            ("tax_minor", pa.int64()),
+            ("unit_price_minor", pa.int64()),  # -1: not given
             ("line_key", pa.uint64()),  # as in ADMITTED; 0 until the batch is split
         ),
     ),
@@ -102,13 +105,9 @@ ADMITTED = schema(
             ("unit_price_minor", pa.int64()),  # the price that counts
             ("list_price_minor", pa.int64()),  # catalogue, -1 none
             since(1, "line_key", pa.uint64()),  # keyed hash of the line_id; 0 = the line's own number, from 1
-            since(2, "discount_declared_minor", pa.int64(), -1),  # what the channel says, -1 nothing
-            since(2, "tax_declared_minor", pa.int64(), -1),
         ),
     ),
-    since(2, "fee_declared_minor", pa.int64(), -1),  # likewise; of shipping before tax
-    since(2, "discount_declared_minor", pa.int64(), -1),  # of all lines, theirs included
-    since(2, "tax_declared_minor", pa.int64(), -1),  # of all lines and of shipping
+    since(2, "declared", DECLARED_AMOUNTS),
 )
 
 OUTCOME = schema(
