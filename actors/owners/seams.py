@@ -47,6 +47,7 @@ class TablePatched(NamedTuple):
     added: int
     changed: int
     removed: int
+    warnings: list[dict[str, Any]] = []  # as of TableReplaced, of all rows of the table
 
 
 class ShardCalls(Protocol):

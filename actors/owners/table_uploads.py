@@ -65,7 +65,7 @@ class TableUploads:
             rows, changes = self._patched(table, body, media_type)
             rows.findings.raise_if_any()
             version = self._put(rows, replace, now_ms) if any(changes) else self.used
-        return TablePatched(table, version, len(rows.rows), *changes)
+        return TablePatched(table, version, len(rows.rows), *changes, remarks(rows))
 
     def _patched(self, table: str, body: bytes, media_type: str) -> tuple[Rows, Changes]:
         """Of stock only the cells that are named, as they are now."""
