@@ -14,6 +14,7 @@ from router.ledger.engine import LedgerEngine
 from router.life.states import CellAccount
 from router.log.columns import CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES
 from router.ports import Question
+from router.tables.compile_taxes import compile_taxes
 from router.tables.compiled import (
     NO_LIMIT,
     NodeTable,
@@ -21,7 +22,6 @@ from router.tables.compiled import (
     RateTable,
     SkuTable,
     Tables,
-    TaxTable,
 )
 from router.tables.stock_rows import MovementKind
 
@@ -94,7 +94,7 @@ def build_tables(given, version=1) -> Tables:
         skus=_skus(given["skus"]),
         nodes=_nodes(given["nodes"]),
         rates=_rates(given),
-        taxes=TaxTable(StringTable([""]), StringTable([]), np.zeros((1, 0), np.int32), np.zeros((1, 0), np.uint8)),
+        taxes=compile_taxes([], StringTable([]), None),
         promotions=_promotions(given["promotions"], len(given["skus"])),
         currencies=StringTable(["EUR"]),
         currency_exponent=np.array([2], np.int32),
