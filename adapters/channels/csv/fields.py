@@ -51,7 +51,7 @@ LINE_FIELDS: dict[str, Field] = {
     "lines.sku": Field(is_id=True, required=True),
     "lines.qty": Field("integer", required=True),
     "lines.unit_price": Field("amount"),
-    "lines.line_total": Field("amount"),  # of the whole line; becomes unit prices that add up to it (compose.py)
+    "lines.line_total": Field("amount"),  # of the whole line; becomes unit prices that add up to it (lines.py)
     "lines.discount": Field("amount"),  # of the whole line, as its tax
     "lines.tax": Field("amount"),
 }

@@ -1,4 +1,4 @@
-"""Northwind: prices without tax; VAT by country, beverages at the standard rate and food at the highest reduced one."""
+"""Northwind: prices without tax, discounts as shares, freight by order; VAT by country, food at a reduced rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pathlib
 import re
 from fractions import Fraction
 
-from tests.labs.real_sets.counted import Counted, Line, Order, minor, rows_of, tax_on
+from tests.labs.real_sets.counted import Counted, Line, Order, minor, rounded, rows_of, tax_on
 
 _CODES = dict(
     zip(
@@ -41,9 +41,10 @@ def count(folder: pathlib.Path, rates: pathlib.Path) -> Counted:
             counted.refused_rows.append(tuple(row.values()))
         qty, price = int(row["Quantity"]), minor(row["UnitPrice"])
         rate = _rate(vat.get(_CODES[head["ShipCountry"]]), row["ProductID"] in beverages)
-        tax = tax_on(qty * price, rate, is_inclusive=False)
-        order = counted.orders.setdefault(row["OrderID"], Order())
-        order.lines.append(Line(row["ProductID"], qty, price, tax=tax, is_inclusive=False))
+        discount = rounded(qty * price * Fraction(row["Discount"]))
+        tax = tax_on(qty * price - discount, rate, is_inclusive=False)
+        order = counted.orders.setdefault(row["OrderID"], Order(shipping=minor(head["Freight"])))
+        order.lines.append(Line(row["ProductID"], qty, price, discount, tax, is_inclusive=False))
     counted.events = sum(1 for order_id in counted.accepted if heads[order_id]["ShippedDate"])
     return counted
 

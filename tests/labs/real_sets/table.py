@@ -7,7 +7,7 @@ import collections
 from tests.labs.real_sets.run import Run
 from tests.labs.real_sets.sets import RealSet
 
-_FORM = "{:<20}{:>9}{:>9}{:>10}{:>17}{:>15}  {:<24}{}"
+_FORM = "{:<18}{:>9}{:>8}{:>9}{:>19}{:>14}  {:<21}{}"
 
 
 def heading() -> str:
