@@ -40,8 +40,8 @@ from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
 from router.log.columns import ADMITTED, CLAIMS, Admission
 from router.log.declared_amounts import dense_amounts
 from router.shard import pricing
-from router.shard.channel_policies import ChannelPolicies
-from router.shard.declared import NOTHING_DECLARED, ChannelWords, Declared, Words, impossible
+from router.shard.channel_policies import ChannelPolicies, Words
+from router.shard.declared import NOTHING_DECLARED, Declared, impossible
 from router.shard.reason_masks import FLAG_MASK
 from router.shard.spelt import UNKNOWN, Spelt, by_first
 from router.spelling import folded, word
@@ -78,13 +78,12 @@ class Admitter:
         self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
         self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
         self._stamp_base = 0
-        self.words = ChannelWords(tables.policy_or(config.policy))
         skus = tables.skus
         self._dated = DatedPrices(
             skus.dated_offset, skus.dated_currency, skus.dated_from_ms, skus.dated_until_ms, skus.dated_price_minor
         )
         self.policy = tables.policy_or(config.policy)
-        self._policies = ChannelPolicies(self.policy)
+        self.policies = ChannelPolicies(self.policy)
         codes = tables.promotions.ids
         self._codes = Spelt(codes, by_first(codes.values, folded), folded)
 
@@ -97,7 +96,7 @@ class Admitter:
         columns = self._identity(wire, hashes)
         columns["currency"] = self.tables.currencies.find(wire.column("currency")).astype(np.int16)
         columns["channel_index"] = self._channel_index(wire)
-        policy_row = self._policies.rows(wire.column("channel"))
+        policy_row = self.policies.rows(wire.column("channel"))
         columns["payment"], payment_flags = self._payment(wire, policy_row)
         columns["service"], service_unknown = self._service(wire)
         coupons, coupon_unknown = self._coupons(wire)
@@ -110,7 +109,7 @@ class Admitter:
         counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns, policy_row)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
-        counted = self._price(counted, columns, coupons, place.promotion_area)
+        counted = self._price(counted, columns, coupons, place.promotion_area, policy_row)
         admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
         return admitted, claims_of(admitted)
 
@@ -154,7 +153,7 @@ class Admitter:
             (meaning == Paid.FAILED) << FLAG_PAYMENT_FAILED
             | refunded << FLAG_PAYMENT_REFUNDED
             | (found == UNKNOWN) << FLAG_PAYMENT_UNKNOWN
-            | (is_open & self._policies.holds_unpaid[policy_row]) << FLAG_PAYMENT_OPEN
+            | (is_open & self.policies.holds_unpaid[policy_row]) << FLAG_PAYMENT_OPEN
         )
         return _PAYMENT_STATES[meaning], flags
 
@@ -218,7 +217,7 @@ class Admitter:
             listed,
         )
         self._stamp_base += orders
-        columns["admission"] = self._policies.admission(columns["reasons"], policy_row)
+        columns["admission"] = self.policies.admission(columns["reasons"], policy_row)
         counted = pricing.OrderLines(
             line_offset=lines.offset, sku=lines.sku, qty=qty, unit_price_minor=price, list_price_minor=listed
         )
@@ -271,10 +270,15 @@ class Admitter:
         return np.fromiter((known[address] for address in addresses), bool, len(addresses))
 
     def _price(
-        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
+        self,
+        counted: pricing.OrderLines,
+        columns: dict[str, Any],
+        coupons: Any,
+        area: Any,
+        policy_row: npt.NDArray[np.int32],
     ) -> pricing.OrderLines:
         """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
-        words, declared = self._declared(counted, columns)
+        words, declared = self._declared(counted, columns, policy_row)
         if words is not None:
             counted = self._refuse(impossible(declared, counted, words), AMOUNT_IMPOSSIBLE, counted, columns)
         weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
@@ -331,11 +335,13 @@ class Admitter:
         columns["admission"][orders] = Admission.REJECT
         return without_units(counted, orders)
 
-    def _declared(self, lines: pricing.OrderLines, columns: dict[str, Any]) -> tuple[Words | None, Declared]:
+    def _declared(
+        self, lines: pricing.OrderLines, columns: dict[str, Any], policy_row: npt.NDArray[np.int32]
+    ) -> tuple[Words | None, Declared]:
         """What the orders declare, and what the policy says of it; None where it says nothing of any."""
-        if not self.words.any:
+        if not self.policies.heeds_amounts:
             return None, NOTHING_DECLARED
-        return self.words.of(columns["channel"]), Declared(*dense_amounts(columns["declared"], lines.line_offset))
+        return self.policies.words(policy_row), Declared(*dense_amounts(columns["declared"], lines.line_offset))
 
 
 def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:

@@ -254,13 +254,13 @@ class ShardEngine:
 
     def _price(self, admitted: pa.RecordBatch, tables: Tables, lines: OrderLines, **priced_by: Any) -> Priced:
         """Money of orders, by what they declare where the policy looks at it."""
-        column, known = admitted.column("declared"), self._admitters[tables.version].words
-        if not known.any and is_silent(column):
+        column, policies = admitted.column("declared"), self._admitters[tables.version].policies
+        if not policies.heeds_amounts and is_silent(column):
             nothing = np.zeros(lines.orders, np.uint8)
             return Priced(price_orders(tables, lines, **priced_by), nothing, nothing != 0, nothing == 0)
         total = numbers(admitted, "total_declared_minor")
         tolerance_minor = tables.policy_or(self._config.policy).totals_tolerance_minor
-        words = known.of(admitted.column("channel"))
+        words = policies.words(policies.rows(admitted.column("channel")))
         declared = Declared(*dense_amounts(column, lines.line_offset))
         return price_declared(tables, lines, declared, words, total, tolerance_minor, **priced_by)
 
