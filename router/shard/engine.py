@@ -31,7 +31,8 @@ from router.log.columns import DECISION, OUTCOME, Status
 from router.log.declared_amounts import dense_amounts, is_silent
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
-from router.shard.admission import Admitter, claims_of, order_lines, total_flags, without_units
+from router.shard.admission import Admitter
+from router.shard.admitted import claims_of, order_lines, total_flags, without_units
 from router.shard.declared import Declared, Priced, price_declared
 from router.shard.pricing import Money, OrderLines, price_orders
 from router.tables.compiled import Tables, UnknownTables
