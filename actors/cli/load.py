@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from actors.cli.output import Progress, UsageError, add_json_flag, add_server_flags, print_result, read_key
-from router.errors import row_at
 from router.tables.names import TABLES
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX = 32 << 20  # half of what the router takes by default
 TABLE_BYTES_MAX = 128 << 20  # twice as much: a table goes in one body, and a small .gz may unpack to anything
-ERRORS_SHOWN_MAX = 20
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 
 
@@ -149,15 +147,11 @@ async def _put(session: aiohttp.ClientSession, url: str, media_type: str, body: 
 
 
 def _as_text(result: dict[str, Any]) -> str:
+    from actors.client.asking import findings
+
     if "errors" not in result:
         taken = f"{result['table']}: {result['rows']:,} rows, version {result.get('version')}"
-        return "\n".join([taken, *_findings(result.get("warnings", []))])
+        return "\n".join([taken, *findings(result.get("warnings", []))])
     errors = result["errors"]
     lines = [f"{result['table']}: refused, nothing applied; {result.get('detail', '')}"]
-    return "\n".join([*lines, *_findings(errors)])
-
-
-def _findings(found: list[dict[str, Any]]) -> list[str]:
-    """A line for each of the first errors or warnings."""
-    shown = found[:ERRORS_SHOWN_MAX]
-    return [f"  {row_at(int(said.get('row') or 0))}, {said.get('field')}: {said.get('detail')}" for said in shown]
+    return "\n".join([*lines, *findings(errors)])

@@ -96,7 +96,7 @@ def _get(arguments: argparse.Namespace) -> None:
 
 
 def _write(arguments: argparse.Namespace) -> None:
-    from actors.client.asking import CSV, NDJSON, Body, path_of
+    from actors.client.asking import CSV, NDJSON, Body, findings, path_of
 
     media_type = CSV if ".csv" in pathlib.PurePath(arguments.file).suffixes else NDJSON
     body = Body(read_all(arguments.file), media_type)
@@ -105,7 +105,7 @@ def _write(arguments: argparse.Namespace) -> None:
         done = router.json(arguments.action.upper(), path_of("tables", arguments.table), query, body)
     counts = ", ".join(f"{done[name]:,} {name}" for name in ("added", "changed", "removed") if name in done)
     text = f"{done['table']}: {done['rows']:,} rows, version {done['version']}" + (f" ({counts})" if counts else "")
-    print_result(arguments.json, done, text)
+    print_result(arguments.json, done, "\n".join([text, *findings(done.get("warnings", ()))]))
 
 
 def _versions(arguments: argparse.Namespace) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import http.client
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from actors.client.reach import REACH_S_MAX, REMEDY, address_of, reach
-from router.errors import Refused, Retryable
+from router.errors import Refused, Retryable, row_at
 
 ANSWER_S_MAX = 300.0  # without a byte of the answer; a large table takes a while to compile
 PIECE_BYTES = 1 << 20
+FINDINGS_SHOWN_MAX = 20
 NDJSON, CSV, JSON = "application/x-ndjson", "text/csv", "application/json"
 _WHAT_NOW = {
     401: "Give a key that this router knows with --key, DIR/admin.key say.",
@@ -97,10 +98,13 @@ def refusal(status: int, content: bytes) -> Refused:
     except msgspec.DecodeError:
         problem = {"detail": content[:200].decode(errors="replace")}
     said = problem.get("detail") or problem.get("title") or "no reason given"
-    rows = [
-        f"\n  {error.get('field')}: {error.get('detail')}" if not error.get("row")
-        else f"\n  row {error['row']}, {error.get('field')}: {error.get('detail')}"
-        for error in problem.get("errors", ())[:20]
-    ]  # fmt: skip
     remedy = f" {_WHAT_NOW[status]}" if status in _WHAT_NOW else ""
-    return Refused(f"The router answered {status}: {said}{remedy}{''.join(rows)}")
+    return Refused("\n".join([f"The router answered {status}: {said}{remedy}", *findings(problem.get("errors", ()))]))
+
+
+def findings(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each of the first errors or warnings of rows."""
+    return [
+        f"  {row_at(int(each.get('row') or 0))}, {each.get('field')}: {each.get('detail')}"
+        for each in found[:FINDINGS_SHOWN_MAX]
+    ]

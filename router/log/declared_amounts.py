@@ -16,6 +16,8 @@ FEE, DISCOUNT, TAX = range(3)  # amount
 OF_ORDER = -1  # line
 NONE = -1  # an amount that is not there
 
+TAKEN_FEE, TAKEN_DISCOUNT, TAKEN_TAX = 1, 2, 4  # bits of OUTCOME.taken
+
 Dense = tuple[I64, I64, I64, I64, I64]  # fee, discount and tax of orders (n), discount and tax of lines (m)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kernels.reasons import AMOUNT_DIFFERS, TOTAL_MISMATCH
-from router.log.declared_amounts import DISCOUNT, FEE, OF_ORDER, TAX
+from router.log.declared_amounts import DISCOUNT, FEE, OF_ORDER, TAKEN_DISCOUNT, TAKEN_FEE, TAKEN_TAX, TAX
 from router.log.steps import Step
 from router.queries.source import Row
 
-_BITS = (("shipping_fee", 1), ("discount", 2), ("tax", 4))  # router/shard/declared.py TAKEN_*
+_BITS = (("shipping_fee", TAKEN_FEE), ("discount", TAKEN_DISCOUNT), ("tax", TAKEN_TAX))
 
 
 def taken_view(step: Step) -> list[str]:

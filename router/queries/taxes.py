@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from router.log.declared_amounts import TAKEN_TAX
 from router.log.steps import Step
 from router.queries.source import Row
 from router.tables.compiled import Tables
 
 SHIPPING = -1  # line of the tax on the fee
 _SHIPPING_CLASS = "shipping"
-TAKEN_TAX = 4  # router/shard/declared.py
 _DECLARED = -1  # tax of an order whose channel said it
 _OF_A_PERCENT = Decimal(1_000_000)
 

@@ -7,7 +7,6 @@ Everything here is a function of the batch, the tables of one version and the po
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,18 +30,18 @@ from kernels.admit.validate import (
     REFUSE,
     validate,
 )
-from kernels.reasons import AMOUNT_IMPOSSIBLE, TOTAL_MISMATCH, UNREACHABLE
-from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
+from kernels.reasons import AMOUNT_IMPOSSIBLE, UNREACHABLE
+from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers
 from router.arrow.string_table import StringTable
 from router.config import Config
 from router.ids import given, key64
 from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
-from router.log.columns import ADMITTED, CLAIMS, Admission
+from router.log.columns import ADMITTED, Admission
 from router.log.declared_amounts import dense_amounts
 from router.shard import pricing
-from router.shard.channel_policies import ChannelPolicies
-from router.shard.declared import NOTHING_DECLARED, ChannelWords, Declared, Words, impossible
-from router.shard.reason_masks import FLAG_MASK
+from router.shard.admitted import admitted_lines, claims_of, without_units
+from router.shard.channel_policies import ChannelPolicies, Words
+from router.shard.declared import NOTHING_DECLARED, Declared, impossible
 from router.shard.spelt import UNKNOWN, Spelt, by_first
 from router.spelling import folded, word
 from router.tables.compiled import PromotionKind, Tables
@@ -78,13 +77,12 @@ class Admitter:
         self._seen_stamp = np.full(max(len(tables.skus.ids), 1), -1, np.int64)
         self._seen_line = np.zeros(max(len(tables.skus.ids), 1), np.int64)
         self._stamp_base = 0
-        self.words = ChannelWords(tables.policy_or(config.policy))
         skus = tables.skus
         self._dated = DatedPrices(
             skus.dated_offset, skus.dated_currency, skus.dated_from_ms, skus.dated_until_ms, skus.dated_price_minor
         )
         self.policy = tables.policy_or(config.policy)
-        self._policies = ChannelPolicies(self.policy)
+        self.policies = ChannelPolicies(self.policy)
         codes = tables.promotions.ids
         self._codes = Spelt(codes, by_first(codes.values, folded), folded)
 
@@ -97,7 +95,7 @@ class Admitter:
         columns = self._identity(wire, hashes)
         columns["currency"] = self.tables.currencies.find(wire.column("currency")).astype(np.int16)
         columns["channel_index"] = self._channel_index(wire)
-        policy_row = self._policies.rows(wire.column("channel"))
+        policy_row = self.policies.rows(wire.column("channel"))
         columns["payment"], payment_flags = self._payment(wire, policy_row)
         columns["service"], service_unknown = self._service(wire)
         coupons, coupon_unknown = self._coupons(wire)
@@ -110,8 +108,8 @@ class Admitter:
         counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns, policy_row)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
         self._risk(wire, lines, counted.qty, columns)
-        counted = self._price(counted, columns, coupons, place.promotion_area)
-        admitted = record_batch(ADMITTED, {**columns, "lines": _admitted_lines(counted, lines.line_key)})
+        counted = self._price(counted, columns, coupons, place.promotion_area, policy_row)
+        admitted = record_batch(ADMITTED, {**columns, "lines": admitted_lines(counted, lines.line_key)})
         return admitted, claims_of(admitted)
 
     def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
@@ -154,7 +152,7 @@ class Admitter:
             (meaning == Paid.FAILED) << FLAG_PAYMENT_FAILED
             | refunded << FLAG_PAYMENT_REFUNDED
             | (found == UNKNOWN) << FLAG_PAYMENT_UNKNOWN
-            | (is_open & self._policies.holds_unpaid[policy_row]) << FLAG_PAYMENT_OPEN
+            | (is_open & self.policies.holds_unpaid[policy_row]) << FLAG_PAYMENT_OPEN
         )
         return _PAYMENT_STATES[meaning], flags
 
@@ -218,7 +216,7 @@ class Admitter:
             listed,
         )
         self._stamp_base += orders
-        columns["admission"] = self._policies.admission(columns["reasons"], policy_row)
+        columns["admission"] = self.policies.admission(columns["reasons"], policy_row)
         counted = pricing.OrderLines(
             line_offset=lines.offset, sku=lines.sku, qty=qty, unit_price_minor=price, list_price_minor=listed
         )
@@ -271,10 +269,15 @@ class Admitter:
         return np.fromiter((known[address] for address in addresses), bool, len(addresses))
 
     def _price(
-        self, counted: pricing.OrderLines, columns: dict[str, Any], coupons: Any, area: Any
+        self,
+        counted: pricing.OrderLines,
+        columns: dict[str, Any],
+        coupons: Any,
+        area: Any,
+        policy_row: npt.NDArray[np.int32],
     ) -> pricing.OrderLines:
         """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
-        words, declared = self._declared(counted, columns)
+        words, declared = self._declared(counted, columns, policy_row)
         if words is not None:
             counted = self._refuse(impossible(declared, counted, words), AMOUNT_IMPOSSIBLE, counted, columns)
         weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
@@ -331,62 +334,10 @@ class Admitter:
         columns["admission"][orders] = Admission.REJECT
         return without_units(counted, orders)
 
-    def _declared(self, lines: pricing.OrderLines, columns: dict[str, Any]) -> tuple[Words | None, Declared]:
+    def _declared(
+        self, lines: pricing.OrderLines, columns: dict[str, Any], policy_row: npt.NDArray[np.int32]
+    ) -> tuple[Words | None, Declared]:
         """What the orders declare, and what the policy says of it; None where it says nothing of any."""
-        if not self.words.any:
+        if not self.policies.heeds_amounts:
             return None, NOTHING_DECLARED
-        return self.words.of(columns["channel"]), Declared(*dense_amounts(columns["declared"], lines.line_offset))
-
-
-def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:
-    """What ADMITTED rows ask of the ledger; derivable at any time, so it is never stored by the shard."""
-    offset, values = list_parts(admitted.column("lines"))
-    line_type = CLAIMS.field("lines").type
-    wanted = structs(line_type.value_type, {n: struct_numbers(values, n) for n in ("sku", "qty")})
-    same = {name: admitted.column(name) for name in CLAIMS.names if name not in ("lines", "value_minor")}
-    return record_batch(
-        CLAIMS,
-        {**same, "value_minor": admitted.column("subtotal_minor"), "lines": ragged(offset, wanted, line_type)},
-    )
-
-
-def order_lines(admitted: pa.RecordBatch) -> pricing.OrderLines:
-    """The lines of ADMITTED rows as pricing takes them."""
-    offset, values = list_parts(admitted.column("lines"))
-    return pricing.OrderLines(
-        line_offset=offset.astype(np.int64),
-        sku=struct_numbers(values, "sku"),
-        qty=struct_numbers(values, "qty"),
-        unit_price_minor=struct_numbers(values, "unit_price_minor"),
-        list_price_minor=struct_numbers(values, "list_price_minor"),
-    )
-
-
-def without_units(lines: pricing.OrderLines, orders: npt.NDArray[np.bool_]) -> pricing.OrderLines:
-    """The same lines with no units on those of the orders marked."""
-    if not orders.any():
-        return lines
-    nothing = np.repeat(orders, np.diff(lines.line_offset))
-    return dataclasses.replace(lines, qty=np.where(nothing, np.int32(0), lines.qty))
-
-
-def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int, counts: Any = True) -> U64:
-    """TOTAL_MISMATCH where the channel's own total differs from ours, and ``counts``; a flag, never a refusal."""
-    declared = numbers(admitted, "total_declared_minor")
-    differs = (declared >= 0) & (np.abs(declared - total_minor) > tolerance_minor) & counts
-    return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
-
-
-def _admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
-    line_type = ADMITTED.field("lines").type
-    values = structs(
-        line_type.value_type,
-        {
-            "sku": counted.sku,
-            "qty": counted.qty,
-            "unit_price_minor": counted.unit_price_minor,
-            "list_price_minor": counted.list_price_minor,
-            "line_key": line_key,
-        },
-    )
-    return ragged(counted.line_offset, values, line_type)
+        return self.policies.words(policy_row), Declared(*dense_amounts(columns["declared"], lines.line_offset))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,6 +15,19 @@ from router.shard.reason_masks import hold_mask, reject_mask
 
 I32 = npt.NDArray[np.int32]
 U64 = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What becomes of each order's declared amounts (router/shard/declared.py)."""
+
+    takes_fee: Bools  # (n) as all
+    takes_discount: Bools
+    takes_tax: Bools
+    compares_fee: Bools
+    compares_discount: Bools
+    compares_tax: Bools
 
 
 class ChannelPolicies:
@@ -22,12 +37,19 @@ class ChannelPolicies:
         self._reject = np.array([reject_mask(one) for one in each], np.uint64)
         self._hold = np.array([hold_mask(one) for one in each], np.uint64)
         self.holds_unpaid = np.array([one.unpaid == "hold" for one in each], np.bool_)
+        said = np.array([(one.shipping_fee, one.discount, one.tax) for one in each])
+        self._takes, self._compares = said == "take", said == "compare"
+        self.heeds_amounts = bool(self._takes.any() or self._compares.any())  # that any channel declares
 
     def rows(self, channel: pa.StringArray) -> I32:
         """The row of each order."""
         if not len(self._channels):
             return np.zeros(len(channel), np.int32)
         return self._channels.find(channel) + np.int32(1)
+
+    def words(self, rows: I32) -> Words:
+        """What becomes of the amounts that each order declares."""
+        return Words(*self._takes[rows].T, *self._compares[rows].T)
 
     def admission(self, reasons: U64, rows: I32) -> npt.NDArray[np.int8]:
         """Admission of orders by what speaks against them."""

@@ -15,49 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from kernels.money.weigh import VALUE_MAX
-from router.arrow.string_table import StringTable
-from router.config import Policy
+from router.log.declared_amounts import TAKEN_DISCOUNT, TAKEN_FEE, TAKEN_TAX
+from router.shard.channel_policies import Words
 from router.shard.pricing import Money, OrderLines, price_orders, prorate_groups
 from router.tables.compiled import Tables, TaxTable
 
 Bools = npt.NDArray[np.bool_]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-
-TAKEN_FEE, TAKEN_DISCOUNT, TAKEN_TAX = 1, 2, 4  # bits of OUTCOME.taken
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the policy says of each order's amounts."""
-
-    takes_fee: Bools  # (n) as all
-    takes_discount: Bools
-    takes_tax: Bools
-    compares_fee: Bools
-    compares_discount: Bools
-    compares_tax: Bools
-
-
-class ChannelWords:
-    """Of one policy; channels that have none of their own are as all."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._channels = StringTable(sorted(policy.channels))
-        each = [policy, *(policy.of_channel(name) for name in self._channels.values)]
-        words = [(one.shipping_fee, one.discount, one.tax) for one in each]
-        self._words = {
-            word: np.array([[said == word for said in row] for row in words], np.bool_) for word in ("take", "compare")
-        }
-        self.any = bool(self._words["take"].any() or self._words["compare"].any())
-
-    def of(self, channel: pa.StringArray) -> Words:
-        rows = self._channels.find(channel) + 1 if len(self._channels) else np.zeros(len(channel), np.int64)
-        take, compare = self._words["take"][rows], self._words["compare"][rows]
-        return Words(*take.T, *compare.T)
 
 
 @dataclass(frozen=True)

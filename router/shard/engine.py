@@ -31,7 +31,8 @@ from router.log.columns import DECISION, OUTCOME, Status
 from router.log.declared_amounts import dense_amounts, is_silent
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
-from router.shard.admission import Admitter, claims_of, order_lines, total_flags, without_units
+from router.shard.admission import Admitter
+from router.shard.admitted import claims_of, order_lines, total_flags, without_units
 from router.shard.declared import Declared, Priced, price_declared
 from router.shard.pricing import Money, OrderLines, price_orders
 from router.tables.compiled import Tables, UnknownTables
@@ -254,13 +255,13 @@ class ShardEngine:
 
     def _price(self, admitted: pa.RecordBatch, tables: Tables, lines: OrderLines, **priced_by: Any) -> Priced:
         """Money of orders, by what they declare where the policy looks at it."""
-        column, known = admitted.column("declared"), self._admitters[tables.version].words
-        if not known.any and is_silent(column):
+        column, policies = admitted.column("declared"), self._admitters[tables.version].policies
+        if not policies.heeds_amounts and is_silent(column):
             nothing = np.zeros(lines.orders, np.uint8)
             return Priced(price_orders(tables, lines, **priced_by), nothing, nothing != 0, nothing == 0)
         total = numbers(admitted, "total_declared_minor")
         tolerance_minor = tables.policy_or(self._config.policy).totals_tolerance_minor
-        words = known.of(admitted.column("channel"))
+        words = policies.words(policies.rows(admitted.column("channel")))
         declared = Declared(*dense_amounts(column, lines.line_offset))
         return price_declared(tables, lines, declared, words, total, tolerance_minor, **priced_by)
 

@@ -14,17 +14,11 @@ from router.tables.arrays import frozen, int32s, int64s
 from router.tables.compiled import U8, PromotionTable
 from router.tables.promotion_terms import needs_currency, terms_of
 from router.tables.row_types import PromotionRow
-from router.tables.zones import place_of
+from router.tables.zones import area_name
 
 ALWAYS_MS = 1 << 62
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MS = datetime.timedelta(milliseconds=1)
-
-
-def area_name(country: str, region: str | None) -> str:
-    """ "GB", "US-CA": how areas are named; a region may be written with or without its country."""
-    plain = place_of(country, region or "", "").region
-    return f"{country}-{plain}" if plain else country
 
 
 def compile_promotions(

@@ -140,7 +140,7 @@ class PlaceResolver:
         return country != there or (bool(code) and code != postcode and not _goes_on(postcode, code))
 
     def _compared(self, country: str, postcode: str) -> tuple[str, str]:
-        country, plain = country_code(country), plain_postcode(postcode)
+        country, plain = country_code(as_territory(country, "", postcode)[0]), plain_postcode(postcode)
         return country, self._fitting(country, plain) or plain
 
     def _wide(self, country: str, region: str) -> _Wide:

@@ -42,7 +42,8 @@ def _said_of(row: Any) -> Iterator[Said]:
         for text in row.ship_to or ():
             yield from _zone("ship_to", text)
     elif isinstance(row, TaxRow):
-        yield from _region("region", row.country, row.region or "")
+        if ":" not in (row.region or ""):  # else the postcodes that begin so
+            yield from _region("region", row.country, row.region or "")
     elif isinstance(row, RateRow):
         yield from _zone("from_zone", row.from_zone)
         yield from _zone("to_zone", row.to_zone)

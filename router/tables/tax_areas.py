@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from router.tables.countries import country_code, plain_postcode
+
+TERRITORIES = ("XI", "IC")  # see as_territory
 # Country and first characters of the postcode -> the area, where the address says no region that has one.
 _TOLD_BY_POSTCODE = {
     ("GB", "BT"): "GB-NIR",
@@ -21,11 +24,11 @@ _TOLD_BY = 2  # characters of it
 
 def as_territory(country: str, region: str, postcode: str) -> tuple[str, str]:
     """Country and region of codes that customs use for parts of countries: XI Northern Ireland, IC the Canaries."""
-    code = country.strip().upper()
+    code = country_code(country)
     if code == "XI":
         return "GB", region or "NIR"
     if code == "IC":
-        return "ES", region or {"35": "GC", "38": "TF"}.get(postcode.strip()[:2], "")
+        return "ES", region or {"35": "GC", "38": "TF"}.get(plain_postcode(postcode)[:2], "")
     return country, region
 
 

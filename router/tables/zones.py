@@ -52,6 +52,12 @@ def place_of(country: str, region: str, postcode: str) -> Place:
     return Place(country, region_of(country, region), plain_postcode(postcode))
 
 
+def area_name(country: str, region: str | None) -> str:
+    """ "GB", "US-CA": how areas are named; a region may be written with or without its country."""
+    code = place_of(country, region or "", "").region
+    return f"{country}-{code}" if code else country
+
+
 def place_as_written(country: str, region: str, postcode: str) -> Place:
     """The place as tables see it that were compiled before names of regions were known."""
     country, region = country_code(country), _plain_region(region)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice, zip_longest
 from typing import Any
 
 from router.wire.careful import parse_time
 from router.wire.order_json import Address, Customer, Line, Order, Payment, Shipping
+from router.wire.settle import meant
 
 SHOWN_MAX = 8
 _INSIDE = frozenset(
     name for part in (Address, Customer, Line, Payment, Shipping) for name in part.__struct_fields__
 )  # of what an order consists of
+_LINE_ID = re.compile(r"lines\[(\d+)\]\.line_id")
 _TIMES = ("placed_at", "shipping.promise_by")
 
 
@@ -34,16 +37,21 @@ def _paths(path: str, one: Any, other: Any) -> Iterator[str]:
     elif isinstance(one, list) and isinstance(other, list) and path == "lines":
         for number, (left, right) in enumerate(zip_longest(one, other)):
             yield from _paths(f"{path}[{number}]", left, right)
-    elif _plain(path, one) != _plain(path, other):
+    elif _meant(path, one) != _meant(path, other):
         yield path
 
 
-def _plain(path: str, value: Any) -> Any:
-    if value in (None, "", [], {}):
+def _meant(path: str, value: Any) -> Any:
+    """As fingerprints compare it; None where it says nothing, or what goes without saying."""
+    if value in (None, "", [], {}) or (path == "priority" and value == 0):
         return None
-    if path in _TIMES and isinstance(value, str):
+    if not isinstance(value, str):
+        return value
+    if path in _TIMES:
         return parse_time(value) or value
-    return value
+    if own := _LINE_ID.fullmatch(path):
+        return None if value == str(int(own[1]) + 1) else value
+    return meant("sku" if path.endswith("].sku") else path, value) or None
 
 
 def conflict_sentence(channel: str, fields: list[str]) -> str:

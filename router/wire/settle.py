@@ -31,7 +31,7 @@ U8 = npt.NDArray[np.uint8]
 
 _MARKS: U8 = np.frombuffer(character_marks(), np.uint8)
 _UPPER = frozenset({"currency", "ship_to.country", "bill_to.country"})
-_IDS = frozenset({"order_id", "channel", "customer.id", "payment.reference"})
+_IDS = frozenset({"order_id", "channel", "customer.id", "payment.reference", "sku"})
 _KEPT = frozenset({"seller"})  # part of where an id counts: old orders of a seller are found under the same text
 _SPACE, _LOWER_A, _DELETE = 0x20, 0x61, 0x7F
 
@@ -42,6 +42,15 @@ def _id(text: str) -> str:
 
 def _code(text: str) -> str:
     return plain(text).upper()
+
+
+def meant(field: str, text: str) -> str:
+    """One text of a field (``ship_to.country``, ``sku``) as :func:`settle` has it; "" where it says nothing."""
+    return text if field in _KEPT else _rule(field)(text)
+
+
+def _rule(field: str) -> Callable[[str], str]:
+    return _id if field in _IDS else _code if field in _UPPER else settled
 
 
 def settle(columns: OrderColumns) -> OrderColumns:
@@ -70,8 +79,7 @@ def _settled_texts(texts: Texts) -> Texts:
     for field, name in enumerate(TEXT_FIELDS):
         if name in _KEPT or texts.offsets[field, 0] == texts.offsets[field, -1]:
             continue
-        rule = _id if name in _IDS else _code if name in _UPPER else settled
-        array = _settled(texts, field, rule, name in _UPPER)
+        array = _settled(texts, field, _rule(name), name in _UPPER)
         if array is not None:
             changed[field] = array
     return texts.with_columns(changed) if changed else texts

@@ -173,6 +173,13 @@ def test_tables_are_got_put_patched_and_listed(lab: Lab, shell: Shell, tmp_path:
     assert "row 1, colour: The header names 'colour', which is no field" in shell(
         "tables", "patch", "skus", str(patch), code=1
     )
+    file = tmp_path / "nodes.ndjson"
+    file.write_text(shell("tables", "get", "nodes"))
+    patch = tmp_path / "region.ndjson"
+    patch.write_text('{"node":"N1","region":"Atlantis"}\n')
+    said = shell("tables", "patch", "nodes", str(patch))
+    assert "row 1, region:" in said and "no region 'Atlantis'" in said, "a warning is told, too"
+    assert "Atlantis" not in shell("tables", "put", "nodes", str(file))
     put_tables(lab)
 
 

@@ -125,6 +125,15 @@ def test_a_money_mark_is_read_where_it_is_one_of_the_orders_currency(
         assert found.line["unit_price"] == price
 
 
+@pytest.mark.parametrize("currency", ["eur", " Eur ", "\uff25\uff35\uff32"])
+def test_a_currency_is_read_as_the_router_reads_it(currency: str) -> None:
+    constant = PLAIN.replace('"EUR"', f'"{currency}"')
+    assert translate(constant, HEADER + row("1", price="3.00")).line["unit_price"] == 300
+    column = PLAIN.replace('currency = "EUR"', "").replace('"ship_to.line1"', "currency")
+    assert translate(column, HEADER + row("1", price="3.00", street=currency)).line["unit_price"] == 300
+    assert translate(column, HEADER + row("1", price="3.00", street="euro")).reasons == {"currency_unknown": 1}
+
+
 @pytest.mark.parametrize(
     ("rounding", "text", "price"),
     [
@@ -294,6 +303,7 @@ COUNTRY = PLAIN.replace('"ship_to.line1"', '"ship_to.country"')
         *(("UK", "GB"), ("Great Britain", "GB"), ("USA", "US"), ("United States of America", "US"), ("EIRE", "IE")),
         *(("South Korea", "KR"), ("Korea, Republic of", "KR"), ("Czech Republic", "CZ"), ("Czechia", "CZ")),
         *(("Viet Nam", "VN"), ("Vietnam", "VN"), ("Russia", "RU"), ("Hong Kong", "HK"), ("C\u00f4te d'Ivoire", "CI")),
+        *(("XI", "XI"), ("ic", "IC"), ("\uff24\uff25", "DE"), ("Hong\u00a0Kong", "HK"), ("XK", "XK")),
         *(("Atlantis", None), ("XX", None), ("EU", None), ("Deutschland", None)),
     ],
 )

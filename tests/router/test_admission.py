@@ -57,6 +57,7 @@ def admitted(*orders: dict[str, Any], config: Config = CONFIG) -> pa.RecordBatch
         ({**HOME, "country": "de", "postcode": "D-10 115"}, 0),
         ({**HOME, "country": "ＤＥ", "postcode": "１０１１５"}, 0),
         ({"postcode": "DE-10115"}, 0),
+        ({**HOME, "country": "XI"}, CONFIG.policy.risk_points_address),
         ({**HOME, "country": "AT", "postcode": "A-1010"}, CONFIG.policy.risk_points_address),
     ],
 )
@@ -65,6 +66,22 @@ def test_a_bill_to_that_is_another_place_counts_and_none_does_not(bill_to: dict[
     assert CONFIG.policy.risk_points_address > 0
     assert admitted(asked).column("risk").to_pylist() == [points]
     assert admitted({}, asked, {}).column("risk").to_pylist() == [0, points, 0], "the neighbours are not concerned"
+
+
+@pytest.mark.parametrize(
+    ("ship_to", "bill_to", "points"),
+    [
+        (("XI", "BT1 5GS"), ("GB", "bt15gs"), 0),
+        (("ES", "35001"), ("IC", "35001"), 0),
+        (("XI", "BT1 5GS"), ("GB", "BT2 5GS"), CONFIG.policy.risk_points_address),
+        (("XI", "BT1 5GS"), ("IE", ""), CONFIG.policy.risk_points_address),
+    ],
+)
+def test_a_part_of_a_country_is_no_other_place_than_the_country(
+    ship_to: tuple[str, str], bill_to: tuple[str, str], points: int
+) -> None:
+    there, bill = ({"country": country, "postcode": postcode} for country, postcode in (ship_to, bill_to))
+    assert admitted({"ship_to": HOME | there, "bill_to": HOME | bill}).column("risk").to_pylist() == [points]
 
 
 def test_a_guest_has_no_customer_and_no_basket() -> None:

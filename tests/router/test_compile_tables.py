@@ -184,9 +184,9 @@ def test_compiling_is_a_function_of_its_arguments() -> None:
 
 def test_a_hundred_thousand_skus_compile_in_seconds() -> None:
     rows = upload("skus", *(SKU | {"sku": f"S{n}"} for n in range(100_000)))
-    started = time.perf_counter()
+    started = time.process_time()
     tables = compile_tables(1, accept(rows, TableRows(), empty_tables(NOW_MS)), None, NOW_MS)
-    assert time.perf_counter() - started < 5 and len(tables.skus.ids) == 100_000
+    assert time.process_time() - started < 5 and len(tables.skus.ids) == 100_000
 
 
 @pytest.mark.parametrize(

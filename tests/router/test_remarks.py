@@ -38,6 +38,8 @@ def test_a_region_that_nobody_knows_is_told(table: str, change: Row, field: str)
         ("nodes", {"country": "CA", "region": "Ont."}),
         ("nodes", {"country": "XK", "region": "Peja"}),  # a country whose regions are not known
         ("taxes", {"country": "US", "region": "California"}),
+        ("taxes", {"country": "DE", "region": "DE:78266"}),  # an area by postcode
+        ("taxes", {"country": "GB", "region": "gb: BT"}),
         ("rates", {"to_zone": "Bavaria"}),  # any country's
         ("promotions", {"when": {"regions": ["US-CA", "GB-England"]}}),
     ],

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
-from adapters.channels.csv.countries import country_code
+from adapters.channels.csv.countries import country_named
 from adapters.channels.csv.fields import Field, field_of
 from adapters.channels.csv.mapping import Cell, Mapping, Strip, Test
 from adapters.channels.csv.numbers import NumberFormat
@@ -120,7 +120,7 @@ class CellRule:
         return list(dict.fromkeys(part for part in parts if part)) or None
 
     def _country(self, text: str) -> str:
-        code = country_code(text, self._cell.languages)
+        code = country_named(text, self._cell.languages)
         if code is None:
             remedy = f"write its ISO 3166 code, or list it under [translate.{self.path!r}]"
             raise CellFault("country_unknown", f"{self.path} {text!r} is no country that is known; {remedy}")

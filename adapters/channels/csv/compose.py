@@ -11,6 +11,7 @@ from adapters.channels.csv.draft import Draft
 from adapters.channels.csv.fields import field_of, is_of_line
 from adapters.channels.csv.lines import Document, LineComposer, cost_of, put, share_of
 from adapters.channels.csv.mapping import Mapping
+from router.spelling import plain
 
 
 class Composer:
@@ -18,7 +19,7 @@ class Composer:
         self._rules = rules
         self._head = list(enumerate(head_paths))
         self._currency_at = next((at for at, path in self._head if path == "currency"), None)
-        self._currency = str(mapping.constants.get("currency", ""))
+        self._currency = _currency_code(str(mapping.constants.get("currency", "")))
         self._constants = {path: value for path, value in mapping.constants.items() if not is_of_line(path)}
         self._lines = LineComposer(mapping, rules)
         first = len(head_paths) + len(event_columns(mapping))
@@ -27,7 +28,7 @@ class Composer:
     def currency(self, head: list[str]) -> str:
         if self._currency_at is None:
             return self._currency
-        return self._rules["currency"].text(self._cell(head, self._currency_at, "currency"))
+        return _currency_code(self._rules["currency"].text(self._cell(head, self._currency_at, "currency")))
 
     def _cell(self, head: list[str], at: int, path: str) -> str:
         return head[at] or (head[self._instead[path]] if path in self._instead else "")
@@ -52,6 +53,11 @@ class Composer:
     @property
     def lines_split(self) -> int:
         return self._lines.split
+
+
+def _currency_code(text: str) -> str:
+    """As the router reads it: case and width make no difference."""
+    return plain(text).upper()
 
 
 def _is_list(path: str) -> bool:

@@ -7,6 +7,10 @@ from functools import cache
 
 import pycountry
 
+from router.spelling import plain
+from router.tables.countries import country_code, is_country
+from router.tables.tax_areas import TERRITORIES
+
 # Names and short forms in use that ISO 3166 does not have.
 _IN_USE = {
     "uk": "GB",
@@ -70,17 +74,18 @@ def _names(language: str) -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
+    return plain(name).casefold()
 
 
 def has_language(language: str) -> bool:
     return gettext.find("iso3166-1", pycountry.LOCALES_DIR, [language]) is not None
 
 
-def country_code(text: str, languages: tuple[str, ...]) -> str | None:
+def country_named(text: str, languages: tuple[str, ...]) -> str | None:
     """The code of a country that is written as its code or its name; None where nothing is known of it."""
-    if len(text) == 2 and (pycountry.countries.get(alpha_2=text.upper()) or text.upper() == "XK"):
-        return text.upper()
+    written = country_code(text)
+    if is_country(written) or written in TERRITORIES:
+        return written
     for language in ("", *languages):
         code = _names(language).get(_folded(text))
         if code:
