@@ -23,6 +23,14 @@ _WHAT_NOW = {
 }
 
 
+class RequestRefused(Refused):
+    """What the router answered instead, in words."""
+
+    def __init__(self, detail: str, status: int, code: str) -> None:
+        super().__init__(detail)
+        self.status, self.code = status, code
+
+
 class Body(NamedTuple):
     content: bytes
     media_type: str
@@ -90,7 +98,7 @@ def path_of(*parts: str) -> str:
     return "/v1/" + "/".join(urllib.parse.quote(part, safe="") for part in parts)
 
 
-def refusal(status: int, content: bytes) -> Refused:
+def refusal(status: int, content: bytes) -> RequestRefused:
     """What the router says of a request that it did not take."""
     try:
         problem: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
@@ -103,4 +111,5 @@ def refusal(status: int, content: bytes) -> Refused:
         for error in problem.get("errors", ())[:20]
     ]  # fmt: skip
     remedy = f" {_WHAT_NOW[status]}" if status in _WHAT_NOW else ""
-    return Refused(f"The router answered {status}: {said}{remedy}{''.join(rows)}")
+    said = f"The router answered {status}: {said}{remedy}{''.join(rows)}"
+    return RequestRefused(said, status, str(problem.get("code", "")))
