@@ -47,6 +47,10 @@ class Conflict:
     sent: Order = field(default_factory=dict)
     view: Order = field(default_factory=dict)
 
+    @property
+    def order_id(self) -> str:
+        return self.answer.order_id or str(self.sent["order_id"])
+
     def tell(self, detail: str) -> None:
         self.answer = msgspec.structs.replace(self.answer, detail=detail)
 
@@ -76,33 +80,36 @@ class Conflicts:
     def finish(self) -> None:
         while self._waiting:
             self._settle_some()
+        self.close()
+
+    def close(self) -> None:
         if self._router is not None:
             self._router.close()
+        self._router = None
 
     def _settle_some(self) -> None:
         some = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
         if not self.fault:
             try:
-                self._try_again_and_again(some)
+                self._settle_surely(some)
             except RouterError as fault:
                 self.fault = f"What changed of orders that were sent again was not learned to the end: {fault}"
         for conflict in some:
             self._on_settled(conflict)
 
-    def _try_again_and_again(self, some: list[Conflict]) -> None:
-        """Nothing happens twice, so all of it may be done again."""
+    def _settle_surely(self, some: list[Conflict]) -> None:
+        """A router that is away for a moment is asked again: nothing happens twice."""
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 self._router = self._router or Router(self._url, self._key)
-                return self._settle(self._router, some)
+                self._settle(self._router, some)
+                return
             except (Retryable, RequestRefused) as fault:
                 passes = isinstance(fault, Retryable) or fault.status in PASSES
                 if not passes or attempt == ATTEMPTS_MAX:
                     raise
-                if self._router is not None:
-                    self._router.close()
-                self._router = None
-                time.sleep(PAUSE_S)
+            self.close()
+            time.sleep(PAUSE_S)
 
     def _settle(self, router: Router, some: list[Conflict]) -> None:
         seen = [conflict for conflict in some if self._look(router, conflict)]
@@ -124,7 +131,7 @@ class Conflicts:
         """Learn the order as it stands; False where it cannot be seen."""
         conflict.sent = document_at(conflict.block, conflict.at)
         try:
-            conflict.view = self._view(router, conflict.sent)
+            conflict.view = self._view(router, conflict)
         except RequestRefused as fault:
             if fault.status != 404:
                 raise
@@ -132,12 +139,12 @@ class Conflicts:
             return False
         return True
 
-    def _view(self, router: Router, sent: Order) -> Order:
+    def _view(self, router: Router, conflict: Conflict) -> Order:
         """Within what ids are unique is not said by the router: what it refuses says it, once a run."""
         for scope in [self._scope] if self._scope else ["channel", "seller", "global"]:
-            named = {scope: str(sent[scope])} if sent.get(scope) else {}
+            named = {scope: str(conflict.sent[scope])} if conflict.sent.get(scope) else {}
             try:
-                view: Order = router.json("GET", path_of("orders", str(sent["order_id"])), named)
+                view: Order = router.json("GET", path_of("orders", conflict.order_id), named)
             except RequestRefused as fault:
                 if fault.code != "bad_parameter" or self._scope or scope == "global":
                     raise

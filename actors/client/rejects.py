@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import csv
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
 import msgspec
 import pyarrow as pa
@@ -22,35 +22,50 @@ from adapters.channels.csv.report import Reject
 from router.errors import Misconfigured
 
 
-class Refusals:
-    """Orders between being sent and being answered, and the file of those that were refused."""
+class Place(NamedTuple):
+    """Where an order that was answered stands."""
 
-    def __init__(self, writer: RejectsWriter | None) -> None:
-        self._writer = writer
+    block: Block
+    at: int  # of the block's orders
+
+
+class Unanswered:
+    """Orders between being sent and being answered: answers come in the order in which orders went out."""
+
+    def __init__(self) -> None:
         self._waiting: collections.deque[Block] = collections.deque()
         self._answered = 0  # orders of the first waiting block
 
     def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
-            if self._writer is not None:
-                self._waiting.append(block)
+            self._waiting.append(block)
             yield block
 
-    def answered(self, answer: Answer) -> None:
-        """Answers come in the order in which orders went out."""
-        if self._writer is None:
-            return
-        block = self._waiting[0]
-        if answer.status == "rejected":
-            self._writer.refused(block, self._answered, answer)
+    def answered(self) -> Place:
+        """The next one."""
+        order = Place(self._waiting[0], self._answered)
         self._answered += 1
-        if self._answered == len(block.rows):
+        if self._answered == len(order.block.rows):
             self._waiting.popleft()
             self._answered = 0
+        return order
 
-    def finish(self) -> None:
-        if self._writer is not None:
-            self._writer.finish()
+
+class Refusals:
+    """Writes what is refused of orders as they are answered."""
+
+    def __init__(self, writer: RejectsWriter | None) -> None:
+        self._writer, self._unanswered = writer, Unanswered()
+
+    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        return iter(blocks) if self._writer is None else self._unanswered.watch(blocks)
+
+    def answered(self, answer: Answer) -> None:
+        if self._writer is None:
+            return
+        place = self._unanswered.answered()
+        if answer.status == "rejected":
+            self._writer.refused(*place, answer)
 
 
 class RejectsWriter:

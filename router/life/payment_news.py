@@ -23,17 +23,18 @@ from router.life.states import PaymentState
 from router.spelling import word
 
 Order = Mapping[str, Any]
-P = PaymentState
 _FAILED = frozenset(map(word, ("failed", "failure", "payment failed", "charge failed", "fehlgeschlagen", "支付失败")))
 _VOIDED = frozenset(map(word, ("void", "voided")))
 _REFUNDED = frozenset(map(word, ("refunded", "fully refunded", "payment refunded", "erstattet", "已退款")))
 # States in which the books have what a word says, or what came of it since.
 _KNOWN: dict[Paid, frozenset[PaymentState]] = {
     **{meaning: frozenset((state,)) for meaning, state in STATE_OF.items()},
-    Paid.PARTLY: frozenset((P.PARTIALLY_PAID,)),
-    Paid.AUTHORIZED: frozenset((P.AUTHORIZED, P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED)),
-    Paid.PAID: frozenset((P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED)),
-    Paid.PARTLY_REFUNDED: frozenset((P.PARTIALLY_REFUNDED,)),
+    Paid.PARTLY: frozenset((PaymentState.PARTIALLY_PAID,)),
+    Paid.AUTHORIZED: frozenset(
+        (PaymentState.AUTHORIZED, PaymentState.PAID, PaymentState.PARTIALLY_REFUNDED, PaymentState.REFUNDED)
+    ),
+    Paid.PAID: frozenset((PaymentState.PAID, PaymentState.PARTIALLY_REFUNDED, PaymentState.REFUNDED)),
+    Paid.PARTLY_REFUNDED: frozenset((PaymentState.PARTIALLY_REFUNDED,)),
 }
 
 
@@ -47,7 +48,7 @@ def payment_news(sent: Order, kept: Order, books: Order) -> News:
     """``sent``, ``kept``: ``payment`` of the order now and as it was stored; ``books``: the order as it stands, as
     ``GET /v1/orders/{id}`` shows it."""
     meaning, before = meaning_of(sent), meaning_of(kept)
-    state = P[books["payment_state"].upper()]
+    state = PaymentState[books["payment_state"].upper()]
     if meaning is None:
         return News(why_not=f"payment.status: {sent.get('status')!r} is no payment word")
     if meaning is before and _how(sent) != _how(kept):
