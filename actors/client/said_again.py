@@ -70,7 +70,8 @@ def sentence(found: list[Difference], why: str = "") -> str:
 
 def shown_values(change: Difference) -> dict[str, Any]:
     """The same for programs; personal values stay away here, too."""
-    return {"field": change.path} if _is_personal(change.path) else change._asdict()
+    values = {} if _is_personal(change.path) else {"sent": change.sent, "stored": change.kept}
+    return {"field": change.path, **values}
 
 
 def _told(change: Difference) -> str:

@@ -53,9 +53,10 @@ def payment_news(sent: Order, kept: Order, books: Order) -> News:
         return News(why_not=f"payment.status: {sent.get('status')!r} is no payment word")
     if meaning is before and _how(sent) != _how(kept):
         return News(why_not="how it is paid changed, which is no event")
-    if state in _KNOWN[meaning]:
+    status = word(sent.get("status") or "")
+    if state in _KNOWN[meaning] or (status in _VOIDED and _is_voided(books["payments"])):
         return News(is_known=True)
-    found = _event(meaning, word(sent.get("status") or ""), books["money"])
+    found = _event(meaning, status, books["money"])
     if isinstance(found, str):
         return News(why_not=found)
     named = {"method": sent.get("method"), "payment_id": _payment_id(found["type"], sent, books["payments"])}
@@ -89,15 +90,21 @@ def _event(meaning: Paid, status: str, money: Order) -> dict[str, Any] | str:
     return "this payment word says too little for an event; send the event"
 
 
+def _is_voided(payments: list[dict[str, Any]]) -> bool:
+    """Whether there were payments, and nothing of them is left: an order is unpaid again then."""
+    return bool(payments) and not any(payment["authorized"] or payment["captured"] for payment in payments)
+
+
 def _payment_id(event: str, sent: Order, payments: list[dict[str, Any]]) -> str | None:
-    """The payment that is meant: the only one that is reserved, as it is called; what goes back is of any."""
+    """The payment that is meant: the only one that is reserved, as it is called. What goes back is of any, and what is
+    void makes no payment."""
     if event == "payment_refunded":
         return None
     reserved = [payment for payment in payments if payment["authorized"]]
     if event != "payment_authorized" and len(reserved) == 1:
         name: str | None = reserved[0]["payment_id"]
         return name
-    return sent.get("reference") or None
+    return None if event == "payment_voided" else sent.get("reference") or None
 
 
 def _event_id(order_id: str, body: Order) -> str:
