@@ -75,9 +75,17 @@ def run(arguments: argparse.Namespace) -> int:
     form = form_of(arguments)
     if form == ROWS:
         with open_rows(arguments) as source:
-            return _send(arguments, form, source.blocks(), source.writer, source.report)
+            why_not = _why_no_payments(arguments, source.tells_payments)
+            return _send(arguments, form, source.blocks(), source.writer, source.report, why_not)
     with open_rejects(arguments, form) as writer:
-        return _send(arguments, form, blocks_of(arguments, form), writer, None)
+        return _send(arguments, form, blocks_of(arguments, form), writer, None, _why_no_payments(arguments))
+
+
+def _why_no_payments(arguments: argparse.Namespace, has_own: bool = False) -> str:
+    """Why payments that came since are not reported, "" where they are. Under two event ids they would count twice."""
+    if arguments.no_payments:
+        return "payments are not reported in this run"
+    return "the mapping makes events of payments: write them with --events, and send those" if has_own else ""
 
 
 def _send(
@@ -86,6 +94,7 @@ def _send(
     blocks: Iterator[Block],
     writer: RejectsWriter | None,
     csv_report: CsvReport | None,
+    why_no_payments: str,
 ) -> int:
     from actors.client.conflicts import Conflicts
     from actors.client.order_stream import OrderStream
@@ -95,7 +104,7 @@ def _send(
 
     progress, key, started_s = Progress(), read_key(arguments.key), time.monotonic()
     tally = Tally(writer)
-    conflicts = Conflicts(arguments.url, key, not arguments.no_payments, tally.settled)
+    conflicts = Conflicts(arguments.url, key, why_no_payments, tally.settled)
     tally.on_conflict = conflicts.put
 
     def on_answer(row: int, resent: bool, answer: Answer) -> None:

@@ -59,8 +59,9 @@ class Conflicts:
     """Those of one run; each is handed to ``on_settled`` with what became of it. ``fault`` says why some were not
     looked into."""
 
-    def __init__(self, url: str, key: str, is_reporting: bool, on_settled: Callable[[Conflict], None]) -> None:
-        self._url, self._key, self._is_reporting, self._on_settled = url, key, is_reporting, on_settled
+    def __init__(self, url: str, key: str, why_not: str, on_settled: Callable[[Conflict], None]) -> None:
+        """``why_not``: in words why no payment is reported, "" where they are."""
+        self._url, self._key, self._why_not, self._on_settled = url, key, why_not, on_settled
         self._waiting: collections.deque[Conflict] = collections.deque()
         self._router: Router | None = None
         self._scope = ""  # within what ids are unique, once it is known
@@ -166,13 +167,12 @@ class Conflicts:
         news = payment_news(conflict.sent.get("payment") or {}, conflict.view["payment"] or {}, conflict.view)
         if news.is_known:
             conflict.status = KNOWN
-        elif news.event is None or not self._is_reporting:
-            why = news.why_not or "payments are not reported in this run"
-            conflict.tell(sentence(conflict.changed, why))
+        elif news.event is None or self._why_not:
+            conflict.tell(sentence(conflict.changed, news.why_not or self._why_not))
         return self._is_to_be_reported(conflict, news)
 
     def _is_to_be_reported(self, conflict: Conflict, news: News) -> bool:
-        if news.event is None or not self._is_reporting:
+        if news.event is None or self._why_not:
             return False
         scope = {name: conflict.sent[name] for name in ("channel", "seller") if conflict.sent.get(name)}
         conflict.event = news.event | (scope if self._scope in scope else {})

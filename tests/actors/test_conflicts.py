@@ -14,6 +14,7 @@ from actors.client import conflicts
 from actors.client.conflicts import Conflict, Conflicts
 from actors.client.sources import Block
 from actors.client.wire import Answer
+from tests.labs.csv_files import HEADER, PLAIN, row
 from tests.labs.fake_router import FakeRouter, running
 
 ORDERS = 100
@@ -92,7 +93,7 @@ def test_what_waits_is_settled_between_blocks(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(conflicts, "WAITING_MAX", 40)
     settled: list[Conflict] = []
     with running(FakeRouter(views=_views(200))) as fake:
-        found = Conflicts(fake.url, "k", True, settled.append)
+        found = Conflicts(fake.url, "k", "", settled.append)
         block = Block([json.dumps(_order(number)).encode() for number in range(50)], range(1, 51))
         for passed, _ in enumerate(found.between([block] * 4), 1):
             for at in range(50):
@@ -116,3 +117,21 @@ def test_people_are_told_on_the_terminal(
     assert "reported of orders that were sent before: 1 payment_captured" in told
     assert "changed since, and left as it was: payment.status in 1" in told
     assert '"paid" sent, "refunded" stored (nothing is due of the order)' in told
+
+
+@pytest.mark.parametrize("kind", ["payment_captured", "payment_authorized", "note"])
+def test_payments_that_the_mapping_makes_events_of_are_not_reported_twice(
+    kind: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping, file = tmp_path / "shop.toml", tmp_path / "orders.csv"
+    rule = f'[[events]]\ntype = "{kind}"\nevent_id = "e-{{When}}"\n'
+    rule += 'constants = { text = "x" }\n' if kind == "note" else ""
+    mapping.write_text(PLAIN + '"payment.status" = "paid"\n' + rule)
+    file.write_text(HEADER + row("o-0"))
+    with running(FakeRouter(views=_views(1))) as fake:
+        main(["send", "--url", fake.url, "--key", "k", "--json", "--mapping", str(mapping), str(file)])
+    said = json.loads(capsys.readouterr().out)
+    assert said["by_status"] == {"payment_reported" if kind == "note" else "rejected": 1}
+    assert len(fake.reported) == (kind == "note")
+    if kind != "note":
+        assert "--events" in said["rejected_examples"]["id_conflict"][0]["detail"]
