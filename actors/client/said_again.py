@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.client.sources import Block
-from router.log.documents import document_of
+from router.log.documents import document_of, presentable
 from router.spelling import plain
 from router.wire.differences import Difference, differences, fields_of
 
@@ -25,16 +25,18 @@ _PERSONAL = ("customer", "ship_to", "bill_to", "payment.reference", "attributes"
 _UPPER = ("currency", "country")
 _LINE = ("line_id", "sku", "qty", "unit_price")
 _AS_THEY_ARE = ("channel", "seller", "placed_at", "currency", "priority", "coupons", *_PARTS[:-1])
+_AMOUNTS = ("total", "discount", "tax")  # a view has ours in their place
 _PAYMENT = "payment"
 
 
 def document_at(block: Block, at: int) -> Order:
     """An order as it was sent, in its JSON form."""
     if isinstance(block.orders, pa.RecordBatch):
-        document: Order | None = document_of(block.orders, at)
-        return document or {}
-    line: Order = msgspec.json.decode(block.orders[at])
-    return line
+        line = msgspec.json.encode(presentable(document_of(block.orders, at)))
+    else:
+        line = block.orders[at]
+    document: Order = msgspec.json.decode(line)
+    return document
 
 
 def with_payment_of(sent: Order, view: Order) -> bytes:
@@ -45,15 +47,12 @@ def with_payment_of(sent: Order, view: Order) -> bytes:
 
 def changes(sent: Order, view: Order, said: str) -> list[Difference]:
     """What differs between an order and the view of the one that has its id; ``said`` is what the router answered,
-    which may name more than a view shows."""
+    which names amounts that a view does not show."""
     if view["erased"]:
         return []
     found = list(differences(_settled(_shown(sent)), _settled(_kept(view))))
-    known = [change.path for change in found]
-    for path in fields_of(said):
-        if path != _PAYMENT and not any(path == name or name.startswith(f"{path}.") for name in known):
-            found.append(Difference(path, sent.get(path), _amount(view, path)))
-    return found
+    unseen = [path for path in fields_of(said) if path in _AMOUNTS]
+    return found + [Difference(path, sent.get(path), _amount(view, path)) for path in unseen]
 
 
 def is_payment(change: Difference) -> bool:

@@ -168,6 +168,29 @@ def test_what_means_the_same_is_no_change(router: Router, send: Send, tmp_path: 
     assert send(router, _lines(file, said_otherwise))[1]["by_status"] == {"payment_reported": 1}
 
 
+def test_what_changed_of_an_arrow_file_is_named_and_nothing_else(
+    router: Router, send: Send, tmp_path: pathlib.Path
+) -> None:
+    file, bad = tmp_path / "orders.arrow", tmp_path / "bad.arrow"
+    before = order("arrow-changed", payment=PENDING, shipping={"service": "standard"}, total=TOTAL)
+    send(router, _arrow(file, before))
+    now = order("arrow-changed", qty=2, payment=PENDING, total=TOTAL, coupons=["Z"], shipping={"fee": 3})
+    said = send(router, "--rejects", bad, _arrow(file, now))[1]
+    assert set(said["changed_fields"]) == {"lines[].qty", "coupons", "shipping.service", "shipping.fee"}
+    [row] = pa.ipc.open_stream(bad.read_bytes()).read_all().to_pylist()
+    assert row["reject_reason"] == "id_conflict" and "lines[0].qty: 2 sent, 1 stored" in row["reject_detail"]
+    assert 'shipping.service: nothing sent, "standard" stored' in row["reject_detail"]
+
+
+def test_an_amount_that_changed_is_named(router: Router, send: Send, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "orders.ndjson"
+    send(router, _lines(file, order("amounts", payment=PENDING, total=TOTAL, tax=5)))
+    code, said = send(router, _lines(file, order("amounts", payment=PAID, total=TOTAL + 1, tax=6)))
+    assert (code, said["by_status"]) == (1, {"rejected": 1})
+    assert {"total", "tax", "payment.status"} <= set(said["changed_fields"])
+    assert "tax: 6 sent, 5 stored" in said["rejected_examples"]["id_conflict"][0]["detail"]
+
+
 def test_an_order_that_the_key_may_not_see_is_said_in_words(router: Router, send: Send, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "orders.ndjson"
     key = add_key(router.folder, "bound-again", "channel", 0, Bound(frozenset({"app"})))
