@@ -130,6 +130,7 @@ def _send(
     stream, fault = asyncio.run(send())
     assert fault or csv_report is None or csv_report.orders == stream.sent, "an order of the file was not sent"
     conflicts.finish()
+    tally.count_settled()
     progress.done()
     summary = _summary(stream, tally, csv_report, time.monotonic() - started_s, fault)
     if conflicts.fault:

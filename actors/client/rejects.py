@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import csv
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import BinaryIO, TextIO
 
 import msgspec
 import pyarrow as pa
@@ -21,12 +21,7 @@ from adapters.channels.csv.report import REJECT_REASON as REASON
 from adapters.channels.csv.report import Reject
 from router.errors import Misconfigured
 
-
-class Place(NamedTuple):
-    """Where an order that was answered stands."""
-
-    block: Block
-    at: int  # of the block's orders
+Place = tuple[Block, int]  # where an order stands: of the block's orders
 
 
 class Unanswered:
@@ -43,12 +38,12 @@ class Unanswered:
 
     def answered(self) -> Place:
         """The next one."""
-        order = Place(self._waiting[0], self._answered)
-        self._answered += 1
-        if self._answered == len(order.block.rows):
+        block, at = self._waiting[0], self._answered
+        self._answered = at + 1
+        if at + 1 == len(block.rows):
             self._waiting.popleft()
             self._answered = 0
-        return order
+        return block, at
 
 
 class Refusals:

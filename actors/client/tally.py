@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from actors.client.conflicts import CONFLICT, REPORTED, Conflict
@@ -18,11 +17,11 @@ _NUMBER = re.compile(r"\[\d+\]")
 
 
 class Tally:
-    """Every answered order is counted once, under one status; one that conflicts when it is settled, which another
-    thread may do."""
+    """Every answered order is counted once, under one status; one that conflicts when it is settled."""
 
     def __init__(self, writer: RejectsWriter | None) -> None:
-        self._writer, self._unanswered, self._lock = writer, Unanswered(), threading.Lock()
+        self._writer, self._unanswered = writer, Unanswered()
+        self._settled: collections.deque[Conflict] = collections.deque()
         self.on_conflict: Callable[[Conflict], None] = self.settled
         self.by_status: collections.Counter[str] = collections.Counter()
         self.duplicates = 0
@@ -39,19 +38,27 @@ class Tally:
         place = self._unanswered.answered()
         if answer.status == "rejected" and answer.reasons[:1] == [CONFLICT]:
             self.on_conflict(Conflict(*place, row, resent, answer))
-            return
-        with self._lock:
+        else:
             self._add(place, row, resent, answer)
+        if self._settled:
+            self.count_settled()
 
     def settled(self, conflict: Conflict) -> None:
-        with self._lock:
-            if conflict.status != "rejected":
-                self.by_status[conflict.status] += 1
-                self.payments.update([conflict.event["type"]] if conflict.status == REPORTED else ())
-                return
-            self.changed.update({_NUMBER.sub("[]", change.path) for change in conflict.changed})
-            values = [shown_values(change) for change in conflict.changed]
-            self._add(Place(conflict.block, conflict.at), conflict.row, conflict.resent, conflict.answer, values)
+        """From any thread; it is counted by the one that is told of answers."""
+        self._settled.append(conflict)
+
+    def count_settled(self) -> None:
+        while self._settled:
+            self._count(self._settled.popleft())
+
+    def _count(self, conflict: Conflict) -> None:
+        if conflict.status != "rejected":
+            self.by_status[conflict.status] += 1
+            self.payments.update([conflict.event["type"]] if conflict.status == REPORTED else ())
+            return
+        self.changed.update({_NUMBER.sub("[]", change.path) for change in conflict.changed})
+        values = [shown_values(change) for change in conflict.changed]
+        self._add((conflict.block, conflict.at), conflict.row, conflict.resent, conflict.answer, values)
 
     def _add(
         self, place: Place, row: int, resent: bool, answer: Answer, changed: list[dict[str, object]] | None = None
