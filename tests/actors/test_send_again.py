@@ -45,7 +45,9 @@ def send(capsys: Capture) -> Send:
         address = ("--url", f"http://127.0.0.1:{router.port}", "--key", key or router.key("channel"), "--json")
         capsys.readouterr()
         code = main(["send", *address, *map(str, arguments)])
-        said = json.loads(capsys.readouterr().out)
+        told = capsys.readouterr()
+        assert told.out, told.err
+        said = json.loads(told.out)
         answered = sum(said["by_status"].values())
         assert said["sent"] == said["answered"] + said["unanswered"] == answered + said["unanswered"]
         assert said["by_status"].get("rejected", 0) == sum(said["rejected_by_reason"].values())
