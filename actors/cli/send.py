@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import collections
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from actors.cli.intake import (
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from actors.client.order_stream import OrderStream
     from actors.client.rejects import RejectsWriter
     from actors.client.sources import Block
+    from actors.client.tally import Tally
     from actors.client.wire import Answer
     from adapters.channels.csv.report import CsvReport
 
@@ -57,33 +56,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--window", type=int, default=WINDOW_ORDERS, metavar="ORDERS", help="orders under way (default %(default)s)"
     )
+    parser.add_argument(
+        "--no-payments",
+        action="store_true",
+        help="of an order that is sent again and is paid by now, report no payment: it stays a conflict",
+    )
     add_json_flag(parser)
     return parser
-
-
-@dataclass
-class Tally:
-    """Counts of answers; the first few rejections of each reason are kept with their detail."""
-
-    by_status: collections.Counter[str] = field(default_factory=collections.Counter)
-    duplicates: int = 0
-    repeated: int = 0  # duplicates of orders that this run itself had to send again
-    rejected: collections.Counter[str] = field(default_factory=collections.Counter)
-    examples: dict[str, list[dict[str, object]]] = field(default_factory=dict)
-
-    def add(self, row: int, resent: bool, answer: Answer) -> None:
-        self.by_status[answer.status] += 1
-        if answer.duplicate and resent:
-            self.repeated += 1
-        elif answer.duplicate:
-            self.duplicates += 1
-        if answer.status != "rejected":
-            return
-        for reason in answer.reasons[:1] or ["no_reason"]:
-            self.rejected[reason] += 1
-            kept = self.examples.setdefault(reason, [])
-            if len(kept) < EXAMPLES_MAX:
-                kept.append({"row": row, "order_id": answer.order_id, "detail": answer.detail})
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -96,9 +75,17 @@ def run(arguments: argparse.Namespace) -> int:
     form = form_of(arguments)
     if form == ROWS:
         with open_rows(arguments) as source:
-            return _send(arguments, form, source.blocks(), source.writer, source.report)
+            why_not = _why_no_payments(arguments, source.tells_payments)
+            return _send(arguments, form, source.blocks(), source.writer, source.report, why_not)
     with open_rejects(arguments, form) as writer:
-        return _send(arguments, form, blocks_of(arguments, form), writer, None)
+        return _send(arguments, form, blocks_of(arguments, form), writer, None, _why_no_payments(arguments))
+
+
+def _why_no_payments(arguments: argparse.Namespace, has_own: bool = False) -> str:
+    """Why payments that came since are not reported, "" where they are. Under two event ids they would count twice."""
+    if arguments.no_payments:
+        return "payments are not reported in this run"
+    return "the mapping makes events of payments: write them with --events, and send those" if has_own else ""
 
 
 def _send(
@@ -107,24 +94,28 @@ def _send(
     blocks: Iterator[Block],
     writer: RejectsWriter | None,
     csv_report: CsvReport | None,
+    why_no_payments: str,
 ) -> int:
+    from actors.client.conflicts import Conflicts
     from actors.client.order_stream import OrderStream
-    from actors.client.rejects import Refusals
+    from actors.client.tally import Tally
     from actors.client.wire import ArrowWire, NdjsonWire
     from router.errors import Retryable
 
-    tally, progress, refusals, started_s = Tally(), Progress(), Refusals(writer), time.monotonic()
+    progress, key, started_s = Progress(), read_key(arguments.key), time.monotonic()
+    tally = Tally(writer)
+    conflicts = Conflicts(arguments.url, key, why_no_payments, tally.settled)
+    tally.on_conflict = conflicts.put
 
     def on_answer(row: int, resent: bool, answer: Answer) -> None:
-        tally.add(row, resent, answer)
-        refusals.answered(answer)
+        tally.answered(row, resent, answer)
         progress.show(f"{tally.by_status.total():,} orders answered")
 
     async def send() -> tuple[OrderStream, str]:
         stream = OrderStream(
             url=arguments.url,
-            key=read_key(arguments.key),
-            blocks=refusals.watch(blocks),
+            key=key,
+            blocks=tally.watch(conflicts.between(blocks)),
             make_wire=ArrowWire if form == ARROW else NdjsonWire,
             on_answer=on_answer,
             window_orders=arguments.window,
@@ -138,9 +129,13 @@ def _send(
 
     stream, fault = asyncio.run(send())
     assert fault or csv_report is None or csv_report.orders == stream.sent, "an order of the file was not sent"
+    conflicts.finish()
+    tally.count_settled()
     progress.done()
     summary = _summary(stream, tally, csv_report, time.monotonic() - started_s, fault)
-    return concluded(arguments, summary, bool(fault or stream.unanswered))
+    if conflicts.fault:
+        summary["conflicts_fault"] = conflicts.fault
+    return concluded(arguments, summary, bool(fault or stream.unanswered or conflicts.fault))
 
 
 def concluded(arguments: argparse.Namespace, summary: dict[str, Any], is_failed: bool) -> int:
@@ -212,6 +207,8 @@ def _summary(
         "repeated_after_reconnect": tally.repeated,
         "rejected_by_reason": dict(tally.rejected),
         "rejected_examples": tally.examples,
+        "payments_reported": dict(tally.payments),
+        "changed_fields": dict(tally.changed),
         "reconnects": stream.reconnects,
         "elapsed_s": round(elapsed_s, 3),
         "orders_per_s": round(answered / elapsed_s) if elapsed_s else 0,
@@ -239,6 +236,7 @@ def _as_text(summary: dict[str, Any]) -> str:
         lines += [
             f"  row {e['row']}, order {e['order_id']}: {e['detail']}" for e in summary["rejected_examples"][reason]
         ]
+    lines += _said_again_text(summary)
     if "csv" in summary:
         lines += rows_text(summary["csv"])
     if summary["unanswered"]:
@@ -250,6 +248,15 @@ def _as_text(summary: dict[str, Any]) -> str:
     if "verdict" in summary:
         lines.append(summary["verdict"])
     return "\n".join(lines)
+
+
+def _said_again_text(summary: dict[str, Any]) -> list[str]:
+    """What orders say now that were sent before."""
+    payments = [f"{count:,} {event}" for event, count in sorted(summary["payments_reported"].items())]
+    changed = [f"{path} in {count:,}" for path, count in sorted(summary["changed_fields"].items())]
+    lines = [f"reported of orders that were sent before: {', '.join(payments)}"] if payments else []
+    lines += [f"changed since, and left as it was: {', '.join(changed)}"] if changed else []
+    return lines + ([summary["conflicts_fault"]] if "conflicts_fault" in summary else [])
 
 
 def _dry_text(summary: dict[str, Any]) -> list[str]:

@@ -24,6 +24,14 @@ _WHAT_NOW = {
 }
 
 
+class RequestRefused(Refused):
+    """What the router answered instead, in words."""
+
+    def __init__(self, detail: str, status: int, code: str) -> None:
+        super().__init__(detail)
+        self.status, self.code = status, code
+
+
 class Body(NamedTuple):
     content: bytes
     media_type: str
@@ -91,7 +99,7 @@ def path_of(*parts: str) -> str:
     return "/v1/" + "/".join(urllib.parse.quote(part, safe="") for part in parts)
 
 
-def refusal(status: int, content: bytes) -> Refused:
+def refusal(status: int, content: bytes) -> RequestRefused:
     """What the router says of a request that it did not take."""
     try:
         problem: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
@@ -99,7 +107,8 @@ def refusal(status: int, content: bytes) -> Refused:
         problem = {"detail": content[:200].decode(errors="replace")}
     said = problem.get("detail") or problem.get("title") or "no reason given"
     remedy = f" {_WHAT_NOW[status]}" if status in _WHAT_NOW else ""
-    return Refused("\n".join([f"The router answered {status}: {said}{remedy}", *findings(problem.get("errors", ()))]))
+    said = "\n".join([f"The router answered {status}: {said}{remedy}", *findings(problem.get("errors", ()))])
+    return RequestRefused(said, status, str(problem.get("code", "")))
 
 
 def findings(found: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -21,36 +21,46 @@ from adapters.channels.csv.report import REJECT_REASON as REASON
 from adapters.channels.csv.report import Reject
 from router.errors import Misconfigured
 
+Place = tuple[Block, int]  # where an order stands: of the block's orders
 
-class Refusals:
-    """Orders between being sent and being answered, and the file of those that were refused."""
 
-    def __init__(self, writer: RejectsWriter | None) -> None:
-        self._writer = writer
+class Unanswered:
+    """Orders between being sent and being answered: answers come in the order in which orders went out."""
+
+    def __init__(self) -> None:
         self._waiting: collections.deque[Block] = collections.deque()
         self._answered = 0  # orders of the first waiting block
 
     def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
-            if self._writer is not None:
-                self._waiting.append(block)
+            self._waiting.append(block)
             yield block
 
-    def answered(self, answer: Answer) -> None:
-        """Answers come in the order in which orders went out."""
-        if self._writer is None:
-            return
-        block = self._waiting[0]
-        if answer.status == "rejected":
-            self._writer.refused(block, self._answered, answer)
-        self._answered += 1
-        if self._answered == len(block.rows):
+    def answered(self) -> Place:
+        """The next one."""
+        block, at = self._waiting[0], self._answered
+        self._answered = at + 1
+        if at + 1 == len(block.rows):
             self._waiting.popleft()
             self._answered = 0
+        return block, at
 
-    def finish(self) -> None:
-        if self._writer is not None:
-            self._writer.finish()
+
+class Refusals:
+    """Writes what is refused of orders as they are answered."""
+
+    def __init__(self, writer: RejectsWriter | None) -> None:
+        self._writer, self._unanswered = writer, Unanswered()
+
+    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        return iter(blocks) if self._writer is None else self._unanswered.watch(blocks)
+
+    def answered(self, answer: Answer) -> None:
+        if self._writer is None:
+            return
+        place = self._unanswered.answered()
+        if answer.status == "rejected":
+            self._writer.refused(*place, answer)
 
 
 class RejectsWriter:

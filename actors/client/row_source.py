@@ -50,6 +50,11 @@ class RowSource:
     def report(self) -> CsvReport:
         return self._translator.report
 
+    @property
+    def tells_payments(self) -> bool:
+        """Whether the mapping makes events of payments, under ids of its own."""
+        return any(rule.type.startswith("payment_") for rule in self._mapping.events)
+
     def orders(self) -> Iterator[ComposedOrder]:
         openers = [lambda path=path: rows_of(path, self._mapping.file) for path in self._paths]
         for order in self._translator.translate(openers):

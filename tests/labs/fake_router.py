@@ -1,6 +1,7 @@
 """A router that speaks the contract of what the command line uses and misbehaves when told to; it decides nothing.
 
-Answers every order ``allocated``; one whose SKU starts with X is ``rejected``; an id it knows is a ``duplicate``.
+Answers every order ``allocated``; one whose SKU starts with X is ``rejected``; an id it knows is a ``duplicate``; one
+of ``views`` is a conflict where its payment is another.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -39,11 +41,18 @@ class FakeRouter:
     swallow: int = 0  # of the orders before a break, so many are applied but never answered
     table_errors: list[dict[str, object]] = field(default_factory=list)
     explanations: dict[str, dict[str, object]] = field(default_factory=dict)  # by order id
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)  # orders as they stand, by id
+    refuse_views_with: list[int] = field(default_factory=list)  # statuses for the next reads of one
+    reported: list[dict[str, Any]] = field(default_factory=list)  # events
     streams: int = 0
     put_takes_s: float = 0.0
 
     def answer(self, order: dict[str, object]) -> dict[str, object]:
         order_id = str(order["order_id"])
+        if order_id in self.views:
+            is_same = order.get("payment") == self.views[order_id]["payment"]
+            reasons, status = ([], "allocated") if is_same else (["id_conflict"], "rejected")
+            return {"order_id": order_id, "status": status, "duplicate": is_same, "reasons": reasons, "total": 0}
         duplicate = order_id in self.known
         self.known.add(order_id)
         rejected = str(order["lines"][0]["sku"]).startswith("X")  # type: ignore[index]
@@ -90,8 +99,17 @@ class FakeRouter:
 
     async def events(self, request: web.Request) -> web.Response:
         events = [msgspec.json.decode(line) for line in (await request.read()).splitlines()]
+        self.reported += events
         results = [{"event_id": event["event_id"], "status": "applied"} for event in events]
         return web.Response(body=b"".join(msgspec.json.encode(result) + b"\n" for result in results))
+
+    async def order(self, request: web.Request) -> web.Response:
+        status = self.refuse_views_with.pop(0) if self.refuse_views_with else 200
+        if status != 200:
+            return web.json_response({"detail": f"refused with {status}", "code": "test"}, status=status)
+        if request.query:
+            return web.json_response({"detail": "leave it out", "code": "bad_parameter"}, status=400)
+        return web.json_response(self.views[request.match_info["order_id"]])
 
     async def put(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -153,6 +171,7 @@ def running(fake: FakeRouter) -> Iterator[FakeRouter]:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_post("/v1/orders/stream", fake.stream)
         app.router.add_post("/v1/events", fake.events)
+        app.router.add_get("/v1/orders/{order_id}", fake.order)
         app.router.add_put("/v1/tables/{table}", fake.put)
         app.router.add_get("/v1/orders/{order_id}/explain", fake.explain)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

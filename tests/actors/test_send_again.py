@@ -1,0 +1,218 @@
+"""The same file again: what was paid since is reported, once; what else changed is named with both values."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from actors.cli.main import main
+from actors.store.keys import add_key
+from router.bound import Bound
+from tests.labs.csv_files import HEADER, PLAIN, row
+from tests.labs.serve_fixture import PRICE_MINOR, Router, order, running_router, until
+from tests.labs.wire_cases import rows_to_arrow
+
+pytestmark = pytest.mark.ray
+
+Capture = pytest.CaptureFixture[str]
+Send = Callable[..., tuple[int, dict[str, Any]]]
+TOTAL = PRICE_MINOR + 490
+PENDING = {"method": "card", "status": "pending"}
+PAID = {"method": "card", "status": "Paid", "reference": "R-1"}
+MAPPING = PLAIN + '"payment.status" = "pending"\n"ship_to.name" = "Ada"\n"ship_to.city" = "Berlin"\n'
+MAPPING += '"ship_to.postcode" = "10117"\n"ship_to.country" = "DE"\n'
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
+    yield from running_router(tmp_path_factory, "again", {"policy": {"price_mismatch": "accept"}})
+
+
+@pytest.fixture(scope="module")
+def scoped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
+    yield from running_router(tmp_path_factory, "again-scoped", {"order_id_scope": "channel"}, 1)
+
+
+@pytest.fixture
+def send(capsys: Capture) -> Send:
+    def run(router: Router, *arguments: object, key: str = "") -> tuple[int, dict[str, Any]]:
+        address = ("--url", f"http://127.0.0.1:{router.port}", "--key", key or router.key("channel"), "--json")
+        capsys.readouterr()
+        code = main(["send", *address, *map(str, arguments)])
+        told = capsys.readouterr()
+        assert told.out, told.err
+        said = json.loads(told.out)
+        answered = sum(said["by_status"].values())
+        assert said["sent"] == said["answered"] + said["unanswered"] == answered + said["unanswered"]
+        assert said["by_status"].get("rejected", 0) == sum(said["rejected_by_reason"].values())
+        return code, said
+
+    return run
+
+
+def _lines(path: pathlib.Path, *orders: dict[str, Any]) -> pathlib.Path:
+    path.write_text("".join(json.dumps(each) + "\n" for each in orders))
+    return path
+
+
+def _arrow(path: pathlib.Path, *orders: dict[str, Any]) -> pathlib.Path:
+    batch = rows_to_arrow(list(orders))
+    with pa.ipc.new_stream(str(path), batch.schema) as writer:
+        writer.write_batch(batch)
+    return path
+
+
+@pytest.mark.parametrize("write", [_lines, _arrow])
+def test_what_was_paid_since_is_reported_once(
+    router: Router, send: Send, tmp_path: pathlib.Path, write: Callable[..., pathlib.Path]
+) -> None:
+    """More than are looked into together; a third time, and the same news by another form, have no effect."""
+    form = write.__name__
+    suffix = {"_lines": "ndjson", "_arrow": "arrow"}[form]
+    names = [f"paid{form}-{number}" for number in range(40)]
+    first = write(tmp_path / f"1.{suffix}", *(order(name, payment=PENDING) for name in names))
+    again = write(tmp_path / f"2.{suffix}", *(order(name, payment=PAID) for name in names))
+    assert send(router, first)[1]["by_status"] == {"allocated": 40}
+    code, said = send(router, again)
+    assert (code, said["by_status"], said["refused"]) == (0, {"payment_reported": 40}, 0)
+    assert said["payments_reported"] == {"payment_captured": 40} and said["changed_fields"] == {}
+    seen = router.json("GET", f"/v1/orders/{names[7]}")
+    assert (seen["payment_state"], seen["money"]["captured"], seen["money"]["due"]) == ("paid", TOTAL, 0)
+    [payment] = seen["payments"]
+    assert (payment["payment_id"], payment["method"]) == ("R-1", "card")
+    for _ in range(2):
+        code, said = send(router, again)
+        assert (code, said["by_status"]) == (0, {"payment_known": 40}) and not said["payments_reported"]
+    assert router.json("GET", f"/v1/orders/{names[7]}")["version"] == seen["version"]
+
+
+def test_rows_of_a_file_are_paid_and_what_else_changed_is_written_with_both_values(
+    router: Router, send: Send, tmp_path: pathlib.Path
+) -> None:
+    mapping, paid = tmp_path / "a.toml", tmp_path / "b.toml"
+    mapping.write_text(MAPPING)
+    paid.write_text(MAPPING.replace('"pending"', '"paid"'))
+    export, bad = tmp_path / "orders.csv", tmp_path / "bad.csv"
+    rows = {"item": "SKU-01", "price": "12.5"}
+    export.write_text(HEADER + "".join(row(f"csv-{at}", buyer=f"b{at}", **rows) for at in range(3)))
+    assert send(router, "--mapping", mapping, export)[1]["by_status"] == {"allocated": 3}
+    moved = {"street": "Secret Lane 9", "pieces": "3"} | rows
+    changed = row("csv-1", buyer="b1", pieces="2", **rows) + row("csv-2", buyer="b2", **moved)
+    export.write_text(HEADER + row("csv-0", buyer="b0", **rows) + changed)
+    code, said = send(router, "--mapping", paid, "--rejects", bad, "--max-refused", "1", export)
+    assert (code, said["by_status"]) == (1, {"payment_reported": 1, "rejected": 2})
+    assert said["changed_fields"] == {"lines[].qty": 2, "payment.status": 2, "ship_to.line1": 1}
+    told = {line["Order"]: line["reject_detail"] for line in csv.DictReader(bad.read_text("utf-8-sig").splitlines())}
+    assert told.keys() == {"csv-1", "csv-2"}
+    assert "lines[0].qty: 2 sent, 1 stored" in told["csv-1"]
+    assert 'payment.status: "paid" sent, "pending" stored' in told["csv-1"]
+    assert "ship_to.line1 differs" in told["csv-2"] and "Secret" not in told["csv-2"]
+    assert "Secret" not in json.dumps(said) and "High St" not in json.dumps(said)
+    assert router.json("GET", "/v1/orders/csv-1")["payment_state"] == "unpaid"  # what of it was paid nobody knows
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "state", "status"),
+    [
+        ("pending", "authorized", "authorized", "payment_reported"),
+        ("authorized", "captured", "paid", "payment_reported"),
+        ("pending", "failed", "failed", "payment_reported"),
+        ("authorized", "voided", "unpaid", "payment_reported"),
+        ("paid", "refunded", "refunded", "payment_reported"),
+        ("paid", "COMPLETED", "paid", "payment_known"),
+        ("pending", "on-hold", "unpaid", "payment_known"),
+        ("paid", "chargeback", "paid", "rejected"),
+        ("paid", "pending", "paid", "rejected"),
+        ("paid", "partially refunded", "paid", "rejected"),
+        ("pending", "partially paid", "unpaid", "rejected"),
+        ("pending", "no such word", "unpaid", "rejected"),
+    ],
+)
+def test_each_word_is_an_event_or_known_or_told(
+    router: Router, send: Send, tmp_path: pathlib.Path, before: str, now: str, state: str, status: str
+) -> None:
+    name = f"word-{before}-{now}".replace(" ", "-")
+    file = tmp_path / "orders.ndjson"
+    send(router, _lines(file, order(name, payment={"status": before, "method": "card", "reference": "R"})))
+    again = _lines(file, order(name, payment={"status": now, "method": "card", "reference": "R"}))
+    code, said = send(router, again, key=router.key("admin"))
+    seen = router.json("GET", f"/v1/orders/{name}")
+    assert (said["by_status"], seen["payment_state"]) == ({status: 1}, state), said
+    assert code == (status == "rejected") and len(seen["payments"]) <= 1
+    if status == "rejected":
+        [example] = said["rejected_examples"]["id_conflict"]
+        assert f"{json.dumps(now)} sent" in example["detail"] and f"{json.dumps(before)} stored" in example["detail"]
+        assert {"field": "payment.status", "sent": now, "stored": before} in example["changed"]
+    third = send(router, again)[1]["by_status"]
+    assert third == {"rejected" if status == "rejected" else "payment_known": 1}
+
+
+def test_payments_can_be_left(router: Router, send: Send, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "orders.ndjson"
+    send(router, _lines(file, order("left", payment=PENDING)))
+    code, said = send(router, "--no-payments", _lines(file, order("left", payment=PAID)))
+    assert (code, said["by_status"]) == (1, {"rejected": 1})
+    assert said["changed_fields"] == {"payment.status": 1, "payment.reference": 1}
+    assert router.json("GET", "/v1/orders/left")["payment_state"] == "unpaid"
+
+
+def test_what_means_the_same_is_no_change(router: Router, send: Send, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "orders.ndjson"
+    send(router, _lines(file, order("spelt", payment=PENDING, priority=0, shipping={"promise_by": None})))
+    said_otherwise = order("spelt", payment=PAID, currency=" eur", placed_at="2026-03-01T13:00:00.000+01:00")
+    said_otherwise["lines"][0]["line_id"] = "1"
+    assert send(router, _lines(file, said_otherwise))[1]["by_status"] == {"payment_reported": 1}
+
+
+def test_what_changed_of_an_arrow_file_is_named_and_nothing_else(
+    router: Router, send: Send, tmp_path: pathlib.Path
+) -> None:
+    file, bad = tmp_path / "orders.arrow", tmp_path / "bad.arrow"
+    before = order("arrow-changed", payment=PENDING, shipping={"service": "standard"}, total=TOTAL)
+    send(router, _arrow(file, before))
+    now = order("arrow-changed", qty=2, payment=PENDING, total=TOTAL, coupons=["Z"], shipping={"fee": 3})
+    said = send(router, "--rejects", bad, _arrow(file, now))[1]
+    assert set(said["changed_fields"]) == {"lines[].qty", "coupons", "shipping.service", "shipping.fee"}
+    [row] = pa.ipc.open_stream(bad.read_bytes()).read_all().to_pylist()
+    assert row["reject_reason"] == "id_conflict" and "lines[0].qty: 2 sent, 1 stored" in row["reject_detail"]
+    assert 'shipping.service: nothing sent, "standard" stored' in row["reject_detail"]
+
+
+def test_an_amount_that_changed_is_named(router: Router, send: Send, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "orders.ndjson"
+    send(router, _lines(file, order("amounts", payment=PENDING, total=TOTAL, tax=5)))
+    code, said = send(router, _lines(file, order("amounts", payment=PAID, total=TOTAL + 1, tax=6)))
+    assert (code, said["by_status"]) == (1, {"rejected": 1})
+    assert {"total", "tax", "payment.status"} <= set(said["changed_fields"])
+    assert "tax: 6 sent, 5 stored" in said["rejected_examples"]["id_conflict"][0]["detail"]
+
+
+def test_an_order_that_the_key_may_not_see_is_said_in_words(router: Router, send: Send, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "orders.ndjson"
+    key = add_key(router.folder, "bound-again", "channel", 0, Bound(frozenset({"app"})))
+    router.keys["bound"] = key
+    until(lambda: router.ask("GET", "/v1/orders/foreign", role="bound")[0] == 404, "the key is known")
+    send(router, _lines(file, order("foreign", payment=PENDING)))
+    code, said = send(router, _lines(file, order("foreign", channel="app", payment=PAID)), key=key)
+    assert (code, said["by_status"], said["changed_fields"]) == (1, {"rejected": 1}, {})
+    assert "may not see" in said["rejected_examples"]["id_conflict"][0]["detail"]
+    assert router.json("GET", "/v1/orders/foreign")["payment_state"] == "unpaid"
+
+
+def test_ids_may_be_unique_within_their_channel_only(scoped: Router, send: Send, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "orders.ndjson"
+    both = [
+        order("one", channel=channel, seller="acme", payment=PENDING, customer={"name": channel})
+        for channel in ("web", "app")
+    ]
+    assert send(scoped, _lines(file, *both))[1]["by_status"] == {"allocated": 2}
+    code, said = send(scoped, _lines(file, both[0] | {"payment": PAID}, both[1]))
+    assert (code, said["by_status"], said["duplicates"]) == (0, {"payment_reported": 1, "allocated": 1}, 1)
+    states = [scoped.json("GET", f"/v1/orders/one?channel={name}")["payment_state"] for name in ("web", "app")]
+    assert states == ["paid", "unpaid"]
