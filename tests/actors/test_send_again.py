@@ -15,6 +15,7 @@ from actors.cli.main import main
 from actors.store.keys import add_key
 from router.bound import Bound
 from tests.labs.csv_files import HEADER, PLAIN, row
+from tests.labs.fake_router import NDJSON
 from tests.labs.serve_fixture import PRICE_MINOR, Router, order, running_router, until
 from tests.labs.wire_cases import rows_to_arrow
 
@@ -197,7 +198,8 @@ def test_an_order_that_the_key_may_not_see_is_said_in_words(router: Router, send
     file = tmp_path / "orders.ndjson"
     key = add_key(router.folder, "bound-again", "channel", 0, Bound(frozenset({"app"})))
     router.keys["bound"] = key
-    until(lambda: router.ask("GET", "/v1/orders/foreign", role="bound")[0] == 404, "the key is known")
+    until(lambda: router.ask("GET", "/v1/orders/foreign", role="bound")[0] == 404, "reads know the key")
+    until(lambda: router.ask("POST", "/v1/orders/stream", b"", NDJSON, "bound")[0] == 200, "streams know it")
     send(router, _lines(file, order("foreign", payment=PENDING)))
     code, said = send(router, _lines(file, order("foreign", channel="app", payment=PAID)), key=key)
     assert (code, said["by_status"], said["changed_fields"]) == (1, {"rejected": 1}, {})
