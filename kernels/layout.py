@@ -277,7 +277,8 @@ class Counted(NamedTuple):
     coupon_uses: Array  # (.) ENTRY
     channels: Array  # (.) ENTRY
     windows: Array  # (2) WINDOW  of velocity and of baskets
-    baskets: Array  # (., 2) ENTRY
+    basket_slots: Array  # (.) i64  kernels/claim/recent.py
+    baskets: Array  # (2, .) ENTRY
     capacity: Array  # (>= N, CAPACITY_DAYS) NODE_DAY  parcels counted
     uses: Array  # (P) i64  orders given the promotion so far
 
@@ -331,8 +332,8 @@ IN_SHELVES, IN_BLOCKS = records(SHELF, readonly=True), records(BLOCK, readonly=T
 UNITS = group(Units, IO_SHELVES, IO_BLOCKS, OUT_I64, OUT_I64, OUT_I64, OUT_I64, OUT_I64)
 SHOWN = group(Shown, IN_SHELVES, IN_BLOCKS, IN_I64, IN_I64, IN_I64)
 COUNTED = group(
-    Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, IO_GENERATIONS, IO_CAPACITY, OUT_I64
-)
+    Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, OUT_I64, IO_GENERATIONS, IO_CAPACITY, OUT_I64,
+)  # fmt: skip
 IO_WAITING = records(WAITING)
 WAITING_ROWS = group(
     WaitingRows, IO_WAITING, records(WAITING_SKU), IO_ENTRIES, records(BARRED), records(WAITING_COUNTS)

@@ -53,7 +53,7 @@ def decide(
         if row % ROWS_AHEAD == 0:
             plan.touched = touch_ahead(
                 row, asked.claims, asked.line_sku, tables.skus, work.slots, units.shelves, units.blocks,
-                units.available, units.allocated, counted.customers, counted.baskets,
+                units.available, units.allocated, counted.customers, counted.basket_slots,
             )  # fmt: skip
         claim, out = asked.claims[row], answers.orders[row]
         first, last = claim.line_first, claim.line_last

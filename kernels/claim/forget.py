@@ -15,21 +15,21 @@ import numpy.typing as npt
 
 from kernels._jit import I64, IN_I64, inlined_rule, kernel
 from kernels.claim.judge import BASKET
-from kernels.claim.windows import find_ever, find_recent, remove_ever, remove_recent, segments_of
+from kernels.claim.recent import FIRST_GENERATION, ROW_MASK, find_recent, is_of, remove_recent
+from kernels.claim.segments import find_ever, remove_ever, segments_of
 from kernels.layout import COUNTED, INT64
 
 Array = npt.NDArray[Any]
 
 
 @inlined_rule
-def forget_basket(basket: int, reference: int, window: Any, baskets: Array) -> None:
-    for generation in range(window.generation, window.generation - 2, -1):
-        at = find_recent(basket, generation, segments_of(baskets), baskets)
-        entry = baskets[at, generation & 1]
-        if entry.tag == generation and entry.value == reference:
-            remove_recent(at, generation, baskets)
-            if generation == window.generation:
-                window.entries -= 1
+def forget_basket(basket: int, reference: int, window: Any, slots: Array, rows: Array) -> None:
+    for generation in range(window.generation, max(window.generation - 2, FIRST_GENERATION - 1), -1):
+        at = find_recent(basket, generation, slots, rows)
+        if is_of(slots[at], generation) and rows[generation & 1, slots[at] & ROW_MASK].value == reference:
+            is_current = generation == window.generation
+            remove_recent(at, generation, window.entries if is_current else INT64(0), slots, rows)
+            window.entries -= is_current
 
 
 @kernel(I64, IN_I64, IN_I64, IN_I64, COUNTED)
@@ -51,7 +51,7 @@ def forget(reference: Array, customer: Array, basket: Array, counted: Any) -> in
             else:
                 faults += 1
         if basket[row] != 0:
-            forget_basket(basket[row], reference[row], counted.windows[BASKET], counted.baskets)
+            forget_basket(basket[row], reference[row], counted.windows[BASKET], counted.basket_slots, counted.baskets)
     return faults
 
 

@@ -26,7 +26,8 @@ import numpy.typing as npt
 
 from kernels import reasons
 from kernels._jit import inlined_rule
-from kernels.claim.windows import find_ever, find_recent, rotate, segments_of
+from kernels.claim.recent import FIRST_GENERATION, ROW_MASK, add_recent, find_recent, is_of, rotate
+from kernels.claim.segments import find_ever, segments_of
 from kernels.layout import INT64
 
 Array = npt.NDArray[Any]
@@ -34,9 +35,8 @@ Array = npt.NDArray[Any]
 PROCEED, HOLD, REJECT = 0, 1, 2  # admission, and what risk makes of it
 VELOCITY, BASKET = 0, 1  # rows of windows
 LEVEL_SHIFT = 6  # the usual value is kept times 64
-RECENT_BITS = (
-    16  # a customer's orders lately: a stretch of time, orders in the one before it, orders in it, in one number
-)
+# A customer's orders lately: a stretch of time, orders in the one before it, orders in it, in one number.
+RECENT_BITS = 16
 RECENT_MAX = (1 << RECENT_BITS) - 1
 STRETCH_SHIFT = 2 * RECENT_BITS
 STRETCH_MASK = (1 << 32) - 1  # stretches are numbered modulo 2^32
@@ -90,12 +90,14 @@ def count_recent(entry: Any, placed_at_ms: int, window_ms: int) -> None:
 
 
 @inlined_rule
-def same_basket(basket: int, placed_at_ms: int, window: Any, baskets: Array) -> int:
+def same_basket(basket: int, placed_at_ms: int, window: Any, slots: Array, rows: Array) -> int:
     """Reference of the latest order with this basket within the window, -1 none."""
-    for generation in range(window.generation, window.generation - 2, -1):
-        entry = baskets[find_recent(basket, generation, segments_of(baskets), baskets), generation & 1]
-        if entry.tag == generation and abs(placed_at_ms - entry.count) <= window.window_ms:
-            return int(entry.value)
+    for generation in range(window.generation, max(window.generation - 2, FIRST_GENERATION - 1), -1):
+        slot = slots[find_recent(basket, generation, slots, rows)]
+        if is_of(slot, generation):
+            entry = rows[generation & 1, slot & ROW_MASK]
+            if abs(placed_at_ms - entry.count) <= window.window_ms:
+                return int(entry.value)
     return -1
 
 
@@ -118,7 +120,7 @@ def judge(claim: Any, out: Any, terms: Any, counted: Any) -> int:
     risk = claim.risk
     customers, windows = counted.customers, counted.windows
     if windows[BASKET].window_ms > 0 and claim.basket != 0:
-        out.twin = same_basket(claim.basket, claim.placed_at_ms, windows[BASKET], counted.baskets)
+        out.twin = same_basket(claim.basket, claim.placed_at_ms, windows[BASKET], counted.basket_slots, counted.baskets)
         if out.twin >= 0:
             found |= 1 << reasons.DUPLICATE_BASKET
             verdict = HOLD
@@ -147,12 +149,15 @@ def rotate_baskets(known_ms: int, windows: Array) -> None:
 
 
 @inlined_rule
-def remember_basket(basket: int, placed_at_ms: int, reference: int, window: Any, baskets: Array) -> None:
+def remember_basket(basket: int, placed_at_ms: int, reference: int, window: Any, slots: Array, rows: Array) -> None:
     generation = window.generation
-    entry = baskets[find_recent(basket, generation, segments_of(baskets), baskets), generation & 1]
-    if entry.tag != generation:
-        entry.key, entry.tag = basket, generation
+    at = find_recent(basket, generation, slots, rows)
+    row = slots[at] & ROW_MASK
+    if not is_of(slots[at], generation):
+        row = window.entries
+        add_recent(basket, at, generation, row, slots, rows)
         window.entries += 1
+    entry = rows[generation & 1, row]
     entry.count, entry.value = placed_at_ms, reference
 
 
@@ -185,5 +190,7 @@ def remember(claim: Any, reference: int, value_orders_min: int, counted: Any) ->
         if windows[VELOCITY].window_ms > 0:
             count_recent(entry, claim.placed_at_ms, windows[VELOCITY].window_ms)
     if windows[BASKET].window_ms > 0 and claim.basket != 0:
-        remember_basket(claim.basket, claim.placed_at_ms, reference, windows[BASKET], counted.baskets)
+        remember_basket(
+            claim.basket, claim.placed_at_ms, reference, windows[BASKET], counted.basket_slots, counted.baskets
+        )
     remember_channel(claim, value_orders_min, counted.counts[0], counted.channels)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from kernels._jit import I64, IN_I8, IN_I16, IN_I32, IN_I64, OUT_I8, OUT_I64, OUT_U8, inlined_rule, kernel, rule
 from kernels.cells.find import cell_of
 from kernels.cells.put import put
-from kernels.claim.windows import find_ever, segments_of
+from kernels.claim.segments import find_ever, segments_of
 from kernels.layout import INT64, IO_CAPACITY, IO_COUNTS, IO_ENTRIES, UNITS
 
 Array = npt.NDArray[Any]

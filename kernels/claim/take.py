@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kernels._jit import inlined_rule
 from kernels.cells.find import block_of, cell_in
 from kernels.claim.grant import grant_obstacle, grant_row
-from kernels.claim.windows import find_ever, segments_of
+from kernels.claim.segments import find_ever, segments_of
 from kernels.layout import INT64
 
 Array = npt.NDArray[Any]

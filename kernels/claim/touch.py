@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from kernels._jit import rule
 from kernels.cells.find import block_on
-from kernels.claim.windows import home_of, segments_of
+from kernels.claim.recent import first_slot, slot_segments
+from kernels.claim.segments import SEGMENT_PLACES, home_of, segments_of, spread_of
 from kernels.layout import INT64
 
 Array = npt.NDArray[Any]
@@ -24,14 +25,15 @@ LINES_TOUCHED = 8  # of one order; what longer orders cost hides the waits
 @rule
 def touch_ahead(
     first: int, claims: Array, line_sku: Array, skus: Array, slots: Array, shelves: Array, blocks: Array,
-    available: Array, allocated: Array, customers: Array, baskets: Array,
+    available: Array, allocated: Array, customers: Array, basket_slots: Array,
 ) -> int:  # fmt: skip
     """Read the places of ROWS_AHEAD orders from ``first`` on; the result only keeps the reads from being left out."""
     seen: int = INT64(0)
     for row in range(first, min(first + ROWS_AHEAD, claims.shape[0])):
         claim = claims[row]
         seen ^= customers[home_of(claim.customer, segments_of(customers))].key
-        seen ^= baskets[home_of(claim.basket, segments_of(baskets)), 0].key
+        slot = first_slot(spread_of(claim.basket), INT64(0), slot_segments(basket_slots))
+        seen ^= basket_slots[slot] ^ basket_slots[slot | SEGMENT_PLACES]  # of either half
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
             sku = line_sku[line]
             if sku >= 0:

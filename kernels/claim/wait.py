@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from kernels._jit import I64, IN_I16, IN_I32, IN_I64, OUT_I32, VOID, inlined_rule, kernel, rule
 from kernels.claim.bars import bar_node, free_bars
+from kernels.claim.segments import find_ever, home_of, remove_ever, segments_of
 from kernels.claim.touch import ROWS_AHEAD
-from kernels.claim.windows import find_ever, home_of, remove_ever, segments_of
 from kernels.layout import ASKED, INT64, IO_QUEUE, IO_WAITING, WAITING_ROWS
 
 Array = npt.NDArray[Any]

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import layout
-from kernels.claim.windows import SEGMENT_PLACES, fill_ever, fill_recent, grow_ever, grow_recent
+from kernels.claim.recent import FIRST_GENERATION, ROWS_MAX, SEGMENTS_MAX, fill_recent, grow_recent
+from kernels.claim.segments import SEGMENT_PLACES, fill_ever, grow_ever
 from router.arrow.arrays import zeros_aligned
 
 Rows = npt.NDArray[Any]
+I64 = npt.NDArray[np.int64]
 
 _ENTRIES_PER_SEGMENT = SEGMENT_PLACES // 4  # segments are a quarter to half full
-EMPTY = 2  # a generation that no entry of an empty table seems to belong to, as it would to 0 and 1
+EMPTY = FIRST_GENERATION  # a generation that no entry of an empty table seems to belong to, as it would to 0 and 1
 _FIELDS = layout.ENTRY.names or ()
 
 
@@ -55,32 +57,46 @@ class EverTable:
 
 
 class WindowTable:
-    """Entries by key of the current generation and of the one before it, side by side."""
+    """Entries by key of the current generation and of the one before it (kernels/claim/recent.py)."""
 
-    def __init__(self, entries_max: int, rows: Rows | None = None) -> None:
-        self._room = zeros_aligned((SEGMENT_PLACES, 2), layout.ENTRY)
+    def __init__(self, entries_max: int, entered: Rows | None = None) -> None:
+        """At most ``entries_max`` of a generation."""
+        assert entries_max <= ROWS_MAX and _segments(entries_max) <= SEGMENTS_MAX, "slots name rows by 21 bits"
+        self._entries_max = entries_max
+        self._slots = np.zeros(2 * SEGMENT_PLACES, np.int64)
         self._segments = 1
-        self._segments_max = _segments(entries_max)
-        self._scratch: Rows = np.zeros(SEGMENT_PLACES, layout.ENTRY)
-        if rows is not None:
-            self.reserve(len(rows), EMPTY)
-            fill_recent(rows, self.entries)
+        self.rows: Rows = zeros_aligned((2, _ENTRIES_PER_SEGMENT), layout.ENTRY)
+        self._scratch = np.zeros(SEGMENT_PLACES, np.int64)
+        if entered is not None:
+            self.reserve(min(len(entered), entries_max), EMPTY)
+            fill_recent(entered, self.slots, self.rows)
 
     @property
-    def entries(self) -> Rows:
-        return self._room[: self._segments * SEGMENT_PLACES]
+    def slots(self) -> I64:
+        return self._slots[: self._segments * 2 * SEGMENT_PLACES]
 
     def reserve(self, entries: int, generation: int) -> None:
         """Places for so many entries of the current generation; views handed out before are void."""
         wanted = _segments(entries)
-        if wanted > self._segments:
-            self._room = _with_room(self._room, self.entries, max(wanted, self._segments_max))
-            grow_recent(generation, self._segments, wanted, self._room, self._scratch)
-            self._segments = wanted
+        if wanted <= self._segments:
+            return
+        places = max(wanted, _segments(self._entries_max)) * 2 * SEGMENT_PLACES
+        if places > len(self._slots):
+            self._take_room(places)
+        grow_recent(generation, self._segments, wanted, self._slots, self._scratch)
+        self._segments = wanted
+
+    def _take_room(self, places: int) -> None:
+        """All that there may ever be, of which memory is only what is used."""
+        slots, rows = np.zeros(places, np.int64), zeros_aligned((2, self._entries_max), layout.ENTRY)
+        slots[: len(self._slots)] = self._slots
+        rows[:, : self.rows.shape[1]] = self.rows
+        self._slots, self.rows = slots, rows
 
     def live(self, generation: int) -> Rows:
-        halves = np.array([generation - (generation & 1), generation - (~generation & 1)])  # generation of each half
-        alive: Rows = self.entries[self.entries["tag"] == halves]
+        used = self.rows[:, : self._segments * _ENTRIES_PER_SEGMENT]
+        halves = (used[tag & 1][used[tag & 1]["tag"] == tag] for tag in (generation - 1, generation))
+        alive: Rows = np.concatenate(list(halves))
         return alive
 
 

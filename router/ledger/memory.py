@@ -65,7 +65,8 @@ class Memory:
         """
         return Counted(
             self.counts, self.ever("customers"), self.ever("coupon_uses"), self.ever("channels"),
-            self.windows if rotates else self.windows.copy(), self._baskets.entries, self.capacity, self.uses_of(codes),
+            self.windows if rotates else self.windows.copy(), self._baskets.slots, self._baskets.rows, self.capacity,
+            self.uses_of(codes),
         )  # fmt: skip
 
     def ever(self, name: str) -> Rows:

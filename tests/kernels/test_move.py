@@ -9,30 +9,13 @@ import numpy as np
 from kernels import layout
 from kernels.claim import move as kernels
 from kernels.claim.publish import gather, publish
-from kernels.claim.windows import (
-    SEGMENT_PLACES,
-    fill_ever,
-    fill_recent,
-    find_ever,
-    find_recent,
-    grow_ever,
-    grow_recent,
-    home_of,
-    remove_ever,
-    remove_recent,
-)
-from router.ledger.entries import EverTable
+from kernels.claim.segments import SEGMENT_PLACES
 from router.life.states import CellAccount
 from router.tables.stock_rows import KIND_NAMES, STATES, MovementKind
 from tests.labs.cells import cells_of, held_in, place_of, stocked_in
-from tests.labs.rules import callable_rule
 from tests.reference.claim import move as twin
 from tests.reference.claim import publish as publish_twin
-from tests.reference.claim import windows as windows_twin
 
-_find_ever, _find_recent, _home_of, _remove_ever, _remove_recent = map(
-    callable_rule, (find_ever, find_recent, home_of, remove_ever, remove_recent)
-)
 SKUS, NODES = 3, (0, 33, 70)
 DENSE = ("available", "held", "allocated", "shipped")
 ASIDE = (twin.INSPECTION, twin.DAMAGED, twin.BLOCKED, twin.IN_TRANSIT)
@@ -164,102 +147,3 @@ def test_readers_are_shown_what_was_gathered():
         expected = dict.fromkeys(held, (-9, -9, -9))
         publish_twin.publish(rows, [tuple(row) for row in values.tolist()], expected)
         assert expected == {cell: tuple(int(a[place]) for a in shown) for cell, place in at.items()}
-
-
-def _entry(rng, tag):
-    return (rng.choice([1, -1]) * rng.randint(1, 60), tag, rng.randint(0, 9), rng.randint(0, 9))
-
-
-def _unique(entries):
-    return list({entry[:2]: entry for entry in entries}.values())
-
-
-def test_a_table_for_ever_holds_the_same_entries_however_it_grows():
-    rng = random.Random(4)
-    for _ in range(2_000):
-        wanted = _unique(_entry(rng, rng.choice([0, 5, -7])) for _ in range(rng.randint(0, 24)))
-        before, after = sorted((rng.randint(1, 9), rng.randint(1, 9)))
-        entries = np.zeros(after * SEGMENT_PLACES, layout.ENTRY)
-        fill_ever(np.array(wanted, layout.ENTRY), entries[: before * SEGMENT_PLACES])
-        grow_ever(before, after, entries, np.zeros(SEGMENT_PLACES, layout.ENTRY))
-        held = entries[entries["key"] != 0]
-        assert sorted(held.tolist()) == windows_twin.grow_ever(windows_twin.fill_ever(wanted, []))
-        for entry in wanted:
-            assert entries[_find_ever(np.int64(entry[0]), np.int64(entry[1]), after, entries)].tolist() == entry
-
-
-def test_a_window_holds_its_two_live_generations_however_it_grows():
-    rng = random.Random(5)
-    for _ in range(2_000):
-        generation, wanted = rng.randint(4, 9), []
-        before, after = sorted((rng.randint(1, 9), rng.randint(1, 9)))
-        entries = np.zeros((after * SEGMENT_PLACES, 2), layout.ENTRY)
-        for tag in range(generation - 3, generation + 1):
-            rows = _unique(_entry(rng, tag) for _ in range(rng.randint(0, 10)))
-            fill_recent(np.array(rows, layout.ENTRY), entries[: before * SEGMENT_PLACES])
-            wanted = windows_twin.fill_recent(rows, wanted)
-        grow_recent(generation, before, after, entries, np.zeros(SEGMENT_PLACES, layout.ENTRY))
-        alive = windows_twin.grow_recent(generation, wanted)
-        if after > before:
-            touched = split_places(before, after)
-            held = entries[touched]
-            assert {e for e in held.ravel().tolist() if e[0]} <= set(alive)
-        for entry in alive:
-            place = _find_recent(np.int64(entry[0]), entry[1], after, entries)
-            assert entries[place, entry[1] & 1].tolist() == entry
-        tags = np.array([generation - (generation & 1), generation - (~generation & 1)])
-        assert sorted(entries[entries["tag"] == tags].tolist()) == sorted(alive)
-
-
-def test_what_is_removed_is_gone_and_the_rest_is_found():
-    """Few homes, so that searches run through each other and round the end of a segment."""
-    rng, table = random.Random(8), np.zeros(2 * SEGMENT_PLACES, layout.ENTRY)
-    windows = np.zeros((2 * SEGMENT_PLACES, 2), layout.ENTRY)
-    homes = _keys_by_home(2)
-    keys = [key for home in [*range(1020, 1024), *range(1024)] for key in homes.get(home, [])[:6]][:400]
-    held: set[int] = set()
-    for _ in range(6_000):
-        key = rng.choice(keys)
-        at, lately = _find_ever(np.int64(key), np.int64(0), 2, table), _find_recent(np.int64(key), 5, 2, windows)
-        assert (table[at]["key"] == key) == (key in held) == (windows[lately, 1]["tag"] == 5)
-        if key in held:
-            _remove_ever(at, table)
-            _remove_recent(lately, 5, windows)
-        else:
-            table[at], windows[lately, 1] = (key, 0, 1, key), (key, 5, 1, key)
-        held ^= {key}
-    assert sorted(table["key"][table["key"] != 0].tolist()) == sorted(held)
-    assert sorted(windows["key"][windows["tag"] == 5].tolist()) == sorted(held)
-    for key in held:
-        assert table[_find_ever(np.int64(key), np.int64(0), 2, table)]["value"] == key
-
-
-def _keys_by_home(segments):
-    """Keys of the first segment by where a search for them begins."""
-    found: dict[int, list[int]] = {}
-    for key in range(1, 40_000):
-        home = int(_home_of(np.int64(key), segments))
-        if home < SEGMENT_PLACES:
-            found.setdefault(home, []).append(key)
-    return found
-
-
-def split_places(before, after):
-    """Places of the segments that were split or are new."""
-    sources = {added - (1 << (added.bit_length() - 1)) for added in range(before, after)}
-    return np.concatenate(
-        [np.arange(s * SEGMENT_PLACES, (s + 1) * SEGMENT_PLACES) for s in {*sources, *range(before, after)}]
-    )
-
-
-def test_segments_stay_half_full_at_most_so_that_searches_stay_short():
-    table = EverTable()
-    rng = np.random.default_rng(6)
-    keys = rng.integers(1, 1 << 62, 300_000)
-    for start in range(0, len(keys), 30_000):
-        rows = np.zeros(30_000, layout.ENTRY)
-        rows["key"] = keys[start : start + 30_000]
-        table.reserve(start + 30_000)
-        fill_ever(rows, table.entries)
-        filled = (table.entries["key"] != 0).reshape(-1, SEGMENT_PLACES).sum(axis=1)
-        assert filled.sum() == start + 30_000 and filled.max() < 0.7 * SEGMENT_PLACES

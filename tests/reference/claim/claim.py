@@ -5,8 +5,8 @@ from __future__ import annotations
 from kernels.reasons import NAMES
 from tests.reference.claim import grant as grants
 from tests.reference.claim.hand_out import hand_out
+from tests.reference.claim.recent import Window
 from tests.reference.claim.wait import join
-from tests.reference.claim.windows import Window
 from tests.reference.plan.allocate import plan
 
 BITS = {name: number for number, name in NAMES.items()}

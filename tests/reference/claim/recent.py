@@ -1,4 +1,4 @@
-"""Plain twin of kernels/claim/windows.py: generations as dictionaries, and what survives when a table grows."""
+"""Plain twin of kernels/claim/recent.py: generations as dictionaries, and what survives when a table grows."""
 
 from __future__ import annotations
 
@@ -23,19 +23,9 @@ class Window:
             self.started_ms = max(known_ms, self.started_ms)
 
 
-def grow_ever(entries):
-    """Entries of a larger table: all of them."""
-    return sorted(entries)
-
-
 def grow_recent(generation, entries):
     """Entries of a larger table: those of this generation and of the one before."""
     return sorted(entry for entry in entries if entry[1] in (generation, generation - 1))
-
-
-def fill_ever(rows, entries):
-    """Entries of a table after rows were entered."""
-    return sorted([*rows, *entries])
 
 
 def fill_recent(rows, entries):
