@@ -107,15 +107,15 @@ def _send(
     conflicts = Conflicts(arguments.url, key, why_no_payments, tally.settled)
     tally.on_conflict = conflicts.put
 
-    def on_answer(row: int, resent: bool, answer: Answer) -> None:
-        tally.answered(row, resent, answer)
+    def on_answer(block: Block, at: int, answer: Answer) -> None:
+        tally.answered(block, at, answer)
         progress.show(f"{tally.by_status.total():,} orders answered")
 
     async def send() -> tuple[OrderStream, str]:
         stream = OrderStream(
             url=arguments.url,
             key=key,
-            blocks=tally.watch(conflicts.between(blocks)),
+            blocks=conflicts.between(blocks),
             make_wire=ArrowWire if form == ARROW else NdjsonWire,
             on_answer=on_answer,
             window_orders=arguments.window,

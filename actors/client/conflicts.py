@@ -38,8 +38,6 @@ UNSEEN = "order_id: An order that this key may not see, or that is gone, has thi
 class Conflict:
     block: Block
     at: int  # of the block's orders
-    row: int
-    resent: bool
     answer: Answer
     status: str = REJECTED  # as it is counted in the end
     changed: list[Difference] = field(default_factory=list)

@@ -48,7 +48,7 @@ class OrderStream:
         key: str,
         blocks: Iterator[Block],
         make_wire: Callable[[Callable[[list[Answer]], None]], Wire],
-        on_answer: Callable[[int, bool, Answer], None],  # row in the source, sent again?, answer
+        on_answer: Callable[[Block, int, Answer], None],  # to which of the block's orders
         window_orders: int,
         on_pause: Callable[[str], None] = lambda _: None,  # why nothing is answered now, before the next attempt
     ) -> None:
@@ -170,7 +170,7 @@ class OrderStream:
                 self._ended_with = Refused("The router answered more orders than were sent.")
                 continue
             head = self._waiting[0]
-            self._on_answer(head.rows[self._head_answered], head.resent, answer)
+            self._on_answer(head, self._head_answered, answer)
             self._answered += 1
             self._head_answered += 1
             if self._head_answered == len(head.rows):
