@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from actors.client.wire import Answer
     from adapters.channels.csv.report import CsvReport
 
-EXAMPLES_MAX = 3
 WINDOW_ORDERS = 65_536
 EXAMPLES = """examples:
   order-router send --key @var/data/admin.key orders.ndjson
@@ -171,6 +170,7 @@ def dry_run(arguments: argparse.Namespace) -> int:
 
 def _read_only(blocks: Iterator[Block], writer: RejectsWriter | None) -> dict[str, Any]:
     """Orders that are already in the router's form: whether each can be read. Arrow is checked by its own reader."""
+    from actors.client.reasons import EXAMPLES_MAX
     from actors.client.wire import Answer
     from router.config import Limits
     from router.wire.careful import LineFault
@@ -205,8 +205,8 @@ def _summary(
         "by_status": dict(tally.by_status),
         "duplicates": tally.duplicates,
         "repeated_after_reconnect": tally.repeated,
-        "rejected_by_reason": dict(tally.rejected),
-        "rejected_examples": tally.examples,
+        "rejected_by_reason": dict(tally.rejected.counts),
+        "rejected_examples": tally.rejected.examples,
         "payments_reported": dict(tally.payments),
         "changed_fields": dict(tally.changed),
         "reconnects": stream.reconnects,

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 
 from actors.client.conflicts import CONFLICT, REPORTED, Conflict
+from actors.client.reasons import Reasons
 from actors.client.rejects import RejectsWriter
 from actors.client.said_again import shown_values
 from actors.client.sources import Block
 from actors.client.wire import Answer
 
-EXAMPLES_MAX = 3
 _NUMBER = re.compile(r"\[\d+\]")
 
 
@@ -26,8 +26,7 @@ class Tally:
         self.by_status: collections.Counter[str] = collections.Counter()
         self.duplicates = 0
         self.repeated = 0  # duplicates of orders that this run itself had to send again
-        self.rejected: collections.Counter[str] = collections.Counter()
-        self.examples: dict[str, list[dict[str, object]]] = {}  # the first few of each reason
+        self.rejected = Reasons()
         self.payments: collections.Counter[str] = collections.Counter()  # events that were reported, by type
         self.changed: collections.Counter[str] = collections.Counter()  # fields of conflicts, lines taken together
 
@@ -65,11 +64,8 @@ class Tally:
             self.duplicates += 1
         if answer.status != "rejected":
             return
-        for reason in answer.reasons[:1] or ["no_reason"]:
-            self.rejected[reason] += 1
-            kept = self.examples.setdefault(reason, [])
-            if len(kept) < EXAMPLES_MAX:
-                told = {"row": block.rows[at], "order_id": answer.order_id, "detail": answer.detail}
-                kept.append(told | ({"changed": changed} if changed else {}))
+        told = {"row": block.rows[at], "order_id": answer.order_id, "detail": answer.detail}
+        reason = answer.reasons[0] if answer.reasons else "no_reason"
+        self.rejected.add(reason, told | ({"changed": changed} if changed else {}))
         if self._writer is not None:
             self._writer.refused(block, at, answer)
