@@ -31,23 +31,15 @@ if TYPE_CHECKING:
     from adapters.channels.csv.report import CsvReport
 
 WINDOW_ORDERS = 65_536
-EXAMPLES = """examples:
-  order-router send --key @var/data/admin.key orders.ndjson
-  order-router send --key @var/data/admin.key --mapping shop.toml --rejects bad.csv --max-refused 1% march.csv april.csv
-  order-router send --dry-run --mapping shop.toml march.xlsx
-  zcat orders.csv.gz | order-router send --key @var/data/admin.key --mapping shop.toml -
-"""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "send",
         help="stream files of orders to a router",
-        description="Streams files of orders (plain, .gz or .zst) and prints what became of each. A broken connection\n"
-        "is resumed with what was not answered. Exit code 1 when an order stays unanswered or unsent, when all orders\n"
+        description="Streams files of orders (plain, .gz or .zst) and prints what became of each. A broken connection "
+        "is resumed with what was not answered. Exit code 1 when an order stays unanswered or unsent, when all orders "
         "were refused, or more than --max-refused.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_server_flags(parser, key_required=False)
     add_source_flags(parser)
