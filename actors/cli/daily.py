@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
 import itertools
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,19 +41,13 @@ def new_id(prefix: str) -> str:
 
 
 def read_lines(path: str) -> Iterator[bytes]:
-    """Lines of a file (plain, .gz or .zst), or of standard input where it is ``-``, that hold something."""
+    """Lines of a file (plain, .gz or .zst), or of standard input (``-``), that hold something."""
     from actors.client.sources import open_bytes
 
-    opened = contextlib.nullcontext(sys.stdin.buffer) if path == "-" else open_bytes(path)
-    with opened as file:
+    with open_bytes(path) as file:
         for line in file:
             if line.strip():
                 yield line.rstrip(b"\r\n") + b"\n"
-
-
-def read_all(path: str) -> bytes:
-    """The whole of such a file."""
-    return b"".join(read_lines(path))
 
 
 class Results:

@@ -27,9 +27,14 @@ _WHAT_NOW = {
 class RequestRefused(Refused):
     """What the router answered instead, in words."""
 
-    def __init__(self, detail: str, status: int, code: str) -> None:
+    def __init__(self, detail: str, status: int, problem: dict[str, Any]) -> None:
+        """``problem``: the members of application/problem+json."""
         super().__init__(detail)
-        self.status, self.code = status, code
+        self.status, self.problem = status, problem
+
+    @property
+    def code(self) -> str:
+        return str(self.problem.get("code", ""))
 
 
 class Body(NamedTuple):
@@ -49,6 +54,7 @@ class Router:
         kind = http.client.HTTPSConnection if url.startswith("https:") else http.client.HTTPConnection
         self._connection = kind(host, port, timeout=REACH_S_MAX)
         self._connection.connect()
+        self._connection.timeout = ANSWER_S_MAX  # where a router hangs up between two questions, too
         self._connection.sock.settimeout(ANSWER_S_MAX)
 
     def close(self) -> None:
@@ -81,8 +87,7 @@ class Router:
         target = path + (f"?{urllib.parse.urlencode(query)}" if query else "")
         headers = self._headers | {"Accept": accept} | ({"Content-Type": body.media_type} if body else {})
         try:
-            self._connection.request(method, target, body.content if body else None, headers)
-            response = self._connection.getresponse()
+            response = self._response(method, target, body, headers)
             if response.status != 200:
                 raise refusal(response.status, response.read())
             while piece := response.read(PIECE_BYTES):
@@ -92,6 +97,17 @@ class Router:
                 f"The router at {self._url} went away before it had answered ({str(fault) or type(fault).__name__}). "
             )
             raise Retryable(said + "Ask again: nothing happens twice. " + REMEDY, 1_000) from None
+
+    def _response(
+        self, method: str, target: str, body: Body | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        try:
+            self._connection.request(method, target, body.content if body else None, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            if self._connection.sock is None:
+                raise
+            # What is too large is answered while it is still on its way: the answer is there to be read.
+        return self._connection.getresponse()
 
 
 def path_of(*parts: str) -> str:
@@ -108,7 +124,7 @@ def refusal(status: int, content: bytes) -> RequestRefused:
     said = problem.get("detail") or problem.get("title") or "no reason given"
     remedy = f" {_WHAT_NOW[status]}" if status in _WHAT_NOW else ""
     said = "\n".join([f"The router answered {status}: {said}{remedy}", *findings(problem.get("errors", ()))])
-    return RequestRefused(said, status, str(problem.get("code", "")))
+    return RequestRefused(said, status, problem)
 
 
 def findings(found: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -117,7 +117,7 @@ def test_events_come_from_standard_input_in_many_requests(
     lines = [{"event_id": f"i-{n}", "order_id": "e-2", "type": "note", "text": str(n)} for n in range(25)]
     text = "\n\n".join(map(json.dumps, lines)).encode()
     monkeypatch.setattr("actors.cli.daily.LINES_A_REQUEST", 7)
-    monkeypatch.setattr(sys, "stdin", argparse.Namespace(buffer=io.BytesIO(text)))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text))))
     assert shell.json("events", "send", "-")["by_status"] == {"applied": 25}
     notes = json.loads(lab.ask("GET", "/v1/orders/e-2")[2])["notes"]
     assert [note["text"] for note in notes] == [str(n) for n in range(25)], "in the order in which they came"
