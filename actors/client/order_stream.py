@@ -16,8 +16,8 @@ import collections
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import aiohttp
-import msgspec
 
+from actors.client.asking import PASSES, problem_of, sentence
 from actors.client.reach import reach
 from actors.client.sources import Block
 from actors.client.wire import Answer, Wire
@@ -27,15 +27,6 @@ ATTEMPTS_MAX = 20  # connections in a row that bring no answer: about a minute a
 PAUSE_S_MAX = 5.0
 SILENCE_S_MAX = 60.0  # without a byte from the router while orders wait
 STREAM_PATH = "/v1/orders/stream"
-RETRYABLE = frozenset((408, 429, 500, 502, 503, 504))
-
-
-class _Problem(msgspec.Struct):
-    """The fields of application/problem+json that a person wants to read."""
-
-    title: str = ""
-    detail: str = ""
-    code: str = ""
 
 
 class OrderStream:
@@ -193,13 +184,8 @@ def _hand_over(loop: asyncio.AbstractEventLoop, take: Callable[[list[Answer]], N
 
 async def _refusal(response: aiohttp.ClientResponse) -> RouterError:
     """What a status other than 200 says, as a fault that may or may not pass."""
-    body = await response.read()
-    try:
-        problem = msgspec.json.decode(body, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem(detail=body[:200].decode(errors="replace"))
-    text = f"The router answered {response.status}: {problem.detail or problem.title or response.reason}"
-    if response.status in RETRYABLE:
+    text = sentence(response.status, problem_of(await response.read()))
+    if response.status in PASSES:
         after = response.headers.get("Retry-After", "1")
         return Retryable(text, int(after) * 1000 if after.isdigit() else 1000)
     return Refused(text)
