@@ -11,22 +11,14 @@ from actors.cli.output import UsageError, add_json_flag, print_result
 if TYPE_CHECKING:
     from adapters.channels.csv.report import CsvReport
 
-EXAMPLES = """examples:
-  order-router check --mapping shop.toml                       the mapping alone, all its faults at once
-  order-router check --mapping shop.toml march.csv             and what every row of a file would become
-  order-router check --mapping shop.toml --show 3 march.csv    with the first three orders as JSON
-"""
-
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "check",
         help="check a mapping, and files with it, without a router",
-        description="Says all faults of a mapping at once, which fields every order would lack, and what becomes of\n"
-        "every row of the files. Exit code 1 when the mapping is wrong or an order would be refused (or more than\n"
+        description="Says all faults of a mapping at once, which fields every order would lack, and what becomes of "
+        "every row of the files. Exit code 1 when the mapping is wrong or an order would be refused (or more than "
         "--max-refused).",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_source_flags(parser, files="*")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print the first N orders as JSON lines")

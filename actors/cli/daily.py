@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
 import itertools
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors.cli.output import Progress, UsageError, read_key
+from actors.client.reasons import Reasons
 
 if TYPE_CHECKING:
     from actors.client.asking import Router
 
 LINES_A_REQUEST = 10_000
-EXAMPLES_MAX = 3
 
 
 def router_of(arguments: argparse.Namespace) -> Router:
@@ -43,19 +41,13 @@ def new_id(prefix: str) -> str:
 
 
 def read_lines(path: str) -> Iterator[bytes]:
-    """Lines of a file (plain, .gz or .zst), or of standard input where it is ``-``, that hold something."""
+    """Lines of a file (plain, .gz or .zst), or of standard input (``-``), that hold something."""
     from actors.client.sources import open_bytes
 
-    opened = contextlib.nullcontext(sys.stdin.buffer) if path == "-" else open_bytes(path)
-    with opened as file:
+    with open_bytes(path) as file:
         for line in file:
             if line.strip():
                 yield line.rstrip(b"\r\n") + b"\n"
-
-
-def read_all(path: str) -> bytes:
-    """The whole of such a file."""
-    return b"".join(read_lines(path))
 
 
 class Results:
@@ -63,32 +55,32 @@ class Results:
 
     def __init__(self) -> None:
         self.by_status: collections.Counter[str] = collections.Counter()
-        self.refused: collections.Counter[str] = collections.Counter()
-        self.examples: dict[str, list[dict[str, Any]]] = {}
+        self._reasons = Reasons()
+
+    @property
+    def refused(self) -> int:
+        return self.by_status["refused"]
 
     def add(self, row: int, result: dict[str, Any]) -> None:
         self.by_status[result["status"]] += 1
         if result["status"] == "refused":
             reason = result.get("reason") or result.get("code") or "no_reason"
-            self.refused[reason] += 1
-            kept = self.examples.setdefault(reason, [])
-            if len(kept) < EXAMPLES_MAX:
-                kept.append({"row": row, **{name: value for name, value in result.items() if name != "status"}})
+            self._reasons.add(reason, {"row": row} | {name: said for name, said in result.items() if name != "status"})
 
     def document(self) -> dict[str, object]:
         return {
             "sent": self.by_status.total(),
             "by_status": dict(self.by_status),
-            "refused_by_reason": dict(self.refused),
-            "refused_examples": self.examples,
+            "refused_by_reason": dict(self._reasons.counts),
+            "refused_examples": self._reasons.examples,
         }
 
     def text(self, noun: str) -> str:
         lines = [f"{self.by_status.total():,} {noun} sent"]
         lines += [f"  {status:<22}{count:>12,}" for status, count in sorted(self.by_status.items())]
-        for reason, count in sorted(self.refused.items()):
+        for reason, count in sorted(self._reasons.counts.items()):
             lines.append(f"refused, {reason}: {count:,}")
-            lines += [f"  row {each['row']}: {each.get('detail', '')}" for each in self.examples[reason]]
+            lines += [f"  row {each['row']}: {each.get('detail', '')}" for each in self._reasons.examples[reason]]
         return "\n".join(lines)
 
 

@@ -12,7 +12,9 @@ order-router serve --data var/data --port 8080 --shards 2 --config router.toml
 order-router load {_ADMIN} all examples/first/tables
 order-router load {_ADMIN} skus skus.csv --replace
 order-router send {_ADMIN} examples/first/orders.ndjson
-order-router send {_ADMIN} export.csv --format csv --mapping shop.toml
+order-router send {_ADMIN} --mapping shop.toml --rejects bad.csv --max-refused 1% march.csv april.csv
+order-router send --dry-run --mapping shop.toml march.xlsx
+order-router send {_ADMIN} --mapping shop.toml -
 order-router route examples/first/orders.ndjson --tables examples/first/tables
 order-router orders show {_ADMIN} A-1001
 order-router orders list {_ADMIN} --limit 50
@@ -34,7 +36,8 @@ order-router tables patch {_ADMIN} skus prices.csv
 order-router tables versions {_ADMIN}
 order-router tables list --data var/data
 order-router tables take-back --data var/data --to 7
-order-router check --mapping shop.toml export.csv
+order-router check --mapping shop.toml
+order-router check --mapping shop.toml --show 3 march.csv
 order-router explain {_ADMIN} A-1001
 order-router keys add shop channel --data var/data
 order-router keys add acme channel --data var/data --channel web --seller acme

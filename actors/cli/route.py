@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import pathlib
 import sys
 import time
@@ -152,14 +151,12 @@ def _concluded(arguments: argparse.Namespace, summary: RouteSummary, rows: CsvRe
 
 
 def _clock_ms(text: str) -> Callable[[], int]:
-    """A clock that stands still."""
-    try:
-        at = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--at {text}: write a time such as 2026-03-01T12:00:00Z.") from None
-    if at.tzinfo is None:
-        raise UsageError(f"--at {text}: say in which time zone, 2026-03-01T12:00:00Z say.")
-    at_ms = (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(milliseconds=1)
+    """A clock that stands still, at a time as orders write it."""
+    from router.wire.careful import parse_time
+
+    at_ms = parse_time(text)
+    if at_ms is None:
+        raise UsageError(f"--at {text}: write a time such as 2026-03-01T12:00:00Z, and with it in which time zone.")
     return lambda: at_ms
 
 

@@ -30,25 +30,16 @@ if TYPE_CHECKING:
     from actors.client.wire import Answer
     from adapters.channels.csv.report import CsvReport
 
-EXAMPLES_MAX = 3
 WINDOW_ORDERS = 65_536
-EXAMPLES = """examples:
-  order-router send --key @var/data/admin.key orders.ndjson
-  order-router send --key @var/data/admin.key --mapping shop.toml --rejects bad.csv --max-refused 1% march.csv april.csv
-  order-router send --dry-run --mapping shop.toml march.xlsx
-  zcat orders.csv.gz | order-router send --key @var/data/admin.key --mapping shop.toml -
-"""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "send",
         help="stream files of orders to a router",
-        description="Streams files of orders (plain, .gz or .zst) and prints what became of each. A broken connection\n"
-        "is resumed with what was not answered. Exit code 1 when an order stays unanswered or unsent, when all orders\n"
+        description="Streams files of orders (plain, .gz or .zst) and prints what became of each. A broken connection "
+        "is resumed with what was not answered. Exit code 1 when an order stays unanswered or unsent, when all orders "
         "were refused, or more than --max-refused.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_server_flags(parser, key_required=False)
     add_source_flags(parser)
@@ -107,15 +98,15 @@ def _send(
     conflicts = Conflicts(arguments.url, key, why_no_payments, tally.settled)
     tally.on_conflict = conflicts.put
 
-    def on_answer(row: int, resent: bool, answer: Answer) -> None:
-        tally.answered(row, resent, answer)
+    def on_answer(block: Block, at: int, answer: Answer) -> None:
+        tally.answered(block, at, answer)
         progress.show(f"{tally.by_status.total():,} orders answered")
 
     async def send() -> tuple[OrderStream, str]:
         stream = OrderStream(
             url=arguments.url,
             key=key,
-            blocks=tally.watch(conflicts.between(blocks)),
+            blocks=conflicts.between(blocks),
             make_wire=ArrowWire if form == ARROW else NdjsonWire,
             on_answer=on_answer,
             window_orders=arguments.window,
@@ -171,6 +162,7 @@ def dry_run(arguments: argparse.Namespace) -> int:
 
 def _read_only(blocks: Iterator[Block], writer: RejectsWriter | None) -> dict[str, Any]:
     """Orders that are already in the router's form: whether each can be read. Arrow is checked by its own reader."""
+    from actors.client.reasons import EXAMPLES_MAX
     from actors.client.wire import Answer
     from router.config import Limits
     from router.wire.careful import LineFault
@@ -205,8 +197,8 @@ def _summary(
         "by_status": dict(tally.by_status),
         "duplicates": tally.duplicates,
         "repeated_after_reconnect": tally.repeated,
-        "rejected_by_reason": dict(tally.rejected),
-        "rejected_examples": tally.examples,
+        "rejected_by_reason": dict(tally.rejected.counts),
+        "rejected_examples": tally.rejected.examples,
         "payments_reported": dict(tally.payments),
         "changed_fields": dict(tally.changed),
         "reconnects": stream.reconnects,

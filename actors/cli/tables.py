@@ -9,8 +9,9 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from actors.cli.daily import given_query, read_all, router_of
+from actors.cli.daily import given_query, router_of
 from actors.cli.output import Progress, add_json_flag, add_server_flags, print_result, rfc3339, whole_number
+from actors.cli.table_files import bodies_of, put_table, told, write_table
 from router.tables.names import TABLES
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def _add_asking(actions: Any) -> None:
     """The actions that ask a running router."""
     get = actions.add_parser("get", help="a table as it is, in a form that `put` takes; stock as it lies there now")
-    put = actions.add_parser("put", help="replace a table by the rows of a file, all of it or nothing")
+    put = actions.add_parser(
+        "put", help="replace a table by the rows of a file, all of it or nothing; of stock set the cells that it names"
+    )
     patch = actions.add_parser("patch", help="change, add and remove single rows by their key")
     versions = actions.add_parser("versions", help="every version, and what it replaced")
     for action in (get, put, patch):
@@ -95,17 +98,18 @@ def _get(arguments: argparse.Namespace) -> None:
         print_result(arguments.json, written, f"{arguments.table}: {rows:,} lines written to {arguments.out}")
 
 
-def _write(arguments: argparse.Namespace) -> None:
-    from actors.client.asking import CSV, NDJSON, Body, findings, path_of
-
-    media_type = CSV if ".csv" in pathlib.PurePath(arguments.file).suffixes else NDJSON
-    body = Body(read_all(arguments.file), media_type)
-    query = {"replace": "true"} if arguments.replace else {}
+def _put(arguments: argparse.Namespace) -> None:
     with router_of(arguments) as router:
-        done = router.json(arguments.action.upper(), path_of("tables", arguments.table), query, body)
-    counts = ", ".join(f"{done[name]:,} {name}" for name in ("added", "changed", "removed") if name in done)
-    text = f"{done['table']}: {done['rows']:,} rows, version {done['version']}" + (f" ({counts})" if counts else "")
-    print_result(arguments.json, done, "\n".join([text, *findings(done.get("warnings", ()))]))
+        *_, done = put_table(router, arguments.table, [arguments.file], arguments.replace)
+    print_result(arguments.json, done, told(done))
+
+
+def _patch(arguments: argparse.Namespace) -> None:
+    """In one body, whatever the table: all of it or nothing."""
+    [body] = bodies_of(arguments.table, [arguments.file])
+    with router_of(arguments) as router:
+        done = write_table(router, "PATCH", arguments.table, body, arguments.replace)
+    print_result(arguments.json, done, told(done))
 
 
 def _versions(arguments: argparse.Namespace) -> None:
@@ -115,7 +119,7 @@ def _versions(arguments: argparse.Namespace) -> None:
     print_result(arguments.json, found, text or "No table was loaded yet.")
 
 
-ASKING = {"get": _get, "put": _write, "patch": _write, "versions": _versions}
+ASKING = {"get": _get, "put": _put, "patch": _patch, "versions": _versions}
 
 
 def _run_on_folder(arguments: argparse.Namespace) -> int:

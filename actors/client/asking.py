@@ -14,6 +14,7 @@ from router.errors import Refused, Retryable, row_at
 
 ANSWER_S_MAX = 300.0  # without a byte of the answer; a large table takes a while to compile
 PIECE_BYTES = 1 << 20
+PASSES = frozenset((408, 429, 500, 502, 503, 504))  # statuses after which the same may be taken in a moment
 FINDINGS_SHOWN_MAX = 20
 NDJSON, CSV, JSON = "application/x-ndjson", "text/csv", "application/json"
 _WHAT_NOW = {
@@ -27,9 +28,14 @@ _WHAT_NOW = {
 class RequestRefused(Refused):
     """What the router answered instead, in words."""
 
-    def __init__(self, detail: str, status: int, code: str) -> None:
+    def __init__(self, detail: str, status: int, problem: dict[str, Any]) -> None:
+        """``problem``: the members of application/problem+json."""
         super().__init__(detail)
-        self.status, self.code = status, code
+        self.status, self.problem = status, problem
+
+    @property
+    def code(self) -> str:
+        return str(self.problem.get("code", ""))
 
 
 class Body(NamedTuple):
@@ -49,6 +55,7 @@ class Router:
         kind = http.client.HTTPSConnection if url.startswith("https:") else http.client.HTTPConnection
         self._connection = kind(host, port, timeout=REACH_S_MAX)
         self._connection.connect()
+        self._connection.timeout = ANSWER_S_MAX  # where a router hangs up between two questions, too
         self._connection.sock.settimeout(ANSWER_S_MAX)
 
     def close(self) -> None:
@@ -81,8 +88,7 @@ class Router:
         target = path + (f"?{urllib.parse.urlencode(query)}" if query else "")
         headers = self._headers | {"Accept": accept} | ({"Content-Type": body.media_type} if body else {})
         try:
-            self._connection.request(method, target, body.content if body else None, headers)
-            response = self._connection.getresponse()
+            response = self._response(method, target, body, headers)
             if response.status != 200:
                 raise refusal(response.status, response.read())
             while piece := response.read(PIECE_BYTES):
@@ -93,6 +99,17 @@ class Router:
             )
             raise Retryable(said + "Ask again: nothing happens twice. " + REMEDY, 1_000) from None
 
+    def _response(
+        self, method: str, target: str, body: Body | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        try:
+            self._connection.request(method, target, body.content if body else None, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            if self._connection.sock is None:
+                raise
+            # What is too large is answered while it is still on its way: the answer is there to be read.
+        return self._connection.getresponse()
+
 
 def path_of(*parts: str) -> str:
     """A path of parts that may hold anything."""
@@ -101,19 +118,31 @@ def path_of(*parts: str) -> str:
 
 def refusal(status: int, content: bytes) -> RequestRefused:
     """What the router says of a request that it did not take."""
+    problem = problem_of(content)
+    remedy = f" {_WHAT_NOW[status]}" if status in _WHAT_NOW else ""
+    said = "\n".join([sentence(status, problem) + remedy, *findings(problem.get("errors", ()))])
+    return RequestRefused(said, status, problem)
+
+
+def problem_of(content: bytes) -> dict[str, Any]:
+    """The members of application/problem+json; what is none is all the detail there is."""
     try:
         problem: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
     except msgspec.DecodeError:
-        problem = {"detail": content[:200].decode(errors="replace")}
-    said = problem.get("detail") or problem.get("title") or "no reason given"
-    remedy = f" {_WHAT_NOW[status]}" if status in _WHAT_NOW else ""
-    said = "\n".join([f"The router answered {status}: {said}{remedy}", *findings(problem.get("errors", ()))])
-    return RequestRefused(said, status, str(problem.get("code", "")))
+        return {"detail": content[:200].decode(errors="replace")}
+    return problem
+
+
+def sentence(status: int, problem: Mapping[str, Any]) -> str:
+    said = problem.get("detail") or problem.get("title") or http.client.responses.get(status, "no reason given")
+    return f"The router answered {status}: {said}"
 
 
 def findings(found: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each of the first errors or warnings of rows."""
-    return [
-        f"  {row_at(int(each.get('row') or 0))}, {each.get('field')}: {each.get('detail')}"
-        for each in found[:FINDINGS_SHOWN_MAX]
-    ]
+    return [f"  {finding(each)}" for each in found[:FINDINGS_SHOWN_MAX]]
+
+
+def finding(said: Mapping[str, Any]) -> str:
+    """An error or a warning of a row of a table, for people."""
+    return f"{row_at(int(said.get('row') or 0))}, {said.get('field')}: {said.get('detail')}"

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from actors.client.asking import NDJSON, Body, RequestRefused, Router, path_of
+from actors.client.asking import NDJSON, PASSES, Body, RequestRefused, Router, path_of
 from actors.client.said_again import Order, changes, document_at, is_payment, sentence, with_payment_of
 from actors.client.sources import Block
 from actors.client.wire import Answer
@@ -30,7 +30,6 @@ WAITING_MAX = 65_536
 SETTLING_S_MAX = 10.0  # between two blocks: the router ends a body that is silent for longer than 30 s
 ATTEMPTS_MAX = 6
 PAUSE_S = 1.0
-PASSES = frozenset((408, 429, 500, 502, 503, 504))
 UNSEEN = "order_id: An order that this key may not see, or that is gone, has this order_id already. Use a new order_id."
 
 
@@ -38,8 +37,6 @@ UNSEEN = "order_id: An order that this key may not see, or that is gone, has thi
 class Conflict:
     block: Block
     at: int  # of the block's orders
-    row: int
-    resent: bool
     answer: Answer
     status: str = REJECTED  # as it is counted in the end
     changed: list[Difference] = field(default_factory=list)

@@ -16,8 +16,8 @@ import collections
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import aiohttp
-import msgspec
 
+from actors.client.asking import PASSES, problem_of, sentence
 from actors.client.reach import reach
 from actors.client.sources import Block
 from actors.client.wire import Answer, Wire
@@ -27,15 +27,6 @@ ATTEMPTS_MAX = 20  # connections in a row that bring no answer: about a minute a
 PAUSE_S_MAX = 5.0
 SILENCE_S_MAX = 60.0  # without a byte from the router while orders wait
 STREAM_PATH = "/v1/orders/stream"
-RETRYABLE = frozenset((408, 429, 500, 502, 503, 504))
-
-
-class _Problem(msgspec.Struct):
-    """The fields of application/problem+json that a person wants to read."""
-
-    title: str = ""
-    detail: str = ""
-    code: str = ""
 
 
 class OrderStream:
@@ -48,7 +39,7 @@ class OrderStream:
         key: str,
         blocks: Iterator[Block],
         make_wire: Callable[[Callable[[list[Answer]], None]], Wire],
-        on_answer: Callable[[int, bool, Answer], None],  # row in the source, sent again?, answer
+        on_answer: Callable[[Block, int, Answer], None],  # to which of the block's orders
         window_orders: int,
         on_pause: Callable[[str], None] = lambda _: None,  # why nothing is answered now, before the next attempt
     ) -> None:
@@ -170,7 +161,7 @@ class OrderStream:
                 self._ended_with = Refused("The router answered more orders than were sent.")
                 continue
             head = self._waiting[0]
-            self._on_answer(head.rows[self._head_answered], head.resent, answer)
+            self._on_answer(head, self._head_answered, answer)
             self._answered += 1
             self._head_answered += 1
             if self._head_answered == len(head.rows):
@@ -193,13 +184,8 @@ def _hand_over(loop: asyncio.AbstractEventLoop, take: Callable[[list[Answer]], N
 
 async def _refusal(response: aiohttp.ClientResponse) -> RouterError:
     """What a status other than 200 says, as a fault that may or may not pass."""
-    body = await response.read()
-    try:
-        problem = msgspec.json.decode(body, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem(detail=body[:200].decode(errors="replace"))
-    text = f"The router answered {response.status}: {problem.detail or problem.title or response.reason}"
-    if response.status in RETRYABLE:
+    text = sentence(response.status, problem_of(await response.read()))
+    if response.status in PASSES:
         after = response.headers.get("Retry-After", "1")
         return Retryable(text, int(after) * 1000 if after.isdigit() else 1000)
     return Refused(text)

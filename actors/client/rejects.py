@@ -5,6 +5,7 @@ A file of rows keeps its columns, with two more; JSON lines keep their orders wi
 
 from __future__ import annotations
 
+import abc
 import collections
 import csv
 from collections.abc import Iterable, Iterator
@@ -21,55 +22,36 @@ from adapters.channels.csv.report import REJECT_REASON as REASON
 from adapters.channels.csv.report import Reject
 from router.errors import Misconfigured
 
-Place = tuple[Block, int]  # where an order stands: of the block's orders
 
+class Refusals:
+    """Writes what is refused of orders as they are answered, in the order in which they went out."""
 
-class Unanswered:
-    """Orders between being sent and being answered: answers come in the order in which orders went out."""
-
-    def __init__(self) -> None:
-        self._waiting: collections.deque[Block] = collections.deque()
-        self._answered = 0  # orders of the first waiting block
+    def __init__(self, writer: RejectsWriter | None) -> None:
+        self._writer = writer
+        self._unanswered: collections.deque[tuple[Block, int]] = collections.deque()  # an order is a place of a block
 
     def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
-            self._waiting.append(block)
+            if self._writer is not None:
+                self._unanswered.extend((block, at) for at in range(len(block.rows)))
             yield block
-
-    def answered(self) -> Place:
-        """The next one."""
-        block, at = self._waiting[0], self._answered
-        self._answered = at + 1
-        if at + 1 == len(block.rows):
-            self._waiting.popleft()
-            self._answered = 0
-        return block, at
-
-
-class Refusals:
-    """Writes what is refused of orders as they are answered."""
-
-    def __init__(self, writer: RejectsWriter | None) -> None:
-        self._writer, self._unanswered = writer, Unanswered()
-
-    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        return iter(blocks) if self._writer is None else self._unanswered.watch(blocks)
 
     def answered(self, answer: Answer) -> None:
         if self._writer is None:
             return
-        place = self._unanswered.answered()
+        block, at = self._unanswered.popleft()
         if answer.status == "rejected":
-            self._writer.refused(*place, answer)
+            self._writer.refused(block, at, answer)
 
 
-class RejectsWriter:
+class RejectsWriter(abc.ABC):
     """A file of refused orders; it is made anew by every run, so that an empty one says that nothing was refused."""
 
+    @abc.abstractmethod
     def refused(self, block: Block, at: int, answer: Answer) -> None:
-        raise NotImplementedError
+        """Write the order at this place of the block, in the form it came in, with the reason."""
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - most forms need nothing
         """What the form of the file needs at its end."""
 
 

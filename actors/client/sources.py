@@ -35,9 +35,9 @@ class Block:
 
     def after(self, answered: int) -> Block:
         """The rest of the block, to be sent once more because its answers never came."""
-        if isinstance(self.orders, list):
-            return Block(self.orders[answered:], self.rows[answered:], resent=True)
-        return Block(self.orders.slice(answered), self.rows[answered:], resent=True)
+        orders = self.orders[answered:] if isinstance(self.orders, list) else self.orders.slice(answered)
+        records = None if self.records is None else self.records[answered:]
+        return Block(orders, self.rows[answered:], resent=True, records=records)
 
 
 @contextmanager

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 
 from actors.client.conflicts import CONFLICT, REPORTED, Conflict
-from actors.client.rejects import Place, RejectsWriter, Unanswered
+from actors.client.reasons import Reasons
+from actors.client.rejects import RejectsWriter
 from actors.client.said_again import shown_values
 from actors.client.sources import Block
 from actors.client.wire import Answer
 
-EXAMPLES_MAX = 3
 _NUMBER = re.compile(r"\[\d+\]")
 
 
@@ -20,26 +20,22 @@ class Tally:
     """Every answered order is counted once, under one status; one that conflicts when it is settled."""
 
     def __init__(self, writer: RejectsWriter | None) -> None:
-        self._writer, self._unanswered = writer, Unanswered()
+        self._writer = writer
         self._settled: collections.deque[Conflict] = collections.deque()
         self.on_conflict: Callable[[Conflict], None] = self.settled
         self.by_status: collections.Counter[str] = collections.Counter()
         self.duplicates = 0
         self.repeated = 0  # duplicates of orders that this run itself had to send again
-        self.rejected: collections.Counter[str] = collections.Counter()
-        self.examples: dict[str, list[dict[str, object]]] = {}  # the first few of each reason
+        self.rejected = Reasons()
         self.payments: collections.Counter[str] = collections.Counter()  # events that were reported, by type
         self.changed: collections.Counter[str] = collections.Counter()  # fields of conflicts, lines taken together
 
-    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        return self._unanswered.watch(blocks)
-
-    def answered(self, row: int, resent: bool, answer: Answer) -> None:
-        place = self._unanswered.answered()
+    def answered(self, block: Block, at: int, answer: Answer) -> None:
+        """``at``: which of the block's orders."""
         if answer.status == "rejected" and answer.reasons[:1] == [CONFLICT]:
-            self.on_conflict(Conflict(*place, row, resent, answer))
+            self.on_conflict(Conflict(block, at, answer))
         else:
-            self._add(place, row, resent, answer)
+            self._add(block, at, answer)
         if self._settled:
             self.count_settled()
 
@@ -58,23 +54,18 @@ class Tally:
             return
         self.changed.update({_NUMBER.sub("[]", change.path) for change in conflict.changed})
         values = [shown_values(change) for change in conflict.changed]
-        self._add((conflict.block, conflict.at), conflict.row, conflict.resent, conflict.answer, values)
+        self._add(conflict.block, conflict.at, conflict.answer, values)
 
-    def _add(
-        self, place: Place, row: int, resent: bool, answer: Answer, changed: list[dict[str, object]] | None = None
-    ) -> None:
+    def _add(self, block: Block, at: int, answer: Answer, changed: list[dict[str, object]] | None = None) -> None:
         self.by_status[answer.status] += 1
-        if answer.duplicate and resent:
+        if answer.duplicate and block.resent:
             self.repeated += 1
         elif answer.duplicate:
             self.duplicates += 1
         if answer.status != "rejected":
             return
-        for reason in answer.reasons[:1] or ["no_reason"]:
-            self.rejected[reason] += 1
-            kept = self.examples.setdefault(reason, [])
-            if len(kept) < EXAMPLES_MAX:
-                told = {"row": row, "order_id": answer.order_id, "detail": answer.detail}
-                kept.append(told | ({"changed": changed} if changed else {}))
+        told = {"row": block.rows[at], "order_id": answer.order_id, "detail": answer.detail}
+        reason = answer.reasons[0] if answer.reasons else "no_reason"
+        self.rejected.add(reason, told | ({"changed": changed} if changed else {}))
         if self._writer is not None:
-            self._writer.refused(*place, answer)
+            self._writer.refused(block, at, answer)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from actors.client.asking import CSV, NDJSON, finding
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.lmdb_log import LmdbLog
 from actors.store.table_store import TableStore
@@ -33,7 +34,7 @@ U64 = npt.NDArray[np.uint64]
 # Ids are hashed with a key that outsiders cannot guess where they are kept. Here the key decides no more than in which
 # order the shards are asked, and repeating a run matters more.
 _KEY_OF_NO_FOLDER = bytes(16)
-MEDIA_TYPES = {".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson", ".csv": "text/csv"}
+MEDIA_TYPES = {".ndjson": NDJSON, ".jsonl": NDJSON, ".csv": CSV}
 
 
 @dataclass
@@ -123,7 +124,7 @@ def _load(
     rows = TableRows()
     for path in _table_files(tables_folder):
         upload = parse_rows(path.name.partition(".")[0], path.read_bytes(), MEDIA_TYPES[path.suffix])
-        warnings += [f"{upload.table} row {said['row']}, {said['field']}: {said['detail']}" for said in remarks(upload)]
+        warnings += [f"{upload.table} {finding(said)}" for said in remarks(upload)]
         if store is not None:
             tables = store.load(store.put(upload, clock_ms()))
         else:

@@ -17,7 +17,7 @@ import lmdb
 import pytest
 
 from actors.care.doctor import folder, machine
-from actors.cli import load as loading
+from actors.cli import table_files
 from actors.cli.main import build_parser, main
 from actors.store.data_folder import DataFolder
 from actors.store.keys import digest_of, load_keys
@@ -143,8 +143,8 @@ def test_a_table_that_is_no_file_or_unpacks_to_too_much_is_refused_at_once(
         bomb.write(b"x" * 300_000)  # one line
     with gzip.open(tmp_path / "stock.ndjson.gz", "wb") as large:
         large.write(b"{}\n" * 100_000)
-    monkeypatch.setattr(loading, "BODY_BYTES_MAX", 10_000)
-    monkeypatch.setattr(loading, "TABLE_BYTES_MAX", 100_000)
+    monkeypatch.setattr(table_files, "BODY_BYTES_MAX", 10_000)
+    monkeypatch.setattr(table_files, "TABLE_BYTES_MAX", 100_000)
     with running(FakeRouter()) as fake:
         for table, file in (("skus", "skus.ndjson"), ("all", ""), ("rates", "rates.csv")):
             assert load(fake, table, tmp_path / file) == 2
@@ -221,7 +221,7 @@ def test_an_empty_file_replaces_the_table_by_an_empty_one(
 def test_stock_that_ends_with_a_whole_piece_is_not_followed_by_an_empty_one(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.cli.load.BODY_BYTES_MAX", 8)
+    monkeypatch.setattr("actors.cli.table_files.BODY_BYTES_MAX", 8)
     (tmp_path / "stock.ndjson").write_text('{"sku":"A"}\n{"sku":"B"}\n')
     with running(FakeRouter()) as fake:
         assert load(fake, "stock", tmp_path / "stock.ndjson") == 0
@@ -237,6 +237,17 @@ def test_a_refused_table_fails_the_command_and_shows_the_rows(
     with running(FakeRouter(table_errors=[{"row": 1, "field": "sku", "detail": "is missing"}])) as fake:
         assert main(["load", "--url", fake.url, "--key", "k", "skus", str(file)]) == 1
     assert "row 1, sku: is missing" in capsys.readouterr().out
+
+
+def test_a_table_that_the_router_refuses_before_it_has_all_of_it_is_told_as_it_said(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "skus.ndjson"
+    file.write_bytes(b'{"sku":"A"}\n' * 2_000_000)
+    with running(FakeRouter(put_bytes_max=1_000)) as fake:
+        for command in (["load"], ["tables", "put"]):
+            assert main([*command, "--url", fake.url, "--key", "k", "skus", str(file)]) == 1
+            assert "The router answered 413: the body is too large" in capsys.readouterr().err
 
 
 def test_a_router_that_is_not_there_is_said_in_words(

@@ -97,7 +97,7 @@ def test_what_waits_is_settled_between_blocks(monkeypatch: pytest.MonkeyPatch) -
         block = Block([json.dumps(_order(number)).encode() for number in range(50)], range(1, 51))
         for passed, _ in enumerate(found.between([block] * 4), 1):
             for at in range(50):
-                found.put(Conflict(block, at, at + 1, False, Answer("rejected", f"o-{at}", reasons=["id_conflict"])))
+                found.put(Conflict(block, at, Answer("rejected", f"o-{at}", reasons=["id_conflict"])))
             assert 50 * passed - len(settled) <= 40 + 50
         found.finish()
     assert len(settled) == 200 and {conflict.status for conflict in settled} == {"payment_reported"}

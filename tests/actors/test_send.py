@@ -192,7 +192,7 @@ def test_a_block_that_is_being_read_while_the_connection_breaks_is_sent_over_the
         yield Block([b'{"order_id":"C","lines":[{"sku":"S"}]}'], [3])
 
     with running(fake):
-        stream = _stream(fake, blocks(), lambda row, _resent, _answer: answered.append(row))
+        stream = _stream(fake, blocks(), lambda block, at, _answer: answered.append(block.rows[at]))
         asyncio.run(stream.run())
     assert (stream.sent, stream.reconnects, sorted(answered)) == (3, 1, [1, 2, 3])
 

@@ -46,6 +46,7 @@ class FakeRouter:
     reported: list[dict[str, Any]] = field(default_factory=list)  # events
     streams: int = 0
     put_takes_s: float = 0.0
+    put_bytes_max: int = 1 << 30  # of a table; more is refused while it is still being sent
 
     def answer(self, order: dict[str, object]) -> dict[str, object]:
         order_id = str(order["order_id"])
@@ -111,7 +112,9 @@ class FakeRouter:
             return web.json_response({"detail": "leave it out", "code": "bad_parameter"}, status=400)
         return web.json_response(self.views[request.match_info["order_id"]])
 
-    async def put(self, request: web.Request) -> web.Response:
+    async def put(self, request: web.Request) -> web.StreamResponse:
+        if (request.content_length or 0) > self.put_bytes_max:
+            return await _too_large(request)
         body = await request.read()
         await asyncio.sleep(self.put_takes_s)
         self.puts.append((request.match_info["table"], request.content_type, body))
@@ -153,6 +156,15 @@ class _ArrowAnswers:
         self._sink.seek(0)
         self._sink.truncate()
         return taken
+
+
+async def _too_large(request: web.Request) -> web.StreamResponse:
+    """Say so and hang up, without reading what is on its way."""
+    response = web.json_response({"detail": "the body is too large"}, status=413)
+    await response.prepare(request)
+    await response.write_eof()
+    await _hang_up(request)
+    return response
 
 
 async def _hang_up(request: web.Request) -> None:
