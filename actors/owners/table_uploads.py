@@ -71,7 +71,7 @@ class TableUploads:
         """Of stock only the cells that are named, as they are now."""
         stands = self._store.newest_rows()
         if table != "stock":
-            return patched(table, getattr(stands, table, ()), body, media_type)
+            return patched(table, getattr(stands, table), body, media_type)
         cells = [(sku, node) for sku, node, _ in keys_in(table, body, media_type)]
         on_hand = OnHand(self._cells(), self._store.load(self.used))
         lots: dict[Cell, list[StockRow]] = {}

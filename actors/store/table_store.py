@@ -27,16 +27,16 @@ import xxhash
 
 from actors.process.memory import memory_left
 from actors.store.private import make_folder, new_file, sync_folder
+from actors.store.row_files import lines_in, pack_rows, unpack_rows
 from router.config import Policy
 from router.errors import Damaged, TableRejected
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
 from router.tables.footprint import NOTHING, Extent, extent_of, no_room
-from router.tables.row_types import ROW_TYPES, TableRows
+from router.tables.row_types import TableRows
 from router.tables.rows import Rows
 from router.tables.table_bytes import (
     DIGEST_BYTES,
-    sealed,
     shapes_in,
     tables_from_bytes,
     tables_to_bytes,
@@ -45,8 +45,6 @@ from router.tables.table_bytes import (
 from router.tables.withdrawn import InUse, refuse_withdrawals
 
 FILE_NAME = re.compile(r"(?:compiled-\d{6,12}\.tables|[a-z]+-\d{6,12}\.rows)", re.ASCII)
-_LENGTH_BYTES = 8  # of all lines, in front of them
-_PIECE_BYTES = 256 << 10  # that are read at a time
 _KEPT = 4  # versions a reader keeps in memory
 
 
@@ -135,7 +133,7 @@ class TableStore:
             compiled, made = f"compiled-{version:06d}.tables", compile_tables(version, rows, tables, now_ms, stored)
             self._write(compiled, tables_to_bytes(made))
         file = f"{upload.table}-{version:06d}.rows"
-        self._write(file, _pack(getattr(rows, upload.table)))
+        self._write(file, pack_rows(getattr(rows, upload.table)))
         files = {**(before.rows if before else {}), upload.table: file}
         entry = Version(upload.table, now_ms, files, compiled, before.policy if before else None)
         self._replace_manifest(Manifest([*manifest.versions, entry]))
@@ -187,7 +185,7 @@ class TableStore:
     def rows(self, version: int) -> TableRows:
         """The rows a version was compiled from."""
         files = self._version(version).rows if version else {}
-        return TableRows(**{table: _unpack(table, self._bytes(file)) for table, file in files.items()})
+        return TableRows(**{table: unpack_rows(table, self._bytes(file)) for table, file in files.items()})
 
     def newest_rows(self) -> TableRows:
         """The rows of the newest version; for the process that puts."""
@@ -198,7 +196,7 @@ class TableStore:
         the table's size, no more of it is in memory. Raises Damaged before the first where they are not what was
         written."""
         name = self._version(version).rows.get(table) if version else None
-        return iter(()) if name is None else _lines_in(self._folder / name)
+        return iter(()) if name is None else lines_in(self._folder / name)
 
     def _stored_rows(self, version: int) -> TableRows:
         if self._rows is None or self._rows[0] != version:
@@ -272,43 +270,5 @@ def parse_manifest(content: bytes, path: pathlib.Path) -> Manifest:
     return manifest
 
 
-def _lines_in(path: pathlib.Path) -> Iterator[list[bytes]]:
-    """Lines of a file that ``_pack`` made, read twice: the checksum first."""
-    try:
-        with path.open("rb") as file:
-            digest, read = file.read(DIGEST_BYTES), xxhash.xxh3_128()
-            while piece := file.read(_PIECE_BYTES):
-                read.update(piece)
-    except FileNotFoundError:
-        raise Damaged(f"{path} is missing; restore it from a copy") from None
-    if read.digest() != digest:
-        raise Damaged(f"{path} is damaged (the checksum is wrong); restore it from a copy")
-    return _unpacked_lines(path)
-
-
-def _unpacked_lines(path: pathlib.Path) -> Iterator[list[bytes]]:
-    with pa.OSFile(str(path)) as file:
-        file.seek(DIGEST_BYTES + _LENGTH_BYTES)
-        with pa.CompressedInputStream(file, "zstd") as unpacked:
-            rest = b""
-            while piece := unpacked.read(_PIECE_BYTES):
-                *lines, rest = (rest + piece).split(b"\n")
-                yield lines
-    assert not rest, "every line has its end"
-
-
 def _checksum(versions: list[Version]) -> str:
     return xxhash.xxh3_128_hexdigest(msgspec.json.encode(versions))
-
-
-def _pack(rows: list[Any]) -> bytes:
-    lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    return sealed(len(lines).to_bytes(_LENGTH_BYTES, "little") + pa.compress(lines, codec="zstd", asbytes=True))
-
-
-def _unpack(table: str, stored: bytes) -> list[Any]:
-    packed = unsealed(stored)
-    length = int.from_bytes(packed[:_LENGTH_BYTES], "little")
-    lines: bytes = pa.decompress(packed[_LENGTH_BYTES:], length, codec="zstd", asbytes=True)
-    decode = msgspec.json.Decoder(ROW_TYPES[table]).decode
-    return [decode(line) for line in lines.splitlines()]

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from typing import Any
 
 from router.log.columns import STATUS_NAMES, Status
-from router.log.reference import local_part, row_of, sequence_of, shard_part
+from router.log.reference import in_shard, local_part, reference, row_of, sequence_of, shard_part
 from router.log.steps import Step
 from router.queries.source import Row
 from router.queries.taxes import OrderTaxes
@@ -95,14 +95,20 @@ def answered_lines(step: Step) -> list[tuple[Row, Row]]:
     return list(zip_longest(step.given["lines"], answers, fillvalue=_NO_LINE))
 
 
-def reference_text(shard: int, reference: int) -> str:
+def reference_text(shard: int, place: int) -> str:
     """Cursor of an order or event, as in its acknowledgement: shard, sequence, row."""
-    return f"{shard}:{sequence_of(reference)}:{row_of(reference)}"
+    return f"{shard}:{sequence_of(place)}:{row_of(place)}"
 
 
-def twin_of(reference: int) -> str | None:
+def reference_of(text: str) -> int:
+    """The reference, with its shard, of a cursor that ``reference_text`` made."""
+    shard, sequence, row = map(int, text.split(":"))
+    return in_shard(shard, reference(sequence, row))
+
+
+def twin_of(twin: int) -> str | None:
     """Cursor of the order with the same basket; the reference also carries its shard."""
-    return reference_text(shard_part(reference), local_part(reference)) if reference >= 0 else None
+    return reference_text(shard_part(twin), local_part(twin)) if twin >= 0 else None
 
 
 def _as_counted(line: Row) -> Row:

@@ -20,6 +20,7 @@ from router.log.columns import STATUS_NAMES, Status
 from router.log.cursor import ROWS_MAX, LogPlace, cursor_text, parse_cursor
 from router.log.kinds import Kind
 from router.log.records import INPUT, OUTCOME_PART
+from router.log.reference import reference
 from router.log.tail import FIRST_SEQUENCE
 from router.queries.answered import reference_text
 from router.queries.source import Indexed, RecordSource, Row, batch_of
@@ -191,5 +192,5 @@ def _shown(head: _Head, row: int, found: Indexed, tables: Tables) -> Row:
         "placed_at": time_text(given.column("placed_at_ms")[row].as_py()),
         "total": head.outcome.column("total_minor")[row].as_py(),
         "currency": name_of(tables.currencies, given.column("currency")[row].as_py()),
-        "cursor": reference_text(head.shard, head.place[0] << 16 | row),
+        "cursor": reference_text(head.shard, reference(head.place[0], row)),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,7 +13,7 @@ from router.tables import calendars
 from router.tables.arrays import frozen
 from router.tables.compile_skus import DANGEROUS, GOODS_CLASSES
 from router.tables.compiled import I32, U8, NodeTable
-from router.tables.countries import COUNTRIES, fitting_postcode, postcode_patterns
+from router.tables.countries import todays_forms
 from router.tables.row_types import NodeRow
 from router.tables.zones import JOINT, Place, country_first, place_of, read_zone
 
@@ -84,8 +83,7 @@ def ship_to_texts(row: NodeRow) -> set[str]:
 def place_of_node(row: NodeRow) -> Place:
     """Where the node stands, as zones see it."""
     place = place_of(row.country, row.region, row.postcode)
-    pattern = dict(zip(COUNTRIES, postcode_patterns(), strict=True)).get(place.country)
-    fitting = fitting_postcode(place.country, place.postcode, re.compile(pattern, re.ASCII)) if pattern else ""
+    fitting = todays_forms().fitting(place.country, place.postcode)
     return place._replace(postcode=fitting or place.postcode)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,13 +11,10 @@ import numpy.typing as npt
 from router.arrow.string_table import StringTable
 from router.tables.arrays import frozen, int32s, int64s
 from router.tables.compiled import U8, PromotionTable
+from router.tables.periods import ALWAYS, epoch_ms
 from router.tables.promotion_terms import needs_currency, terms_of
 from router.tables.row_types import PromotionRow
-from router.tables.zones import area_name
-
-ALWAYS_MS = 1 << 62
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MS = datetime.timedelta(milliseconds=1)
+from router.tables.zones import area_name, country_of
 
 
 def compile_promotions(
@@ -38,8 +34,8 @@ def compile_promotions(
         "buy_qty": int32s(term.buy_qty for term in terms),
         "get_qty": int32s(term.get_qty for term in terms),
         "priority": int32s(row.priority for row in ordered),
-        "starts_ms": int64s(_moment_ms(row.starts, -ALWAYS_MS) for row in ordered),
-        "ends_ms": int64s(_moment_ms(row.ends, ALWAYS_MS) for row in ordered),
+        "starts_ms": int64s(epoch_ms(row.starts) if row.starts else ALWAYS.from_ms for row in ordered),
+        "ends_ms": int64s(epoch_ms(row.ends) if row.ends else ALWAYS.until_ms for row in ordered),
         "limit": int64s(-1 if row.limit is None else row.limit for row in ordered),
         "per_customer": int64s(-1 if row.per_customer is None else row.per_customer for row in ordered),
         "stackable": flags(row.stackable for row in ordered),
@@ -54,13 +50,6 @@ def compile_promotions(
     }
     frozen_columns: dict[str, Any] = {name: frozen(column) for name, column in columns.items()}
     return PromotionTable(ids=StringTable([row.code for row in ordered]), area_ids=areas, **frozen_columns)
-
-
-def _moment_ms(moment: datetime.datetime | None, absent: int) -> int:
-    """Milliseconds since the epoch, exactly: timedeltas are integers, timestamps would be floats."""
-    if moment is None:
-        return absent
-    return (moment - _EPOCH) // _MS
 
 
 def _currency(row: PromotionRow, currencies: StringTable) -> int:
@@ -83,7 +72,7 @@ def _sets(rows: Sequence[PromotionRow], name: str, table: StringTable, width: in
 def _areas_named(rows: Sequence[PromotionRow]) -> list[str]:
     regions = [area_name(*_split(region)) for row in rows for region in row.when.regions or ()]
     countries = [country for row in rows for country in row.when.countries or ()]
-    return sorted({*regions, *countries, *(region.partition("-")[0] for region in regions)})
+    return sorted({*regions, *countries, *map(country_of, regions)})
 
 
 def _split(region: str) -> tuple[str, str]:
@@ -100,5 +89,5 @@ def _area_sets(rows: Sequence[PromotionRow], areas: StringTable) -> U8:
             continue
         countries = set(row.when.countries or ())
         regions = {area_name(*_split(region)) for region in row.when.regions or ()}
-        sets[number] = [area in regions or area.partition("-")[0] in countries for area in areas.values]
+        sets[number] = [area in regions or country_of(area) in countries for area in areas.values]
     return sets

@@ -16,7 +16,7 @@ from router.tables.arrays import frozen, int32s, int64s
 from router.tables.compiled import TaxTable
 from router.tables.periods import ALWAYS, period_of
 from router.tables.row_types import TaxRow
-from router.tables.zones import area_name, read_zone
+from router.tables.zones import area_name, country_of, read_zone
 
 ROUNDINGS = {"half_up": HALF_UP, "half_even": HALF_EVEN, "down": DOWN, "up": UP}
 _BP = WHOLE // 10_000
@@ -28,10 +28,6 @@ Tax = tuple[str, int]  # name, rate in parts of WHOLE
 def tax_area(country: str, region: str | None) -> str:
     """As all areas are named, and those by postcode "GB:BT"."""
     return read_zone(region)[0] if region is not None and ":" in region else area_name(country, region)
-
-
-def country_of(area: str) -> str:
-    return area[:2]
 
 
 def rate_of(row: TaxRow) -> Decimal:

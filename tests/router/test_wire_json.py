@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -15,9 +16,10 @@ from router.config import Limits
 from router.log.columns import REQUIRED_FIELDS, WIRE
 from router.wire.batch import WireBatch
 from router.wire.careful import LineFault, parse_time
+from router.wire.fields import LINE_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from router.wire.lines import LineBlock, LineSplitter
 from router.wire.ndjson import decode_block, decode_bodies, decode_lines
-from router.wire.order_json import plain_line
+from router.wire.order_json import Address, Customer, Line, Order, Payment, Shipping, plain_line
 from tests.labs.wire_cases import any_order, mutated, plain_order, spelled
 
 LIMITS = Limits()
@@ -35,6 +37,18 @@ def line_of(order: dict[str, Any]) -> bytes:
 def content(batch: WireBatch) -> list[Any]:
     """Everything but the documents, which keep the spelling."""
     return [batch.orders.to_pylist(), batch.skus.to_pylist(), batch.line_ids.to_pylist(), batch.positions.tolist()]
+
+
+def test_the_careful_reader_and_the_page_name_every_field_that_the_scanner_knows() -> None:
+    parts = {"customer": Customer, "ship_to": Address, "bill_to": Address, "payment": Payment, "shipping": Shipping}
+    read = {name for name in Order.__struct_fields__ if name not in parts}
+    read |= {f"{part}.{name}" for part, kind in parts.items() for name in kind.__struct_fields__}
+    assert read == {*TEXT_FIELDS, *NUMBER_FIELDS, "coupons", "lines"}
+    assert set(Line.__struct_fields__) == set(LINE_FIELDS)
+    page = (
+        (pathlib.Path(__file__).parents[2] / "docs" / "orders.md").read_text().partition("Money is a whole number")[0]
+    )
+    assert [name for name in (*read, *LINE_FIELDS) if f"`{name.rpartition('.')[2]}`" not in page] == []
 
 
 def test_an_order_becomes_a_row() -> None:

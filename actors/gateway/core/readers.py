@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from router.arrow.arena import BlockBusy
 from router.bound import Bound
 from router.ids import Scope, hash_text, key64, scoped_id
 from router.log.index import OrderIndexReader
-from router.log.reference import in_shard, local_part, reference, row_of, sequence_of, shard_part
+from router.log.reference import in_shard, local_part, row_of, sequence_of, shard_part
 from router.log.steps import order_step
 from router.queries import (
     Indexed,
@@ -31,6 +32,7 @@ from router.queries import (
     search,
     timeline_view,
 )
+from router.queries.answered import reference_of
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
 from router.shard.partition import shard_of
@@ -52,6 +54,16 @@ async def when_free(read: Callable[[], Awaitable[T]]) -> T:
         except BlockBusy:
             await asyncio.sleep(BUSY_WAIT_S)
     return await read()
+
+
+def once_free(read: Callable[[], T]) -> T:
+    """The same for a thread that may wait."""
+    for _ in range(BUSY_TRIES):
+        try:
+            return read()
+        except BlockBusy:
+            time.sleep(BUSY_WAIT_S)
+    return read()
 
 
 def log_sources(data: DataFolder) -> list[LogReader]:
@@ -129,15 +141,10 @@ class OrderReaders:
     def owned(self, bound: Bound, hi: U64, lo: U64) -> npt.NDArray[np.bool_]:
         """Which of these orders there are within a bound. For a thread that may wait a moment."""
         shards = shard_of(lo, len(self._indexes)).tolist()
-        return np.array([self._is_owned(bound, *each) for each in zip(shards, hi.tolist(), lo.tolist(), strict=True)])
+        orders = zip(shards, hi.tolist(), lo.tolist(), strict=True)
+        return np.array([once_free(partial(self._is_owned, bound, *order)) for order in orders])
 
     def _is_owned(self, bound: Bound, shard: int, hi: int, lo: int) -> bool:
-        for _ in range(BUSY_TRIES):
-            try:
-                found = self._find(shard, hi, lo)
-                return found is not None and self._is_within(bound, shard, found)
-            except BlockBusy:
-                time.sleep(BUSY_WAIT_S)
         found = self._find(shard, hi, lo)
         return found is not None and self._is_within(bound, shard, found)
 
@@ -155,8 +162,7 @@ class OrderReaders:
         """A view with the id of the order that has the same basket; without either where that one is not to be seen."""
         cursor, order_id = view["duplicate_of"], None
         if cursor is not None:
-            shard, sequence, row = map(int, cursor.split(":"))
-            origin = self.origin(in_shard(shard, reference(sequence, row)))
+            origin = self.origin(reference_of(cursor))
             is_seen = origin is not None and bound.has(origin.channel, origin.seller)
             order_id = origin.order_id if origin is not None and is_seen else None
             cursor = cursor if is_seen else None

@@ -27,7 +27,7 @@ from actors.gateway.core.news import News
 from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.endpoints.queries import STATES, choice, refuse_unknown, sight_of, whole_number
 from actors.gateway.http.accept import wish_for
-from actors.gateway.http.limits import GatewayProtocol
+from actors.gateway.http.limits import GatewayProtocol, write_part
 from actors.gateway.http.routes import NDJSON, SSE, Query, caller_of
 from actors.store.data_folder import DataFolder
 from router.feed.changes import ChangeReader
@@ -212,14 +212,8 @@ class _Client:
         return orjson.dumps({"cursor": cursor}) + b"\n"
 
     async def _write(self, request: BaseRequest, response: web.StreamResponse, text: bytes) -> None:
-        """A client that takes nothing for too long is cut off; its cursor brings it back."""
-        try:
-            async with asyncio.timeout(self._core.config.limits.body_idle_timeout_ms / 1000):
-                await response.write(text)
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError("the reader takes nothing") from None
+        """A client that is cut off comes back with its cursor."""
+        await write_part(request, response, text, self._core.config.limits)
         self._wrote_at = time.monotonic()
 
 

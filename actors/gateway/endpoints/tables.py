@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -16,6 +15,7 @@ from actors.gateway.core.problems import SERVER_NAME, Problem, json_response
 from actors.gateway.core.readers import when_free
 from actors.gateway.endpoints.queries import choice, refuse_unknown, whole_number
 from actors.gateway.http.accept import wish_for
+from actors.gateway.http.limits import write_part
 from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import CSV, JSON, NDJSON, Query
 from actors.process.names import LEDGER
@@ -100,7 +100,7 @@ class TableEndpoint:
         text: bytes | None = heading(name, media_type == CSV)
         while text is not None:
             if text:
-                await self._send(request, response, text)
+                await write_part(request, response, text, self._core.config.limits)
             text = await self._next(pages)
         return response
 
@@ -114,16 +114,6 @@ class TableEndpoint:
     async def _next(self, pages: Pages) -> bytes | None:
         """One page, in a turn between those of others; one that meets a record half made is read again."""
         return await when_free(lambda: self._core.reading.turn(lambda _: pages.page(), lambda: True))
-
-    async def _send(self, request: BaseRequest, response: web.StreamResponse, text: bytes) -> None:
-        """A client that takes nothing for too long is cut off."""
-        try:
-            async with asyncio.timeout(self._core.config.limits.body_idle_timeout_ms / 1000):
-                await response.write(text)
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError("the reader takes nothing") from None
 
 
 def _table(parameters: dict[str, str]) -> str:

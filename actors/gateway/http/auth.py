@@ -23,7 +23,6 @@ RELOAD_INTERVAL_S = 0.5  # how soon a revoked key is refused
 class Key:
     caller: Caller
     digest: bytes
-    is_bound: bool
     tokens: float = 0.0
     filled_at: float = field(default=float("-inf"))
 
@@ -66,9 +65,10 @@ class KeyRing:
             raise Problem("unauthorized", "Send the header 'Authorization: Bearer KEY'.")
         now = self._clock()
         key = self._key_of(digest, now)
-        roles = route.bound_roles if key.is_bound else route.roles
+        is_bound = not key.caller.bound.is_open
+        roles = route.bound_roles if is_bound else route.roles
         if key.caller.role not in roles:
-            whose = f"Role {key.caller.role!r}" + (", bound to channels or sellers," if key.is_bound else "")
+            whose = f"Role {key.caller.role!r}" + (", bound to channels or sellers," if is_bound else "")
             raise Problem("forbidden", f"{whose} may not do this; {_takers(roles)}.", roles=sorted(roles))
         if self._rate:
             self._take_token(key, now)
@@ -116,8 +116,6 @@ class KeyRing:
         known = self._keys
         callers = {bytes.fromhex(key.hash): Caller(key.name, key.role, key.bound) for key in stored}
         self._keys = {
-            digest: known[digest]
-            if digest in known and known[digest].caller == caller
-            else Key(caller, digest, not caller.bound.is_open)
+            digest: known[digest] if digest in known and known[digest].caller == caller else Key(caller, digest)
             for digest, caller in callers.items()
         }

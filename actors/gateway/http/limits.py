@@ -1,4 +1,5 @@
-"""What a connection may cost: a deadline for request heads, number of connections. Bodies are in requests.py.
+"""What a connection may cost: deadlines for request heads and for who reads an answer, number of connections. Bodies
+are in requests.py.
 
 aiohttp waits without a deadline for a request's head, closes a connection whose client has shut
 down its writing side, and answers protocol faults as text; this protocol class mends the three.
@@ -218,3 +219,14 @@ class GatewayServer(web.Server):
 
     def __call__(self) -> GatewayProtocol:
         return GatewayProtocol(self, self._limits.header_timeout_ms / 1000, loop=self._loop, **self._kwargs)
+
+
+async def write_part(request: BaseRequest, response: web.StreamResponse, part: bytes, limits: Limits) -> None:
+    """A part of a long answer. A client that takes nothing for too long is cut off: raises ConnectionResetError."""
+    try:
+        async with asyncio.timeout(limits.body_idle_timeout_ms / 1000):
+            await response.write(part)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the reader takes nothing") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -34,6 +35,8 @@ class Order(msgspec.Struct):
     shipping: Shipping | None = None
     priority: int | None = None
     total: int | None = None
+    discount: int | None = None
+    tax: int | None = None
     attributes: dict[str, Any] | None = None
 
 
@@ -84,6 +87,7 @@ class Movement(msgspec.Struct):
     reference: str | None = None
     state: Literal["damaged", "blocked", "in_transit"] | None = None
     reason: str | None = None
+    expires_on: datetime.date | None = None
 
 
 class MovementResult(msgspec.Struct):
