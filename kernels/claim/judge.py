@@ -34,9 +34,8 @@ Array = npt.NDArray[Any]
 PROCEED, HOLD, REJECT = 0, 1, 2  # admission, and what risk makes of it
 VELOCITY, BASKET = 0, 1  # rows of windows
 LEVEL_SHIFT = 6  # the usual value is kept times 64
-RECENT_BITS = (
-    16  # a customer's orders lately: a stretch of time, orders in the one before it, orders in it, in one number
-)
+# A customer's orders lately: a stretch of time, orders in the one before it, orders in it, in one number.
+RECENT_BITS = 16
 RECENT_MAX = (1 << RECENT_BITS) - 1
 STRETCH_SHIFT = 2 * RECENT_BITS
 STRETCH_MASK = (1 << 32) - 1  # stretches are numbered modulo 2^32
