@@ -142,6 +142,9 @@ LOAD = _row(units=_I, weight_g=_I)  # of a node: what it could give of what is l
 # What a node sends of one order, in one piece but for heavy orders; band and days of the first, and of the latest.
 PARCEL = _row(candidate=_I, node=_I, band=_I, ship_day=_I, promise_day=_I, cost_minor=_I, pieces=_I)
 STATE = _row(cost=_I, day=_I, nodes=_I, sets=_I)  # of parcels so far: candidates and demand sets, a byte each
+# Weights that are to be packed, heaviest first, and units of each.
+_PACKED: list[tuple[Any, ...]] = [("packed", _I), ("pack_g", _I, (PACKS_MAX,)), ("pack_units", _I, (PACKS_MAX,))]
+PACK = np.dtype(_PACKED, align=True)
 PLAN = np.dtype(
     [
         ("demands", _I),
@@ -174,13 +177,10 @@ PLAN = np.dtype(
         ("pieces_late_minor", _I),  # of their cost the late penalty
         ("pieces_day", _I),
         ("pieces_band", _I),
-        ("packed", _I),  # weights that are to be packed, heaviest first, and units of each
-        ("pack_g", _I, (PACKS_MAX,)),
-        ("pack_units", _I, (PACKS_MAX,)),
+        *_PACKED,
     ],
     align=True,
 )
-PACK = np.dtype([("packed", _I), ("pack_g", _I, (PACKS_MAX,)), ("pack_units", _I, (PACKS_MAX,))], align=True)
 STATES = (PARCELS_MAX + 1) * (1 << SKUS_EXACT) * 2
 
 # --- results of a batch ------------------------------------------------------------------------

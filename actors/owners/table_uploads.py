@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from actors.owners.seams import TablePatched, TableReplaced
 from actors.store.table_store import TableStore
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 from router.queries.on_hand import OnHand
 from router.tables.patch import Changes, keys_in, patched
 from router.tables.remarks import remarks

@@ -24,7 +24,7 @@ from actors.store.data_folder import DataFolder, now_ms
 from actors.store.mapped import SharedArenaReader
 from actors.store.table_store import TableStore
 from router.config import Config
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 from router.tables.footprint import copies
 from router.tables.new_cells import refuse_new_cells
 from router.tables.stock_rows import movement_results, parse_movements

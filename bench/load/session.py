@@ -27,7 +27,7 @@ from bench.load.sender import Sender, Sent
 from bench.load.tally import Totals
 from bench.load.watch import Watch
 from bench.load.worker import SPAWN, START_DELAY_S, Worker
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 
 HOLDS = (0.5, 0.9)  # of the knee
 READS_GUESS_PER_S = 400_000  # where to look first when reads come with the orders; the ramp finds out

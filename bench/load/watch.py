@@ -21,7 +21,7 @@ import numpy as np
 from bench.harness.arrays import I64
 from bench.load.sender import Sample
 from router.arrow.arena import BlockBusy
-from router.ledger.cells import ShownCells
+from router.ledger.shown_cells import ShownCells
 
 LOOK_EVERY_S = 0.25
 BACK_S_MAX = 60.0  # a router that was killed in part answers again within so long

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kernels._jit import (
     I64,
     IN_I16,
@@ -68,6 +70,20 @@ KEEP, MERGE, REFUSE = 0, 1, 2  # limits[LINES_MODE]
     FLAG_PAYMENT_OPEN,
     FLAG_PAYMENT_REFUNDED,
 ) = range(9)
+_FLAG_REASONS = np.array(  # by bit
+    [
+        COUNTRY_UNKNOWN,
+        POSTCODE_FORMAT,
+        COUPON_UNKNOWN,
+        SERVICE_UNKNOWN,
+        PAYMENT_STATUS,
+        REGION_UNKNOWN,
+        PAYMENT_UNKNOWN,
+        PAYMENT_OPEN,
+        PAYMENT_REFUNDED,
+    ],
+    np.uint64,
+)
 
 
 @rule
@@ -81,24 +97,10 @@ def _order_rules(flags: Any, missing: Any, currency: Any, placed_at_ms: Any, lin
     found = U64(0)
     if missing != 0:
         found |= _bit(FIELD_MISSING)
-    if flags >> FLAG_COUNTRY_UNKNOWN & 1:
-        found |= _bit(COUNTRY_UNKNOWN)
-    if flags >> FLAG_POSTCODE_BAD & 1:
-        found |= _bit(POSTCODE_FORMAT)
-    if flags >> FLAG_COUPON_UNKNOWN & 1:
-        found |= _bit(COUPON_UNKNOWN)
-    if flags >> FLAG_SERVICE_UNKNOWN & 1:
-        found |= _bit(SERVICE_UNKNOWN)
-    if flags >> FLAG_PAYMENT_FAILED & 1:
-        found |= _bit(PAYMENT_STATUS)
-    if flags >> FLAG_REGION_UNKNOWN & 1:
-        found |= _bit(REGION_UNKNOWN)
-    if flags >> FLAG_PAYMENT_UNKNOWN & 1:
-        found |= _bit(PAYMENT_UNKNOWN)
-    if flags >> FLAG_PAYMENT_OPEN & 1:
-        found |= _bit(PAYMENT_OPEN)
-    if flags >> FLAG_PAYMENT_REFUNDED & 1:
-        found |= _bit(PAYMENT_REFUNDED)
+    if flags != 0:  # as of few orders
+        for flag in range(_FLAG_REASONS.size):
+            if flags >> flag & 1:
+                found |= _bit(_FLAG_REASONS[flag])
     if currency < 0:
         found |= _bit(CURRENCY_UNKNOWN)
     if placed_at_ms > limits[PLACED_AT_MAX_MS]:
@@ -106,6 +108,20 @@ def _order_rules(flags: Any, missing: Any, currency: Any, placed_at_ms: Any, lin
     if lines < 1 or lines > limits[LINES_MAX]:
         found |= _bit(LINES_LIMIT)
     return found
+
+
+@rule
+def _sku_rules(item: Any, currency: Any, placed_at_ms: Any, sku_active: Any, price_minor: Any, dated: Any) -> Any:
+    """Reasons of a line's SKU, and its catalogue price, -1 none."""
+    if item < 0:
+        return _bit(SKU_UNKNOWN), I64(-1)
+    found = U64(0) if sku_active[item] else _bit(SKU_INACTIVE)
+    if currency < 0:
+        return found, I64(-1)
+    listed = price_minor[item, currency]
+    if dated.offset.size > 0:
+        listed = price_at(item, currency, placed_at_ms, listed, dated)
+    return found, listed
 
 
 @rule
@@ -205,39 +221,25 @@ def validate(
         for line in range(first, last):
             units = qty[line]
             item = sku[line]
-            listed = I64(-1)
-            wrong = U64(0)
+            wrong, listed = _sku_rules(item, currency[order], placed_at_ms[order], sku_active, price_minor, dated)
             if units < 1 or units > limits[QTY_MAX]:
                 wrong |= _bit(QTY_RANGE)
                 units = I64(0)
-            if item < 0:
-                wrong |= _bit(SKU_UNKNOWN)
-            else:
-                if sku_active[item] == 0:
-                    wrong |= _bit(SKU_INACTIVE)
-                if currency[order] >= 0:
-                    listed = price_minor[item, currency[order]]
-                    if dated.offset.size > 0:
-                        listed = price_at(item, currency[order], placed_at_ms[order], listed, dated)
-                if seen_stamp[item] == stamp_base + order and limits[LINES_MODE] != KEEP:
-                    if limits[LINES_MODE] == REFUSE:
-                        wrong |= _bit(LINE_DUPLICATE)
-                    elif (
-                        price_out[seen_line[item]] == _counting_price(unit_price_minor[line], listed, limits)
-                        and qty_out[seen_line[item]] + units <= limits[QTY_MAX]
-                    ):
-                        qty_out[seen_line[item]] += units
-                        value += units * max(price_out[seen_line[item]], 0)
-                        units = I64(0)
-                else:
-                    seen_stamp[item] = stamp_base + order
-                    seen_line[item] = line
             wrong |= _price_rules(unit_price_minor[line], listed, limits)
             price = _counting_price(unit_price_minor[line], listed, limits)
+            value = min(value + units * max(price, 0), limits[ORDER_VALUE_MAX] + 1)
+            if item >= 0:
+                if seen_stamp[item] != stamp_base + order or limits[LINES_MODE] == KEEP:
+                    seen_stamp[item] = stamp_base + order
+                    seen_line[item] = line
+                elif limits[LINES_MODE] == REFUSE:
+                    wrong |= _bit(LINE_DUPLICATE)
+                elif price_out[seen_line[item]] == price and qty_out[seen_line[item]] + units <= limits[QTY_MAX]:
+                    qty_out[seen_line[item]] += units
+                    units = I64(0)
             qty_out[line] = units
             price_out[line] = price
             list_price_out[line] = listed
-            value = min(value + units * max(price, 0), limits[ORDER_VALUE_MAX] + 1)
             if wrong != 0 and first_bad < 0:
                 first_bad = line - first
             found |= wrong

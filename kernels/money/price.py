@@ -91,17 +91,14 @@ def _tax_parts(
 
     Returns the new end, the tax on the fee, and what the customer pays for shipping.
     """
-    begin, classes, column = end, taxes.plain_rate.shape[1], INT64(0)
+    begin = end
     for line in range(first, last):
         if line_gross[line] > 0:
-            net, column = line_gross[line] - line_discount[line], INT64(tax_class[sku[line]])
-            contained, cell = INT64(taxes.inclusive[area, column]), area * classes + column
-            end = list_taxes(line - first, net, cell, contained, at_ms, end, taxes, parts)
+            net = line_gross[line] - line_discount[line]
+            end = list_taxes(line - first, net, area, tax_class[sku[line]], at_ms, end, taxes, parts)
     if fee > 0 and shipping_class >= 0:
-        contained, cell = INT64(taxes.inclusive[area, shipping_class]), area * classes + shipping_class
-        end = list_taxes(INT64(SHIPPING), fee, cell, contained, at_ms, end, taxes, parts)
-    rounding = INT64(taxes.rounding[area])
-    round_parts(begin, end, INT64(taxes.once[area]), rounding, taxes, parts, weight, part, remainder)
+        end = list_taxes(SHIPPING, fee, area, shipping_class, at_ms, end, taxes, parts)
+    round_parts(begin, end, area, taxes, parts, weight, part, remainder)
     for line in range(first, last):
         line_tax[line], line_total[line] = 0, line_gross[line] - line_discount[line]
     fee_tax = INT64(0)

@@ -63,12 +63,13 @@ def is_open(entry: int, at_ms: int, taxes: Any) -> bool:
 
 
 @rule
-def list_taxes(line: int, net: int, cell: int, inclusive: int, at_ms: int, end: int, taxes: Any, parts: Any) -> int:
-    """Append a row for every tax that is open on a net amount, its amount still to come; returns the new end."""
+def list_taxes(line: int, net: int, area: int, column: int, at_ms: int, end: int, taxes: Any, parts: Any) -> int:
+    """Append a row for every tax of an area and class that is open on a net amount, its amount still to come; returns
+    the new end."""
     if net <= 0:
         return end
-    base = INT64(WHOLE)
-    if inclusive:
+    base, cell = INT64(WHOLE), area * taxes.plain_rate.shape[1] + column
+    if taxes.inclusive[area, column]:
         for entry in range(taxes.offset[cell], taxes.offset[cell + 1]):
             if is_open(entry, at_ms, taxes):
                 base += taxes.rate[taxes.tax[entry]]
@@ -112,11 +113,11 @@ def round_once(
 
 @rule
 def round_parts(
-    first: int, last: int, once: int, rounding: int, taxes: Any, parts: Any, weight: Array, part: Array,
-    remainder: Array,
-) -> None:  # fmt: skip
-    """The amounts of an order's rows."""
-    if once:
+    first: int, last: int, area: int, taxes: Any, parts: Any, weight: Array, part: Array, remainder: Array
+) -> None:
+    """The amounts of an order's rows, rounded as its area says."""
+    rounding = INT64(taxes.rounding[area])
+    if taxes.once[area]:
         round_once(first, last, rounding, taxes, parts, weight, part, remainder)
         return
     for row in range(first, last):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels._jit import IN_I32, IN_U8, OUT_I32, VOID, kernel, rule
-from kernels.rows.lookup import same_text
+from kernels.rows.lookup import same_string
 from kernels.rows.text_keys import plain_number
 
 Array = npt.NDArray[Any]
@@ -19,13 +19,6 @@ Int = Any  # int64, see kernels/text/json_text.py
 
 NO_LINE = -1
 FEW = 16  # lines of an order up to which each is compared with each; nothing may be quadratic in more
-
-
-@rule
-def _are_equal(offsets: Array, text: Array, one: Int, other: Int) -> bool:
-    first, last = np.uint64(offsets[one]), np.uint64(offsets[one + 1])
-    start, end = np.uint64(offsets[other]), np.uint64(offsets[other + 1])
-    return bool(end - start == last - first and same_text(text, first, last, text, start))
 
 
 @rule
@@ -40,7 +33,7 @@ def _is_of_another(offsets: Array, text: Array, first: Int, last: Int, line: Int
 def _repeated(offsets: Array, text: Array, first: Int, last: Int) -> Int:
     for line in range(first + 1, last):
         for earlier in range(first, line):
-            if offsets[line + 1] > offsets[line] and _are_equal(offsets, text, line, earlier):
+            if offsets[line + 1] > offsets[line] and same_string(offsets, text, line, offsets, text, earlier):
                 return line
     return NO_LINE
 

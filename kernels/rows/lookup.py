@@ -8,6 +8,8 @@ taken, so a search is short and always ends. Keys of a table are the operator's,
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,13 +20,14 @@ from kernels.rows.read_words import EIGHT, ONE, ZERO, tail_of, word_at
 U64Array = npt.NDArray[np.uint64]
 I32Array = npt.NDArray[np.int32]
 U8Array = npt.NDArray[np.uint8]
+Int = Any  # int64, see kernels/text/json_text.py
 
 _TAG = np.uint64(0xFFFFFFFF00000000)
 _NUMBER = np.uint64(0x00000000FFFFFFFF)
 
 
 @rule
-def same_text(text: U8Array, first: np.uint64, last: np.uint64, known: U8Array, start: np.uint64) -> bool:
+def _same_text(text: U8Array, first: np.uint64, last: np.uint64, known: U8Array, start: np.uint64) -> bool:
     """Whether text[first:last] equals the bytes of ``known`` from ``start``, which are as many."""
     at = first
     other = start
@@ -34,6 +37,16 @@ def same_text(text: U8Array, first: np.uint64, last: np.uint64, known: U8Array, 
         at += EIGHT
         other += EIGHT
     return bool(tail_of(text, first, last) == tail_of(known, start, start + (last - first)))
+
+
+@rule
+def same_string(
+    offsets: I32Array, text: U8Array, number: Int, others: I32Array, other_text: U8Array, other: Int
+) -> bool:
+    """Whether a string of a table equals one of this or another table."""
+    first, last = np.uint64(offsets[number]), np.uint64(offsets[number + 1])
+    start, end = np.uint64(others[other]), np.uint64(others[other + 1])
+    return bool(end - start == last - first and _same_text(text, first, last, other_text, start))
 
 
 @rule
@@ -87,7 +100,7 @@ def find_strings(
             if slot & _TAG == hashed & _TAG:
                 candidate = (slot & _NUMBER) - ONE
                 start = np.uint64(known_offsets[candidate])
-                if np.uint64(known_offsets[candidate + ONE]) - start == last - first and same_text(
+                if np.uint64(known_offsets[candidate + ONE]) - start == last - first and _same_text(
                     text, first, last, known_text, start
                 ):
                     number = np.int32(candidate)

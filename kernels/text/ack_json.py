@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I32, IN_I32_2D, IN_I64_2D, IN_U8, IN_U64, OUT_I64, OUT_U8, inlined_rule, kernel, rule
+from kernels._jit import I64, IN_I32, IN_I32_2D, IN_I64_2D, IN_U8, IN_U64, OUT_I64, OUT_U8, inlined_rule, kernel
 from kernels.rows.gather_text import put_word
+from kernels.rows.lookup import same_string
 from kernels.rows.read_words import word_at
 from kernels.text.json_write import (
     CLOSE_OBJECT,
@@ -123,18 +124,6 @@ def put_fragment(number: Int, out: Array, at: Int) -> Int:
     return at + last - first
 
 
-@rule
-def same_text(offsets: Array, text: Array, number: Int, others: Array, other_text: Array, other: Int) -> Int:
-    first, second = np.int64(offsets[number]), np.int64(others[other])
-    length = np.int64(offsets[number + 1]) - first
-    if length != np.int64(others[other + 1]) - second:
-        return False
-    for place in range(length):  # noqa: SIM110  (a generator does not compile)
-        if text[U(first + place)] != other_text[U(second + place)]:
-            return False
-    return True
-
-
 @inlined_rule
 def put_allocations(
     sku: Int,
@@ -154,12 +143,48 @@ def put_allocations(
         at = at if place == allocation[0, line] else put(out, at, COMMA)
         at = put_fragment(AT_NODE, out, at)
         at = put_text(node_offsets, node_text, allocation[2, place], out, at)
-        if not same_text(sku_offsets, sku_text, sku, table_offsets, table_text, allocation[1, place]):
+        if not same_string(sku_offsets, sku_text, sku, table_offsets, table_text, allocation[1, place]):
             at = put_fragment(AT_SKU, out, at)
             at = put_text(table_offsets, table_text, allocation[1, place], out, at)
         at = put_fragment(AT_QTY, out, at)
         at = put(out, put_int(out, at, allocation[3, place]), CLOSE_OBJECT)
     return at
+
+
+@inlined_rule
+def put_line(
+    line: Int,
+    number: Int,
+    shift: Int,
+    sku_code: Array,
+    sku_offsets: Array,
+    sku_text: Array,
+    line_id_offsets: Array,
+    line_id_text: Array,
+    backordered: Array,
+    allocation: Array,
+    node_offsets: Array,
+    node_text: Array,
+    table_offsets: Array,
+    table_text: Array,
+    out: Array,
+    at: Int,
+) -> Int:
+    """An answered line; ``number`` is its own in the order, ``shift`` leads from it to the line as it was sent."""
+    at = put_fragment(AT_LINE_ID, out, at)
+    if line_id_offsets[line + shift] == line_id_offsets[line + shift + 1]:
+        at = put_int(out, at, number)
+    else:
+        at = put_text(line_id_offsets, line_id_text, line + shift, out, at)
+    at = put_fragment(AT_SKU, out, at)
+    at = put_text(sku_offsets, sku_text, sku_code[line + shift], out, at)
+    at = put_fragment(AT_ALLOCATIONS, out, at)
+    at = put_allocations(
+        *(sku_code[line + shift], line, sku_offsets, sku_text, allocation, node_offsets, node_text),
+        *(table_offsets, table_text, out, at),
+    )
+    at = put_fragment(AT_BACKORDERED, out, at)
+    return put(out, put_int(out, at, backordered[line]), CLOSE_OBJECT)
 
 
 @kernel(
@@ -238,20 +263,19 @@ def ack_json(
         shift = wire_lines[row] - ack_lines[row]
         for line in range(ack_lines[row], ack_lines[row + 1]):
             at = at if line == ack_lines[row] else put(out, at, COMMA)
-            at = put_fragment(AT_LINE_ID, out, at)
-            if line_id_offsets[line + shift] == line_id_offsets[line + shift + 1]:
-                at = put_int(out, at, line - ack_lines[row] + 1)
-            else:
-                at = put_text(line_id_offsets, line_id_text, line + shift, out, at)
-            at = put_fragment(AT_SKU, out, at)
-            at = put_text(sku_offsets, sku_text, sku_code[line + shift], out, at)
-            at = put_fragment(AT_ALLOCATIONS, out, at)
-            at = put_allocations(
-                *(sku_code[line + shift], line, sku_offsets, sku_text, allocation, node_offsets, node_text),
-                *(table_offsets, table_text, out, at),
+            at = put_line(
+                *(
+                    line,
+                    line - ack_lines[row] + 1,
+                    shift,
+                    sku_code,
+                    sku_offsets,
+                    sku_text,
+                    line_id_offsets,
+                    line_id_text,
+                ),
+                *(backordered, allocation, node_offsets, node_text, table_offsets, table_text, out, at),
             )
-            at = put_fragment(AT_BACKORDERED, out, at)
-            at = put(out, put_int(out, at, backordered[line]), CLOSE_OBJECT)
         at = put_fragment(AT_PARCELS, out, at)
         at = put_int(out, at, number[PARCELS, row])
         at = put_fragment(AT_PROMISE_DATE, out, at)

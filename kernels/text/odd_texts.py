@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from kernels._jit import I64, IN_I32, IN_U8, OUT_U8, inlined_rule, kernel
 from kernels.rows.read_words import EIGHT, ONE, ZERO, tail_of, word_at
+from kernels.text.json_text import HIGHS
 
 Array = npt.NDArray[Any]
 Int = Any  # int64, see kernels/text/json_text.py
 
 BLANK, COMPOSES = 1, 2
-_HIGH_BITS = np.uint64(0x8080808080808080)
 _SPACE, _DELETE = 0x20, 0x7F
 
 
@@ -31,7 +31,7 @@ def is_ascii(text: Array, first: np.uint64, last: np.uint64) -> bool:
     for _ in range((last - first) // EIGHT):
         high |= word_at(text, at)
         at += EIGHT
-    return bool((high | tail_of(text, first, last)) & _HIGH_BITS == ZERO)
+    return bool((high | tail_of(text, first, last)) & HIGHS == ZERO)
 
 
 @inlined_rule

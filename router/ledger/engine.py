@@ -30,8 +30,8 @@ from router.ledger.amending import Amending, steps_of
 from router.ledger.basis import Basis
 from router.ledger.batch import answers_of, claims_of, decision_of
 from router.ledger.cells import Touched
+from router.ledger.expiry import expiry_movements
 from router.ledger.granted import grant_rows, grants_batch
-from router.ledger.lots import expiry_movements
 from router.ledger.moves import moves_of, read_moves, shelved
 from router.ledger.pending import PendedResult, expiries, pended_of
 from router.ledger.planner import ORDER, QUOTE, Planner
@@ -43,8 +43,6 @@ from router.life.states import CellAccount
 from router.log.columns import PendingStep
 from router.ports import Question
 from router.tables.compiled import Tables, UnknownTables
-
-I64 = npt.NDArray[np.int64]
 
 Column = npt.NDArray[Any]
 
@@ -63,9 +61,8 @@ class LedgerEngine:
         self._serving = Serving(self.cells, self.state.waiting)
         self.owed: Sequence[int] = ()  # SKUs that the next record goes on granting, before anything else is asked
         self._tables: dict[int, LedgerTables] = {}
-        self._promotions: dict[
-            int, PromotionRows
-        ] = {}  # of every version there ever was: cancelled orders name old ones
+        # Of every version there ever was: cancelled orders name old ones.
+        self._promotions: dict[int, PromotionRows] = {}
 
     # --- tables ----------------------------------------------------------------------------------
 
@@ -254,7 +251,7 @@ class LedgerEngine:
         sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
         watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
         results, lifted = apply_stock(movements, self.state)
-        expired = self._expired(now_ms, record)
+        expired = expiry_movements(self.state, self.newest_tables, now_ms, record)
         if expired is not None:
             apply_stock(expired, self.state)
             movements = pa.concat_batches([movements, expired])
@@ -264,19 +261,6 @@ class LedgerEngine:
     def is_due(self, now_ms: int) -> bool:
         """Whether units may have grown too old since they were looked at."""
         return self.state.lots.is_due(now_ms)
-
-    def _expired(self, now_ms: int, record: int) -> pa.RecordBatch | None:
-        """MOVEMENTS of units for sale that would be too old when they arrive; None: there are none."""
-        tables, lots = self.newest_tables, self.state.lots
-        if tables is None or not lots.is_due(now_ms):
-            return None
-        arrivals = tables.arrivals
-        found = lots.too_old(now_ms, lambda node: arrivals.earliest(node, now_ms), self._in_cells)
-        return expiry_movements(found, record) if found else None
-
-    def _in_cells(self, cells: list[tuple[int, int]]) -> tuple[I64, I64]:
-        sku, node = np.array(cells, np.int64).reshape(-1, 2).T
-        return self.cells.numbers_of(sku.astype(np.int32), node.astype(np.int16))
 
     def apply_stock(self, movements: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
         """What a record says of movements."""

@@ -5,8 +5,8 @@ A cell says what it holds and knows no lots: orders take units, and those are of
     good     = units of the lots that are not too old + units that came since and belong to no lot
     too old  = what is available beyond that; what was sold was the oldest
 
-Too old units are set aside as ``blocked`` by movements of the ledger's own, before any question is answered; a count of
-the cell by the stock table counts them again.
+Too old units are set aside as ``blocked`` by movements of the ledger's own (router/ledger/expiry.py), before any
+question is answered; a count of the cell by the stock table counts them again.
 """
 
 from __future__ import annotations
@@ -17,13 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import xxhash
 
-from kernels.claim import move as kernels
-from router.arrow.arrays import record_batch
-from router.life.states import CellAccount
-from router.log.columns import MOVEMENTS
 from router.tables.stock_rows import NEVER
 
 I64 = npt.NDArray[np.int64]
@@ -55,22 +49,24 @@ class Lots:
     def __len__(self) -> int:
         return len(self._cells)
 
-    def told(self, cell: Cell, lots: list[tuple[Day, int]], received: int, is_count: bool) -> int:
-        """What lies in a cell as it was counted, or what came; returns units that were blocked and are counted anew."""
+    def came(self, cell: Cell, lots: list[tuple[Day, int]], received: int) -> None:
+        """Lots came to a cell, which has ``received`` so many units with them."""
         self._judged_min = -1
         known = self._cells.get(cell)
-        if not is_count:
-            if known is None:
-                units = sum(units for _, units in lots)
-                known = self._cells[cell] = _CellLots(received - units, [(NEVER, max(0, received - units))])
-            known.lots.extend(lots)
-            known.received = received
-            return 0
-        blocked = known.blocked if known else 0
-        self._cells.pop(cell, None)
+        if known is None:
+            units = sum(units for _, units in lots)
+            known = self._cells[cell] = _CellLots(received - units, [(NEVER, max(0, received - units))])
+        known.lots.extend(lots)
+        known.received = received
+
+    def counted(self, cell: Cell, lots: list[tuple[Day, int]], received: int) -> int:
+        """All that lies in a cell was counted, by lots where some expires; returns units that were blocked, which are
+        among them."""
+        self._judged_min = -1
+        known = self._cells.pop(cell, None)
         if any(day < NEVER for day, _ in lots):
             self._cells[cell] = _CellLots(received, sorted(lots))
-        return blocked
+        return known.blocked if known else 0
 
     def blocked(self, cell: Cell, units: int) -> None:
         """Units of a cell were set aside because they are too old."""
@@ -123,27 +119,3 @@ class Lots:
         }
         for sku, node, day, units in arrays["lots"].tolist():
             self._cells[sku, node].lots.append((day, units))
-
-
-def expiry_movements(found: list[tuple[Cell, int]], record: int) -> pa.RecordBatch:
-    """MOVEMENTS that set aside what is too old. Their ids derive from the record that they stand in."""
-    digests = [xxhash.xxh3_128_intdigest(f"expired {record} {sku} {node}".encode()) for (sku, node), _ in found]
-    rows = len(found)
-    return record_batch(
-        MOVEMENTS,
-        {
-            "hash_hi": np.array([digest >> 64 for digest in digests], np.uint64),
-            "hash_lo": np.array([digest & (1 << 64) - 1 for digest in digests], np.uint64),
-            "kind": np.full(rows, kernels.SET_ASIDE, np.int8),
-            "sku": np.array([sku for (sku, _), _ in found], np.int32),
-            "node": np.array([node for (_, node), _ in found], np.int16),
-            "to_node": np.full(rows, -1, np.int16),
-            "qty": np.array([units for _, units in found], np.int64),
-            "state": np.full(rows, CellAccount.BLOCKED, np.int8),
-            "fingerprint": np.zeros(rows, np.uint64),
-            "reason": pa.array(["expired"] * rows, pa.string()),
-            "reference": pa.array([""] * rows, pa.string()),
-            "lots": pa.array([[]] * rows, MOVEMENTS.field("lots").type),
-            "by_expiry": np.ones(rows, np.uint8),
-        },
-    )

@@ -59,13 +59,18 @@ def _tell_lots(movements: pa.RecordBatch, results: Column, state: LedgerState) -
     sku, node, qty, kind = (numbers(movements, name) for name in ("sku", "node", "qty", "kind"))
     by_expiry, applied = numbers(movements, "by_expiry") == 1, results == kernels.APPLIED
     by_table = (kind == kernels.COUNT) & (numbers(movements, "fingerprint") == 0)
-    counted_again = []
-    for row in np.flatnonzero(applied & (has_lots | by_table)).tolist():
+    rows = np.flatnonzero(applied & (has_lots | by_table))
+    _, received = state.cells.numbers_of(sku[rows], node[rows])
+    unblocked = []
+    for row, units in zip(rows.tolist(), received.tolist(), strict=True):
         cell = int(sku[row]), int(node[row])
         lots = [(lot["expires_day"], lot["qty"]) for lot in movements.column("lots")[row].as_py()]
-        blocked = state.lots.told(cell, lots, state.cells.received_in(*cell), is_count=bool(by_table[row]))
-        counted_again.append((*cell, min(blocked, state.cells.aside.units(*cell, CellAccount.BLOCKED))))
-    state.move(moves_of([cell for cell in counted_again if cell[2]], CellAccount.BLOCKED, CellAccount.GONE))
+        if by_table[row]:
+            blocked = state.lots.counted(cell, lots, units)
+            unblocked.append((*cell, min(blocked, state.cells.aside.units(*cell, CellAccount.BLOCKED))))
+        else:
+            state.lots.came(cell, lots, units)
+    state.move(moves_of([cell for cell in unblocked if cell[2]], CellAccount.BLOCKED, CellAccount.GONE))
     for row in np.flatnonzero(applied & by_expiry).tolist():  # behind the counts that told of the lots
         state.lots.blocked((int(sku[row]), int(node[row])), int(qty[row]))
 

@@ -75,8 +75,7 @@ class Waiting:
     @property
     def units(self) -> int:
         """Units that all of them wait for."""
-        alive = self._claims[: int(self._counts["places"][0])]
-        return int(alive["qty"][alive["arrival"] >= 0].sum())
+        return int(self.lines()["qty"].sum())
 
     def lines(self) -> Rows:
         """WAITING rows of all of them, in no order."""

@@ -64,7 +64,7 @@ def dense_amounts(column: pa.ListArray, line_offset: I64) -> Dense:
     offset, values = list_parts(column)
     owner = np.repeat(np.arange(rows), np.diff(offset))
     line, which = struct_numbers(values, "line"), struct_numbers(values, "amount")
-    amount, whole = struct_numbers(values, "amount_minor"), struct_numbers(values, "line") == OF_ORDER
+    amount, whole = struct_numbers(values, "amount_minor"), line == OF_ORDER
     of_orders[which[whole], owner[whole]] = amount[whole]
     of_lines[which[~whole], line_offset[owner[~whole]] + line[~whole]] = amount[~whole]
     return of_orders[FEE], of_orders[DISCOUNT], of_orders[TAX], of_lines[DISCOUNT], of_lines[TAX]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kernels.layout import Shown
 from kernels.plan.available import available as available_kernel
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 from router.ledger.tables import LedgerTables
 
 I32 = npt.NDArray[np.int32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 from router.tables.compiled import Tables
 from router.tables.row_types import StockRow
 from router.tables.stock_now import Cell, Lots, rows_of_cell

@@ -32,7 +32,7 @@ from bench.load.session import Extent, Lab
 from bench.load.tally import Tally, Totals
 from bench.load.watch import Watch
 from router.config import Config
-from router.ledger.cells import ShownCells
+from router.ledger.shown_cells import ShownCells
 from tests.actors.test_gateway_http import start
 from tests.labs.gateway_engines import EngineBackend
 from tests.labs.gateway_lab import request

@@ -9,8 +9,8 @@ import pytest
 
 from router.arrow.arena import BlockBusy, PrivateArena
 from router.config import Policy
-from router.ledger.cells import CellsReader
 from router.ledger.engine import LedgerEngine
+from router.ledger.shown_cells import CellsReader
 from router.queries.availability import available
 from tests.labs.cells import columns, put_available
 from tests.labs.ledger_cases import build_tables, claims, order, question, random_stock, random_world, receipts

@@ -11,7 +11,8 @@ from kernels.cells.put import put_available
 from kernels.cells.show import list_cells, look_up, spread
 from kernels.layout import BLOCK, SHELF
 from router.arrow.arena import PrivateArena
-from router.ledger.cells import ACCOUNTS, Cells, CellsReader
+from router.ledger.cells import ACCOUNTS, Cells
+from router.ledger.shown_cells import CellsReader
 from tests.labs.cells import columns, held_in, place_of, stocked_in
 from tests.reference.cells import open as open_twin
 from tests.reference.cells import put as put_twin

@@ -17,7 +17,7 @@ from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena, SharedArenaReader
 from actors.store.table_store import TableStore
 from router.config import Config
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 from router.local import LocalRouter
 from router.log.kinds import Kind
 from router.ports import Log

@@ -27,7 +27,7 @@ from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
 from router.arrow.arrays import from_message, to_message
 from router.bound import Bound
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 from router.log.columns import ACK, QUOTE, WIRE_SKUS
 from router.queries.availability import available
 from router.shard.split_batch import Decided

@@ -23,7 +23,7 @@ from actors.store.data_folder import DataFolder
 from actors.store.mapped import SharedArenaReader
 from actors.store.table_store import TableStore
 from router.errors import TableRejected, Unsupported
-from router.ledger.cells import CellsReader
+from router.ledger.shown_cells import CellsReader
 from router.queries.on_hand import OnHand
 from router.queries.table_pages import PagesAsPut, PagesOnHand, heading, text_of
 from router.queries.text import time_text
