@@ -10,6 +10,7 @@ Pages are allocated before they are handed out, so a full /dev/shm is a sentence
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import pathlib
@@ -28,6 +29,8 @@ U8 = npt.NDArray[np.uint8]
 _DIRECTORY = "directory"
 _READ_TRIES = 100
 _ROOM = 1 << 30  # of address space for a block that grows
+_OWN = mmap.PROT_READ | mmap.PROT_WRITE
+_POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux 5.14 and later
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -52,8 +55,15 @@ def _load(folder: pathlib.Path) -> _Directory:
 class _Block:
     file: str
     descriptor: int
-    memory: U8  # the whole mapping; the file is sparse beyond ``used``
+    mapping: mmap.mmap  # the file is sparse beyond ``used``
+    memory: U8  # all of the mapping
     used: int
+
+    def map_pages(self, first: int) -> None:
+        """Those from a place to ``used``, at once: else each is a fault in a kernel, while a shard stands."""
+        page = first - first % mmap.PAGESIZE
+        with contextlib.suppress(OSError):  # an older Linux: then they are faults
+            self.mapping.madvise(_POPULATE_WRITE, page, self.used - page)
 
 
 class SharedArena:
@@ -81,25 +91,26 @@ class SharedArena:
             (self._folder / file).unlink()
             raise
         replaced = self._blocks.get(name)
-        self._blocks[name] = _Block(
-            file, descriptor, _map(descriptor, nbytes, mmap.PROT_READ | mmap.PROT_WRITE), nbytes
-        )
+        block = self._blocks[name] = _Block(file, descriptor, *_map(descriptor, nbytes, _OWN), nbytes)
+        block.map_pages(0)
         self._publish()
         if replaced is not None:
             os.close(replaced.descriptor)
             (self._folder / replaced.file).unlink()
-        return self._blocks[name].memory[:nbytes]
+        return block.memory[:nbytes]
 
     def extend(self, name: str, nbytes: int) -> U8:
         block = self._blocks[name]
         assert nbytes >= block.used, "a block only grows"
         self._fill(block.descriptor, block.used, nbytes)
-        block.used = nbytes
+        before, block.used = block.used, nbytes
         if nbytes > block.memory.size:  # address space is free; mapping again makes every page fault once more
             mapped = max(2 * nbytes, _ROOM)
             os.ftruncate(block.descriptor, mapped)
-            block.memory = _map(block.descriptor, mapped, mmap.PROT_READ | mmap.PROT_WRITE)
+            block.mapping, block.memory = _map(block.descriptor, mapped, _OWN)
+            before = 0
             self._publish()
+        block.map_pages(before)
         return block.memory[:nbytes]
 
     def _fill(self, descriptor: int, first: int, last: int) -> None:
@@ -177,14 +188,13 @@ class SharedArenaReader:
             except FileNotFoundError:
                 return None
             try:
-                self._maps[entry] = _map(descriptor, entry.nbytes, mmap.PROT_READ)
+                _, self._maps[entry] = _map(descriptor, entry.nbytes, mmap.PROT_READ)
             finally:
                 os.close(descriptor)
         return self._maps[entry]
 
 
-def _map(descriptor: int, nbytes: int, protection: int) -> U8:
-    """An array over a file; it stays mapped for as long as an array refers to it."""
-    if nbytes == 0:
-        return np.zeros(0, np.uint8)
-    return np.frombuffer(mmap.mmap(descriptor, nbytes, mmap.MAP_SHARED, protection), np.uint8)
+def _map(descriptor: int, nbytes: int, protection: int) -> tuple[mmap.mmap, U8]:
+    """A file, and an array over it; it stays mapped for as long as one of them is referred to."""
+    mapping = mmap.mmap(descriptor, nbytes, mmap.MAP_SHARED, protection)
+    return mapping, np.frombuffer(mapping, np.uint8)

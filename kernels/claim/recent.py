@@ -156,6 +156,8 @@ def grow_recent(generation: int, segments: int, wanted: int, slots: Array, scrat
     Afterwards every live entry is found with ``wanted`` segments. Cost: 1024 places a segment and generation.
     """
     for added in range(segments, wanted):
+        first = added * 2 * SEGMENT_PLACES
+        slots[first : first + 2 * SEGMENT_PLACES] = 0  # as in segments.grow_ever
         for live in range(max(generation - 1, FIRST_GENERATION), generation + 1):
             source: int = in_half(split_from(added), live)
             moved: int = INT64(0)

@@ -123,6 +123,9 @@ def grow_ever(segments: int, wanted: int, entries: Array, scratch: Array) -> Non
     Afterwards every entry is found with ``wanted`` segments. Cost: 1024 places a segment, whatever the size.
     """
     for added in range(segments, wanted):
+        # A fresh page that is read before it is written is faulted in twice, and the second time stops other threads.
+        for place in range(added << SEGMENT_BITS, (added + 1) << SEGMENT_BITS):
+            clear_entry(entries[place])
         source = split_from(added)
         moved: int = INT64(0)
         for at in range(source, source + SEGMENT_PLACES):

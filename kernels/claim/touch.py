@@ -37,7 +37,7 @@ def touch_ahead(
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
             sku = line_sku[line]
             if sku >= 0:
-                seen ^= skus[sku].weight_g ^ slots[sku] ^ blocks[shelves[sku].first].first
+                seen ^= skus[sku].weight_g ^ slots[sku] ^ shelves[sku].first
     for row in range(first, min(first + ROWS_AHEAD, claims.shape[0])):
         claim = claims[row]
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):

@@ -26,6 +26,13 @@ def zeros_aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDA
     return raw[first : first + count].view(dtype).reshape(shape)
 
 
+def with_room(rows: npt.NDArray[Any], room: int) -> npt.NDArray[Any]:
+    """The same rows, with zeroed ones behind them up to so many. Copied as bytes: numpy copies records by field."""
+    longer = zeros_aligned((room, *rows.shape[1:]), rows.dtype)
+    longer[: len(rows)].reshape(-1).view(np.uint8)[:] = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
+    return longer
+
+
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same items, contiguous and read-only, as kernels take what they only look at."""
     out = np.ascontiguousarray(array).view()

@@ -23,7 +23,7 @@ from kernels.cells.show import spread
 from kernels.claim.publish import gather, publish
 from kernels.layout import BLOCK, CELLS_USED, SHELF, Units
 from router.arrow.arena import Arena, SequenceLock
-from router.arrow.arrays import zeros_aligned
+from router.arrow.arrays import with_room, zeros_aligned
 from router.ledger.aside import ASIDE, Aside
 from router.ledger.shown_cells import (
     AT_BLOCKS,
@@ -135,7 +135,7 @@ class Cells:
             self._blocks = self._extended("cells-blocks", blocks, BLOCK)
         if cells > len(self._own[0]):
             self._shown = [self._extended(f"cells-{account}", cells, UNITS) for account in SHOWN]
-            self._own = [_longer(units, len(self._shown[0])) for units in self._own]
+            self._own = [with_room(units, len(self._shown[0])) for units in self._own]
         self._tell_room()
 
     def _tell_room(self) -> None:
@@ -249,9 +249,3 @@ def _by_cell(listed: Listed, units: I64) -> dict[tuple[int, int], int]:
 def cell_key(sku: I32, node: I16) -> I64:
     """One number a cell, rising by SKU and node."""
     return sku.astype(np.int64) << 16 | node
-
-
-def _longer(units: I64, room: int) -> I64:
-    longer: I64 = zeros_aligned(room, np.int64)
-    longer[: len(units)] = units
-    return longer

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from kernels import layout
 from kernels.claim.recent import FIRST_GENERATION, ROWS_MAX, SEGMENTS_MAX, fill_recent, grow_recent
 from kernels.claim.segments import SEGMENT_PLACES, fill_ever, grow_ever
-from router.arrow.arrays import zeros_aligned
+from router.arrow.arrays import with_room, zeros_aligned
 
 Rows = npt.NDArray[Any]
 I64 = npt.NDArray[np.int64]
@@ -47,7 +47,9 @@ class EverTable:
         """Places for so many entries in all; views handed out before are void."""
         wanted = _segments(entries)
         if wanted > self._segments:
-            self._room = _with_room(self._room, self.entries, max(wanted, self._segments_expected))
+            places = max(wanted, self._segments_expected) * SEGMENT_PLACES
+            if places > len(self._room):
+                self._room = with_room(self.entries, max(places, 2 * len(self._room)))
             grow_ever(self._segments, wanted, self._room, self._scratch)
             self._segments = wanted
 
@@ -88,10 +90,10 @@ class WindowTable:
 
     def _take_room(self, places: int) -> None:
         """All that there may ever be, of which memory is only what is used."""
-        slots, rows = np.zeros(places, np.int64), zeros_aligned((2, self._entries_max), layout.ENTRY)
-        slots[: len(self._slots)] = self._slots
+        self._slots = with_room(self._slots, places)
+        rows = zeros_aligned((2, self._entries_max), layout.ENTRY)
         rows[:, : self.rows.shape[1]] = self.rows
-        self._slots, self.rows = slots, rows
+        self.rows = rows
 
     def live(self, generation: int) -> Rows:
         used = self.rows[:, : self._segments * _ENTRIES_PER_SEGMENT]
@@ -110,13 +112,3 @@ def rows_of(numbers: npt.NDArray[np.int64]) -> Rows:
 
 def _segments(entries: int) -> int:
     return max(1, -(-entries // _ENTRIES_PER_SEGMENT))
-
-
-def _with_room(room: Rows, used: Rows, segments: int) -> Rows:
-    """The same room where it is enough, else a copy of what is used in at least twice as much."""
-    places = segments * SEGMENT_PLACES
-    if places <= len(room):
-        return room
-    larger = zeros_aligned((max(places, 2 * len(room)), *room.shape[1:]), room.dtype)
-    larger[: len(used)] = used
-    return larger

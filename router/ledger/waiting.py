@@ -19,7 +19,7 @@ import numpy.typing as npt
 from kernels import layout
 from kernels.claim import wait as kernels
 from kernels.layout import WaitingRows
-from router.arrow.arrays import zeros_aligned
+from router.arrow.arrays import with_room, zeros_aligned
 from router.ledger.batch import Claims
 from router.ledger.cells import cell_key
 from router.ledger.entries import EverTable
@@ -118,7 +118,7 @@ class Waiting:
         """Give the lines of an order that wait nothing from some nodes from now on."""
         if not len(bars.line) or not len(self):
             return
-        self._barred = _with_room(self._barred, int(self._counts["barred_places"][0]) + len(bars.line))
+        self._barred = _fitted(self._barred, int(self._counts["barred_places"][0]) + len(bars.line))
         kernels.bar(order, bars.line, bars.sku, bars.node, self.rows)
 
     def lift(self, sku: npt.NDArray[Any], node: npt.NDArray[Any]) -> list[int]:
@@ -137,7 +137,7 @@ class Waiting:
         self._index.reserve(int(counts["orders"]) + orders)
         places = int(counts["places"]) + claims
         if places > len(self._claims):
-            self._claims = _with_room(self._claims, max(places, _EXPECTED))
+            self._claims = _fitted(self._claims, max(places, _EXPECTED))
         if skus > len(self._skus):
             larger = _no_claims(max(skus, 2 * len(self._skus)))
             larger[: len(self._skus)] = self._skus
@@ -273,13 +273,11 @@ def _no_claims(skus: int) -> Rows:
     return rows
 
 
-def _with_room(rows: Rows, places: int) -> Rows:
+def _fitted(rows: Rows, places: int) -> Rows:
     """The same rows, or a copy with room for more."""
     if places <= len(rows):
         return rows
-    larger = zeros_aligned(max(places, 2 * len(rows)), rows.dtype)
-    larger[: len(rows)] = rows
-    return larger
+    return with_room(rows, max(places, 2 * len(rows)))
 
 
 def _in_order(rank: tuple[Rows, ...]) -> bool:
