@@ -27,7 +27,7 @@ from router.shard.work import IN_FLIGHT_NS_MAX
 
 T = TypeVar("T")
 
-REST_AFTER_S = 4.0  # without a stream: who sends every few seconds finds memory that needs no faults
+REST_AFTER_S = 3.0  # without a stream: who sends every few seconds finds memory that needs no faults
 UNPACKED_BODIES_MAX = 2  # of the largest bodies, of all streams together: a gateway is to stay below 1 GiB
 
 

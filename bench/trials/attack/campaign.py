@@ -19,7 +19,7 @@ from bench.trials.chaos.world import say
 
 ROLES = ("ops", "channel", "service", "viewer")
 BEHIND_S = 1.0  # the neighbour goes on asking for so long, and for at least so long in all
-GIVEN_BACK_S = 4.0  # a gateway gives back what streams took when none was open for two seconds
+GIVEN_BACK_S = 5.0  # a gateway gives back what streams took when none was open for three seconds
 KEPT_MIB_ENOUGH = 64.0  # nobody waits for less
 ANSWERS_MAX = 4  # kinds of answers that a row tells
 
