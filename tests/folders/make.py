@@ -4,9 +4,10 @@
 
 Whoever changes a stored format runs this once before the change lands; ``NAME.tar.xz`` beside this file is then kept
 for ever. The router runs as users run it: two shards, tables replaced under way, stock, orders of every status as JSON
-lines and as Arrow (one batch large enough to be packed), events of every type, a stop that writes checkpoints, more of
-everything, and in the end kill -9, so that the logs have a tail. ``expected.json`` in the archive has what the router
-said about every order, its timeline, the status stream and ``verify``.
+lines and as Arrow (one batch large enough to be packed), channels whose word counts or is compared, taxes of several
+names, heavy parcels, lots, a bound key, events of every type, a stop that writes checkpoints, more of everything, and in
+the end kill -9, so that the logs have a tail. ``expected.json`` in the archive has what the router said about every
+order, its timeline, the status stream and ``verify``; ``channels.json`` and ``bound.key`` are what it ran with.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ NDJSON, ARROW, JSON = "application/x-ndjson", "application/vnd.apache.arrow.stre
 LINES = pa.list_(pa.struct({"sku": pa.string(), "qty": pa.int32(), "unit_price": pa.int64()}))
 PACKED_ORDERS = 8_400  # over two shards: more than 4,096 each, which is packed
 READY_S_MAX = 240.0
+CHANNELS, BOUND_KEY = "channels.json", "bound.key"
+WORDS = ("discount", "tax", "shipping_fee")
+POLICY = {"channels": {"market": dict.fromkeys(WORDS, "take"), "shop": dict.fromkeys(WORDS, "compare")}}
 SHIP_TO = {"name": "Erika Muster", "line1": "Hauptstr. 1", "city": "Berlin", "postcode": "10117", "country": "DE"}
 EVENT_TYPES = (
     ("payment_authorized", "payment_captured", "pick", "pack", "ship", "deliver", "return", "close"),
@@ -52,16 +56,23 @@ def tables(price: int) -> dict[str, list[Row]]:
     bundle = {"sku": "SET", "name": "Set", "price": 2_000, **sku}
     parts = [{"sku": "SKU-0", "qty": 2}, {"sku": "SKU-1", "qty": 1}]
     nodes = (("BER", "10115"), ("MUC", "80331"))
+    heavy = {"sku": "HEAVY", "name": "Heavy", "price": 9_000, **sku, "weight_g": 20_000, "length_mm": 900}
     rate = {"carrier": "DHL", "service": "standard", "from_zone": "*", "to_zone": "DE", "min_g": 0, "max_g": None}
+    bulky = {"carrier": "GLS", "service": "bulky", "from_zone": "*", "to_zone": "*", "min_g": 0, "max_g": 30_000}
+    tax = {"country": "CA", "region": "QC", "tax_class": "standard", "inclusive": False}
     coupon = {"when": {"coupon": True}, "then": {"percent": 10}, "limit": 3, "priority": 1}
     return {
-        "skus": [*plain, {**bundle, "bundle": parts}],
+        "skus": [*plain, heavy, {**bundle, "bundle": parts}],
         "nodes": [
             {"node": node, "kind": "warehouse", "country": "DE", "postcode": code, "daily_capacity": 20_000}
             for node, code in nodes
         ],
-        "rates": [{**rate, "price": 490, "days": 2}],
-        "taxes": [{"country": "DE", "tax_class": "standard", "rate_bp": 1_900, "inclusive": True}],
+        "rates": [{**rate, "price": 490, "days": 2}, {**bulky, "price": 1_990, "days": 5}],
+        "taxes": [
+            {"country": "DE", "tax_class": "standard", "rate_bp": 1_900, "inclusive": True},
+            {**tax, "name": "GST", "percent": 5, "from": "2020-01-01", "round_per": "order"},
+            {**tax, "name": "QST", "percent": 9.975},
+        ],
         "promotions": [{"code": "TEN", **coupon}],
     }
 
@@ -99,6 +110,20 @@ def first_orders() -> list[Row]:
         order(48, [{"sku": "NO-SUCH", "qty": 1}]),
         order(49, [line], payment={"method": "card", "status": "declined"}),
         order(50, [{"sku": "SKU-4", "qty": 2}]),  # of one node, which refuses it
+    ]
+
+
+def orders_of_channels() -> list[Row]:
+    """Amounts that a channel says, taken and compared; a heavy order of two parcels; two taxes of other places."""
+    line = {"sku": "SKU-1", "qty": 2}
+    said = {"discount": 101, "tax": 399, "shipping": {"fee": 350}}
+    lines = [{**line, "discount": 40}, {"sku": "SKU-2", "qty": 1, "tax": 7}]
+    quebec = {**SHIP_TO, "city": "Montreal", "region": "Quebec", "postcode": "H2Y 1C6", "country": "CA"}
+    return [
+        order(80, lines, **{**said, "channel": "market"}),
+        order(81, [line], **{**said, "channel": "shop"}),
+        order(82, [{"sku": "HEAVY", "qty": 3}], shipping={"service": "bulky"}),
+        order(83, [line, {"sku": "SKU-2", "qty": 1}], ship_to=quebec),
     ]
 
 
@@ -194,19 +219,28 @@ class Router:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         command = [sys.executable, "-m", "actors.cli.main", "serve", "--data", str(folder), "--shards", "2"]
-        self.process = subprocess.Popen([*command, "--port", str(self.port)], stdout=subprocess.PIPE, text=True)
+        command += ["--port", str(self.port)]
+        if (folder / CHANNELS).exists():  # folders of before have none
+            command += ["--config", str(folder / CHANNELS)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline().startswith("ready "), "the router did not start"
 
     def ask(self, method: str, path: str, body: bytes | None = None, media_type: str = NDJSON) -> bytes:
+        status, text = self.answer(method, path, body, media_type)
+        assert status == 200, (method, path, status, text[:500])
+        return text
+
+    def answer(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = NDJSON, key: str = "admin.key"
+    ) -> tuple[int, bytes]:
+        """Status and body."""
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        key = (self.folder / "admin.key").read_text().strip()
+        token = (self.folder / key).read_text().strip()
         try:
-            client.request(method, path, body, {"Authorization": f"Bearer {key}", "Content-Type": media_type})
+            client.request(method, path, body, {"Authorization": f"Bearer {token}", "Content-Type": media_type})
             answer = client.getresponse()
-            text = answer.read()
-            assert answer.status == 200, (method, path, answer.status, text[:500])
-            return text
+            return answer.status, answer.read()
         finally:
             client.close()
 
@@ -240,7 +274,10 @@ class Router:
 
 def fill(folder: pathlib.Path) -> Row:
     """The folder's whole life; what the router said of it."""
+    Router(folder).stop()  # a folder that holds anything else is not begun in
+    (folder / CHANNELS).write_text(json.dumps({"policy": POLICY}))
     router = Router(folder)
+    make_bound_key(folder)
     try:
         sent, acknowledged = first_life(router)
         router.stop()
@@ -251,14 +288,25 @@ def fill(folder: pathlib.Path) -> Row:
         router.kill()
 
 
+def make_bound_key(folder: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "actors.cli.main", "keys", "add", "bound", "channel", "--data", str(folder)]
+    bounds = ["--channel", "web", "--channel", "market", "--seller", "seller-0"]
+    made = subprocess.run([*command, *bounds, "--json"], check=True, capture_output=True, text=True)
+    (folder / BOUND_KEY).write_text(json.loads(made.stdout)["key"])
+
+
 def first_life(router: Router) -> tuple[list[Row], list[Row]]:
     """Orders and what they were answered, under two versions of the tables."""
     router.load(1_250)
     stock = [("SKU-4", "BER", 8), ("SKU-4", "MUC", 8), ("SKU-5", "BER", 4)]
     plenty = [(f"SKU-{number}", node, 9_000) for number in range(4) for node in ("BER", "MUC")]
     cells = [{"sku": sku, "node": node, "on_hand": units} for sku, node, units in stock + plenty]
+    lots = [("L-1", 40, "2020-01-01"), ("L-2", 60, "2999-12-31")]  # the first is too old to be sold
+    cells += [
+        {"sku": "HEAVY", "node": "BER", "on_hand": units, "lot": lot, "expires_on": day} for lot, units, day in lots
+    ]
     router.tell("/v1/tables/stock", cells, "PUT")
-    sent = first_orders()
+    sent = [*first_orders(), *orders_of_channels()]
     acknowledged = router.tell("/v1/orders/stream", sent)
     router.ask("POST", "/v1/orders/stream", arrow_orders(), ARROW)
     router.tell("/v1/events", events(0, 0))
@@ -275,6 +323,7 @@ def second_life(router: Router) -> tuple[list[Row], list[Row]]:
         {"movement_id": "m-0", "kind": "receipt", "sku": "SKU-5", "node": "MUC", "qty": 3},
         {"movement_id": "m-1", "kind": "transfer", "sku": "SKU-0", "node": "BER", "qty": 5, "to_node": "MUC"},
         {"movement_id": "m-2", "kind": "damage", "sku": "SKU-1", "node": "BER", "qty": 1},
+        {"movement_id": "m-3", "kind": "receipt", "sku": "HEAVY", "node": "MUC", "qty": 7, "expires_on": "2999-06-30"},
     ]
     router.tell("/v1/stock", moves)
     router.tell("/v1/events", events(10, 1))
@@ -291,10 +340,10 @@ def applied(answers: list[Row]) -> None:
 
 
 def views(router: Router) -> Row:
-    numbers = [*range(30), *range(40, 51), *range(60, 76)]
+    numbers = [*range(30), *range(40, 51), *range(60, 76), *range(80, 84)]
     ids = [f"o-{number}" for number in numbers] + ["a-0", f"a-{PACKED_ORDERS - 1}"]
     stream = router.ask("GET", "/v1/stream?wait=0").splitlines()
-    asked = {"skus": [f"SKU-{number}" for number in range(6)]}
+    asked = {"skus": [*(f"SKU-{number}" for number in range(6)), "HEAVY"]}
     return {
         "orders": {order_id: json.loads(router.ask("GET", f"/v1/orders/{order_id}")) for order_id in ids},
         "timelines": {order_id: json.loads(router.ask("GET", f"/v1/orders/{order_id}/timeline")) for order_id in ids},
