@@ -44,15 +44,15 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         assert self.qty_max < 2**31 and self.lines_max * self.qty_max < 2**63, "units of an order would overflow int64"
 
 
-Word = Literal["take", "compare", "compute"]  # of an amount that a channel declares: it counts, is compared, or is not
+Heed = Literal["take", "compare", "compute"]  # of an amount that a channel declares: it counts, is compared, or is not
 
 
 class ChannelPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What one channel has differently; null = as for all."""
 
-    discount: Word | None = None
-    tax: Word | None = None
-    shipping_fee: Word | None = None
+    discount: Heed | None = None
+    tax: Heed | None = None
+    shipping_fee: Heed | None = None
     unpaid: Literal["allocate", "hold"] | None = None
     postcode: Literal["reject", "hold", "flag"] | None = None
 
@@ -63,9 +63,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     channels: dict[str, ChannelPolicy] = {}  # by the orders' channel
     unpaid: Literal["allocate", "hold"] = "allocate"  # orders that are not paid, or not in full
     postcode: Literal["reject", "hold", "flag"] = "reject"  # that does not have the form of its country
-    discount: Word = "compute"
-    tax: Word = "compute"
-    shipping_fee: Word = "compute"
+    discount: Heed = "compute"
+    tax: Heed = "compute"
+    shipping_fee: Heed = "compute"
     price_mismatch: Literal["reject", "hold", "accept"] = "reject"
     price_tolerance_bp: int = 100  # of the catalogue price
     duplicate_lines: Literal["keep", "merge", "reject"] = "keep"

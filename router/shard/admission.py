@@ -40,7 +40,7 @@ from router.log.columns import ADMITTED, Admission
 from router.log.declared_amounts import dense_amounts
 from router.shard import pricing
 from router.shard.admitted import admitted_lines, claims_of, without_units
-from router.shard.channel_policies import ChannelPolicies, Words
+from router.shard.channel_policies import ChannelPolicies, Heeds
 from router.shard.declared import NOTHING_DECLARED, Declared, impossible
 from router.shard.spelt import UNKNOWN, Spelt, by_first
 from router.spelling import folded, word
@@ -277,9 +277,9 @@ class Admitter:
         policy_row: npt.NDArray[np.int32],
     ) -> pricing.OrderLines:
         """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
-        words, declared = self._declared(counted, columns, policy_row)
-        if words is not None:
-            counted = self._refuse(impossible(declared, counted, words), AMOUNT_IMPOSSIBLE, counted, columns)
+        heeds, declared = self._declared(counted, columns, policy_row)
+        if heeds is not None:
+            counted = self._refuse(impossible(declared, counted, heeds), AMOUNT_IMPOSSIBLE, counted, columns)
         weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
         fee = pricing.fees(self.tables, counted, zone=columns["zone"], weight_g=weight_g, service=columns["service"])
         carried = self._refuse_uncarried(counted, fee, columns)
@@ -288,8 +288,8 @@ class Admitter:
             weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
         columns["weight_g"], columns["subtotal_minor"] = weight_g, subtotal_minor
         columns["fee_minor"] = np.maximum(fee, 0)  # of those that are refused
-        if words is not None:
-            columns["fee_minor"] = np.where(words.takes_fee & (declared.fee >= 0), declared.fee, columns["fee_minor"])
+        if heeds is not None:
+            columns["fee_minor"] = np.where(heeds.takes_fee & (declared.fee >= 0), declared.fee, columns["fee_minor"])
         offset, promotion = pricing.list_candidates(
             self.tables,
             counted,
@@ -299,18 +299,18 @@ class Admitter:
             placed_at_ms=columns["placed_at_ms"],
             coupons=coupons,
         )
-        if words is not None:
-            offset, promotion = self._beside_words(offset, promotion, words, declared)
+        if heeds is not None:
+            offset, promotion = self._beside_taken_discounts(offset, promotion, heeds, declared)
         columns["promotions"] = ragged(offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type)
         return counted
 
-    def _beside_words(
-        self, offset: npt.NDArray[np.int32], promotion: npt.NDArray[np.int16], words: Words, declared: Declared
+    def _beside_taken_discounts(
+        self, offset: npt.NDArray[np.int32], promotion: npt.NDArray[np.int16], heeds: Heeds, declared: Declared
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
         """Candidates without those of orders whose discounts are taken, or that would waive a fee that is."""
         owner = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
         waives = self.tables.promotions.kind[promotion] == PromotionKind.FREE_SHIPPING
-        kept = ~words.takes_discount[owner] & ~(waives & (words.takes_fee & (declared.fee >= 0))[owner])
+        kept = ~heeds.takes_discount[owner] & ~(waives & (heeds.takes_fee & (declared.fee >= 0))[owner])
         counts = np.bincount(owner[kept], minlength=len(offset) - 1)
         return np.concatenate(([0], np.cumsum(counts))).astype(np.int32), promotion[kept]
 
@@ -336,8 +336,8 @@ class Admitter:
 
     def _declared(
         self, lines: pricing.OrderLines, columns: dict[str, Any], policy_row: npt.NDArray[np.int32]
-    ) -> tuple[Words | None, Declared]:
+    ) -> tuple[Heeds | None, Declared]:
         """What the orders declare, and what the policy says of it; None where it says nothing of any."""
         if not self.policies.heeds_amounts:
             return None, NOTHING_DECLARED
-        return self.policies.words(policy_row), Declared(*dense_amounts(columns["declared"], lines.line_offset))
+        return self.policies.heeds(policy_row), Declared(*dense_amounts(columns["declared"], lines.line_offset))

@@ -19,7 +19,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Words:
+class Heeds:
     """What becomes of each order's declared amounts (router/shard/declared.py)."""
 
     takes_fee: Bools  # (n) as all
@@ -47,9 +47,9 @@ class ChannelPolicies:
             return np.zeros(len(channel), np.int32)
         return self._channels.find(channel) + np.int32(1)
 
-    def words(self, rows: I32) -> Words:
+    def heeds(self, rows: I32) -> Heeds:
         """What becomes of the amounts that each order declares."""
-        return Words(*self._takes[rows].T, *self._compares[rows].T)
+        return Heeds(*self._takes[rows].T, *self._compares[rows].T)
 
     def admission(self, reasons: U64, rows: I32) -> npt.NDArray[np.int8]:
         """Admission of orders by what speaks against them."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kernels.money.weigh import VALUE_MAX
 from router.log.declared_amounts import TAKEN_DISCOUNT, TAKEN_FEE, TAKEN_TAX
-from router.shard.channel_policies import Words
+from router.shard.channel_policies import Heeds
 from router.shard.pricing import Money, OrderLines, price_orders, prorate_groups
 from router.tables.compiled import Tables, TaxTable
 
@@ -42,26 +42,26 @@ _NONE: I64 = np.zeros(0, np.int64)
 NOTHING_DECLARED = Declared(_NONE, _NONE, _NONE, _NONE, _NONE)  # of orders that nobody asks
 
 
-def impossible(declared: Declared, lines: OrderLines, words: Words) -> Bools:
+def impossible(declared: Declared, lines: OrderLines, heeds: Heeds) -> Bools:
     """Orders whose amounts that are to be taken cannot be: (n)."""
     gross = _gross(lines)
     sums = _line_sums(lines, declared)
-    wrong = words.takes_fee & ((declared.fee < -1) | (declared.fee > VALUE_MAX))
+    wrong = heeds.takes_fee & ((declared.fee < -1) | (declared.fee > VALUE_MAX))
     spoken = (declared.discount != -1) | (sums.discounts > 0)
     over = _of_orders(lines, (declared.line_discount > gross) & (lines.qty > 0))
     whole = np.where(declared.discount == -1, sums.discounts, declared.discount)
     bad_discount = (whole < sums.discounts) | (whole > _sum(lines, gross)) | over
-    wrong |= words.takes_discount & ((spoken & bad_discount) | sums.negative_discount)
+    wrong |= heeds.takes_discount & ((spoken & bad_discount) | sums.negative_discount)
     spoken = (declared.tax != -1) | (sums.taxes > 0)
     large = (declared.tax > VALUE_MAX) | (sums.taxes > VALUE_MAX) | _of_orders(lines, declared.line_tax > VALUE_MAX)
     bad_tax = ((declared.tax != -1) & (declared.tax < sums.taxes)) | large
-    return np.asarray(wrong | (words.takes_tax & ((spoken & bad_tax) | sums.negative_tax)))
+    return np.asarray(wrong | (heeds.takes_tax & ((spoken & bad_tax) | sums.negative_tax)))
 
 
-def taken_discounts(declared: Declared, lines: OrderLines, words: Words) -> tuple[I64, Bools]:
+def taken_discounts(declared: Declared, lines: OrderLines, heeds: Heeds) -> tuple[I64, Bools]:
     """(m) discount of every line, and (n) orders of which it is taken; one that declares none has none."""
     sums, gross = _line_sums(lines, declared), _gross(lines)
-    takes = words.takes_discount & (_sum(lines, gross) > 0)
+    takes = heeds.takes_discount & (_sum(lines, gross) > 0)
     of_line = np.where(np.repeat(takes, np.diff(lines.line_offset)), np.maximum(declared.line_discount, 0), 0)
     merged = _of_orders(lines, of_line > gross)  # lines that were merged: what they declare belongs to the order
     of_line[np.repeat(merged, np.diff(lines.line_offset))] = 0
@@ -114,16 +114,16 @@ def prices_contain_tax(
 
 
 def differing(
-    declared: Declared, lines: OrderLines, money: Money, fee_minor: I64, words: Words, tolerance_minor: int
+    declared: Declared, lines: OrderLines, money: Money, fee_minor: I64, heeds: Heeds, tolerance_minor: int
 ) -> Bools:
     """Orders of which an amount that is to be compared is not ours."""
     sums = _line_sums(lines, declared)
     discount = np.where(declared.discount == -1, np.where(sums.discounts > 0, sums.discounts, -1), declared.discount)
     tax = np.where(declared.tax == -1, np.where(sums.taxes > 0, sums.taxes, -1), declared.tax)
     pairs = (
-        (words.compares_fee, declared.fee, fee_minor),
-        (words.compares_discount, discount, _sum(lines, money.line_discount_minor)),
-        (words.compares_tax, tax, money.tax_minor),
+        (heeds.compares_fee, declared.fee, fee_minor),
+        (heeds.compares_discount, discount, _sum(lines, money.line_discount_minor)),
+        (heeds.compares_tax, tax, money.tax_minor),
     )
     found = np.zeros(lines.orders, np.bool_)
     for compares, said, ours in pairs:
@@ -131,12 +131,12 @@ def differing(
     return found
 
 
-def left_out(declared: Declared, lines: OrderLines, words: Words) -> Bools:
+def left_out(declared: Declared, lines: OrderLines, heeds: Heeds) -> Bools:
     """Orders that declare an amount which is neither taken nor compared: their total need not be ours."""
     sums = _line_sums(lines, declared)
-    fee = (declared.fee != -1) & ~words.takes_fee & ~words.compares_fee
-    discount = ((declared.discount != -1) | (sums.discounts > 0)) & ~words.takes_discount & ~words.compares_discount
-    tax = ((declared.tax != -1) | (sums.taxes > 0)) & ~words.takes_tax & ~words.compares_tax
+    fee = (declared.fee != -1) & ~heeds.takes_fee & ~heeds.compares_fee
+    discount = ((declared.discount != -1) | (sums.discounts > 0)) & ~heeds.takes_discount & ~heeds.compares_discount
+    tax = ((declared.tax != -1) | (sums.taxes > 0)) & ~heeds.takes_tax & ~heeds.compares_tax
     return np.asarray(fee | discount | tax)
 
 
@@ -159,13 +159,13 @@ class Priced:
 
 
 def price_declared(
-    tables: Tables, lines: OrderLines, declared: Declared, words: Words, total: I64, tolerance_minor: int,
+    tables: Tables, lines: OrderLines, declared: Declared, heeds: Heeds, total: I64, tolerance_minor: int,
     *, granted: tuple[I32, npt.NDArray[np.int16]], tax_area: I32, fee_minor: I64, placed_at_ms: I64,
 ) -> Priced:  # fmt: skip
     """As ``price_orders``, with declared discounts and taxes where they are taken; ``total`` is the declared one."""
-    discounts, takes_discount = taken_discounts(declared, lines, words)
+    discounts, takes_discount = taken_discounts(declared, lines, heeds)
     live = _sum(lines, lines.qty.astype(np.int64)) > 0  # refused orders cost nothing
-    takes_tax = words.takes_tax & live & ((declared.tax >= 0) | (_line_sums(lines, declared).taxes > 0))
+    takes_tax = heeds.takes_tax & live & ((declared.tax >= 0) | (_line_sums(lines, declared).taxes > 0))
     money = price_orders(
         tables, lines, granted=granted, tax_area=np.where(takes_tax, 0, tax_area).astype(np.int32),
         fee_minor=fee_minor, placed_at_ms=placed_at_ms, line_taken_minor=discounts,
@@ -174,13 +174,13 @@ def price_declared(
         classes = tables.skus.tax_class
         contained = prices_contain_tax(money, declared, lines, total, tables.taxes, tax_area, classes)
         money = taken_taxes(money, declared, lines, takes_tax, contained)
-    takes_fee = words.takes_fee & live & (declared.fee >= 0)
+    takes_fee = heeds.takes_fee & live & (declared.fee >= 0)
     taken = takes_fee * TAKEN_FEE | takes_discount * TAKEN_DISCOUNT | takes_tax * TAKEN_TAX
     return Priced(
         money,
         taken.astype(np.uint8),
-        live & differing(declared, lines, money, fee_minor, words, tolerance_minor),
-        ~left_out(declared, lines, words),
+        live & differing(declared, lines, money, fee_minor, heeds, tolerance_minor),
+        ~left_out(declared, lines, heeds),
     )
 
 

@@ -261,9 +261,9 @@ class ShardEngine:
             return Priced(price_orders(tables, lines, **priced_by), nothing, nothing != 0, nothing == 0)
         total = numbers(admitted, "total_declared_minor")
         tolerance_minor = tables.policy_or(self._config.policy).totals_tolerance_minor
-        words = policies.words(policies.rows(admitted.column("channel")))
+        heeds = policies.heeds(policies.rows(admitted.column("channel")))
         declared = Declared(*dense_amounts(column, lines.line_offset))
-        return price_declared(tables, lines, declared, words, total, tolerance_minor, **priced_by)
+        return price_declared(tables, lines, declared, heeds, total, tolerance_minor, **priced_by)
 
     def apply_outcome(self, sequence: int, admitted: pa.RecordBatch, outcome: pa.RecordBatch) -> None:
         """Give the orders of a sequence the state their outcome says and open their books; also its replay."""

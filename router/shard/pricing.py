@@ -195,18 +195,6 @@ def prorate_groups(row_offset: I64, amount: I64, weight: I64) -> I64:
     return part
 
 
-def unit_part(amount_minor: int, qty: int, unit_index: int) -> int:
-    """What one of a line's units carries of the line's amount: the first ``amount % qty`` units carry 1 more."""
-    return units_part(amount_minor, qty, unit_index, 1)
-
-
-def units_part(amount_minor: int, qty: int, first_unit: int, count: int) -> int:
-    """What ``count`` units from ``first_unit`` on carry together; all ``qty`` carry exactly the amount."""
-    assert 0 <= first_unit <= first_unit + count <= qty and qty > 0 and amount_minor >= 0
-    each, rest = divmod(amount_minor, qty)
-    return each * count + min(rest, first_unit + count) - min(rest, first_unit)
-
-
 def _rates(taxes: TaxTable) -> TaxRates:
     return TaxRates(*(getattr(taxes, name) for name in TaxRates._fields))
 

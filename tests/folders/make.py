@@ -5,8 +5,8 @@
 Whoever changes a stored format runs this once before the change lands; ``NAME.tar.xz`` beside this file is then kept
 for ever. The router runs as users run it: two shards, tables replaced under way, stock, orders of every status as JSON
 lines and as Arrow (one batch large enough to be packed), channels whose word counts or is compared, taxes of several
-names, heavy parcels, lots, a bound key, events of every type, a stop that writes checkpoints, more of everything, and in
-the end kill -9, so that the logs have a tail. ``expected.json`` in the archive has what the router said about every
+names, heavy parcels, lots, a bound key, events of every type, a stop that writes checkpoints, more of everything, and
+in the end kill -9, so that the logs have a tail. ``expected.json`` in the archive has what the router said about every
 order, its timeline, the status stream and ``verify``; ``channels.json`` and ``bound.key`` are what it ran with.
 """
 
