@@ -40,6 +40,11 @@ class ArrowBody(ABC, Generic[Batch]):
         self._reader: ArrowReader | None = None
         self._rows = 0
 
+    @property
+    def kept_bytes(self) -> int:
+        """Of a message that is not whole yet, and of dictionaries unpacked."""
+        return self._cutter.nbytes + (self._reader.dictionary_bytes if self._reader else 0)
+
     def feed(self, chunks: Iterable[bytes | bytearray | memoryview], pause: bool = True) -> Iterator[Batch]:
         """Take bytes; raises :class:`WireError` where the stream cannot be read on, after what came before.
 

@@ -47,34 +47,34 @@ class FrameCutter:
     def __init__(self, body_bytes_max: int) -> None:
         self._max = body_bytes_max
         self._chunks: deque[bytes | memoryview] = deque()
-        self._have = 0
+        self.nbytes = 0  # that came and are in no message yet
         self._want = _HEAD_BYTES
         self.ended = False
 
     @property
     def is_between_messages(self) -> bool:
-        return not self._have
+        return not self.nbytes
 
     def feed(self, chunk: bytes) -> None:
         if chunk:
             self._chunks.append(chunk)
-            self._have += len(chunk)
+            self.nbytes += len(chunk)
 
     def next(self) -> Message | None:
         """The next whole message, None when more bytes are needed or the stream has ended."""
-        while not self.ended and self._have >= self._want:
+        while not self.ended and self.nbytes >= self._want:
             start = self._peek(_HEAD_BYTES)
             metadata_bytes = _metadata_bytes(start)
             if not metadata_bytes:
                 self.ended = True
                 return None
             body_at = _HEAD_BYTES + metadata_bytes
-            if self._have < body_at:
+            if self.nbytes < body_at:
                 self._want = body_at
                 return None
             table = Table.root(memoryview(self._peek(body_at))[_HEAD_BYTES:body_at])
             size = body_at + self._body_bytes(table)
-            if self._have >= size:
+            if self.nbytes >= size:
                 return self._take(size, body_at, table)
             self._want = size
         return None
@@ -94,7 +94,7 @@ class FrameCutter:
                 self._chunks.appendleft(chunk[wanted:])
             wanted -= len(pieces[-1])
         raw = b"".join(pieces)  # a copy: Arrow wants bodies aligned, and the rest need not stay alive
-        self._have -= size
+        self.nbytes -= size
         self._want = _HEAD_BYTES
         return _measured(raw, body_at, table, self._max)
 

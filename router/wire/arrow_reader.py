@@ -102,6 +102,11 @@ class ArrowReader:
         self.rows = 0  # that wait
         self.nbytes = 0  # of all that waits
 
+    @property
+    def dictionary_bytes(self) -> int:
+        """Of all dictionaries as they are now, unpacked."""
+        return sum(self._dictionaries.nbytes.values())
+
     def learn(self, message: Message) -> None:
         """A dictionary, or more of it. What waits has the former one, and a longer one is as good."""
         if not message.is_delta:

@@ -55,7 +55,7 @@ class LineSplitter:
         self._chunks: list[bytes] = []
         self._bytes = 0
         self._lines = 0  # newlines among the pending bytes
-        self._tail_bytes = 0  # behind the last newline
+        self.tail_bytes = 0  # behind the last newline
         self._line = 1
         self._dropping = False
         self._dropped_blank = False  # whether the line that is being dropped holds nothing so far
@@ -74,8 +74,8 @@ class LineSplitter:
         self._keep(piece)
         most = self._limits.batch_bytes_max
         if self._lines and (self._bytes >= most or self._lines >= self.rows_max):
-            yield from self._cut(full_only=self._tail_bytes < most)
-        if self._tail_bytes > self._limits.line_bytes_max + _NOT_COUNTED:
+            yield from self._cut(full_only=self.tail_bytes < most)
+        if self.tail_bytes > self._limits.line_bytes_max + _NOT_COUNTED:
             yield from self._cut(full_only=False)
             self._dropped_blank = not b"".join(self._chunks).strip(_BLANK)
             self._forget()
@@ -90,7 +90,7 @@ class LineSplitter:
         """The body ended: yield what is left; its last line needs no newline."""
         if self._dropping:
             yield from self._dropped()
-        if self._tail_bytes:
+        if self.tail_bytes:
             self._keep(_LINE_END)
         yield from self.flush()
 
@@ -100,12 +100,12 @@ class LineSplitter:
         self._chunks.append(piece)
         self._bytes += len(piece)
         last = piece.rfind(_LINE_END)
-        self._tail_bytes = len(piece) - last - 1 if last >= 0 else self._tail_bytes + len(piece)
+        self.tail_bytes = len(piece) - last - 1 if last >= 0 else self.tail_bytes + len(piece)
         if last >= 0:
             self._lines += count_lines(np.frombuffer(piece, np.uint8), 0, last + 1)
 
     def _forget(self) -> None:
-        self._chunks, self._bytes, self._lines, self._tail_bytes = [], 0, 0, 0
+        self._chunks, self._bytes, self._lines, self.tail_bytes = [], 0, 0, 0
 
     def _dropped(self) -> Iterator[LineBlock]:
         self._dropping = False

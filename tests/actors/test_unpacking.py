@@ -7,10 +7,13 @@ import gc
 import json
 import pathlib
 import threading
+import time
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 
+from actors.gateway.core.problems import Problem
 from actors.gateway.core.unpacking import Unpacking
 from actors.gateway.endpoints.drain import Drained
 from actors.gateway.http.routes import ARROW
@@ -66,6 +69,64 @@ def test_who_gives_up_while_it_waits_or_unpacks_leaves_the_turn_to_others() -> N
             pass
 
     asyncio.run(inside())
+
+
+def test_a_sender_keeps_half_but_for_its_first_stream_and_nobody_waits_for_another_sender() -> None:
+    async def inside() -> list[str]:
+        unpacking, may = Unpacking(100), list[str]()
+
+        async def read(name: str) -> None:
+            await unpacking.room_to_keep(name[0], name, 5)
+            may.append(name)
+
+        unpacking.keep("a", "a0", 30)
+        unpacking.keep("a", "a1", 30)
+        tasks = [asyncio.ensure_future(read(name)) for name in ("a1", "a0", "a2", "b0")]
+        await asyncio.sleep(0.01)
+        assert may == ["a0", "b0"], "the first goes on, or nobody of a ever would; b is not concerned"
+        unpacking.keep("a", "a0", 0)
+        await asyncio.gather(*tasks)
+        unpacking.keep("a", "a1", 60)
+        with pytest.raises(Problem, match="Streams of this key keep"):
+            await unpacking.room_to_keep("a", "a2", 0.01)
+        await unpacking.room_to_keep("a", "a1", 0.01)
+        return may
+
+    assert asyncio.run(inside()) == ["a0", "b0", "a1", "a2"]
+
+
+def test_pieces_of_messages_of_many_streams_are_kept_up_to_half(tmp_path: pathlib.Path) -> None:
+    """Each sends most of a message of almost a megabyte: the first is read on, the others wait their turn."""
+    lab = start(tmp_path, body_bytes_max=MIB, body_idle_timeout_ms=1_500)
+    rows = [json.loads(order(f"p{at}")) for at in range(10)]
+    body = stream(rows_to_arrow(rows).append_column("extra", pa.array(["x" * 80_000] * 10)))
+    step, answers = len(body) // 40, list[tuple[int, bytes]]()
+
+    def pieces(go_on: threading.Event) -> Iterator[bytes]:
+        for at in range(0, len(body), step):
+            yield body[at : at + step]
+            time.sleep(0.02)
+            if at >= len(body) - 4 * step:
+                go_on.wait(20)
+
+    def send(go_on: threading.Event) -> None:
+        status, _, answer = lab.ask("POST", "/v1/orders/stream", pieces(go_on), role="channel", Content_Type=ARROW)
+        answers.append((status, answer))
+
+    events = [threading.Event() for _ in range(6)]
+    clients = [threading.Thread(target=send, args=(event,)) for event in events]
+    for client in clients:
+        client.start()
+    until(lambda: lab.core.unpacking.kept_bytes > MIB, "pieces are kept")
+    time.sleep(1.0)
+    kept = lab.core.unpacking.kept_bytes
+    for event in events:
+        event.set()
+    for client in clients:
+        client.join(20)
+    assert [status for status, _ in answers] == [200] * 6
+    assert kept <= 2.5 * MIB, "one sender's half, the first one's message, and a chunk of each of the others"
+    until(lambda: lab.core.unpacking.kept_bytes == 0, "all streams ended")
 
 
 def test_many_streams_of_packed_texts_hold_no_more_than_one(

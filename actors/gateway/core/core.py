@@ -85,6 +85,11 @@ class Core:
             "Unpacked bytes of streams that wait for answers",
             lambda: self.unpacking.held_bytes,
         )
+        self.metrics.gauge(
+            "router_kept_bytes",
+            "Of streams, kept for what is still to come: pieces of messages, dictionaries",
+            lambda: self.unpacking.kept_bytes,
+        )
         to_shards = [*self.lanes, *event_lanes]
         self.metrics.gauge(
             "router_batches_in_flight", "Batches sent to shards", lambda: sum(lane.in_flight for lane in to_shards)

@@ -93,6 +93,7 @@ class BodyStream(Generic[Wire, Parts]):
                 self._core.log.fault(f"{self.noun[:-1]}_stream_broke", fault)
             self._abort()
         finally:
+            self._core.unpacking.keep(self._traffic.sender, self, 0)
             self._spool.close()
         if self._unanswered is not None:
             raise self._unanswered
@@ -118,6 +119,8 @@ class BodyStream(Generic[Wire, Parts]):
     async def _receive(self) -> None:
         try:
             await self._read_body()
+        except Problem as problem:
+            self.stop(problem)
         except TimeoutError:
             self.stop(
                 Problem("body_timeout", f"No byte of the body arrived within {self._idle_s:g} s; send it faster.")
@@ -138,6 +141,7 @@ class BodyStream(Generic[Wire, Parts]):
         content.set_read_chunk_size(self._inbox_bytes_max)
         while self._ending is None and not content.at_eof():
             await self._room.wait()
+            await self._core.unpacking.room_to_keep(self._traffic.sender, self, self._idle_s)
             async with asyncio.timeout(self._idle_s):
                 chunk = await content.readany()
             self._last_byte_at = time.monotonic()
@@ -216,6 +220,7 @@ class BodyStream(Generic[Wire, Parts]):
             async with self._core.unpacking.turn(self._traffic.sender):
                 drained = await self._core.worker.run(drain, self._traffic, source, self._decoded_bytes_max)
                 self._core.unpacking.hold(self._traffic.sender, drained.size)
+                self._core.unpacking.keep(self._traffic.sender, self, self._form.kept_bytes)
             self._rows += drained.rows
             ended = drained.ended
             await self._submit(drained)

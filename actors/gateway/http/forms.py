@@ -52,6 +52,10 @@ class Form(Protocol[Decoded]):
     name: str  # in metrics
     media_type: str
 
+    @property
+    def kept_bytes(self) -> int:
+        """Of the body, kept for what is still to come: a piece of a message, dictionaries."""
+
     def limit_rows(self, rows_max: int) -> None:
         """Rows of a batch from now on."""
 
@@ -87,6 +91,10 @@ class _Lines(Generic[Wire]):
     def __init__(self, limits: Limits, decode: Callable[[LineBlock], Wire]) -> None:
         self._decode = decode
         self._splitter = LineSplitter(limits)
+
+    @property
+    def kept_bytes(self) -> int:
+        return self._splitter.tail_bytes
 
     def limit_rows(self, rows_max: int) -> None:
         self._splitter.rows_max = rows_max
@@ -130,6 +138,10 @@ class ArrowForm:
     def __init__(self, limits: Limits) -> None:
         self._decoder = ArrowStreamDecoder(limits)
 
+    @property
+    def kept_bytes(self) -> int:
+        return self._decoder.kept_bytes
+
     def limit_rows(self, rows_max: int) -> None:
         self._decoder.rows_max = rows_max
 
@@ -155,6 +167,10 @@ class ArrowEvents:
 
     def __init__(self, terms: EventTerms) -> None:
         self._decoder = EventStreamDecoder(terms)
+
+    @property
+    def kept_bytes(self) -> int:
+        return self._decoder.kept_bytes
 
     def limit_rows(self, rows_max: int) -> None:
         self._decoder.rows_max = rows_max
