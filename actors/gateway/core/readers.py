@@ -33,6 +33,7 @@ from router.queries import (
     timeline_view,
 )
 from router.queries.answered import reference_of
+from router.queries.as_sent import kept_order
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
 from router.shard.partition import shard_of
@@ -153,10 +154,13 @@ class OrderReaders:
         step = order_step(self._sources[shard_part(place)], local_part(place))
         return None if step is None else Origin(*(step.given[name] for name in Origin._fields))
 
-    def document(self, place: int) -> Row | None:
-        """What the channel sent for it; None where it was erased."""
-        local = local_part(place)
-        return self._sources[shard_part(place)].document(sequence_of(local), row_of(local))
+    def as_sent(self, place: int, beside: Row) -> Row | None:
+        """What the channel sent for it, to be compared with another order of its id; None where it was erased."""
+        local, source = local_part(place), self._sources[shard_part(place)]
+        step, document = order_step(source, local), source.document(sequence_of(local), row_of(local))
+        if step is None or document is None:
+            return None
+        return kept_order(step, document, self._known.version(step.tables_version), beside)
 
     def _with_twin(self, view: Row, bound: Bound) -> Row:
         """A view with the id of the order that has the same basket; without either where that one is not to be seen."""
