@@ -58,7 +58,8 @@ def _whole(document: Row, order: Row, currency: str | None, lines: list[Row]) ->
 
 
 def _kept_lines(order: Row, tables: Tables, sent: Row) -> list[Row]:
-    """Lines of a record. Which id they had it cannot say, nor, where lines of one SKU were merged, how many units."""
+    """Lines of a record: those of a document without lines had no ids. Where lines of one SKU were merged, how many
+    units each had is not known."""
     given: Any = sent.get("lines")
     others = [line if isinstance(line, dict) else {} for line in given] if isinstance(given, list) else []
     merged = any(line["qty"] <= 0 for line in order["lines"])
@@ -67,8 +68,7 @@ def _kept_lines(order: Row, tables: Tables, sent: Row) -> list[Row]:
         other = others[number] if number < len(others) else {}
         sku = name_of(tables.skus.ids, line["sku"]) or other.get("sku")
         qty = other.get("qty") if merged else line["qty"]
-        kept = _line(sku, qty, _price_of(line, other), order["declared"], number)
-        lines.append(kept | {"line_id": other.get("line_id")})
+        lines.append(_line(sku, qty, _price_of(line, other), order["declared"], number))
     return lines
 
 

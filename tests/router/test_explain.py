@@ -12,6 +12,7 @@ from actors.cli.explain import sentences
 from actors.cli.main import main
 from actors.store.log_reader import LogReader
 from actors.store.table_store import TableStore
+from router.config import Config
 from router.queries import explain_view
 from tests.labs.fake_router import FakeRouter, running
 from tests.labs.small_folder import PRICE_MINOR, decide_one_by_one, order
@@ -39,7 +40,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     views = {}
     for name, answer in zip(ORDERS, answers, strict=True):
         shard, sequence, row = map(int, answer["cursor"].split(":"))
-        view = explain_view(shard, (sequence << 16 | row, 0, 1), LogReader(data.shard(shard), 2), tables_of)
+        view = explain_view(shard, (sequence << 16 | row, 0, 1), LogReader(data.shard(shard), 2), tables_of, Config())
         assert view is not None and view["order_id"] == ORDERS[name]["order_id"]
         views[name] = view
     return views

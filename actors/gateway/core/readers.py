@@ -18,7 +18,8 @@ from actors.store.log_reader import LogReader
 from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
 from router.bound import Bound
-from router.ids import Scope, hash_text, key64, scoped_id
+from router.config import Config
+from router.ids import hash_text, key64, scoped_id
 from router.log.index import OrderIndexReader
 from router.log.reference import in_shard, local_part, row_of, sequence_of, shard_part
 from router.log.steps import order_step
@@ -103,12 +104,13 @@ class ShardSource(StreamSource, RecordSource, Protocol):
 class OrderReaders:
     """Views of orders. Not for use by two threads at once: make one of these a thread, over shared sources."""
 
-    def __init__(self, data: DataFolder, sources: Sequence[RecordSource], known: KnownTables, scope: Scope) -> None:
+    def __init__(self, data: DataFolder, sources: Sequence[RecordSource], known: KnownTables, config: Config) -> None:
         self._key = data.key()
-        self._scope = scope
+        self._scope = config.order_id_scope
+        self._config = config
         self._sources = sources
         self._known = known
-        self._terms = ViewTerms(self._key, known.version, known.naming)
+        self._terms = ViewTerms(self._key, known.version, known.naming, config)
         self._indexes = [
             OrderIndexReader(SharedArenaReader(data.shared / shard_name(number))) for number in range(len(sources))
         ]
@@ -131,7 +133,8 @@ class OrderReaders:
 
     def explain(self, name: OrderName, bound: Bound) -> Row | None:
         place = self._place(name)
-        view = place and explain_view(place[0], place[1], self._sources[place[0]], self._known.version)
+        terms = self._known.version, self._config
+        view = place and explain_view(place[0], place[1], self._sources[place[0]], *terms)
         return view and self._with_twin(view, bound)
 
     def is_of(self, bound: Bound, name: OrderName) -> bool:
