@@ -130,3 +130,13 @@ def test_an_order_that_is_not_there_and_a_router_that_is_not_there_are_said_in_w
     assert main(["explain", "--url", "http://127.0.0.1:9", "--key", "k", "nobody"]) == 1
     assert "No router answers at http://127.0.0.1:9" in capsys.readouterr().err
     assert main(["explain", "--url", "http://127.0.0.1:9", "--key", f"@{tmp_path / 'none'}", "nobody"]) == 2
+
+
+def test_a_node_that_was_taken_out_says_since_when(explained: dict[str, Row]) -> None:
+    gone = {"node": "OLD", "chosen": False, "removed_by": ["inactive"], "cost": None}
+    since = {"inactive_since": {"tables_version": 7, "at": "2026-03-01T00:00:00.000Z"}}
+    said = "OLD may not ship it: it is out of the table nodes (load it again to use it)"
+    assert f"{said}." in text_of(explained["usual"] | {"nodes": [gone | {"inactive_since": None}]})
+    gone |= since | {"removed_by": ["inactive", "goods"]}
+    when = f"{said} since version 7 of the tables, 2026-03-01T00:00:00.000Z, it does not take such goods."
+    assert when in text_of(explained["usual"] | {"nodes": [gone]})

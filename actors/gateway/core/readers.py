@@ -37,6 +37,7 @@ from router.queries.answered import reference_of
 from router.queries.as_sent import kept_order
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
+from router.queries.text import time_text
 from router.shard.partition import shard_of
 from router.tables.compiled import Tables
 
@@ -96,6 +97,8 @@ class KnownTables(Protocol):
 
     def naming(self, sku: int, node: int) -> Tables: ...
 
+    def nodes_left(self, version: int, nodes: list[str]) -> dict[str, tuple[int, int]]: ...
+
 
 class ShardSource(StreamSource, RecordSource, Protocol):
     """The durable records of one shard, for all reads."""
@@ -135,7 +138,15 @@ class OrderReaders:
         place = self._place(name)
         terms = self._known.version, self._config
         view = place and explain_view(place[0], place[1], self._sources[place[0]], *terms)
-        return view and self._with_twin(view, bound)
+        return view and self._with_twin(view | {"nodes": self._since_when(view)}, bound)
+
+    def _since_when(self, explained: Row) -> list[Row]:
+        """Its nodes; of those that are inactive with the version of the tables that took them out."""
+        nodes: list[Row] = explained["nodes"]
+        gone = [row["node"] for row in nodes if "inactive" in row["removed_by"]]
+        left = self._known.nodes_left(explained["tables_version"], gone) if gone else {}
+        since = {node: {"tables_version": version, "at": time_text(at_ms)} for node, (version, at_ms) in left.items()}
+        return [row | {"inactive_since": since.get(row["node"])} for row in nodes]
 
     def is_of(self, bound: Bound, name: OrderName) -> bool:
         """Whether there is such an order within a bound."""
