@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kernels import reasons as code
+
+Said = tuple[str, str]  # field, sentence
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,10 @@ def codes(mask: int) -> list[str]:
     return [REASONS[number].code for number in numbers(mask)]
 
 
-def describe(mask: int) -> list[dict[str, str]]:
-    """Code, field and sentence of every reason in a mask, in precedence order."""
+def describe(mask: int, own: Mapping[int, Said]) -> list[dict[str, str]]:
+    """Code, field and sentence of every reason in a mask, in precedence order; ``own``: those that name values."""
     return [
-        {"code": reason.code, "field": reason.field, "detail": reason.detail}
+        {"code": reason.code, "field": field, "detail": detail}
         for reason in (REASONS[number] for number in numbers(mask))
+        for field, detail in (own.get(reason.number, (reason.field, reason.detail)),)
     ]

@@ -10,7 +10,7 @@ from actors.cli.daily import add_scope_flags, given_query, router_of
 from actors.cli.output import add_json_flag, add_server_flags, print_result
 
 MASKS = {
-    "inactive": "it was taken out of the table nodes (load it again to use it)",
+    "inactive": "it is out of the table nodes (load it again to use it)",
     "channel": "it does not ship for the channel",
     "zone": "it does not serve the place",
     "lane": "no rate leads there",
@@ -109,12 +109,19 @@ def _nodes(nodes: Sequence[dict[str, Any]], cost_minor: int) -> Iterator[str]:
         if node["chosen"]:
             continue
         if node["removed_by"]:
-            yield f"{node['node']} may not ship it: {', '.join(MASKS[mask] for mask in node['removed_by'])}."
+            yield f"{node['node']} may not ship it: {', '.join(_masks(node))}."
         elif node["cost"] is None:
             yield f"{node['node']} has no rate for a parcel of all of it."
         else:
             short = "; it was short of units, had no room or came later" if node["cost"] < cost_minor else ""
             yield f"{node['node']} would have cost {node['cost']:,} for one parcel{short}."
+
+
+def _masks(node: dict[str, Any]) -> Iterator[str]:
+    since = node.get("inactive_since")
+    when = f" since version {since['tables_version']} of the tables, {since['at']}" if since else ""
+    for mask in node["removed_by"]:
+        yield MASKS[mask] + (when if mask == "inactive" else "")
 
 
 def _line(line: dict[str, Any]) -> str:

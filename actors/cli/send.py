@@ -199,6 +199,8 @@ def _summary(
         "repeated_after_reconnect": tally.repeated,
         "rejected_by_reason": dict(tally.rejected.counts),
         "rejected_examples": tally.rejected.examples,
+        "held_by_reason": dict(tally.held.counts),
+        "held_examples": tally.held.examples,
         "payments_reported": dict(tally.payments),
         "changed_fields": dict(tally.changed),
         "reconnects": stream.reconnects,
@@ -228,6 +230,7 @@ def _as_text(summary: dict[str, Any]) -> str:
         lines += [
             f"  row {e['row']}, order {e['order_id']}: {e['detail']}" for e in summary["rejected_examples"][reason]
         ]
+    lines += _held_text(summary)
     lines += _said_again_text(summary)
     if "csv" in summary:
         lines += rows_text(summary["csv"])
@@ -240,6 +243,14 @@ def _as_text(summary: dict[str, Any]) -> str:
     if "verdict" in summary:
         lines.append(summary["verdict"])
     return "\n".join(lines)
+
+
+def _held_text(summary: dict[str, Any]) -> Iterator[str]:
+    for reason, count in sorted(summary["held_by_reason"].items()):
+        yield f"held, {reason}: {count:,}"
+        for example in summary["held_examples"][reason]:
+            same = f": the same basket as order {example['duplicate_of']}" if "duplicate_of" in example else ""
+            yield f"  row {example['row']}, order {example['order_id']}{same}"
 
 
 def _said_again_text(summary: dict[str, Any]) -> list[str]:

@@ -27,6 +27,7 @@ class Tally:
         self.duplicates = 0
         self.repeated = 0  # duplicates of orders that this run itself had to send again
         self.rejected = Reasons()
+        self.held = Reasons()
         self.payments: collections.Counter[str] = collections.Counter()  # events that were reported, by type
         self.changed: collections.Counter[str] = collections.Counter()  # fields of conflicts, lines taken together
 
@@ -62,10 +63,15 @@ class Tally:
             self.repeated += 1
         elif answer.duplicate:
             self.duplicates += 1
-        if answer.status != "rejected":
+        if answer.status not in ("held", "rejected"):
             return
-        told = {"row": block.rows[at], "order_id": answer.order_id, "detail": answer.detail}
         reason = answer.reasons[0] if answer.reasons else "no_reason"
+        told = {"row": block.rows[at], "order_id": answer.order_id}
+        if answer.status == "held":
+            twin = answer.duplicate_of_order_id
+            self.held.add(reason, told | ({"duplicate_of": twin} if twin else {}))
+            return
+        told |= {"detail": answer.detail}
         self.rejected.add(reason, told | ({"changed": changed} if changed else {}))
         if self._writer is not None:
             self._writer.refused(block, at, answer)

@@ -22,6 +22,7 @@ class Answer(msgspec.Struct):
     duplicate: bool = False
     reasons: list[str] = []
     detail: str | None = None
+    duplicate_of_order_id: str | None = None
 
 
 class Wire(Protocol):

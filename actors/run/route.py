@@ -29,6 +29,7 @@ from router.tables.rows import parse_rows
 from router.tables.stock_rows import on_hand_movements
 from router.wire.ack_json import encode_json
 from router.wire.batch import WireBatch
+from router.wire.refused_values import with_values
 
 U64 = npt.NDArray[np.uint64]
 # Ids are hashed with a key that outsiders cannot guess where they are kept. Here the key decides no more than in which
@@ -68,6 +69,7 @@ def route(
         tables = _load(local, tables_folder, key, store, clock_ms, summary.warnings)
         for wire in batches:
             decided = local.submit(wire, clock_ms())
+            wire = with_values(wire, decided.ack, tables, config)
             write(encode_json(wire, decided.ack, decided.shard_of_row, tables.nodes.ids, tables.skus.ids))
             _count(summary, wire, decided.ack.column("status").to_numpy(), decided.ack.column("duplicate").to_numpy())
         summary.state_hash = "".join(f"{number:016x}" for number in local.state_hashes())

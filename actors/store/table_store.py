@@ -18,7 +18,7 @@ import os
 import pathlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -46,6 +46,7 @@ from router.tables.withdrawn import InUse, refuse_withdrawals
 
 FILE_NAME = re.compile(r"(?:compiled-\d{6,12}\.tables|[a-z]+-\d{6,12}\.rows)", re.ASCII)
 _KEPT = 4  # versions a reader keeps in memory
+_NODE_UPLOADS = 16  # that are looked through for a node that is gone
 
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -186,6 +187,23 @@ class TableStore:
         """The rows a version was compiled from."""
         files = self._version(version).rows if version else {}
         return TableRows(**{table: unpack_rows(table, self._bytes(file)) for table, file in files.items()})
+
+    def nodes_left(self, version: int, nodes: Collection[str]) -> dict[str, int]:
+        """Of nodes that have no row in a version, the version with which that began; not of those that had none in the
+        last uploads of nodes either."""
+        versions, left, missing = self.versions()[:version], dict[str, int](), set(nodes)
+        files = [entry.rows.get("nodes") for entry in versions]
+        last = version
+        for _ in range(_NODE_UPLOADS):
+            file = files[last - 1] if last else None
+            if file is None or not missing:
+                break
+            there = missing & {row.node for row in unpack_rows("nodes", self._bytes(file))}
+            left |= dict.fromkeys(there, last + 1)
+            missing -= there
+            while last and files[last - 1] == file:
+                last -= 1
+        return left
 
     def newest_rows(self) -> TableRows:
         """The rows of the newest version; for the process that puts."""

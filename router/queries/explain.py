@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from router.config import Config
 from router.log.columns import STATUS_NAMES, Admission
 from router.log.steps import Step, order_step
 from router.queries.answered import answered_lines, parcels_of, reference_text, twin_of
 from router.queries.explain_nodes import nodes_view
+from router.queries.reason_values import values_of
 from router.queries.source import Indexed, RecordSource, Row
 from router.queries.text import date_text, name_of, time_text
-from router.reasons import describe
+from router.reasons import Said, describe
 from router.tables.compiled import Tables, TablesOf
 
 _VERDICTS = {Admission.PROCEED: "proceed", Admission.HOLD: "hold", Admission.REJECT: "reject"}
 
 
-def explain_view(shard: int, found: Indexed, source: RecordSource, tables_of: TablesOf) -> Row | None:
+def explain_view(shard: int, found: Indexed, source: RecordSource, tables_of: TablesOf, config: Config) -> Row | None:
     """Admission, risk, promotions and plan of the order; None while its decision is not durable.
 
     Costs are minor units of the order's currency. The margin is what the best plan over other nodes would have
@@ -24,15 +28,16 @@ def explain_view(shard: int, found: Indexed, source: RecordSource, tables_of: Ta
     if step is None:
         return None
     tables = tables_of(step.tables_version)
+    own = values_of(step, source.document(step.sequence, step.row), tables, config)
     return {
         "order_id": step.given["order_id"],
         "cursor": reference_text(shard, step.reference),
         "decided_at": time_text(step.now_ms),
         "tables_version": step.tables_version,
         "status": STATUS_NAMES[step.outcome["status"]],
-        "admission": _admission(step),
+        "admission": _admission(step, own),
         "risk": {"admitted": step.given["risk"], "final": step.outcome["risk"]},
-        "reasons": describe(step.outcome["reasons"]),
+        "reasons": describe(step.outcome["reasons"], own),
         "duplicate_of": twin_of(step.outcome["twin"]),
         "promotions": _promotions(step, tables),
         "plan": _plan(step, tables),
@@ -40,10 +45,10 @@ def explain_view(shard: int, found: Indexed, source: RecordSource, tables_of: Ta
     }
 
 
-def _admission(step: Step) -> Row:
+def _admission(step: Step, own: Mapping[int, Said]) -> Row:
     return {
         "verdict": _VERDICTS[step.given["admission"]],
-        "reasons": describe(step.given["reasons"]),
+        "reasons": describe(step.given["reasons"], own),
         "line": step.given["reason_line"] + 1 or None,
     }
 

@@ -27,11 +27,13 @@ from router.queries.order_lines import Position, line_state, positions_of
 from router.queries.order_money import money_view, payment_views
 from router.queries.order_notes import note_views
 from router.queries.order_shipments import shipment_views
+from router.queries.reason_values import values_of
 from router.queries.source import Indexed, RecordSource, Row
 from router.queries.taxes import OrderTaxes
 from router.queries.text import state_names, time_text
 from router.queries.view_terms import ViewTerms
 from router.queries.words import OrderWords
+from router.reasons import describe
 from router.tables.compiled import Tables
 
 # Parts of a document that have their own place in the view; the rest is shown as other_fields.
@@ -54,6 +56,9 @@ def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerm
         tables, document = terms.tables_of(step.tables_version), source.document(step.sequence, step.row)
         return {
             **acknowledgement_of(shard, step, tables, document),
+            "reason_details": describe(
+                step.given["reasons"] | step.outcome["reasons"], values_of(step, document, tables, terms.config)
+            ),
             "taxes": OrderTaxes(step, tables).of_order(),
             "taken": taken_view(step),
             "declared": declared_view(step),

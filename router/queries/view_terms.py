@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.life.layout import SHIPMENTS_MAX
+from router.config import Config
 from router.ids import hash_text, key64
 from router.life.books import REVIEW
 from router.life.reversing import Reversing
@@ -19,10 +20,11 @@ from router.tables.compiled import TablesOf
 class ViewTerms:
     """For one thread: the books in it are used for one order after the other."""
 
-    def __init__(self, key: npt.NDArray[np.uint64], tables_of: TablesOf, naming: Naming) -> None:
+    def __init__(self, key: npt.NDArray[np.uint64], tables_of: TablesOf, naming: Naming, config: Config) -> None:
         self.key = key  # of the data folder
         self.tables_of = tables_of
         self.naming = naming
+        self.config = config
         self.scratch = Scratch(key)
         self.reversing = Reversing(key)
         self.review_key = hash_text(key, REVIEW)[1]

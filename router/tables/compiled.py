@@ -59,6 +59,17 @@ class SkuTable:
     # (S) days that a unit keeps from when it came, 0 = not said; of older versions none
     shelf_life_days: I32 = _nothing(np.int32)
 
+    def listed_at(self, sku: int, currency: int, placed_at_ms: int) -> int:
+        """The catalogue price at a time, as ``kernels/admit/dated.py`` finds it; -1 none."""
+        if sku < 0 or currency < 0:
+            return -1
+        if len(self.dated_offset):
+            for row in range(int(self.dated_offset[sku]), int(self.dated_offset[sku + 1])):
+                is_then = self.dated_from_ms[row] <= placed_at_ms < self.dated_until_ms[row]
+                if self.dated_currency[row] == currency and is_then:
+                    return int(self.dated_price_minor[row])
+        return int(self.price_minor[sku, currency])
+
 
 @dataclass(frozen=True)
 class NodeTable:

@@ -21,4 +21,4 @@ def postcode_sentence(country: str, postcode: str) -> str:
     """What is wrong with a postcode that does not have its country's form: what was sent, what is expected."""
     examples = postcode_examples(country)
     expected = f"write it as {examples}" if examples else "look it up"
-    return f"ship_to.postcode: {postcode[:64]!r} has not the form of {country}; {expected}, or correct the country."
+    return f"{postcode[:64]!r} has not the form of {country}; {expected}, or correct the country."

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.reasons import FIELD_MISSING, POSTCODE_FORMAT
+from kernels.reasons import FIELD_MISSING
 from router.arrow.arrays import list_parts, numbers, struct_numbers
 from router.log.columns import REQUIRED_FIELDS, Status
-from router.reasons import REASONS
+from router.reasons import REASONS, Said
 from router.reasons import numbers as reason_numbers
-from router.tables.postcode_words import postcode_sentence
 from router.wire.batch import WireBatch
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-Rows = npt.NDArray[Any]
-_NOTHING: Mapping[int, str] = {}
+_NOTHING: Mapping[int, Said] = {}
 
 REFERENCE_ROW = 0xFFFF
 REFERENCE_SEQUENCE = 0xFFFFFFFF
@@ -75,28 +72,18 @@ def refusal_sentences(wire: WireBatch, ack: pa.RecordBatch) -> tuple[I64, list[s
         kinds = kinds * len(distinct) + place
     _, first, number[rows] = np.unique(kinds, return_index=True, return_inverse=True)
     sentences = [sentence(int(reasons[at]), int(line[at]), int(missing[at])) for at in first]
-    said = {int(row): text for row, text in _with_values(wire, rows, reasons, line, missing)}
-    for row, text in (said | dict(wire.said)).items():
+    for row, text in wire.said.items():
         number[row] = len(sentences)
         sentences.append(text)
     return number, sentences
 
 
-def _with_values(wire: WireBatch, rows: Rows, reasons: Rows, line: Rows, missing: Rows) -> Iterator[tuple[int, str]]:
-    """Sentences of rows that name what was sent, and so differ from row to row."""
-    for at in np.flatnonzero(reasons >> np.uint64(POSTCODE_FORMAT) & np.uint64(1)).tolist():
-        row = int(rows[at])
-        country, postcode = (wire.orders.column(name)[row].as_py() for name in ("country", "postcode"))
-        own = {POSTCODE_FORMAT: postcode_sentence(country, postcode)}
-        yield row, sentence(int(reasons[at]), int(line[at]), int(missing[at]), own)
-
-
-def sentence(reasons: int, line: int, missing: int, own: Mapping[int, str] = _NOTHING) -> str:
+def sentence(reasons: int, line: int, missing: int, own: Mapping[int, Said] = _NOTHING) -> str:
     """Field and remedy of every reason, in precedence order; ``own``: sentences of this row, by reason."""
     parts = []
     for number in reason_numbers(reasons):
         if number in own:
-            parts.append(own[number])
+            parts.append(": ".join(own[number]))
             continue
         field, detail = REASONS[number].field, REASONS[number].detail
         if number == FIELD_MISSING and missing:

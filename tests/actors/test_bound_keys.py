@@ -22,6 +22,7 @@ from router.wire.ndjson import decode_bodies
 from tests.actors.test_gateway_http import JSON, NDJSON, Lab
 from tests.labs.gateway_backend import order
 from tests.labs.stocked_gateway import over_engines, put_tables
+from tests.labs.wire_cases import rows_to_arrow
 
 ARROW = "application/vnd.apache.arrow.stream"
 BOUNDS = {
@@ -326,6 +327,19 @@ def test_a_conflict_names_the_channel_and_what_differs_to_who_may_see_it(
     if lab.core.config.order_id_scope == "global":
         problem = lab.problem("POST", "/v1/orders", an_order("a", "web"), role="two", **JSON)
         assert "channel 'app' has this order_id already; these differ: channel" in problem["detail"]
+
+
+def test_a_conflict_with_an_order_that_came_as_arrow_names_what_differs(lab: Lab) -> None:
+    sent = json.loads(an_order("arrow", "web", total=9))
+    sink = pa.BufferOutputStream()
+    rows = rows_to_arrow([sent])
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+    assert lab.ask("POST", "/v1/orders/stream", sink.getvalue().to_pybytes(), Content_Type=ARROW)[0] == 200
+    assert json.loads(lab.ask("POST", "/v1/orders", json.dumps(sent).encode(), **JSON)[2])["duplicate"]
+    changed = sent | {"priority": 2, "lines": [{"sku": "A", "qty": 2, "unit_price": 500}]}
+    problem = lab.problem("POST", "/v1/orders", json.dumps(changed).encode(), **JSON)
+    assert "; these differ: lines[0].qty, priority." in problem["detail"]
 
 
 # --- the file of keys -------------------------------------------------------------------------------------

@@ -74,6 +74,27 @@ def test_history_and_explanation_follow_events(lab: Lab) -> None:
     assert get(lab, "/v1/orders/a/explain")["plan"]["units"][0]["qty"] == 1
 
 
+def test_a_node_that_is_gone_and_a_wrong_price_are_told_with_their_values(lab: Lab) -> None:
+    _, _, body = lab.ask("PUT", "/v1/tables/nodes?replace=true", NODES.splitlines(keepends=True)[0], **NDJSON)
+    version = json.loads(body)["version"]
+    lines = [{"sku": "A", "qty": 1, "unit_price": 600}]
+    problem = lab.problem("POST", "/v1/orders", order("dear", lines=lines), **JSON)
+    said = "600 was sent for SKU 'A', the catalogue has 500 and 1 % of it may differ (minor units of EUR)"
+    assert problem["detail"].startswith(f"lines[0].unit_price: {said}; correct")
+    (streamed,) = send(lab, "dear", lines=lines)
+    assert streamed["detail"] == problem["detail"] == "lines[0].unit_price: " + _detail(get(lab, "/v1/orders/dear"))
+    send(lab, "a")
+    first, second = get(lab, "/v1/orders/a/explain")["nodes"]
+    assert (first["node"], first["inactive_since"]) == ("N1", None)
+    assert (second["node"], second["removed_by"][0]) == ("N2", "inactive")
+    assert second["inactive_since"]["tables_version"] == version and second["inactive_since"]["at"].startswith("20")
+
+
+def _detail(view: dict[str, Any]) -> str:
+    [told] = view["reason_details"]
+    return str(told["detail"])
+
+
 @pytest.mark.parametrize("lab", [{"order_id_scope": "channel"}], indirect=True)
 def test_ids_that_are_unique_in_their_channel_are_asked_for_with_it(
     lab: Lab, capsys: pytest.CaptureFixture[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 from typing import Any
 
 import pytest
@@ -31,6 +32,37 @@ def by_id(case: str, *names: str) -> dict[str, Any]:
     """Order id -> the fields named, or the one field."""
     rows = decided(case)
     return {row["order_id"]: row[names[0]] if len(names) == 1 else [row[name] for name in names] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("setting", "totals"),
+    [
+        ({}, {"jp-basket": 1_530, "jp-one-line": 713, "jp-two-lines": 234}),
+        *[
+            (
+                {"round_per": "order", "rounding": rounding},
+                {"jp-basket": basket, "jp-one-line": one, "jp-two-lines": two},
+            )
+            for rounding, basket, one, two in (
+                ("half_up", 1_531, 713, 233),
+                ("half_even", 1_531, 713, 233),
+                ("down", 1_530, 712, 233),
+                ("up", 1_532, 713, 234),
+            )
+        ],
+    ],
+)
+def test_10_tax_rounded_once_a_rate(tmp_path: pathlib.Path, setting: dict[str, str], totals: dict[str, int]) -> None:
+    """The folder's README says 234 of ``jp-two-lines`` once a rate. 10 % of 105 + 107 are 21.2: 21 to the nearest and
+    down, so 233 by each of the three ways that it names; 234 is line by line (10.5 and 10.7 are 11 each), or ``up``."""
+    case = CASES / "10_tax_rounded_once_a_rate"
+    tables = shutil.copytree(case / "tables_exclusive", tmp_path / "tables")
+    rows = [json.loads(line) | setting for line in (tables / "taxes.ndjson").read_text().splitlines()]
+    (tables / "taxes.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wire, answers = decode_lines((case / "orders_exclusive.ndjson").read_bytes(), 1, Limits()), list[bytes]()
+    route([wire], tables, Config(), None, lambda text: answers.append(bytes(text)), lambda: MARCH_MS)
+    rows = [json.loads(line) for line in b"".join(answers).splitlines()]
+    assert {row["order_id"]: row["total"] for row in rows} == totals
 
 
 def test_12_region_spelt_out() -> None:

@@ -18,6 +18,8 @@ Row = dict[str, Any]
 AT = "2026-03-02T09:00:00Z"
 PLACED_AT = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
+FORESEEN = {"placed_at_future_ms_max": 3 * 366 * 86_400_000}
+
 
 class Desk:
     """Tables, a file of orders, and ``route`` over them."""
@@ -69,6 +71,26 @@ def test_the_time_asked_for_decides_the_promise(desk: Desk) -> None:
     assert answer["promise_date"] == "2026-03-04"  # a Monday, two days on the way
     [later, *_], _ = desk.route("--at", "2026-03-09T12:00:00+01:00")
     assert later["promise_date"] == "2026-03-11"
+
+
+def test_orders_of_history_are_decided_each_as_of_its_day_and_kept(desk: Desk, capsys: Capture) -> None:
+    """As docs/csv-channel.md says: from the first day on, in the order of time, and each known when it was placed."""
+    desk.config.write_text(
+        json.dumps({"shards": 2, "log": {"log_bytes_max": 16 << 20, "disk_free_bytes_min": 0}, "policy": FORESEEN})
+    )
+    days = ("2025-03-03", "2025-06-11", "2026-02-27", "2026-12-30")  # Monday, Wednesday, Friday, Wednesday
+    rows = [order(number, placed_at=f"{day}T09:00:00Z") for number, day in enumerate(days)]
+    desk.orders = write_orders(desk.folder / "history.ndjson", rows)
+    data = str(desk.folder / "history")
+    answers, summary = desk.route("--at", "2025-03-01T00:00:00Z", "--data", data)
+    assert summary["by_status"]["allocated"] == len(days)
+    assert [answer["promise_date"] for answer in answers] == ["2025-03-05", "2025-06-13", "2026-03-03", "2027-01-01"]
+    assert main(["verify", "--data", data, "--json"]) == 0
+    capsys.readouterr()
+    again, summary = desk.route("--data", data)
+    assert summary["duplicates"] == len(days) and [_decision(row) for row in again] == [
+        _decision(row) for row in answers
+    ]
 
 
 def test_with_a_data_folder_the_decisions_are_the_same_and_kept(desk: Desk, capsys: Capture) -> None:

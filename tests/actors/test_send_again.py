@@ -57,6 +57,9 @@ def send(capsys: Capture) -> Send:
     return run
 
 
+SUFFIX = {"_lines": ".ndjson", "_arrow": ".arrow"}
+
+
 def _lines(path: pathlib.Path, *orders: dict[str, Any]) -> pathlib.Path:
     path.write_text("".join(json.dumps(each) + "\n" for each in orders))
     return path
@@ -192,6 +195,42 @@ def test_an_amount_that_changed_is_named(router: Router, send: Send, tmp_path: p
     assert (code, said["by_status"]) == (1, {"rejected": 1})
     assert {"total", "tax", "payment.status"} <= set(said["changed_fields"])
     assert "tax: 6 sent, 5 stored" in said["rejected_examples"]["id_conflict"][0]["detail"]
+
+
+@pytest.mark.parametrize("write", [_lines, _arrow])
+def test_a_held_order_names_its_twin_and_a_refused_one_what_was_sent_and_what_is_expected(
+    router: Router, send: Send, tmp_path: pathlib.Path, write: Callable[..., pathlib.Path], capsys: Capture
+) -> None:
+    name, file, bad = write.__name__, tmp_path / "orders", tmp_path / "bad"
+    whose = {"customer": {"id": f"C{name}", "name": "Ada"}}
+    first, second, wrong = (order(f"{word}{name}", **whose) for word in ("first", "second", "wrong"))
+    wrong["lines"][0]["qty"] = 0
+    said = send(router, "--rejects", bad, write(file.with_suffix(suffix := SUFFIX[name]), first, second, wrong))[1]
+    assert said["held_by_reason"] == {"duplicate_basket": 1}
+    assert said["held_examples"] == {
+        "duplicate_basket": [{"row": 2, "order_id": f"second{name}", "duplicate_of": f"first{name}"}]
+    }
+    [refused] = said["rejected_examples"]["qty_range"]
+    sku = wrong["lines"][0]["sku"]
+    assert (
+        refused["detail"]
+        == f"lines[0].qty: 0 of SKU {sku!r} was sent, 1 to 100000 can be ordered on a line; correct it."
+    )
+    rejected = (
+        bad.read_bytes() if suffix != ".arrow" else repr(pa.ipc.open_stream(bad.read_bytes()).read_all().to_pylist())
+    )
+    assert "1 to 100000 can be ordered" in str(rejected)
+    main(
+        [
+            "send",
+            "--url",
+            f"http://127.0.0.1:{router.port}",
+            "--key",
+            router.key("channel"),
+            str(file.with_suffix(suffix)),
+        ]
+    )
+    assert f"  row 2, order second{name}: the same basket as order first{name}" in capsys.readouterr().out
 
 
 def test_an_order_that_the_key_may_not_see_is_said_in_words(router: Router, send: Send, tmp_path: pathlib.Path) -> None:

@@ -65,6 +65,23 @@ def test_stock_makes_a_version_without_compiling_again(tmp_path: pathlib.Path) -
     assert [row.lot for row in TableStore(tmp_path).rows(version + 1).stock] == ["L1", "L2"]
 
 
+def test_it_is_known_since_when_a_node_is_gone(tmp_path: pathlib.Path) -> None:
+    store = filled(tmp_path)  # version 2 has N1
+    nodes = {name: GOOD["nodes"] | {"node": name} for name in ("N1", "N2", "N3")}
+    store.put(upload("nodes", *nodes.values()), NOW_MS)
+    store.put(upload("skus", GOOD["skus"] | {"price": 1}), NOW_MS)
+    store.put(upload("nodes", nodes["N1"], nodes["N3"]), NOW_MS)
+    store.put(upload("skus", GOOD["skus"] | {"price": 2}), NOW_MS)
+    store.put(upload("nodes", nodes["N3"]), NOW_MS)
+    assert store.current() == 7
+    assert store.nodes_left(7, ["N1", "N2", "never"]) == {"N1": 7, "N2": 5}
+    assert store.nodes_left(6, ["N2"]) == store.nodes_left(5, ["N2"]) == {"N2": 5}
+    store.put(upload("nodes", *nodes.values()), NOW_MS)
+    store.put(upload("nodes", nodes["N1"]), NOW_MS)
+    assert store.nodes_left(9, ["N2"]) == {"N2": 9}  # since it was there last
+    assert store.nodes_left(1, ["N1"]) == store.nodes_left(0, ["N1"]) == {}
+
+
 def test_a_refused_upload_leaves_no_trace(tmp_path: pathlib.Path) -> None:
     store = filled(tmp_path)
     before = sorted(tmp_path.iterdir())

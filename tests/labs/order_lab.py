@@ -61,7 +61,7 @@ class OrderLab:
         self.now_ms = NOW_MS
         self._events = 0
         self._versions = {self.tables.version: self.tables}
-        self.views = ViewTerms(KEY, self._versions.__getitem__, lambda *_: self.tables)
+        self.views = ViewTerms(KEY, self._versions.__getitem__, lambda *_: self.tables, Config(shards=shards))
         self.stock(**stock)
 
     def _log_of(self, name: str, parts: int) -> MemoryLog:

@@ -12,6 +12,7 @@ from actors.cli.explain import sentences
 from actors.cli.main import main
 from actors.store.log_reader import LogReader
 from actors.store.table_store import TableStore
+from router.config import Config
 from router.queries import explain_view
 from tests.labs.fake_router import FakeRouter, running
 from tests.labs.small_folder import PRICE_MINOR, decide_one_by_one, order
@@ -39,7 +40,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     views = {}
     for name, answer in zip(ORDERS, answers, strict=True):
         shard, sequence, row = map(int, answer["cursor"].split(":"))
-        view = explain_view(shard, (sequence << 16 | row, 0, 1), LogReader(data.shard(shard), 2), tables_of)
+        view = explain_view(shard, (sequence << 16 | row, 0, 1), LogReader(data.shard(shard), 2), tables_of, Config())
         assert view is not None and view["order_id"] == ORDERS[name]["order_id"]
         views[name] = view
     return views
@@ -129,3 +130,13 @@ def test_an_order_that_is_not_there_and_a_router_that_is_not_there_are_said_in_w
     assert main(["explain", "--url", "http://127.0.0.1:9", "--key", "k", "nobody"]) == 1
     assert "No router answers at http://127.0.0.1:9" in capsys.readouterr().err
     assert main(["explain", "--url", "http://127.0.0.1:9", "--key", f"@{tmp_path / 'none'}", "nobody"]) == 2
+
+
+def test_a_node_that_was_taken_out_says_since_when(explained: dict[str, Row]) -> None:
+    gone = {"node": "OLD", "chosen": False, "removed_by": ["inactive"], "cost": None}
+    since = {"inactive_since": {"tables_version": 7, "at": "2026-03-01T00:00:00.000Z"}}
+    said = "OLD may not ship it: it is out of the table nodes (load it again to use it)"
+    assert f"{said}." in text_of(explained["usual"] | {"nodes": [gone | {"inactive_since": None}]})
+    gone |= since | {"removed_by": ["inactive", "goods"]}
+    when = f"{said} since version 7 of the tables, 2026-03-01T00:00:00.000Z, it does not take such goods."
+    assert when in text_of(explained["usual"] | {"nodes": [gone]})

@@ -11,6 +11,7 @@ import pytest
 
 from kernels.reasons import DUPLICATE_BASKET, OUT_OF_STOCK, SKU_UNKNOWN
 from router.arrow.string_table import StringTable
+from router.config import Config
 from router.ids import hash_key
 from router.life.event_types import OrderEvent
 from router.life.states import STATE_OF_STATUS, OrderState, PaymentState, pack_state
@@ -65,6 +66,7 @@ TABLES: Any = SimpleNamespace(
     ),
     currencies=StringTable(["EUR", "GBP"]),
     promotions=SimpleNamespace(ids=StringTable(["SPRING", "FIRST"])),
+    policy_or=lambda default: default,
 )
 
 
@@ -73,7 +75,7 @@ def tables_of(version: int) -> Any:
     return TABLES
 
 
-VIEWS = ViewTerms(hash_key(bytes(range(16))), tables_of, lambda *_: TABLES)
+VIEWS = ViewTerms(hash_key(bytes(range(16))), tables_of, lambda *_: TABLES, Config())
 
 
 def plain(fields: Iterable[pa.Field], **given: Any) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def test_a_rejected_order_with_an_unknown_sku_shows_the_sku_that_was_sent():
         "backordered": 0,
     }
     assert view["currency"] == "XXQ" and view["promise_date"] is None and view["reasons"] == ["sku_unknown"]
-    why = explain_view(0, shard.found("r"), shard.log, tables_of)
+    why = explain_view(0, shard.found("r"), shard.log, tables_of, Config())
     assert why["admission"]["verdict"] == "reject" and why["admission"]["reasons"][0]["code"] == "sku_unknown"
     assert why["plan"]["margin"] is None
 
@@ -323,12 +325,12 @@ def test_an_order_whose_outcome_is_not_durable_is_not_shown():
     del shard.log._records[1, 1]
     assert order_view(0, shard.found("o-1"), shard.log, VIEWS) is None
     assert timeline_view(0, shard.found("o-1"), shard.log, VIEWS) is None
-    assert explain_view(0, shard.found("o-1"), shard.log, tables_of) is None
+    assert explain_view(0, shard.found("o-1"), shard.log, tables_of, Config()) is None
 
 
 def test_explain_names_candidates_plan_and_margin():
     shard = one_order()
-    why = explain_view(3, shard.found("o-1"), shard.log, tables_of)
+    why = explain_view(3, shard.found("o-1"), shard.log, tables_of, Config())
     assert why["promotions"] == {"candidates": ["SPRING", "FIRST"], "granted": ["SPRING"], "not_granted": ["FIRST"]}
     assert why["tables_version"] == 4 and why["risk"] == {"admitted": 10, "final": 20}
     assert why["reasons"][0]["code"] == "duplicate_basket" and why["duplicate_of"] == "2:7:5"

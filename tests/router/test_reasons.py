@@ -40,4 +40,6 @@ def test_price_mismatch_follows_the_policy():
 def test_codes_and_sentences_come_in_precedence_order():
     mask = 1 << code.OUT_OF_STOCK | 1 << code.SKU_UNKNOWN
     assert codes(mask) == ["sku_unknown", "out_of_stock"]
-    assert [entry["field"] for entry in describe(mask)] == ["lines.sku", "lines"]
+    assert [entry["field"] for entry in describe(mask, {})] == ["lines.sku", "lines"]
+    [entry, _] = describe(mask, {code.SKU_UNKNOWN: ("lines[3].sku", "it was 'X'")})
+    assert entry == {"code": "sku_unknown", "field": "lines[3].sku", "detail": "it was 'X'"}

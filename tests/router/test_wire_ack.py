@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from kernels import reasons as code
 from kernels.text.ack_json import AT_STATUS_NAMES, FRAGMENTS
@@ -134,27 +133,6 @@ def test_a_rejected_order_says_which_field_and_how_to_mend_it() -> None:
     assert "lines[1].qty: The quantity" in first["detail"]
     assert second["detail"].startswith("currency, customer.name: A required field is absent")
     assert "detail" not in third and third["status"] == "held"
-
-
-@pytest.mark.parametrize(
-    ("country", "postcode", "said"),
-    [
-        ("DE", "1011", "'1011' has not the form of DE; write it as 26133 or 53225, or correct the country."),
-        ("GB", "12345", "'12345' has not the form of GB; write it as EC1Y 8SY or GIR 0AA, or correct the country."),
-        ("NL", "x" * 90, f"{'x' * 64!r} has not the form of NL; write it as 1234 AB or 2490 AA"),
-        ("QA", "1", "'1' has not the form of QA; look it up, or correct the country."),
-    ],
-)
-def test_a_postcode_is_refused_with_what_was_sent_and_what_its_country_writes(
-    country: str, postcode: str, said: str
-) -> None:
-    address = plain_order(1)["ship_to"] | {"country": country, "postcode": postcode}
-    wire = decode(plain_order(1) | {"ship_to": address}, plain_order(2), plain_order(3) | {"ship_to": address})
-    wrong = {"status": Status.REJECTED, "reasons": 1 << code.POSTCODE_FORMAT}
-    both = {"status": Status.REJECTED, "reasons": 1 << code.POSTCODE_FORMAT | 1 << code.SKU_UNKNOWN, "reason_line": 0}
-    first, second, third = answers(wire, ack_of([wrong, {"lines": [line(2), line(1)]}, both]))
-    assert first["detail"].startswith(f"ship_to.postcode: {said}") and "detail" not in second
-    assert third["detail"].startswith(first["detail"]) and "lines[0].sku: The SKU is not" in third["detail"]
 
 
 def test_duplicates_and_twins_are_marked() -> None:

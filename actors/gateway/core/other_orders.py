@@ -17,8 +17,8 @@ from actors.gateway.core.readers import OrderReaders
 from router.arrow.arrays import numbers
 from router.arrow.selection import select
 from router.bound import Bound
-from router.log.documents import document_of
 from router.log.reference import NONE, in_shard, reference
+from router.queries.as_sent import sent_order
 from router.reasons import ID_CONFLICT
 from router.shard.split_batch import Decided
 from router.wire.ack_rows import sentence
@@ -96,7 +96,8 @@ def _conflicts(
         place = in_shard(int(decided.shard_of_row[row]), reference(int(sequence[row]), int(at[row])))
         origin = readers.origin(place)
         if origin is not None and _bound_of(bounds, row).has(origin.channel, origin.seller):
-            kept, sent = readers.document(place), document_of(wire.documents, row)
+            sent = sent_order(wire, row)
+            kept = sent and readers.as_sent(place, sent)
             yield row, conflict_sentence(origin.channel, differing_fields(sent, kept) if sent and kept else [])
 
 

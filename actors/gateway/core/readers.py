@@ -18,7 +18,8 @@ from actors.store.log_reader import LogReader
 from actors.store.mapped import SharedArenaReader
 from router.arrow.arena import BlockBusy
 from router.bound import Bound
-from router.ids import Scope, hash_text, key64, scoped_id
+from router.config import Config
+from router.ids import hash_text, key64, scoped_id
 from router.log.index import OrderIndexReader
 from router.log.reference import in_shard, local_part, row_of, sequence_of, shard_part
 from router.log.steps import order_step
@@ -33,8 +34,10 @@ from router.queries import (
     timeline_view,
 )
 from router.queries.answered import reference_of
+from router.queries.as_sent import kept_order
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
+from router.queries.text import time_text
 from router.shard.partition import shard_of
 from router.tables.compiled import Tables
 
@@ -94,6 +97,8 @@ class KnownTables(Protocol):
 
     def naming(self, sku: int, node: int) -> Tables: ...
 
+    def nodes_left(self, version: int, nodes: list[str]) -> dict[str, tuple[int, int]]: ...
+
 
 class ShardSource(StreamSource, RecordSource, Protocol):
     """The durable records of one shard, for all reads."""
@@ -102,12 +107,13 @@ class ShardSource(StreamSource, RecordSource, Protocol):
 class OrderReaders:
     """Views of orders. Not for use by two threads at once: make one of these a thread, over shared sources."""
 
-    def __init__(self, data: DataFolder, sources: Sequence[RecordSource], known: KnownTables, scope: Scope) -> None:
+    def __init__(self, data: DataFolder, sources: Sequence[RecordSource], known: KnownTables, config: Config) -> None:
         self._key = data.key()
-        self._scope = scope
+        self._scope = config.order_id_scope
+        self._config = config
         self._sources = sources
         self._known = known
-        self._terms = ViewTerms(self._key, known.version, known.naming)
+        self._terms = ViewTerms(self._key, known.version, known.naming, config)
         self._indexes = [
             OrderIndexReader(SharedArenaReader(data.shared / shard_name(number))) for number in range(len(sources))
         ]
@@ -130,8 +136,17 @@ class OrderReaders:
 
     def explain(self, name: OrderName, bound: Bound) -> Row | None:
         place = self._place(name)
-        view = place and explain_view(place[0], place[1], self._sources[place[0]], self._known.version)
-        return view and self._with_twin(view, bound)
+        terms = self._known.version, self._config
+        view = place and explain_view(place[0], place[1], self._sources[place[0]], *terms)
+        return view and self._with_twin(view | {"nodes": self._since_when(view)}, bound)
+
+    def _since_when(self, explained: Row) -> list[Row]:
+        """Its nodes; of those that are inactive with the version of the tables that took them out."""
+        nodes: list[Row] = explained["nodes"]
+        gone = [row["node"] for row in nodes if "inactive" in row["removed_by"]]
+        left = self._known.nodes_left(explained["tables_version"], gone) if gone else {}
+        since = {node: {"tables_version": version, "at": time_text(at_ms)} for node, (version, at_ms) in left.items()}
+        return [row | {"inactive_since": since.get(row["node"])} for row in nodes]
 
     def is_of(self, bound: Bound, name: OrderName) -> bool:
         """Whether there is such an order within a bound."""
@@ -153,10 +168,13 @@ class OrderReaders:
         step = order_step(self._sources[shard_part(place)], local_part(place))
         return None if step is None else Origin(*(step.given[name] for name in Origin._fields))
 
-    def document(self, place: int) -> Row | None:
-        """What the channel sent for it; None where it was erased."""
-        local = local_part(place)
-        return self._sources[shard_part(place)].document(sequence_of(local), row_of(local))
+    def as_sent(self, place: int, beside: Row) -> Row | None:
+        """What the channel sent for it, to be compared with another order of its id; None where it was erased."""
+        local, source = local_part(place), self._sources[shard_part(place)]
+        step, document = order_step(source, local), source.document(sequence_of(local), row_of(local))
+        if step is None or document is None:
+            return None
+        return kept_order(step, document, self._known.version(step.tables_version), beside)
 
     def _with_twin(self, view: Row, bound: Bound) -> Row:
         """A view with the id of the order that has the same basket; without either where that one is not to be seen."""

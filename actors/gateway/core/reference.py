@@ -58,6 +58,12 @@ class Reference:
         with self._lock:
             return self._store.load(version)
 
+    def nodes_left(self, version: int, nodes: list[str]) -> dict[str, tuple[int, int]]:
+        """Since which version, and when, nodes have been out of the table that are so in this one."""
+        with self._lock:
+            left, versions = self._store.nodes_left(version, nodes), self._store.versions()
+        return {node: (since, versions[since - 1].now_ms) for node, since in left.items()}
+
     def naming(self, sku: int, node: int) -> Tables:
         """Tables that name the SKU and the node of these numbers, which may be newer than the last look."""
         tables = self.newest.tables

@@ -17,6 +17,7 @@ from router.arrow.arrays import Bytes
 from router.shard.split_batch import Part, merge_answers
 from router.wire.batch import WireBatch
 from router.wire.foreign import without_foreign
+from router.wire.refused_values import with_values
 
 
 class OrderTraffic(Traffic[WireBatch, list[Part]]):
@@ -46,7 +47,8 @@ class OrderTraffic(Traffic[WireBatch, list[Part]]):
         decided = merge_answers(wire, parts, answers)
         self._core.decider.count(wire, decided, self.form.name)
         wire, decided = told_of_others(self._own, wire, decided, self._bound)
-        return self._encode(wire, decided, self._core.reference.tables_for(decided.ack))
+        tables = self._core.reference.tables_for(decided.ack)
+        return self._encode(with_values(wire, decided.ack, tables, self._core.config), decided, tables)
 
 
 class StreamEndpoint:

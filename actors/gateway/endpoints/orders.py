@@ -38,6 +38,7 @@ from router.shard.split_batch import merge_answers
 from router.wire.batch import WireBatch
 from router.wire.foreign import without_foreign
 from router.wire.ndjson import decode_bodies
+from router.wire.refused_values import with_values
 
 FORM = "single"
 TOGETHER = ""  # orders of all keys that came one by one are one sender beside the streams
@@ -179,7 +180,9 @@ class OrderEndpoint:
         core.decider.count(wire, decided, FORM)
         bounds = [waiting[position].bound for position in wire.positions.tolist()]
         wire, decided = told_of_others(self._own, wire, decided, bounds)
-        encoded = encode_answers(wire, decided, core.reference.tables_for(decided.ack)).splitlines()
+        tables = core.reference.tables_for(decided.ack)
+        wire = with_values(wire, decided.ack, tables, core.config)
+        encoded = encode_answers(wire, decided, tables).splitlines()
         core.metrics.order_flow.batch_seconds.labels(FORM).observe(time.perf_counter() - began)
         return [
             answer if status == 200 else _refusal(status, each.body, orjson.loads(answer))

@@ -43,7 +43,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
     """Every route of the contract, its handlers bound to one core; ``sources`` are the shards' logs."""
 
     def readers() -> OrderReaders:
-        return OrderReaders(data, sources, core.reference, core.config.order_id_scope)
+        return OrderReaders(data, sources, core.reference, core.config)
 
     on_loop, in_thread, in_worker = readers(), readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)

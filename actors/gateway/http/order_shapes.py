@@ -200,9 +200,18 @@ class Answered(msgspec.Struct, kw_only=True):
     duplicate_of_order_id: str | None | UnsetType = UNSET  # a gateway adds it, which sees all shards
 
 
+class ReasonDetail(msgspec.Struct):
+    """Why an order was refused, held or flagged: the field, what was sent, what was expected, what to do."""
+
+    code: str
+    field: str
+    detail: str
+
+
 class OrderView(Answered):
     """One order: what it was answered, how it stands now, and what its channel sent."""
 
+    reason_details: Annotated[list[ReasonDetail], Meta(description="each of `reasons`, in words")]
     taxes: Annotated[list[TaxShown], Meta(description="of all lines and of shipping, by name and rate")]
     taken: Annotated[list[DeclaredField], Meta(description="amounts that count as the channel declared them")]
     declared: Annotated[list[Differing], Meta(description="amounts that were compared and are not ours")]
