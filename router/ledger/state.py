@@ -8,7 +8,7 @@ reservations  units held for a key                  lots          until when uni
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,12 @@ from router.config import Policy
 from router.ledger.amend import Replanned
 from router.ledger.cells import Cells, Touched
 from router.ledger.granted import SHARD_SHIFT, Granted
-from router.ledger.lots import Lots
+from router.ledger.lots import Cell as LotCell
+from router.ledger.lots import Lots, ToldLots
 from router.ledger.memory import Memory
 from router.ledger.moves import Cell, MoveRows, Withdrawals, apply_moves, moves_of
 from router.ledger.pending import Reservations
+from router.ledger.shown_lots import ShownLots
 from router.ledger.waiting import Waiting
 from router.life.states import CellAccount
 
@@ -46,6 +48,13 @@ def can_restore(arrays: Arrays) -> bool:
     return int(arrays["form"][0] if "form" in arrays else 1) == CHECKPOINT_FORM
 
 
+class Changed(NamedTuple):
+    """What a record changed of what readers are shown."""
+
+    cells: Touched
+    lots: list[ToldLots]
+
+
 class LedgerState:
     """The state of one ledger."""
 
@@ -56,6 +65,7 @@ class LedgerState:
         self.granted = Granted()
         self.reservations = Reservations()
         self.lots = Lots()
+        self._shown_lots = ShownLots(arena)
         self.waits_from: dict[int, int] = {}  # by shard: its first sequence whose backordered lines wait here
         self._touched: list[tuple[I32, I16]] = []
 
@@ -65,12 +75,37 @@ class LedgerState:
         """Cells that readers have to be shown anew."""
         self._touched.append((sku, node))
 
-    def take_touched(self) -> Touched:
+    def take_touched(self) -> Changed:
         """The cells changed since the last call, with what they hold now; for ``publish`` once that is durable."""
         skus = [sku for sku, _ in self._touched] or [np.zeros(0, np.int32)]
         nodes = [node for _, node in self._touched] or [np.zeros(0, np.int16)]
         self._touched = []
-        return self.cells.touched(np.concatenate(skus), np.concatenate(nodes))
+        touched = self.cells.touched(np.concatenate(skus), np.concatenate(nodes))
+        return Changed(touched, self._told_lots(self.lots.take_changed()))
+
+    def publish(self, changed: Changed | None, sequence: int) -> None:
+        """Show readers what the record of ``sequence`` left, cells and lots at once; None shows all as it is now."""
+        with self.cells.lock:
+            if changed is None:
+                self._shown_lots.forget()
+            self._shown_lots.show(self._told_lots(self.lots.cells) if changed is None else changed.lots)
+            self.cells.publish(changed and changed.cells, sequence)
+
+    def _told_lots(self, cells: list[LotCell]) -> list[ToldLots]:
+        if not cells:
+            return []
+        _, received = self.numbers_of(cells)
+        rows = zip(cells, received.tolist(), strict=True)
+        return [self.lots.told(cell, units, self.aside_blocked(cell)) for cell, units in rows]
+
+    def numbers_of(self, cells: list[LotCell]) -> tuple[I64, I64]:
+        """What is available in open cells, and what they have received."""
+        sku, node = np.array(cells, np.int64).reshape(-1, 2).T
+        return self.cells.numbers_of(sku.astype(np.int32), node.astype(np.int16))
+
+    def aside_blocked(self, cell: LotCell) -> int:
+        """Units of a cell that lie aside as blocked, for whatever reason."""
+        return self.cells.aside.units(*cell, CellAccount.BLOCKED)
 
     def move(self, rows: MoveRows) -> None:
         """Units from account to account."""
@@ -81,8 +116,16 @@ class LedgerState:
         if len(self.lots):
             back = rows.to_account == CellAccount.AVAILABLE
             self.lots.given_back(rows.sku[back], rows.node[back])
+            self._touch_lots(rows)
         away = rows.to_node >= 0
         self.touch(rows.sku[away], rows.to_node[away])
+
+    def _touch_lots(self, rows: MoveRows) -> None:
+        ends = (CellAccount.GONE, CellAccount.BLOCKED)
+        away = rows.to_node >= 0
+        other = away | np.isin(rows.from_account, ends) | np.isin(rows.to_account, ends)
+        self.lots.touch(rows.sku[other], rows.node[other])
+        self.lots.touch(rows.sku[away], rows.to_node[away])
 
     def take(self, result: Replanned, account: CellAccount) -> None:
         """Units and parcels of a plan."""

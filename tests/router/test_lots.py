@@ -3,62 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 import pytest
 
 from router.config import Config
 from router.local import LocalRouter
 from router.tables.arrivals import Arrivals
-from router.tables.stock_rows import on_hand_movements, parse_movements
+from router.tables.stock_rows import parse_movements
 from tests.labs import table_cases
-from tests.labs.order_lab import KEY, OrderLab
-from tests.labs.table_cases import GOOD, NODE, NOW_MS, SKU, ndjson, tables_of, upload
-
-DAY_MS = 86_400_000
-TODAY = datetime.date(2025, 11, 21)  # of NOW_MS, a Friday
-DAILY = NODE | {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}  # arrives in two days without rates
-
-
-def day(offset: int) -> str:
-    return (TODAY + datetime.timedelta(days=offset)).isoformat()
-
-
-class LotLab(OrderLab):
-    """SKU A at N1, arriving in two days; MILK keeps thirty days."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        rows = {"skus": [SKU, SKU | {"sku": "MILK", "shelf_life_days": 30}], "nodes": [DAILY]}
-        self.router.use_tables(self.tables_with(**rows))
-        self._uploads = 0
-
-    def put(self, *lots: dict[str, Any], sku: str = "A") -> None:
-        self._uploads += 1
-        self.now_ms += 1
-        rows = upload("stock", *({"sku": sku, "node": "N1"} | lot for lot in lots))
-        movements = on_hand_movements(rows, self.tables, KEY, 1_000 + self._uploads, self.now_ms)
-        self.router.stock(movements, self.now_ms)
-
-    def came(self, movement_id: str, **fields: Any) -> list[int]:
-        self.now_ms += 1
-        row = {"movement_id": movement_id, "kind": "receipt", "sku": "A", "node": "N1"} | fields
-        parsed = parse_movements(ndjson(row), self.tables, KEY, self.now_ms)
-        assert not parsed.refused, parsed.refused
-        return self.router.stock(parsed.batch, self.now_ms).column("result").to_pylist()  # type: ignore[no-any-return]
-
-    def later(self, days: int) -> None:
-        self.now_ms = NOW_MS + days * DAY_MS
-
-    def given(self, qty: int, sku: str = "A") -> int:
-        """Units an order for so many is given; the rest waits."""
-        order_id = f"o{self.now_ms}"
-        self.order(order_id, [{"sku": sku, "qty": qty}], placed_at="2025-11-21T12:00:00Z")
-        return int(self.view(order_id)["lines"][0]["units"]["allocated"])
-
-    def units(self) -> dict[str, int]:
-        totals = self.router.ledger.path.engine.totals()
-        return {name: totals[name] for name in ("available", "blocked", "received")}
+from tests.labs.lot_lab import DAILY, DAY_MS, TODAY, LotLab, day
+from tests.labs.order_lab import KEY
+from tests.labs.table_cases import GOOD, NODE, NOW_MS, ndjson, tables_of
 
 
 @pytest.mark.parametrize(("expires", "given"), [(-300, 0), (-1, 0), (0, 0), (1, 0), (2, 3), (3, 3), (400, 3)])
@@ -146,6 +101,35 @@ def test_receipts_bring_lots_too() -> None:
         lab.tables, KEY,
     ).refused  # fmt: skip
     assert refused[1].field == "expires_on"
+
+
+def test_units_that_belong_to_no_lot_stay_good_when_lots_come_beside_them() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 1, "lot": "L1", "expires_on": day(300)})
+    lab.came("m1", qty=3)
+    rows = [
+        {"movement_id": f"r{qty}", "kind": "receipt", "sku": "A", "node": "N1", "qty": qty} | lot
+        for qty, lot in ((4, {"expires_on": day(3)}), (2, {}), (6, {"expires_on": day(4)}))
+    ]
+    lab.router.stock(parse_movements(ndjson(*rows), lab.tables, KEY, lab.now_ms).batch, lab.now_ms)
+    lab.came("m2", qty=5)
+    lab.later(5)
+    lab.judge()
+    assert lab.units() == {"available": 11, "blocked": 10, "received": 21}
+
+
+@pytest.mark.parametrize("leaves", ["scrap", "damage"])
+def test_what_comes_after_units_are_gone_is_not_taken_for_them(leaves: str) -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)}, {"on_hand": 5, "lot": "L2", "expires_on": day(300)})
+    if leaves == "scrap":
+        lab.later(5)
+        lab.judge()
+    assert lab.move(leaves, 5, **({"state": "blocked"} if leaves == "scrap" else {})) == "applied"
+    lab.came("m", qty=4)
+    lab.later(6)
+    lab.judge()
+    assert lab.units() == {"available": 9, "blocked": 0, "received": 9}
 
 
 def test_a_ledger_that_is_read_again_knows_the_same_lots() -> None:
