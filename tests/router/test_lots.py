@@ -147,6 +147,17 @@ def test_a_ledger_that_is_read_again_knows_the_same_lots() -> None:
     assert copy.state_hash() == engine.state_hash() and engine.conservation() == []
 
 
+def test_a_record_that_scraps_old_units_and_blocks_others_is_read_again_as_it_was_made() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(-9)}, {"on_hand": 4, "lot": "L2", "expires_on": day(4)})
+    lab.later(5)
+    assert lab.move("scrap", 5, state="blocked") == "applied"
+    assert lab.units() == {"available": 0, "blocked": 4, "received": 4}
+    again = LocalRouter(Config(shards=2), KEY, lambda name, parts: lab.logs[name], lambda version: lab.tables)
+    again.recover()
+    assert again.state_hashes() == lab.router.state_hashes()
+
+
 def test_the_earliest_arrival_is_by_the_fastest_band_and_the_calendar() -> None:
     friday = (TODAY - datetime.date(1970, 1, 1)).days
     rates = [GOOD["rates"] | {"to_zone": zone, "days": days} for zone, days in (("DE", 3), ("AT", 1))]
