@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from actors.owners.seams import TablePatched, TableReplaced
 from actors.store.table_store import TableStore
-from router.ledger.shown_cells import CellsReader
+from router.ledger.shown_lots import StockReader
 from router.queries.on_hand import OnHand
 from router.tables.patch import Changes, keys_in, patched
 from router.tables.remarks import remarks
@@ -32,21 +32,21 @@ class StockLedger(Protocol):
 
 
 class TableUploads:
-    """For any number of threads; ``spread`` brings a version to all engines, ``cells`` gives a reader of the ledger's
-    to the thread that asks."""
+    """For any number of threads; ``spread`` brings a version to all engines, ``stock`` gives a reader of the ledger's
+    cells to the thread that asks."""
 
     def __init__(
         self,
         store: TableStore,
         ledger: StockLedger,
-        cells: Callable[[], CellsReader],
+        stock: Callable[[], StockReader],
         spread: Callable[[int], None],
         key: npt.NDArray[np.uint64],
         copies: int,
     ) -> None:
         self._store = store
         self._ledger = ledger
-        self._cells = cells
+        self._stock = stock
         self._spread = spread
         self._key = key
         self._copies = copies
@@ -73,7 +73,7 @@ class TableUploads:
         if table != "stock":
             return patched(table, getattr(stands, table), body, media_type)
         cells = [(sku, node) for sku, node, _ in keys_in(table, body, media_type)]
-        on_hand = OnHand(self._cells(), self._store.load(self.used))
+        on_hand = OnHand(self._stock(), self._store.load(self.used))
         lots: dict[Cell, list[StockRow]] = {}
         note_lots(stands.stock, lots)
         return stock_patched(on_hand.rows(cells, lots), body, media_type)

@@ -25,6 +25,7 @@ from actors.store.mapped import SharedArenaReader
 from actors.store.table_store import TableStore
 from router.config import Config
 from router.ledger.shown_cells import CellsReader
+from router.ledger.shown_lots import StockReader
 from router.tables.footprint import copies
 from router.tables.new_cells import refuse_new_cells
 from router.tables.stock_rows import movement_results, parse_movements
@@ -45,7 +46,7 @@ class TablesOwner(TablesCalls):
         self._store.put_policy(known.policy, now_ms())
         self._key = data.key()
         self._uploads = TableUploads(
-            self._store, self._ledger, self._cells, lambda version: self._spread(version), self._key, copies(known)
+            self._store, self._ledger, self._on_hand, lambda version: self._spread(version), self._key, copies(known)
         )
 
     def ready(self) -> None:
@@ -64,11 +65,11 @@ class TablesOwner(TablesCalls):
 
     def _are_open(self, sku: npt.NDArray[np.int32], node: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
         """Which cells the ledger has. Asked where memory is short."""
-        return self._cells().are_open(sku, node)
+        return CellsReader(SharedArenaReader(self._ledger_arena)).are_open(sku, node)
 
-    def _cells(self) -> CellsReader:
+    def _on_hand(self) -> StockReader:
         """Made each time, for one thread: who asks is rare."""
-        return CellsReader(SharedArenaReader(self._ledger_arena))
+        return StockReader(SharedArenaReader(self._ledger_arena))
 
     def _spread(self, version: int) -> None:
         """An engine that restarts meanwhile loads the version itself; asking again does no harm."""

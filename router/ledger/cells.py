@@ -147,6 +147,11 @@ class Cells:
 
     # --- readers ---------------------------------------------------------------------------------
 
+    @property
+    def lock(self) -> SequenceLock:
+        """Held while anything is changed that readers see at once with the cells."""
+        return self._lock
+
     def touched(self, sku: I32, node: I16) -> Touched:
         """The cells named, as they are now."""
         cell, values = np.empty(len(sku), np.int64), np.empty((len(sku), len(SHOWN)), np.int64)

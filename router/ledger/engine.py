@@ -29,14 +29,13 @@ from router.ledger.amend import amended_of, amendments_of, results_of
 from router.ledger.amending import Amending, steps_of
 from router.ledger.basis import Basis
 from router.ledger.batch import answers_of, claims_of, decision_of
-from router.ledger.cells import Touched
-from router.ledger.expiry import expiry_movements
+from router.ledger.expiry import expiry_movements, recounts
 from router.ledger.granted import grant_rows, grants_batch
 from router.ledger.moves import moves_of, read_moves, shelved
 from router.ledger.pending import PendedResult, expiries, pended_of
 from router.ledger.planner import ORDER, QUOTE, Planner
 from router.ledger.serving import Serving, Watch
-from router.ledger.state import Arrays, LedgerState
+from router.ledger.state import Arrays, Changed, LedgerState
 from router.ledger.stock import apply_stock
 from router.ledger.tables import NO_PROMOTIONS, LedgerTables, lay_out
 from router.life.states import CellAccount
@@ -250,8 +249,9 @@ class LedgerEngine:
         self._open_ends(movements)
         sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
         watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
+        recounted = recounts(movements, self.state, self.newest_tables, now_ms)
         results, lifted = apply_stock(movements, self.state)
-        expired = expiry_movements(self.state, self.newest_tables, now_ms, record)
+        expired = expiry_movements(self.state, self.newest_tables, now_ms, record, recounted)
         if expired is not None:
             apply_stock(expired, self.state)
             movements = pa.concat_batches([movements, expired])
@@ -265,7 +265,9 @@ class LedgerEngine:
     def apply_stock(self, movements: pa.RecordBatch, grants: pa.RecordBatch, record: int) -> None:
         """What a record says of movements."""
         self._open_ends(movements)
-        apply_stock(movements, self.state)
+        asked = len(movements) - int(numbers(movements, "by_expiry").sum())  # the ledger's own come last
+        for made in (movements[:asked], movements[asked:]):
+            apply_stock(made, self.state)
         self.state.grant_again(grant_rows(grants), record)
 
     def _open_ends(self, movements: pa.RecordBatch) -> None:
@@ -288,13 +290,13 @@ class LedgerEngine:
 
     # --- readers, state ------------------------------------------------------------------------------
 
-    def take_touched(self) -> Touched:
+    def take_touched(self) -> Changed:
         """The cells changed since the last call, with what they hold now; for ``publish`` once that is durable."""
         return self.state.take_touched()
 
-    def publish(self, touched: Touched | None, sequence: int) -> None:
+    def publish(self, changed: Changed | None, sequence: int) -> None:
         """Show readers the cells of a durable record; None shows all."""
-        self.cells.publish(touched, sequence)
+        self.state.publish(changed, sequence)
 
     def conservation(self) -> list[tuple[int, int]]:
         """Cells (SKU, node) whose accounts do not sum to what was received."""

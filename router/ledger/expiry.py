@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
 from kernels.claim import move as kernels
-from router.arrow.arrays import record_batch
-from router.ledger.lots import Cell
+from router.arrow.arrays import numbers, record_batch
+from router.ledger.lots import Cell, Recount
 from router.ledger.state import LedgerState
+from router.ledger.stock import by_table
 from router.ledger.tables import LedgerTables
 from router.life.states import CellAccount
 from router.log.columns import MOVEMENTS
 
-I64 = npt.NDArray[np.int64]
+
+def recounts(
+    movements: pa.RecordBatch, state: LedgerState, tables: LedgerTables | None, now_ms: int
+) -> Mapping[Cell, Recount]:
+    """Of the cells that MOVEMENTS of a table are about to count, those with units that are blocked for their age."""
+    if tables is None or not len(state.lots):
+        return {}
+    arrivals, rows = tables.arrivals, np.flatnonzero(by_table(movements))
+    cells = zip(*(numbers(movements, name)[rows].tolist() for name in ("sku", "node")), strict=True)
+    counted = zip(cells, numbers(movements, "qty")[rows].tolist(), strict=True)
+    return state.lots.recounts(counted, lambda node: arrivals.earliest(node, now_ms), state.numbers_of)
 
 
 def expiry_movements(
-    state: LedgerState, tables: LedgerTables | None, now_ms: int, record: int
+    state: LedgerState, tables: LedgerTables | None, now_ms: int, record: int, recounted: Mapping[Cell, Recount]
 ) -> pa.RecordBatch | None:
     """MOVEMENTS of units for sale that would be too old when they arrive; None: there are none, or none are due."""
     if tables is None or not state.lots.is_due(now_ms):
         return None
     arrivals = tables.arrivals
-
-    def numbers(cells: list[Cell]) -> tuple[I64, I64]:
-        sku, node = np.array(cells, np.int64).reshape(-1, 2).T
-        return state.cells.numbers_of(sku.astype(np.int32), node.astype(np.int16))
-
-    found = state.lots.too_old(now_ms, lambda node: arrivals.earliest(node, now_ms), numbers)
+    found = state.lots.too_old(now_ms, lambda node: arrivals.earliest(node, now_ms), state.numbers_of, recounted)
     return _movements(found, record) if found else None
 
 

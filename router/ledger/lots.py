@@ -6,14 +6,15 @@ A cell says what it holds and knows no lots: orders take units, and those are of
     too old  = what is available beyond that; what was sold was the oldest
 
 Too old units are set aside as ``blocked`` by movements of the ledger's own (router/ledger/expiry.py), before any
-question is answered; a count of the cell by the stock table counts them again.
+question is answered; a count of the cell by the stock table counts them again. What was promised since units were
+blocked is of lots that were good: it stays so when they are counted again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,20 +23,41 @@ from router.tables.stock_rows import NEVER
 
 I64 = npt.NDArray[np.int64]
 Cell = tuple[int, int]  # SKU, node
+Numbers = Callable[[list[Cell]], tuple[I64, I64]]  # available and received of cells
 Day = int
+Lot = tuple[Day, int]  # day of expiry, units
 
 MINUTE_MS = 60_000
 
 
+class ToldLots(NamedTuple):
+    """What readers are shown of a cell's lots; nothing where it has none."""
+
+    cell: Cell
+    lots: list[Lot]  # as they were told, and what came since and belongs to no lot
+    blocked: int  # units that lie aside because they are too old
+
+
+class Recount(NamedTuple):
+    """A cell with blocked units that a table counts again."""
+
+    qty: int  # units that are counted
+    gone: int  # of lots that are good, since the others were blocked: promised, or shipped
+
+
 @dataclass
 class _CellLots:
-    received: int  # of the cell when its lots were told, and what came as a lot since
-    lots: list[tuple[Day, int]] = field(default_factory=list)  # day of expiry, units
+    received: int  # of the cell when its lots were told, and what came as a lot since, less what left
+    lots: list[Lot] = field(default_factory=list)
     blocked: int = 0  # units that were set aside because they are too old
 
     def good(self, arrives: Day, received: int) -> int:
         """Units that are good on a day."""
-        return sum(units for day, units in self.lots if day >= arrives) + max(0, received - self.received)
+        return sum(units for day, units in self.lots if day >= arrives) + self.came(received)
+
+    def came(self, received: int) -> int:
+        """Units that came since and belong to no lot."""
+        return max(0, received - self.received)
 
 
 class Lots:
@@ -44,33 +66,75 @@ class Lots:
     def __init__(self) -> None:
         self._cells: dict[Cell, _CellLots] = {}
         self._late: set[Cell] = set()  # cells with a lot that is too old
+        self._changed: set[Cell] = set()  # since readers were told
         self._judged_min = -1
 
     def __len__(self) -> int:
         return len(self._cells)
 
-    def came(self, cell: Cell, lots: list[tuple[Day, int]], received: int) -> None:
-        """Lots came to a cell, which has ``received`` so many units with them."""
+    def came(self, cell: Cell, lots: list[Lot], received: int) -> None:
+        """All lots of a batch came to a cell, which has ``received`` so many units with them."""
         self._judged_min = -1
+        self._changed.add(cell)
+        before = received - sum(units for _, units in lots)
         known = self._cells.get(cell)
         if known is None:
-            units = sum(units for _, units in lots)
-            known = self._cells[cell] = _CellLots(received - units, [(NEVER, max(0, received - units))])
+            known = self._cells[cell] = _CellLots(before, [(NEVER, max(0, before))])
+        elif others := known.came(before):
+            known.lots.append((NEVER, others))
         known.lots.extend(lots)
         known.received = received
 
-    def counted(self, cell: Cell, lots: list[tuple[Day, int]], received: int) -> int:
-        """All that lies in a cell was counted, by lots where some expires; returns units that were blocked, which are
-        among them."""
+    def counted(self, cell: Cell, lots: list[Lot], received: int) -> None:
+        """All that lies in a cell was counted, by lots where some expires; what was blocked is among it."""
         self._judged_min = -1
         known = self._cells.pop(cell, None)
         if any(day < NEVER for day, _ in lots):
             self._cells[cell] = _CellLots(received, sorted(lots))
-        return known.blocked if known else 0
+        if known is not None or cell in self._cells:
+            self._changed.add(cell)
 
-    def blocked(self, cell: Cell, units: int) -> None:
+    def left(self, cell: Cell, units: int) -> None:
+        """Units left a cell, not to buyers; what comes later does not take their place."""
+        if cell in self._cells:
+            self._cells[cell].received -= units
+
+    def block(self, cell: Cell, units: int) -> None:
         """Units of a cell were set aside because they are too old."""
         self._cells[cell].blocked += units
+        self._changed.add(cell)
+
+    def blocked(self, cell: Cell, aside: int) -> int:
+        """Units that lie aside because they are too old, of the ``aside`` ones that are blocked for any reason."""
+        known = self._cells.get(cell)
+        return min(known.blocked, aside) if known else 0
+
+    def unblock(self, cell: Cell, aside: int) -> None:
+        """Blocked units were scrapped or put back; no more than those ``aside`` can be too old."""
+        if cell in self._cells:
+            self._cells[cell].blocked = self.blocked(cell, aside)
+
+    def touch(self, sku: npt.NDArray[np.int32], node: npt.NDArray[np.int16]) -> None:
+        """Units came to cells or left them, not to buyers, or lie aside or do no more."""
+        if self._cells:
+            self._changed.update(cell for cell in zip(sku.tolist(), node.tolist(), strict=True) if cell in self._cells)
+
+    def take_changed(self) -> list[Cell]:
+        """Cells of which readers have to be told anew."""
+        changed, self._changed = sorted(self._changed), set()
+        return changed
+
+    @property
+    def cells(self) -> list[Cell]:
+        return list(self._cells)
+
+    def told(self, cell: Cell, received: int, aside: int) -> ToldLots:
+        """A cell's lots as they are now; ``received`` by the cell, ``aside`` of it and blocked for any reason."""
+        known = self._cells.get(cell)
+        if known is None:
+            return ToldLots(cell, [], 0)
+        came = known.came(received)
+        return ToldLots(cell, [*known.lots, *([(NEVER, came)] if came else [])], self.blocked(cell, aside))
 
     def is_due(self, now_ms: int) -> bool:
         """Whether cells have to be looked at before anything is decided: once a minute."""
@@ -81,11 +145,24 @@ class Lots:
         if any(cell in self._late for cell in zip(sku.tolist(), node.tolist(), strict=True)):
             self._judged_min = -1
 
+    def recounts(
+        self, counted: Iterable[tuple[Cell, int]], arrives: Callable[[int], Day], numbers: Numbers
+    ) -> dict[Cell, Recount]:
+        """Of cells that a table is about to count, and units: those with blocked ones. Otherwise as ``too_old``."""
+        units = {cell: qty for cell, qty in counted if cell in self._cells and self._cells[cell].blocked}
+        if not units:
+            return {}
+        rows = zip(units.items(), *(column.tolist() for column in numbers(list(units))), strict=True)
+        return {
+            cell: Recount(qty, max(0, self._cells[cell].good(arrives(cell[1]), received) - available))
+            for (cell, qty), available, received in rows
+        }
+
     def too_old(
-        self, now_ms: int, arrives: Callable[[int], Day], numbers: Callable[[list[Cell]], tuple[I64, I64]]
+        self, now_ms: int, arrives: Callable[[int], Day], numbers: Numbers, recounts: Mapping[Cell, Recount]
     ) -> list[tuple[Cell, int]]:
         """Cells with units for sale that are too old when they arrive, and how many. ``arrives`` is the earliest day of
-        a node; ``numbers`` what is available in cells, and was received."""
+        a node; ``numbers`` what is available in cells, and was received; ``recounts`` what was counted just now."""
         self._judged_min = now_ms // MINUTE_MS
         days = {node: arrives(node) for node in {node for _, node in self._cells}}
         late = [
@@ -98,6 +175,9 @@ class Lots:
         found = []
         for cell, has, came in zip(late, available.tolist(), received.tolist(), strict=True):
             over = has - self._cells[cell].good(days[cell[1]], came)
+            if cell in recounts:  # what it does not have for sale is promised
+                qty, gone = recounts[cell]
+                over = min(has, over + min(gone, qty - has))
             if over > 0:
                 found.append((cell, over))
         return found
@@ -112,7 +192,7 @@ class Lots:
         }
 
     def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self._judged_min, self._late = -1, set()
+        self._judged_min, self._late, self._changed = -1, set(), set()
         self._cells = {
             (sku, node): _CellLots(received, [], blocked)
             for sku, node, received, blocked in arrays["lot_cells"].tolist()

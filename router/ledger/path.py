@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from router.errors import RouterError
 from router.ledger.basis import Basis, basis_of
-from router.ledger.cells import Touched
 from router.ledger.engine import LedgerEngine
 from router.ledger.granted import for_shard
 from router.ledger.replay import replay_ledger
+from router.ledger.state import Changed
 from router.log.columns import AMENDED, DECISION, GRANTS, MOVEMENTS
 from router.log.kinds import MESSAGES, Kind, version_of
 from router.log.questions import AskedBy, kept_digest, question_digest
@@ -47,7 +47,7 @@ class Answer:
     ticket: int = 0  # 0: it was durable before
     sequence: int = 0
     asked_by: AskedBy | None = None
-    touched: Touched | None = None  # cells to publish
+    changed: Changed | None = None  # to publish
 
 
 class LedgerPath:
@@ -150,7 +150,7 @@ class LedgerPath:
         """Show readers the cells of a durable record, and of every record before it: newer cells come last."""
         while self._unsettled and self._unsettled[0].ticket <= answer.ticket:
             settled = self._unsettled.popleft()
-            self.engine.publish(settled.touched, settled.sequence)
+            self.engine.publish(settled.changed, settled.sequence)
             self.shown = settled.sequence
 
     def recover(self, from_sequence: int, tables_of: TablesOf, chains: list[int] | None = None) -> int:

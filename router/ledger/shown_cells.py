@@ -7,6 +7,7 @@ nothing in it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,9 +82,10 @@ class CellsReader:
         """Every cell there is; raises BlockBusy as ``read`` does."""
         return self.cells_of(0, 1 << 31, _NODES_MAX)
 
-    def cells_of(self, first: int, last: int, nodes: int) -> ShownCells:
+    def cells_of(self, first: int, last: int, nodes: int, beside: Callable[[], None] = lambda: None) -> ShownCells:
         """Cells of the SKUs from ``first`` to before ``last`` at so many ``nodes``, as one record left them; raises
-        BlockBusy as ``read`` does. A few hundred SKUs are read between two records, all of a large table are not."""
+        BlockBusy as ``read`` does. A few hundred SKUs are read between two records, all of a large table are not.
+        ``beside`` looks at what else the same record left, and is called as ``copy`` is there."""
         kept: list[ShownCells] = []
 
         def copy(shown: Shown) -> None:
@@ -92,6 +94,7 @@ class CellsReader:
             sku, node, cell = list_all(shelves, shown.blocks, room)
             available, held, allocated = (units.take(cell, mode="clip") for units in shown[2:])
             kept[:] = [ShownCells(sku + np.int32(first), node, available, held, allocated)]
+            beside()
 
         self.read(copy)
         return kept[0]

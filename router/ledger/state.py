@@ -8,7 +8,7 @@ reservations  units held for a key                  lots          until when uni
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,12 @@ from router.config import Policy
 from router.ledger.amend import Replanned
 from router.ledger.cells import Cells, Touched
 from router.ledger.granted import SHARD_SHIFT, Granted
-from router.ledger.lots import Lots
+from router.ledger.lots import Cell as LotCell
+from router.ledger.lots import Lots, ToldLots
 from router.ledger.memory import Memory
 from router.ledger.moves import Cell, MoveRows, Withdrawals, apply_moves, moves_of
 from router.ledger.pending import Reservations
+from router.ledger.shown_lots import ShownLots
 from router.ledger.waiting import Waiting
 from router.life.states import CellAccount
 
@@ -37,13 +39,22 @@ I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-CHECKPOINT_FORM = 3  # to be raised where what is dumped means something else; the first were stored without a mark
+CHECKPOINT_FORM = 4  # to be raised where what is dumped means something else; the first were stored without a mark
+_FORM_OF_OTHER_LOTS = 3  # in which units of no lot were reckoned otherwise; without lots it is the same
 _SEQUENCE_SHIFT, _SEQUENCE_MASK = 16, (1 << 32) - 1
 
 
 def can_restore(arrays: Arrays) -> bool:
     """Whether a checkpoint is of this form; where it is not the log is read from its beginning."""
-    return int(arrays["form"][0] if "form" in arrays else 1) == CHECKPOINT_FORM
+    form = int(arrays["form"][0] if "form" in arrays else 1)
+    return form == CHECKPOINT_FORM or (form == _FORM_OF_OTHER_LOTS and not len(arrays["lot_cells"]))
+
+
+class Changed(NamedTuple):
+    """What a record changed of what readers are shown."""
+
+    cells: Touched
+    lots: list[ToldLots]
 
 
 class LedgerState:
@@ -56,6 +67,7 @@ class LedgerState:
         self.granted = Granted()
         self.reservations = Reservations()
         self.lots = Lots()
+        self._shown_lots = ShownLots(arena)
         self.waits_from: dict[int, int] = {}  # by shard: its first sequence whose backordered lines wait here
         self._touched: list[tuple[I32, I16]] = []
 
@@ -65,12 +77,37 @@ class LedgerState:
         """Cells that readers have to be shown anew."""
         self._touched.append((sku, node))
 
-    def take_touched(self) -> Touched:
+    def take_touched(self) -> Changed:
         """The cells changed since the last call, with what they hold now; for ``publish`` once that is durable."""
         skus = [sku for sku, _ in self._touched] or [np.zeros(0, np.int32)]
         nodes = [node for _, node in self._touched] or [np.zeros(0, np.int16)]
         self._touched = []
-        return self.cells.touched(np.concatenate(skus), np.concatenate(nodes))
+        touched = self.cells.touched(np.concatenate(skus), np.concatenate(nodes))
+        return Changed(touched, self._told_lots(self.lots.take_changed()))
+
+    def publish(self, changed: Changed | None, sequence: int) -> None:
+        """Show readers what the record of ``sequence`` left, cells and lots at once; None shows all as it is now."""
+        with self.cells.lock:
+            if changed is None:
+                self._shown_lots.forget()
+            self._shown_lots.show(self._told_lots(self.lots.cells) if changed is None else changed.lots)
+            self.cells.publish(changed and changed.cells, sequence)
+
+    def _told_lots(self, cells: list[LotCell]) -> list[ToldLots]:
+        if not cells:
+            return []
+        _, received = self.numbers_of(cells)
+        rows = zip(cells, received.tolist(), strict=True)
+        return [self.lots.told(cell, units, self.aside_blocked(cell)) for cell, units in rows]
+
+    def numbers_of(self, cells: list[LotCell]) -> tuple[I64, I64]:
+        """What is available in open cells, and what they have received."""
+        sku, node = np.array(cells, np.int64).reshape(-1, 2).T
+        return self.cells.numbers_of(sku.astype(np.int32), node.astype(np.int16))
+
+    def aside_blocked(self, cell: LotCell) -> int:
+        """Units of a cell that lie aside as blocked, for whatever reason."""
+        return self.cells.aside.units(*cell, CellAccount.BLOCKED)
 
     def move(self, rows: MoveRows) -> None:
         """Units from account to account."""
@@ -81,8 +118,16 @@ class LedgerState:
         if len(self.lots):
             back = rows.to_account == CellAccount.AVAILABLE
             self.lots.given_back(rows.sku[back], rows.node[back])
+            self._touch_lots(rows)
         away = rows.to_node >= 0
         self.touch(rows.sku[away], rows.to_node[away])
+
+    def _touch_lots(self, rows: MoveRows) -> None:
+        ends = (CellAccount.GONE, CellAccount.BLOCKED)
+        away = rows.to_node >= 0
+        other = away | np.isin(rows.from_account, ends) | np.isin(rows.to_account, ends)
+        self.lots.touch(rows.sku[other], rows.node[other])
+        self.lots.touch(rows.sku[away], rows.to_node[away])
 
     def take(self, result: Replanned, account: CellAccount) -> None:
         """Units and parcels of a plan."""

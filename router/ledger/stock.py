@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from kernels.claim import move as kernels
 from router.arrow.arrays import list_parts, numbers, record_batch
+from router.ledger.lots import Cell, Lot
 from router.ledger.moves import moves_of
 from router.ledger.state import LedgerState
 from router.life.states import CellAccount
@@ -18,6 +19,8 @@ from router.log.columns import STOCK_RESULTS
 Column = npt.NDArray[Any]
 
 _ASIDE_FIRST = kernels.SET_ASIDE  # kinds from here on name units that are not for sale
+
+_TAKES = (kernels.DAMAGE, kernels.TRANSFER, kernels.SCRAP, kernels.DISPATCH)  # from what a cell received
 
 # Kinds by which units come to lie in a cell, or are counted there; a transfer at its target.
 _TELLS_OF_SHELF = (kernels.RECEIPT, kernels.COUNT, kernels.TRANSFER, kernels.PUT_BACK, kernels.ARRIVE)
@@ -43,8 +46,9 @@ def apply_stock(movements: pa.RecordBatch, state: LedgerState) -> tuple[pa.Recor
     )  # fmt: skip
     cells.aside.close(aside)
     _tell_lots(movements, results, state)
-    state.touch(sku, node)
-    state.touch(sku[goes], to_node[goes])
+    for ends in ((sku, node), (sku[goes], to_node[goes])):
+        state.touch(*ends)
+        state.lots.touch(*ends)
     told = (results == kernels.APPLIED) & np.isin(kind, _TELLS_OF_SHELF)
     there = np.where(kind == kernels.TRANSFER, to_node, node)
     return record_batch(STOCK_RESULTS, {"result": results}), state.waiting.lift(sku[told], there[told])
@@ -57,22 +61,41 @@ def _tell_lots(movements: pa.RecordBatch, results: Column, state: LedgerState) -
     if not len(state.lots) and not has_lots.any():
         return
     sku, node, qty, kind = (numbers(movements, name) for name in ("sku", "node", "qty", "kind"))
-    by_expiry, applied = numbers(movements, "by_expiry") == 1, results == kernels.APPLIED
-    by_table = (kind == kernels.COUNT) & (numbers(movements, "fingerprint") == 0)
-    rows = np.flatnonzero(applied & (has_lots | by_table))
-    _, received = state.cells.numbers_of(sku[rows], node[rows])
-    unblocked = []
-    for row, units in zip(rows.tolist(), received.tolist(), strict=True):
-        cell = int(sku[row]), int(node[row])
+    applied, counts = results == kernels.APPLIED, by_table(movements)
+
+    def cells(rows: Column) -> list[Cell]:
+        return list(zip(sku[rows].tolist(), node[rows].tolist(), strict=True))
+
+    takes = applied & np.isin(kind, _TAKES)
+    for cell, units in zip(cells(takes), qty[takes].tolist(), strict=True):
+        state.lots.left(cell, units)
+    frees = np.isin(kind, (kernels.PUT_BACK, kernels.SCRAP)) & (_account(movements) == CellAccount.BLOCKED)
+    for cell in cells(applied & frees):
+        state.lots.unblock(cell, state.aside_blocked(cell))
+    again = [(*cell, state.lots.blocked(cell, state.aside_blocked(cell))) for cell in cells(applied & counts)]
+    state.move(moves_of([cell for cell in again if cell[2]], CellAccount.BLOCKED, CellAccount.GONE))
+    rows = np.flatnonzero(applied & (has_lots | counts))
+    _, received = state.cells.numbers_of(sku[rows], node[rows])  # without what is blocked no more
+    came: dict[Cell, list[Lot]] = {}
+    for row, cell, units in zip(rows.tolist(), cells(rows), received.tolist(), strict=True):
         lots = [(lot["expires_day"], lot["qty"]) for lot in movements.column("lots")[row].as_py()]
-        if by_table[row]:
-            blocked = state.lots.counted(cell, lots, units)
-            unblocked.append((*cell, min(blocked, state.cells.aside.units(*cell, CellAccount.BLOCKED))))
+        if counts[row]:
+            state.lots.counted(cell, lots, units)
         else:
-            state.lots.came(cell, lots, units)
-    state.move(moves_of([cell for cell in unblocked if cell[2]], CellAccount.BLOCKED, CellAccount.GONE))
-    for row in np.flatnonzero(applied & by_expiry).tolist():  # behind the counts that told of the lots
-        state.lots.blocked((int(sku[row]), int(node[row])), int(qty[row]))
+            came.setdefault(cell, []).extend(lots)
+    units_of = dict(zip(cells(rows), received.tolist(), strict=True))
+    for cell, lots in came.items():
+        state.lots.came(cell, lots, units_of[cell])
+    by_expiry = applied & (numbers(movements, "by_expiry") == 1)
+    for cell, units in zip(cells(by_expiry), qty[by_expiry].tolist(), strict=True):
+        state.lots.block(cell, units)
+
+
+def by_table(movements: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Which MOVEMENTS are counts by the stock table."""
+    kind, fingerprint = numbers(movements, "kind"), numbers(movements, "fingerprint")
+    counts: npt.NDArray[np.bool_] = (kind == kernels.COUNT) & (fingerprint == 0)
+    return counts
 
 
 def _account(movements: pa.RecordBatch) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from router.ledger.shown_cells import CellsReader
+from router.ledger.shown_lots import CellNow, StockReader
 from router.tables.compiled import Tables
 from router.tables.row_types import StockRow
 from router.tables.stock_now import Cell, Lots, rows_of_cell
@@ -13,10 +13,11 @@ SKUS_A_PAGE = 256
 
 
 class OnHand:
-    """Units in the building, of whole durable records; ``tables`` have to be as new as the cells, or newer."""
+    """Units in the building and those that are blocked for their age, of whole durable records; ``tables`` have to be
+    as new as the cells, or newer."""
 
-    def __init__(self, cells: CellsReader, tables: Tables) -> None:
-        self._cells = cells
+    def __init__(self, stock: StockReader, tables: Tables) -> None:
+        self._stock = stock
         self._skus, self._nodes = tables.skus.ids, tables.nodes.ids
 
     @property
@@ -26,11 +27,8 @@ class OnHand:
 
     def page(self, first: int, lots: Lots) -> list[StockRow]:
         """Rows of the cells of some SKUs, by SKU and node; raises BlockBusy."""
-        return [
-            row
-            for sku, node, units in self._units(first, min(first + SKUS_A_PAGE, len(self._skus)))
-            for row in rows_of_cell(self._skus.text(sku), self._nodes.text(node), units, lots)
-        ]
+        found = self._cells(first, min(first + SKUS_A_PAGE, len(self._skus)))
+        return [row for cell in found for row in self._rows(cell, lots)]
 
     def rows(self, cells: Iterable[Cell], lots: Lots) -> list[StockRow]:
         """Rows of these cells, where units ever were; raises BlockBusy."""
@@ -41,13 +39,14 @@ class OnHand:
         return [
             row
             for sku, nodes in nodes_of.items()
-            for _, node, units in self._units(sku, sku + 1)
-            if node in nodes
-            for row in rows_of_cell(self._skus.text(sku), self._nodes.text(node), units, lots)
+            for cell in self._cells(sku, sku + 1)
+            if cell.node in nodes
+            for row in self._rows(cell, lots)
         ]
 
-    def _units(self, first: int, last: int) -> Iterable[tuple[int, int, int]]:
-        """SKU, node and units of every cell of some SKUs."""
-        found = self._cells.cells_of(first, last, len(self._nodes))
-        units = found.available + found.held + found.allocated
-        return zip(found.sku.tolist(), found.node.tolist(), units.tolist(), strict=True)
+    def _cells(self, first: int, last: int) -> Iterable[CellNow]:
+        return self._stock.cells_of(first, last, len(self._nodes))
+
+    def _rows(self, cell: CellNow, lots: Lots) -> list[StockRow]:
+        names = self._skus.text(cell.sku), self._nodes.text(cell.node)
+        return rows_of_cell(names, cell.units, lots, cell.lots, cell.blocked)

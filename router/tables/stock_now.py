@@ -1,24 +1,34 @@
 """The table ``stock`` as it is now: what the ledger has in each cell, by the lots that were put.
 
 On-hand belongs to the ledger: what was put is true until something ships, and put again later it would bring units
-back that have left. So rows are made of the cells; of a cell whose lots are known, units that left are taken from the
-lot that expires first, and what came since is a row without a lot.
+back that have left. So rows are made of the cells, as the ledger reckons their lots, and put again they change nothing:
+units that left are taken from the lot that expires first, those that are blocked for their age are of the oldest lots,
+what came since and does not expire is a row without a lot. The table gives lots their names, the ledger knows none.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from dataclasses import dataclass
 
 from router.tables.patch import Changes, patched
 from router.tables.row_types import StockRow
 from router.tables.rows import Rows
+from router.tables.stock_rows import NEVER
 
 Cell = tuple[str, str]  # SKU, node
 Lots = Mapping[Cell, Sequence[StockRow]]
-_NEVER = datetime.date.max
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_LAST_DAY = datetime.date.max.toordinal() - _EPOCH
+
+
+@dataclass
+class _Lot:
+    name: str | None
+    day: int  # of expiry, in days since the epoch
+    room: int  # units that were told of
+    there: int = 0  # units that lie there now
 
 
 def note_lots(rows: Iterable[StockRow], lots: dict[Cell, list[StockRow]]) -> None:
@@ -28,18 +38,88 @@ def note_lots(rows: Iterable[StockRow], lots: dict[Cell, list[StockRow]]) -> Non
             lots.setdefault((row.sku, row.node), []).append(row)
 
 
-def rows_of_cell(sku: str, node: str, on_hand: int, lots: Lots) -> list[StockRow]:
-    """Rows that add up to ``on_hand``, which is 0 where outside truth left less than nothing."""
-    left, rows = max(0, on_hand), list[StockRow]()
-    first_out = sorted(lots.get((sku, node), ()), key=lambda row: row.expires_on or _NEVER)
-    for lot in reversed(first_out):  # what expires last is there the longest
-        there = min(lot.on_hand, left)
-        rows.append(msgspec.structs.replace(lot, on_hand=there))
-        left -= there
-    rows.reverse()
-    if left or not rows:
-        rows.append(StockRow(sku=sku, node=node, on_hand=left))
-    return rows
+def rows_of_cell(
+    cell: Cell, on_hand: int, put: Lots, known: Sequence[tuple[int, int]] = (), blocked: int = 0
+) -> list[StockRow]:
+    """Rows that add up to ``on_hand``, which counts as 0 where outside truth left less than nothing, and ``blocked``;
+    ``known`` are the lots (day of expiry, units) by the ledger, none where it knows of no unit that expires."""
+    named = put.get(cell, ())
+    lots = _known_lots(known, named) if known else [_Lot(row.lot or None, _day(row), row.on_hand) for row in named]
+    lots.sort(key=lambda lot: lot.day)
+    left = _lay(lots, max(0, on_hand), blocked)
+    if left:
+        # Of a cell whose lots the ledger knows, what is more than they were is the oldest.
+        oldest = next((lot for lot in lots if lot.room), None) if known else None
+        if oldest is None:
+            lots.append(oldest := _Lot(None, NEVER, left))
+        oldest.there += left
+    return _rows(cell, _told_apart(lots)) or [StockRow(sku=cell[0], node=cell[1], on_hand=0)]
+
+
+def _known_lots(known: Sequence[tuple[int, int]], named: Sequence[StockRow]) -> list[_Lot]:
+    """Lots by the ledger, with the names under which they were put; those without one by their day."""
+    names: dict[int, str] = {}
+    for row in sorted(named, key=lambda row: row.expires_on is None):  # those that say their day leave others the rest
+        alike = (
+            at
+            for at, (day, units) in enumerate(known)
+            if at not in names and units == row.on_hand and (row.expires_on is None or day == _day(row))
+        )
+        if row.lot and (found := next(alike, None)) is not None:
+            names[found] = row.lot
+    unnamed: dict[int, _Lot] = {}
+    for at, (day, units) in enumerate(known):
+        if at not in names:
+            unnamed.setdefault(day, _Lot(None, day, 0)).room += units
+    return [*unnamed.values(), *(_Lot(name, *known[at]) for at, name in names.items())]
+
+
+def _lay(lots: Sequence[_Lot], on_hand: int, blocked: int) -> int:
+    """Lay units into lots, the first of which expires first; returns those that there is no room for."""
+    for lot in reversed(lots):  # what expires last is there the longest
+        lot.there = min(lot.room, on_hand)
+        on_hand -= lot.there
+    for lot in lots:
+        old = min(lot.room - lot.there, blocked)
+        lot.there += old
+        blocked -= old
+    return on_hand + blocked
+
+
+def _told_apart(lots: Sequence[_Lot]) -> list[_Lot]:
+    """Lots of which a row each is made, no two of one name: of those without a name the one that never expires keeps
+    none, or else the first; others are called by their day."""
+    found = {lot.name: lot for lot in lots if lot.name}
+    unnamed = sorted((lot for lot in lots if not lot.name and lot.there), key=lambda lot: lot.day < NEVER)
+    for lot in unnamed[1:]:
+        name = day = _date(lot.day).isoformat()
+        number = 1
+        while name in found and found[name].day != lot.day:
+            number += 1
+            name = f"{day}-{number}"
+        found.setdefault(name, _Lot(name, lot.day, 0)).there += lot.there
+    return sorted([*found.values(), *unnamed[:1]], key=lambda lot: lot.day)
+
+
+def _rows(cell: Cell, lots: Sequence[_Lot]) -> list[StockRow]:
+    return [
+        StockRow(
+            sku=cell[0],
+            node=cell[1],
+            on_hand=lot.there,
+            lot=lot.name,
+            expires_on=_date(lot.day) if lot.day <= _LAST_DAY else None,
+        )
+        for lot in lots
+    ]
+
+
+def _day(row: StockRow) -> int:
+    return NEVER if row.expires_on is None else row.expires_on.toordinal() - _EPOCH
+
+
+def _date(day: int) -> datetime.date:
+    return datetime.date.fromordinal(min(day, _LAST_DAY) + _EPOCH)
 
 
 def stock_patched(stands: Sequence[StockRow], body: bytes, media_type: str) -> tuple[Rows, Changes]:

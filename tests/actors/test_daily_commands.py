@@ -183,6 +183,22 @@ def test_tables_are_got_put_patched_and_listed(lab: Lab, shell: Shell, tmp_path:
     put_tables(lab)
 
 
+def test_a_table_of_stock_that_is_got_and_put_keeps_old_lots(lab: Lab, shell: Shell, tmp_path: pathlib.Path) -> None:
+    file, again = tmp_path / "stock.ndjson", tmp_path / "again.csv"
+    file.write_text(
+        '{"sku":"B","node":"N1","on_hand":4,"lot":"old","expires_on":"2025-01-31"}\n'
+        '{"sku":"B","node":"N1","on_hand":2,"lot":"good","expires_on":"2199-01-31"}\n'
+    )
+    shell("tables", "put", "stock", str(file))
+    shown = shell("tables", "get", "stock")
+    assert file.read_text() in shown
+    shell("tables", "get", "stock", "--csv", "--out", str(again))
+    shell("tables", "put", "stock", str(again))
+    assert shell("tables", "get", "stock") == shown
+    assert shell("stock", "show", "B").split()[:4] == ["B", "9", "N1", "2,"]
+    put_tables(lab)
+
+
 # --- nobody there, wrong usage ----------------------------------------------------------------------------------
 
 

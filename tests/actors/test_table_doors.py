@@ -75,6 +75,30 @@ def test_stock_is_what_lies_there_now_so_that_putting_it_again_brings_nothing_ba
     assert json.loads(after)["items"] == json.loads(before)["items"]
 
 
+OLD_LOTS = [
+    {"sku": "A", "node": "N1", "on_hand": 4, "lot": "old-1", "expires_on": "2025-01-31"},
+    {"sku": "A", "node": "N1", "on_hand": 3, "lot": "old-2", "expires_on": "2025-01-31"},
+    {"sku": "A", "node": "N1", "on_hand": 9, "lot": "good", "expires_on": "2199-01-31"},
+]
+
+
+def test_stock_with_lots_that_are_too_old_is_put_again_and_patched_without_effect_on_them(lab: Lab) -> None:
+    assert lab.ask("PUT", "/v1/tables/stock", ndjson(*OLD_LOTS), **NDJSON)[0] == 200
+    place(lab, "promised", qty=2)
+    before, totals = rows(lab, "stock"), lab.backend.router.ledger.path.engine.totals()
+    assert before[:3] == OLD_LOTS and totals["blocked"] == 7
+    for accept, sent in (("application/x-ndjson", NDJSON), ("text/csv", CSV)):
+        body = lab.ask("GET", "/v1/tables/stock", Accept=accept)[2]
+        assert lab.ask("PUT", "/v1/tables/stock", body, **sent)[0] == 200
+        assert rows(lab, "stock") == before
+        assert lab.backend.router.ledger.path.engine.totals() == totals
+    patch(lab, "stock", {"sku": "A", "node": "N1", "lot": "good", "on_hand": 8})
+    assert rows(lab, "stock") == [*OLD_LOTS[:2], OLD_LOTS[2] | {"on_hand": 8}, *before[3:]]
+    assert lab.backend.router.ledger.path.engine.totals()["blocked"] == 7
+    patch(lab, "stock", {"sku": "A", "node": "N1", "lot": "old-2", "remove": True})
+    assert lab.backend.router.ledger.path.engine.totals()["blocked"] == 4
+
+
 def test_a_patch_of_stock_sets_the_cells_it_names_and_no_others(lab: Lab) -> None:
     lines = [
         {"sku": "A", "node": "N1", "on_hand": 8},

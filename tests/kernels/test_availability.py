@@ -86,7 +86,7 @@ def test_cells_touched_twice_show_what_each_durable_record_left():
     put_available(engine.cells, {(3, 1): -6, (3, 0): 2, (3, 5): 3, (3, 99): 4})  # and the cell moves elsewhere
     second = engine.cells.touched(*columns([(3, 1)]))
     for sequence, touched, units in ((1, first, 10), (2, second, 4)):
-        engine.publish(touched, sequence)
+        engine.cells.publish(touched, sequence)
         assert _seen(reader) == (sequence, {(3, 1): units})
 
 

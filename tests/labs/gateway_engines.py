@@ -17,7 +17,7 @@ from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena, SharedArenaReader
 from actors.store.table_store import TableStore
 from router.config import Config
-from router.ledger.shown_cells import CellsReader
+from router.ledger.shown_lots import StockReader
 from router.local import LocalRouter
 from router.log.kinds import Kind
 from router.ports import Log
@@ -44,8 +44,8 @@ class EngineBackend:
         self.sources = [log.reader() for log in self._logs[1:]]
         self.router.use_tables(self._store.load(self._store.current()))
         self.router.recover()
-        cells = CellsReader(SharedArenaReader(data.shared / LEDGER))
-        self._uploads = TableUploads(self._store, self.router, lambda: cells, self._spread, self.key, 1)
+        stock = StockReader(SharedArenaReader(data.shared / LEDGER))
+        self._uploads = TableUploads(self._store, self.router, lambda: stock, self._spread, self.key, 1)
 
     def _spread(self, version: int) -> None:
         self.router.use_tables(self._store.load(version))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from router.arrow.arena import PrivateArena
 from router.config import Config, Limits
 from router.ids import hash_key, hash_text
 from router.life.books import Books
@@ -55,7 +56,8 @@ class OrderLab:
             rates=[{**table_cases.RATE, "max_g": None}],
             taxes=[table_cases.TAX],
         )  # fmt: skip
-        self.router = LocalRouter(Config(shards=shards), KEY, self._log_of)
+        self.arenas: dict[str, PrivateArena] = {}
+        self.router = LocalRouter(Config(shards=shards), KEY, self._log_of, arena_of=self._arena_of)
         self.router.use_tables(self.tables)
         self.router.recover()
         self.now_ms = NOW_MS
@@ -66,6 +68,9 @@ class OrderLab:
 
     def _log_of(self, name: str, parts: int) -> MemoryLog:
         return self.logs.setdefault(name, MemoryLog(parts))
+
+    def _arena_of(self, name: str) -> PrivateArena:
+        return self.arenas.setdefault(name, PrivateArena())
 
     def stock(self, **on_hand: int) -> None:
         """What lies at nodes now; who waits is served."""

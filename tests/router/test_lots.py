@@ -3,62 +3,19 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
+import numpy as np
 import pytest
 
 from router.config import Config
+from router.ledger.state import CHECKPOINT_FORM, can_restore
 from router.local import LocalRouter
 from router.tables.arrivals import Arrivals
-from router.tables.stock_rows import on_hand_movements, parse_movements
+from router.tables.stock_rows import parse_movements
 from tests.labs import table_cases
-from tests.labs.order_lab import KEY, OrderLab
-from tests.labs.table_cases import GOOD, NODE, NOW_MS, SKU, ndjson, tables_of, upload
-
-DAY_MS = 86_400_000
-TODAY = datetime.date(2025, 11, 21)  # of NOW_MS, a Friday
-DAILY = NODE | {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}  # arrives in two days without rates
-
-
-def day(offset: int) -> str:
-    return (TODAY + datetime.timedelta(days=offset)).isoformat()
-
-
-class LotLab(OrderLab):
-    """SKU A at N1, arriving in two days; MILK keeps thirty days."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        rows = {"skus": [SKU, SKU | {"sku": "MILK", "shelf_life_days": 30}], "nodes": [DAILY]}
-        self.router.use_tables(self.tables_with(**rows))
-        self._uploads = 0
-
-    def put(self, *lots: dict[str, Any], sku: str = "A") -> None:
-        self._uploads += 1
-        self.now_ms += 1
-        rows = upload("stock", *({"sku": sku, "node": "N1"} | lot for lot in lots))
-        movements = on_hand_movements(rows, self.tables, KEY, 1_000 + self._uploads, self.now_ms)
-        self.router.stock(movements, self.now_ms)
-
-    def came(self, movement_id: str, **fields: Any) -> list[int]:
-        self.now_ms += 1
-        row = {"movement_id": movement_id, "kind": "receipt", "sku": "A", "node": "N1"} | fields
-        parsed = parse_movements(ndjson(row), self.tables, KEY, self.now_ms)
-        assert not parsed.refused, parsed.refused
-        return self.router.stock(parsed.batch, self.now_ms).column("result").to_pylist()  # type: ignore[no-any-return]
-
-    def later(self, days: int) -> None:
-        self.now_ms = NOW_MS + days * DAY_MS
-
-    def given(self, qty: int, sku: str = "A") -> int:
-        """Units an order for so many is given; the rest waits."""
-        order_id = f"o{self.now_ms}"
-        self.order(order_id, [{"sku": sku, "qty": qty}], placed_at="2025-11-21T12:00:00Z")
-        return int(self.view(order_id)["lines"][0]["units"]["allocated"])
-
-    def units(self) -> dict[str, int]:
-        totals = self.router.ledger.path.engine.totals()
-        return {name: totals[name] for name in ("available", "blocked", "received")}
+from tests.labs.lot_lab import DAILY, DAY_MS, TODAY, LotLab, day
+from tests.labs.order_lab import KEY
+from tests.labs.table_cases import GOOD, NODE, NOW_MS, ndjson, tables_of
 
 
 @pytest.mark.parametrize(("expires", "given"), [(-300, 0), (-1, 0), (0, 0), (1, 0), (2, 3), (3, 3), (400, 3)])
@@ -148,6 +105,35 @@ def test_receipts_bring_lots_too() -> None:
     assert refused[1].field == "expires_on"
 
 
+def test_units_that_belong_to_no_lot_stay_good_when_lots_come_beside_them() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 1, "lot": "L1", "expires_on": day(300)})
+    lab.came("m1", qty=3)
+    rows = [
+        {"movement_id": f"r{qty}", "kind": "receipt", "sku": "A", "node": "N1", "qty": qty} | lot
+        for qty, lot in ((4, {"expires_on": day(3)}), (2, {}), (6, {"expires_on": day(4)}))
+    ]
+    lab.router.stock(parse_movements(ndjson(*rows), lab.tables, KEY, lab.now_ms).batch, lab.now_ms)
+    lab.came("m2", qty=5)
+    lab.later(5)
+    lab.judge()
+    assert lab.units() == {"available": 11, "blocked": 10, "received": 21}
+
+
+@pytest.mark.parametrize("leaves", ["scrap", "damage"])
+def test_what_comes_after_units_are_gone_is_not_taken_for_them(leaves: str) -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)}, {"on_hand": 5, "lot": "L2", "expires_on": day(300)})
+    if leaves == "scrap":
+        lab.later(5)
+        lab.judge()
+    assert lab.move(leaves, 5, **({"state": "blocked"} if leaves == "scrap" else {})) == "applied"
+    lab.came("m", qty=4)
+    lab.later(6)
+    lab.judge()
+    assert lab.units() == {"available": 9, "blocked": 0, "received": 9}
+
+
 def test_a_ledger_that_is_read_again_knows_the_same_lots() -> None:
     lab = LotLab()
     lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)}, {"on_hand": 5, "lot": "L2"})
@@ -161,6 +147,27 @@ def test_a_ledger_that_is_read_again_knows_the_same_lots() -> None:
     engine, copy = lab.router.ledger.path.engine, again.ledger.path.engine
     copy.restore(engine.snapshot())
     assert copy.state_hash() == engine.state_hash() and engine.conservation() == []
+
+
+def test_a_record_that_scraps_old_units_and_blocks_others_is_read_again_as_it_was_made() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(-9)}, {"on_hand": 4, "lot": "L2", "expires_on": day(4)})
+    lab.later(5)
+    assert lab.move("scrap", 5, state="blocked") == "applied"
+    assert lab.units() == {"available": 0, "blocked": 4, "received": 4}
+    again = LocalRouter(Config(shards=2), KEY, lambda name, parts: lab.logs[name], lambda version: lab.tables)
+    again.recover()
+    assert again.state_hashes() == lab.router.state_hashes()
+
+
+def test_a_checkpoint_of_the_form_before_is_read_where_it_has_no_lots() -> None:
+    lab = LotLab()
+    lab.put({"on_hand": 5})
+    arrays = lab.router.ledger.path.engine.snapshot()
+    assert can_restore(arrays) and can_restore(arrays | {"form": np.array([CHECKPOINT_FORM - 1])})
+    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)})
+    arrays = lab.router.ledger.path.engine.snapshot()
+    assert can_restore(arrays) and not can_restore(arrays | {"form": np.array([CHECKPOINT_FORM - 1])})
 
 
 def test_the_earliest_arrival_is_by_the_fastest_band_and_the_calendar() -> None:

@@ -130,6 +130,6 @@ def test_units_that_left_are_of_the_lot_that_expires_first_and_what_came_is_of_n
 ) -> None:
     lots: dict[tuple[str, str], list[StockRow]] = {}
     note_lots(put, lots)
-    rows = rows_of_cell("A", "N", now, lots)
+    rows = rows_of_cell(("A", "N"), now, lots)
     assert [(row.lot, row.on_hand) for row in rows] == shown
     assert sum(row.on_hand for row in rows) == max(0, now)

@@ -23,7 +23,7 @@ from actors.store.data_folder import DataFolder
 from actors.store.mapped import SharedArenaReader
 from actors.store.table_store import TableStore
 from router.errors import TableRejected, Unsupported
-from router.ledger.shown_cells import CellsReader
+from router.ledger.shown_lots import StockReader
 from router.queries.on_hand import OnHand
 from router.queries.table_pages import PagesAsPut, PagesOnHand, heading, text_of
 from router.queries.text import time_text
@@ -45,7 +45,7 @@ class TableEndpoint:
     def __init__(self, core: Core, data: DataFolder) -> None:
         self._core = core
         self._store = TableStore(data.tables)
-        self._cells = CellsReader(SharedArenaReader(data.shared / LEDGER))  # of the reading thread
+        self._stock = StockReader(SharedArenaReader(data.shared / LEDGER))  # of the reading thread
 
     async def put(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
         return await self._write(request, parameters, self._core.backend.put_table)
@@ -109,7 +109,7 @@ class TableEndpoint:
         lines, to_text = self._store.lines(name, version), text_of(name, as_csv)
         if name != "stock" or not as_it_is_now:
             return PagesAsPut(lines, to_text)
-        return PagesOnHand(lines, OnHand(self._cells, self._core.reference.version(version)), to_text)
+        return PagesOnHand(lines, OnHand(self._stock, self._core.reference.version(version)), to_text)
 
     async def _next(self, pages: Pages) -> bytes | None:
         """One page, in a turn between those of others; one that meets a record half made is read again."""
