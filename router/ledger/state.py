@@ -37,7 +37,7 @@ I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-CHECKPOINT_FORM = 3  # to be raised where what is dumped means something else; the first were stored without a mark
+CHECKPOINT_FORM = 4  # to be raised where what is dumped means something else; the first were stored without a mark
 _SEQUENCE_SHIFT, _SEQUENCE_MASK = 16, (1 << 32) - 1
 
 
