@@ -98,6 +98,7 @@ WAITING = _row(
     sku=_H, line=_H, qty=_H, priority=_H, zone=_H, before=_H, after=_H, sibling=_H,
     barred=_H,  # the first of its BARRED rows
     channel_index=np.int16, service=np.int16,  # channel_index -1 = a channel that the tables of its time did not name
+    node=np.int16,  # that alone it may be served from, -1 any
 )  # fmt: skip
 WAITING_SKU = _row(newest=_H, claims=_H)  # the claim that came last, and how many wait
 # A node that a claim is given nothing from, linked by claim: ``sku`` -1 = it refused the line, whatever it consists of;
@@ -118,10 +119,13 @@ CLAIM = _row(
 
 # --- scratch of one order ----------------------------------------------------------------------
 # One cache line. How many blocks of its shelf were looked at; of the one at the word of ``open_nodes`` that word, or -1
-# where it has none there, its first cell, and, where there are gaps between them, its nodes with cells.
+# where it has none there, its first cell, and, where there are gaps between them, its nodes with cells. Of a demand
+# that is bound to a node ``cell`` is the units there that were set aside for it, see kernels/plan/bound.py.
 DEMAND = _row(
     need=_I, taken=_I, left=_I, weight_g=_I, sku=_H, parcel=_H, open_nodes=np.uint32, goods_class=np.int16,
-    looked_at=np.int16, word=np.int16, cell=_H, gaps=np.uint32,
+    looked_at=np.int16, word=np.int16,
+    node=np.int16,  # that alone it may come from, -1 any
+    cell=_H, gaps=np.uint32,
     load=_H,  # units that are packed, see kernels/plan/pieces.py; -1 too many
 )  # fmt: skip
 FIRST_DAY = _row(known_min=_I, day=_I)  # of a node: ship day of an order known since this minute
@@ -216,6 +220,7 @@ class Asked(NamedTuple):
     claims: Array  # (n) CLAIM  lines and promotions by first and last
     line_sku: Array  # (m) i32  -1 = none
     line_qty: Array  # (m) i32  units, 0 = merged into another line
+    line_node: Array  # (m) i16  node that alone it may come from, -1 any; (0) where no line of the batch names one
     promotions: Array  # (q) i16  candidates by precedence
 
 
@@ -296,7 +301,8 @@ class WaitingRows(NamedTuple):
 class Scratch(NamedTuple):
     """Holds nothing between two orders; k = most demands of an order."""
 
-    slots: Array  # (S) i32
+    slots: Array  # (S) i32  the newest demand of a SKU,
+    siblings: Array  # (k) i32  and from each to the one of its SKU before it, -1 none
     demands: Array  # (k) DEMAND
     first_days: Array  # (N) FIRST_DAY  known_min -1
     candidates: Array  # (N) CANDIDATE
@@ -321,7 +327,7 @@ class Answers(NamedTuple):
     allocations: Array  # (.) ALLOCATION_OUT  room for a row for each component of each line and parcel
 
 
-ASKED = group(Asked, IN_CLAIMS, IN_I32, IN_I32, IN_I16)
+ASKED = group(Asked, IN_CLAIMS, IN_I32, IN_I32, IN_I16, IN_I16)
 TABLES = group(
     TableRows, IN_TERMS, IN_SKUS, IN_COMPONENTS, IN_NODES, IN_LANES, IN_BANDS, IN_CALENDAR, IN_I64_2D, IN_I64_2D,
     IN_I64_2D, IN_I64_2D, IN_I64_2D,
@@ -339,7 +345,7 @@ WAITING_ROWS = group(
     WaitingRows, IO_WAITING, records(WAITING_SKU), IO_ENTRIES, records(BARRED), records(WAITING_COUNTS)
 )
 SCRATCH = group(
-    Scratch, OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, OUT_I64, records(LOAD), IO_PARCELS,
+    Scratch, OUT_I32, OUT_I32, IO_DEMAND, IO_FIRST_DAYS, IO_CANDIDATES, IO_STATES, OUT_I64, records(LOAD), IO_PARCELS,
     OUT_I64_2D, IO_PLAN, OUT_I64, OUT_U8,
 )  # fmt: skip
 ANSWERS = group(Answers, OUT_ORDERS, OUT_I16, OUT_PARCELS, OUT_I32, OUT_I32, OUT_ALLOCATIONS)

@@ -40,6 +40,7 @@ PAYMENT_UNKNOWN = 27  # flag only: a payment word that nobody knows
 PAYMENT_OPEN = 28  # not paid, or not all of it, and the policy holds such orders
 PAYMENT_REFUNDED = 29  # the money, or a part of it, was given back: held
 AMOUNT_DIFFERS = 30  # flag only: a discount, tax or fee that the policy compares is not ours
+NODE_IMPOSSIBLE = 31  # a line must come from a node that no table has, or that may not send it there
 
 # --- 32-39: risk ---------------------------------------------------------------------------------
 RISK_VALUE = 32  # far above the channel's usual

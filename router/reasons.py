@@ -76,6 +76,11 @@ _TEXTS: dict[int, tuple[str, str]] = {
         "tax",
         "A declared discount, tax or fee is not the computed one; flagged, not refused.",
     ),
+    code.NODE_IMPOSSIBLE: (
+        "lines.node",
+        "No table has the node that the line must come from, or it may not send it there: it is inactive, or its "
+        "channels, zones, goods or rates exclude it; name another node, or none.",
+    ),
     code.TOTAL_MISMATCH: ("total", "The channel's total differs from the computed one; flagged, not refused."),
     code.RISK_VALUE: ("lines", "The value is far above what this channel usually sends."),
     code.RISK_ADDRESS: ("bill_to", "Billing and shipping address differ."),

@@ -16,6 +16,7 @@ MASKS = {
     "lane": "no rate leads there",
     "service": "no rate offers the service asked for",
     "goods": "it does not take such goods",
+    "lines": "every line has to come from another one",
 }
 VERDICTS = {"proceed": "let through", "hold": "held for review", "reject": "rejected"}
 
@@ -131,7 +132,8 @@ def _line(line: dict[str, Any]) -> str:
     ]
     if line["backordered"]:
         taken.append(f"{line['backordered']:,} on backorder")
-    return f"{line['qty']:,} of {line['sku'] or 'an unknown SKU'}: {', '.join(taken) or 'nothing taken'}."
+    only = f" (from {line['node']} alone)" if line.get("node") else ""
+    return f"{line['qty']:,} of {line['sku'] or 'an unknown SKU'}{only}: {', '.join(taken) or 'nothing taken'}."
 
 
 def _alternatives(plan: dict[str, Any]) -> Iterator[str]:

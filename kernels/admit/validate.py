@@ -148,6 +148,7 @@ def _counting_price(given: Any, listed: Any, limits: Any) -> Any:
     VOID,
     IN_I64,
     IN_I32,
+    IN_I32,
     IN_I64,
     IN_I64,
     IN_I16,
@@ -170,6 +171,7 @@ def _counting_price(given: Any, listed: Any, limits: Any) -> Any:
 def validate(
     line_offset: Any,
     sku: Any,
+    kind: Any,
     qty: Any,
     unit_price_minor: Any,
     currency: Any,
@@ -193,6 +195,7 @@ def validate(
 
     line_offset (n+1) i64 first line of each order IN
     sku (m) i32 SKU number, -1 unknown IN
+    kind (m) i32 equal numbers < S' on lines of one kind, which may be merged: the SKU where no line names a node IN
     qty (m) i64 units as sent IN
     unit_price_minor (m) i64 as sent, -1 not given IN
     currency (n) i16 currency number, -1 unknown IN
@@ -204,7 +207,7 @@ def validate(
     dated DATED prices that begin or end, before the one that always counts IN
     limits (7) i64 see LINES_MAX.. IN
     stamp_base scalar: a number no earlier call with this scratch has reached; orders use stamp_base + row IN
-    seen_stamp, seen_line (S) i64 scratch: last order that named the SKU, and on which line INOUT
+    seen_stamp, seen_line (S') i64 scratch: last order that named the kind, and on which line INOUT
     reasons (n) u64, reason_line (n) i32 line (0-based within the order) of the first line reason, -1 none OUT
     qty_out (m) i32 units that count: 0 on a line merged into an earlier one and on a line out of range OUT
     price_out, list_price_out (m) i64 price that counts, catalogue price; -1 none OUT
@@ -229,13 +232,14 @@ def validate(
             price = _counting_price(unit_price_minor[line], listed, limits)
             value = min(value + units * max(price, 0), limits[ORDER_VALUE_MAX] + 1)
             if item >= 0:
-                if seen_stamp[item] != stamp_base + order or limits[LINES_MODE] == KEEP:
-                    seen_stamp[item] = stamp_base + order
-                    seen_line[item] = line
+                its = kind[line]
+                if seen_stamp[its] != stamp_base + order or limits[LINES_MODE] == KEEP:
+                    seen_stamp[its] = stamp_base + order
+                    seen_line[its] = line
                 elif limits[LINES_MODE] == REFUSE:
                     wrong |= _bit(LINE_DUPLICATE)
-                elif price_out[seen_line[item]] == price and qty_out[seen_line[item]] + units <= limits[QTY_MAX]:
-                    qty_out[seen_line[item]] += units
+                elif price_out[seen_line[its]] == price and qty_out[seen_line[its]] + units <= limits[QTY_MAX]:
+                    qty_out[seen_line[its]] += units
                     units = I64(0)
             qty_out[line] = units
             price_out[line] = price

@@ -74,8 +74,9 @@ def decide(
         describe_plan(out, claim, plan)
         before = end
         end = hand_out(
-            first, last, end, asked.line_sku, asked.line_qty, tables.skus, tables.components, work.slots, plan,
-            work.demands, work.parcels, work.take, answers.backordered, answers.line_end, answers.allocations,
+            first, last, end, asked.line_sku, asked.line_qty, asked.line_node, tables.skus, tables.components,
+            work.slots, work.siblings, plan, work.demands, work.parcels, work.take, answers.backordered,
+            answers.line_end, answers.allocations,
         )  # fmt: skip
         parcel_first, granted_first = parcel_end, granted_end
         parcel_end = emit_parcels(parcel_end, plan, work.parcels, answers.parcels)

@@ -13,31 +13,37 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels._jit import inlined_rule, rule
+from kernels.layout import INT64
+from kernels.plan.bound import demand_of, node_named
 
 Array = npt.NDArray[Any]
 
 
 @rule
-def served_units(sku: int, qty: int, skus: Array, components: Array, slots: Array, demands: Array) -> int:
+def served_units(
+    sku: int, node: int, qty: int, skus: Array, components: Array, slots: Array, siblings: Array, demands: Array
+) -> int:  # fmt: skip
     """Units of a line that what is left of its SKU, or of all components, suffices for; they are used up."""
     entry = skus[sku]
     if entry.first == entry.last:
-        demand = demands[slots[sku]]
+        demand = demands[demand_of(sku, node, slots, siblings, demands)]
         units = min(qty, int(demand.left))
         demand.left -= units
         return units
     units = qty
     for part in range(entry.first, entry.last):
-        units = min(units, int(demands[slots[components[part].sku]].left // components[part].qty))
+        at = demand_of(components[part].sku, node, slots, siblings, demands)
+        units = min(units, int(demands[at].left // components[part].qty))
     for part in range(entry.first, entry.last):
-        demands[slots[components[part].sku]].left -= units * components[part].qty
+        at = demand_of(components[part].sku, node, slots, siblings, demands)
+        demands[at].left -= units * components[part].qty
     return units
 
 
 @rule
 def serve_lines(
-    first: int, last: int, line_sku: Array, line_qty: Array, skus: Array, components: Array, slots: Array, plan: Any,
-    demands: Array, backordered: Array,
+    first: int, last: int, line_sku: Array, line_qty: Array, line_node: Array, skus: Array, components: Array,
+    slots: Array, siblings: Array, plan: Any, demands: Array, backordered: Array,
 ) -> int:  # fmt: skip
     """Backordered units of every line; demands[].left is what no line can use. Returns the units served."""
     for index in range(plan.demands):
@@ -46,7 +52,8 @@ def serve_lines(
     for line in range(first, last):
         backordered[line] = 0
         if line_qty[line] > 0 and line_sku[line] >= 0:
-            units = served_units(line_sku[line], line_qty[line], skus, components, slots, demands)
+            node = INT64(node_named(line, line_node))
+            units = served_units(line_sku[line], node, line_qty[line], skus, components, slots, siblings, demands)
             backordered[line] = line_qty[line] - units
             served += units
     return served
@@ -96,8 +103,9 @@ def draw(index: int, units: int, count: int, demands: Array, parcels: Array, tak
 
 @inlined_rule
 def hand_out(
-    first: int, last: int, count: int, line_sku: Array, line_qty: Array, skus: Array, components: Array, slots: Array,
-    plan: Any, demands: Array, parcels: Array, take: Array, backordered: Array, line_end: Array, allocations: Array,
+    first: int, last: int, count: int, line_sku: Array, line_qty: Array, line_node: Array, skus: Array,
+    components: Array, slots: Array, siblings: Array, plan: Any, demands: Array, parcels: Array, take: Array,
+    backordered: Array, line_end: Array, allocations: Array,
 ) -> int:  # fmt: skip
     """Allocation rows of every line, appended from ``count`` on; line_end[line] is where the line's rows end."""
     for index in range(plan.demands):
@@ -105,12 +113,13 @@ def hand_out(
     for line in range(first, last):
         units = line_qty[line] - backordered[line]
         if units > 0 and line_sku[line] >= 0:
-            entry = skus[line_sku[line]]
+            entry, node = skus[line_sku[line]], INT64(node_named(line, line_node))
             if entry.first == entry.last:
-                count = draw(slots[line_sku[line]], units, count, demands, parcels, take, allocations)
+                index = demand_of(line_sku[line], node, slots, siblings, demands)
+                count = draw(index, units, count, demands, parcels, take, allocations)
             for part in range(entry.first, entry.last):
                 component = components[part]
-                index = slots[component.sku]
+                index = demand_of(component.sku, node, slots, siblings, demands)
                 count = draw(index, units * component.qty, count, demands, parcels, take, allocations)
         line_end[line] = count
     return count

@@ -3,11 +3,12 @@
     walk the queue of a SKU, from the first to be served:
         a claim gets as much as its nodes have beyond their safety stock, a bundle as many whole bundles
         nodes: one that has all of it, lowest number first; else in the order of their numbers
-    whole orders first: an order is served only if all its waiting lines can be served wholly; all of them are
+    whole orders first: an order is served only if all its waiting lines can be served wholly; all of them are, those
+           first that name a node
 
 A node may serve a claim by the masks of an allocation (channel, zone with a lane, goods, active), if it has a band for
-the service and the weight of a unit, if it sends parcels at all, and if the claim is not barred from it. Its days and
-numbers of parcels are not looked at.
+the service and the weight of a unit, if it sends parcels at all, if the claim is not barred from it, and if its line
+names this node or none. Its days and numbers of parcels are not looked at.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from kernels.claim.bars import is_barred
 from kernels.claim.take import take_units
 from kernels.claim.wait import claim_of, entry_of, leave
 from kernels.layout import INT64, IO_DEMAND, IO_GRANTS, IO_QUEUE, TABLES, UNITS, WAITING_ROWS
+from kernels.plan.bound import named_word
 from kernels.plan.candidates import want
 
 Array = npt.NDArray[Any]
@@ -60,7 +62,8 @@ def may_reach(claim: Any, tables: Any, open_nodes: Array) -> bool:
     found = INT64(0)
     channel = channel_row(claim, tables.channel_nodes)
     for word in range(open_nodes.shape[0]):
-        found |= tables.channel_nodes[channel, word] & tables.ship_nodes[claim.zone, word] & open_nodes[word]
+        its = tables.ship_nodes[claim.zone, word] & named_word(INT64(claim.node), INT64(word))
+        found |= tables.channel_nodes[channel, word] & its & open_nodes[word]
     return bool(found != 0)
 
 
@@ -93,8 +96,11 @@ def to_give(sku: int, node: int, claim: Any, tables: Any, units: Any) -> int:
 
 @rule
 def may_have(sku: int, node: int, slot: int, whole: int, tables: Any, units: Any, waiting: Any) -> int:
-    """The same, 0 where the claim is barred from the node; with ``whole`` also where another of its order is."""
+    """The same, 0 where the claim is barred from the node, or bound to another; with ``whole`` where any claim of its
+    order is barred, whatever it is bound to."""
     claim = waiting.claims[slot]
+    if whole == 0 and claim.node >= 0 and claim.node != node:
+        return 0
     has = to_give(sku, node, claim, tables, units)
     if has == 0 or is_barred(claim, sku, node, waiting.barred):
         return 0
@@ -169,30 +175,41 @@ def serve_claim(slot: int, tables: Any, units: Any, waiting: Any, end: int, out:
 
 
 @rule
-def order_needs(first: int, tables: Any, waiting: Any, slots: Array, demands: Array) -> int:
-    """Units per SKU that all claims of an order from slot ``first`` on wait for; returns how many SKUs."""
+def order_needs(first: int, tables: Any, waiting: Any, slots: Array, siblings: Array, demands: Array) -> int:
+    """Units per SKU and node that all claims of an order from slot ``first`` on wait for; returns how many."""
     count, slot = INT64(0), first
     while slot >= 0:
         claim = waiting.claims[slot]
-        entry = tables.skus[claim.sku]
+        entry, node, qty = tables.skus[claim.sku], INT64(claim.node), INT64(claim.qty)
         if entry.first == entry.last:
-            count = want(INT64(claim.sku), INT64(claim.qty), count, tables.skus, slots, demands)
+            count = want(INT64(claim.sku), node, qty, count, tables.skus, slots, siblings, demands)
         for part in range(entry.first, entry.last):
             component = tables.components[part]
-            count = want(INT64(component.sku), INT64(claim.qty) * component.qty, count, tables.skus, slots, demands)
+            count = want(INT64(component.sku), node, qty * component.qty, count, tables.skus, slots, siblings, demands)
         slot = INT64(claim.sibling)
     return int(count)
 
 
 @rule
-def order_fits(slot: int, tables: Any, units: Any, waiting: Any, slots: Array, demands: Array) -> bool:
-    """Whether all that a claim's order waits for can be had."""
+def order_fits(
+    slot: int, tables: Any, units: Any, waiting: Any, slots: Array, siblings: Array, demands: Array
+) -> bool:  # fmt: skip
+    """Whether all that a claim's order waits for can be had: what is bound from its node, all of a SKU from all."""
     claim, whole = waiting.claims[slot], INT64(1)
     first = waiting.by_order[entry_of(claim.order, waiting.by_order)].count
-    count = order_needs(first, tables, waiting, slots, demands)
+    count = order_needs(first, tables, waiting, slots, siblings, demands)
     for index in range(count):
         demand = demands[index]
-        if within_reach(demand.sku, demand.need, slot, whole, tables, units, waiting) < demand.need:
+        sku, node = INT64(demand.sku), INT64(demand.node)
+        if node >= 0:
+            if may_have(sku, node, slot, whole, tables, units, waiting) < demand.need:
+                return False
+            continue
+        need, at = INT64(0), INT64(slots[sku])
+        while at >= 0:
+            need += demands[at].need
+            at = INT64(siblings[at])
+        if within_reach(sku, need, slot, whole, tables, units, waiting) < need:
             return False
     return True
 
@@ -212,19 +229,24 @@ def rows_at_most(slot: int, whole: int, tables: Any, waiting: Any) -> int:
 
 @rule
 def serve_order(order: int, tables: Any, units: Any, waiting: Any, end: int, out: Array) -> int:
-    """Give an order everything it waits for; returns the end of the rows."""
-    slot = waiting.by_order[entry_of(order, waiting.by_order)].count
-    while slot >= 0:
-        following = INT64(waiting.claims[slot].sibling)
-        end = serve_claim(slot, tables, units, waiting, end, out)
-        slot = following
+    """Give an order everything it waits for, first to claims that are bound to a node; returns the end of the rows."""
+    for bound in range(1, -1, -1):
+        entry = waiting.by_order[entry_of(order, waiting.by_order)]
+        slot = INT64(entry.count) if entry.key != 0 else INT64(-1)
+        while slot >= 0:
+            following = INT64(waiting.claims[slot].sibling)
+            if (waiting.claims[slot].node >= 0) == (bound == 1):
+                end = serve_claim(slot, tables, units, waiting, end, out)
+            slot = following
     return end
 
 
-@kernel(VOID, I64, I64, IO_QUEUE, TABLES, UNITS, WAITING_ROWS, OUT_I32, IO_DEMAND, OUT_I64, OUT_I64, IO_GRANTS)
+@kernel(
+    VOID, I64, I64, IO_QUEUE, TABLES, UNITS, WAITING_ROWS, OUT_I32, OUT_I32, IO_DEMAND, OUT_I64, OUT_I64, IO_GRANTS
+)  # fmt: skip
 def serve(
-    whole: int, sku: int, queue: Array, tables: Any, units: Any, waiting: Any, slots: Array, demands: Array,
-    open_nodes: Array, progress: Array, out: Array,
+    whole: int, sku: int, queue: Array, tables: Any, units: Any, waiting: Any, slots: Array, siblings: Array,
+    demands: Array, open_nodes: Array, progress: Array, out: Array,
 ) -> None:  # fmt: skip
     """Serve the queue of a SKU from where ``progress`` stands until no node has units left, or no row has room.
 
@@ -232,7 +254,7 @@ def serve(
     queue       (k) QUEUED   claims that wait for the SKU, or for a bundle with it; some may have left since  IN
     tables      TableRows    the newest                                                                       IN
     units       Units        waiting  WaitingRows                                                             INOUT
-    slots       (S) i32      demands (.) DEMAND  an order's SKUs; open_nodes (W) i64                          scratch
+    slots       (S) i32      siblings (.) i32, demands (.) DEMAND  what an order needs; open_nodes (W) i64    scratch
     progress    (3) i64  place in the queue; rows of out; rows that the next claim needs, 0 = it has ended    INOUT
     out         (.) GRANT_OUT  rows by claim, the first of each with its line_qty                             OUT
 
@@ -250,7 +272,7 @@ def serve(
                 return
             if whole == 0:
                 progress[ROWS] = serve_claim(slot, tables, units, waiting, end, out)
-            elif order_fits(slot, tables, units, waiting, slots, demands):
+            elif order_fits(slot, tables, units, waiting, slots, siblings, demands):
                 progress[ROWS] = serve_order(claim.order, tables, units, waiting, end, out)
             if progress[ROWS] > end:
                 is_open = mark_open(sku, tables, units, open_nodes)

@@ -16,8 +16,9 @@ from kernels import reasons
 from kernels._jit import inlined_rule, rule
 from kernels.claim.hand_out import give_back, serve_lines
 from kernels.claim.judge import HOLD
-from kernels.layout import NO_PLAN, SHORT_REJECT
+from kernels.layout import INT64, NO_PLAN, SHORT_REJECT
 from kernels.plan.allocate import count_taken, masked_out, plan_order, price_parcels
+from kernels.plan.bound import put_back, set_aside
 from kernels.plan.candidates import enough, gather
 
 Array = npt.NDArray[Any]
@@ -29,13 +30,15 @@ COMPLETE, SHORT, NOTHING, IMPOSSIBLE = 0, 1, 2, 3  # how far a plan reaches
 @rule
 def trim(
     claim: Any, plan: Any, terms: Any, nodes: Array, bands: Array, calendar: Array, line_sku: Array, line_qty: Array,
-    skus: Array, components: Array, slots: Array, candidates: Array, demands: Array, parcels: Array, take: Array,
-    backordered: Array,
+    line_node: Array, skus: Array, components: Array, slots: Array, siblings: Array, candidates: Array, demands: Array,
+    parcels: Array, take: Array, backordered: Array,
 ) -> bool:  # fmt: skip
     """Keep of a short plan what lines can use; False when nothing is left of it."""
     count_taken(plan, demands, take)
     first, last = claim.line_first, claim.line_last
-    served = serve_lines(first, last, line_sku, line_qty, skus, components, slots, plan, demands, backordered)
+    served = serve_lines(
+        first, last, line_sku, line_qty, line_node, skus, components, slots, siblings, plan, demands, backordered
+    )  # fmt: skip
     give_back(plan, demands, parcels, take)
     return served > 0 and price_parcels(plan, terms, nodes, bands, calendar, candidates, demands, parcels, take)
 
@@ -76,26 +79,39 @@ def plan_row(
     """Plan one order and say what each line waits for; returns how far the plan reaches."""
     first, last = claim.line_first, claim.line_last
     plan.demands = gather(
-        first, last, asked.line_sku, asked.line_qty, tables.skus, tables.components, work.slots, work.demands
-    )
+        first, last, asked.line_sku, asked.line_qty, asked.line_node, tables.skus, tables.components, work.slots,
+        work.siblings, work.demands,
+    )  # fmt: skip
+    has_bound = asked.line_node.shape[0] > 0
+    if has_bound:
+        set_aside(
+            claim, plan, tables.nodes, tables.channel_nodes, tables.ship_nodes, tables.goods_nodes, units, work.demands
+        )
     complete = plan_order(
         claim, plan, terms, tables.nodes, tables.lanes, tables.bands, tables.calendar, tables.channel_nodes,
         tables.ship_nodes, tables.goods_nodes, capacity, units, work.first_days, work.candidates, work.demands,
         work.states, work.open_nodes, work.loads, work.parcels, work.take,
     )  # fmt: skip
+    reason = INT64(-1)
+    if not complete:
+        reason = INT64(
+            short_reason(
+                claim, plan, tables.nodes, tables.channel_nodes, tables.serve_nodes, tables.ship_nodes,
+                tables.goods_nodes, units.shelves, units.blocks, units.available, work.candidates, work.demands,
+            )
+        )  # fmt: skip
+    if has_bound:
+        put_back(plan, units, work.demands)
     if complete:
         backordered[first:last] = 0
         return COMPLETE
-    reason = short_reason(
-        claim, plan, tables.nodes, tables.channel_nodes, tables.serve_nodes, tables.ship_nodes, tables.goods_nodes,
-        units.shelves, units.blocks, units.available, work.candidates, work.demands,
-    )  # fmt: skip
     if plan.full:
         out.reasons |= 1 << reasons.NODE_CAPACITY
     partly = plan.parcels > 0
     if partly and trim(
-        claim, plan, terms, tables.nodes, tables.bands, tables.calendar, asked.line_sku, asked.line_qty, tables.skus,
-        tables.components, work.slots, work.candidates, work.demands, work.parcels, work.take, backordered,
+        claim, plan, terms, tables.nodes, tables.bands, tables.calendar, asked.line_sku, asked.line_qty,
+        asked.line_node, tables.skus, tables.components, work.slots, work.siblings, work.candidates, work.demands,
+        work.parcels, work.take, backordered,
     ):  # fmt: skip
         out.reasons |= 1 << reason
         return SHORT

@@ -25,6 +25,7 @@ from kernels.claim.bars import bar_node, free_bars
 from kernels.claim.segments import find_ever, home_of, remove_ever, segments_of
 from kernels.claim.touch import ROWS_AHEAD
 from kernels.layout import ASKED, INT64, IO_QUEUE, IO_WAITING, WAITING_ROWS
+from kernels.plan.bound import node_named
 
 Array = npt.NDArray[Any]
 
@@ -113,8 +114,8 @@ def leave(slot: int, waiting: Any) -> None:
 
 @inlined_rule
 def wait_for(
-    order: int, line: int, sku: int, qty: int, priority: int, channel_index: int, accepted_ms: int, wanted: Any,
-    entry: Any, waiting: Any,
+    order: int, line: int, sku: int, node: int, qty: int, priority: int, channel_index: int, accepted_ms: int,
+    wanted: Any, entry: Any, waiting: Any,
 ) -> None:  # fmt: skip
     """Let a line that does not wait wait for units."""
     counts = waiting.counts[0]
@@ -124,6 +125,7 @@ def wait_for(
     claim.placed_at_ms, claim.accepted_ms = wanted.placed_at_ms, accepted_ms
     claim.priority, claim.arrival, claim.barred = priority, counts.arrivals, -1
     claim.zone, claim.service, claim.channel_index = wanted.zone, wanted.service, channel_index
+    claim.node = node
     counts.arrivals += 1
     counts.lines_max = max(counts.lines_max, line + 1)
     enlist(slot, INT64(sku), order, entry, waiting)
@@ -176,8 +178,8 @@ def join(
                 continue
             entry = waiting.by_order[entry_of(order, waiting.by_order)]
             wait_for(
-                order, number, asked.line_sku[at], backordered[at], priority[row], channel, accepted_ms, claim, entry,
-                waiting,
+                order, number, asked.line_sku[at], INT64(node_named(at, asked.line_node)), backordered[at],
+                priority[row], channel, accepted_ms, claim, entry, waiting,
             )  # fmt: skip
     return seen
 
@@ -255,8 +257,8 @@ def enter(kept: Array, waiting: Any) -> None:
         claim = kept[row]
         entry = waiting.by_order[entry_of(claim.order, waiting.by_order)]
         wait_for(
-            claim.order, INT64(claim.line), claim.sku, claim.qty, claim.priority, INT64(claim.channel_index),
-            claim.accepted_ms, claim, entry, waiting,
+            claim.order, INT64(claim.line), claim.sku, INT64(claim.node), claim.qty, claim.priority,
+            INT64(claim.channel_index), claim.accepted_ms, claim, entry, waiting,
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from kernels import reasons
 from kernels._jit import inlined_rule, rule
 from kernels.layout import INT64, NO_DAY, NO_PLAN, NODES_EXACT, PLAN_FASTEST, SHORT_PARTIAL, SKUS_EXACT
+from kernels.plan.bound import named_word
 from kernels.plan.candidates import enough, find_candidates, tighten_floors
 from kernels.plan.freight import DAY_MS, late_minor, parcel, promise_day
 from kernels.plan.greedy import load_taken, plan_greedy
@@ -142,6 +143,7 @@ def masked_out(
         goods_class = demands[index].goods_class
         for word in range(ship_nodes.shape[1]):
             may = channel_nodes[claim.channel_index, word] & goods_nodes[goods_class, word]
+            may &= named_word(INT64(demands[index].node), word)
             eligible |= may & serve_nodes[claim.zone, word]
             reachable |= may & ship_nodes[claim.zone, word]
         if eligible == 0:

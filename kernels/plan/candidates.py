@@ -1,6 +1,6 @@
 """Candidates: what an order needs per SKU, and the nodes that could give some of it.
 
-    demand      lines summed per SKU, bundles exploded to their components
+    demand      lines summed per SKU and node they name, bundles exploded to their components
     candidates  nodes that serve the channel and the zone, have a lane, have units of some SKU beyond their safety
                 stock, take the SKU's goods class, and have room within ROLLS_MAX open days
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from kernels._jit import inlined_rule, rule
 from kernels.cells.find import block_on
 from kernels.layout import INT64, NO_PLAN, SKUS_EXACT
+from kernels.plan.bound import named_word, node_named
 from kernels.plan.freight import MINUTE_MS, first_ship_day, floor_minor, free_ship_day
 from kernels.plan.greedy import cell_at, units_at
 
@@ -24,15 +25,22 @@ Array = npt.NDArray[Any]
 
 
 @inlined_rule
-def want(sku: int, units: int, count: int, skus: Array, slots: Array, demands: Array) -> int:
-    """Add units to the demand of a SKU; returns the number of demands."""
-    slot = slots[sku]
-    if slot < count and demands[slot].sku == sku:
-        demands[slot].need += units
-        return count
-    slots[sku] = count
+def want(
+    sku: int, node: int, units: int, count: int, skus: Array, slots: Array, siblings: Array, demands: Array
+) -> int:  # fmt: skip
+    """Add units to the demand of a SKU and the node it has to come from; returns the number of demands."""
+    newest: int = INT64(slots[sku])
+    if newest >= count or demands[newest].sku != sku:
+        newest = INT64(-1)
+    at = newest
+    while at >= 0:
+        if demands[at].node == node:
+            demands[at].need += units
+            return count
+        at = INT64(siblings[at])
+    slots[sku], siblings[count] = count, newest
     demand = demands[count]
-    demand.sku, demand.need, demand.taken = sku, units, 0
+    demand.sku, demand.node, demand.need, demand.taken = sku, node, units, 0
     demand.weight_g, demand.goods_class = skus[sku].weight_g, skus[sku].goods_class
     return count + 1
 
@@ -43,23 +51,25 @@ def gather(
     last: int,
     line_sku: Array,
     line_qty: Array,
+    line_node: Array,
     skus: Array,
     components: Array,
     slots: Array,
+    siblings: Array,
     demands: Array,
 ) -> int:
-    """Demand of the lines first:last per distinct SKU; returns how many there are."""
+    """Demand of the lines first:last per distinct SKU and node; returns how many there are."""
     count: int = INT64(0)
     for line in range(first, last):
         sku = line_sku[line]
         if line_qty[line] <= 0 or sku < 0:
             continue
-        entry = skus[sku]
+        entry, node = skus[sku], INT64(node_named(line, line_node))
         if entry.first == entry.last:
-            count = want(INT64(sku), INT64(line_qty[line]), count, skus, slots, demands)
+            count = want(INT64(sku), node, INT64(line_qty[line]), count, skus, slots, siblings, demands)
         for part in range(entry.first, entry.last):
             units = INT64(line_qty[line]) * components[part].qty
-            count = want(INT64(components[part].sku), units, count, skus, slots, demands)
+            count = want(INT64(components[part].sku), node, units, count, skus, slots, siblings, demands)
     return count
 
 
@@ -76,7 +86,10 @@ def add_candidate(
         demand = demands[index]
         atp = INT64(0)
         if demand.open_nodes >> bit & 1:
-            atp = min(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0), demand.need)
+            if demand.node >= 0:
+                atp = INT64(demand.cell)
+            else:
+                atp = min(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0), demand.need)
             has = has or atp > 0
         candidate.atp[index] = atp
         if atp == demand.need:
@@ -105,7 +118,9 @@ def nodes_that_give(word: int, bits: int, plan: Any, nodes: Array, available: Ar
         demand = demands[index]
         asked, bit = INT64(demand.open_nodes) & left, INT64(0)
         while asked:
-            if asked & 1 and available[cell_at(demand, bit)] > nodes[word * 32 + bit].safety_units:
+            if asked & 1 and (
+                demand.node >= 0 or available[cell_at(demand, bit)] > nodes[word * 32 + bit].safety_units
+            ):
                 left &= ~(INT64(1) << bit)
             asked >>= 1
             bit += 1
@@ -144,7 +159,10 @@ def find_candidates(
             demand = demands[index]
             if word == 0:
                 demand.looked_at = 0
-            stocked = take_block(demand, word, units.shelves[demand.sku], units.blocks)
+            if demand.node >= 0:
+                stocked = named_word(INT64(demand.node), word) if demand.cell > 0 else INT64(0)
+            else:
+                stocked = take_block(demand, word, units.shelves[demand.sku], units.blocks)
             demand.open_nodes = usable & stocked & goods_nodes[demand.goods_class, word]
             bits |= demand.open_nodes
         if plan.demands > SKUS_EXACT and bits:

@@ -49,6 +49,8 @@ def units_at(
     demand: Any, node: int, shelves: Array, blocks: Array, available: Array, nodes: Array, goods_nodes: Array
 ) -> int:
     """Units of a SKU a candidate may promise: what is available beyond its safety stock, if it takes such goods."""
+    if demand.node >= 0:
+        return int(demand.cell) if demand.node == node else 0
     word, bit = node >> 5, node & 31
     if demand.word == word:
         if not demand.open_nodes >> bit & 1:
@@ -114,6 +116,16 @@ def count_cells(block: Any, nodes_open: int, demand: Any, nodes: Array, availabl
 
 
 @rule
+def count_bound(demand: Any, open_nodes: Array, loads: Array) -> None:
+    """Count what the only node of a demand could give of what is left of it, where it is open."""
+    node = INT64(demand.node)
+    if demand.cell > 0 and open_nodes[node >> 5] >> (node & 31) & 1:
+        units = min(demand.left, INT64(demand.cell))
+        loads[node].units += units
+        loads[node].weight_g += units * demand.weight_g
+
+
+@rule
 def count_loads(
     plan: Any, nodes: Array, goods_nodes: Array, shelves: Array, blocks: Array, available: Array, candidates: Array,
     demands: Array, open_nodes: Array, loads: Array,
@@ -128,6 +140,9 @@ def count_loads(
     for index in range(plan.demands):
         demand = demands[index]
         if demand.left == 0:
+            continue
+        if demand.node >= 0:
+            count_bound(demand, open_nodes, loads)
             continue
         shelf = shelves[demand.sku]
         for at in range(shelf.blocks):

@@ -60,8 +60,8 @@ U = np.uint64
 UNKNOWN, TEXT, TIME, NUMBER, OBJECT, COUPONS, LINES, LINE_TEXT, LINE_NUMBER, FLAG, SOME_LINES = range(11)
 TOP_LEVEL, LINE_LEVEL = 0, 6  # 1-5: objects of an order
 LINE_BIT = 53  # first bit of the keys of one line; they are cleared at its start
-LINE_BITS = U(0x3F) << U(LINE_BIT)
-REFUSED = 59  # a bit that is set from the start, so that such a key is one given twice
+LINE_BITS = U(0x7F) << U(LINE_BIT)
+REFUSED = 60  # a bit that is set from the start, so that such a key is one given twice
 
 ABSENT = -(1 << 63)
 NOT_UNDERSTOOD, UNDERSTOOD = 0, 1
@@ -72,7 +72,8 @@ BEGIN, END, LINE_NUMBER_AT, SOUND = 0, 1, 2, 3
 # Rows of ``runs``.
 LINES_FIRST, LINES_COUNT, COUPONS_FIRST, COUPONS_COUNT = 0, 1, 2, 3
 # Rows of ``line_text``: start and length of each text of a line.
-SKU_START, SKU_LENGTH, LINE_ID_START, LINE_ID_LENGTH = 0, 1, 2, 3
+SKU_START, SKU_LENGTH, LINE_ID_START, LINE_ID_LENGTH, NODE_START, NODE_LENGTH = 0, 1, 2, 3, 4, 5
+LINE_TEXTS = 6
 QTY, UNIT_PRICE, LINE_DISCOUNT, LINE_TAX = 0, 1, 2, 3
 # Places of ``cursor``.
 LINES_USED, COUPONS_USED, SPILL_USED, SPILL_BASE = 0, 1, 2, 3
@@ -162,7 +163,7 @@ def open_line(position: Int, line_text: Array, line_number: Array, cursor: Array
     line = cursor[LINES_USED]
     if line == line_text.shape[1]:
         return FULL
-    for field in range(4):
+    for field in range(LINE_TEXTS):
         line_text[field, line] = 0
     for field in range(4):
         line_number[field, line] = ABSENT
@@ -345,7 +346,7 @@ def scan_json(
     number      (N, rows)  int64  each number field or ABSENT; times in ms since the epoch                  OUT
     place       (4, rows)  int64  BEGIN, END, LINE_NUMBER_AT, SOUND                                         OUT
     runs        (4, rows)  int32  first item and item count of the lines, then of the coupons               OUT
-    line_text   (4, L)     int32  start and length of each line's SKU, then of its line_id                  OUT
+    line_text   (6, L)     int32  start and length of each line's SKU, then of its line_id and its node     OUT
     line_number (4, L)     int64  quantity; unit price, discount and tax in minor units; or ABSENT          OUT
     coupon      (2, C)     int32  start and length of each coupon code                                      OUT
     spill       (any)      uint8  texts that had escapes, without them; at least the size of ``text``       OUT

@@ -67,6 +67,7 @@ def amendments_of(batch: pa.RecordBatch, known_ms: int) -> list[Amendment]:
     release_offset, releases = list_parts(batch.column("releases"))
     wanted_offset, wanted = list_parts(batch.column("wanted"))
     line, lines = struct_numbers(wanted, "line"), list(zip(*_columns(wanted, "sku", "qty"), strict=True))
+    nodes = struct_numbers(wanted, "node").tolist()
     plain = batch.drop_columns(["releases", "wanted"]).to_pylist()
     found = []
     for number, row in enumerate(plain):
@@ -75,6 +76,7 @@ def amendments_of(batch: pa.RecordBatch, known_ms: int) -> list[Amendment]:
         request = Request(
             lines[first:last], row["channel_index"], row["zone"], max(row["placed_at_ms"], known_ms), row["service"],
             row["promise_by_ms"], row["placed_at_ms"], row["priority"], row["only_node"], _without(row),
+            nodes[first:last],
         )  # fmt: skip
         account = CellAccount(row["account"])
         assert account in (CellAccount.HELD, CellAccount.ALLOCATED), "an amendment takes for an order"

@@ -49,6 +49,11 @@ class Claims:
         return self.asked.claims
 
     @property
+    def names_nodes(self) -> bool:
+        """Whether any line names the node it must come from."""
+        return len(self.asked.line_node) > 0
+
+    @property
     def lines_max(self) -> int:
         """Lines of the longest order."""
         return int((self.rows["line_last"] - self.rows["line_first"]).max(initial=0))
@@ -77,12 +82,18 @@ def claims_of(batch: pa.RecordBatch, known_ms: int) -> Claims:
             frozen(rows),
             frozen(struct_numbers(lines, "sku")),
             frozen(struct_numbers(lines, "qty")),
+            nodes_named(struct_numbers(lines, "node")),
             frozen(promotions.to_numpy(zero_copy_only=True)),
         ),
         numbers(batch, "priority"),
         np.where(proceeds, numbers(batch, "channel_index"), np.int16(0)),
         np.where(proceeds, numbers(batch, "zone"), np.int32(0)),
     )
+
+
+def nodes_named(line_node: I16) -> I16:
+    """The nodes that lines name, -1 none, as kernels take them: nothing where no line names one."""
+    return frozen(line_node if int(line_node.max(initial=-1)) >= 0 else line_node[:0])
 
 
 def check_claims(claims: Claims, tables: LedgerTables) -> None:
@@ -92,6 +103,8 @@ def check_claims(claims: Claims, tables: LedgerTables) -> None:
     assert _within(claims.zone, 0, len(rows.ship_nodes)), "zone outside the zone masks"
     assert _within(asked.line_sku, -1, len(rows.skus)), "line sku outside the SKU table"
     assert _within(asked.line_qty, 0, QTY_MAX), "line qty is negative"
+    assert not claims.names_nodes or len(asked.line_node) == len(asked.line_sku), "a node of each line, or of none"
+    assert _within(asked.line_node, -1, len(rows.nodes)), "line node outside the node table"
     assert _within(asked.promotions, 0, len(tables.promotions.code)), "promotion outside the promotion table"
 
 

@@ -17,7 +17,7 @@ from kernels.claim import claim as kernels
 from kernels.claim.claim import ORDER, PLAN, QUOTE
 from kernels.layout import Answers, Asked
 from router.arrow.arrays import frozen
-from router.ledger.batch import Claims, check_claims
+from router.ledger.batch import Claims, check_claims, nodes_named
 from router.ledger.cells import Cells
 from router.ledger.memory import Memory
 from router.ledger.tables import NODE_BITS, LedgerTables
@@ -43,6 +43,7 @@ class Request:
     priority: int = 0
     only_node: int = -1
     without_nodes: Sequence[int] = ()
+    line_nodes: Sequence[int] = ()  # that alone each line may come from, -1 any; nothing = all any
 
     def claims(self) -> Claims:
         """As if an order asked for them."""
@@ -53,8 +54,8 @@ class Request:
         rows["admission"] = Admission.PROCEED
         rows["line_last"] = len(self.lines)
         lines = np.array(self.lines, np.int32).reshape(-1, 2)
-        none = np.zeros(0, np.int16)
-        asked = Asked(frozen(rows), frozen(lines[:, 0]), frozen(lines[:, 1]), frozen(none))
+        nodes = nodes_named(np.array(self.line_nodes, np.int16))
+        asked = Asked(frozen(rows), frozen(lines[:, 0]), frozen(lines[:, 1]), nodes, frozen(np.zeros(0, np.int16)))
         return Claims(
             asked, np.full(1, self.priority, np.int32), np.full(1, self.channel_index, np.int16), rows["zone"].copy()
         )

@@ -115,8 +115,8 @@ class Serving:
         while True:
             out = np.zeros(room, layout.GRANT_OUT)
             serve_kernel(
-                whole, sku, queue, tables.rows, self._cells.units, self._waiting.rows, work.slots, work.demands,
-                np.zeros(words, np.int64), progress, out,
+                whole, sku, queue, tables.rows, self._cells.units, self._waiting.rows, work.slots, work.siblings,
+                work.demands, np.zeros(words, np.int64), progress, out,
             )  # fmt: skip
             found.append(out[: progress[ROWS]])
             left, needed = left - int(progress[ROWS]), int(progress[ROOM])

@@ -40,14 +40,12 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 CHECKPOINT_FORM = 4  # to be raised where what is dumped means something else; the first were stored without a mark
-_FORM_OF_OTHER_LOTS = 3  # in which units of no lot were reckoned otherwise; without lots it is the same
 _SEQUENCE_SHIFT, _SEQUENCE_MASK = 16, (1 << 32) - 1
 
 
 def can_restore(arrays: Arrays) -> bool:
     """Whether a checkpoint is of this form; where it is not the log is read from its beginning."""
-    form = int(arrays["form"][0] if "form" in arrays else 1)
-    return form == CHECKPOINT_FORM or (form == _FORM_OF_OTHER_LOTS and not len(arrays["lot_cells"]))
+    return int(arrays["form"][0] if "form" in arrays else 1) == CHECKPOINT_FORM
 
 
 class Changed(NamedTuple):

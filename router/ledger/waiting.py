@@ -38,6 +38,7 @@ _EXPECTED = 1 << 20  # claims that get room at once: memory that is not used yet
 # What is kept of a claim in a dump; which place it has in the pool is of no interest.
 _KEPT = (
     "order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel_index", "service", "accepted_ms",
+    "node",
 )  # fmt: skip
 _RANK = ("placed_at_ms", "accepted_ms", "order", "arrival")  # who is served first; after priority, where that counts
 
@@ -232,7 +233,7 @@ class Waiting:
     # --- state -----------------------------------------------------------------------------------
 
     def dump(self) -> I64:
-        """(k, 10) the claims as they came."""
+        """(k, 11) the claims as they came."""
         slots = self._slots()
         return np.stack([self._claims[name][slots].astype(np.int64) for name in _KEPT], axis=1)
 

@@ -21,6 +21,7 @@ class Workspace:
     def __init__(self) -> None:
         self.scratch = Scratch(
             slots=np.zeros(0, np.int32),
+            siblings=np.zeros(0, np.int32),
             demands=np.zeros(0, layout.DEMAND),
             first_days=np.zeros(0, layout.FIRST_DAY),
             candidates=np.zeros(0, layout.CANDIDATE),
@@ -46,10 +47,12 @@ class Workspace:
         """Room for a batch."""
         rows, parcels_max = tables.rows, int(tables.rows.terms["parcels_max"][0])
         orders, lines = len(claims.rows), len(claims.asked.line_sku)
-        demands = min(len(rows.skus), claims.lines_max * tables.components_max)
+        distinct = len(rows.skus) * (1 + len(rows.nodes) * claims.names_nodes)
+        demands = min(distinct, claims.lines_max * tables.components_max)
         old, answers = self.scratch, self.answers
         self.scratch = old._replace(
             slots=_room(old.slots, len(rows.skus)),
+            siblings=_room(old.siblings, demands),
             demands=_room(old.demands, demands),
             first_days=_room(old.first_days, len(rows.nodes)),
             candidates=_room(old.candidates, len(rows.nodes)),
@@ -72,8 +75,12 @@ class Workspace:
     def fit_waiting(self, lines_max: int, tables: LedgerTables) -> None:
         """Room for what an order of so many lines waits for."""
         skus, old = len(tables.rows.skus), self.scratch
-        demands = _room(old.demands, min(skus, lines_max * tables.components_max))
-        self.scratch = old._replace(slots=_room(old.slots, skus), demands=demands)
+        demands = min(skus * (1 + len(tables.rows.nodes)), lines_max * tables.components_max)
+        self.scratch = old._replace(
+            slots=_room(old.slots, skus),
+            siblings=_room(old.siblings, demands),
+            demands=_room(old.demands, demands),
+        )
 
     def _components(self, claims: Claims, tables: LedgerTables) -> int:
         """Components of all lines, a line that is no bundle counting once."""

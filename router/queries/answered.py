@@ -45,6 +45,7 @@ def priced_lines(step: Step, tables: Tables, document: Row | None) -> list[Row]:
             "line_id": line_id,
             "sku": name_of(tables.skus.ids, line["sku"]) or as_sent.get("sku"),
             **(_as_sent(line, as_sent) if is_rejected else _as_counted(line)),
+            "node": tables.nodes.ids.text(line["node"]) if line["node"] >= 0 else as_sent.get("node") or None,
             **_money(priced[number] if number < len(priced) else {}),
             "taxes": taxes.of_line(number),
         }

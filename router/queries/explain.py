@@ -81,6 +81,7 @@ def _units(line: Row, answer: Row, tables: Tables) -> Row:
     return {
         "sku": name_of(tables.skus.ids, line["sku"]),
         "qty": line["qty"],
+        "node": tables.nodes.ids.text(line["node"]) if line["node"] >= 0 else None,
         "taken": [
             {
                 "node": tables.nodes.ids.text(part["node"]),

@@ -1,6 +1,7 @@
 """Why each node was or was not considered for an order: the masks of the tables it was decided with, and its score.
 
     removed_by   inactive, channel, zone, lane, service, goods     the masks of kernels/plan, in that order
+                 lines                                             every line names another node to come from
     cost         freight + handling of one parcel with the whole order from there (kernels/plan/freight.py), the
                  score by which single parcels are compared before any penalty for lateness; None where no band takes
                  the weight
@@ -63,6 +64,9 @@ def _masks(node: int, goods: set[int], step: Step, tables: Tables) -> Iterator[s
         yield "service"
     if not all(nodes.accepts_goods[node, kind] for kind in goods):
         yield "goods"
+    named = {line["node"] for line in step.given["lines"] if line["qty"] > 0 and line["sku"] >= 0}
+    if named and not named & {-1, node}:
+        yield "lines"
 
 
 def _goods(step: Step, tables: Tables) -> set[int]:

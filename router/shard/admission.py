@@ -30,7 +30,7 @@ from kernels.admit.validate import (
     REFUSE,
     validate,
 )
-from kernels.reasons import AMOUNT_IMPOSSIBLE, UNREACHABLE
+from kernels.reasons import AMOUNT_IMPOSSIBLE, NODE_IMPOSSIBLE, UNREACHABLE
 from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers
 from router.arrow.string_table import StringTable
 from router.config import Config
@@ -42,6 +42,7 @@ from router.shard import pricing
 from router.shard.admitted import admitted_lines, claims_of, without_units
 from router.shard.channel_policies import ChannelPolicies, Heeds
 from router.shard.declared import NOTHING_DECLARED, Declared, impossible
+from router.shard.line_nodes import kinds_of_lines, line_nodes, misfits
 from router.shard.spelt import UNKNOWN, Spelt, by_first
 from router.spelling import folded, word
 from router.tables.compiled import PromotionKind, Tables
@@ -64,6 +65,7 @@ class WireLines:
     qty: I64
     unit_price_minor: I64
     line_key: U64
+    node: npt.NDArray[np.int16]  # (m) that it must come from, or ANY or UNKNOWN; (0) where no line names one
 
 
 class Admitter:
@@ -105,11 +107,11 @@ class Admitter:
             | (service_unknown << FLAG_SERVICE_UNKNOWN)
             | payment_flags
         ).astype(np.uint16)
-        counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns, policy_row)
         columns["zone"], columns["tax_area"] = place.zone, place.tax_area
+        counted = self._validate(wire, lines, columns["currency"], flags, now_ms, columns, policy_row)
         self._risk(wire, lines, counted.qty, columns)
         counted = self._price(counted, columns, coupons, place.promotion_area, policy_row)
-        admitted = record_batch(ADMITTED, {**columns, "lines": admitted_lines(counted, lines.line_key)})
+        admitted = record_batch(ADMITTED, {**columns, "lines": admitted_lines(counted, lines.line_key, lines.node)})
         return admitted, claims_of(admitted)
 
     def _lines(self, wire: pa.RecordBatch, skus: pa.StringArray) -> WireLines:
@@ -123,6 +125,7 @@ class Admitter:
             struct_numbers(values, "qty"),
             struct_numbers(values, "unit_price_minor"),
             struct_numbers(values, "line_key"),
+            line_nodes(wire, offset.astype(np.int64), self.tables),
         )
 
     def _identity(self, wire: pa.RecordBatch, hashes: tuple[U64, U64]) -> dict[str, Any]:
@@ -193,9 +196,11 @@ class Admitter:
         columns["reasons"] = np.zeros(orders, np.uint64)
         columns["reason_line"] = np.full(orders, -1, np.int32)
         qty, price, listed = np.zeros(count, np.int32), np.zeros(count, np.int64), np.zeros(count, np.int64)
+        kind, stamp_base, seen_stamp, seen_line = self._seen(lines)
         validate(
             lines.offset,
             lines.sku,
+            kind,
             lines.qty,
             lines.unit_price_minor,
             currency,
@@ -206,9 +211,9 @@ class Admitter:
             self.tables.skus.price_minor,
             self._dated,
             self._limits(now_ms),
-            self._stamp_base,
-            self._seen_stamp,
-            self._seen_line,
+            stamp_base,
+            seen_stamp,
+            seen_line,
             columns["reasons"],
             columns["reason_line"],
             qty,
@@ -216,12 +221,31 @@ class Admitter:
             listed,
         )
         self._stamp_base += orders
+        if len(lines.node):
+            self._refuse_misfits(lines, columns)
         columns["admission"] = self.policies.admission(columns["reasons"], policy_row)
         counted = pricing.OrderLines(
             line_offset=lines.offset, sku=lines.sku, qty=qty, unit_price_minor=price, list_price_minor=listed
         )
         # A refused order asks for nothing: it is neither weighed nor priced nor claimed.
         return without_units(counted, columns["admission"] == Admission.REJECT)
+
+    def _seen(self, lines: WireLines) -> tuple[npt.NDArray[np.int32], int, I64, I64]:
+        """Which lines are of one kind, and what ``validate`` remembers of kinds."""
+        if not len(lines.node):
+            return lines.sku, self._stamp_base, self._seen_stamp, self._seen_line
+        kind = kinds_of_lines(lines.sku, lines.node)
+        kinds = int(kind.max(initial=-1)) + 1
+        return kind, 0, np.full(kinds, -1, np.int64), np.zeros(kinds, np.int64)
+
+    def _refuse_misfits(self, lines: WireLines, columns: dict[str, Any]) -> None:
+        """NODE_IMPOSSIBLE, and the first line of which that, or anything else, is to be said."""
+        at = np.flatnonzero(misfits(lines.node, lines.sku, lines.offset, columns, self.tables))
+        order = np.searchsorted(lines.offset, at, side="right") - 1
+        columns["reasons"][order] |= np.uint64(1 << NODE_IMPOSSIBLE)
+        order, first = np.unique(order, return_index=True)
+        line, known = (at[first] - lines.offset[order]).astype(np.int32), columns["reason_line"][order]
+        columns["reason_line"][order] = np.where(known < 0, line, np.minimum(known, line))
 
     def _limits(self, now_ms: int) -> I64:
         limits, policy = self._config.limits, self.policy

@@ -13,6 +13,7 @@ from kernels.reasons import TOTAL_MISMATCH
 from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.log.columns import ADMITTED, CLAIMS
 from router.shard import pricing
+from router.shard.line_nodes import ANY
 from router.shard.reason_masks import FLAG_MASK
 
 U64 = npt.NDArray[np.uint64]
@@ -22,7 +23,7 @@ def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:
     """What ADMITTED rows ask of the ledger; derivable at any time, so it is never stored by the shard."""
     offset, values = list_parts(admitted.column("lines"))
     line_type = CLAIMS.field("lines").type
-    wanted = structs(line_type.value_type, {n: struct_numbers(values, n) for n in ("sku", "qty")})
+    wanted = structs(line_type.value_type, {n: struct_numbers(values, n) for n in ("sku", "qty", "node")})
     same = {name: admitted.column(name) for name in CLAIMS.names if name not in ("lines", "value_minor")}
     return record_batch(
         CLAIMS,
@@ -57,7 +58,8 @@ def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int
     return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
 
 
-def admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
+def admitted_lines(counted: pricing.OrderLines, line_key: U64, node: npt.NDArray[np.int16]) -> pa.ListArray:
+    """``node``: of each line ANY, UNKNOWN or that it must come from; nothing where no line names one."""
     line_type = ADMITTED.field("lines").type
     values = structs(
         line_type.value_type,
@@ -67,6 +69,7 @@ def admitted_lines(counted: pricing.OrderLines, line_key: U64) -> pa.ListArray:
             "unit_price_minor": counted.unit_price_minor,
             "list_price_minor": counted.list_price_minor,
             "line_key": line_key,
+            "node": np.maximum(node, ANY) if len(node) else np.full(len(counted.sku), ANY, np.int16),
         },
     )
     return ragged(counted.line_offset, values, line_type)

@@ -5,7 +5,8 @@
     move         they are wanted from another node: all of them, or nothing happens
 
 What cannot be had waits, in the order's old place in the queue. A node that refused a line gets no units of it again,
-whatever happens, unless a move names it. A bundle is planned anew as a whole.
+whatever happens, unless a move names it. A line that names the node it must come from is planned from there alone, but
+for a move, by which staff decides otherwise. A bundle is planned anew as a whole.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Amendment:
     book: OpenBook
     meant: list[Meant]
     line_sku: list[int]  # by line of the order
+    line_node: list[int]  # by line of the order: that alone it may come from, -1 any; of a move all may from any
     order: int  # shard << 48 | reference
     accepted_ms: int
     refused_by: list[int]  # nodes that refused any of the lines, in order; of a move none counts
@@ -90,7 +92,9 @@ def amendment_of(sent: layout.Sent, at: int, book: OpenBook, known: Known) -> Am
     meant = units_meant(replace(book, positions=book.positions[~is_there]), Named(lines, int(row["node"]), stages))
     if isinstance(meant, Refusing):
         return Refusing(layout.REPEATS) if meant.refusal == layout.TRANSITION and is_there.any() else meant
-    skus = [line["sku"] for line in known.admitted.column("lines")[0].as_py()]
+    sent_lines = known.admitted.column("lines")[0].as_py()
+    skus = [line["sku"] for line in sent_lines]
+    nodes = [-1 if event is OrderEvent.MOVE else line["node"] for line in sent_lines]
     node = -1 if event is OrderEvent.MOVE else _node_of(meant, int(row["node"]))
     if node < 0 and event is not OrderEvent.MOVE:
         return Refusing(layout.WHICH_NODE)
@@ -99,7 +103,7 @@ def amendment_of(sent: layout.Sent, at: int, book: OpenBook, known: Known) -> Am
         refused = nodes_that_refused(known.history, {line.line for line in meant})
     if event is OrderEvent.REFUSE:
         refused.add(node)
-    return Amendment(event, node, to_node, book, meant, skus, known.order, known.accepted_ms, sorted(refused))
+    return Amendment(event, node, to_node, book, meant, skus, nodes, known.order, known.accepted_ms, sorted(refused))
 
 
 def _node_of(meant: list[Meant], named: int) -> int:
@@ -128,7 +132,13 @@ def question_of(
             "releases": _releases(asked),
             "sends_from": sorted(asked.parcel_days),
             "wanted": [
-                {"line": line.line, "sku": asked.line_sku[line.line], "qty": line.line_units} for line in asked.meant
+                {
+                    "line": line.line,
+                    "sku": asked.line_sku[line.line],
+                    "qty": line.line_units,
+                    "node": asked.line_node[line.line],
+                }
+                for line in asked.meant
             ],
         }
         for asked, row in zip(amendments, admitted, strict=True)

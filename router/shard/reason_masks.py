@@ -28,6 +28,7 @@ _ALWAYS_REJECT = _mask(
     code.PLACED_AT_RANGE,
     code.LINE_DUPLICATE,
     code.AMOUNT_IMPOSSIBLE,
+    code.NODE_IMPOSSIBLE,
     code.SERVICE_UNKNOWN,
     code.PAYMENT_STATUS,
     code.NO_ELIGIBLE_NODE,

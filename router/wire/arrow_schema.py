@@ -11,7 +11,7 @@ import pyarrow as pa
 from router.errors import shortened
 from router.log.columns import REQUIRED_FIELDS
 from router.wire.batch import WireError
-from router.wire.fields import LINE_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
+from router.wire.fields import LINE_FIELDS, LINE_TEXTS, NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, arrow_name
 
 # What the log keeps of an order by itself, so that the document need not.
 _IN_THE_LOG = frozenset({"order_id", "channel", "seller", "currency", "placed_at", "priority", "total"})
@@ -112,6 +112,6 @@ def _lines(name: str, dtype: pa.DataType) -> list[str]:
     faults += [f"{name}.{key} is missing" for key in ("sku", "qty") if not counts[key]]
     for key in LINE_FIELDS:
         if counts[key] == 1:
-            check = text_faults if key in ("sku", "line_id") else whole_faults
+            check = text_faults if key in LINE_TEXTS else whole_faults
             faults += check(f"{name}.{key}", item.field(key).type)
     return faults

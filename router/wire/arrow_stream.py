@@ -58,6 +58,7 @@ def order_columns(batch: pa.RecordBatch, plan: ArrowPlan, first_row: int) -> Ord
         unit_price=number_column(fields.get("unit_price", pa.nulls(count))),
         line_discount=number_column(fields.get("discount", pa.nulls(count))),
         line_tax=number_column(fields.get("tax", pa.nulls(count))),
+        line_nodes=Texts.of_arrays([text_column(fields.get("node", pa.nulls(count)))]),
         line_ids=Texts.of_arrays([text_column(fields.get("line_id", pa.nulls(count)))]),
         documents=documents,
         unbounded={name: documents.column(name) for name in plan.document if name not in _BOUNDED},

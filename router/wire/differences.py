@@ -60,7 +60,8 @@ def _meant(path: str, value: Any) -> Any:
         return parse_time(value) or value
     if own := _LINE_ID.fullmatch(path):
         return None if value == str(int(own[1]) + 1) else value
-    return meant("sku" if path.endswith("].sku") else path, value) or None
+    own_rule = path.rpartition("].")[2] if path.endswith(("].sku", "].node")) else path
+    return meant(own_rule, value) or None
 
 
 def conflict_sentence(channel: str, fields: list[str]) -> str:

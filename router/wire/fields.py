@@ -32,7 +32,8 @@ TEXT_FIELDS = (
         if f"{name}.{field}" not in NUMBER_FIELDS
     ),
 )
-LINE_FIELDS = ("sku", "qty", "unit_price", "line_id", "discount", "tax")
+LINE_FIELDS = ("sku", "qty", "unit_price", "line_id", "discount", "tax", "node")
+LINE_TEXTS = ("sku", "line_id", "node")  # the others are numbers
 
 TEXT = {name: number for number, name in enumerate(TEXT_FIELDS)}
 PLACED_AT, PROMISE_BY, PRIORITY, TOTAL, FEE, DISCOUNT, TAX = range(7)
@@ -65,6 +66,7 @@ def _keys() -> Iterator[Key]:
             ("unit_price", scan.LINE_NUMBER, scan.UNIT_PRICE),
             ("discount", scan.LINE_NUMBER, scan.LINE_DISCOUNT),
             ("tax", scan.LINE_NUMBER, scan.LINE_TAX),
+            ("node", scan.LINE_TEXT, scan.NODE_START),
         )
     ):
         yield Key(scan.LINE_LEVEL, key, scan.LINE_BIT + bit, kind, field)

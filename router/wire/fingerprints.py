@@ -54,6 +54,7 @@ def _lines(columns: OrderColumns) -> U64:
     for tag, values in ((5, columns.line_discount), (6, columns.line_tax)):
         if is_given(values):
             mix_number(state, tag, values)
+    _mix_texts(state, 7, columns.line_nodes)
     return state
 
 

@@ -85,6 +85,7 @@ def _columns(found: Scan, block: LineBlock, refused: list[Refusal]) -> OrderColu
         unit_price=line_number[scan.UNIT_PRICE, :lines],
         line_discount=line_number[scan.LINE_DISCOUNT, :lines],
         line_tax=line_number[scan.LINE_TAX, :lines],
+        line_nodes=gather(found.text, line_text[4:5], line_text[5:6], lines),
         line_ids=gather(found.text, line_text[2:3], line_text[3:4], lines),
         documents=_documents(block.buffer, place),
         refused=refused,

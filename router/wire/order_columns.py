@@ -27,6 +27,7 @@ class OrderColumns(BodyColumns):
     unit_price: I64
     line_discount: I64
     line_tax: I64
+    line_nodes: Texts
     documents: pa.RecordBatch
     unbounded: dict[str, pa.Array] | None = None  # of the documents, what has no bound of its own; a line has one
     refused: list[Refusal] = field(default_factory=list)

@@ -64,6 +64,7 @@ class Line(_Part):
     line_id: str | None = None
     discount: Int64 | None = None
     tax: Int64 | None = None
+    node: str | None = None
 
 
 class Order(_Part):

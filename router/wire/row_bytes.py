@@ -31,12 +31,13 @@ def long_rows(columns: OrderColumns, bytes_max: int) -> dict[int, LongRow]:
 
 def _most_in_lines(columns: OrderColumns) -> int:
     """At least what the lines of any order take."""
-    longest = columns.skus.sizes.max(initial=0) + columns.line_ids.sizes.max(initial=0)
+    longest = sum(texts.sizes.max(initial=0) for texts in (columns.skus, columns.line_ids, columns.line_nodes))
     return int(np.diff(columns.line_offsets).max(initial=0)) * (int(longest) + _LINE_BYTES)
 
 
 def _bytes_in_lines(columns: OrderColumns) -> I64:
     sizes = columns.skus.sizes[0][columns.sku_code].astype(np.int64) + columns.line_ids.sizes[0] + _LINE_BYTES
+    sizes += columns.line_nodes.sizes[0]
     return _summed(sizes, columns.line_offsets)
 
 

@@ -57,7 +57,7 @@ class ScanRoom:
         self.number = np.empty((keys.numbers, rows), np.int64)
         self.place = np.empty((4, rows), np.int64)
         self.runs = np.empty((4, rows), np.int32)
-        self.line_text = np.empty((4, lines), np.int32)
+        self.line_text = np.empty((scan.LINE_TEXTS, lines), np.int32)
         self.line_number = np.empty((4, lines), np.int64)
         self.coupon = np.empty((2, coupons), np.int32)
 
@@ -124,7 +124,7 @@ def put_rows(into: Scan, rows: I64, other: Scan) -> None:
     into.text_length[:, rows] = other.text_length[:, : other.rows]
     into.number[:, rows] = other.number[:, : other.rows]
     into.runs[:, rows] = other.runs[:, : other.rows] + np.array([[lines], [0], [coupons], [0]])
-    moved = other.line_text[:, : other.lines] + np.array([[base], [0], [base], [0]])
+    moved = other.line_text[:, : other.lines] + np.array([[base], [0]] * (scan.LINE_TEXTS // 2))
     into.line_text = np.concatenate([into.line_text[:, :lines], moved.astype(np.int32)], axis=1)
     into.line_number = np.concatenate([into.line_number[:, :lines], other.line_number[:, : other.lines]], axis=1)
     moved = other.coupon[:, : other.coupons] + np.array([[base], [0]])

@@ -31,7 +31,7 @@ U8 = npt.NDArray[np.uint8]
 
 _MARKS: U8 = np.frombuffer(character_marks(), np.uint8)
 _UPPER = frozenset({"currency", "ship_to.country", "bill_to.country"})
-_IDS = frozenset({"order_id", "channel", "customer.id", "payment.reference", "sku"})
+_IDS = frozenset({"order_id", "channel", "customer.id", "payment.reference", "sku", "node"})
 _KEPT = frozenset({"seller"})  # part of where an id counts: old orders of a seller are found under the same text
 _SPACE, _LOWER_A, _DELETE = 0x20, 0x61, 0x7F
 
@@ -56,10 +56,15 @@ def _rule(field: str) -> Callable[[str], str]:
 def settle(columns: OrderColumns) -> OrderColumns:
     """The columns with settled texts; the very same ones where there was nothing to do, as nearly always."""
     texts = _settled_texts(columns.text)
-    skus = _settled(columns.skus, 0, _id)
-    if texts is columns.text and skus is None:
+    skus, line_nodes = (_settled(column, 0, _id) for column in (columns.skus, columns.line_nodes))
+    if texts is columns.text and skus is None and line_nodes is None:
         return columns
-    return dataclasses.replace(columns, text=texts, skus=columns.skus if skus is None else Texts.of_arrays([skus]))
+    return dataclasses.replace(
+        columns,
+        text=texts,
+        skus=columns.skus if skus is None else Texts.of_arrays([skus]),
+        line_nodes=columns.line_nodes if line_nodes is None else Texts.of_arrays([line_nodes]),
+    )
 
 
 def as_meant(columns: OrderColumns) -> OrderColumns:

@@ -127,8 +127,9 @@ def row_faults(columns: OrderColumns, limits: Limits) -> dict[int, tuple[int, st
     if skus.max(initial=0) > id_max:
         over = np.flatnonzero(skus[columns.sku_code] > id_max)
         _mark_long(faults, columns.rows_of_lines(over), skus[columns.sku_code[over]], "lines.sku", id_max)
-    over = np.flatnonzero(line_ids > id_max)
-    _mark_long(faults, columns.rows_of_lines(over), line_ids[over], "lines.line_id", id_max)
+    for name, sizes_of in (("lines.line_id", line_ids), ("lines.node", columns.line_nodes.sizes[0])):
+        over = np.flatnonzero(sizes_of > id_max)
+        _mark_long(faults, columns.rows_of_lines(over), sizes_of[over], name, id_max)
     over = np.flatnonzero(coupons > id_max)
     owners = np.searchsorted(columns.coupon_offsets, over, side="right") - 1
     _mark_long(faults, owners, coupons[over], "coupons", id_max)
@@ -175,6 +176,7 @@ def wire_columns(columns: OrderColumns, missing: U32, fingerprints: tuple[U64, U
             "priority": np.where(columns.number[PRIORITY] == ABSENT, 0, columns.number[PRIORITY]).astype(np.int32),
             "total_declared_minor": or_none(columns.number[TOTAL]),
             "declared": _declared(columns),
+            "line_nodes": _named_nodes(columns),
             "coupons": ragged(columns.coupon_offsets, columns.coupons.array(), WIRE.field("coupons").type),
             "missing": missing,
             "fingerprint": fingerprints[0],
@@ -191,6 +193,18 @@ def _declared(columns: OrderColumns) -> pa.ListArray:
         return nothing_declared(columns.rows)
     fee, discount, tax, line_discount, line_tax = map(or_none, amounts)
     return declared_column((fee, discount, tax, line_discount, line_tax), columns.line_offsets)
+
+
+def _named_nodes(columns: OrderColumns) -> pa.ListArray:
+    """The nodes that lines name; nothing of most orders."""
+    kind = WIRE.field("line_nodes").type
+    at = np.flatnonzero(columns.line_nodes.sizes[0])
+    if not len(at):
+        return ragged(np.zeros(columns.rows + 1, np.int32), pa.array([], kind.value_type), kind)
+    owner = columns.rows_of_lines(at)
+    line = (at - columns.line_offsets[owner]).astype(np.int32)
+    named = structs(kind.value_type, {"line": line, "node": columns.line_nodes.array().take(pa.array(at))})
+    return ragged(np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=columns.rows)))), named, kind)
 
 
 def without_rows(batch: WireBatch, faults: dict[int, tuple[int, str]], line_offsets: I32) -> WireBatch:

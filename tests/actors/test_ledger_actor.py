@@ -86,7 +86,7 @@ def test_callers_in_other_processes_get_the_same_as_messages(ledger):
     assert ledger.status().sequence == 5
 
 
-@pytest.mark.parametrize(("form", "replayed"), [(None, 2), (3, 0), (CHECKPOINT_FORM, 0), (CHECKPOINT_FORM + 1, 2)])
+@pytest.mark.parametrize(("form", "replayed"), [(None, 2), (3, 2), (CHECKPOINT_FORM, 0), (CHECKPOINT_FORM + 1, 2)])
 def test_a_checkpoint_of_another_form_is_passed_over_and_the_log_replayed(tmp_path, form, replayed):
     data, config = DataFolder(tmp_path), Config()
     data.create(config)

@@ -19,6 +19,7 @@ from tests.reference.admit import validate as twin
 
 CASES = 2_000
 SKUS, CURRENCIES = 6, 2
+KINDS = 4 * SKUS  # of lines, by SKU and node
 
 
 def mask(reasons):
@@ -47,6 +48,7 @@ def random_order(rng):
             rng.randint(-1, SKUS - 1),
             rng.choice([1, 2, 3, 0, -1, 5, 100, 101, 2**40, -(2**63)]),
             rng.choice([-1, -1, 0, 9, 10, 11, 100, 1_001, -2, 2**62]),
+            rng.choice([-1, -1, 0, 1]),
         )
         for _ in range(rng.choice([0, 1, 2, 2, 5, 11]))
     ]
@@ -84,9 +86,11 @@ def run_kernel(orders, sku_active, price_minor, limits, stamp_base, seen, dated=
     count = len(lines)
     reasons, reason_line = np.zeros(len(orders), np.uint64), np.zeros(len(orders), np.int32)
     qty, price, listed = np.zeros(count, np.int32), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    kinds = {(sku, node): 4 * max(sku, 0) + node + 1 for sku, _, _, node in lines}
     validate(
         offsets([order["lines"] for order in orders]),
         np.array([line[0] for line in lines], np.int32),
+        np.array([kinds[line[0], line[3]] for line in lines], np.int32),
         np.array([line[1] for line in lines], np.int64),
         np.array([line[2] for line in lines], np.int64),
         np.array([order["currency"] for order in orders], np.int16),
@@ -110,7 +114,7 @@ def run_kernel(orders, sku_active, price_minor, limits, stamp_base, seen, dated=
 
 def test_validate_equals_its_twin_on_random_batches():
     rng = random.Random(7)
-    seen = np.full(SKUS, -1, np.int64), np.zeros(SKUS, np.int64)
+    seen = np.full(KINDS, -1, np.int64), np.zeros(KINDS, np.int64)
     stamp = 0
     for _ in range(CASES):
         orders = [random_order(rng) for _ in range(rng.choice([0, 1, 2, 4]))]
@@ -127,7 +131,7 @@ def test_validate_equals_its_twin_on_random_batches():
 
 def test_an_order_without_reasons_has_units_and_prices_within_every_limit():
     rng = random.Random(8)
-    seen = np.full(SKUS, -1, np.int64), np.zeros(SKUS, np.int64)
+    seen = np.full(KINDS, -1, np.int64), np.zeros(KINDS, np.int64)
     clean = 0
     for case in range(CASES):
         limits = random_limits(rng) | {"lines_mode": twin.KEEP}
@@ -142,11 +146,11 @@ def test_an_order_without_reasons_has_units_and_prices_within_every_limit():
 
 
 def test_a_ten_thousand_line_order_is_validated_in_one_pass_over_its_lines():
-    lines = [(number % SKUS, 1, -1) for number in range(10_000)]
+    lines = [(number % SKUS, 1, -1, -1) for number in range(10_000)]
     order = {"currency": 0, "placed_at_ms": 0, "flags": 0, "missing": 0, "lines": lines}
     limits = random_limits(random.Random(1)) | {"lines_max": 10_000, "lines_mode": twin.MERGE, "qty_max": 100_000}
     limits |= {"unit_price_max": 1_000, "order_value_max": 10**9}
-    seen = np.full(SKUS, -1, np.int64), np.zeros(SKUS, np.int64)
+    seen = np.full(KINDS, -1, np.int64), np.zeros(KINDS, np.int64)
     reasons, _, counted = run_kernel([order], [1] * SKUS, [[10, 10]] * SKUS, limits, 0, seen)
     assert reasons[0] == 0
     assert sum(qty for qty, _, _ in counted) == 10_000

@@ -46,8 +46,8 @@ def _row(found: Scan, row: int, events: bool = False) -> dict[str, Any]:
     first, count, first_coupon, coupons = map(int, found.runs[:, row])
     lines = []
     for line in range(first, first + count):
-        sku, sku_length, line_id, id_length = map(int, found.line_text[:, line])
-        lines.append((piece(sku, sku_length), piece(line_id, id_length), *map(int, found.line_number[:, line])))
+        texts = found.line_text[:, line].reshape(-1, 2).tolist()
+        lines.append((*(piece(*text) for text in texts), *map(int, found.line_number[:, line])))
     return {
         "texts": {
             name: piece(int(found.text_start[at, row]), int(found.text_length[at, row]))

@@ -72,10 +72,12 @@ def world(skus, nodes, lanes=None, promotions=(), rates_loaded=True, default_day
 
 
 def order(lines, **changes):
+    """``lines``: (SKU, units), or (SKU, units, node it must come from)."""
     return {
         "customer": 0, "basket": 0, "channel_key": 0, "placed_at_ms": NOON_MS, "channel_index": 0, "zone": 1,
         "service": -1, "promise_by_ms": -1, "admission": 0, "risk": 0, "value_minor": 1_000, "promotions": [],
-        "priority": 0, "lines": [{"sku": s, "qty": q} for s, q in lines],
+        "priority": 0,
+        "lines": [dict(zip(("sku", "qty", "node"), (*line, -1), strict=False)) for line in lines],
     } | changes  # fmt: skip
 
 
@@ -317,8 +319,14 @@ def random_stock(rng, given):
 
 
 def random_order(rng, given, **changes):
+    names = rng.random() < 0.3
     lines = [
-        (rng.randrange(len(given["skus"])), rng.choice([1, 1, 2, 3, 4, 6])) for _ in range(rng.choice([1, 1, 2, 2, 3]))
+        (
+            rng.randrange(len(given["skus"])),
+            rng.choice([1, 1, 2, 3, 4, 6]),
+            rng.randrange(-1, len(given["nodes"])) if names else -1,
+        )
+        for _ in range(rng.choice([1, 1, 2, 2, 3]))
     ]
     codes = range(len(given["promotions"]))
     return order(

@@ -130,13 +130,14 @@ def amends(rows) -> pa.RecordBatch:
 
 
 def amendment(order, releases=(), wanted=(), **changes):
-    """A row of AMENDS: releases (from, to, SKU, node, units, day given back, line); wanted (line, SKU, units)."""
+    """A row of AMENDS: releases (from, to, SKU, node, units, day given back, line); wanted (line, SKU, units), or
+    (line, SKU, units, node that it must come from)."""
     return {
         "order": order, "mode": 0, "account": int(A.ALLOCATED), "only_node": -1, "without_node": -1,
         "channel_index": 0, "zone": 1, "service": -1, "promise_by_ms": -1, "placed_at_ms": 0, "priority": 0,
         "sends_from": [], "refused_by": [], "short_at": -1, "accepted_ms": 0,
         "releases": [_release(*row) for row in releases],
-        "wanted": [{"line": line, "sku": s, "qty": qty} for line, s, qty in wanted],
+        "wanted": [dict(zip(("line", "sku", "qty", "node"), (*line, -1), strict=False)) for line in wanted],
     } | changes  # fmt: skip
 
 

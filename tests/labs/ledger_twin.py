@@ -9,7 +9,9 @@ from tests.reference.claim import claim as twin
 
 SIGNED = 1 << 64
 _ACCOUNTS = {"available": 0, "held": 1, "allocated": 2, "shipped": 3}
-_CLAIM = ("order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel", "service", "accepted_ms")
+_CLAIM = (
+    "order", "placed_at_ms", "sku", "line", "qty", "priority", "zone", "channel", "service", "accepted_ms", "node",
+)  # fmt: skip
 _GRANT = ("record", "order", "line", "sku", "qty", "line_qty", "node")
 
 

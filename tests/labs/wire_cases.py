@@ -47,7 +47,7 @@ def any_order(rng: random.Random, nasty: bool = False) -> dict[str, Any]:
 
     def line() -> dict[str, Any]:
         said = {k: g["value"] for k in ("qty", "unit_price", "discount", "tax") if (g := maybe(number))}
-        return {**part(("sku", "line_id")), **said}
+        return {**part(("sku", "line_id")), **(part(("node",)) if rng.random() < 0.3 else {}), **said}
 
     def shipping() -> dict[str, Any]:
         fee = {"fee": rng.choice((None, 0, 499))} if rng.random() < 0.4 else {}
@@ -184,7 +184,7 @@ def rows_to_arrow(orders: list[dict[str, Any]], dictionary: bool = False, large:
 
 def _lines(lines: list[Any], dictionary: bool) -> pa.ListArray:
     amounts = [(name, pa.int64()) for name in ("qty", "unit_price", "discount", "tax")]
-    item = [("sku", pa.string()), *amounts, ("line_id", pa.string())]
+    item = [("sku", pa.string()), *amounts, ("line_id", pa.string()), ("node", pa.string())]
     array = pa.array(lines, pa.list_(pa.struct(item)))
     if not dictionary:
         return array

@@ -47,6 +47,11 @@ def tables(nodes: int = 3, **changed: Any) -> Any:
     )
 
 
+def lines(*rows: tuple[int, ...]) -> list[dict[str, int]]:
+    """Lines of (SKU, units), or (SKU, units, node they name)."""
+    return [dict(zip(("sku", "qty", "node"), (*row, -1), strict=False)) for row in rows]
+
+
 def step(chosen: tuple[int, ...] = (), **changed: Any) -> Any:
     given = {
         "admission": Admission.PROCEED,
@@ -54,7 +59,7 @@ def step(chosen: tuple[int, ...] = (), **changed: Any) -> Any:
         "zone": 1,
         "service": -1,
         "weight_g": 1_200,
-        "lines": [{"sku": 0, "qty": 2}, {"sku": -1, "qty": 1}, {"sku": 1, "qty": 0}],
+        "lines": lines((0, 2), (-1, 1), (1, 0)),
     }
     return SimpleNamespace(given=given | changed, outcome={"parcels": [{"node": node} for node in chosen]})
 
@@ -86,7 +91,8 @@ def test_chosen_nodes_come_first_then_candidates_by_cost_then_those_removed() ->
         ({"lane": np.array([[-1, 0], [-1, -1], [-1, 2]], np.int32)}, {}, ["lane"]),
         ({"band_service": np.array([0, 1, 1, 1, 0, 1])}, {"service": 0}, ["service"]),
         ({"accepts_goods": without(1, DANGEROUS)}, {}, []),
-        ({"accepts_goods": without(1, DANGEROUS)}, {"lines": [{"sku": 2, "qty": 1}]}, ["goods"]),
+        ({"accepts_goods": without(1, DANGEROUS)}, {"lines": lines((2, 1))}, ["goods"]),
+        ({}, {"lines": lines((0, 2, 0), (2, 1, 2), (1, 0))}, ["lines"]),
         ({"active": np.array([1, 0, 1], np.uint8), "accepts_goods": without(1, PLAIN)}, {}, ["inactive", "goods"]),
     ],
 )  # fmt: skip

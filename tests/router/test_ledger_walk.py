@@ -257,7 +257,9 @@ class Walk:
             }
             for _ in range(rng.randint(0, 2))
         ]
-        wanted = [w | {"sku": order["lines"][w["line"]]["sku"]} for w in wanted]
+        wanted = [w | _of(order["lines"][w["line"]], "sku", "node") for w in wanted]
+        if rng.random() < 0.2:
+            wanted = [w | {"node": -1} for w in wanted]  # as of a move
         node = rng.choice([-1, -1, rng.randrange(len(self.world["nodes"]))])
         row = {
             "order": reference, "mode": rng.randrange(2), "account": int(rng.choice([A.ALLOCATED, A.HELD])),

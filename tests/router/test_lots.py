@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime
 
-import numpy as np
 import pytest
 
 from router.config import Config
-from router.ledger.state import CHECKPOINT_FORM, can_restore
 from router.local import LocalRouter
 from router.tables.arrivals import Arrivals
 from router.tables.stock_rows import parse_movements
@@ -158,16 +156,6 @@ def test_a_record_that_scraps_old_units_and_blocks_others_is_read_again_as_it_wa
     again = LocalRouter(Config(shards=2), KEY, lambda name, parts: lab.logs[name], lambda version: lab.tables)
     again.recover()
     assert again.state_hashes() == lab.router.state_hashes()
-
-
-def test_a_checkpoint_of_the_form_before_is_read_where_it_has_no_lots() -> None:
-    lab = LotLab()
-    lab.put({"on_hand": 5})
-    arrays = lab.router.ledger.path.engine.snapshot()
-    assert can_restore(arrays) and can_restore(arrays | {"form": np.array([CHECKPOINT_FORM - 1])})
-    lab.put({"on_hand": 5, "lot": "L1", "expires_on": day(4)})
-    arrays = lab.router.ledger.path.engine.snapshot()
-    assert can_restore(arrays) and not can_restore(arrays | {"form": np.array([CHECKPOINT_FORM - 1])})
 
 
 def test_the_earliest_arrival_is_by_the_fastest_band_and_the_calendar() -> None:

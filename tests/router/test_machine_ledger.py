@@ -47,7 +47,9 @@ Cell = tuple[int, int]
 cells = st.tuples(st.integers(0, SKUS - 1), st.integers(0, NODES - 1))
 orders = st.builds(
     lambda lines, hold, coupon: order(lines, admission=int(hold), promotions=[0] if coupon else []),
-    st.lists(st.tuples(st.integers(0, SKUS - 1), st.integers(1, 6)), min_size=1, max_size=2),
+    st.lists(
+        st.tuples(st.integers(0, SKUS - 1), st.integers(1, 6), st.integers(-1, NODES - 1)), min_size=1, max_size=2
+    ),
     st.booleans(),
     st.booleans(),
 )

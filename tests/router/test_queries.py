@@ -162,8 +162,8 @@ class Shard:
         self.log.append(self.sequence, part, record, documents)
 
 
-LINE = {"sku": 0, "qty": 3, "unit_price_minor": 250, "list_price_minor": 250}
-SET = {"sku": 3, "qty": 1, "unit_price_minor": 900, "list_price_minor": 900}
+LINE = {"sku": 0, "qty": 3, "unit_price_minor": 250, "list_price_minor": 250, "node": -1}
+SET = {"sku": 3, "qty": 1, "unit_price_minor": 900, "list_price_minor": 900, "node": 0}
 MONEY = {"gross_minor": 750, "discount_minor": 50, "tax_minor": 117, "total_minor": 700}
 
 
@@ -233,6 +233,7 @@ def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
             "sku": "tea",
             "qty": 3,
             "unit_price": 250,
+            "node": None,
             "gross": 750,
             "discount": 50,
             "tax": 117,
@@ -246,6 +247,7 @@ def test_an_order_shows_its_acknowledgement_its_state_and_its_document():
             "sku": "tea-set",
             "qty": 1,
             "unit_price": 900,
+            "node": "north",
             "gross": 900,
             "discount": 50,
             "tax": 117,
@@ -286,16 +288,17 @@ def test_a_rejected_order_with_an_unknown_sku_shows_the_sku_that_was_sent():
         "currency": -1,
         "reasons": 1 << SKU_UNKNOWN,
         "admission": Admission.REJECT,
-        "lines": [{"sku": -1, "qty": 1, "unit_price_minor": -1, "list_price_minor": -1}],
+        "lines": [{"sku": -1, "qty": 1, "unit_price_minor": -1, "list_price_minor": -1, "node": -1}],
     }
     became = {"status": Status.REJECTED, "promise_day": -1, "twin": -1, "runner_up_minor": -1}
-    shard.orders([(sent, became)], [b'{"currency":"XXQ","lines":[{"sku":"ghost"}]}'], 5)
+    shard.orders([(sent, became)], [b'{"currency":"XXQ","lines":[{"sku":"ghost","node":"nowhere"}]}'], 5)
     view = order_view(0, shard.found("r"), shard.log, VIEWS)
     assert seen(view["lines"])[0] == {
         "line_id": "1",
         "sku": "ghost",
         "qty": 1,
         "unit_price": None,
+        "node": "nowhere",
         "gross": 0,
         "discount": 0,
         "tax": 0,

@@ -63,6 +63,7 @@ def test_an_order_becomes_a_row() -> None:
         "total": 5997,
         "attributes": {"gift": True},
     }
+    order["lines"][1]["node"] = "BER"
     batch = decode(line_of(order))
     batch.orders.validate(full=True)
     assert batch.orders.schema == WIRE and batch.refused == [] and batch.count == 1
@@ -88,6 +89,7 @@ def test_an_order_becomes_a_row() -> None:
         "priority": 3,
         "total_declared_minor": 5997,
         "declared": [],
+        "line_nodes": [{"line": 1, "node": "BER"}],
         "missing": 0,
         "lines": [
             {"sku_code": 0, "qty": 2, "unit_price_minor": 1999, "line_key": 0},

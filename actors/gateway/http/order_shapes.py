@@ -91,6 +91,7 @@ class DecidedLine(msgspec.Struct):
     sku: str | None  # null where none was sent
     qty: int
     unit_price: int | None  # likewise
+    node: str | None  # that it must come from, null where it names none
     gross: int
     discount: int
     tax: int

@@ -54,6 +54,7 @@ LINE_FIELDS: dict[str, Field] = {
     "lines.line_total": Field("amount"),  # of the whole line; becomes unit prices that add up to it (lines.py)
     "lines.discount": Field("amount"),  # of the whole line, as its tax
     "lines.tax": Field("amount"),
+    "lines.node": Field(is_id=True),  # that the line must come from
 }
 ATTRIBUTES, LINE_ATTRIBUTES = "attributes.", "lines.attributes."
 REQUIRED_COLUMNS = ("order_id", "lines.sku", "lines.qty")

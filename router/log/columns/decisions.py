@@ -40,7 +40,14 @@ CLAIMS = schema(
     ("risk", pa.int32()),
     ("value_minor", pa.int64()),
     ("promotions", list_of(pa.int16())),
-    ("lines", structs(("sku", pa.int32()), ("qty", pa.int32()))),
+    (
+        "lines",
+        structs(
+            ("sku", pa.int32()),
+            ("qty", pa.int32()),
+            since(5, "node", pa.int16(), -1),  # that alone the line may come from, -1 any
+        ),
+    ),
     since(1, "priority", pa.int32()),  # who waits is served by it where the policy says so
 )
 

@@ -76,7 +76,7 @@ _RELEASES = structs(
     ("qty", pa.int32()),
     ("ship_day", pa.int32()),  # as in MOVES: a parcel is given back, -1 none
 )
-_WANTED = structs(
+_WANTED: tuple[tuple[str, pa.DataType], ...] = (
     ("line", pa.int32()),
     ("sku", pa.int32()),
     ("qty", pa.int32()),
@@ -111,7 +111,7 @@ AMENDS = schema(
     ("placed_at_ms", pa.int64()),
     ("priority", pa.int32()),
     ("releases", _RELEASES),
-    ("wanted", _WANTED),
+    ("wanted", structs(*_WANTED, since(5, "node", pa.int16(), -1))),  # the node that the line must come from, -1 any
     since(2, "sends_from", pa.list_(pa.int16())),  # nodes with a place on a ship day for what the order keeps there
     since(3, "refused_by", list_of(pa.int16())),  # nodes that refused any of the lines wanted: none of them again
     since(3, "short_at", pa.int16(), -1),  # where what is released was not found, -1 none
@@ -140,7 +140,7 @@ PENDING = schema(
     ("deadline_ms", pa.int64()),
     ("channel_index", pa.int16()),
     ("zone", pa.int32()),
-    ("wanted", _WANTED),
+    ("wanted", structs(*_WANTED)),
 )
 PENDED = schema(
     ("result", pa.int8()),  # 0 done, 1 done before, 2 not enough units, 3 no such reservation

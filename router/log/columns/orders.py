@@ -14,6 +14,12 @@ DECLARED_AMOUNTS = structs(
     ("amount_minor", pa.int64()),
 )
 
+# Nodes that lines must come from: nothing for most orders.
+NAMED_NODES = structs(
+    ("line", pa.int32()),  # from 0
+    ("node", pa.string()),
+)
+
 WIRE = schema(
     ("order_id", pa.string()),
     ("channel", pa.string()),
@@ -34,6 +40,7 @@ WIRE = schema(
     ("priority", pa.int32()),
     ("total_declared_minor", pa.int64()),  # channel's own total, -1 = not given, as all it declares
     ("declared", DECLARED_AMOUNTS),
+    ("line_nodes", NAMED_NODES),
     ("missing", pa.uint32()),  # bit per REQUIRED_FIELDS entry that is absent or empty
     ("fingerprint", pa.uint64()),  # of every known field's content as it is meant: equal order <=> equal number
     ("fingerprint_sent", pa.uint64()),  # as it was written; what older records have
@@ -101,10 +108,11 @@ ADMITTED = schema(
         "lines",
         structs(
             ("sku", pa.int32()),  # -1 unknown
-            ("qty", pa.int32()),  # 0: merged into an earlier line of the same SKU
+            ("qty", pa.int32()),  # 0: merged into an earlier line of the same SKU and node
             ("unit_price_minor", pa.int64()),  # the price that counts
             ("list_price_minor", pa.int64()),  # catalogue, -1 none
             since(1, "line_key", pa.uint64()),  # keyed hash of the line_id; 0 = the line's own number, from 1
+            since(3, "node", pa.int16(), -1),  # that alone it may come from; -1 any, or one that no table has
         ),
     ),
     since(2, "declared", DECLARED_AMOUNTS),

@@ -12,7 +12,7 @@ FLAG_REASONS = (
 
 
 def validate(orders, sku_active, price_minor, limits, dated=()):
-    """orders: dicts of currency, placed_at_ms, flags, missing, lines [(sku, qty, unit price or -1)].
+    """orders: dicts of currency, placed_at_ms, flags, missing, lines [(sku, qty, unit price or -1, node it names)].
 
     Returns per order (reasons, first bad line or -1, [(qty that counts, price that counts, catalogue price)]).
     ``dated`` are prices (sku, currency, from, until, price) before those that always count.
@@ -31,7 +31,7 @@ def _order(order, sku_active, price_minor, limits, dated):
     if not 1 <= len(order["lines"]) <= limits["lines_max"]:
         found.add(r.LINES_LIMIT)
     counted, first_of, first_bad = [], {}, -1
-    for number, (sku, qty, given) in enumerate(order["lines"]):
+    for number, (sku, qty, given, node) in enumerate(order["lines"]):
         wrong = set()
         units = qty if 1 <= qty <= limits["qty_max"] else 0
         if units == 0:
@@ -46,15 +46,15 @@ def _order(order, sku_active, price_minor, limits, dated):
             wrong.add(r.SKU_UNKNOWN)
         elif not sku_active[sku]:
             wrong.add(r.SKU_INACTIVE)
-        if known and sku in first_of and limits["lines_mode"] != KEEP:
-            first = first_of[sku]
+        if known and (sku, node) in first_of and limits["lines_mode"] != KEEP:
+            first = first_of[sku, node]
             if limits["lines_mode"] == REFUSE:
                 wrong.add(r.LINE_DUPLICATE)
             elif counted[first][1] == price and counted[first][0] + units <= limits["qty_max"]:
                 counted[first] = (counted[first][0] + units, price, counted[first][2])
                 units = 0
         elif known:
-            first_of[sku] = number
+            first_of[sku, node] = number
         wrong |= _price(given, listed, limits)
         counted.append((units, price, listed))
         if wrong and first_bad < 0:

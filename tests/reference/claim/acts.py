@@ -151,7 +151,7 @@ def amend_row(ledger, world, row, seen, now_ms):
     for wanted, line in zip(row["wanted"], lines, strict=True):
         if line["backordered"]:
             wait_for(
-                ledger.waiting, row["order"], wanted["line"], wanted["sku"], line["backordered"], row,
+                ledger.waiting, row["order"], wanted["line"], wanted["sku"], wanted["node"], line["backordered"], row,
                 claims.other_channel(world), row["accepted_ms"],
             )  # fmt: skip
     bar(ledger.waiting, row["order"], [(w["line"], node, -1) for w in row["wanted"] for node in row["refused_by"]])
@@ -164,7 +164,7 @@ def plan_request(ledger, world, row, now_ms):
     """(whether everything is there, parcels, lines) of what a row wants, as one order that takes what there is."""
     if not row["wanted"]:
         return True, [], []
-    order = row | {"lines": [{"sku": w["sku"], "qty": w["qty"]} for w in row["wanted"]]}
+    order = row | {"lines": [{"sku": w["sku"], "qty": w["qty"], "node": w.get("node", -1)} for w in row["wanted"]]}
     policy = ledger.policy | {"short_stock": "partial"}
     allowed = [
         node | {"channels": node["channels"] if _may(number, row) else [False] * len(node["channels"])}

@@ -8,24 +8,29 @@ def components(world, sku):
     return world["skus"][sku]["bundle"] or [(sku, 1)]
 
 
+def demands_of(world, line):
+    """What a line wants, as demands: (SKU, node that it must come from, -1 any), with the units in one of it."""
+    return [((sku, line["node"]), qty) for sku, qty in components(world, line["sku"])]
+
+
 def serve_lines(world, order, parcels):
     """Backordered units per line; units no line can use leave the last parcels first."""
     pool = {}
     for loaded in parcels:
-        for sku, units in loaded["take"].items():
-            pool[sku] = pool.get(sku, 0) + units
+        for demand, units in loaded["take"].items():
+            pool[demand] = pool.get(demand, 0) + units
     backordered = []
     for line in order["lines"]:
-        parts = components(world, line["sku"])
-        units = min([line["qty"], *(pool[sku] // qty for sku, qty in parts)])
-        for sku, qty in parts:
-            pool[sku] -= units * qty
+        parts = demands_of(world, line)
+        units = min([line["qty"], *(pool[demand] // qty for demand, qty in parts)])
+        for demand, qty in parts:
+            pool[demand] -= units * qty
         backordered.append(line["qty"] - units)
     for loaded in reversed(parcels):
-        for sku in loaded["take"]:
-            back = min(loaded["take"][sku], pool[sku])
-            loaded["take"][sku] -= back
-            pool[sku] -= back
+        for demand in loaded["take"]:
+            back = min(loaded["take"][demand], pool[demand])
+            loaded["take"][demand] -= back
+            pool[demand] -= back
     return backordered
 
 
@@ -35,13 +40,13 @@ def hand_out(world, order, rows, backordered):
     lines = []
     for line, waiting in zip(order["lines"], backordered, strict=True):
         given = []
-        for sku, qty in components(world, line["sku"]):
+        for demand, qty in demands_of(world, line):
             units = (line["qty"] - waiting) * qty
             for row, have in zip(rows, left, strict=True):
-                got = min(units, have.get(sku, 0))
+                got = min(units, have.get(demand, 0))
                 if got:
-                    given.append({"sku": sku, "node": row["node"], "qty": got})
-                    have[sku] -= got
+                    given.append({"sku": demand[0], "node": row["node"], "qty": got})
+                    have[demand] -= got
                     units -= got
         lines.append({"backordered": waiting, "allocations": given})
     return lines

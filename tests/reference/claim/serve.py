@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.reference.claim.hand_out import components
+from tests.reference.claim.hand_out import components, demands_of
 from tests.reference.claim.move import ALLOCATED, AVAILABLE, add
 from tests.reference.claim.wait import is_barred, rank
 from tests.reference.plan.allocate import atp, has_lane, may_ship
@@ -20,9 +20,12 @@ def may_give(world, claim, number, sku):
 
 
 def supply(ledger, world, claim, sku, others=()):
-    """Units of a SKU by node that may be given to a claim, and to others of its order."""
+    """Units of a SKU by node that may be given to a claim; or to all ``others`` of its order, whatever they are bound
+    to."""
     found = {}
     for number in range(len(world["nodes"])):
+        if not others and claim["node"] not in (-1, number):
+            continue
         units = atp(world, ledger.available, sku, number)
         barred = any(is_barred(one, number, sku) for one in (claim, *others))
         if units and not barred and may_give(world, claim, number, sku):
@@ -61,9 +64,14 @@ def fits(ledger, world, claim):
     """Whether the claim's order can have all it waits for."""
     need, its = {}, [other for other in ledger.waiting if other["order"] == claim["order"]]
     for other in its:
-        for sku, each in components(world, other["sku"]):
-            need[sku] = need.get(sku, 0) + each * other["qty"]
-    return all(sum(supply(ledger, world, claim, sku, its).values()) >= units for sku, units in need.items())
+        for demand, each in demands_of(world, other):
+            need[demand] = need.get(demand, 0) + each * other["qty"]
+    there = {sku: supply(ledger, world, claim, sku, its) for sku, _ in need}
+    bound = all(there[sku].get(node, 0) >= units for (sku, node), units in need.items() if node >= 0)
+    free = {sku for sku, node in need if node < 0}
+    return bound and all(
+        sum(there[sku].values()) >= sum(units for (of, _), units in need.items() if of == sku) for sku in free
+    )
 
 
 def serve(ledger, world, sku, whole):
@@ -76,7 +84,8 @@ def serve(ledger, world, sku, whole):
         if not whole:
             rows += serve_claim(ledger, world, claim)
         elif fits(ledger, world, claim):
-            for other in [other for other in ledger.waiting if other["order"] == claim["order"]]:
+            its = [other for other in ledger.waiting if other["order"] == claim["order"]]
+            for other in sorted(its, key=lambda other: other["node"] < 0):  # those that are bound to a node first
                 rows += serve_claim(ledger, world, other)
     return rows
 

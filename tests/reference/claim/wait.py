@@ -7,7 +7,7 @@ def find(waiting, order, line):
     return next((claim for claim in waiting if (claim["order"], claim["line"]) == (order, line)), None)
 
 
-def wait_for(waiting, order, line, sku, qty, wanted, other_channel, accepted_ms):
+def wait_for(waiting, order, line, sku, node, qty, wanted, other_channel, accepted_ms):
     """Let a line wait for more units."""
     known = find(waiting, order, line)
     if known is not None:
@@ -17,7 +17,7 @@ def wait_for(waiting, order, line, sku, qty, wanted, other_channel, accepted_ms)
     channel = wanted["channel_index"] if named else None
     plain = {name: wanted[name] for name in ("zone", "service", "priority", "placed_at_ms")}
     rest = {"qty": qty, "channel": channel, "accepted_ms": accepted_ms, "barred": set()}
-    waiting.append({"order": order, "line": line, "sku": sku} | plain | rest)
+    waiting.append({"order": order, "line": line, "sku": sku, "node": node} | plain | rest)
 
 
 def join(waiting, reference, orders, backordered, other_channel, accepted_ms):
@@ -25,7 +25,8 @@ def join(waiting, reference, orders, backordered, other_channel, accepted_ms):
     for row, (order, lacking) in enumerate(zip(orders, backordered, strict=True)):
         for line, (wanted, qty) in enumerate(zip(order["lines"], lacking, strict=True)):
             if qty:
-                wait_for(waiting, reference + row, line, wanted["sku"], qty, order, other_channel, accepted_ms)
+                its = wanted["sku"], wanted["node"]
+                wait_for(waiting, reference + row, line, *its, qty, order, other_channel, accepted_ms)
 
 
 def withdraw(waiting, rows):

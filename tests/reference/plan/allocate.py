@@ -1,26 +1,27 @@
 """Plain twin of kernels/plan/: allocate, whole, split, candidates and greedy: the specification.
 
 ``world`` holds the reference tables, ``cells`` what is available per (SKU, node), ``parcels_on`` the parcels counted
-per (node, day). A plan is a list of parcels {"candidate", "take": {sku: units}}; lists are in node order.
+per (node, day). A demand is (SKU, node that it must come from, -1 any). A plan is a list of parcels
+{"candidate", "take": {demand: units}}; lists are in node order.
 """
 
 from __future__ import annotations
 
 from itertools import combinations
 
-from tests.reference.claim.hand_out import components, serve_lines
+from tests.reference.claim.hand_out import demands_of, serve_lines
 from tests.reference.plan.freight import first_ship_day, floor_minor, free_ship_day, promise_day, shipped
 
 SKUS_EXACT, NODES_EXACT, PARCELS_MAX = 8, 64, 8
 
 
 def demand_of(world, order):
-    """Units per SKU, in order of first mention; bundles exploded."""
+    """Units per demand, in order of first mention; bundles exploded."""
     need = {}
     for line in order["lines"]:
         if line["qty"] > 0 and line["sku"] >= 0:
-            for sku, qty in components(world, line["sku"]):
-                need[sku] = need.get(sku, 0) + qty * line["qty"]
+            for demand, qty in demands_of(world, line):
+                need[demand] = need.get(demand, 0) + qty * line["qty"]
     return need
 
 
@@ -41,13 +42,23 @@ def atp(world, cells, sku, number):
     return max(cells.get((sku, number), 0) - node["safety"], 0)
 
 
+def promised(world, cells, need, demand, number):
+    """Units of a demand that a node may promise to this order: bound demands of the SKU come first."""
+    sku, bound = demand
+    bound_need = need.get((sku, number), 0)
+    first = min(atp(world, cells, sku, number), bound_need)
+    if bound >= 0:
+        return first if bound == number else 0
+    return atp(world, cells, sku, number) - first
+
+
 def find_candidates(world, cells, parcels_on, order, need, known_ms):
     """(candidates, whether a node with stock was left out because its days are full)."""
     found, full = [], False
     for number, node in enumerate(world["nodes"]):
         if not may_ship(world, node, order) or not has_lane(world, number, order["zone"]):
             continue
-        units = {sku: atp(world, cells, sku, number) for sku in need}
+        units = {demand: promised(world, cells, need, demand, number) for demand in need}
         if not any(units.values()):
             continue
         first = first_ship_day(world, node, known_ms)
@@ -70,7 +81,7 @@ class Planner:
 
     def ship(self, candidate, take, cap=None, by_day=False):
         """(cost, day, band row, pieces, days of the pieces) of what a node sends, None when it cannot go."""
-        units = [(self.world["skus"][sku]["weight_g"], units) for sku, units in take.items()]
+        units = [(self.world["skus"][sku]["weight_g"], units) for (sku, _), units in take.items()]
         return shipped(self.world, self.policy, self.order, candidate, units, cap, by_day)
 
     # --- whole: all units of a SKU from one node ---------------------------------------------------
@@ -130,7 +141,7 @@ class Planner:
 
     def ranked(self):
         """Candidates that have a band at all, by (floor, node)."""
-        lightest = min(self.world["skus"][sku]["weight_g"] for sku in self.need)
+        lightest = min(self.world["skus"][sku]["weight_g"] for sku, _ in self.need)
         floors = [(floor_minor(self.world, self.order, c, lightest), c["node"], c) for c in self.candidates]
         return [(floor, c) for floor, _, c in sorted((f for f in floors if f[0] is not None), key=lambda f: f[:2])]
 
@@ -267,11 +278,11 @@ def nothing(outcome, reason, full=False):
 
 def masked_out(world, order, need):
     """Why no node may ship some SKU, whatever its stock."""
-    for sku in need:
+    for sku, bound in need:
         may = [
             number
             for number, node in enumerate(world["nodes"])
-            if may_ship(world, node, order) and node["goods"][world["skus"][sku]["goods"]]
+            if bound in (-1, number) and may_ship(world, node, order) and node["goods"][world["skus"][sku]["goods"]]
         ]
         if not may:
             return "no_eligible_node"

@@ -86,7 +86,8 @@ def _event(line: bytes) -> dict[str, Any]:
         ],
         "coupons": [],
         "lines": [
-            (b"", _text(part.get("line_id", "")), _number(part.get("qty")), ABSENT, ABSENT, ABSENT) for part in lines
+            (b"", _text(part.get("line_id", "")), b"", _number(part.get("qty")), ABSENT, ABSENT, ABSENT)
+            for part in lines
         ],
     }
 
@@ -125,10 +126,9 @@ def _known_of(owner: str) -> tuple[str, ...]:
     return (*TEXTS[owner], "promise_by", "fee") if owner == "shipping" else TEXTS[owner]
 
 
-def _line(pairs: Any) -> tuple[bytes, bytes, int, int]:
-    line = _fields(pairs, ("sku", "line_id", *LINE_NUMBERS))
-    texts = _text(line.get("sku", "")), _text(line.get("line_id", ""))
-    return *texts, *(_number(line.get(name)) for name in LINE_NUMBERS)
+def _line(pairs: Any) -> tuple[bytes | int, ...]:
+    line = _fields(pairs, (*LINE_TEXTS, *LINE_NUMBERS))
+    return *(_text(line.get(name, "")) for name in LINE_TEXTS), *(_number(line.get(name)) for name in LINE_NUMBERS)
 
 
 def _text(value: Any) -> bytes:
@@ -176,6 +176,7 @@ def _refuse(_word: str) -> None:
     raise Refused
 
 
+LINE_TEXTS = ("sku", "line_id", "node")
 LINE_NUMBERS = ("qty", "unit_price", "discount", "tax")
 _NUMBERS = ("placed_at", "priority", "total", "discount", "tax")
 KNOWN = (*TEXTS[""], *_NUMBERS, "coupons", "lines", *(owner for owner in TEXTS if owner))
