@@ -58,7 +58,7 @@ def all_whole_plans(given, policy, wanted, need, candidates):
         if len(takes) <= policy["parcels_max"]:
             yield (
                 frozenset(takes),
-                [(c, [(given["skus"][s]["weight_g"], u) for s, u in take.items()]) for c, take in takes.values()],
+                [(c, [(given["skus"][sku]["weight_g"], u) for (sku, _), u in take.items()]) for c, take in takes.values()],
             )
 
 
@@ -372,7 +372,7 @@ def test_large_orders_equal_the_twin(nodes):
         assert (row["cost_minor"], row["promise_day"]) == (planned["cost"], planned["day"])
         units = Counter()
         for p in planned["parcels"]:
-            units.update({(s, p["node"]): take for s, take in p["take"].items() if take})
+            units.update({(sku, p["node"]): take for (sku, _), take in p["take"].items() if take})
         assert taken(row) == units
 
 
