@@ -80,6 +80,7 @@ TERMS = _row(
 BLOCK = _row(first=_H, present=np.uint32, stocked=np.uint32, word=np.int16, room=np.int16)  # stocked: available > 0
 SHELF = np.dtype([("only", BLOCK), ("first", _H), ("blocks", np.int16), ("room", np.int16)], align=True)
 CELLS_USED = _row(blocks=_I, cells=_I, present=_I)  # of the room there is; and the cells that there are
+CELL_SHOWN = _row(available=_I, held=_I, allocated=_I)  # what readers are shown of a cell
 NODE_DAY = _row(day=_H, parcels=_H)
 # Every hash table has entries of one form; key 0 = free, or a tag of a generation that has passed:
 #     customers     key customer,  tag 0,                  count orders,        value orders lately, see judge.py
@@ -253,7 +254,8 @@ class PromotionRows(NamedTuple):
 
 
 class Units(NamedTuple):
-    """Units of every cell, and where a SKU's cells lie."""
+    """Units of every cell, and where a SKU's cells lie. An array for each account: a plan reads what is available of a
+    SKU at all nodes, and eight of them are one cache line."""
 
     shelves: Array  # (>= S) SHELF
     blocks: Array  # (.) BLOCK
@@ -269,9 +271,7 @@ class Shown(NamedTuple):
 
     shelves: Array  # (>= S) SHELF
     blocks: Array  # (.) BLOCK
-    available: Array  # (.) i64, as all that follow
-    held: Array
-    allocated: Array
+    cells: Array  # (.) CELL_SHOWN
 
 
 class Counted(NamedTuple):
@@ -335,8 +335,9 @@ TABLES = group(
 PROMOTIONS = group(PromotionRows, IN_I64, IN_I64, IN_I64, IN_U8, IN_U8, IN_U8)
 IO_SHELVES, IO_BLOCKS, IO_CELLS_USED = records(SHELF), records(BLOCK), records(CELLS_USED)
 IN_SHELVES, IN_BLOCKS = records(SHELF, readonly=True), records(BLOCK, readonly=True)
+IO_CELLS_SHOWN, IN_CELLS_SHOWN = records(CELL_SHOWN), records(CELL_SHOWN, readonly=True)
 UNITS = group(Units, IO_SHELVES, IO_BLOCKS, OUT_I64, OUT_I64, OUT_I64, OUT_I64, OUT_I64)
-SHOWN = group(Shown, IN_SHELVES, IN_BLOCKS, IN_I64, IN_I64, IN_I64)
+SHOWN = group(Shown, IN_SHELVES, IN_BLOCKS, IN_CELLS_SHOWN)
 COUNTED = group(
     Counted, IO_COUNTS, IO_ENTRIES, IO_ENTRIES, IO_ENTRIES, IO_WINDOWS, OUT_I64, IO_GENERATIONS, IO_CAPACITY, OUT_I64,
 )  # fmt: skip

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels._jit import I64, IN_I16, IN_I32, OUT_I64, inlined_rule, kernel, rule
+from kernels._jit import I64, IN_I16, IN_I32, inlined_rule, kernel, rule
 from kernels.cells.find import WORD_BITS, block_of, block_on, cell_of, ones
-from kernels.layout import IN_BLOCKS, IN_SHELVES, INT64, IO_CELLS_USED, UNITS
+from kernels.layout import IN_BLOCKS, IN_SHELVES, INT64, IO_CELLS_SHOWN, IO_CELLS_USED, UNITS
 
 Array = npt.NDArray[Any]
 
@@ -85,13 +85,14 @@ def add_block(shelf: Any, word: int, blocks: Array) -> Any:
 
 @inlined_rule
 def spread_out(first: int, present: int, target: int, wanted: int, units: Array) -> None:
-    """Bring the cells of a block to where they lie among those that are wanted, last ones first; new ones are zero."""
+    """Bring the cells of a block to where they lie among those that are wanted, last ones first; new ones become what
+    cell 0 is, which are zeros."""
     for back in range(WORD_BITS):
         bit = WORD_BITS - 1 - back
         below = (INT64(1) << bit) - 1
         if wanted >> bit & 1:
-            here = units[first + ones(present & below)] if present >> bit & 1 else INT64(0)
-            units[target + ones(wanted & below)] = here
+            here = first + ones(present & below) if present >> bit & 1 else INT64(0)
+            units[target + ones(wanted & below)] = units[here]
 
 
 @inlined_rule
@@ -104,9 +105,7 @@ def room_for(count: int) -> int:
 
 
 @rule
-def widen(
-    block: Any, nodes: int, units: Any, available: Array, held: Array, allocated: Array, used: Any
-) -> bool:  # fmt: skip
+def widen(block: Any, nodes: int, units: Any, shown: Array, used: Any) -> bool:
     """Let the nodes have cells; False: there is no room."""
     present = INT64(block.present)
     wanted = present | nodes
@@ -123,26 +122,22 @@ def widen(
     spread_out(first, present, target, wanted, units.allocated)
     spread_out(first, present, target, wanted, units.shipped)
     spread_out(first, present, target, wanted, units.received)
-    spread_out(first, present, target, wanted, available)
-    spread_out(first, present, target, wanted, held)
-    spread_out(first, present, target, wanted, allocated)
+    spread_out(first, present, target, wanted, shown)
     block.present = wanted
     used.present += count - ones(present)
     return True
 
 
-@kernel(I64, IN_I32, IN_I16, UNITS, OUT_I64, OUT_I64, OUT_I64, IO_CELLS_USED)
-def open_cells(
-    sku: Array, node: Array, units: Any, available: Array, held: Array, allocated: Array, used: Array
-) -> int:  # fmt: skip
+@kernel(I64, IN_I32, IN_I16, UNITS, IO_CELLS_SHOWN, IO_CELLS_USED)
+def open_cells(sku: Array, node: Array, units: Any, shown: Array, used: Array) -> int:
     """Let m cells be there, until the room ends; returns the rows before which it ended.
 
     sku, node (m)       i32, i16 cells by SKU and node, repeats allowed; each SKU < S    IN
     units     Units     those that are there keep what they hold, new ones hold nothing  INOUT
-    available, held, allocated (.) i64  what readers are shown of the cells              INOUT
+    shown     (.) CELL_SHOWN  as readers have them, keeping likewise                     INOUT
     used      (1) CELLS_USED                                                             INOUT
 
-    Cost: m steps, and 8 x 32 for each block that changes.
+    Cost: m steps, and 6 x 32 for each block that changes.
     """
     row = INT64(0)
     while row < sku.shape[0]:
@@ -156,7 +151,7 @@ def open_cells(
             if not make_room(shelf, words_ahead(row, sku, node), units.blocks, used[0]):
                 return int(row)
             block = add_block(shelf, word, units.blocks)
-        if nodes & ~INT64(block.present) and not widen(block, nodes, units, available, held, allocated, used[0]):
+        if nodes & ~INT64(block.present) and not widen(block, nodes, units, shown, used[0]):
             return int(row)
         row = end
     return int(row)

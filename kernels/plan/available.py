@@ -98,7 +98,7 @@ def available(
     for row in range(sku.shape[0]):
         entry = skus[sku[row]]
         if entry.first == entry.last:
-            fill_row(INT64(sku[row]), shown.shelves, shown.blocks, shown.available, here)
+            fill_row(INT64(sku[row]), shown.shelves, shown.blocks, shown.cells.available, here)
             total[row] = units_of(
                 entry.goods_class, row, channel, zone, nodes, channel_nodes, ship_nodes, active_nodes,
                 goods_nodes, here, per_node,
@@ -108,7 +108,7 @@ def available(
         per_node[row, :] = most
         for part in range(entry.first, entry.last):
             component = components[part]
-            fill_row(INT64(component.sku), shown.shelves, shown.blocks, shown.available, here)
+            fill_row(INT64(component.sku), shown.shelves, shown.blocks, shown.cells.available, here)
             found = add_units(
                 skus[component.sku].goods_class, component.qty, row, channel, zone, nodes,
                 channel_nodes, ship_nodes, active_nodes, goods_nodes, here, per_node,

@@ -21,7 +21,7 @@ from kernels.cells.open import closed, open_cells
 from kernels.cells.put import put_available
 from kernels.cells.show import spread
 from kernels.claim.publish import gather, publish
-from kernels.layout import BLOCK, CELLS_USED, SHELF, Units
+from kernels.layout import BLOCK, CELL_SHOWN, CELLS_USED, SHELF, Units
 from router.arrow.arena import Arena, SequenceLock
 from router.arrow.arrays import with_room, zeros_aligned
 from router.ledger.aside import ASIDE, Aside
@@ -33,7 +33,6 @@ from router.ledger.shown_cells import (
     AT_SKUS,
     HEADER_WORDS,
     SHOWN,
-    UNITS,
     Listed,
     list_all,
 )
@@ -58,7 +57,7 @@ class Touched:
     node: I16
     cell: I64  # where they lie, for as long as ``opened`` says
     opened: int
-    values: I64  # (m, 3) available, held, allocated
+    values: Rows  # (m) CELL_SHOWN
 
 
 class Cells:
@@ -73,7 +72,7 @@ class Cells:
         self._shelves: Rows = arena.allocate("cells-shelves", SHELF.itemsize * _MIN_SKUS).view(SHELF)
         self._blocks: Rows = arena.allocate("cells-blocks", BLOCK.itemsize * _MIN_CELLS).view(BLOCK)
         self._blocks["word"][0] = -1
-        self._shown: list[I64] = [arena.allocate(f"cells-{a}", 8 * _MIN_CELLS).view(np.int64) for a in SHOWN]
+        self._shown: Rows = arena.allocate("cells-units", CELL_SHOWN.itemsize * _MIN_CELLS).view(CELL_SHOWN)
         self._own: list[I64] = [zeros_aligned(_MIN_CELLS, np.int64) for _ in ACCOUNTS]
         self.nodes = 0
         self.aside = Aside()
@@ -115,8 +114,7 @@ class Cells:
         sku, node = sku[order], node[order]
         with self._lock:
             while len(sku):
-                available, held, allocated = self._shown
-                opened = open_cells(sku, node, self.units, available, held, allocated, self._used)
+                opened = open_cells(sku, node, self.units, self._shown, self._used)
                 sku, node = sku[opened:], node[opened:]
                 words = 1 + int(np.count_nonzero(np.diff(sku) | np.diff(node >> 5)))
                 used = self._used[0]
@@ -134,8 +132,8 @@ class Cells:
         if blocks > len(self._blocks):
             self._blocks = self._extended("cells-blocks", blocks, BLOCK)
         if cells > len(self._own[0]):
-            self._shown = [self._extended(f"cells-{account}", cells, UNITS) for account in SHOWN]
-            self._own = [with_room(units, len(self._shown[0])) for units in self._own]
+            self._shown = self._extended("cells-units", cells, CELL_SHOWN)
+            self._own = [with_room(units, len(self._shown)) for units in self._own]
         self._tell_room()
 
     def _tell_room(self) -> None:
@@ -154,22 +152,21 @@ class Cells:
 
     def touched(self, sku: I32, node: I16) -> Touched:
         """The cells named, as they are now."""
-        cell, values = np.empty(len(sku), np.int64), np.empty((len(sku), len(SHOWN)), np.int64)
+        cell, values = np.empty(len(sku), np.int64), np.empty(len(sku), CELL_SHOWN)
         available, held, allocated = self._own[: len(SHOWN)]
         gather(sku, node, self._shelves, self._blocks, available, held, allocated, cell, values)
         return Touched(sku, node, cell, self._opened, values)
 
     def publish(self, touched: Touched | None, sequence: int) -> None:
         """Show readers what the record of ``sequence`` left; None shows every cell as it is now."""
-        available, held, allocated = self._shown
         with self._lock:
             if touched is None:
-                for shown, units in zip(self._shown, self._own, strict=False):
-                    shown[:] = units
+                for account, units in zip(SHOWN, self._own, strict=False):
+                    self._shown[account] = units
             else:
                 is_where_it_was = touched.opened == self._opened
                 lies = touched if is_where_it_was else self.touched(touched.sku, touched.node)
-                publish(lies.cell, touched.values, available, held, allocated)
+                publish(lies.cell, touched.values, self._shown)
             self._header[AT_SEQUENCE] = sequence + 1
 
     # --- one SKU, one account --------------------------------------------------------------------
@@ -183,7 +180,7 @@ class Cells:
     def numbers_of(self, sku: I32, node: I16) -> tuple[I64, I64]:
         """What is available in open cells, and what they have received."""
         found = self.touched(sku, node)
-        return found.values[:, 0], self._own[ACCOUNTS.index("received")][found.cell]
+        return found.values["available"], self._own[ACCOUNTS.index("received")][found.cell]
 
     def put_available(self, sku: I32, node: I16, qty: I64) -> None:
         """Change what is available in open cells, and nothing else: for a while, until it is changed back."""

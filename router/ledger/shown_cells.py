@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.cells.show import list_cells, look_up
-from kernels.layout import BLOCK, SHELF, Shown
+from kernels.layout import BLOCK, CELL_SHOWN, SHELF, Shown
 from router.arrow.arena import ArenaReader, BlockBusy
 from router.arrow.arrays import frozen
 
@@ -25,10 +25,8 @@ U8 = npt.NDArray[np.uint8]
 Rows = npt.NDArray[Any]
 
 SHOWN = ("available", "held", "allocated")
-UNITS = np.dtype(np.int64)
-_BLOCKS_SHOWN: dict[str, np.dtype[Any]] = {  # as in Shown
-    "cells-shelves": SHELF, "cells-blocks": BLOCK, **{f"cells-{account}": UNITS for account in SHOWN},
-}  # fmt: skip
+# As in Shown.
+_BLOCKS_SHOWN: dict[str, np.dtype[Any]] = {"cells-shelves": SHELF, "cells-blocks": BLOCK, "cells-units": CELL_SHOWN}
 HEADER_WORDS = 8
 # Words of the header: the sequence lock, the newest record and one more (0 = none), and the room of the arrays.
 AT_LOCK, AT_SEQUENCE, AT_SKUS, AT_BLOCKS, AT_CELLS = range(5)
@@ -90,10 +88,10 @@ class CellsReader:
 
         def copy(shown: Shown) -> None:
             shelves = shown.shelves[first:last]
-            room = min(len(shown.available), len(shelves) * nodes)
+            room = min(len(shown.cells), len(shelves) * nodes)
             sku, node, cell = list_all(shelves, shown.blocks, room)
-            available, held, allocated = (units.take(cell, mode="clip") for units in shown[2:])
-            kept[:] = [ShownCells(sku + np.int32(first), node, available, held, allocated)]
+            units = shown.cells.take(cell, mode="clip")
+            kept[:] = [ShownCells(sku + np.int32(first), node, *(units[account] for account in SHOWN))]
             beside()
 
         self.read(copy)
@@ -110,7 +108,7 @@ class CellsReader:
         assert self._shown is not None, "nothing is mapped"
         skus, blocks, cells = (int(self._header[word]) for word in (AT_SKUS, AT_BLOCKS, AT_CELLS))
         shown = self._shown
-        return Shown(shown.shelves[:skus], shown.blocks[:blocks], *(units[:cells] for units in shown[2:]))
+        return Shown(shown.shelves[:skus], shown.blocks[:blocks], shown.cells[:cells])
 
     def _map(self) -> bool:
         """The newest blocks; False while not all of them are there."""

@@ -9,7 +9,7 @@ import numpy as np
 from kernels.cells.open import closed, open_cells
 from kernels.cells.put import put_available
 from kernels.cells.show import list_cells, look_up, spread
-from kernels.layout import BLOCK, SHELF
+from kernels.layout import BLOCK, CELL_SHOWN, SHELF
 from router.arrow.arena import PrivateArena
 from router.ledger.cells import ACCOUNTS, Cells
 from router.ledger.shown_cells import CellsReader
@@ -57,8 +57,7 @@ def test_a_kernel_that_runs_out_of_room_stops_before_the_row_that_has_none():
         units = cells.units._replace(blocks=cells.units.blocks[: rng.randint(1, 30)].copy())
         room = rng.randint(1, 30)
         units = units._replace(**{name: np.zeros(room, np.int64) for name in ACCOUNTS})
-        shown = [np.zeros(room, np.int64) for _ in range(3)]
-        opened = open_cells(*columns(rows), units, *shown, used)
+        opened = open_cells(*columns(rows), units, np.zeros(room, CELL_SHOWN), used)
         assert used["cells"][0] <= room and used["blocks"][0] <= len(units.blocks)
         names = np.zeros(40, np.int32), np.zeros(40, np.int16), np.zeros(40, np.int64)
         count = list_cells(units.shelves, units.blocks, *names)

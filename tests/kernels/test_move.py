@@ -137,13 +137,13 @@ def test_readers_are_shown_what_was_gathered():
         cells = cells_of({name: {cell: units[a] for cell, units in held.items()} for a, name in enumerate(names)})
         rows = [(rng.randrange(SKUS), rng.choice(NODES)) for _ in range(rng.randint(0, 8))]
         sku, node = _column(rows, 0, np.int32), _column(rows, 1, np.int16)
-        values, (shelves, blocks, *live) = np.zeros((len(rows), 3), np.int64), cells.units[:5]
+        values, (shelves, blocks, *live) = np.zeros(len(rows), layout.CELL_SHOWN), cells.units[:5]
         cell, at = np.zeros(len(rows), np.int64), place_of(cells)
         gather(sku, node, shelves, blocks, *live, cell, values)
         assert cell.tolist() == [at[row] for row in rows]
-        assert [tuple(row) for row in values.tolist()] == publish_twin.gather(rows, held)
-        shown = [np.full(len(live[0]), -9, np.int64) for _ in range(3)]
-        publish(cell, values, *shown)
+        assert values.tolist() == publish_twin.gather(rows, held)
+        shown = np.full(len(live[0]), -9, np.int64).astype(layout.CELL_SHOWN)
+        publish(cell, values, shown)
         expected = dict.fromkeys(held, (-9, -9, -9))
-        publish_twin.publish(rows, [tuple(row) for row in values.tolist()], expected)
-        assert expected == {cell: tuple(int(a[place]) for a in shown) for cell, place in at.items()}
+        publish_twin.publish(rows, values.tolist(), expected)
+        assert expected == {cell: shown[place].item() for cell, place in at.items()}
