@@ -58,7 +58,10 @@ def all_whole_plans(given, policy, wanted, need, candidates):
         if len(takes) <= policy["parcels_max"]:
             yield (
                 frozenset(takes),
-                [(c, [(given["skus"][sku]["weight_g"], u) for (sku, _), u in take.items()]) for c, take in takes.values()],
+                [
+                    (c, [(given["skus"][sku]["weight_g"], u) for (sku, _), u in take.items()])
+                    for c, take in takes.values()
+                ],
             )
 
 

@@ -55,6 +55,12 @@ orders = st.builds(
 )
 
 
+def _cells_of(asked: dict[str, Any]) -> list[Cell]:
+    """Where a line's units may come from."""
+    nodes = [asked["node"]] if asked["node"] >= 0 else range(NODES)
+    return [(asked["sku"], node) for node in nodes]
+
+
 class LedgerMachine(RuleBasedStateMachine):
     @initialize(stock=st.dictionaries(cells, st.integers(0, 20)))
     def start(self, stock: dict[Cell, int]) -> None:
@@ -66,7 +72,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.moved: dict[int, int] = {}  # movement number -> its result
         self.granted = 0
         self.waits: Counter[tuple[int, int, int]] = Counter()  # shard, order, line -> units
-        self.sku_of: dict[tuple[int, int, int], int] = {}
+        self.cells_of: dict[tuple[int, int, int], list[Cell]] = {}  # where a line's units may come from
         self.heard: Counter[int] = Counter()  # by shard, the newest record whose grants it knows
         self._open()
         for number, (cell, units) in enumerate(sorted(stock.items())):
@@ -90,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self._take(wanted, answer)
             for line, (asked, given) in enumerate(zip(wanted["lines"], answer["lines"], strict=True)):
                 key = shard, len(self.asked) << 16 | row, line
-                self.waits[key], self.sku_of[key] = given["backordered"], asked["sku"]
+                self.waits[key], self.cells_of[key] = given["backordered"], _cells_of(asked)
         assert self.granted <= PROMOTION_LIMIT
 
     def _take(self, wanted: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -101,11 +107,11 @@ class LedgerMachine(RuleBasedStateMachine):
             short += line["backordered"]
             for part in line["allocations"]:
                 cell = part["sku"], part["node"]
-                assert part["sku"] == asked["sku"] and 0 < part["qty"] <= self.cells[cell]["available"]
+                assert cell in _cells_of(asked) and 0 < part["qty"] <= self.cells[cell]["available"]
                 self._shift(cell, "available", account, part["qty"])
                 self.units.append((account, cell, part["qty"]))
         for asked, line in zip(wanted["lines"], answer["lines"], strict=True):
-            left = sum(max(0, self.cells[asked["sku"], n]["available"]) for n in range(NODES))
+            left = sum(max(0, self.cells[cell]["available"]) for cell in _cells_of(asked))
             assert not (line["backordered"] and left), "units lie there while an order waits for them"
         given = any(line["allocations"] for line in answer["lines"])
         usual = Status.BACKORDERED if not given else Status.PARTIALLY_ALLOCATED if short else Status.ALLOCATED
@@ -140,7 +146,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     self.units.append(("allocated", cell, row["qty"]))
         assert all(units >= 0 for units in self.waits.values())
         for key in (key for key, units in self.waits.items() if units):
-            left = [self.cells[self.sku_of[key], n]["available"] for n in range(NODES)]
+            left = [self.cells[cell]["available"] for cell in self.cells_of[key]]
             assert max(left) <= 0, "units lie there while an order waits for them"
 
     @rule(batch=st.lists(orders, min_size=1, max_size=3))
