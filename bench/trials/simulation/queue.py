@@ -27,13 +27,14 @@ class Waiter:
     priority: int
     placed_at_ms: int
     accepted_ms: int
-    line: Line
+    order: int
+    arrival: int  # a line that was refused came back behind its order's other lines
 
     def before(self, other: Waiter, by_priority: bool) -> bool:
         return self._rank(by_priority) < other._rank(by_priority)
 
     def _rank(self, by_priority: bool) -> tuple[int, ...]:
-        return -self.priority if by_priority else 0, self.placed_at_ms, self.accepted_ms, *self.line
+        return -self.priority if by_priority else 0, self.placed_at_ms, self.accepted_ms, self.order, self.arrival
 
 
 class WaitingLines:
@@ -43,13 +44,16 @@ class WaitingLines:
         self._policy_of = policy_of
         self.units: Counter[Line] = Counter()
         self._places: dict[Line, Waiter] = {}
+        self._arrivals = 0
         self._barred: defaultdict[Line, set[tuple[int, int]]] = defaultdict(set)  # node, and SKU or ALL
 
     def join(self, line: Line, sku: int, units: int, asked: Row, accepted_ms: int) -> None:
         """Let a line wait for units; a line that waits keeps its place. ``asked``: its row of CLAIMS or AMENDS."""
         self.units[line] += units
         if units and line not in self._places:
-            self._places[line] = Waiter(sku, asked["priority"] or 0, asked["placed_at_ms"], accepted_ms, line)
+            self._arrivals += 1
+            of_order = asked["priority"] or 0, asked["placed_at_ms"], accepted_ms, line[0]
+            self._places[line] = Waiter(sku, *of_order, self._arrivals)
 
     def bar(self, line: Line, node: int, sku: int) -> None:
         """Nothing from a node for a line that waits: of one SKU that was not found there, or of ALL that it refused."""
