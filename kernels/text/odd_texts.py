@@ -76,19 +76,6 @@ def is_odd(text: Array, first: Int, last: Int, marks: Array) -> bool:
     return bool(mark == BLANK)
 
 
-@inlined_rule
-def odd_ascii(offsets: Array, text: Array, odd: Array) -> Int:
-    """Where all texts are ASCII, as nearly always: a branch for each would cost more than looking."""
-    count, end = np.int64(0), np.int64(text.size - 1)
-    for row in range(odd.size):
-        first, last = np.int64(offsets[row]), np.int64(offsets[row + 1])
-        ends = blank_byte(text[min(first, end)]) | blank_byte(text[max(last - 1, 0)])
-        found = np.int64(ends & (last > first))
-        odd[row] = found
-        count += found
-    return count
-
-
 @kernel(I64, IN_I32, IN_U8, IN_U8, OUT_U8)
 def odd_texts(offsets: Array, text: Array, marks: Array, odd: Array) -> int:
     """Mark the texts that may not be settled; returns how many they are.
@@ -101,15 +88,14 @@ def odd_texts(offsets: Array, text: Array, marks: Array, odd: Array) -> int:
     Invariant: a text that is not odd equals its settled form. Cost: 1 ns a text where all are ASCII, else 1 ns for
     eight bytes of it and 2 ns for any other character.
     """
-    if text.size and is_ascii(text, np.uint64(offsets[0]), np.uint64(offsets[odd.size])):
-        return odd_ascii(offsets, text, odd)
     count = 0
+    all_ascii = is_ascii(text, np.uint64(offsets[0]), np.uint64(offsets[odd.size]))
     for row in range(odd.size):
         first, last = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         odd[row] = 0
         if last == first:
             continue
-        if is_ascii(text, first, last):
+        if all_ascii or is_ascii(text, first, last):
             found = blank_byte(text[first]) | blank_byte(text[last - ONE])
         else:
             found = is_odd(text, np.int64(first), np.int64(last), marks)
