@@ -116,7 +116,6 @@ async def serve(arguments: argparse.Namespace, backend: Backend, config: Config)
     log = JsonLog()
     gateway, core = build(backend, arguments.data, config, log)
     core.siblings = Siblings(DataFolder(arguments.data).gateways, core.metrics)
-    await core.siblings.start()
     service = Service(gateway, core, _link(arguments.streams_to))
     link = _link(arguments.streams_from)
     if link is None:
@@ -125,6 +124,7 @@ async def serve(arguments: argparse.Namespace, backend: Backend, config: Config)
     else:
         await service.receive(link)
         log.write("info", "receiving", pid=os.getpid())
+    await core.siblings.start()  # by which `serve` knows that we, and not somebody else, have the port
     freeze_heap()  # what was made at the start stays; later collections need not look at it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

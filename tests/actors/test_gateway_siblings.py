@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 import socket
 
@@ -11,6 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors.gateway.core.metrics import Metrics
 from actors.gateway.core.siblings import Siblings
+from actors.gateway.main import serve
+from actors.store.data_folder import DataFolder
+from router.config import Config
+from tests.labs.gateway_backend import ScriptedBackend
 from tests.labs.gateway_lab import LoopThread
 
 
@@ -81,3 +86,22 @@ def test_processes_find_each_other_and_leave_out_the_dead(tmp_path: pathlib.Path
     finally:
         thread.call(here.close)
         thread.close()
+
+
+def test_a_gateway_whose_port_is_taken_does_not_count_as_started(tmp_path: pathlib.Path) -> None:
+    """Else the router that has the port would be asked whether this one is ready, and say yes."""
+    data = DataFolder(tmp_path / "data")
+    data.claim()
+    data.create(Config())
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            given = argparse.Namespace(
+                data=data.path, host="127.0.0.1", port=taken.getsockname()[1], streams_to=None, streams_from=None
+            )
+            thread = LoopThread()
+            with pytest.raises(OSError, match="in use"):
+                thread.run(serve(given, ScriptedBackend(), Config()))
+            thread.close()
+        assert list(data.gateways.glob("*.sock")) == []
+    finally:
+        data.remove_shared()
