@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from adapters.channels.csv.countries import has_language
 from adapters.channels.csv.fields import REQUIRED_COLUMNS, field_of
 from adapters.channels.csv.mapping import Cell, Event, FileFormat, Join, Mapping, Test, columns_of
+from adapters.channels.csv.marks import read_with
 from adapters.channels.csv.times import is_time_format, zone_of
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.log.event_fields import FIELDS, Form
@@ -192,6 +193,17 @@ def _join_faults(name: str, join: Join, mapping: Mapping) -> Iterator[str]:
     if not name or "." in name:
         yield f"{where}: its name has no point and is not empty"
     yield from _format_faults(f"{where}.file", join.file)
+    yield from _sum_faults(name, join, mapping)
+
+
+def _sum_faults(name: str, join: Join, mapping: Mapping) -> Iterator[str]:
+    """A sum is written with the mark of its file, so the field must be read with the same."""
+    sums, mark = {f"{name}.{column}" for column, how in join.merge.items() if how == "sum"}, join.file.decimal
+    for path in mapping.columns:
+        for column in sorted(sums.intersection(columns_of(mapping, path))):
+            for other in {*read_with(mapping, path)} - {mark}:
+                said = f"{column} is summed with {mark!r} before decimals, but {path} is read with {other!r}"
+                yield f"joins.{name}.merge: {said}; say joins.{name}.file.decimal or cells.{path!r}.decimal"
 
 
 def _event_faults(place: int, event: Event, mapping: Mapping) -> Iterator[str]:
