@@ -176,6 +176,7 @@ def rows_summary(report: CsvReport) -> dict[str, object]:
             reason: {"rows": left.rows, "examples": left.examples} for reason, left in report.not_orders.items()
         },
         "first_row_won": report.first_row_won,
+        "first_row_examples": report.first_row_examples,
         "joined": {
             name: {"rows": file.rows, "unused": file.unused, "examples": file.examples, "left_out": file.left_out}
             for name, file in report.joined.items()
@@ -205,6 +206,7 @@ def rows_text(rows: dict[str, Any]) -> list[str]:
     if rows["events"]:
         lines.append(f"{rows['events']:,} events")
     return lines + [
-        f"{count:,} orders have rows that differ in {path}; the first that says something won"
+        f"{count:,} orders have rows that differ in {path} (order {rows['first_row_examples'][path]}); "
+        "the first that says something won"
         for path, count in rows["first_row_won"].items()
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from adapters.channels.csv.countries import has_language
-from adapters.channels.csv.fields import REQUIRED_COLUMNS, field_of
+from adapters.channels.csv.fields import REQUIRED_COLUMNS, field_of, is_of_line
 from adapters.channels.csv.mapping import Cell, Event, FileFormat, Join, Mapping, Test, columns_of
 from adapters.channels.csv.marks import read_with
 from adapters.channels.csv.times import is_time_format, zone_of
@@ -130,6 +130,8 @@ def _cell_faults(path: str, cell: Cell) -> Iterator[str]:
         yield f"{where}: round, decimal and thousands are for numbers"
     if cell.share and (kind != "amount" or path in ("lines.unit_price", "lines.line_total")):
         yield f"{where}.share is for amounts that are a part of what lines cost"
+    if cell.of_rows == "sum" and (kind != "amount" or is_of_line(path) or cell.share or cell.or_column):
+        yield f"{where}.of_rows = 'sum' is for an amount of the order, without share and or_column"
     if cell.decimal or cell.thousands:
         yield from _mark_faults(where, cell.decimal or ".", cell.thousands or "")
     if cell.time_zone:
