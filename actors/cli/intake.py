@@ -197,7 +197,8 @@ def rows_text(rows: dict[str, Any]) -> list[str]:
     if rows["rows_refused_without_order"]:
         lines.append(f"{rows['rows_refused_without_order']:,} faulty rows name no order")
     if rows["orders_without_lines"]:
-        lines.append(f"{rows['orders_without_lines']:,} order ids have no order line at all")
+        said = "orders have no line left: filters left out the whole order, or every row of it"
+        lines.append(f"{rows['orders_without_lines']:,} {said}")
     if rows["lines_split"]:
         lines.append(f"{rows['lines_split']:,} order lines became two, because no unit price makes their total")
     for name, file in rows["joined"].items():

@@ -137,3 +137,16 @@ def test_a_sum_with_a_part_that_is_no_amount_or_too_large_refuses_the_order(fees
 def test_a_sum_that_makes_no_sense_is_a_fault_of_the_mapping(said: str) -> None:
     with pytest.raises(Misconfigured, match="of_rows = 'sum' is for an amount of the order"):
         translate(f"{FEES}{said}\n", "Order,Fee,Item\n1,1,A\n")
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ("$12.90", "'$12.90' is marked as USD or ARS or AUD or another of that mark, but the order is in EUR"),
+        ("\u00a512", "'\u00a512' is marked as CNY or JPY, but the order is in EUR"),
+    ],
+)
+def test_an_amount_in_another_currency_is_refused_with_what_its_mark_means(price: str, said: str) -> None:
+    found = translate(SHARED, HEADER + f"1,A,1,{price},\n")
+    [(_, detail)] = found.report.not_orders["amount_format"].examples
+    assert detail == f"lines.unit_price: {said}"

@@ -11,7 +11,7 @@ from fractions import Fraction
 from adapters.channels.csv.countries import country_named
 from adapters.channels.csv.fields import Field, field_of
 from adapters.channels.csv.mapping import Cell, Mapping, Strip, Test
-from adapters.channels.csv.numbers import NumberFormat
+from adapters.channels.csv.numbers import NumberFormat, OtherCurrency
 from adapters.channels.csv.times import TimeFormat
 from router.money import EXPONENTS, MINOR_MAX
 
@@ -162,6 +162,8 @@ class CellRule:
         exponent = exponent_of(currency)
         try:
             return self._numbers.money(text, currency, exponent, self._cell.round)
+        except OtherCurrency as fault:
+            raise CellFault("amount_format", f"{self.path}: {fault}") from None
         except ValueError as fault:
             raise CellFault("amount_format", f"{self.path}: {fault} as an amount in {currency}") from None
 
