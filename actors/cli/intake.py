@@ -176,6 +176,7 @@ def rows_summary(report: CsvReport) -> dict[str, object]:
             reason: {"rows": left.rows, "examples": left.examples} for reason, left in report.not_orders.items()
         },
         "first_row_won": report.first_row_won,
+        "first_row_examples": report.first_row_examples,
         "joined": {
             name: {"rows": file.rows, "unused": file.unused, "examples": file.examples, "left_out": file.left_out}
             for name, file in report.joined.items()
@@ -196,7 +197,8 @@ def rows_text(rows: dict[str, Any]) -> list[str]:
     if rows["rows_refused_without_order"]:
         lines.append(f"{rows['rows_refused_without_order']:,} faulty rows name no order")
     if rows["orders_without_lines"]:
-        lines.append(f"{rows['orders_without_lines']:,} order ids have no order line at all")
+        said = "orders have no line left: filters left out the whole order, or every row of it"
+        lines.append(f"{rows['orders_without_lines']:,} {said}")
     if rows["lines_split"]:
         lines.append(f"{rows['lines_split']:,} order lines became two, because no unit price makes their total")
     for name, file in rows["joined"].items():
@@ -205,6 +207,7 @@ def rows_text(rows: dict[str, Any]) -> list[str]:
     if rows["events"]:
         lines.append(f"{rows['events']:,} events")
     return lines + [
-        f"{count:,} orders have rows that differ in {path}; the first that says something won"
+        f"{count:,} orders have rows that differ in {path} (order {rows['first_row_examples'][path]}); "
+        "the first that says something won"
         for path, count in rows["first_row_won"].items()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ def bodies_of(table: str, files: Sequence[str], in_pieces: bool = False) -> Iter
         raise UsageError(f"{table}: several files make one table only when all of them are JSON lines.")
     media_type, pieces, sent = kinds.pop(), list[bytes](), False
     for piece in _pieces(files, media_type):
+        if not sent and not pieces and media_type != CSV:
+            _refuse_unnamed_csv(table, files[0], piece)
         pieces.append(piece)
         size = sum(map(len, pieces))
         if in_pieces and media_type != CSV and size >= BODY_BYTES_MAX:
@@ -58,6 +61,19 @@ def bodies_of(table: str, files: Sequence[str], in_pieces: bool = False) -> Iter
             )
     if pieces or not sent:
         yield Body(b"".join(pieces), media_type)
+
+
+def _refuse_unnamed_csv(table: str, path: str, start: bytes) -> None:
+    """A header of CSV where JSON lines are expected: said once, not of every row."""
+    from router.tables.row_types import ROW_TYPES
+
+    first = start.lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode(errors="replace")
+    names = {name.strip(' "\r') for name in re.split("[,;\t]", first)}
+    if not first.lstrip().startswith(("{", "[")) and names & {*ROW_TYPES[table].__struct_fields__}:
+        raise UsageError(
+            f"{table}: {path} looks like CSV, for its first line names columns ({first.strip()[:80]}); give it a name "
+            "with .csv in it (rows.csv, rows.csv.gz). Files of other names, and standard input, are JSON lines."
+        )
 
 
 def _pieces(files: Sequence[str], media_type: str) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from adapters.channels.csv.binding import used_columns
 from adapters.channels.csv.joins import make_tables
 from adapters.channels.csv.load_mapping import load_mapping
 from adapters.channels.csv.mapping import Mapping
+from adapters.channels.csv.marks import marks_of
 from adapters.channels.csv.report import CsvReport
 from adapters.channels.csv.translate import ComposedOrder, CsvTranslator
 from router.errors import Misconfigured
@@ -36,7 +37,10 @@ class RowSource:
         self._spooled: list[str] = []
         self._paths = [self._path(path) for path in paths]
         folder = pathlib.Path(self._paths[0]).parent if paths[0] != STANDARD_INPUT else pathlib.Path()
-        files = {name: rows_of(path, mapping.joins[name].file) for name, path in self._joined(joins, folder)}
+        files = {
+            name: rows_of(path, mapping.joins[name].file, marks_of(mapping, name))
+            for name, path in self._joined(joins, folder)
+        }
         self._translator = CsvTranslator(mapping, make_tables(mapping, files, used_columns(mapping)), rejects)
 
     def __enter__(self) -> RowSource:
@@ -56,7 +60,8 @@ class RowSource:
         return any(rule.type.startswith("payment_") for rule in self._mapping.events)
 
     def orders(self) -> Iterator[ComposedOrder]:
-        openers = [lambda path=path: rows_of(path, self._mapping.file) for path in self._paths]
+        marks = marks_of(self._mapping)
+        openers = [lambda path=path: rows_of(path, self._mapping.file, marks) for path in self._paths]
         for order in self._translator.translate(openers):
             if self._events is not None:
                 self._events.writelines(event + b"\n" for event in order.events)

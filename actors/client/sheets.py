@@ -1,9 +1,10 @@
-"""Workbooks as rows of text: numbers as they are, times as ``2026-03-02 09:00:00``, whatever form the sheet shows."""
+"""Workbooks as rows: numbers as values, times as ``2026-03-02 09:00:00``, whatever form the sheet shows."""
 
 from __future__ import annotations
 
 import datetime as dt
 import zipfile
+from decimal import Decimal
 from typing import BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -33,8 +34,8 @@ def is_workbook(magic: bytes, path: str) -> bool:
     raise Misconfigured(f"{path} is a zip archive ({shown}): unpack it and name the files in it.")
 
 
-def sheet_rows(file: BinaryIO, path: str, sheet: str) -> list[list[str]]:
-    """Rows of a sheet from its first line on, so that a row is called as the sheet calls it."""
+def sheet_rows(file: BinaryIO, path: str, sheet: str) -> list[list[str | Decimal]]:
+    """Rows of a sheet from its first line on, so that a row is called as the sheet calls it; numbers as decimals."""
     try:
         with CalamineWorkbook.from_filelike(file) as book:
             names = book.sheet_names
@@ -43,10 +44,10 @@ def sheet_rows(file: BinaryIO, path: str, sheet: str) -> list[list[str]]:
             rows = book.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
     except CalamineError as fault:
         raise Misconfigured(f"{path} is no readable workbook: {fault}.") from None
-    return [[_text(cell) for cell in row] for row in rows]
+    return [[_value(cell) for cell in row] for row in rows]
 
 
-def _text(cell: Cell) -> str:
+def _value(cell: Cell) -> str | Decimal:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, int | float):
@@ -58,8 +59,11 @@ def _text(cell: Cell) -> str:
     return str(cell)
 
 
-def _number(number: float) -> str:
-    """As a person would type it; what has lost digits stands in scientific form, by which ids are seen to be spoilt."""
+def _number(number: float) -> str | Decimal:
+    """The 15 digits that a sheet keeps and shows: 0.1 + 0.2 is 0.3 there, too.
+
+    What has lost digits stands as a text in scientific form, by which ids are seen to be spoilt.
+    """
     if abs(number) >= _DIGITS_MAX:
         return f"{number:.14E}"
-    return str(int(number)) if number.is_integer() else format(number, ".15g")
+    return Decimal(int(number)) if number.is_integer() else Decimal(format(number, ".15g"))

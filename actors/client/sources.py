@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, TextIO, cast
@@ -65,13 +65,16 @@ def _raw(path: str) -> Iterator[io.BufferedReader]:
             yield raw
 
 
-def rows_of(path: str, form: FileFormat) -> Rows:
-    """The rows of a file of text or of a workbook, read as they are asked for. The file is closed with its last row."""
+def rows_of(path: str, form: FileFormat, marks: Mapping[str, str]) -> Rows:
+    """The rows of a file of text or of a workbook, read as they are asked for. The file is closed with its last row.
+
+    ``marks``: of columns that are read as numbers the decimal mark; a workbook's numbers are written with it.
+    """
     with open(path, "rb") as raw:
         magic = raw.read(4)
     if is_workbook(magic, path):
         with open(path, "rb") as raw:
-            return CellRows(sheet_rows(raw, path, form.sheet), form, path)
+            return CellRows(sheet_rows(raw, path, form.sheet), form, path, marks)
     return TextRows(_lines(path, form.encoding), form, path)
 
 

@@ -19,6 +19,7 @@ import pytest
 from actors.care.doctor import folder, machine
 from actors.cli import table_files
 from actors.cli.main import build_parser, main
+from actors.cli.output import UsageError
 from actors.store.data_folder import DataFolder
 from actors.store.keys import digest_of, load_keys
 from actors.store.lmdb_log import LmdbLog
@@ -319,3 +320,18 @@ def test_doctor_names_the_process_that_uses_a_folder(tmp_path: pathlib.Path) -> 
 def test_a_configuration_that_does_not_fit_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         load_config(text.encode())
+
+
+@pytest.mark.parametrize("name", ["skus.txt", "skus.txt.gz"])
+def test_a_table_of_csv_under_another_name_is_told_once_how_it_is_called(name: str, tmp_path: pathlib.Path) -> None:
+    path, text = tmp_path / name, b"\xef\xbb\xbfsku,name\r\nA,Lamp\r\nB,Desk\r\n"
+    path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    with pytest.raises(UsageError, match=r"looks like CSV, for its first line names columns \(sku,name\)"):
+        list(table_files.bodies_of("skus", [str(path)]))
+
+
+@pytest.mark.parametrize("line", [b'{"sku":"A","name":"Lamp"}', b'{"tags":["name","sku","b"]}', b"", b"Lamp,4"])
+def test_what_names_no_column_goes_to_the_router_as_json_lines(line: bytes, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "skus.txt").write_bytes(line)
+    [body] = table_files.bodies_of("skus", [str(tmp_path / "skus.txt")])
+    assert body.content.rstrip(b"\n") == line

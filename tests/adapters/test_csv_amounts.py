@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from router.errors import Misconfigured
 from tests.labs.csv_files import translate
 
 SHARED = """
@@ -78,3 +79,74 @@ def test_what_the_channel_charged_stands_in_the_order_and_in_its_lines() -> None
     assert [(line.get("discount"), line["tax"]) for line in first["lines"]] == [(100, 361), (None, 39)]
     assert not second.keys() & {"discount", "tax", "shipping", "total"}
     assert not second["lines"][0].keys() & {"discount", "tax"}
+
+
+FEES = """
+[columns]
+order_id = "Order"
+"shipping.fee" = "Fee"
+"lines.sku" = "Item"
+[constants]
+currency = "EUR"
+"lines.qty" = 1
+[cells."shipping.fee"]
+of_rows = "sum"
+"""
+
+
+@pytest.mark.parametrize(
+    ("fees", "fee"),
+    [
+        (["2.50", "2.50", "1"], 600),
+        (["2.50", "", "-0.50"], 200),
+        (["", "2.50"], 250),
+        (["2.50"], 250),
+        (["0", "0"], 0),
+        (["", ""], None),
+    ],
+)
+def test_an_amount_on_every_row_of_an_order_is_added_up(fees: list[str], fee: int | None) -> None:
+    found = translate(FEES, "Order,Fee,Item\n" + "".join(f"1,{cell},A\n" for cell in fees))
+    assert found.order.get("shipping", {}).get("fee") == fee and len(found.order["lines"]) == len(fees)
+    assert found.report.first_row_won == {}
+
+
+def test_without_it_the_first_row_wins_and_an_order_is_named() -> None:
+    said = FEES.replace('"sum"', '"first"')
+    found = translate(said, "Order,Fee,Item\n1,2,A\n1,2,B\n7,2,A\n7,3,B\n")
+    assert [order["shipping"]["fee"] for order in found.orders] == [200, 200]
+    assert (found.report.first_row_won, found.report.first_row_examples) == ({"shipping.fee": 1}, {"shipping.fee": "7"})
+
+
+@pytest.mark.parametrize("fees", [["1", "x"], ["90000000000000000", "90000000000000000"]])
+def test_a_sum_with_a_part_that_is_no_amount_or_too_large_refuses_the_order(fees: list[str]) -> None:
+    found = translate(FEES, "Order,Fee,Item\n" + "".join(f"1,{cell},A\n" for cell in fees))
+    assert found.orders == [] and found.report.orders_refused == {"amount_format": 1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '[cells."lines.sku"]\nof_rows = "sum"',
+        '[cells.order_id]\nof_rows = "sum"',
+        '[cells."lines.discount"]\nof_rows = "sum"',
+        '[cells.tax]\nof_rows = "sum"\nshare = true',
+        '[cells.tax]\nof_rows = "sum"\nor_column = "Fee"',
+    ],
+)
+def test_a_sum_that_makes_no_sense_is_a_fault_of_the_mapping(said: str) -> None:
+    with pytest.raises(Misconfigured, match="of_rows = 'sum' is for an amount of the order"):
+        translate(f"{FEES}{said}\n", "Order,Fee,Item\n1,1,A\n")
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ("$12.90", "'$12.90' is marked as USD or ARS or AUD or another of that mark, but the order is in EUR"),
+        ("\u00a512", "'\u00a512' is marked as CNY or JPY, but the order is in EUR"),
+    ],
+)
+def test_an_amount_in_another_currency_is_refused_with_what_its_mark_means(price: str, said: str) -> None:
+    found = translate(SHARED, HEADER + f"1,A,1,{price},\n")
+    [(_, detail)] = found.report.not_orders["amount_format"].examples
+    assert detail == f"lines.unit_price: {said}"

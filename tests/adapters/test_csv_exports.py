@@ -153,7 +153,7 @@ def test_amazon() -> None:
         cells |= {"product-name": title, "quantity-purchased": quantity, "item-price": price, "currency": "USD"}
         cells |= {"recipient-name": "Ada Smith", "ship-address-1": "1 Main St", "ship-address-3": "Unit 2"}
         cells |= {"ship-city": "Phoenix", "ship-state": "AZ", "ship-postal-code": "85004", "ship-country": "US"}
-        return cells | {"ship-service-level": "Expedited"}
+        return cells | {"ship-service-level": "Expedited", "shipping-price": "2.50"}
 
     rows = [row("111-1", "1", "Lamp", "2", "20.00"), row("111-1", "2", '"Vintage" lamp', "3", "10.00")]
     rows += [row("111-2", "3", '7" tablet', "1", "9.99"), row("111-2", "4", '"no end', "0", "0.00")]
@@ -162,6 +162,7 @@ def test_amazon() -> None:
     found = translate(mapping_of("Amazon"), "".join("\t".join(line) + "\r\n" for line in lines))
     assert prices(found) == [[("S1", 2, 1000), ("S2", 2, 333), ("S2", 1, 334)], [("S3", 1, 999)]]
     assert found.orders[0]["ship_to"]["line2"] == "Unit 2" and found.orders[0]["shipping"]["service"] == "express"
+    assert [order["shipping"]["fee"] for order in found.orders] == [500, 250]
     assert found.orders[0]["customer"]["name"] == "Ada Smith" and found.orders[0]["placed_at"] == "2026-03-02T17:00:00Z"
     assert found.reasons == {"cancelled_line": 1} and found.report.lines_split == 1
 

@@ -50,6 +50,10 @@ def _relations(*targets: tuple[str, str]) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, dt.datetime):
         return f'<c s="1"><v>{(value - _EPOCH) / dt.timedelta(days=1)!r}</v></c>'
+    if value is None:
+        return "<c><f>A1*2</f></c>"  # a formula that nobody has computed
+    if isinstance(value, bool):
+        return f'<c t="b"><v>{value:d}</v></c>'
     if isinstance(value, int | float):
         return f"<c><v>{value!r}</v></c>"
     return f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'

@@ -11,11 +11,11 @@ from fractions import Fraction
 from adapters.channels.csv.countries import country_named
 from adapters.channels.csv.fields import Field, field_of
 from adapters.channels.csv.mapping import Cell, Mapping, Strip, Test
-from adapters.channels.csv.numbers import NumberFormat
+from adapters.channels.csv.numbers import NumberFormat, OtherCurrency
 from adapters.channels.csv.times import TimeFormat
-from router.money import EXPONENTS
+from router.money import EXPONENTS, MINOR_MAX
 
-ROWS_APART = "\x1e"  # between the cells of several rows that a list is made of
+ROWS_APART = "\x1e"  # between the cells of several rows that a list or a sum is made of
 Value = str | int | list[str]
 # 2.19E+26; and more digits than a sheet keeps, all that it does not keep being 0.
 _SPOILT = re.compile(r"[+-]?\d[.,]\d+e[+-]?\d{1,3}|[+-]?\de[+-]\d{1,3}|\d{15}0{5,}", re.ASCII | re.IGNORECASE)
@@ -45,7 +45,7 @@ class CellRule:
         self._numbers = NumberFormat(cell.decimal or mapping.file.decimal, thousands)
         self._separator = _separator(cell)
         self._time = time_format(mapping, cell).rfc3339 if field.kind == "time" else None
-        self.is_share = cell.share
+        self.is_share, self.is_sum = cell.share, cell.of_rows == "sum"
         self._plain = cell == Cell() and self._strip == Strip() and self._translate is None
         self.value: Callable[[str, str], Value | None] = functools.lru_cache(maxsize=65_536)(self._value)
         # As far as it can be read before the order's currency is known: an amount stays as it is written.
@@ -144,6 +144,14 @@ class CellRule:
             raise CellFault("amount_format", f"{self.path}: {fault} as a share") from None
         return rate / 100 if text.endswith("%") else rate
 
+    def sum(self, cells: str, currency: str) -> int | None:
+        """Of an amount that stands on several rows of an order; None where all are blank."""
+        amounts = [self.value(cell, currency) for cell in cells.split(ROWS_APART)]
+        read = [amount for amount in amounts if isinstance(amount, int)]
+        if abs(sum(read)) > MINOR_MAX:
+            raise CellFault("amount_format", f"{self.path}: the sum over the rows of the order is too large")
+        return sum(read) if read else None
+
     def _integer(self, text: str) -> int:
         try:
             return self._numbers.minor(text, 0, self._cell.round)
@@ -154,6 +162,8 @@ class CellRule:
         exponent = exponent_of(currency)
         try:
             return self._numbers.money(text, currency, exponent, self._cell.round)
+        except OtherCurrency as fault:
+            raise CellFault("amount_format", f"{self.path}: {fault}") from None
         except ValueError as fault:
             raise CellFault("amount_format", f"{self.path}: {fault} as an amount in {currency}") from None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping as Named
 from collections.abc import Sequence
 
 from adapters.channels.csv.binding import event_columns, paths_with_another
-from adapters.channels.csv.cells import CellRule
+from adapters.channels.csv.cells import CellRule, Value
 from adapters.channels.csv.draft import Draft
 from adapters.channels.csv.fields import field_of, is_of_line
 from adapters.channels.csv.lines import Document, LineComposer, cost_of, put, share_of
@@ -43,7 +43,7 @@ class Composer:
         lines = self._lines.lines(draft.lines, currency)
         for at, path in self._head:
             rule, cell = self._rules[path], self._cell(draft.head, at, path)
-            value_read = share_of(rule, cell, _goods(lines)) if rule.is_share else rule.value(cell, currency)
+            value_read = _value(rule, cell, currency, lines)
             if value_read is not None:
                 put(order, path, value_read)
         order.setdefault("customer", {})
@@ -53,6 +53,12 @@ class Composer:
     @property
     def lines_split(self) -> int:
         return self._lines.split
+
+
+def _value(rule: CellRule, cell: str, currency: str, lines: list[Document]) -> Value | None:
+    if rule.is_share:
+        return share_of(rule, cell, _goods(lines))
+    return rule.sum(cell, currency) if rule.is_sum else rule.value(cell, currency)
 
 
 def _currency_code(text: str) -> str:

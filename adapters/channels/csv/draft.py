@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from adapters.channels.csv.cells import ROWS_APART, Value
@@ -57,8 +57,12 @@ class Draft:
 class HeadMerger:
     """Puts the order's own fields together from its rows. A blank cell says nothing; an address is taken as a whole."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        """``paths``: the field of each place of a head; further places (of events) belong to none."""
+    def __init__(self, paths: Sequence[str], summed: Collection[str] = ()) -> None:
+        """``paths``: the field of each place of a head; further places (of events) belong to none.
+
+        ``summed``: fields of which the cell of every row counts, also where rows say the same.
+        """
+        self._summed = [at for at, path in enumerate(paths) if path in summed]
         self._paths = list(paths)
         self._is_list = [path in ORDER_FIELDS and ORDER_FIELDS[path].kind == "list" for path in paths]
         self._agree = [path in ORDER_FIELDS and ORDER_FIELDS[path].agree for path in paths]
@@ -73,6 +77,8 @@ class HeadMerger:
         if mine is None:
             draft.head = head
             return
+        for at in self._summed:
+            mine[at], head[at] = ROWS_APART.join(filter(None, (mine[at], head[at]))), ""
         if mine == head:
             return
         for street, places in self._addresses:

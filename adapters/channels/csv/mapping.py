@@ -59,6 +59,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     thousands: str | None = None
     round: Rounding | None = None
     share: bool = False  # the amount is written as a share of what the line, or all lines, cost: 0.05 or 5%
+    of_rows: Literal["first", "sum"] = "first"  # what the amounts on several rows of an order become
     languages: tuple[str, ...] = ()  # of names of countries, besides English
 
 

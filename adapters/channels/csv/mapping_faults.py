@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from adapters.channels.csv.countries import has_language
-from adapters.channels.csv.fields import REQUIRED_COLUMNS, field_of
+from adapters.channels.csv.fields import REQUIRED_COLUMNS, field_of, is_of_line
 from adapters.channels.csv.mapping import Cell, Event, FileFormat, Join, Mapping, Test, columns_of
+from adapters.channels.csv.marks import read_with
 from adapters.channels.csv.times import is_time_format, zone_of
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.log.event_fields import FIELDS, Form
@@ -129,6 +130,8 @@ def _cell_faults(path: str, cell: Cell) -> Iterator[str]:
         yield f"{where}: round, decimal and thousands are for numbers"
     if cell.share and (kind != "amount" or path in ("lines.unit_price", "lines.line_total")):
         yield f"{where}.share is for amounts that are a part of what lines cost"
+    if cell.of_rows == "sum" and (kind != "amount" or is_of_line(path) or cell.share or cell.or_column):
+        yield f"{where}.of_rows = 'sum' is for an amount of the order, without share and or_column"
     if cell.decimal or cell.thousands:
         yield from _mark_faults(where, cell.decimal or ".", cell.thousands or "")
     if cell.time_zone:
@@ -192,6 +195,17 @@ def _join_faults(name: str, join: Join, mapping: Mapping) -> Iterator[str]:
     if not name or "." in name:
         yield f"{where}: its name has no point and is not empty"
     yield from _format_faults(f"{where}.file", join.file)
+    yield from _sum_faults(name, join, mapping)
+
+
+def _sum_faults(name: str, join: Join, mapping: Mapping) -> Iterator[str]:
+    """A sum is written with the mark of its file, so the field must be read with the same."""
+    sums, mark = {f"{name}.{column}" for column, how in join.merge.items() if how == "sum"}, join.file.decimal
+    for path in mapping.columns:
+        for column in sorted(sums.intersection(columns_of(mapping, path))):
+            for other in {*read_with(mapping, path)} - {mark}:
+                said = f"{column} is summed with {mark!r} before decimals, but {path} is read with {other!r}"
+                yield f"joins.{name}.merge: {said}; say joins.{name}.file.decimal or cells.{path!r}.decimal"
 
 
 def _event_faults(place: int, event: Event, mapping: Mapping) -> Iterator[str]:

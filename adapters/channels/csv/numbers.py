@@ -69,6 +69,10 @@ _LETTERS_OF_DOLLARS = {
 }
 
 
+class OtherCurrency(ValueError):
+    """An amount with a mark that its order's currency does not have."""
+
+
 class NumberFormat:
     """Numbers with one decimal mark and, where there is one, a mark between groups of three digits."""
 
@@ -122,7 +126,9 @@ def _check_mark(mark: str, currency: str, text: str, marks: str) -> None:
     if meant is None:
         raise ValueError(f"{text!r} is no number {marks}, nor one with a mark of money that is known")
     if currency not in meant:
-        raise ValueError(f"{text!r} is marked as {' or '.join(sorted(meant)[:3])}, but the order is in {currency}")
+        likely = sorted(meant, key=lambda code: (code != "USD", code))
+        said = " or ".join(likely[:3]) + (" or another of that mark" if len(likely) > 3 else "")
+        raise OtherCurrency(f"{text!r} is marked as {said}, but the order is in {currency}")
 
 
 def _rounded(plain: str, exponent: int, rounding: Rounding) -> str:

@@ -74,6 +74,7 @@ class CsvReport:
     events: int = 0
     not_orders: dict[str, LeftOut] = field(default_factory=dict)
     first_row_won: dict[str, int] = field(default_factory=dict)  # field -> orders whose rows differ in it
+    first_row_examples: dict[str, str] = field(default_factory=dict)  # field -> the first such order
     joined: dict[str, JoinedFile] = field(default_factory=dict)
 
     def leave_out(self, reason: str, row: int, what: str) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from adapters.channels.csv.mapping import FileFormat
@@ -18,6 +19,7 @@ from router.errors import Misconfigured
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_POINT = "."
 _HEADER_ROWS_MAX = 1_000  # looked through for the header
 
 
@@ -179,20 +181,28 @@ class _Tape:
 
 
 class CellRows:
-    """The rows of a sheet of a workbook, which has neither quotes nor a separator."""
+    """The rows of a sheet of a workbook, which has neither quotes nor a separator, and of a number only its value."""
 
-    def __init__(self, rows: Iterable[list[str]], file: FileFormat, name: str = "") -> None:
+    def __init__(
+        self, rows: Iterable[Sequence[str | Decimal]], file: FileFormat, name: str, marks: Mapping[str, str]
+    ) -> None:
+        """``marks``: of a column that is read as numbers the decimal mark (marks.py)."""
         self.name = name
         self.delimiter = file.delimiter  # of what is written down of the sheet as text
-        self._file = file
-        self._rows = (Record(row, cells) for row, cells in enumerate(rows, 1))
-        self.before: list[Record] = list(itertools.islice(self._rows, file.skip_lines))
+        self._file, self._marks = file, marks
+        self._rows = enumerate(rows, 1)
+        self._columns: list[str] = []  # of each the decimal mark
+        self.before: list[Record] = list(map(self._record, itertools.islice(self._rows, file.skip_lines)))
         self.preamble = [file.delimiter.join(record.cells) + "\n" for record in self.before]
 
     def header(self, wanted: Collection[str]) -> list[str]:
-        if self._file.column_names:
-            return list(self._file.column_names)
-        for _, record in zip(range(_HEADER_ROWS_MAX), self._rows, strict=False):
+        names = list(self._file.column_names) or self._names(wanted)
+        self._columns = [self._marks.get(name, _POINT) for name in names]
+        return names
+
+    def _names(self, wanted: Collection[str]) -> list[str]:
+        for _, row in zip(range(_HEADER_ROWS_MAX), self._rows, strict=False):
+            record = self._record(row)
             names = [cell.strip() for cell in record.cells]
             if any(names) and (not self._file.find_header or set(wanted) <= set(names)):
                 return names
@@ -200,7 +210,16 @@ class CellRows:
         raise Misconfigured(f"The sheet has no row with the columns that the mapping uses: {sorted(wanted)}.")
 
     def rows(self) -> Iterator[Record]:
-        return self._rows
+        return map(self._record, self._rows)
+
+    def _record(self, row: tuple[int, Sequence[str | Decimal]]) -> Record:
+        number, cells = row
+        marks = itertools.chain(self._columns, itertools.repeat(_POINT))
+        return Record(number, [_written(cell, mark) for cell, mark in zip(cells, marks, strict=False)])
+
+
+def _written(cell: str | Decimal, mark: str) -> str:
+    return cell if isinstance(cell, str) else f"{cell:f}".replace(_POINT, mark)
 
 
 Rows = TextRows | CellRows

@@ -53,7 +53,7 @@ class CsvTranslator:
         paths = [path for path in mapping.columns if path != "order_id"]
         self._rules = {path: CellRule(path, mapping) for path in mapping.columns}
         self._head_paths = [path for path in paths if not is_of_line(path)]
-        self._merger = HeadMerger(self._head_paths)
+        self._merger = HeadMerger(self._head_paths, {path for path, rule in self._rules.items() if rule.is_sum})
         self._composer = Composer(mapping, self._rules, self._head_paths)
         self._events = EventMaker(mapping, tables, len(self._head_paths))
         self._encode = msgspec.json.Encoder().encode
@@ -158,6 +158,7 @@ class CsvTranslator:
         for at in draft.differing:
             path = self._head_paths[at]
             self.report.first_row_won[path] = self.report.first_row_won.get(path, 0) + 1
+            self.report.first_row_examples.setdefault(path, draft.order_id)
         self.report.orders += 1
         self.report.events += len(events)
         self.report.order_lines += len(draft.lines)
