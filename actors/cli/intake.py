@@ -176,6 +176,7 @@ def rows_summary(report: CsvReport) -> dict[str, object]:
             reason: {"rows": left.rows, "examples": left.examples} for reason, left in report.not_orders.items()
         },
         "first_row_won": report.first_row_won,
+        "warnings": report.warnings,
         "joined": {
             name: {"rows": file.rows, "unused": file.unused, "examples": file.examples, "left_out": file.left_out}
             for name, file in report.joined.items()
@@ -204,7 +205,12 @@ def rows_text(rows: dict[str, Any]) -> list[str]:
         lines.append(f"{file['rows']:,} rows of {name}{unused}")
     if rows["events"]:
         lines.append(f"{rows['events']:,} events")
+    lines += warnings_text(rows["warnings"])
     return lines + [
         f"{count:,} orders have rows that differ in {path}; the first that says something won"
         for path, count in rows["first_row_won"].items()
     ]
+
+
+def warnings_text(warnings: list[str]) -> list[str]:
+    return [f"warning: the mapping's {said}" for said in warnings]

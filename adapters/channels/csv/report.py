@@ -75,6 +75,7 @@ class CsvReport:
     not_orders: dict[str, LeftOut] = field(default_factory=dict)
     first_row_won: dict[str, int] = field(default_factory=dict)  # field -> orders whose rows differ in it
     joined: dict[str, JoinedFile] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)  # of the mapping
 
     def leave_out(self, reason: str, row: int, what: str) -> None:
         self.not_orders.setdefault(reason, LeftOut()).add(row, what)

@@ -31,6 +31,7 @@ from adapters.channels.csv.gather import Gatherer, Opener, hashed
 from adapters.channels.csv.joins import JoinedTable
 from adapters.channels.csv.lines import LineFault
 from adapters.channels.csv.mapping import Mapping
+from adapters.channels.csv.mapping_faults import warnings_of
 from adapters.channels.csv.report import Account, CsvReport, Rejects
 from adapters.channels.csv.rows import Record, TextRows
 
@@ -48,7 +49,7 @@ class CsvTranslator:
     """One pass over one or more files: ``for order in translator.orders(lines)``, then ``translator.report``."""
 
     def __init__(self, mapping: Mapping, tables: Sequence[JoinedTable] = (), rejects: Rejects | None = None) -> None:
-        self.report = CsvReport()
+        self.report = CsvReport(warnings=warnings_of(mapping))
         self._mapping, self._tables = mapping, tables
         paths = [path for path in mapping.columns if path != "order_id"]
         self._rules = {path: CellRule(path, mapping) for path in mapping.columns}
