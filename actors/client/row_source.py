@@ -37,7 +37,9 @@ class RowSource:
         self._paths = [self._path(path) for path in paths]
         folder = pathlib.Path(self._paths[0]).parent if paths[0] != STANDARD_INPUT else pathlib.Path()
         files = {name: rows_of(path, mapping.joins[name].file) for name, path in self._joined(joins, folder)}
-        self._translator = CsvTranslator(mapping, make_tables(mapping, files, used_columns(mapping)), rejects)
+        self._translator = CsvTranslator(
+            mapping, make_tables(mapping, files, used_columns(mapping)), rejects, self._write
+        )
 
     def __enter__(self) -> RowSource:
         return self
@@ -58,9 +60,12 @@ class RowSource:
     def orders(self) -> Iterator[ComposedOrder]:
         openers = [lambda path=path: rows_of(path, self._mapping.file) for path in self._paths]
         for order in self._translator.translate(openers):
-            if self._events is not None:
-                self._events.writelines(event + b"\n" for event in order.events)
+            self._write(order.events)
             yield order
+
+    def _write(self, events: list[bytes]) -> None:
+        if self._events is not None:
+            self._events.writelines(event + b"\n" for event in events)
 
     def blocks(self) -> Iterator[Block]:
         return order_blocks(self.orders())

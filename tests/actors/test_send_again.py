@@ -182,6 +182,13 @@ def test_by_the_mapping_for_shopify_money_counts_once(
         code, said = send(router, "--mapping", mapping, "--events", events, file)
         assert code == 0 and not said["csv"]["warnings"] and not events.read_bytes(), said
     assert _captured(router, name) == ("paid", TOTAL, 0)
+    cells |= {"Cancelled at": "2026-03-01 13:00:00 +0000"}
+    file.write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
+    code, said = send(router, "--mapping", mapping, "--events", events, file)
+    assert (code, said["sent"], said["csv"]["events"]) == (0, 0, 1), said
+    address = ("--url", f"http://127.0.0.1:{router.port}", "--key", router.key("channel"))
+    assert main(["events", "send", *address, str(events)]) == 0
+    assert router.json("GET", f"/v1/orders/{name}")["state"] == "cancelled"  # it would have gone out
 
 
 def test_by_the_mapping_for_olist_captured_is_what_was_paid(

@@ -111,7 +111,8 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
         used_columns(said),
     )
     kept = Kept()
-    translator = CsvTranslator(said, tables, kept)
+    left_out: list[bytes] = []
+    translator = CsvTranslator(said, tables, kept, left_out.extend)
     texts = [file.encode() if isinstance(file, str) else file for file in files]
     lines = [
         io.TextIOWrapper(io.BytesIO(text), said.file.encoding, errors="surrogateescape", newline="") for text in texts
@@ -125,5 +126,6 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
         assert not {order.order_id for order in made} & {reject.order_id for reject in kept.rejects}
     for order in made:
         plain_line(order.body, LIMITS)
-    events = [msgspec.json.decode(event) for order in made for event in order.events]
+    events = [msgspec.json.decode(event) for event in [*left_out, *(event for order in made for event in order.events)]]
+    assert report.events == len(events)
     return Outcome([msgspec.json.decode(order.body) for order in made], report, kept.rejects, events)
