@@ -189,7 +189,10 @@ event_id = "delivered"
 @pytest.mark.parametrize("group", ["all", "consecutive"])
 def test_an_order_that_is_left_out_has_the_events_that_say_so_and_no_others(place: int, group: str) -> None:
     """The cell stands in the row that the filter names, or in another one."""
-    rows = [row("1", item=item, price="0" if at == place else "2", street="gone") for at, item in enumerate("ABC")]
+    rows = [
+        row("1", item=item, price="0" if at == place else "2", street="" if at else "gone")
+        for at, item in enumerate("ABC")
+    ]
     said = f'group = "{group}"\norder_id_scope = "channel"\n{PLAIN}{CANCELLED}{CANCEL}'
     found = translate(said, HEADER + "".join(rows) + row("2"))
     assert found.ids == ["2"] and found.reasons == {"cancelled": 3} and not found.report.refused
