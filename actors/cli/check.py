@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from actors.cli.intake import ROWS, add_source_flags, form_of, open_rows, rows_summary, rows_text, verdict
+from actors.cli.intake import (
+    ROWS,
+    add_source_flags,
+    form_of,
+    open_rows,
+    rows_summary,
+    rows_text,
+    verdict,
+    warnings_text,
+)
 from actors.cli.output import UsageError, add_json_flag, print_result
 
 if TYPE_CHECKING:
@@ -28,12 +37,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     from actors.client.row_source import read_mapping
-    from adapters.channels.csv.mapping_faults import fields_never_filled
+    from adapters.channels.csv.mapping_faults import fields_never_filled, warnings_of
 
     if not arguments.mapping:
         raise UsageError("--mapping FILE is needed.")
-    never = fields_never_filled(read_mapping(arguments.mapping))
-    result: dict[str, Any] = {"mapping": "right", "fields_never_filled": never}
+    mapping = read_mapping(arguments.mapping)
+    never, warnings = fields_never_filled(mapping), warnings_of(mapping)
+    result: dict[str, Any] = {"mapping": "right", "fields_never_filled": never, "warnings": warnings}
     lines = [f"{arguments.mapping}: the mapping can be read"]
     if never:
         said = "a router refuses such orders: add columns or constants."
@@ -48,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         lines += rows_text(result["csv"])
         lines += [f"{count:,} orders lack {path}; a router refuses them" for path, count in lacking.items()]
         lines += [said] if said else []
+    else:
+        lines += warnings_text(warnings)
     print_result(arguments.json, result, "\n".join(lines))
     return int(failed)
 

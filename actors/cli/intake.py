@@ -177,6 +177,7 @@ def rows_summary(report: CsvReport) -> dict[str, object]:
         },
         "first_row_won": report.first_row_won,
         "first_row_examples": report.first_row_examples,
+        "warnings": report.warnings,
         "joined": {
             name: {"rows": file.rows, "unused": file.unused, "examples": file.examples, "left_out": file.left_out}
             for name, file in report.joined.items()
@@ -206,8 +207,13 @@ def rows_text(rows: dict[str, Any]) -> list[str]:
         lines.append(f"{file['rows']:,} rows of {name}{unused}")
     if rows["events"]:
         lines.append(f"{rows['events']:,} events")
+    lines += warnings_text(rows["warnings"])
     return lines + [
         f"{count:,} orders have rows that differ in {path} (order {rows['first_row_examples'][path]}); "
         "the first that says something won"
         for path, count in rows["first_row_won"].items()
     ]
+
+
+def warnings_text(warnings: list[str]) -> list[str]:
+    return [f"warning: the mapping's {said}" for said in warnings]

@@ -41,7 +41,9 @@ class RowSource:
             name: rows_of(path, mapping.joins[name].file, marks_of(mapping, name))
             for name, path in self._joined(joins, folder)
         }
-        self._translator = CsvTranslator(mapping, make_tables(mapping, files, used_columns(mapping)), rejects)
+        self._translator = CsvTranslator(
+            mapping, make_tables(mapping, files, used_columns(mapping)), rejects, self._write
+        )
 
     def __enter__(self) -> RowSource:
         return self
@@ -63,9 +65,12 @@ class RowSource:
         marks = marks_of(self._mapping)
         openers = [lambda path=path: rows_of(path, self._mapping.file, marks) for path in self._paths]
         for order in self._translator.translate(openers):
-            if self._events is not None:
-                self._events.writelines(event + b"\n" for event in order.events)
+            self._write(order.events)
             yield order
+
+    def _write(self, events: list[bytes]) -> None:
+        if self._events is not None:
+            self._events.writelines(event + b"\n" for event in events)
 
     def blocks(self) -> Iterator[Block]:
         return order_blocks(self.orders())

@@ -13,8 +13,10 @@ import pytest
 
 from actors.cli.main import main
 from actors.store.keys import add_key
+from adapters.channels.csv.binding import used_columns
+from adapters.channels.csv.load_mapping import load_mapping
 from router.bound import Bound
-from tests.labs.csv_files import HEADER, PLAIN, row
+from tests.labs.csv_files import HEADER, PLAIN, mapping_of, row
 from tests.labs.fake_router import NDJSON
 from tests.labs.serve_fixture import PRICE_MINOR, Router, order, running_router, until
 from tests.labs.wire_cases import rows_to_arrow
@@ -155,6 +157,63 @@ def test_each_word_is_an_event_or_known_or_told(
         assert {"field": "payment.status", "sent": now, "stored": before} in example["changed"]
     third = send(router, again)[1]["by_status"]
     assert third == {"rejected" if status == "rejected" else "payment_known": 1}
+
+
+def _captured(router: Router, order_id: str) -> tuple[str, int, int]:
+    seen = router.json("GET", f"/v1/orders/{order_id}")
+    return seen["payment_state"], seen["money"]["captured"], seen["money"]["due"]
+
+
+@pytest.mark.parametrize("before", ["pending", "authorized", "paid"])
+def test_by_the_mapping_for_shopify_money_counts_once(
+    router: Router, send: Send, tmp_path: pathlib.Path, before: str
+) -> None:
+    mapping, events, name = tmp_path / "shopify.toml", tmp_path / "events", f"shopify-{before}"
+    mapping.write_text(mapping_of("Shopify"))
+    wanted = dict.fromkeys(used_columns(load_mapping(mapping.read_bytes())), "")
+    wanted |= dict.fromkeys(("Billing Name", "Shipping Name"), "Ada") | {"Name": name, "Currency": "EUR"}
+    wanted |= {f"Shipping {part}": text for part, text in (("Address1", "Weg 1"), ("City", "Berlin"))}
+    wanted |= {"Shipping Zip": "10117", "Shipping Country": "DE", "Created at": "2026-03-01 12:00:00 +0000"}
+    wanted |= {"Lineitem sku": "SKU-00", "Lineitem quantity": "1", "Lineitem price": "12.50", "Total": "17.40"}
+    file = tmp_path / "orders.csv"
+    for status in (before, "paid", "paid"):
+        cells = wanted | {"Financial Status": status, "Payment Reference": "" if status == "pending" else "p9"}
+        file.write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
+        code, said = send(router, "--mapping", mapping, "--events", events, file)
+        assert code == 0 and not said["csv"]["warnings"] and not events.read_bytes(), said
+    assert _captured(router, name) == ("paid", TOTAL, 0)
+    cells |= {"Cancelled at": "2026-03-01 13:00:00 +0000"}
+    file.write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
+    code, said = send(router, "--mapping", mapping, "--events", events, file)
+    assert (code, said["sent"], said["csv"]["events"]) == (0, 0, 1), said
+    address = ("--url", f"http://127.0.0.1:{router.port}", "--key", router.key("channel"))
+    assert main(["events", "send", *address, str(events)]) == 0
+    assert router.json("GET", f"/v1/orders/{name}")["state"] == "cancelled"  # it would have gone out
+
+
+def test_by_the_mapping_for_olist_captured_is_what_was_paid(
+    router: Router, send: Send, tmp_path: pathlib.Path, capsys: Capture
+) -> None:
+    """Two payments, together three cents above the router's own total; all of it twice."""
+    here = mapping_of("Olist").replace('"BRL"', '"EUR"').replace('"BR"', '"DE"').replace('suffix = "-000"', "")
+    files = {
+        "olist.toml": here,
+        "items.csv": "order_id,order_item_id,product_id,seller_id,price\nolist-1,1,SKU-00,s1,12.50\n",
+        "olist_orders_dataset.csv": "order_id,customer_id,order_status,order_purchase_timestamp,"
+        "order_delivered_customer_date,order_estimated_delivery_date\nolist-1,c1,shipped,2026-03-01 09:00:00,,\n",
+        "olist_customers_dataset.csv": "customer_id,customer_unique_id,customer_zip_code_prefix,customer_city,"
+        "customer_state\nc1,u1,10117,Berlin,BE\n",
+        "olist_order_payments_dataset.csv": "order_id,payment_sequential,payment_type,payment_value\n"
+        "olist-1,1,credit_card,10.00\nolist-1,2,voucher,7.43\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    events, address = tmp_path / "events", ("--url", f"http://127.0.0.1:{router.port}", "--key", router.key("channel"))
+    for _ in range(2):
+        code, said = send(router, "--mapping", tmp_path / "olist.toml", "--events", events, tmp_path / "items.csv")
+        assert code == 0 and not said["csv"]["warnings"], said
+        assert main(["events", "send", *address, str(events)]) == 0, capsys.readouterr()
+    assert _captured(router, "olist-1") == ("paid", 1743, TOTAL - 1743)
 
 
 def test_payments_can_be_left(router: Router, send: Send, tmp_path: pathlib.Path) -> None:

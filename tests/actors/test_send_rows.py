@@ -282,6 +282,23 @@ def test_check_says_which_fields_no_order_would_have(mapping: pathlib.Path, caps
     assert main(["check", "--mapping", str(mapping)]) == 0
 
 
+def test_a_mapping_that_says_money_twice_is_warned_of_once(
+    tmp_path: pathlib.Path, mapping: pathlib.Path, capsys: Capture
+) -> None:
+    place = '"ship_to.name" = "A"\n"ship_to.city" = "B"\n"ship_to.country" = "DE"\n'
+    captured = '[[events]]\ntype = "payment_captured"\nevent_id = "paid"\n'
+    mapping.write_text(PLAIN + place + '"payment.status" = "paid"\n' + captured)
+    for command in (["check"], ["send", "--dry-run"]):
+        for files in ([], [str(_file(tmp_path, GOOD))]) if command == ["check"] else ([str(_file(tmp_path, GOOD))],):
+            given = [*command, "--mapping", str(mapping), *files]
+            assert main(given) == 0
+            told = capsys.readouterr().out
+            assert told.count("can mean paid, and event 1 is of payment_captured") == 1, told
+            assert "Take out one of the two" in told
+    mapping.write_text(PLAIN + place + captured)
+    assert main(["check", "--mapping", str(mapping)]) == 0 and "warning" not in capsys.readouterr().out
+
+
 def test_check_tells_what_becomes_of_every_row(tmp_path: pathlib.Path, mapping: pathlib.Path, capsys: Capture) -> None:
     mapping.write_text(PLAIN + '"ship_to.name" = "A"\n"ship_to.city" = "B"\n"ship_to.country" = "DE"\n')
     assert main(["check", "--mapping", str(mapping), "--show", "1", str(_file(tmp_path, GOOD))]) == 0

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import pathlib
 import re
 
 import pytest
 
 from adapters.channels.csv.load_mapping import load_mapping
-from adapters.channels.csv.mapping_faults import fields_never_filled
-from tests.labs.csv_files import Outcome, translate
+from adapters.channels.csv.mapping_faults import fields_never_filled, warnings_of
+from tests.labs.csv_files import PAGE, Outcome, mapping_of, translate
 
-PAGE = (pathlib.Path(__file__).parents[2] / "docs/csv-channel.md").read_text(encoding="utf-8")
 Cells = dict[str, str]
-
-
-def mapping_of(title: str) -> str:
-    section = PAGE.partition(f"\n### {title}")[2]
-    assert section, f"docs/csv-channel.md has no section {title}"
-    return section.partition("```toml\n")[2].partition("```")[0]
 
 
 def table(header: str, rows: list[Cells], delimiter: str = ",", quoting: int = csv.QUOTE_MINIMAL) -> str:
@@ -36,7 +28,8 @@ def table(header: str, rows: list[Cells], delimiter: str = ",", quoting: int = c
 
 @pytest.mark.parametrize("title", ["Shopify", "WooCommerce", "Amazon", "eBay", "Taobao", "Olist, and other sets"])
 def test_every_mapping_of_the_page_fills_what_a_router_needs(title: str) -> None:
-    assert fields_never_filled(load_mapping(mapping_of(title).encode())) == []
+    mapping = load_mapping(mapping_of(title).encode())
+    assert (fields_never_filled(mapping), warnings_of(mapping)) == ([], [])
 
 
 def test_all_toml_of_the_page_that_is_a_whole_mapping_loads() -> None:
@@ -97,7 +90,12 @@ def test_shopify(continued: str) -> None:
     assert first["placed_at"] == "2026-03-02T14:00:00Z" and first["coupons"] == ["SAVE10", "LESS5"]
     assert first["ship_to"] == third["ship_to"] and first["ship_to"]["postcode"] == "85004"
     assert found.reasons == {"cancelled": 2, "not_shipped_by_us": 1, "refunded": 1}
-    assert [(event["order_id"], event["amount"]) for event in found.events] == [("#1", 9650), ("#3", 9650)]
+    assert first["payment"]["status"] == "paid" and first["total"] == 9650
+    told = [(event["order_id"], event["type"], event.get("at"), event.get("hold")) for event in found.events]
+    assert told == [  # of money nothing: the status says it
+        ("#2", "cancel", "2026-03-02T15:00:00Z", None),
+        ("#4", "hold", None, "refunded"),
+    ]
 
 
 WOOCOMMERCE = (
@@ -287,5 +285,7 @@ def test_olist() -> None:
     assert first["ship_to"]["postcode"] == "01409-000" and first["lines"][1]["attributes"] == {"seller": "s2"}
     assert first["placed_at"] == "2026-03-02T12:00:00Z" and first["shipping"]["promise_by"] == "2026-03-12T03:00:00Z"
     assert [event["type"] for event in found.events] == ["payment_captured", "payment_captured", "deliver"]
+    assert sum(event.get("amount", 0) for event in found.events) == first["total"]
+    assert "status" not in first["payment"]  # the events say it
     assert found.report.orders_refused == {"order_without_lines": 1} and found.reasons == {"cancelled": 1}
     assert found.report.joined["orders"].left_out == {"cancelled": 1} and found.rejects[-1].order_id == "o5"

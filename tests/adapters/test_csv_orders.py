@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from adapters.channels.csv.fields import LINE_FIELDS, Field
 from adapters.channels.csv.lines import with_total
 from adapters.channels.csv.load_mapping import load_mapping
+from adapters.channels.csv.mapping_faults import warnings_of
 from router.errors import Misconfigured
 from tests.labs.csv_files import HEADER, PLAIN, row, translate
 
@@ -276,6 +277,41 @@ def test_a_wrong_event_is_refused_when_the_mapping_is_read(old: str, new: str, s
     with pytest.raises(Misconfigured) as refused:
         load_mapping((PLAIN + EVENTS.replace(old, new)).encode())
     assert says in str(refused.value)
+
+
+CAPTURED = '[[events]]\ntype = "deliver"\nevent_id = "d"\n[[events]]\ntype = "payment_captured"\nevent_id = "paid"\n'
+STATUS = '[columns]\n"payment.status" = "Street"'
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "is_warned"),
+    [
+        ("", "", False),
+        ('"payment.status" = "pending"\n', "", False),
+        ('"payment.status" = "Authorized"\n', "", False),
+        ('"payment.status" = "PAID"\n', "", True),
+        ('"payment.status" = "partially refunded"\n', "", True),
+        ('"payment.status" = "no such word"\n', "", False),
+        (STATUS, "", True),
+        (STATUS, '[translate."payment.status"]\nyes = "authorized"\nno = "pending"\n', False),
+        (STATUS, '[translate."payment.status"]\nyes = "paid"\nno = "pending"\n', True),
+        (
+            STATUS,
+            '[translate."payment.status"]\nno = "pending"\n[cells."payment.status"]\ndefault = "paid"\n',
+            True,
+        ),
+        (
+            STATUS,
+            '[translate."payment.status"]\nun = "un"\n[cells."payment.status"]\nsuffix = "paid"\n',
+            True,
+        ),
+    ],
+)
+def test_a_mapping_that_says_money_twice_is_warned_of(status: str, more: str, is_warned: bool) -> None:
+    said = PLAIN.replace("[columns]", status) if status == STATUS else PLAIN + status
+    warnings = warnings_of(load_mapping((said + more + CAPTURED).encode()))
+    assert len(warnings) == is_warned and all("event 2 is of payment_captured" in text for text in warnings)
+    assert not warnings_of(load_mapping((said + more).encode()))
 
 
 def test_events_say_the_seller_where_ids_are_unique_within_one() -> None:

@@ -171,6 +171,50 @@ def test_a_filter_of_whole_orders_leaves_every_row_of_the_order_out(place: int, 
     assert found.ids == ["2"] and found.reasons == {"cancelled": 3} and not found.report.refused
 
 
+CANCEL = """
+[[events]]
+type = "cancel"
+event_id = "cancelled"
+column = "Street"
+equals = ["gone"]
+left_out = true
+columns = { at = "When" }
+[[events]]
+type = "deliver"
+event_id = "delivered"
+"""
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_an_order_that_is_left_out_has_the_events_that_say_so_and_no_others(place: int, group: str) -> None:
+    """The cell stands in the row that the filter names, or in another one."""
+    rows = [
+        row("1", item=item, price="0" if at == place else "2", street="" if at else "gone")
+        for at, item in enumerate("ABC")
+    ]
+    said = f'group = "{group}"\norder_id_scope = "channel"\n{PLAIN}{CANCELLED}{CANCEL}'
+    found = translate(said, HEADER + "".join(rows) + row("2"))
+    assert found.ids == ["2"] and found.reasons == {"cancelled": 3} and not found.report.refused
+    [cancel, deliver] = found.events
+    assert cancel == {
+        "event_id": "cancelled",
+        "order_id": "1",
+        "type": "cancel",
+        "channel": "shop",
+        "at": "2026-03-02T09:00:00Z",
+    }
+    assert (deliver["order_id"], deliver["type"]) == ("2", "deliver")
+    assert not translate(said.replace("left_out = true\n", ""), HEADER + "".join(rows)).events
+
+
+def test_a_cell_of_which_such_an_event_cannot_be_made_is_told() -> None:
+    said = PLAIN + CANCELLED + CANCEL
+    found = translate(said, HEADER + row("1", street="gone", when="soon", price="0") + row("2"))
+    assert found.ids == ["2"] and found.report.orders_refused == {"event_field": 1} and not found.events[1:]
+    assert translate(PLAIN + CANCELLED, HEADER + row("1", when="soon", price="0")).report.refused == 0
+
+
 # Rows without an id
 
 BARE = {"street": "", "buyer": "", "when": ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pathlib
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from router.wire.order_json import plain_line
 
 Document = dict[str, Any]
 LIMITS = Limits()
+PAGE = (pathlib.Path(__file__).parents[2] / "docs/csv-channel.md").read_text(encoding="utf-8")
 
 PLAIN = """
 [columns]
@@ -50,6 +52,13 @@ def row(order: str = "1", **cells: str) -> str:
     }
     assert not cells.keys() - usual.keys()
     return ",".join([order, *(usual | cells).values()]) + "\n"
+
+
+def mapping_of(title: str) -> str:
+    """The mapping that docs/csv-channel.md has under this title."""
+    section = PAGE.partition(f"\n### {title}")[2]
+    assert section, f"docs/csv-channel.md has no section {title}"
+    return section.partition("```toml\n")[2].partition("```")[0]
 
 
 class Kept:
@@ -102,7 +111,8 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
         used_columns(said),
     )
     kept = Kept()
-    translator = CsvTranslator(said, tables, kept)
+    left_out: list[bytes] = []
+    translator = CsvTranslator(said, tables, kept, left_out.extend)
     texts = [file.encode() if isinstance(file, str) else file for file in files]
     lines = [
         io.TextIOWrapper(io.BytesIO(text), said.file.encoding, errors="surrogateescape", newline="") for text in texts
@@ -116,5 +126,6 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
         assert not {order.order_id for order in made} & {reject.order_id for reject in kept.rejects}
     for order in made:
         plain_line(order.body, LIMITS)
-    events = [msgspec.json.decode(event) for order in made for event in order.events]
+    events = [msgspec.json.decode(event) for event in [*left_out, *(event for order in made for event in order.events)]]
+    assert report.events == len(events)
     return Outcome([msgspec.json.decode(order.body) for order in made], report, kept.rejects, events)

@@ -33,6 +33,15 @@ class Composer:
     def _cell(self, head: list[str], at: int, path: str) -> str:
         return head[at] or (head[self._instead[path]] if path in self._instead else "")
 
+    def name(self, order_id: str, head: list[str]) -> Document:
+        """What an order is called: its id, and its channel and seller, within which that may be unique."""
+        order: Document = {"order_id": order_id}
+        order |= {path: self._constants[path] for path in ("channel", "seller") if path in self._constants}
+        for at, path in self._head:
+            if path in ("channel", "seller") and (text := self._rules[path].text(self._cell(head, at, path))):
+                order[path] = text
+        return order
+
     def document(self, draft: Draft) -> Document:
         """Raises :class:`CellFault`; what a single row is to blame for as :class:`LineFault`."""
         assert draft.head is not None

@@ -117,6 +117,12 @@ class HeadMerger:
         return next((self._paths[at] for at in places if draft.aside[at] and not draft.head[at]), "")
 
     @staticmethod
+    def seen(draft: Draft) -> list[str]:
+        """The head of an order that a filter leaves out as a whole, of all its rows; those it named go before."""
+        assert draft.aside is not None
+        return [cell or more for cell, more in zip(draft.aside, draft.head or draft.aside, strict=True)]
+
+    @staticmethod
     def set_aside(draft: Draft, head: list[str]) -> None:
         if draft.aside is None:
             draft.aside = head

@@ -29,11 +29,14 @@ class EventMaker:
         self._time = time_format(mapping, Cell())
         self._scope = mapping.order_id_scope
 
-    def events(self, head: list[str], order: Document, currency: str) -> list[Document]:
-        """Raises :class:`CellFault` where a cell is no amount or time."""
+    def events(self, head: list[str], order: Document, currency: str, is_left_out: bool = False) -> list[Document]:
+        """``order``: what its id is unique within is needed of it. Raises :class:`CellFault` where a cell is no amount
+        or time."""
         own = {column: head[place] for column, place in self._places.items()}
         made = []
         for rule, fits in self._rules:
+            if is_left_out and not rule.left_out:
+                continue
             for cells in self._rows(rule, own):
                 if not rule.column or fits(cells[rule.column]):
                     made.append(self._event(rule, cells, order, currency))

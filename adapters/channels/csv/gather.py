@@ -172,6 +172,7 @@ class Gatherer:
         head = [getter(found.cells) for getter in binding.head]
         if found.rule.whole_order:
             draft.left_out = draft.left_out or (found.reason, f"row {record.row} of order {draft.order_id}")
+            self._merger.set_aside(draft, head)
         elif found.rule.head:
             self._merger.take(draft, head, record.row)
         else:

@@ -100,6 +100,7 @@ class Event(Test, frozen=True, forbid_unknown_fields=True, kw_only=True):
     type: str
     event_id: str  # may name columns as {column}
     each: str = ""  # a join: one event for each of its rows of the order
+    left_out: bool = False  # made of orders, too, that a filter of whole orders leaves out
     columns: dict[str, str] = {}  # field of the event -> column
     constants: dict[str, str] = {}
 

@@ -12,8 +12,11 @@ from adapters.channels.csv.mapping import Cell, Event, FileFormat, Join, Mapping
 from adapters.channels.csv.marks import read_with
 from adapters.channels.csv.times import is_time_format, zone_of
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
+from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
+from router.life.states import PaymentState
 from router.log.event_fields import FIELDS, Form
 from router.money import MINOR_MAX
+from router.spelling import word
 
 _NAMES_OF_TESTS = ("starts_with", "equals", "matches", "below", "at_most", "empty")
 NEEDED_BY_ROUTER = (
@@ -41,6 +44,34 @@ def faults_of(mapping: Mapping) -> list[str]:
 def fields_never_filled(mapping: Mapping) -> list[str]:
     """Fields without which the router takes no order, and which no order of this mapping would have."""
     return [path for path in NEEDED_BY_ROUTER if path not in mapping.columns and path not in mapping.constants]
+
+
+def warnings_of(mapping: Mapping) -> list[str]:
+    """What a mapping that can be read would do although hardly anybody wants it; with the remedy."""
+    rule = next((rule for rule in mapping.events if rule.type == "payment_captured"), None)
+    if rule is None or not _may_come_paid(mapping):
+        return []
+    said = f"payment.status can mean paid, and event {mapping.events.index(rule) + 1} is of payment_captured"
+    why = "the router books the total of a paid order as paid, and a capture of another amount on top of it"
+    return [f"{said}: {why}. Take out one of the two; docs/csv-channel.md says which (Money is said once)."]
+
+
+def _may_come_paid(mapping: Mapping) -> bool:
+    """Whether an order of this mapping may arrive as one whose money came."""
+    path = "payment.status"
+    if path in mapping.constants:
+        return _means_money(str(mapping.constants[path]))
+    if path not in mapping.columns:
+        return False
+    cell = mapping.cells.get(path, Cell())
+    if path not in mapping.translate or cell.prefix or cell.suffix:
+        return True  # whatever the file says
+    return any(map(_means_money, [*mapping.translate[path].values(), cell.default]))
+
+
+def _means_money(status: str) -> bool:
+    meaning = PAYMENT_WORDS.get(word(status), Paid.OPEN)
+    return STATE_OF[meaning] in (PaymentState.PAID, PaymentState.REFUNDED)
 
 
 def _field_faults(mapping: Mapping) -> Iterator[str]:

@@ -76,6 +76,7 @@ class CsvReport:
     first_row_won: dict[str, int] = field(default_factory=dict)  # field -> orders whose rows differ in it
     first_row_examples: dict[str, str] = field(default_factory=dict)  # field -> the first such order
     joined: dict[str, JoinedFile] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)  # of the mapping
 
     def leave_out(self, reason: str, row: int, what: str) -> None:
         self.not_orders.setdefault(reason, LeftOut()).add(row, what)

@@ -16,7 +16,7 @@ which it reads the files twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -25,12 +25,13 @@ from adapters.channels.csv import report as words
 from adapters.channels.csv.cells import CellFault, CellRule, compile_test
 from adapters.channels.csv.compose import Composer
 from adapters.channels.csv.draft import Draft, HeadMerger
-from adapters.channels.csv.events import EventMaker
+from adapters.channels.csv.events import Document, EventMaker
 from adapters.channels.csv.fields import is_of_line
 from adapters.channels.csv.gather import Gatherer, Opener, hashed
 from adapters.channels.csv.joins import JoinedTable
 from adapters.channels.csv.lines import LineFault
 from adapters.channels.csv.mapping import Mapping
+from adapters.channels.csv.mapping_faults import warnings_of
 from adapters.channels.csv.report import Account, CsvReport, Rejects
 from adapters.channels.csv.rows import Record, TextRows
 
@@ -47,15 +48,23 @@ class ComposedOrder:
 class CsvTranslator:
     """One pass over one or more files: ``for order in translator.orders(lines)``, then ``translator.report``."""
 
-    def __init__(self, mapping: Mapping, tables: Sequence[JoinedTable] = (), rejects: Rejects | None = None) -> None:
-        self.report = CsvReport()
-        self._mapping, self._tables = mapping, tables
+    def __init__(
+        self,
+        mapping: Mapping,
+        tables: Sequence[JoinedTable] = (),
+        rejects: Rejects | None = None,
+        on_left_out: Callable[[list[bytes]], object] = list,
+    ) -> None:
+        """``on_left_out`` is given the events of orders that are not sent because a filter leaves them out."""
+        self.report = CsvReport(warnings=warnings_of(mapping))
+        self._mapping, self._tables, self._on_left_out = mapping, tables, on_left_out
         paths = [path for path in mapping.columns if path != "order_id"]
         self._rules = {path: CellRule(path, mapping) for path in mapping.columns}
         self._head_paths = [path for path in paths if not is_of_line(path)]
         self._merger = HeadMerger(self._head_paths, {path for path, rule in self._rules.items() if rule.is_sum})
         self._composer = Composer(mapping, self._rules, self._head_paths)
         self._events = EventMaker(mapping, tables, len(self._head_paths))
+        self._tells_left_out = any(rule.left_out for rule in mapping.events)
         self._encode = msgspec.json.Encoder().encode
         self._account = Account(self.report, rejects)
         self._gatherer = Gatherer(mapping, tables, self._rules, self._merger, self._account)
@@ -105,8 +114,7 @@ class CsvTranslator:
             said = f"order {draft.order_id} stands alike in another file"
             self._leave_lines(draft.again.pop(), words.ORDER_AGAIN, said)
         if draft.left_out is not None:
-            self._leave_lines(draft, *draft.left_out)
-            self.report.orders_without_lines += 1
+            self._leave_out(draft, *draft.left_out)
             return None
         refusal = self._refusal(draft)
         if refusal is not None:
@@ -126,6 +134,23 @@ class CsvTranslator:
             said = f"order {draft.order_id!a} has text that is not {encoding}"
             self._refuse(draft, words.TEXT_ENCODING, said)
         return None
+
+    def _leave_out(self, draft: Draft, reason: str, detail: str) -> None:
+        """Not sent; what the export tells of it is: the router may have it from before."""
+        try:
+            events = self._events_left_out(draft) if self._tells_left_out else []
+        except CellFault as fault:
+            self._refuse(draft, fault.reason, str(fault))
+            return
+        self._leave_lines(draft, reason, detail)
+        self.report.orders_without_lines += 1
+        self.report.events += len(events)
+        self._on_left_out(list(map(self._encode, events)))
+
+    def _events_left_out(self, draft: Draft) -> list[Document]:
+        head = self._merger.seen(draft)
+        name = self._composer.name(draft.order_id, head)
+        return self._events.events(head, name, self._composer.currency(head), is_left_out=True)
 
     def _refusal(self, draft: Draft) -> tuple[str, str] | None:
         """What speaks against the order before its fields are read, the weightiest first."""
