@@ -149,6 +149,20 @@ def test_every_setting_is_documented(struct: type) -> None:
     assert not missing, f"explain {missing} in docs/configuration.md"
 
 
+def test_defaults_of_the_policy_stand_on_its_page() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    table = page.partition("## `[policy]`")[2].partition("\n## ")[0]
+    written: dict[str, str] = {}
+    for names, defaults in re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", table, re.MULTILINE):
+        written |= zip(re.findall(r"\w+", names), defaults.split("; "), strict=True)
+    policy = config.Policy()
+    shown = {name: getattr(policy, name) for name in config.Policy.__struct_fields__}
+    assert written == {
+        name: f"`{value}`" if isinstance(value, str) else f"{value:,}" if value != {} else "none"
+        for name, value in shown.items()
+    }
+
+
 def test_no_path_of_a_machine_is_written_down() -> None:
     """A path that exists on one machine only would break on every other."""
     listed = subprocess.run(

@@ -94,8 +94,9 @@ def _plan(plan: dict[str, Any]) -> Iterator[str]:
         yield _line(line)
     for number, parcel in enumerate(plan["parcels"], 1):
         carrier = " ".join(filter(None, (parcel["carrier"], parcel["service"]))) or "a carrier that no rate names"
+        pieces = f" in {parcel['pieces']:,} pieces" if parcel["pieces"] > 1 else ""
         yield (
-            f"Parcel {number} leaves {parcel['node']} on {parcel['ship_date']} with {carrier}, arrives by "
+            f"Parcel {number} leaves {parcel['node']} on {parcel['ship_date']} with {carrier}{pieces}, arrives by "
             f"{parcel['promise_date']} and costs {parcel['cost']:,}."
         )
     if plan["parcels"]:

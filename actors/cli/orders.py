@@ -99,7 +99,8 @@ def told(order: dict[str, Any]) -> Iterator[str]:
     for line in order["lines"]:
         units = ", ".join(f"{count:,} {stage}" for stage, count in line["units"].items() if count)
         nodes = ", ".join(f"{part['qty']:,} at {part['node']}" for part in line["allocations"])
-        yield f"  line {line['line_id']}: {line['sku']}: {units}" + (f" ({nodes})" if nodes else "")
+        held = units or "no units"  # of an order that was refused
+        yield f"  line {line['line_id']}: {line['sku']}: {held}" + (f" ({nodes})" if nodes else "")
     accounts = ", ".join(f"{name} {amount:,}" for name, amount in money.items() if amount or name in ("total", "due"))
     yield f"money: {accounts} {currency}".rstrip()
     for shipment in order["shipments"]:

@@ -6,6 +6,7 @@ people: by name, with both values where these are not personal.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -23,9 +24,10 @@ FIELDS_TOLD = 8
 _PARTS = ("customer", "ship_to", "bill_to", "payment", "shipping")
 _PERSONAL = ("customer", "ship_to", "bill_to", "payment.reference", "attributes")
 _UPPER = ("currency", "country")
-_LINE = ("line_id", "sku", "qty", "unit_price")
+_LINE = ("line_id", "sku", "qty", "unit_price", "node")
 _AS_THEY_ARE = ("channel", "seller", "placed_at", "currency", "priority", "coupons", *_PARTS[:-1])
-_AMOUNTS = ("total", "discount", "tax")  # a view has ours in their place
+_IN_VIEWS = ("discount", "tax")  # of the order as its channel said them: where a view has none of these, there is none
+_STEP = re.compile(r"[a-z_]+|\d+")
 _PAYMENT = "payment"
 
 
@@ -47,12 +49,17 @@ def with_payment_of(sent: Order, view: Order) -> bytes:
 
 def changes(sent: Order, view: Order, said: str) -> list[Difference]:
     """What differs between an order and the view of the one that has its id; ``said`` is what the router answered,
-    which names amounts that a view does not show."""
+    which names also what a view does not show as it was sent: its ``kept`` is UNSET."""
     if view["erased"]:
         return []
     found = list(differences(_settled(_shown(sent)), _settled(_kept(view))))
-    unseen = [path for path in fields_of(said) if path in _AMOUNTS]
-    return found + [Difference(path, sent.get(path), _amount(view, path)) for path in unseen]
+    seen = tuple(change.path for change in found)
+    unseen = [
+        path
+        for path in fields_of(said)
+        if path not in seen and not any(other.startswith((f"{path}.", f"{path}[")) for other in seen)
+    ]
+    return found + [Difference(path, _at(sent, path), _amount(view, path)) for path in unseen]
 
 
 def is_payment(change: Difference) -> bool:
@@ -70,13 +77,16 @@ def sentence(found: list[Difference], why: str = "") -> str:
 def shown_values(change: Difference) -> dict[str, Any]:
     """The same for programs; personal values stay away here, too."""
     values = {} if _is_personal(change.path) else {"sent": change.sent, "stored": change.kept}
+    if change.kept is msgspec.UNSET:
+        values.pop("stored", None)
     return {"field": change.path, **values}
 
 
 def _told(change: Difference) -> str:
     if _is_personal(change.path):
         return f"{change.path} differs"
-    return f"{change.path}: {_value(change.sent)} sent, {_value(change.kept)} stored"
+    kept = "something else" if change.kept is msgspec.UNSET else _value(change.kept)
+    return f"{change.path}: {_value(change.sent)} sent, {kept} stored"
 
 
 def _value(value: Any) -> str:
@@ -128,6 +138,18 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _amount(view: Order, path: str) -> Any:
-    """Amounts that a channel said of an order, where the view has them."""
+    """Amounts that a channel said of an order, where the view has them; else UNSET."""
     declared = {said["field"]: said["declared"] for said in view["declared"]}
-    return declared.get(path, view["other_fields"].get(path))
+    otherwise = view["other_fields"].get(path) if path in _IN_VIEWS else msgspec.UNSET
+    return declared.get(path, otherwise)
+
+
+def _at(order: Order, path: str) -> Any:
+    """The value of a path such as ``lines[1].tax``; None where there is none."""
+    found: Any = order
+    for step in _STEP.findall(path):
+        if isinstance(found, list) and step.isdecimal():
+            found = found[int(step)] if int(step) < len(found) else None
+        else:
+            found = found.get(step) if isinstance(found, dict) else None
+    return found

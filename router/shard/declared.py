@@ -11,6 +11,7 @@ more than their whole, or more than there is to take it from, are no amounts, an
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ from router.tables.compiled import Tables, TaxTable
 Bools = npt.NDArray[np.bool_]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+_Price = Callable[[TaxTable, I32], Money]  # the orders with these taxes and in these tax areas
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,25 @@ def taken_discounts(declared: Declared, lines: OrderLines, heeds: Heeds) -> tupl
     return of_line + prorate_groups(lines.line_offset, np.maximum(rest, 0), gross - of_line), takes
 
 
-def taken_taxes(money: Money, declared: Declared, lines: OrderLines, takes: Bools, contained: Bools) -> Money:
+@dataclass(frozen=True)
+class _Unsaid:
+    """Our taxes where a channel whose taxes are taken says none: of lines, of shipping, and what they add to prices."""
+
+    line_tax: I64  # (m)
+    line_added: I64  # (m)
+    fee_tax: I64  # (n)
+    fee_added: I64  # (n)
+
+
+def taken_taxes(
+    money: Money, declared: Declared, lines: OrderLines, takes: Bools, contained: Bools, unsaid: _Unsaid
+) -> Money:
     """The money of orders that were priced without tax, with the taxes they declared; the others as they were."""
     counts = np.diff(lines.line_offset)
     on = np.repeat(takes, counts)
     own = on & (declared.line_tax >= 0)
-    line_tax = np.where(own, declared.line_tax, np.where(on, 0, money.line_tax_minor))
-    explicit = _sum(lines, np.where(own, declared.line_tax, 0))
-    rest = np.where(takes & (declared.tax >= 0), np.maximum(declared.tax - explicit, 0), 0)
+    said = np.where(own, declared.line_tax, 0)
+    rest = np.where(takes & (declared.tax >= 0), np.maximum(declared.tax - _sum(lines, said), 0), 0)
     # Lines that say no tax share the rest with shipping by what is paid for them; where these are none, all lines do.
     weight = np.where(own, 0, money.line_total_minor)
     empty = (rest > 0) & (_sum(lines, weight) + money.shipping_minor == 0)
@@ -86,13 +99,13 @@ def taken_taxes(money: Money, declared: Declared, lines: OrderLines, takes: Bool
     weights = np.insert(weight, at, money.shipping_minor)
     offset = lines.line_offset + np.arange(len(lines.line_offset))
     parts = prorate_groups(offset, rest, weights)
-    shares = np.delete(parts, offset[1:] - 1)
+    said += np.delete(parts, offset[1:] - 1)
     fee_tax = parts[offset[1:] - 1]
-    line_tax = line_tax + shares
-    added = np.where(np.repeat(takes & ~contained, counts), line_tax, 0)
+    line_tax = np.where(on, said + unsaid.line_tax, money.line_tax_minor)
+    added = np.where(np.repeat(takes & ~contained, counts), said, 0) + unsaid.line_added
     line_total = money.line_total_minor + added
-    shipping = money.shipping_minor + np.where(takes & ~contained, fee_tax, 0)
-    tax = np.where(takes, _sum(lines, line_tax) + fee_tax, money.tax_minor)
+    shipping = money.shipping_minor + np.where(takes & ~contained, fee_tax, 0) + unsaid.fee_added
+    tax = np.where(takes, _sum(lines, line_tax) + fee_tax + unsaid.fee_tax, money.tax_minor)
     total = np.where(takes, _sum(lines, line_total) + shipping, money.total_minor)
     return dataclasses.replace(
         money, line_tax_minor=line_tax, line_total_minor=line_total, shipping_minor=shipping, tax_minor=tax,
@@ -100,17 +113,85 @@ def taken_taxes(money: Money, declared: Declared, lines: OrderLines, takes: Bool
     )  # fmt: skip
 
 
-def prices_contain_tax(
-    money: Money, declared: Declared, lines: OrderLines, total: I64, taxes: TaxTable, tax_area: I32, tax_class: I32
-) -> Bools:
-    """Whether declared taxes are in the prices: where the order's total says it, else as the table has it (n)."""
-    tax = np.where(declared.tax >= 0, declared.tax, _sum(lines, np.maximum(declared.line_tax, 0)))
-    by_table = np.zeros(lines.orders, np.bool_)
+@dataclass(frozen=True)
+class _SaysTax:
+    """Orders of which some say taxes that are taken."""
+
+    declared: Declared
+    lines: OrderLines
+    takes: Bools  # (n)
+    total: I64  # (n) the declared one
+    tax_area: I32  # (n)
+
+    @property
+    def said(self) -> I64:
+        """Taxes of each order that were said (n)."""
+        of_lines = _sum(self.lines, np.maximum(self.declared.line_tax, 0))
+        return np.where(self.declared.tax >= 0, self.declared.tax, of_lines)
+
+    @property
+    def asked(self) -> Bools:
+        """Orders of which not all taxes were said (n)."""
+        return self.takes & (self.declared.tax < 0)
+
+
+def _with_taxes(money: Money, orders: _SaysTax, tables: Tables, price: _Price) -> Money:
+    """Money without taxes, with those that were said and ours where none was."""
+    lines, inclusive = orders.lines, tables.taxes.inclusive
+    area = np.where(orders.asked, orders.tax_area, 0).astype(np.int32)  # nothing is taxed in area 0
+
+    def everywhere(value: int) -> npt.NDArray[np.uint8]:
+        filled = np.full_like(inclusive, value)
+        filled.setflags(write=False)  # kernels know tables as such
+        return filled
+
+    contained, added, by_table = (
+        _unsaid(money, orders, price(dataclasses.replace(tables.taxes, inclusive=each), area))
+        for each in (everywhere(1), everywhere(0), inclusive)
+    )
+    says = [
+        orders.total == money.total_minor,
+        orders.total == money.total_minor + orders.said + _sum(lines, added.line_tax) + added.fee_tax,
+    ]
+    of_lines = [np.repeat(said, np.diff(lines.line_offset)) for said in says]
+    unsaid = _Unsaid(
+        np.select(of_lines, [contained.line_tax, added.line_tax], by_table.line_tax),
+        np.select(of_lines, [contained.line_added, added.line_added], by_table.line_added),
+        np.select(says, [contained.fee_tax, added.fee_tax], by_table.fee_tax),
+        np.select(says, [contained.fee_added, added.fee_added], by_table.fee_added),
+    )
+    holds = np.where(says[0], True, np.where(says[1], False, _contains_by_table(lines, tables, orders.tax_area)))
+    return taken_taxes(money, orders.declared, lines, orders.takes, holds, unsaid)
+
+
+def _unsaid(without: Money, orders: _SaysTax, ours: Money) -> _Unsaid:
+    """Our taxes of orders that say some, beside ``without`` any."""
+    lines, asked = orders.lines, orders.asked
+    silent = np.repeat(asked, np.diff(lines.line_offset)) & ~_speaks(orders.declared, lines)
+    return _Unsaid(
+        np.where(silent, ours.line_tax_minor, 0),
+        np.where(silent, ours.line_total_minor - without.line_total_minor, 0),
+        np.where(asked, ours.tax_minor - _sum(lines, ours.line_tax_minor), 0),
+        np.where(asked, ours.shipping_minor - without.shipping_minor, 0),
+    )
+
+
+def _speaks(declared: Declared, lines: OrderLines) -> Bools:
+    """Lines that say a tax, or into which one that says it was merged: (m)."""
+    says = declared.line_tax >= 0
+    merged = says & (lines.qty == 0)
+    order = np.repeat(np.arange(lines.orders, dtype=np.int64), np.diff(lines.line_offset))
+    key = order << 32 | np.maximum(lines.sku, 0)
+    return np.asarray(says | np.isin(key, key[merged]))
+
+
+def _contains_by_table(lines: OrderLines, tables: Tables, tax_area: I32) -> Bools:
+    """Whether the table has prices that contain their taxes, by the first line of each order."""
+    contains = np.zeros(lines.orders, np.bool_)
     filled = np.flatnonzero(np.diff(lines.line_offset) > 0)
     sku = lines.sku[lines.line_offset[filled]]
-    by_table[filled] = taxes.inclusive[tax_area[filled], tax_class[np.maximum(sku, 0)]] == 1
-    says_contained, says_added = total == money.total_minor, total == money.total_minor + tax
-    return np.where(says_contained, True, np.where(says_added, False, by_table))
+    contains[filled] = tables.taxes.inclusive[tax_area[filled], tables.skus.tax_class[np.maximum(sku, 0)]] == 1
+    return contains
 
 
 def differing(
@@ -120,10 +201,13 @@ def differing(
     sums = _line_sums(lines, declared)
     discount = np.where(declared.discount == -1, np.where(sums.discounts > 0, sums.discounts, -1), declared.discount)
     tax = np.where(declared.tax == -1, np.where(sums.taxes > 0, sums.taxes, -1), declared.tax)
+    # Where lines alone say taxes, theirs are compared: that on shipping, and of lines without one, was not said.
+    of_said_lines = _sum(lines, np.where(_speaks(declared, lines), money.line_tax_minor, 0))
+    our_tax = np.where(declared.tax == -1, of_said_lines, money.tax_minor)
     pairs = (
         (heeds.compares_fee, declared.fee, fee_minor),
         (heeds.compares_discount, discount, _sum(lines, money.line_discount_minor)),
-        (heeds.compares_tax, tax, money.tax_minor),
+        (heeds.compares_tax, tax, our_tax),
     )
     found = np.zeros(lines.orders, np.bool_)
     for compares, said, ours in pairs:
@@ -166,14 +250,17 @@ def price_declared(
     discounts, takes_discount = taken_discounts(declared, lines, heeds)
     live = _sum(lines, lines.qty.astype(np.int64)) > 0  # refused orders cost nothing
     takes_tax = heeds.takes_tax & live & ((declared.tax >= 0) | (_line_sums(lines, declared).taxes > 0))
-    money = price_orders(
-        tables, lines, granted=granted, tax_area=np.where(takes_tax, 0, tax_area).astype(np.int32),
-        fee_minor=fee_minor, placed_at_ms=placed_at_ms, line_taken_minor=discounts,
-    )  # fmt: skip
+
+    def price(taxes: TaxTable, area: I32) -> Money:
+        return price_orders(
+            dataclasses.replace(tables, taxes=taxes), lines, granted=granted, tax_area=area, fee_minor=fee_minor,
+            placed_at_ms=placed_at_ms, line_taken_minor=discounts,
+        )  # fmt: skip
+
+    money = price(tables.taxes, np.where(takes_tax, 0, tax_area).astype(np.int32))
     if takes_tax.any():
-        classes = tables.skus.tax_class
-        contained = prices_contain_tax(money, declared, lines, total, tables.taxes, tax_area, classes)
-        money = taken_taxes(money, declared, lines, takes_tax, contained)
+        says = _SaysTax(declared, lines, takes_tax, total, tax_area)
+        money = _with_taxes(money, says, tables, price)
     takes_fee = heeds.takes_fee & live & (declared.fee >= 0)
     taken = takes_fee * TAKEN_FEE | takes_discount * TAKEN_DISCOUNT | takes_tax * TAKEN_TAX
     return Priced(

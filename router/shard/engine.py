@@ -218,7 +218,7 @@ class ShardEngine:
             admitted,
             money.total_minor,
             tables.policy_or(self._config.policy).totals_tolerance_minor,
-            priced.total_counts,
+            priced.total_counts & ~refused,  # which cost nothing: their totals say nothing of ours
         )
         reasons |= np.where(priced.differs, np.uint64(1 << AMOUNT_DIFFERS), np.uint64(0))
         line_type = OUTCOME.field("money_lines").type

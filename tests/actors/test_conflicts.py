@@ -12,8 +12,10 @@ import pytest
 from actors.cli.main import main
 from actors.client import conflicts
 from actors.client.conflicts import Conflict, Conflicts
+from actors.client.said_again import changes, sentence, shown_values
 from actors.client.sources import Block
 from actors.client.wire import Answer
+from router.wire.differences import conflict_sentence
 from tests.labs.csv_files import HEADER, PLAIN, row
 from tests.labs.fake_router import FakeRouter, running
 
@@ -57,7 +59,7 @@ def _view(order_id: str) -> dict[str, Any]:
         "payments": [],
         "payment_state": "unpaid",
         "money": {"due": 700, "captured": 0, "refunded": 0},
-        "lines": [{"line_id": "1", "sku": "A", "qty": 1, "unit_price": None}],
+        "lines": [{"line_id": "1", "sku": "A", "qty": 1, "unit_price": None, "node": None}],
         "erased": False,
         "declared": [],
         "other_fields": {},
@@ -79,6 +81,30 @@ def test_what_was_not_looked_into_fails_the_command_in_words(send: Send, statuse
     assert code == 1 and f"refused with {statuses[0]}" in said["conflicts_fault"]
     assert said["by_status"] == {"rejected": 40, "allocated": ORDERS - 40}  # all stay counted
     assert said["rejected_by_reason"] == {"id_conflict": 40} and not fake.reported
+
+
+@pytest.mark.parametrize("path", ["lines[0].tax", "lines[0].discount", "total"])
+def test_a_field_that_a_view_does_not_show_is_named_with_what_was_sent(path: str) -> None:
+    """A view has our amounts; what the channel said stands in the answer by name, and is not taken for nothing."""
+    sent = _order(1)
+    (sent if path == "total" else sent["lines"][0])[path.rpartition(".")[2]] = 7
+    sent["payment"] = {"status": "paid"}
+    found = changes(sent, _view("o-1"), conflict_sentence("web", [path]))
+    assert [change.path for change in found] == ["payment.status", path]
+    assert f"{path}: 7 sent, something else stored" in sentence(found)
+    assert shown_values(found[1]) == {"field": path, "sent": 7}
+
+
+def test_fields_that_a_view_shows_are_named_once_with_both_values() -> None:
+    sent = _order(1) | {"payment": {"status": "pending"}, "tax": 5, "shipping": {"service": "express"}}
+    sent["lines"] = [{"sku": "A", "qty": 1, "node": "N2"}]
+    view = _view("o-1") | {"declared": [{"field": "total", "declared": 3_960, "computed": 3_961}]}
+    view["lines"][0]["node"] = "N1"
+    said = conflict_sentence("web", ["shipping", "lines[0].node", "total", "tax"])
+    told = {change.path: (change.sent, change.kept) for change in changes(sent, view, said)}
+    assert told == {
+        "shipping.service": ("express", None), "lines[0].node": ("N2", "N1"), "total": (None, 3_960), "tax": (5, None),
+    }  # fmt: skip
 
 
 def test_an_order_that_is_not_seen_is_refused_and_the_others_are_looked_into(send: Send) -> None:

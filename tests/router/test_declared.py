@@ -179,10 +179,96 @@ def test_what_is_taken_is_exact_on_random_orders() -> None:
         assert of_lines(view, "discount") == [o + p for o, p in zip(own, prorate(rest, left), strict=True)]
         if "tax" in order:
             assert view["tax"] == order["tax"]
-        elif any("tax" in line for line in lines):
-            assert of_lines(view, "tax") == [line.get("tax", 0) for line in lines]
+        elif any(line.get("tax") for line in lines):
+            nets = [g - part for g, part in zip(gross, of_lines(view, "discount"), strict=True)]
+            ours = [net - round_half_up(net * 100, 119) for net in nets]
+            assert of_lines(view, "tax") == [line.get("tax", our) for line, our in zip(lines, ours, strict=True)]
         assert view["shipping"] == order["shipping"]["fee"]
         balances(view)
+
+
+def round_half_up(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+HST = {"country": "DE", "rate_bp": 1_300, "inclusive": False}
+ON_SHIPPING = [{**HST, "tax_class": "standard"}, {**HST, "tax_class": "shipping"}]
+TAKE_TAX = {"tax": "take", "shipping_fee": "take"}
+
+
+def bought(taxes: list[Row], *lines: Row, **order: Any) -> Row:
+    """Two units at 19.90 a line and a fee of 12.00 by default, without a promotion."""
+    lab = shop({**TAKE_TAX, "discount": "take"}, taxes, price_tolerance_bp=10_000, duplicate_lines="merge")
+    lines = tuple({"qty": 2, "unit_price": 1_990} | line for line in lines)
+    return sold(lab, *lines, **{"shipping": {"fee": 1_200}} | order)
+
+
+@pytest.mark.parametrize("total", [None, 5_853])
+def test_a_tax_on_shipping_that_nobody_says_is_computed(total: int | None) -> None:
+    view = bought(ON_SHIPPING, {"tax": 517}, **({} if total is None else {"total": total}))
+    assert (view["total"], view["tax"], view["shipping"], view["reasons"]) == (5_853, 673, 1_356, [])
+    assert of_lines(view, "tax") == [517] and sum(tax["amount"] for tax in view["taxes"]) == 673
+    balances(view)
+
+
+def test_a_tax_of_the_order_is_all_of_it_and_no_tax_on_shipping_stays_none() -> None:
+    view = bought(ON_SHIPPING, {"tax": 517}, tax=600)
+    assert (view["total"], view["tax"], view["shipping"]) == (5_780, 600, 1_283)
+    view = bought(ON_SHIPPING[:1], {"tax": 517})
+    assert (view["total"], view["tax"], view["shipping"]) == (5_697, 517, 1_200)
+
+
+def test_lines_that_say_no_tax_beside_some_that_do_are_computed() -> None:
+    view = bought(ON_SHIPPING, {"tax": 500}, {}, {"tax": 0})
+    assert of_lines(view, "tax") == [500, 517, 0] and view["tax"] == 500 + 517 + 156
+    balances(view)
+
+
+@pytest.mark.parametrize("more", [{}, {"qty": 2, "sku": "A", "tax": 510}])
+def test_a_tax_of_a_line_that_was_merged_is_not_computed_again(more: Row) -> None:
+    view = bought(ON_SHIPPING, {} if more else {"tax": 510}, *([more] if more else []))
+    assert view["tax"] == 510 + 156
+
+
+@pytest.mark.parametrize(
+    ("inclusive", "total", "shipping", "tax"),
+    [
+        (True, None, 1_200, 517 + 138), (True, 5_180, 1_200, 517 + 138), (True, 5_853, 1_356, 517 + 156),
+        (False, None, 1_356, 517 + 156), (False, 5_180, 1_200, 517 + 138), (False, 5_853, 1_356, 517 + 156),
+    ],
+)  # fmt: skip
+def test_a_computed_tax_is_contained_where_the_taken_one_is(
+    inclusive: bool, total: int | None, shipping: int, tax: int
+) -> None:
+    taxes = [row | {"inclusive": inclusive} for row in ON_SHIPPING]
+    view = bought(taxes, {"tax": 517}, **({} if total is None else {"total": total}))
+    assert (view["shipping"], view["tax"], view["reasons"]) == (shipping, tax, [])
+    assert view["total"] == 3_980 + shipping + (517 if shipping > 1_200 else 0)
+    balances(view)
+
+
+@pytest.mark.parametrize("how", [{}, {"round_per": "order"}])
+def test_several_taxes_on_shipping_are_those_of_an_order_without_declared_ones(how: Row) -> None:
+    names = [{"name": name, "percent": percent} for name, percent in (("GST", 5), ("QST", 9.975))]
+    taxes = [{"country": "DE", "inclusive": False, "tax_class": of} | name | how
+             for of in ("standard", "shipping") for name in names]  # fmt: skip
+    silent = bought(taxes, {}, {})
+    view = bought(taxes, {"tax": 300}, {"tax": 301})
+    assert view["shipping"] == silent["shipping"] > 1_200
+    assert view["tax"] == 601 + silent["tax"] - sum(of_lines(silent, "tax"))
+    assert sum(tax["amount"] for tax in view["taxes"]) == view["tax"]
+
+
+def test_taxes_of_lines_are_compared_with_those_of_lines() -> None:
+    lab = shop(COMPARE, ON_SHIPPING)
+    ours = sold(lab, {}, {})
+    said = [{"tax": tax} for tax in of_lines(ours, "tax")]
+    assert ours["tax"] > sum(of_lines(ours, "tax"))
+    assert sold(lab, *said)["reasons"] == [] and sold(lab, said[0], {})["reasons"] == []
+    view = sold(lab, {"tax": 1}, {})
+    assert view["reasons"] == ["amount_differs"]
+    assert view["declared"] == [{"field": "tax", "declared": 1, "computed": of_lines(ours, "tax")[0]}]
+    assert sold(lab, *said, tax=ours["tax"])["reasons"] == []
 
 
 def test_fields_that_are_not_given_leave_fingerprints_as_they_were_and_given_ones_count() -> None:

@@ -62,6 +62,14 @@ def test_an_allocated_order_says_where_from_when_and_at_what_cost(explained: dic
     assert "The plan costs 490." in text and "The best plan with other warehouses would have cost 490, 0 more." in text
 
 
+def test_a_parcel_of_several_pieces_says_so(explained: dict[str, Row]) -> None:
+    view = json.loads(json.dumps(explained["usual"]))
+    assert "pieces" not in "\n".join(sentences(view))
+    view["plan"]["parcels"][0] |= {"pieces": 2, "cost": 1_980}
+    text = "\n".join(sentences(view))
+    assert "with DHL standard in 2 pieces, arrives by" in text and "and costs 1,980." in text
+
+
 def test_the_score_of_a_single_parcel_is_what_the_plan_costs(explained: dict[str, Row]) -> None:
     """The ledger's own figure, worked out a second time from the tables."""
     single = [

@@ -132,6 +132,14 @@ def test_a_total_that_differs_is_told_with_both(lab: OrderLab) -> None:
     assert lab.view("o")["reason_details"] == explained(lab)["reasons"] == [shown]
 
 
+@pytest.mark.parametrize("lines", [GOODS, [{"sku": "A", "qty": 1, "unit_price": 9}]])
+def test_a_refused_order_says_nothing_of_its_total(lab: OrderLab, lines: list[Row]) -> None:
+    """It costs nothing: that its channel's total is not 0 is no news."""
+    refused = answer(lab, lines, total=1_780, **(to("DE", "1") if lines == GOODS else {}))
+    assert refused["reasons"] == ["postcode_format" if lines == GOODS else "price_mismatch"]
+    assert refused["total"] == 0 and lab.view("o")["declared"] == []
+
+
 def test_orders_of_arrow_name_their_values_and_others_keep_their_places(lab: OrderLab) -> None:
     wrong = order_row("o", [{"sku": "A", "qty": 2, "unit_price": 2_000}, {"sku": "B", "qty": 0}])
     first, second = answers(lab, wire_of("arrow", wrong))
