@@ -84,6 +84,13 @@ def load_keys(folder: pathlib.Path) -> list[StoredKey]:
     return file.keys
 
 
+def _secret() -> str:
+    """A new key. None begins with a dash: on a command line it would be taken for an option."""
+    while (secret := secrets.token_urlsafe(32)).startswith("-"):
+        pass
+    return secret
+
+
 def add_key(folder: pathlib.Path, name: str, role: str, created_at_ms: int, bound: Bound = EVERYTHING) -> str:
     """Make a key, store its hash and return the key itself: the only time it is ever visible. ``bound``: whose orders
     alone it sees and touches."""
@@ -97,7 +104,7 @@ def add_key(folder: pathlib.Path, name: str, role: str, created_at_ms: int, boun
         keys = load_keys(folder)
         if any(key.name == name for key in keys):
             raise KeysRefused(f"a key named {name!r} exists; revoke it first or choose another name")
-        secret = secrets.token_urlsafe(32)
+        secret = _secret()
         stored = StoredKey(
             name=name,
             role=role,

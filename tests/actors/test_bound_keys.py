@@ -392,3 +392,10 @@ def test_the_command_makes_bound_keys_and_lists_whom_they_are_for(
     assert first.endswith("channel app, web; seller acme") and second.startswith("all ") and "channel" not in second
     assert main(["keys", "add", "root", "admin", *where, "--channel", "web"]) == 1
     assert "cannot be bound" in capsys.readouterr().err
+
+
+def test_no_key_begins_with_a_dash(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in 64 would: ``--key`` took it for an option."""
+    drawn = iter(["-first", "second"])
+    monkeypatch.setattr("actors.store.keys.secrets.token_urlsafe", lambda size: next(drawn))
+    assert add_key(tmp_path, "shop", "channel", 0) == "second"
