@@ -140,15 +140,17 @@ def _with_taxes(money: Money, orders: _SaysTax, tables: Tables, price: _Price) -
     lines, inclusive = orders.lines, tables.taxes.inclusive
     area = np.where(orders.asked, orders.tax_area, 0).astype(np.int32)  # nothing is taxed in area 0
 
+    def ours(contains: npt.NDArray[np.uint8]) -> _Unsaid:
+        if not orders.asked.any():  # orders that say one tax for all: nothing of them is priced again
+            return _nothing_unsaid(lines)
+        return _unsaid(money, orders, price(dataclasses.replace(tables.taxes, inclusive=contains), area))
+
     def everywhere(value: int) -> npt.NDArray[np.uint8]:
         filled = np.full_like(inclusive, value)
         filled.setflags(write=False)  # kernels know tables as such
         return filled
 
-    contained, added, by_table = (
-        _unsaid(money, orders, price(dataclasses.replace(tables.taxes, inclusive=each), area))
-        for each in (everywhere(1), everywhere(0), inclusive)
-    )
+    contained, added, by_table = map(ours, (everywhere(1), everywhere(0), inclusive))
     says = [
         orders.total == money.total_minor,
         orders.total == money.total_minor + orders.said + _sum(lines, added.line_tax) + added.fee_tax,
@@ -174,6 +176,11 @@ def _unsaid(without: Money, orders: _SaysTax, ours: Money) -> _Unsaid:
         np.where(asked, ours.tax_minor - _sum(lines, ours.line_tax_minor), 0),
         np.where(asked, ours.shipping_minor - without.shipping_minor, 0),
     )
+
+
+def _nothing_unsaid(lines: OrderLines) -> _Unsaid:
+    of_lines, of_orders = (np.zeros(count, np.int64) for count in (len(lines.sku), lines.orders))
+    return _Unsaid(of_lines, of_lines, of_orders, of_orders)
 
 
 def _speaks(declared: Declared, lines: OrderLines) -> Bools:
