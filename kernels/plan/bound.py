@@ -47,6 +47,13 @@ def named_word(node: int, word: int) -> int:
     return int(INT64(1) << (node & 31)) if node >> 5 == word else 0
 
 
+@inlined_rule
+def set_aside_for(demand: Any) -> int:
+    """Units of its node that were set aside for a bound demand; they stand where others have the first cell of a block,
+    which it has no use for: a demand is one cache line."""
+    return int(demand.cell)
+
+
 @rule
 def set_aside(
     claim: Any, plan: Any, nodes: Array, channel_nodes: Array, ship_nodes: Array, goods_nodes: Array, units: Any,
@@ -66,7 +73,7 @@ def set_aside(
             cell = cell_of(INT64(demand.sku), node, units.shelves, units.blocks)
             has = max(units.available[cell] - nodes[node].safety_units, 0)
             demand.cell = min(has, demand.need, _UNITS_MAX)
-            units.available[cell] -= demand.cell
+            units.available[cell] -= set_aside_for(demand)
 
 
 @rule
@@ -74,6 +81,6 @@ def put_back(plan: Any, units: Any, demands: Array) -> None:
     """Bring back what was set aside."""
     for index in range(plan.demands):
         demand = demands[index]
-        if demand.node >= 0 and demand.cell > 0:
+        if demand.node >= 0 and set_aside_for(demand) > 0:
             cell = cell_of(INT64(demand.sku), INT64(demand.node), units.shelves, units.blocks)
-            units.available[cell] += demand.cell
+            units.available[cell] += set_aside_for(demand)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kernels._jit import inlined_rule, rule
 from kernels.cells.find import block_on
 from kernels.layout import INT64, NO_PLAN, SKUS_EXACT
-from kernels.plan.bound import named_word, node_named
+from kernels.plan.bound import named_word, node_named, set_aside_for
 from kernels.plan.freight import MINUTE_MS, first_ship_day, floor_minor, free_ship_day
 from kernels.plan.greedy import cell_at, units_at
 
@@ -87,7 +87,7 @@ def add_candidate(
         atp = INT64(0)
         if demand.open_nodes >> bit & 1:
             if demand.node >= 0:
-                atp = INT64(demand.cell)
+                atp = set_aside_for(demand)
             else:
                 atp = min(max(available[cell_at(demand, bit)] - nodes[node].safety_units, 0), demand.need)
             has = has or atp > 0
@@ -160,7 +160,7 @@ def find_candidates(
             if word == 0:
                 demand.looked_at = 0
             if demand.node >= 0:
-                stocked = named_word(INT64(demand.node), word) if demand.cell > 0 else INT64(0)
+                stocked = named_word(INT64(demand.node), word) if set_aside_for(demand) > 0 else INT64(0)
             else:
                 stocked = take_block(demand, word, units.shelves[demand.sku], units.blocks)
             demand.open_nodes = usable & stocked & goods_nodes[demand.goods_class, word]

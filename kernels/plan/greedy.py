@@ -23,6 +23,7 @@ import numpy.typing as npt
 from kernels._jit import inlined_rule, rule
 from kernels.cells.find import WORD_BITS, block_on, cell_of, ones
 from kernels.layout import INT64, NO_PLAN, PLAN_FASTEST
+from kernels.plan.bound import set_aside_for
 from kernels.plan.freight import parcel
 from kernels.plan.pieces import load_demand, needs_pieces, ship_pieces
 
@@ -50,7 +51,7 @@ def units_at(
 ) -> int:
     """Units of a SKU a candidate may promise: what is available beyond its safety stock, if it takes such goods."""
     if demand.node >= 0:
-        return int(demand.cell) if demand.node == node else 0
+        return set_aside_for(demand) if demand.node == node else 0
     word, bit = node >> 5, node & 31
     if demand.word == word:
         if not demand.open_nodes >> bit & 1:
@@ -119,8 +120,8 @@ def count_cells(block: Any, nodes_open: int, demand: Any, nodes: Array, availabl
 def count_bound(demand: Any, open_nodes: Array, loads: Array) -> None:
     """Count what the only node of a demand could give of what is left of it, where it is open."""
     node = INT64(demand.node)
-    if demand.cell > 0 and open_nodes[node >> 5] >> (node & 31) & 1:
-        units = min(demand.left, INT64(demand.cell))
+    if set_aside_for(demand) > 0 and open_nodes[node >> 5] >> (node & 31) & 1:
+        units = min(demand.left, set_aside_for(demand))
         loads[node].units += units
         loads[node].weight_g += units * demand.weight_g
 

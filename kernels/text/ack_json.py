@@ -187,6 +187,66 @@ def put_line(
     return put(out, put_int(out, at, backordered[line]), CLOSE_OBJECT)
 
 
+@inlined_rule
+def put_head(
+    row: Int,
+    number: Array,
+    id_offsets: Array,
+    id_text: Array,
+    currency_offsets: Array,
+    currency_text: Array,
+    out: Array,
+    at: Int,
+) -> Int:
+    """What stands before an order's lines."""
+    at = put_fragment(AT_ORDER_ID, out, at)
+    at = put_text(id_offsets, id_text, row, out, at)
+    at = put_fragment(AT_STATUS, out, at)
+    at = put_fragment(AT_STATUS_NAMES + number[STATUS, row], out, at)
+    at = put_fragment(AT_TOTAL, out, at)
+    at = put_int(out, at, number[TOTAL, row])
+    at = put_fragment(AT_CURRENCY, out, at)
+    at = put_text(currency_offsets, currency_text, row, out, at)
+    for amount in range(3):
+        at = put_fragment(AT_DISCOUNT + amount, out, at)
+        at = put_int(out, at, number[DISCOUNT + amount, row])
+    return put_fragment(AT_LINES, out, at)
+
+
+@inlined_rule
+def put_tail(
+    row: Int,
+    number: Array,
+    reasons: np.uint64,
+    reason_offsets: Array,
+    reason_text: Array,
+    detail_offsets: Array,
+    detail_text: Array,
+    out: Array,
+    at: Int,
+) -> Int:
+    """What stands behind an order's lines."""
+    at = put_fragment(AT_PARCELS, out, at)
+    at = put_int(out, at, number[PARCELS, row])
+    at = put_fragment(AT_PROMISE_DATE, out, at)
+    at = put_date(out, at, number[PROMISE_DAY, row])
+    at = put_fragment(AT_REASONS, out, at)
+    at = put_reasons(reasons, reason_offsets, reason_text, out, at)
+    at = put_fragment(AT_CURSOR + number[DUPLICATE, row], out, at)
+    at = put_reference(out, at, number[SHARD, row], number[SEQUENCE, row], number[ROW, row])
+    at = put(out, at, QUOTE)
+    if number[DETAIL, row] >= 0:
+        at = put_fragment(AT_DETAIL, out, at)
+        at = put(out, put_text(detail_offsets, detail_text, number[DETAIL, row], out, at), QUOTE)
+        at = put_fragment(AT_LINE, out, at)
+        at = put_int(out, at, number[LINE, row])
+    twin = number[TWIN, row]
+    if twin >= 0:
+        at = put_fragment(AT_DUPLICATE_OF, out, at)
+        at = put(out, put_reference(out, at, twin >> 48, twin >> 16 & 0xFFFFFFFF, twin & 0xFFFF), QUOTE)
+    return put(out, put(out, at, CLOSE_OBJECT), NEWLINE)
+
+
 @kernel(
     I64,
     *(IN_I64_2D, IN_U64, IN_I32, IN_U8, IN_I32, IN_U8),
@@ -248,52 +308,15 @@ def ack_json(
     """
     at: Int = 0
     for row in range(reasons.size):
-        at = put_fragment(AT_ORDER_ID, out, at)
-        at = put_text(id_offsets, id_text, row, out, at)
-        at = put_fragment(AT_STATUS, out, at)
-        at = put_fragment(AT_STATUS_NAMES + number[STATUS, row], out, at)
-        at = put_fragment(AT_TOTAL, out, at)
-        at = put_int(out, at, number[TOTAL, row])
-        at = put_fragment(AT_CURRENCY, out, at)
-        at = put_text(currency_offsets, currency_text, row, out, at)
-        for amount in range(3):
-            at = put_fragment(AT_DISCOUNT + amount, out, at)
-            at = put_int(out, at, number[DISCOUNT + amount, row])
-        at = put_fragment(AT_LINES, out, at)
+        at = put_head(row, number, id_offsets, id_text, currency_offsets, currency_text, out, at)
         shift = wire_lines[row] - ack_lines[row]
         for line in range(ack_lines[row], ack_lines[row + 1]):
             at = at if line == ack_lines[row] else put(out, at, COMMA)
             at = put_line(
-                *(
-                    line,
-                    line - ack_lines[row] + 1,
-                    shift,
-                    sku_code,
-                    sku_offsets,
-                    sku_text,
-                    line_id_offsets,
-                    line_id_text,
-                ),
-                *(backordered, allocation, node_offsets, node_text, table_offsets, table_text, out, at),
+                *(line, line - ack_lines[row] + 1, shift, sku_code, sku_offsets, sku_text),
+                *(line_id_offsets, line_id_text, backordered, allocation),
+                *(node_offsets, node_text, table_offsets, table_text, out, at),
             )
-        at = put_fragment(AT_PARCELS, out, at)
-        at = put_int(out, at, number[PARCELS, row])
-        at = put_fragment(AT_PROMISE_DATE, out, at)
-        at = put_date(out, at, number[PROMISE_DAY, row])
-        at = put_fragment(AT_REASONS, out, at)
-        at = put_reasons(reasons[row], reason_offsets, reason_text, out, at)
-        at = put_fragment(AT_CURSOR + number[DUPLICATE, row], out, at)
-        at = put_reference(out, at, number[SHARD, row], number[SEQUENCE, row], number[ROW, row])
-        at = put(out, at, QUOTE)
-        if number[DETAIL, row] >= 0:
-            at = put_fragment(AT_DETAIL, out, at)
-            at = put(out, put_text(detail_offsets, detail_text, number[DETAIL, row], out, at), QUOTE)
-            at = put_fragment(AT_LINE, out, at)
-            at = put_int(out, at, number[LINE, row])
-        twin = number[TWIN, row]
-        if twin >= 0:
-            at = put_fragment(AT_DUPLICATE_OF, out, at)
-            at = put(out, put_reference(out, at, twin >> 48, twin >> 16 & 0xFFFFFFFF, twin & 0xFFFF), QUOTE)
-        at = put(out, put(out, at, CLOSE_OBJECT), NEWLINE)
+        at = put_tail(row, number, reasons[row], reason_offsets, reason_text, detail_offsets, detail_text, out, at)
         row_end[row] = at
     return at

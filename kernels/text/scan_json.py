@@ -31,9 +31,7 @@ from kernels._jit import (
     kernel,
     rule,
 )
-from kernels.rows.read_words import word_at
 from kernels.text.json_text import (
-    BACKSLASH,
     CLOSE_LIST,
     CLOSE_OBJECT,
     COMMA,
@@ -42,119 +40,46 @@ from kernels.text.json_text import (
     OPEN_OBJECT,
     QUOTE,
     Int,
-    find_stop,
-    is_utf8,
     past_space,
-    read_int,
     skip_value,
 )
 from kernels.text.read_key import NO_SLOT, read_key
-from kernels.text.read_time import read_time
-from kernels.text.unescape import unescape
+from kernels.text.scan_form import (
+    ABSENT,
+    BEGIN,
+    COUPONS,
+    COUPONS_COUNT,
+    COUPONS_FIRST,
+    COUPONS_USED,
+    END,
+    FLAG,
+    FULL,
+    LINE_BITS,
+    LINE_LEVEL,
+    LINE_NUMBER,
+    LINE_NUMBER_AT,
+    LINE_TEXT,
+    LINE_TEXTS,
+    LINES,
+    LINES_COUNT,
+    LINES_FIRST,
+    LINES_USED,
+    NOT_UNDERSTOOD,
+    NUMBER,
+    OBJECT,
+    REFUSED,
+    SOUND,
+    SPILL_USED,
+    TEXT,
+    TIME,
+    TOP_LEVEL,
+    UNDERSTOOD,
+    UNKNOWN,
+)
+from kernels.text.scan_values import is_null, read_coupons, read_number, read_text, read_unusual
 
 Array = npt.NDArray[Any]
 U = np.uint64
-
-# What an action says about a key: bit 0-7 its own bit, 8-15 its kind, 16-23 its field (row of the output),
-# 24-26 the level it belongs to, 27-30 its length. Of a key that is not known: 0 = its value is stepped over, REFUSED.
-UNKNOWN, TEXT, TIME, NUMBER, OBJECT, COUPONS, LINES, LINE_TEXT, LINE_NUMBER, FLAG, SOME_LINES = range(11)
-TOP_LEVEL, LINE_LEVEL = 0, 6  # 1-5: objects of an order
-LINE_BIT = 53  # first bit of the keys of one line; they are cleared at its start
-LINE_BITS = U(0x7F) << U(LINE_BIT)
-REFUSED = 60  # a bit that is set from the start, so that such a key is one given twice
-
-ABSENT = -(1 << 63)
-NOT_UNDERSTOOD, UNDERSTOOD = 0, 1
-FULL = -2  # an item list has no room: scan again with larger ones
-
-# Rows of ``place``: the line's first byte, the byte behind its newline, its number, was it understood?
-BEGIN, END, LINE_NUMBER_AT, SOUND = 0, 1, 2, 3
-# Rows of ``runs``.
-LINES_FIRST, LINES_COUNT, COUPONS_FIRST, COUPONS_COUNT = 0, 1, 2, 3
-# Rows of ``line_text``: start and length of each text of a line.
-SKU_START, SKU_LENGTH, LINE_ID_START, LINE_ID_LENGTH, NODE_START, NODE_LENGTH = 0, 1, 2, 3, 4, 5
-LINE_TEXTS = 6
-QTY, UNIT_PRICE, LINE_DISCOUNT, LINE_TAX = 0, 1, 2, 3
-# Places of ``cursor``.
-LINES_USED, COUPONS_USED, SPILL_USED, SPILL_BASE = 0, 1, 2, 3
-
-
-@inlined_rule
-def is_null(text: Array, position: Int) -> Int:
-    return word_at(text, U(position)) & U(0xFFFFFFFF) == U(0x6C6C756E)
-
-
-@inlined_rule
-def read_text(text: Array, position: Int, spill: Array, cursor: Array) -> tuple[Int, Int, Int]:
-    """(place behind, start, length) of a string or null; place -1 when it is neither or not sound."""
-    if text[U(position)] != QUOTE:
-        return (position + 4 if is_null(text, position) else -1), 0, 0
-    first = position + 1
-    stop, beyond_ascii = find_stop(text, first)
-    if text[U(stop)] == QUOTE:
-        if beyond_ascii and not is_utf8(text, first, stop):
-            return -1, 0, 0
-        return stop + 1, first, stop - first
-    if text[U(stop)] != BACKSLASH:
-        return -1, 0, 0
-    at = cursor[SPILL_USED]
-    stop, after = unescape(text, first, spill, at)
-    if stop < 0:
-        return -1, 0, 0
-    cursor[SPILL_USED] = after
-    return stop + 1, cursor[SPILL_BASE] + at, after - at
-
-
-@inlined_rule
-def read_number(text: Array, position: Int) -> tuple[Int, Int]:
-    """(place behind, value) of a whole number or null."""
-    if is_null(text, position):
-        return position + 4, ABSENT
-    return read_int(text, position)
-
-
-@rule
-def read_flag(text: Array, position: Int) -> tuple[Int, Int]:
-    """(place behind, 0 or 1) of true or false."""
-    word = word_at(text, U(position))
-    if word & U(0xFFFFFFFF) == U(0x65757274):
-        return position + 4, 1
-    return (position + 5, 0) if word & U(0xFFFFFFFFFF) == U(0x65736C6166) else (-1, 0)
-
-
-@rule
-def read_unusual(text: Array, position: Int, kind: Int) -> tuple[Int, Int]:
-    """(place behind, milliseconds) of a time in quotes, or (place behind, 0 or 1) of a flag, or of null."""
-    if is_null(text, position):
-        return position + 4, ABSENT
-    return read_flag(text, position) if kind == FLAG else read_time(text, position)
-
-
-@rule
-def read_coupons(text: Array, position: Int, coupon: Array, spill: Array, cursor: Array) -> Int:
-    """Append the strings of a list to ``coupon``; FULL when it has no room."""
-    if is_null(text, position):
-        return position + 4
-    if text[U(position)] != OPEN_LIST:
-        return -1
-    position = past_space(text, position + 1)
-    if text[U(position)] == CLOSE_LIST:
-        return position + 1
-    while text[U(position)] == QUOTE:
-        if cursor[COUPONS_USED] == coupon.shape[1]:
-            return FULL
-        position, start, length = read_text(text, position, spill, cursor)
-        if position < 0:
-            return -1
-        coupon[0, cursor[COUPONS_USED]], coupon[1, cursor[COUPONS_USED]] = start, length
-        cursor[COUPONS_USED] += 1
-        position = past_space(text, position)
-        if text[U(position)] == CLOSE_LIST:
-            return position + 1
-        if text[U(position)] != COMMA:
-            return -1
-        position = past_space(text, position + 1)
-    return -1
 
 
 @rule
@@ -337,7 +262,7 @@ def scan_json(
     first_line             int64  number of the first line; blank lines count but give no row               IN
     keys        (6 * 257)  uint64 each hash slot's key and closing quote in two words, then the words' masks;
                                   behind all of them what is left of each longer key, and its mask          IN
-    key_action  (257)      int32  its length, level, field, kind and bit, see above; 0 = empty; the last is
+    key_action  (257)      int32  its length, level, field, kind and bit, see scan_form.py; 0 = empty; the last is
                                   any other key's                                                           IN
     mixer       (2)        uint64 multipliers that give each known key a slot of its own                    IN
     follower    (8 * 257)  int32  slot of the key that came after a slot at a level; NO_SLOT at first       INOUT

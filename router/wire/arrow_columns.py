@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 from router.wire.texts import Texts
 
 I32 = npt.NDArray[np.int32]

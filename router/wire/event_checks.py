@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernels.text.read_time import FIRST_MS, LAST_MS
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 from router.config import Limits
 from router.ids import Scope
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES, UNKNOWN_TYPE, OrderEvent

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 from router.wire.body_columns import BodyColumns
 from router.wire.event_table import NUMBER, TEXT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from kernels.text import scan_json as scan
+from kernels.text import scan_form as scan
 from router.wire.careful import too_long
 from router.wire.event_checks import MALFORMED
 from router.wire.event_columns import EventColumns, EventRefusal

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from kernels.text import scan_json as scan
+from kernels.text import scan_form as scan
 from router.arrow.string_table import StringTable
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES, OrderEvent
 from router.life.states import DISPOSITIONS

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 from router.arrow.arrays import ragged, record_batch, structs
 from router.arrow.selection import select
 from router.arrow.string_table import StringTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernels.text import scan_json as scan
+from kernels.text import scan_form as scan
 from router.wire.key_table import Key, KeyTable
 
 ADDRESS = ("name", "line1", "line2", "city", "region", "postcode", "country")

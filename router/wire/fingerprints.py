@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 from router.ids import fingerprint_ragged_ints, fingerprint_ragged_strings
 from router.wire.body_columns import is_given
 from router.wire.order_columns import OrderColumns

@@ -15,7 +15,7 @@ _LONG = KEY_BYTES - 1  # as length of a longer key: the scanner then stands behi
 
 
 class Key(NamedTuple):
-    """A key and what the scanner does with its value; see the actions of kernels/text/scan_json.py."""
+    """A key and what the scanner does with its value; see the actions of kernels/text/scan_form.py."""
 
     level: int
     name: str

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.text import scan_json as scan
+from kernels.text import scan_form as scan
 from kernels.text.split_lines import CUT, LINES, count_lines, split_lines
 from router.config import Limits
 from router.wire.careful import LineFault

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import FIELD_TOO_LONG
-from kernels.text import scan_json as scan
+from kernels.text import scan_form as scan
 from router.config import Limits
 from router.wire.batch import Refusal, WireBatch
 from router.wire.careful import too_long

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kernels.text import scan_json as scan
+from kernels.text import scan_form as scan
 from kernels.text.scan_json import scan_json
 from router.wire.key_table import KeyTable
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernels.text.odd_texts import odd_texts
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 from router.ids import plain_numbers
 from router.spelling import character_marks, plain, settled
 from router.wire.fields import PRIORITY, TEXT_FIELDS

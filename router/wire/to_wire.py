@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kernels.reasons import FIELD_MISSING, FIELD_TOO_LONG, MALFORMED
-from kernels.text.scan_json import ABSENT
+from kernels.text.scan_form import ABSENT
 from router.arrow.arrays import ragged, record_batch, structs
 from router.config import Limits
 from router.log.columns import REQUIRED_FIELDS, WIRE

@@ -12,7 +12,7 @@ import pytest
 
 from kernels.rows.fingerprint_fields import fingerprint_number_field, fingerprint_text_field
 from kernels.rows.gather_text import BEHIND, gather_text, measure_text, take_text
-from kernels.text import scan_json as scan
+from kernels.text import scan_form as scan
 from kernels.text.ack_json import ack_json
 from kernels.text.event_json import LEFT_OUT, event_json
 from kernels.text.split_lines import CUT, LINES, STRIDE, count_lines, split_lines
