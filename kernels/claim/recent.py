@@ -4,12 +4,12 @@
     the one before it stays readable until then
 
     rows   (2, n)       ENTRY  of each generation in the order in which they came, in the half that its number names
-    slots  (S x 2,048)  i64    which row a key has: S segments (segments.py), in each 1,024 places of either half
+    slots  (S x 2,048)  i64    which row a key has: S segments (segments.py) of 1,024 places, each a slot of either half
 
 A slot says of which generation it is, so a new one begins without clearing anything; and enough of its key that a row
-is looked at only when it is the right one, and that slots move to a new segment without their rows. Rows lie without
-gaps, and a half nobody uses takes no memory: entries in open tables of their own took seven times as much, and every
-fresh page of it was a fault while a shard stood.
+is looked at only when it is the right one, and that slots move to a new segment without their rows. Both generations
+are asked for a key, and the slots of both lie side by side: one wait for memory. Rows lie without gaps: entries in open
+tables of their own took seven times as much, and every fresh page of it was a fault while a shard stood.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from kernels.claim.segments import (
     SEGMENT_BITS,
     SEGMENT_PLACES,
     fills,
-    next_place,
     segment_start,
     split_from,
     spread_of,
@@ -39,6 +38,8 @@ ROW_BITS, HOME_BITS, SPREAD_BITS = 21, SEGMENT_BITS, 13
 HOME_AT, SPREAD_AT = ROW_BITS, ROW_BITS + HOME_BITS
 GENERATION_AT = SPREAD_AT + SPREAD_BITS
 ROWS_MAX = 1 << ROW_BITS
+SEGMENT_SLOTS = 2 * SEGMENT_PLACES
+SLOT_MASK = SEGMENT_SLOTS - 1
 ROW_MASK = ROWS_MAX - 1
 SPREAD_MASK = (1 << SPREAD_BITS) - 1
 SEGMENTS_MAX = 1 << SPREAD_BITS
@@ -71,7 +72,13 @@ def slot_segments(slots: Array) -> int:
 @inlined_rule
 def in_half(place: int, generation: int) -> int:
     """The slot of a place (segments.py) in the half of a generation."""
-    return int((place & ~PLACE_MASK) << 1 | (generation & 1) << SEGMENT_BITS | (place & PLACE_MASK))
+    return int(place << 1 | (generation & 1))
+
+
+@inlined_rule
+def next_slot(at: int) -> int:
+    """The slot of the next place in the same half, round the end of its segment."""
+    return int((at & ~SLOT_MASK) | ((at + 2) & SLOT_MASK))
 
 
 @inlined_rule
@@ -100,7 +107,7 @@ def find_recent(key: int, generation: int, slots: Array, rows: Array) -> int:
             entry = rows[generation & 1, slots[at] & ROW_MASK]
             if entry.key == key and entry.tag == generation:
                 break
-        at = next_place(at)
+        at = next_slot(at)
     return at
 
 
@@ -124,13 +131,12 @@ def remove_recent(at: int, generation: int, entries: int, slots: Array, rows: Ar
     ``entries``: of the generation, whose last row then fills the gap; 0 = nothing is added to it any more, a gap stays.
     """
     half, freed, hole = generation & 1, slots[at] & ROW_MASK, at
-    place = next_place(hole)
-    while is_of(slots[place], generation):
-        home = (place & ~PLACE_MASK) | (slots[place] >> HOME_AT & PLACE_MASK)
-        if fills(place, home, hole):
-            slots[hole] = slots[place]
-            hole = place
-        place = next_place(place)
+    slot = next_slot(hole)
+    while is_of(slots[slot], generation):
+        if fills(slot >> 1, slots[slot] >> HOME_AT & PLACE_MASK, hole >> 1):
+            slots[hole] = slots[slot]
+            hole = slot
+        slot = next_slot(slot)
     slots[hole] = 0
     last = entries - 1
     if last > freed:
@@ -156,12 +162,12 @@ def grow_recent(generation: int, segments: int, wanted: int, slots: Array, scrat
     Afterwards every live entry is found with ``wanted`` segments. Cost: 1024 places a segment and generation.
     """
     for added in range(segments, wanted):
-        first = added * 2 * SEGMENT_PLACES
-        slots[first : first + 2 * SEGMENT_PLACES] = 0  # as in segments.grow_ever
+        first = added * SEGMENT_SLOTS
+        slots[first : first + SEGMENT_SLOTS] = 0  # as in segments.grow_ever
         for live in range(max(generation - 1, FIRST_GENERATION), generation + 1):
             source: int = in_half(split_from(added), live)
             moved: int = INT64(0)
-            for at in range(source, source + SEGMENT_PLACES):
+            for at in range(source, source + SEGMENT_SLOTS, 2):
                 if is_of(slots[at], live):
                     scratch[moved] = slots[at]
                     moved += 1
@@ -171,7 +177,7 @@ def grow_recent(generation: int, segments: int, wanted: int, slots: Array, scrat
                 home = slot >> HOME_AT & PLACE_MASK
                 free: int = in_half(segment_start(slot >> SPREAD_AT & SPREAD_MASK, added + 1) | home, live)
                 while slots[free] != 0:
-                    free = next_place(free)
+                    free = next_slot(free)
                 slots[free] = slot
 
 

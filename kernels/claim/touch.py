@@ -13,7 +13,7 @@ import numpy.typing as npt
 from kernels._jit import rule
 from kernels.cells.find import block_on
 from kernels.claim.recent import first_slot, slot_segments
-from kernels.claim.segments import SEGMENT_PLACES, home_of, segments_of, spread_of
+from kernels.claim.segments import home_of, segments_of, spread_of
 from kernels.layout import INT64
 
 Array = npt.NDArray[Any]
@@ -32,8 +32,7 @@ def touch_ahead(
     for row in range(first, min(first + ROWS_AHEAD, claims.shape[0])):
         claim = claims[row]
         seen ^= customers[home_of(claim.customer, segments_of(customers))].key
-        slot = first_slot(spread_of(claim.basket), INT64(0), slot_segments(basket_slots))
-        seen ^= basket_slots[slot] ^ basket_slots[slot | SEGMENT_PLACES]  # of either half
+        seen ^= basket_slots[first_slot(spread_of(claim.basket), INT64(0), slot_segments(basket_slots))]
         for line in range(claim.line_first, min(claim.line_first + LINES_TOUCHED, claim.line_last)):
             sku = line_sku[line]
             if sku >= 0:

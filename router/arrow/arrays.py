@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ Bytes = bytes | bytearray | memoryview
 I64 = npt.NDArray[np.int64]
 
 CACHE_LINE = 64  # bytes
+_HUGE_PAGE = 2 << 20  # bytes
 
 
 def zeros_aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -26,9 +29,22 @@ def zeros_aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDA
     return raw[first : first + count].view(dtype).reshape(shape)
 
 
+def zeros_scattered(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """The same for what is looked up here and there: large ones on huge pages where the system has them, so that a
+    look-up does not wait for the address of a page as well as for what lies on it."""
+    count = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    advice = getattr(mmap, "MADV_HUGEPAGE", None)
+    if count < _HUGE_PAGE or advice is None:
+        return zeros_aligned(shape, dtype)
+    pages = mmap.mmap(-1, count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a kernel without huge pages
+        pages.madvise(advice)
+    return np.frombuffer(pages, np.uint8).view(dtype).reshape(shape)
+
+
 def with_room(rows: npt.NDArray[Any], room: int) -> npt.NDArray[Any]:
     """The same rows, with zeroed ones behind them up to so many. Copied as bytes: numpy copies records by field."""
-    longer = zeros_aligned((room, *rows.shape[1:]), rows.dtype)
+    longer = zeros_scattered((room, *rows.shape[1:]), rows.dtype)
     longer[: len(rows)].reshape(-1).view(np.uint8)[:] = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
     return longer
 

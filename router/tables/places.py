@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from kernels.admit.place_cache import look_up_places, remember_place
-from router.arrow.arrays import I64
+from router.arrow.arrays import I64, zeros_scattered
 from router.arrow.string_table import StringTable
 from router.ids import string_parts
 from router.tables.compiled import I32, PLACES_FORM, U8, Tables
 from router.tables.countries import PostcodeForms, country_code, plain_postcode
-from router.tables.regions import is_region, knows_regions, parents_of, region_of
+from router.tables.regions import be_ready_for, is_region, knows_regions, parents_of, region_of
 from router.tables.tax_areas import TaxAreas, as_territory
 from router.tables.zones import Place, ZonePatterns, place_as_written, place_of, relevant, zone_name
 
@@ -75,11 +75,12 @@ class PlaceResolver:
         assert self._patterns.texts == tables.places.zone_texts, "zone texts are stored once"
         offset, cover = tables.places.cover_offset.tolist(), tables.places.cover.tolist()
         self._covers = [frozenset(cover[offset[text] : offset[text + 1]]) for text in range(len(offset) - 1)]
+        be_ready_for(tables.countries.values)
         self._wides: dict[tuple[str, str], _Wide] = {}
         self._zones: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-        self._slots = np.zeros(2 * places_max, np.uint64)
+        self._slots = zeros_scattered(2 * places_max, np.uint64)
         self._bounds = np.zeros(3 * places_max + 1, np.int32)
-        self._keys = np.zeros(_BYTES_A_PLACE * places_max, np.uint8)
+        self._keys = zeros_scattered(_BYTES_A_PLACE * places_max, np.uint8)
         self._entries = 0
         self._numbers = np.zeros((places_max, 3), np.int32)
         self._flags = np.zeros(places_max, np.uint8)

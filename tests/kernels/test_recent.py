@@ -142,6 +142,6 @@ def test_a_generation_alone_touches_its_own_half() -> None:
     table = WindowTable(ENTRIES_MAX)
     table.reserve(900, EMPTY)
     fill_recent(rows, table.slots, table.rows)
-    halves = table.slots.reshape(-1, 2, SEGMENT_PLACES)
-    assert (halves[:, EMPTY & 1] != 0).sum() == 900 and not halves[:, 1 - (EMPTY & 1)].any()
+    halves = table.slots.reshape(-1, SEGMENT_PLACES, 2)
+    assert (halves[:, :, EMPTY & 1] != 0).sum() == 900 and not halves[:, :, 1 - (EMPTY & 1)].any()
     assert not table.rows[1 - (EMPTY & 1)]["tag"].any()
