@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -19,6 +20,8 @@ from router.money import MINOR_MAX
 from router.spelling import word
 
 _NAMES_OF_TESTS = ("starts_with", "equals", "matches", "below", "at_most", "empty")
+# Codecs of host names and of Python's own source; their names as ``codecs`` writes them.
+_NOT_OF_FILES = frozenset(("idna", "punycode", "unicode-escape", "raw-unicode-escape"))
 NEEDED_BY_ROUTER = (
     *("channel", "placed_at", "customer.name"),
     *("ship_to.name", "ship_to.line1", "ship_to.city", "ship_to.country"),
@@ -126,9 +129,17 @@ def _format_faults(where: str, file: FileFormat) -> Iterator[str]:
     if file.column_names and (file.find_header or len(set(file.column_names)) < len(file.column_names)):
         yield f"{where}.column_names are for a file without a header, each name once"
     try:
-        "".encode(file.encoding)
+    yield from _encoding_faults(f"{where}.encoding", file.encoding)
+
+
+def _encoding_faults(where: str, encoding: str) -> Iterator[str]:
+        "".encode(encoding)  # refuses codecs that make no bytes of text, or no text of bytes
+        name = codecs.lookup(encoding).name
     except (LookupError, UnicodeError, ValueError):
-        yield f"{where}.encoding {file.encoding!r} is unknown"
+        yield f"{where} {encoding!r} is unknown; write utf-8-sig, cp1252, utf-16, gbk"
+        return
+    if name in _NOT_OF_FILES:
+        yield f"{where} {encoding!r} is no encoding of files; write utf-8-sig, cp1252, utf-16, gbk"
 
 
 def _mark_faults(where: str, decimal: str, thousands: str) -> Iterator[str]:
