@@ -11,6 +11,7 @@ from adapters.channels.csv.joins import JoinedTable, Joiner
 from adapters.channels.csv.mapping import Cell, Filter, Mapping, columns_in, columns_of
 from adapters.channels.csv.report import REJECT_REASON
 from adapters.channels.csv.rows import Rows, bare
+from adapters.channels.csv.sent_back import RejectColumns
 from router.errors import Misconfigured
 
 Getter = Callable[[list[str]], str]
@@ -59,10 +60,11 @@ class Binding:
         joined = tuple(f"{name}." for name in mapping.joins)
         own = {name for name in used_columns(mapping) if not (joined and name.startswith(joined))}
         header = rows.header(own)
+        self.sent_back = RejectColumns(header) if REJECT_REASON in header else None
+        header = self.sent_back.own(header) if self.sent_back is not None else header
         _refuse_missing(header, own)
         self.header, self.width = header, len(header)
         self.delimiter = rows.delimiter
-        self.reject_reason = header.index(REJECT_REASON) if REJECT_REASON in header else -1
         self._joiner = Joiner(header, tables)
         self._places = {name: place for place, name in reversed(list(enumerate(self._joiner.header)))}
         self._cells = mapping.cells

@@ -9,7 +9,7 @@ from adapters.channels.csv.rows import Record
 
 EXAMPLES_MAX = 3  # rows shown for each reason
 
-# Columns that a file of refused rows has behind its own.
+# Columns that a file of refused rows has behind its own (sent_back.py).
 REJECT_REASON, REJECT_DETAIL = "reject_reason", "reject_detail"
 
 # Reasons of the channel itself; those of filters are named by the mapping.

@@ -31,6 +31,7 @@ class Record(NamedTuple):
     cells: list[str]
     fault: str = ""
     swallowed: bool = False  # the fault is a quote that took further lines into its cell
+    told: str = ""  # in a file of rejects: the reason that it names
 
 
 class TextRows:
@@ -151,7 +152,6 @@ class TextRows:
             else:
                 yield Record(row, cells)
 
-    def _has_swallowed(self, cells: list[str]) -> bool:
     def _said(self, fault: csv.Error) -> str:
         """The fault in words; of a cell that is larger than ``csv`` takes also where it stands."""
         if not str(fault).startswith("field larger"):
@@ -159,6 +159,7 @@ class TextRows:
         where, limit = self._column("".join(self._tape.taken)), csv.field_size_limit()
         return f"{where} has more than {limit:,} characters: shorten it, or close the quote before it"
 
+    def _has_swallowed(self, cells: list[str]) -> bool:
         """Whether a cell of several lines is the end of a row, others, and the beginning of one up to its own column.
 
         Only then has a row that swallowed others the right number of cells. The lines of a note do not add up so.
