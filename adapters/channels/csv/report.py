@@ -27,6 +27,7 @@ ORDER_DIFFERS = "order_rows_differ"
 ORDER_HEAD_LEFT_OUT = "order_head_left_out"
 ORDER_UNLINED = "order_without_lines"
 TEXT_ENCODING = "text_encoding"
+CELL_ERROR = "cell_error"
 
 
 @dataclass

@@ -66,6 +66,9 @@ class RowSorter:
         if told == words.ORDER_IN_FILES:
             said = "keep the rows that count, clear their reject_reason, and delete the others"
             return Sorted(key, cells, told, f"rows of two files: {said}", is_fault=True)
+        error = binding.error_in(cells)
+        if error:
+            return Sorted(key if key[1] else above, cells, words.CELL_ERROR, error, is_fault=True, unnamed=unnamed)
         if not key[1]:
             said = "order_id is empty, so the order above it may be short of a line"
             remedy = 'say continuation = "blank_id" where such rows belong to the order above'
