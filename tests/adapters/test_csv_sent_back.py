@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import pathlib
+import re
 
 import pytest
 
+from adapters.channels.csv import report
+from adapters.channels.csv.report import REASONS
+from router.errors import Misconfigured
 from tests.labs.csv_files import HEADER, PAGE, PLAIN, row, translate
 
 SHORT = row("1").replace(",1 High St", "")  # the price would be blank, and its pieces those of another column
@@ -208,3 +213,26 @@ def test_an_order_without_lines_names_itself_in_its_own_column_and_waits_there_f
     assert again.told == [("8", "order_without_lines")]
     mended = found.written().decode().replace(",8,,", "B,8,2,")
     assert translate(UNLINED, mended, joined=joined).line == {"sku": "B", "qty": 2, "line_id": "1"}
+
+
+def test_the_page_has_every_reason_of_the_channel() -> None:
+    table = PAGE.partition("## Rows that are not orders")[2].partition("\n## ")[0]
+    named = {
+        cell.strip(" `")
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for cell in line.split("|")[1].split(",")
+    }
+    assert named == REASONS
+
+
+def test_every_fault_of_a_cell_has_one_of_these_reasons() -> None:
+    sources = pathlib.Path(report.__file__).parent.glob("*.py")
+    raised = {name for path in sources for name in re.findall(r'CellFault\("(\w+)"', path.read_text("utf-8"))}
+    assert len(raised) > 10 and raised <= REASONS
+
+
+@pytest.mark.parametrize("reason", sorted(REASONS))
+def test_no_filter_may_be_called_like_a_reason_of_the_channel(reason: str) -> None:
+    with pytest.raises(Misconfigured, match=f"filter 1 .{reason}.: this reason is one of the channel's own"):
+        translate(f'{PLAIN}[[filters]]\nreason = "{reason}"\ncolumn = "Item"\nempty = true\n', HEADER)
