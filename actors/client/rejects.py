@@ -56,7 +56,10 @@ class RejectsWriter(abc.ABC):
 
 
 class RowRejects(RejectsWriter):
-    """Rows of a file of text or of a workbook, as text in the format of the mapping."""
+    """Rows of a file of text or of a workbook, as text in the format of the mapping.
+
+    Behind the file's own columns stand reason and detail; behind these the further cells of a row that has too many.
+    """
 
     def __init__(self, file: TextIO, form: FileFormat) -> None:
         self._file, self._form = file, form
@@ -64,7 +67,6 @@ class RowRejects(RejectsWriter):
         self._header: list[str] = []
 
     def begin(self, header: list[str], preamble: list[str], delimiter: str) -> None:
-        header = [name for name in header if name not in (REASON, DETAIL)]
         if not self._header:
             self._header, self._delimiter = header, delimiter
             self._file.writelines(preamble)
@@ -75,11 +77,10 @@ class RowRejects(RejectsWriter):
             )
 
     def put(self, reject: Reject) -> None:
-        cells = reject.record.cells[: len(self._header)] if reject.record.row else [reject.order_id]
-        missing = len(self._header) - len(cells)
-        encoding = self._form.encoding
-        detail = reject.detail.encode(encoding, "backslashreplace").decode(encoding)
-        self._put([*cells, *[""] * missing, reject.reason, detail])
+        width, cells, encoding = len(self._header), reject.record.cells, self._form.encoding
+        detail = " ".join(reject.detail.splitlines()).encode(encoding, "backslashreplace").decode(encoding)
+        missing = [""] * (width - len(cells))
+        self._put([*cells[:width], *missing, reject.reason, detail, *cells[width:]])
 
     def refused(self, block: Block, at: int, answer: Answer) -> None:
         assert block.records is not None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from actors.client.sheet_errors import ErrorCells, error_cells
+from adapters.channels.csv.cells import SHEET_ERRORS
 from router.errors import Misconfigured
 
 _ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _PARTS_OF_WORKBOOKS = frozenset(("xl/workbook.xml", "xl/workbook.bin", "content.xml"))
+_ERROR = "#VALUE!"
 _DIGITS_MAX = 10**15  # a sheet keeps 15 digits of a number; a longer id in it has lost its last ones
 Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
@@ -41,10 +45,21 @@ def sheet_rows(file: BinaryIO, path: str, sheet: str) -> list[list[str | Decimal
             names = book.sheet_names
             if sheet and sheet not in names:
                 raise Misconfigured(f"{path} has no sheet {sheet!r}; it has {names}.")
-            rows = book.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
-    except CalamineError as fault:
+            values = book.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
+        rows = [[_value(cell) for cell in row] for row in values]
+        _put_errors(rows, error_cells(file, sheet or names[0]))
+    except (CalamineError, ValueError) as fault:
         raise Misconfigured(f"{path} is no readable workbook: {fault}.") from None
-    return [[_value(cell) for cell in row] for row in rows]
+    return rows
+
+
+def _put_errors(rows: list[list[str | Decimal]], errors: Iterable[ErrorCells]) -> None:
+    """Errors under the names that the channel knows them by; some sheets show them in the words of their user."""
+    for cells in errors:
+        shown = cells.error if cells.error in SHEET_ERRORS else _ERROR
+        for row in rows[cells.row : cells.row + cells.rows]:
+            width = len(row[cells.column : cells.column + cells.columns])
+            row[cells.column : cells.column + cells.columns] = [shown] * width
 
 
 def _value(cell: Cell) -> str | Decimal:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import pyarrow as pa
 
 from actors.client.sheets import is_workbook, sheet_rows
 from adapters.channels.csv.mapping import FileFormat
-from adapters.channels.csv.rows import CellRows, Record, Rows, TextRows
+from adapters.channels.csv.rows import LINE_CHARACTERS_MAX, CellRows, Record, Rows, TextRows
 from adapters.channels.csv.translate import ComposedOrder
 from router.errors import Misconfigured
 
@@ -46,7 +48,7 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
     with _raw(path) as raw:
         magic = raw.peek(4)[:4]
         if magic.startswith(_GZIP):
-            with gzip.open(raw) as unpacked:
+            with gzip.open(raw) as unpacked, _whole(path):
                 yield cast(BinaryIO, unpacked)
         elif magic == _ZSTANDARD:
             # buffered, because Arrow's own readlines() finds no lines in it
@@ -54,6 +56,15 @@ def open_bytes(path: str) -> Iterator[BinaryIO]:
                 yield cast(BinaryIO, unpacked)
         else:
             yield cast(BinaryIO, raw)
+
+
+@contextmanager
+def _whole(path: str) -> Iterator[None]:
+    """What ``gzip`` raises for an archive that is cut or damaged is no fault of a system call, and names no file."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+        raise Misconfigured(f"{path} cannot be unpacked to its end: {fault}. Pack or fetch it again, whole.") from None
 
 
 @contextmanager
@@ -79,9 +90,20 @@ def rows_of(path: str, form: FileFormat, marks: Mapping[str, str]) -> Rows:
 
 
 def _lines(path: str, encoding: str) -> Iterator[str]:
-    """Text lines with their own line ends; bytes that are no text stay visible as lone surrogates."""
-    with open_text(path, encoding) as lines:
-        yield from lines
+    """Text lines with their own line ends; bytes that are no text stay visible as lone surrogates.
+
+    Where an encoding cannot show them so, because characters have several bytes there, the file is refused. Of a line
+    that is too long to be a row comes no more than says so (rows.py).
+    """
+    with open_text(path, encoding) as text:
+        try:
+            yield from iter(functools.partial(text.readline, LINE_CHARACTERS_MAX + 1), "")
+        except UnicodeError as fault:
+            said = fault.reason if isinstance(fault, UnicodeDecodeError) else fault
+            raise Misconfigured(
+                f"{path} cannot be read as {encoding!r}, the encoding that the mapping names (file.encoding): {said}. "
+                "Name the one that it has, or export the file again, to its end."
+            ) from None
 
 
 @contextmanager

@@ -82,7 +82,6 @@ def test_what_was_refused_is_written_with_its_reason_and_can_be_sent_again_when_
         ('[file]\nquote = ""\n', HEADER + row("2", pieces="two", street='"High St')),
         (f"[file]\ncolumn_names = {HEADER.strip().split(',')}\n", BAD),
         ('continuation = "blank_id"\n', HEADER + row("2") + row("", pieces="two", item="B")),
-        ("", HEADER + row("2", street='"High St') + row("4", street='Low" St')),
     ],
 )
 def test_rejects_have_the_form_of_the_file_whatever_it_is(
@@ -98,6 +97,41 @@ def test_rejects_have_the_form_of_the_file_whatever_it_is(
         bad.write_bytes(bad.read_bytes().replace(b"two", b"2"))
         code, summary = send(fake, bad)
         assert code == 0 and summary["refused"] == 0 and "2" in fake.known
+
+
+def test_rejects_that_are_sent_back_untouched_are_refused_again_round_for_round(
+    tmp_path: pathlib.Path, send: Run
+) -> None:
+    """Of a row that is too short, one that is too long, one behind an open quote, and what the router refused."""
+    short, long = row("4").replace(",1 High St", ""), row("5", street="1 High St, Flat 2")
+    swallowed = row("6", street='"High St') + row("7")
+    orders = _file(tmp_path, GOOD, BAD, UNKNOWN, row("3", item="C"), short, long, swallowed)
+    rounds = []
+    with running(FakeRouter()) as fake:
+        for number in range(3):
+            bad = tmp_path / f"bad-{number}.csv"
+            _, summary = send(fake, orders, "--rejects", bad)
+            assert summary["refused"] == 6 and summary["by_status"]["rejected"] == 1
+            assert summary["by_status"].get("allocated", 0) == (number == 0)  # order 1
+            rows = list(csv.reader(io.StringIO(bad.read_text("utf-8-sig"), newline="")))
+            rounds.append(sorted((told[0], told[7]) for told in rows[1:]))
+            assert "Flat 2" in bad.read_text("utf-8-sig") and max(map(len, rows)) == 10
+            orders = bad
+    assert rounds[0] == rounds[1] == rounds[2]
+    assert [reason for _, reason in rounds[0]] == [
+        *("number_format", "sku_unknown", "sku_unknown", "row_shape", "row_shape"),
+        *("quote_swallowed_rows", "quote_swallowed_rows"),
+    ]
+
+
+def test_rejects_of_whole_orders_alone_go_when_the_router_takes_them(tmp_path: pathlib.Path, send: Run) -> None:
+    orders, bad = _file(tmp_path, UNKNOWN, row("3", item="C")), tmp_path / "bad.csv"
+    with running(FakeRouter()) as fake:
+        send(fake, orders, "--rejects", bad)
+        mended = tmp_path / "mended.csv"
+        mended.write_text(bad.read_text("utf-8-sig").replace(",X,", ",A,"))  # its reject_reason stays
+        code, summary = send(fake, mended)
+        assert code == 0 and summary["refused"] == 0 and summary["by_status"] == {"allocated": 1}
 
 
 @pytest.mark.parametrize(

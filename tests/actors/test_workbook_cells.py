@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import pathlib
+import zipfile
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from actors.client.row_source import RowSource
 from adapters.channels.csv.load_mapping import load_mapping
 from router.errors import Misconfigured
 from tests.labs.csv_files import HEADER, PLAIN
-from tests.labs.workbook import workbook
+from tests.labs.workbook import Error, open_document, open_row, workbook
 
 GERMAN = PLAIN + '[file]\ndecimal = ","\nthousands = "."\ndelimiter = ";"\n'
 NAMES: list[object] = [*HEADER.strip().split(",")]
@@ -114,3 +115,65 @@ def test_a_sum_in_other_marks_than_its_field_is_a_fault_of_the_mapping() -> None
     said += '[joins.paid]\non = { Order = "Order" }\npath = "paid.csv"\nmerge = { Sum = "sum" }\n'
     with pytest.raises(Misconfigured, match=r"paid.Sum is summed with '.' before decimals, but total is read with ','"):
         load_mapping(said.encode())
+
+
+def _reasons(source: RowSource) -> dict[str, tuple[int, str]]:
+    return {reason: left.examples[0] for reason, left in source.report.not_orders.items()}
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#DIV/0!", "#REF!"])
+@pytest.mark.parametrize("place", range(len(NAMES)))
+def test_a_cell_with_an_error_refuses_its_row_by_name_where_its_column_is_used(
+    error: str, place: int, tmp_path: pathlib.Path
+) -> None:
+    faulty = _line(1, 2, order="2")
+    faulty[place] = Error(error)
+    path = _sheet(tmp_path / "o.xlsx", NAMES, _line(1, 2), faulty, _line(1, 2, order="3"))
+    text = io.StringIO(newline="")
+    orders, source = _read(path, GERMAN, RowRejects(text, load_mapping(GERMAN.encode()).file))
+    assert "1" in {order["order_id"] for order in orders} and len(orders) == 2
+    row, said = _reasons(source)["cell_error"]
+    assert row == 3 and said.startswith(f"column {NAMES[place]!r} has the error {error} of a spreadsheet")
+    again = tmp_path / "bad.csv"
+    again.write_text(text.getvalue())
+    orders, source = _read(again, GERMAN)
+    assert not orders and "cell_error" in _reasons(source)
+
+
+def test_an_error_in_a_column_that_nobody_uses_is_nothing(tmp_path: pathlib.Path) -> None:
+    path = _sheet(tmp_path / "o.xlsx", [*NAMES, "More"], [*_line(1, 2), Error("#N/A")])
+    assert len(_read(path, GERMAN)[0]) == 1
+
+
+def test_errors_of_an_open_document_are_seen_in_the_sheet_that_is_read_and_in_every_repeated_row(
+    tmp_path: pathlib.Path,
+) -> None:
+    first = open_row(*NAMES) + open_row(Error("#N/A"))
+    cells = ["b1", "1 High St", "A", "1"]
+    rows = [
+        open_row(*NAMES),
+        open_row("1", "2026-03-02 09:00:00", *cells, "2"),
+        open_row("2", "2026-03-02 09:00:00", *cells, Error("#DIV/0!"), repeated=2),
+        open_row("3", Error("Err:502"), *cells, "2"),  # as the language of somebody's spreadsheet has it
+        open_row("4", "2026-03-02 09:00:00", *cells, "2"),
+    ]
+    path = tmp_path / "o.ods"
+    path.write_bytes(open_document(("First", first), ("Orders", "".join(rows))))
+    orders, source = _read(path, GERMAN + 'sheet = "Orders"\n')
+    assert [order["order_id"] for order in orders] == ["1", "4"]
+    told = source.report.not_orders["cell_error"].examples
+    assert [(row, said.split(" of ")[0]) for row, said in told] == [
+        (3, "column 'Price' has the error #DIV/0!"),
+        (4, "column 'Price' has the error #DIV/0!"),
+        (5, "column 'When' has the error #VALUE!"),
+    ]
+
+
+def test_a_sheet_that_says_an_error_and_is_no_xml_is_refused_in_words(tmp_path: pathlib.Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(workbook([NAMES, _line(1, Error("#N/A"))]))) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(tmp_path / "o.xlsx", "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part.replace(b"</sheetData></worksheet>", b"</sheetData></worksheet><"))
+    with pytest.raises(Misconfigured, match="is no readable workbook"):
+        _read(tmp_path / "o.xlsx", GERMAN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,8 @@ from adapters.channels.csv.lines import with_total
 from adapters.channels.csv.load_mapping import load_mapping
 from adapters.channels.csv.mapping_faults import warnings_of
 from router.errors import Misconfigured
-from tests.labs.csv_files import HEADER, PLAIN, row, translate
+from router.wire.ndjson import decode_lines
+from tests.labs.csv_files import HEADER, LIMITS, PLAIN, row, translate
 
 JOINED = """
 [columns]
@@ -338,3 +341,33 @@ def test_a_wrong_join_is_refused_by_its_key(old: str, new: str, says: str) -> No
     with pytest.raises(Misconfigured) as refused:
         load_mapping(JOINED.replace(old, new).encode())
     assert says in str(refused.value)
+
+
+# The node that a line comes from
+
+
+NODES = PLAIN.replace("[constants]", '"lines.node" = "From"\n[constants]')
+FROM = HEADER.replace("\n", ",From\n")
+
+
+def _line_from(node: str, order: str = "1", **cells: str) -> str:
+    return row(order, **cells).strip() + f",{node}\n"
+
+
+def test_a_line_names_its_node_by_a_column() -> None:
+    found = translate(NODES, FROM + _line_from("LYON") + _line_from(" YORK ", item="B") + _line_from("", item="C"))
+    assert [line.get("node") for line in found.order["lines"]] == ["LYON", "YORK", None]
+    wire = decode_lines(json.dumps(found.order).encode(), 1, LIMITS).orders
+    assert wire.column("line_nodes").to_pylist() == [[{"line": 0, "node": "LYON"}, {"line": 1, "node": "YORK"}]]
+
+
+def test_a_node_is_read_as_any_field_of_a_line_is() -> None:
+    said = NODES + '[translate."lines.node"]\n"1" = "LYON"\n[strip."lines.node"]\nprefix = "W"\n'
+    assert translate(said, FROM + _line_from("W1")).line["node"] == "LYON"
+    assert translate(said, FROM + _line_from("W2")).reasons == {"value_not_listed": 1}
+    assert translate(NODES, FROM + _line_from("1.2E+10")).reasons == {"id_spoilt": 1}
+    constant = PLAIN.replace("[constants]", '[constants]\n"lines.node" = "LYON"')
+    assert translate(constant, HEADER + row()).line["node"] == "LYON"
+    total = NODES.replace("unit_price", "line_total")
+    split = translate(total, FROM + _line_from("LYON", pieces="3", price="10")).order["lines"]
+    assert [(line["qty"], line["node"]) for line in split] == [(2, "LYON"), (1, "LYON")]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
+from adapters.channels.csv.rows import LINE_CHARACTERS_MAX
 from router.errors import Misconfigured
 from tests.labs.csv_files import HEADER, PLAIN, row, translate
 
@@ -384,3 +387,70 @@ def test_bytes_that_are_no_text_are_shown_as_such() -> None:
     found = translate(PLAIN + CANCELLED, (HEADER + row(price="0", street="x")).encode().replace(b"x", b"\xff"))
     assert r"\udcff" in found.details
     found.details.encode()
+
+
+LIMIT = csv.field_size_limit()
+
+
+@pytest.mark.parametrize("cell", ["x" * (LIMIT + 1), f'"{"x," * LIMIT}"', f'"{"x" * LIMIT}""y"'])
+def test_a_cell_that_is_too_large_is_refused_by_row_and_column_and_its_neighbours_go(cell: str) -> None:
+    found = translate(PLAIN, HEADER + row("1") + row("2", street=cell) + row("3", street='"at, the back"'))
+    assert found.ids == ["1", "3"] and found.reasons == {"row_shape": 1}
+    assert found.report.not_orders["row_shape"].examples == [
+        (3, f"column 'Street' has more than {LIMIT:,} characters: shorten it, or close the quote before it")
+    ]
+    assert found.written().count(b"x") == cell.count("x")
+
+
+def test_a_cell_of_that_size_is_read() -> None:
+    said = PLAIN.replace("[constants]", '"attributes.note" = "Note"\n[constants]')
+    file = HEADER.replace("\n", ",Note\n") + row("1").strip() + f",{'x' * LIMIT}\n"
+    assert translate(said, file).reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "where"),
+    [
+        (row("2", item="x" * LINE_CHARACTERS_MAX), "Line 3 of .* in column 'Item'"),
+        (row("2", item=f'"{"x," * LINE_CHARACTERS_MAX}'), "Line 3 of .* in column 'Item'"),
+        (row("2", street='"at the\nback"', item="x" * LINE_CHARACTERS_MAX), "Line 4 of .* in column 'Item'"),
+        (row("2").strip() + ",x" * LINE_CHARACTERS_MAX, "Line 3 of .* in column [0-9]+,"),
+    ],
+)
+@pytest.mark.parametrize("group", ["all", "consecutive"])
+def test_a_line_that_is_no_row_stops_the_run_before_anything_is_sent(rows: str, where: str, group: str) -> None:
+    with pytest.raises(Misconfigured, match=where):
+        translate(f'group = "{group}"\n{PLAIN}', HEADER + row("1") + rows)
+
+
+@pytest.mark.parametrize("above", ["", "[file]\nskip_lines = 2\n", "[file]\nfind_header = true\n"])
+def test_a_line_that_is_no_header_is_refused_by_its_number(above: str) -> None:
+    for file, line in (("x" * (LINE_CHARACTERS_MAX + 1), 1), ("\n" + "x," * LINE_CHARACTERS_MAX, 2)):
+        with pytest.raises(Misconfigured, match=f"Line {line} of the CSV file has more than"):
+            translate(PLAIN + above, file)
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#DIV/0!", "#NAME?"])
+@pytest.mark.parametrize("column", ["order", "street", "item", "pieces", "price", "when"])
+def test_an_error_of_a_spreadsheet_is_no_value_of_any_column_that_is_used(error: str, column: str) -> None:
+    faulty = row(error) if column == "order" else row("1", **{column: error})
+    found = translate(PLAIN, HEADER + faulty + row("1", item="B") + row("2"))
+    assert found.reasons["cell_error"] == 1 and found.ids == (["1", "2"] if column == "order" else ["2"])
+    name = {"order": "Order", "when": "When"}.get(column, column.title())
+    assert f"column '{name}' has the error {error} of a spreadsheet" in found.details
+    assert translate(PLAIN, found.written()).told == found.told
+
+
+def test_such_an_error_is_nothing_where_nobody_looks_and_may_be_named_by_a_filter() -> None:
+    assert translate(PLAIN, HEADER.strip() + ",More\n" + row("1").strip() + ",#N/A\n").ids == ["1"]
+    assert translate(PLAIN, HEADER + row("1", item="#N/A: see note")).ids == ["1"]
+    said = PLAIN + '[[filters]]\nreason = "no_price"\ncolumn = "Price"\nequals = ["#N/A"]\n'
+    found = translate(said, HEADER + row("1") + row("1", price="#N/A", item="B"))
+    assert found.ids == ["1"] and found.reasons == {"no_price": 1}
+
+
+def test_an_error_in_a_joined_file_refuses_the_orders_that_have_it() -> None:
+    said = PLAIN.replace('"Price"', '"goods.price"') + '[joins.goods]\non = { Item = "sku" }\npath = "goods.csv"\n'
+    goods = "sku,price,more\nA,#REF!,\nB,2,#REF!\n"
+    found = translate(said, HEADER + row("1") + row("2", item="B"), joined={"goods": goods})
+    assert found.ids == ["2"] and "column 'goods.price' has the error #REF!" in found.details

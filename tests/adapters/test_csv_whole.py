@@ -84,3 +84,6 @@ def test_an_order_that_is_sent_is_the_one_that_was_written(
     lost = {f"o{number}" for number in range(len(drawn))} - set(found.ids)
     named = {row.partition(",")[0] for row in rows}
     assert lost & named <= told, "an order that is not sent is told by name"
+    again = translate(mapping(group, "blank_id" if continued else "none"), found.written())
+    assert not again.ids, "what was refused is refused when it is sent back untouched"
+    assert {reason for _, reason in again.told} == {reason for _, reason in found.told}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import pathlib
+from collections.abc import Callable
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from actors.client.rejects import RowRejects
 from adapters.channels.csv.binding import used_columns
 from adapters.channels.csv.joins import make_tables
 from adapters.channels.csv.load_mapping import load_mapping
+from adapters.channels.csv.mapping import FileFormat
 from adapters.channels.csv.report import CsvReport, Reject
 from adapters.channels.csv.rows import TextRows
 from adapters.channels.csv.translate import CsvTranslator
@@ -67,9 +70,20 @@ class Kept:
     def __init__(self) -> None:
         self.rejects: list[Reject] = []
         self.put = self.rejects.append
+        self._files: list[tuple[list[str], list[str], str]] = []
 
     def begin(self, header: list[str], preamble: list[str], delimiter: str) -> None:
-        pass
+        self._files.append((header, preamble, delimiter))
+
+    def written(self, form: FileFormat) -> bytes:
+        """The file of rejects as the commands write it."""
+        text = io.StringIO(newline="")
+        writer = RowRejects(text, form)
+        for file in self._files:
+            writer.begin(*file)
+        for reject in self.rejects:
+            writer.put(reject)
+        return text.getvalue().encode(form.encoding, "surrogateescape")
 
 
 @dataclass
@@ -78,6 +92,12 @@ class Outcome:
     report: CsvReport
     rejects: list[Reject]
     events: list[Document]
+    written: Callable[[], bytes]  # the file of rejects
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Order and reason of every row that was refused."""
+        return [(reject.order_id, reject.reason) for reject in self.rejects]
 
     @property
     def ids(self) -> list[str]:
@@ -128,4 +148,5 @@ def translate(mapping: str, *files: str | bytes, joined: Named[str, str] | None 
         plain_line(order.body, LIMITS)
     events = [msgspec.json.decode(event) for event in [*left_out, *(event for order in made for event in order.events)]]
     assert report.events == len(events)
-    return Outcome([msgspec.json.decode(order.body) for order in made], report, kept.rejects, events)
+    orders = [msgspec.json.decode(order.body) for order in made]
+    return Outcome(orders, report, kept.rejects, events, lambda: kept.written(said.file))

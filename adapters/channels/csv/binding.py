@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Named
 
-from adapters.channels.csv.cells import CellRule, compile_test
+from adapters.channels.csv.cells import SHEET_ERRORS, CellRule, compile_test
 from adapters.channels.csv.fields import is_of_line
 from adapters.channels.csv.joins import JoinedTable, Joiner
 from adapters.channels.csv.mapping import Cell, Filter, Mapping, columns_in, columns_of
 from adapters.channels.csv.report import REJECT_REASON
 from adapters.channels.csv.rows import Rows, bare
+from adapters.channels.csv.sent_back import RejectColumns
 from router.errors import Misconfigured
 
 Getter = Callable[[list[str]], str]
@@ -59,12 +60,14 @@ class Binding:
         joined = tuple(f"{name}." for name in mapping.joins)
         own = {name for name in used_columns(mapping) if not (joined and name.startswith(joined))}
         header = rows.header(own)
+        self.sent_back = RejectColumns(header) if REJECT_REASON in header else None
+        header = self.sent_back.own(header) if self.sent_back is not None else header
         _refuse_missing(header, own)
         self.header, self.width = header, len(header)
         self.delimiter = rows.delimiter
-        self.reject_reason = header.index(REJECT_REASON) if REJECT_REASON in header else -1
         self._joiner = Joiner(header, tables)
         self._places = {name: place for place, name in reversed(list(enumerate(self._joiner.header)))}
+        self._used = [(self._places[name], name) for name in sorted(used_columns(mapping)) if name in self._places]
         self._cells = mapping.cells
         self.extend = self._joiner.extend if tables else lambda cells: cells
         self.order_id = self._getter(mapping, "order_id")
@@ -84,6 +87,15 @@ class Binding:
         """The cells of a faulty row with blanks for those it lacks, the columns of joins among them."""
         missing = len(self._joiner.header) - len(cells)
         return cells + [""] * missing
+
+    def error_in(self, cells: list[str]) -> str:
+        """Which column of the mapping has an error of a spreadsheet for a value; empty where none has."""
+        if SHEET_ERRORS.isdisjoint(cells):
+            return ""
+        found = next(((name, cells[place]) for place, name in self._used if cells[place] in SHEET_ERRORS), None)
+        if found is None:
+            return ""
+        return f"column {found[0]!r} has the error {found[1]} of a spreadsheet: mend the formula, or write the value"
 
     def _one(self, column: str) -> Getter:
         place = self._places.get(column)

@@ -17,6 +17,11 @@ from router.money import EXPONENTS, MINOR_MAX
 
 ROWS_APART = "\x1e"  # between the cells of several rows that a list or a sum is made of
 Value = str | int | list[str]
+# What a spreadsheet shows for a formula that has no value, and writes into its workbook and its text.
+SHEET_ERRORS = frozenset(
+    "#N/A #DIV/0! #REF! #VALUE! #NAME? #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #UNKNOWN! #BUSY!"
+    " #EXTERNAL! #PYTHON! #GETTING_DATA".split()
+)
 # 2.19E+26; and more digits than a sheet keeps, all that it does not keep being 0.
 _SPOILT = re.compile(r"[+-]?\d[.,]\d+e[+-]?\d{1,3}|[+-]?\de[+-]\d{1,3}|\d{15}0{5,}", re.ASCII | re.IGNORECASE)
 

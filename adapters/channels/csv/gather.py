@@ -36,6 +36,7 @@ class Gatherer:
         self.broken = self._sorter.broken  # orders that have a row which cannot be read: reason and detail
         self.apart: set[int] = set()  # orders whose rows do not stand together, where they have to
         self.is_sent_back = False  # a file of rejects: of all orders it has those that were refused
+        self._header: list[str] = []  # of the file that is read
 
     def drafts(self, openers: Sequence[Opener]) -> Iterator[Draft]:
         return self._all(openers) if self._mapping.group == "all" else self._consecutive(openers)
@@ -84,6 +85,10 @@ class Gatherer:
                 else:
                     yield file, binding, record, found
 
+    def row_of(self, cells: Named[str, str]) -> list[str]:
+        """A row of the files in which only these columns have something."""
+        return [cells.get(column, "") for column in self._header]
+
     def _read_ids(self, openers: Sequence[Opener]) -> None:
         """The first reading: which orders stand apart, and which have rows that cannot be read."""
         seen: set[int] = set()
@@ -100,7 +105,8 @@ class Gatherer:
     def _open(self, rows: Rows, file: int | None) -> tuple[Binding, Iterator[tuple[Record, Sorted]]]:
         """``file``: its number, where this reading is the one that is told of."""
         binding = Binding(self._mapping, rows, self._tables, self._rules)
-        self.is_sent_back |= binding.reject_reason >= 0
+        self.is_sent_back |= binding.sent_back is not None
+        self._header = binding.header
         if file is not None:
             if self._account.rejects is not None:
                 self._account.rejects.begin(binding.header, rows.preamble, rows.delimiter)
@@ -113,7 +119,8 @@ class Gatherer:
     def _sorted(self, binding: Binding, rows: Rows) -> Iterator[tuple[Record, Sorted]]:
         """Rows with their order. A row without an id that may as well be the next order's makes that one doubtful."""
         above, first, doubtful = ALONE, list[str](), 0
-        for record in rows.rows():
+        records = rows.rows() if binding.sent_back is None else map(binding.sent_back.row, rows.rows())
+        for record in records:
             found = self._sorter.sort(binding, record, above)
             if found.unnamed:
                 doubtful = record.row if self._may_be_below(binding, found.cells, first) else doubtful

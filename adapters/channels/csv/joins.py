@@ -58,7 +58,7 @@ class JoinedTable:
         if rows is None:
             if self.join.missing == "blank":
                 return [""] * len(self.columns)
-            raise CellFault("join_missing", f"joins.{self.name} has no row {_shown(self.join, key)}")
+            raise CellFault("join_missing", f"joins.{self.name} has no row {shown_key(self.join, key)}")
         return [self._one(column, [row[at] for row in rows], key) for at, column in enumerate(self.columns)]
 
     def _one(self, column: str, cells: list[str], key: Key) -> str:
@@ -67,7 +67,7 @@ class JoinedTable:
             return cells[0]
         if how is None:
             if len(set(cells)) > 1:
-                said = f"joins.{self.name} has rows {_shown(self.join, key)} that differ in {column}: {cells[:2]}"
+                said = f"joins.{self.name} has rows {shown_key(self.join, key)} that differ in {column}: {cells[:2]}"
                 raise CellFault("join_ambiguous", f"{said}; say under joins.{self.name}.merge what becomes of it")
             return cells[0]
         return self._put_together(how, cells)
@@ -92,7 +92,7 @@ class JoinedTable:
         return JoinedFile(self.count, len(unused), [", ".join(key) for key in unused[:_UNUSED_EXAMPLES_MAX]])
 
 
-def _shown(join: Join, key: Key) -> str:
+def shown_key(join: Join, key: Key) -> str:
     return "with " + ", ".join(f"{column} {cell!r}" for column, cell in zip(join.on.values(), key, strict=True))
 
 

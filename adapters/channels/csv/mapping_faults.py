@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -10,6 +11,7 @@ from adapters.channels.csv.countries import has_language
 from adapters.channels.csv.fields import REQUIRED_COLUMNS, field_of, is_of_line
 from adapters.channels.csv.mapping import Cell, Event, FileFormat, Join, Mapping, Test, columns_of
 from adapters.channels.csv.marks import read_with
+from adapters.channels.csv.report import REASONS
 from adapters.channels.csv.times import is_time_format, zone_of
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
@@ -18,6 +20,8 @@ from router.log.event_fields import FIELDS, Form
 from router.money import MINOR_MAX
 from router.spelling import word
 
+# Codecs of host names and of Python's own source; their names as ``codecs`` writes them.
+_NOT_OF_FILES = frozenset(("idna", "punycode", "unicode-escape", "raw-unicode-escape"))
 _NAMES_OF_TESTS = ("starts_with", "equals", "matches", "below", "at_most", "empty")
 NEEDED_BY_ROUTER = (
     *("channel", "placed_at", "customer.name"),
@@ -125,10 +129,18 @@ def _format_faults(where: str, file: FileFormat) -> Iterator[str]:
         yield f"{where}.skip_lines is a whole number from 0 to 10,000"
     if file.column_names and (file.find_header or len(set(file.column_names)) < len(file.column_names)):
         yield f"{where}.column_names are for a file without a header, each name once"
+    yield from _encoding_faults(f"{where}.encoding", file.encoding)
+
+
+def _encoding_faults(where: str, encoding: str) -> Iterator[str]:
     try:
-        "".encode(file.encoding)
+        "".encode(encoding)  # refuses codecs that make no bytes of text, or no text of bytes
+        name = codecs.lookup(encoding).name
     except (LookupError, UnicodeError, ValueError):
-        yield f"{where}.encoding {file.encoding!r} is unknown"
+        yield f"{where} {encoding!r} is unknown; write utf-8-sig, cp1252, utf-16, gbk"
+        return
+    if name in _NOT_OF_FILES:
+        yield f"{where} {encoding!r} is no encoding of files; write utf-8-sig, cp1252, utf-16, gbk"
 
 
 def _mark_faults(where: str, decimal: str, thousands: str) -> Iterator[str]:
@@ -198,6 +210,8 @@ def _filter_faults(mapping: Mapping) -> Iterator[str]:
             yield f"{where}: whole_order and head exclude each other"
         if not rule.reason:
             yield f"{where} has no reason, by which its rows are reported"
+        if rule.reason in REASONS:
+            yield f"{where}: this reason is one of the channel's own, and one number would count both; name another"
         if not rule.column and (rule.below or rule.at_most or rule.whole_order or rule.head):
             yield f"{where} needs a column"
 

@@ -9,7 +9,7 @@ from adapters.channels.csv.rows import Record
 
 EXAMPLES_MAX = 3  # rows shown for each reason
 
-# Columns that a file of refused rows has behind its own.
+# Columns that a file of refused rows has behind its own (sent_back.py).
 REJECT_REASON, REJECT_DETAIL = "reject_reason", "reject_detail"
 
 # Reasons of the channel itself; those of filters are named by the mapping.
@@ -27,6 +27,13 @@ ORDER_DIFFERS = "order_rows_differ"
 ORDER_HEAD_LEFT_OUT = "order_head_left_out"
 ORDER_UNLINED = "order_without_lines"
 TEXT_ENCODING = "text_encoding"
+CELL_ERROR = "cell_error"
+REASONS = frozenset(
+    (BEFORE_HEADER, HEADER_AGAIN, ROW_BLANK, ROW_SHAPE, QUOTE_OPEN, ID_MISSING, TEXT_ENCODING, CELL_ERROR)
+    + (ORDER_SPOILED, ORDER_RETURNED, ORDER_AGAIN, ORDER_IN_FILES, ORDER_DIFFERS, ORDER_HEAD_LEFT_OUT, ORDER_UNLINED)
+    + ("id_spoilt", "number_format", "amount_format", "time_format", "value_form", "value_not_listed", "event_field")
+    + ("currency_unknown", "country_unknown", "line_total_differs", "join_missing", "join_ambiguous")
+)
 
 
 @dataclass

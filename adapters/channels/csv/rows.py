@@ -21,6 +21,7 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _POINT = "."
 _HEADER_ROWS_MAX = 1_000  # looked through for the header
+LINE_CHARACTERS_MAX = 1 << 20  # of a line of text; no row of an export comes near it, and a line is held as a whole
 
 
 class Record(NamedTuple):
@@ -30,6 +31,7 @@ class Record(NamedTuple):
     cells: list[str]
     fault: str = ""
     swallowed: bool = False  # the fault is a quote that took further lines into its cell
+    told: str = ""  # in a file of rejects: the reason that it names
 
 
 class TextRows:
@@ -39,18 +41,48 @@ class TextRows:
         self.name = name
         self.before: list[Record] = []
         self.preamble: list[str] = []  # the lines above that are always skipped
-        self._tape = _Tape(lines)
+        self._tape = _Tape(self._bounded(lines))
         self._file = file
-        self._width = 0
+        self._names: list[str] = []  # of the columns, when the header is read
         self._first: list[Record] = []  # read while the header was looked for
         self.delimiter = file.delimiter
         self._skip()
-        self._reader = csv.reader(
-            self._tape,
+        # Strictly: a quote in the wrong place is a fault of its row, not part of a name.
+        self._reader = self._csv(self._tape, strict=True)
+
+    def _bounded(self, lines: Iterable[str]) -> Iterator[str]:
+        """Raises :class:`Misconfigured` for a line that is no row: its whole would take all memory before it is one."""
+        for line in lines:
+            if len(line) > LINE_CHARACTERS_MAX:
+                where = self._column("".join([*self._tape.taken, line]))
+                raise Misconfigured(
+                    f"Line {self._tape.number + 1} of {self.name or 'the CSV file'} has more than "
+                    f"{LINE_CHARACTERS_MAX:,} characters, in {where}, which no row of orders has. See that the file is "
+                    "one of rows, and written with the file.delimiter, file.quote and file.encoding of the mapping."
+                )
+            yield line
+
+    def _column(self, text: str) -> str:
+        """The column in which the row with this text has the cell that is larger than ``csv`` takes, or its last one.
+
+        Where ``csv`` reads the text up to some place and not one limit further on, it is the cell that ends there.
+        """
+        place, limit = 0, csv.field_size_limit()
+        for end in range(limit, len(text) + limit, limit):
+            try:
+                [cells] = self._csv([text[:end]], strict=False)
+            except csv.Error:
+                break
+            place = len(cells) - 1
+        return f"column {self._names[place]!r}" if place < len(self._names) else f"column {place + 1}"
+
+    def _csv(self, lines: Iterable[str], strict: bool) -> Iterator[list[str]]:
+        return csv.reader(
+            lines,
             delimiter=self.delimiter,
-            quotechar=file.quote or None,
-            quoting=csv.QUOTE_MINIMAL if file.quote else csv.QUOTE_NONE,
-            strict=True,  # a quote in the wrong place is a fault of its row, not part of a name
+            quotechar=self._file.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self._file.quote else csv.QUOTE_NONE,
+            strict=strict,
         )
 
     def _skip(self) -> None:
@@ -77,7 +109,7 @@ class TextRows:
         for _, record in zip(range(_HEADER_ROWS_MAX), rows, strict=False):
             names = [cell.strip() for cell in record.cells]
             if not record.fault and any(names) and (not self._file.find_header or set(wanted) <= set(names)):
-                self._width = len(names)
+                self._names = names
                 return names
             if record.fault and not self._file.find_header:
                 raise Misconfigured(f"The first row of the CSV file cannot be read: {record.fault}; check its quotes.")
@@ -88,20 +120,17 @@ class TextRows:
 
     def _given_names(self, rows: Iterator[Record]) -> list[str]:
         """A file without a header; one that has it all the same (what was refused, sent again) keeps its own."""
-        names = list(self._file.column_names)
+        self._names = names = list(self._file.column_names)
         first = next(rows, None)
-        self._width = len(names)
-        if first is None:
-            return names
-        if first.cells[: len(names)] == names:
-            self._width = len(first.cells)
-            return [*first.cells]
-        self._first = [first]
-        return names
+        if first is not None and first.cells[: len(names)] == names:
+            self._names = first.cells
+        elif first is not None:
+            self._first = [first]
+        return [*self._names]
 
     def rows(self) -> Iterator[Record]:
         yield from self._first
-        yield from self._read(self._width)
+        yield from self._read(len(self._names))
 
     def _read(self, width: int) -> Iterator[Record]:
         """Rows as the quotes have it, and the lines one by one where the quotes cannot be right."""
@@ -114,7 +143,7 @@ class TextRows:
             except StopIteration:
                 return
             except csv.Error as fault:
-                yield from self._apart(row, str(fault))
+                yield from self._apart(row, self._said(fault))
                 continue
             if len(cells) > width > 0 and not any(cells[width:]):
                 cells = cells[:width]  # separators at the end of a row, behind which nothing stands
@@ -122,6 +151,13 @@ class TextRows:
                 yield from self._apart(row, "a quote that is not closed in its row took the rows behind it")
             else:
                 yield Record(row, cells)
+
+    def _said(self, fault: csv.Error) -> str:
+        """The fault in words; of a cell that is larger than ``csv`` takes also where it stands."""
+        if not str(fault).startswith("field larger"):
+            return str(fault)
+        where, limit = self._column("".join(self._tape.taken)), csv.field_size_limit()
+        return f"{where} has more than {limit:,} characters: shorten it, or close the quote before it"
 
     def _has_swallowed(self, cells: list[str]) -> bool:
         """Whether a cell of several lines is the end of a row, others, and the beginning of one up to its own column.

@@ -50,18 +50,25 @@ class RowSorter:
             key = (binding.scope(cells), self._order_id.text(binding.order_id(cells)))
         except CellFault as fault:
             return Sorted(self._named(binding, cells) or above, cells, fault.reason, str(fault), is_fault=True)
-        return self._filtered(binding, cells, key, above)
+        return self._filtered(binding, record.told, cells, key, above)
 
-    def _filtered(self, binding: Binding, cells: list[str], key: Key, above: Key) -> Sorted:
+    def _filtered(self, binding: Binding, told: str, cells: list[str], key: Key, above: Key) -> Sorted:
+        """``told``: the reason that a row of a file of rejects still names."""
         unnamed = not key[1]
         if unnamed and self._blank_belongs_above:
             key = above
+        if told == words.ORDER_UNLINED and not any(getter(cells) for _, getter in binding.line):
+            said = "still without a line: write one here, or delete the row"
+            return Sorted(key if key[1] else ALONE, cells, told, said, is_fault=True)
         for rule, place, fits in binding.filters:
             if fits(cells[place]):
                 return Sorted(key if key[1] else ALONE, cells, rule.reason, shown(cells), rule=rule)
-        if binding.reject_reason >= 0 and cells[binding.reject_reason] == words.ORDER_IN_FILES:
+        if told == words.ORDER_IN_FILES:
             said = "keep the rows that count, clear their reject_reason, and delete the others"
-            return Sorted(key, cells, words.ORDER_IN_FILES, f"rows of two files: {said}", is_fault=True)
+            return Sorted(key, cells, told, f"rows of two files: {said}", is_fault=True)
+        error = binding.error_in(cells)
+        if error:
+            return Sorted(key if key[1] else above, cells, words.CELL_ERROR, error, is_fault=True, unnamed=unnamed)
         if not key[1]:
             said = "order_id is empty, so the order above it may be short of a line"
             remedy = 'say continuation = "blank_id" where such rows belong to the order above'
@@ -77,12 +84,12 @@ class RowSorter:
         cells = record.cells
         reason = words.QUOTE_OPEN if record.swallowed else words.ROW_SHAPE
         detail = record.fault or f"{len(cells)} cells where the header has {binding.width}"
-        is_a_part = record.swallowed and len(cells) < binding.width
         named = self._named(binding, cells)
         key = named or above
+        is_a_part = record.swallowed and len(cells) < binding.width and named is not None
         if key != ALONE:
             self.broken.setdefault(key, (reason, f"row {record.row}: {detail}"))
-        if is_a_part:  # a line of a cell perhaps: what it names is not sent, but is no order by itself
+        if is_a_part:  # a line of a cell perhaps: what it seems to name is not sent, but may be no order
             return Sorted(ALONE, cells, reason, detail, is_fault=True, named=key[1])
         return Sorted(key, cells, reason, detail, is_fault=True, unnamed=named is None)
 

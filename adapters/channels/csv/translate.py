@@ -28,7 +28,7 @@ from adapters.channels.csv.draft import Draft, HeadMerger
 from adapters.channels.csv.events import Document, EventMaker
 from adapters.channels.csv.fields import is_of_line
 from adapters.channels.csv.gather import Gatherer, Opener, hashed
-from adapters.channels.csv.joins import JoinedTable
+from adapters.channels.csv.joins import JoinedTable, shown_key
 from adapters.channels.csv.lines import LineFault
 from adapters.channels.csv.mapping import Mapping
 from adapters.channels.csv.mapping_faults import warnings_of
@@ -94,8 +94,9 @@ class CsvTranslator:
                     file.left_out[reason] = file.left_out.get(reason, 0) + 1
                     continue
                 self.report.refuse(words.ORDER_UNLINED)
-                said = f"the file of joins.{table.name} has it, but no line belongs to it"
-                self._account.reject(", ".join(key), words.ORDER_UNLINED, said, Record(0, []))
+                said = f"joins.{table.name} has a row {shown_key(table.join, key)}, but no line belongs to it"
+                cells = self._gatherer.row_of(dict(zip(table.join.on, key, strict=True)))
+                self._account.reject(", ".join(key), words.ORDER_UNLINED, said, Record(0, cells))
 
     def _left_out_by(self, table: JoinedTable, key: tuple[str, ...]) -> str:
         """The filter of whole orders that an order without lines passes: a cancelled one has lost nothing."""
