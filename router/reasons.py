@@ -69,11 +69,12 @@ _TEXTS: dict[int, tuple[str, str]] = {
         "The payment, or a part of it, was given back; release the order only if it is to be sent all the same.",
     ),
     code.AMOUNT_IMPOSSIBLE: (
-        "discount",
-        "A declared discount, tax or fee is negative, less than its parts, or more than it is taken from; correct it.",
+        "discount, tax, shipping.fee",
+        "One of them, or of the lines' own, is negative, less than its parts, or more than what it is taken from "
+        "or lies on; correct it.",
     ),
     code.AMOUNT_DIFFERS: (
-        "tax",
+        "discount, tax, shipping.fee",
         "A declared discount, tax or fee is not the computed one; flagged, not refused.",
     ),
     code.NODE_IMPOSSIBLE: (

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from router.arrow.arrays import list_parts
-from router.log.declared_amounts import DISCOUNT, TAX
 from router.log.documents import document_of
 from router.log.steps import Step
+from router.queries.declared import line_amounts
 from router.queries.source import Row
 from router.queries.text import name_of
 from router.tables.compiled import Tables
@@ -29,9 +29,10 @@ def sent_order(wire: WireBatch, row: int) -> Row | None:
     [order] = wire.orders.slice(row, 1).to_pylist()
     offsets, _ = list_parts(wire.orders.column("lines"))
     first = int(offsets[row] - offsets[0])
+    nodes = {named["line"]: named["node"] for named in order["line_nodes"]}
     lines = [
         _line(wire.skus[line["sku_code"]].as_py(), line["qty"], line["unit_price_minor"], order["declared"], number)
-        | {"line_id": wire.line_ids[first + number].as_py()}
+        | {"line_id": wire.line_ids[first + number].as_py(), "node": nodes.get(number)}
         for number, line in enumerate(order["lines"])
     ]
     return _whole(document, order, order["currency"], lines)
@@ -68,7 +69,8 @@ def _kept_lines(order: Row, tables: Tables, sent: Row) -> list[Row]:
         other = others[number] if number < len(others) else {}
         sku = name_of(tables.skus.ids, line["sku"]) or other.get("sku")
         qty = other.get("qty") if merged else line["qty"]
-        lines.append(_line(sku, qty, _price_of(line, other), order["declared"], number))
+        node = name_of(tables.nodes.ids, line["node"])
+        lines.append(_line(sku, qty, _price_of(line, other), order["declared"], number) | {"node": node})
     return lines
 
 
@@ -79,9 +81,7 @@ def _price_of(line: Row, other: Row) -> int:
 
 
 def _line(sku: str | None, qty: Any, unit_price: int, declared: list[Row], number: int) -> Row:
-    said = {entry["amount"]: entry["amount_minor"] for entry in declared if entry["line"] == number}
-    amounts = {"discount": said.get(DISCOUNT), "tax": said.get(TAX)}
-    return {"sku": sku, "qty": qty, "unit_price": _given(unit_price), **amounts}
+    return {"sku": sku, "qty": qty, "unit_price": _given(unit_price), **line_amounts(declared, number)}
 
 
 def _given(number: int) -> int | None:
