@@ -104,6 +104,11 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.PROMISE_LATE: ("shipping.promise_by", "The order arrives later than asked for."),
     code.COUPON_USED_UP: ("coupons", "A promotion's limit is used up; the order goes on without it."),
     code.FIRST_ORDER_ONLY: ("coupons", "A promotion is for first orders only; the order goes on without it."),
+    code.REFUND_DUE: (
+        "payment.status",
+        "The order came as paid and is refused, so it owes nothing: give the money back, or send an order that is "
+        "taken.",
+    ),
 }
 
 ID_CONFLICT = code.ID_CONFLICT

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.reasons import AMOUNT_DIFFERS
+from kernels.reasons import AMOUNT_DIFFERS, REFUND_DUE
 from router.arrow.arena import Arena, PrivateArena
 from router.arrow.arrays import list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.arrow.selection import select
@@ -26,7 +26,7 @@ from router.config import Config, Policy
 from router.ids import order_hashes
 from router.life.books import Books
 from router.life.opening import opening_of
-from router.life.states import ORDER_BITS, STATE_NUMBERS, OrderState, pack_state
+from router.life.states import ORDER_BITS, STATE_NUMBERS, OrderState, PaymentState, pack_state
 from router.log.columns import DECISION, OUTCOME, Status
 from router.log.declared_amounts import dense_amounts, is_silent
 from router.log.index import OrderIndex
@@ -222,6 +222,8 @@ class ShardEngine:
             priced.total_counts & ~refused,  # which cost nothing: their totals say nothing of ours
         )
         reasons |= np.where(priced.differs, np.uint64(1 << AMOUNT_DIFFERS), np.uint64(0))
+        came_paid = numbers(admitted, "payment") == PaymentState.PAID
+        reasons |= np.where(refused & came_paid, np.uint64(1 << REFUND_DUE), np.uint64(0))
         line_type = OUTCOME.field("money_lines").type
         money_lines = structs(
             line_type.value_type,

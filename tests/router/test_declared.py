@@ -186,6 +186,19 @@ def test_amounts_that_do_not_add_up_are_flagged_where_they_are_compared() -> Non
     assert sold(lab, {"tax": 170}, {}, tax=360)["reasons"] == []
 
 
+def test_of_a_refused_order_that_came_as_paid_the_money_is_to_be_given_back() -> None:
+    lab = shop(TAKE)
+    for status, due in (("paid", ["refund_due"]), ("authorized", []), ("pending", [])):
+        view = sold(lab, {"discount": 9_999}, payment={"status": status})
+        assert view["reasons"] == ["amount_impossible", *due] and set(view["money"].values()) == {0}
+        assert view["payment_state"] == {"pending": "unpaid"}.get(status, status)
+        assert [row["field"] for row in view["reason_details"]][1:] == ["payment.status"] * len(due)
+    assert sold(lab, {}, payment={"status": "paid"})["reasons"] == []
+    lab = shop(short_stock="reject")
+    view = sold(lab, {"qty": 9_000}, payment={"status": "paid"})
+    assert (view["status"], view["reasons"][-1]) == ("rejected", "refund_due"), "by whomever it is refused"
+
+
 def test_the_view_has_what_the_channel_said() -> None:
     view = sold(shop(), {"discount": 0, "tax": -1}, {}, total=9)
     assert view["declared_total"] == 9 and of_lines(view, "declared_discount") == [0, None]
