@@ -29,10 +29,9 @@ def sent_order(wire: WireBatch, row: int) -> Row | None:
     [order] = wire.orders.slice(row, 1).to_pylist()
     offsets, _ = list_parts(wire.orders.column("lines"))
     first = int(offsets[row] - offsets[0])
-    nodes = {named["line"]: named["node"] for named in order["line_nodes"]}
     lines = [
         _line(wire.skus[line["sku_code"]].as_py(), line["qty"], line["unit_price_minor"], order["declared"], number)
-        | {"line_id": wire.line_ids[first + number].as_py(), "node": nodes.get(number)}
+        | {"line_id": wire.line_ids[first + number].as_py()}
         for number, line in enumerate(order["lines"])
     ]
     return _whole(document, order, order["currency"], lines)
@@ -69,8 +68,7 @@ def _kept_lines(order: Row, tables: Tables, sent: Row) -> list[Row]:
         other = others[number] if number < len(others) else {}
         sku = name_of(tables.skus.ids, line["sku"]) or other.get("sku")
         qty = other.get("qty") if merged else line["qty"]
-        node = name_of(tables.nodes.ids, line["node"])
-        lines.append(_line(sku, qty, _price_of(line, other), order["declared"], number) | {"node": node})
+        lines.append(_line(sku, qty, _price_of(line, other), order["declared"], number))
     return lines
 
 
