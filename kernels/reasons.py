@@ -61,6 +61,9 @@ PROMISE_LATE = 46  # flag: the plan arrives after promise_by
 COUPON_USED_UP = 47
 FIRST_ORDER_ONLY = 48
 
+# --- 56-63: what follows from the decision (shard) -----------------------------------------------
+REFUND_DUE = 56  # flag: it is refused and came as paid, so somebody has to give the money back
+
 NAMES: dict[int, str] = {
     number: name.lower()
     for name, number in list(globals().items())

@@ -69,11 +69,12 @@ _TEXTS: dict[int, tuple[str, str]] = {
         "The payment, or a part of it, was given back; release the order only if it is to be sent all the same.",
     ),
     code.AMOUNT_IMPOSSIBLE: (
-        "discount",
-        "A declared discount, tax or fee is negative, less than its parts, or more than it is taken from; correct it.",
+        "discount, tax, shipping.fee",
+        "One of them, or of the lines' own, is negative, less than its parts, or more than what it is taken from "
+        "or lies on; correct it.",
     ),
     code.AMOUNT_DIFFERS: (
-        "tax",
+        "discount, tax, shipping.fee",
         "A declared discount, tax or fee is not the computed one; flagged, not refused.",
     ),
     code.NODE_IMPOSSIBLE: (
@@ -103,6 +104,11 @@ _TEXTS: dict[int, tuple[str, str]] = {
     code.PROMISE_LATE: ("shipping.promise_by", "The order arrives later than asked for."),
     code.COUPON_USED_UP: ("coupons", "A promotion's limit is used up; the order goes on without it."),
     code.FIRST_ORDER_ONLY: ("coupons", "A promotion is for first orders only; the order goes on without it."),
+    code.REFUND_DUE: (
+        "payment.status",
+        "The order came as paid and is refused, so it owes nothing: give the money back, or send an order that is "
+        "taken.",
+    ),
 }
 
 ID_CONFLICT = code.ID_CONFLICT

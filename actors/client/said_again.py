@@ -26,7 +26,8 @@ _PERSONAL = ("customer", "ship_to", "bill_to", "payment.reference", "attributes"
 _UPPER = ("currency", "country")
 _LINE = ("line_id", "sku", "qty", "unit_price", "node")
 _AS_THEY_ARE = ("channel", "seller", "placed_at", "currency", "priority", "coupons", *_PARTS[:-1])
-_IN_VIEWS = ("discount", "tax")  # of the order as its channel said them: where a view has none of these, there is none
+_OF_ORDER = ("discount", "tax")  # as the channel said them: where a view has none of these, there is none
+_LINE_AMOUNT = re.compile(r"lines\[(\d+)\]\.(discount|tax)")
 _STEP = re.compile(r"[a-z_]+|\d+")
 _PAYMENT = "payment"
 
@@ -139,9 +140,14 @@ def _plain(name: str, value: Any) -> Any:
 
 def _amount(view: Order, path: str) -> Any:
     """Amounts that a channel said of an order, where the view has them; else UNSET."""
-    declared = {said["field"]: said["declared"] for said in view["declared"]}
-    otherwise = view["other_fields"].get(path) if path in _IN_VIEWS else msgspec.UNSET
-    return declared.get(path, otherwise)
+    if path == "total":
+        return view["declared_total"]
+    if path in _OF_ORDER:
+        return view["other_fields"].get(path)
+    of_line = _LINE_AMOUNT.fullmatch(path)
+    if of_line is None or int(of_line[1]) >= len(view["lines"]):
+        return msgspec.UNSET
+    return view["lines"][int(of_line[1])][f"declared_{of_line[2]}"]
 
 
 def _at(order: Order, path: str) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kernels.text.scan_form import ABSENT
 from router.arrow.arrays import list_parts, ragged, struct_numbers, structs
 from router.log.columns.orders import DECLARED_AMOUNTS
 
@@ -14,7 +15,7 @@ I64 = npt.NDArray[np.int64]
 
 FEE, DISCOUNT, TAX = range(3)  # amount
 OF_ORDER = -1  # line
-NONE = -1  # an amount that is not there
+NONE = ABSENT  # an amount that is not there; less than all that can be sent
 
 TAKEN_FEE, TAKEN_DISCOUNT, TAKEN_TAX = 1, 2, 4  # bits of OUTCOME.taken
 

@@ -8,6 +8,7 @@ from typing import Any
 from router.log.columns import STATUS_NAMES, Status
 from router.log.reference import in_shard, local_part, reference, row_of, sequence_of, shard_part
 from router.log.steps import Step
+from router.queries.declared import line_amounts
 from router.queries.source import Row
 from router.queries.taxes import OrderTaxes
 from router.queries.text import date_text, name_of
@@ -46,6 +47,7 @@ def priced_lines(step: Step, tables: Tables, document: Row | None) -> list[Row]:
             "sku": name_of(tables.skus.ids, line["sku"]) or as_sent.get("sku"),
             **(_as_sent(line, as_sent) if is_rejected else _as_counted(line)),
             "node": tables.nodes.ids.text(line["node"]) if line["node"] >= 0 else as_sent.get("node") or None,
+            **{f"declared_{name}": said for name, said in line_amounts(step.given["declared"], number).items()},
             **_money(priced[number] if number < len(priced) else {}),
             "taxes": taxes.of_line(number),
         }

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from router.arrow.arrays import list_parts
-from router.log.declared_amounts import DISCOUNT, TAX
 from router.log.documents import document_of
 from router.log.steps import Step
+from router.queries.declared import line_amounts
 from router.queries.source import Row
 from router.queries.text import name_of
 from router.tables.compiled import Tables
@@ -79,9 +79,7 @@ def _price_of(line: Row, other: Row) -> int:
 
 
 def _line(sku: str | None, qty: Any, unit_price: int, declared: list[Row], number: int) -> Row:
-    said = {entry["amount"]: entry["amount_minor"] for entry in declared if entry["line"] == number}
-    amounts = {"discount": said.get(DISCOUNT), "tax": said.get(TAX)}
-    return {"sku": sku, "qty": qty, "unit_price": _given(unit_price), **amounts}
+    return {"sku": sku, "qty": qty, "unit_price": _given(unit_price), **line_amounts(declared, number)}
 
 
 def _given(number: int) -> int | None:

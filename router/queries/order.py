@@ -21,7 +21,7 @@ from router.life.scratch import ROW
 from router.log.columns import MONEY_SHOWN, Status
 from router.log.steps import OrderHistory, Step
 from router.queries.answered import acknowledgement_of, line_ids_of, parcels_of, priced_lines
-from router.queries.declared import declared_view, taken_view
+from router.queries.declared import declared_total, declared_view, taken_view
 from router.queries.names import Names
 from router.queries.order_lines import Position, line_state, positions_of
 from router.queries.order_money import money_view, payment_views
@@ -61,7 +61,8 @@ def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerm
             ),
             "taxes": OrderTaxes(step, tables).of_order(),
             "taken": taken_view(step),
-            "declared": declared_view(step),
+            "declared": declared_view(step, document),
+            "declared_total": declared_total(step, document),
             **state_names(state),
             "version": version,
             "channel": step.given["channel"],

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kernels.reasons import AMOUNT_DIFFERS, POSTCODE_FORMAT, PRICE_MISMATCH, QTY_RANGE, TOTAL_MISMATCH
-from router.config import Config
+from kernels.reasons import (
+    AMOUNT_DIFFERS,
+    AMOUNT_IMPOSSIBLE,
+    POSTCODE_FORMAT,
+    PRICE_MISMATCH,
+    QTY_RANGE,
+    TOTAL_MISMATCH,
+)
+from router.config import Config, Policy
 from router.log.steps import Step
 from router.queries.declared import declared_view
 from router.queries.source import Row
 from router.queries.text import name_of
 from router.reasons import Said
 from router.tables.compiled import Tables
+from router.wire.impossible_words import SentLine, impossible_said
 from router.wire.value_words import amounts_said, postcode_said, price_differs, price_said, qty_said
 
 
@@ -26,8 +34,10 @@ def values_of(step: Step, document: Row | None, tables: Tables, config: Config) 
         POSTCODE_FORMAT: _postcode(document),
         QTY_RANGE: _qty(document, config.limits.qty_max),
         PRICE_MISMATCH: _price(step, tables, policy.price_tolerance_bp, currency),
-        **dict(_amounts(step, policy.totals_tolerance_minor, currency)),
+        **dict(_amounts(step, document, policy.totals_tolerance_minor, currency)),
     }
+    if mask >> AMOUNT_IMPOSSIBLE & 1:
+        found[AMOUNT_IMPOSSIBLE] = _impossible(step, document, policy, config.limits.qty_max, tables)
     return {number: said for number, said in found.items() if said is not None and mask >> number & 1}
 
 
@@ -58,8 +68,23 @@ def _price(step: Step, tables: Tables, tolerance_bp: int, currency: str | None) 
     return None
 
 
-def _amounts(step: Step, tolerance_minor: int, currency: str | None) -> Iterator[tuple[int, Said]]:
-    told = [(row["field"], row["declared"], row["computed"]) for row in declared_view(step)]
+def _impossible(step: Step, document: Row | None, policy: Policy, qty_max: int, tables: Tables) -> Said | None:
+    """The first amount that cannot be. The record of a refused order has its prices, but no units."""
+    sent: Any = (document or {}).get("lines")
+    if not isinstance(sent, list) or len(sent) != len(step.given["lines"]):
+        return None
+    lines = [
+        SentLine((str(line.get("sku")), str(line.get("node") or "")), line["qty"], kept["unit_price_minor"])
+        for line, kept in zip(sent, step.given["lines"], strict=True)
+    ]
+    currency = name_of(tables.currencies, step.given["currency"])
+    return impossible_said(step.given["declared"], lines, policy.of_channel(step.given["channel"]), qty_max, currency)
+
+
+def _amounts(
+    step: Step, document: Row | None, tolerance_minor: int, currency: str | None
+) -> Iterator[tuple[int, Said]]:
+    told = [(row["field"], row["declared"], row["computed"]) for row in declared_view(step, document)]
     for number, is_total in ((TOTAL_MISMATCH, True), (AMOUNT_DIFFERS, False)):
         some = [amount for amount in told if (amount[0] == "total") is is_total]
         if some:

@@ -21,12 +21,13 @@ from kernels.reasons import AMOUNT_IMPOSSIBLE, NODE_IMPOSSIBLE, UNREACHABLE
 from router.arrow.arrays import I64, numbers, ragged, record_batch
 from router.config import Config
 from router.log.columns import ADMITTED, Admission
-from router.log.declared_amounts import dense_amounts
+from router.log.declared_amounts import NONE, dense_amounts
 from router.shard import pricing
 from router.shard.admitted import admitted_lines, claims_of, without_units
 from router.shard.channel_policies import ChannelPolicies, Heeds
-from router.shard.declared import NOTHING_DECLARED, Declared, impossible
+from router.shard.declared import NOTHING_DECLARED, Declared, said_amounts, tax_beside_lines, where_units_are
 from router.shard.line_nodes import kinds_of_lines, misfits
+from router.shard.price_declared import Terms, impossible_orders
 from router.shard.resolve import Resolved, Resolver, WireLines
 from router.tables.compiled import PromotionKind, Tables
 
@@ -151,19 +152,19 @@ class Admitter:
     ) -> pricing.OrderLines:
         """Weight, value, shipping fee and candidate promotions; returns the lines that count then."""
         columns = resolved.columns
-        heeds, declared = self._declared(counted, columns, policy_row)
-        if heeds is not None:
-            counted = self._refuse(impossible(declared, counted, heeds), AMOUNT_IMPOSSIBLE, counted, columns)
-        weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
+        heeds, declared = self._declared(counted, resolved, policy_row)
+        weighed = counted
+        weight_g, subtotal_minor = pricing.weigh(weighed, self.tables.skus.weight_g)
         fee = pricing.fees(self.tables, counted, zone=columns["zone"], weight_g=weight_g, service=columns["service"])
-        carried = self._refuse_uncarried(counted, fee, columns)
-        if carried is not counted:
-            counted = carried
-            weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
-        columns["weight_g"], columns["subtotal_minor"] = weight_g, subtotal_minor
         columns["fee_minor"] = np.maximum(fee, 0)  # of those that are refused
         if heeds is not None:
-            columns["fee_minor"] = np.where(heeds.takes_fee & (declared.fee >= 0), declared.fee, columns["fee_minor"])
+            said = heeds.takes_fee & (declared.fee != NONE)
+            columns["fee_minor"] = np.where(said, np.maximum(said_amounts(declared.fee), 0), columns["fee_minor"])
+            counted = self._refuse_impossible(counted, columns, heeds, declared)
+        counted = self._refuse_uncarried(counted, fee, columns)
+        if counted is not weighed:
+            weight_g, subtotal_minor = pricing.weigh(counted, self.tables.skus.weight_g)
+        columns["weight_g"], columns["subtotal_minor"] = weight_g, subtotal_minor
         offset, promotion = pricing.list_candidates(
             self.tables,
             counted,
@@ -174,17 +175,40 @@ class Admitter:
             coupons=resolved.coupons,
         )
         if heeds is not None:
-            offset, promotion = self._beside_taken_discounts(offset, promotion, heeds, declared)
+            offset, promotion = self._beside_what_is_taken(offset, promotion, heeds, declared, counted)
         columns["promotions"] = ragged(offset, pa.array(promotion, pa.int16()), ADMITTED.field("promotions").type)
         return counted
 
-    def _beside_taken_discounts(
-        self, offset: npt.NDArray[np.int32], promotion: npt.NDArray[np.int16], heeds: Heeds, declared: Declared
+    def _refuse_impossible(
+        self, counted: pricing.OrderLines, columns: dict[str, Any], heeds: Heeds, declared: Declared
+    ) -> pricing.OrderLines:
+        orders = counted.orders
+        terms = Terms(
+            self.tables,
+            heeds,
+            total=columns["total_declared_minor"],
+            granted=(np.zeros(orders + 1, np.int32), np.zeros(0, np.int16)),
+            tax_area=columns["tax_area"],
+            fee_minor=columns["fee_minor"],
+            placed_at_ms=columns["placed_at_ms"],
+            tolerance_minor=self.policy.totals_tolerance_minor,
+        )
+        return self._refuse(impossible_orders(counted, declared, terms), AMOUNT_IMPOSSIBLE, counted, columns)
+
+    def _beside_what_is_taken(
+        self,
+        offset: npt.NDArray[np.int32],
+        promotion: npt.NDArray[np.int16],
+        heeds: Heeds,
+        declared: Declared,
+        lines: pricing.OrderLines,
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
-        """Candidates without those of orders whose discounts are taken, or that would waive a fee that is."""
+        """Candidates without those of orders whose discounts are taken, or that would waive a fee that is, or that a
+        taken tax lies on."""
         owner = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
         waives = self.tables.promotions.kind[promotion] == PromotionKind.FREE_SHIPPING
-        kept = ~heeds.takes_discount[owner] & ~(waives & (heeds.takes_fee & (declared.fee >= 0))[owner])
+        has_fee = heeds.takes_fee & (declared.fee != NONE) | heeds.takes_tax & (tax_beside_lines(declared, lines) > 0)
+        kept = ~heeds.takes_discount[owner] & ~(waives & has_fee[owner])
         counts = np.bincount(owner[kept], minlength=len(offset) - 1)
         return np.concatenate(([0], np.cumsum(counts))).astype(np.int32), promotion[kept]
 
@@ -209,9 +233,10 @@ class Admitter:
         return without_units(counted, orders)
 
     def _declared(
-        self, lines: pricing.OrderLines, columns: dict[str, Any], policy_row: npt.NDArray[np.int32]
+        self, lines: pricing.OrderLines, resolved: Resolved, policy_row: npt.NDArray[np.int32]
     ) -> tuple[Heeds | None, Declared]:
         """What the orders declare, and what the policy says of it; None where it says nothing of any."""
         if not self.policies.heeds_amounts:
             return None, NOTHING_DECLARED
-        return self.policies.heeds(policy_row), Declared(*dense_amounts(columns["declared"], lines.line_offset))
+        declared = Declared(*dense_amounts(resolved.columns["declared"], lines.line_offset))
+        return self.policies.heeds(policy_row), where_units_are(declared, lines, resolved.lines.node)

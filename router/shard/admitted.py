@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kernels.money.weigh import VALUE_MAX
 from kernels.reasons import TOTAL_MISMATCH
 from router.arrow.arrays import I64, list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.log.columns import ADMITTED, CLAIMS
@@ -17,6 +18,7 @@ from router.shard.line_nodes import ANY
 from router.shard.reason_masks import FLAG_MASK
 
 U64 = npt.NDArray[np.uint64]
+NOT_SAID = -1  # of a total
 
 
 def claims_of(admitted: pa.RecordBatch) -> pa.RecordBatch:
@@ -54,7 +56,8 @@ def without_units(lines: pricing.OrderLines, orders: npt.NDArray[np.bool_]) -> p
 def total_flags(admitted: pa.RecordBatch, total_minor: I64, tolerance_minor: int, counts: Any = True) -> U64:
     """TOTAL_MISMATCH where the channel's own total differs from ours, and ``counts``; a flag, never a refusal."""
     declared = numbers(admitted, "total_declared_minor")
-    differs = (declared >= 0) & (np.abs(declared - total_minor) > tolerance_minor) & counts
+    away = np.clip(declared, -2 * VALUE_MAX, 2 * VALUE_MAX) - total_minor  # beyond any order's value, and inside int64
+    differs = (declared != NOT_SAID) & (np.abs(away) > tolerance_minor) & counts
     return np.where(differs, np.uint64(1 << TOTAL_MISMATCH), np.uint64(0)) & np.uint64(FLAG_MASK)
 
 

@@ -29,6 +29,11 @@ class Heeds:
     compares_discount: Bools
     compares_tax: Bools
 
+    def but(self, orders: Bools) -> Heeds:
+        """The same, of these orders (n) nothing taken."""
+        taken = (self.takes_fee & ~orders, self.takes_discount & ~orders, self.takes_tax & ~orders)
+        return Heeds(*taken, self.compares_fee, self.compares_discount, self.compares_tax)
+
 
 class ChannelPolicies:
     def __init__(self, policy: Policy) -> None:

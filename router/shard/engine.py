@@ -18,22 +18,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.reasons import AMOUNT_DIFFERS
+from kernels.reasons import AMOUNT_DIFFERS, REFUND_DUE
 from router.arrow.arena import Arena, PrivateArena
-from router.arrow.arrays import list_parts, numbers, ragged, record_batch, structs
+from router.arrow.arrays import list_parts, numbers, ragged, record_batch, struct_numbers, structs
 from router.arrow.selection import select
 from router.config import Config, Policy
 from router.ids import order_hashes
 from router.life.books import Books
 from router.life.opening import opening_of
-from router.life.states import ORDER_BITS, STATE_NUMBERS, OrderState, pack_state
+from router.life.states import ORDER_BITS, STATE_NUMBERS, OrderState, PaymentState, pack_state
 from router.log.columns import DECISION, OUTCOME, Status
 from router.log.declared_amounts import dense_amounts, is_silent
 from router.log.index import OrderIndex
 from router.log.reference import references, sequence_of
 from router.shard.admission import Admitter
 from router.shard.admitted import claims_of, order_lines, total_flags, without_units
-from router.shard.declared import Declared, Priced, price_declared
+from router.shard.declared import Declared, where_units_are
+from router.shard.price_declared import Priced, Terms, price_declared
 from router.shard.pricing import Money, OrderLines, price_orders
 from router.tables.compiled import Tables, UnknownTables
 
@@ -221,6 +222,8 @@ class ShardEngine:
             priced.total_counts & ~refused,  # which cost nothing: their totals say nothing of ours
         )
         reasons |= np.where(priced.differs, np.uint64(1 << AMOUNT_DIFFERS), np.uint64(0))
+        came_paid = numbers(admitted, "payment") == PaymentState.PAID
+        reasons |= np.where(refused & came_paid, np.uint64(1 << REFUND_DUE), np.uint64(0))
         line_type = OUTCOME.field("money_lines").type
         money_lines = structs(
             line_type.value_type,
@@ -259,11 +262,16 @@ class ShardEngine:
         if not policies.heeds_amounts and is_silent(column):
             nothing = np.zeros(lines.orders, np.uint8)
             return Priced(price_orders(tables, lines, **priced_by), nothing, nothing != 0, nothing == 0)
-        total = numbers(admitted, "total_declared_minor")
-        tolerance_minor = tables.policy_or(self._config.policy).totals_tolerance_minor
-        heeds = policies.heeds(policies.rows(admitted.column("channel")))
+        terms = Terms(
+            tables,
+            policies.heeds(policies.rows(admitted.column("channel"))),
+            total=numbers(admitted, "total_declared_minor"),
+            tolerance_minor=tables.policy_or(self._config.policy).totals_tolerance_minor,
+            **priced_by,
+        )
+        _, line_values = list_parts(admitted.column("lines"))
         declared = Declared(*dense_amounts(column, lines.line_offset))
-        return price_declared(tables, lines, declared, heeds, total, tolerance_minor, **priced_by)
+        return price_declared(lines, where_units_are(declared, lines, struct_numbers(line_values, "node")), terms)
 
     def apply_outcome(self, sequence: int, admitted: pa.RecordBatch, outcome: pa.RecordBatch) -> None:
         """Give the orders of a sequence the state their outcome says and open their books; also its replay."""

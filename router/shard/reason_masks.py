@@ -55,6 +55,7 @@ FLAG_MASK = _mask(
     code.PROMISE_LATE,
     code.COUPON_USED_UP,
     code.FIRST_ORDER_ONLY,
+    code.REFUND_DUE,
 )
 _ALWAYS_HOLD = _mask(code.PAYMENT_OPEN, code.PAYMENT_REFUNDED)  # the first is set only where the policy holds it
 BY_POLICY = _mask(code.PRICE_MISMATCH, code.POSTCODE_FORMAT)

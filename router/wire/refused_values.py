@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kernels.reasons import POSTCODE_FORMAT, PRICE_MISMATCH, QTY_RANGE
+from kernels.reasons import AMOUNT_IMPOSSIBLE, POSTCODE_FORMAT, PRICE_MISMATCH, QTY_RANGE
 from router.arrow.arrays import list_parts, numbers, struct_numbers
 from router.config import Config
 from router.log.columns import Status
@@ -17,10 +17,11 @@ from router.reasons import Said
 from router.tables.compiled import Tables
 from router.wire.ack_rows import sentence
 from router.wire.batch import WireBatch
+from router.wire.impossible_words import SentLine, impossible_said
 from router.wire.value_words import postcode_said, price_differs, price_said, qty_said
 
 I64 = npt.NDArray[np.int64]
-_TOLD = np.uint64(1 << POSTCODE_FORMAT | 1 << QTY_RANGE | 1 << PRICE_MISMATCH)
+_TOLD = np.uint64(1 << POSTCODE_FORMAT | 1 << QTY_RANGE | 1 << PRICE_MISMATCH | 1 << AMOUNT_IMPOSSIBLE)
 
 
 def with_values(wire: WireBatch, ack: pa.RecordBatch, tables: Tables, config: Config) -> WireBatch:
@@ -48,8 +49,8 @@ class _Values:
 
     def __init__(self, wire: WireBatch, rows: npt.NDArray[np.intp], tables: Tables, config: Config) -> None:
         wanted = pa.array(rows)
-        names = ("country", "postcode", "currency", "placed_at_ms")
-        self._text = {name: wire.orders.column(name).take(wanted).to_pylist() for name in names}
+        names = ("country", "postcode", "currency", "placed_at_ms", "channel", "declared", "line_nodes")
+        self._of_orders = {name: wire.orders.column(name).take(wanted).to_pylist() for name in names}
         self._offsets, lines = list_parts(wire.orders.column("lines"))
         self._skus, self._tables = wire.skus, tables
         self._code, self._qty, self._price = (
@@ -57,16 +58,19 @@ class _Values:
         )
         self._qty_max = config.limits.qty_max
         self._price_max = config.limits.unit_price_minor_max
-        self._tolerance_bp = tables.policy_or(config.policy).price_tolerance_bp
+        self._policy = tables.policy_or(config.policy)
 
     def of(self, at: int, row: int, reasons: int) -> Iterator[tuple[int, Said]]:
         if reasons >> POSTCODE_FORMAT & 1:
-            yield POSTCODE_FORMAT, postcode_said(self._text["country"][at], self._text["postcode"][at])
+            yield POSTCODE_FORMAT, postcode_said(self._of_orders["country"][at], self._of_orders["postcode"][at])
         if reasons >> QTY_RANGE & 1:
             yield QTY_RANGE, self._qty_of(row)
         said = self._price_of(at, row) if reasons >> PRICE_MISMATCH & 1 else None
         if said is not None:
             yield PRICE_MISMATCH, said
+        said = self._amount_of(at, row) if reasons >> AMOUNT_IMPOSSIBLE & 1 else None
+        if said is not None:
+            yield AMOUNT_IMPOSSIBLE, said
 
     def _lines(self, row: int) -> slice:
         return slice(self._offsets[row], self._offsets[row + 1])
@@ -84,11 +88,28 @@ class _Values:
 
     def _price_of(self, at: int, row: int) -> Said | None:
         """The first line whose price is not the catalogue's."""
-        currency, placed_at_ms = self._text["currency"][at], self._text["placed_at_ms"][at]
-        of_order, skus = self._lines(row), self._tables.skus
+        currency, of_order = self._of_orders["currency"][at], self._lines(row)
         for number, sent in enumerate(self._price[of_order].tolist()):
             sku = self._sku(of_order.start + number)
-            listed = skus.listed_at(skus.ids.index(sku), self._tables.currencies.index(currency), placed_at_ms)
-            if sent <= self._price_max and price_differs(sent, listed, self._tolerance_bp):
-                return price_said(number, sku, sent, listed, self._tolerance_bp, currency)
+            listed = self._listed(at, sku)
+            if sent <= self._price_max and price_differs(sent, listed, self._policy.price_tolerance_bp):
+                return price_said(number, sku, sent, listed, self._policy.price_tolerance_bp, currency)
         return None
+
+    def _listed(self, at: int, sku: str) -> int:
+        """The catalogue's price; -1 none."""
+        currency, placed_at_ms = self._of_orders["currency"][at], self._of_orders["placed_at_ms"][at]
+        skus = self._tables.skus
+        return skus.listed_at(skus.ids.index(sku), self._tables.currencies.index(currency), placed_at_ms)
+
+    def _amount_of(self, at: int, row: int) -> Said | None:
+        """The first amount that cannot be."""
+        of_order, orders = self._lines(row), self._of_orders
+        nodes = {named["line"]: named["node"] for named in orders["line_nodes"][at]}
+        lines = []
+        for number, (qty, sent) in enumerate(zip(self._qty[of_order], self._price[of_order], strict=True)):
+            sku = self._sku(of_order.start + number)
+            price_minor = int(sent) if sent >= 0 else self._listed(at, sku)
+            lines.append(SentLine((sku, nodes.get(number, "")), int(qty), price_minor))
+        policy = self._policy.of_channel(orders["channel"][at])
+        return impossible_said(orders["declared"][at], lines, policy, self._qty_max, orders["currency"][at])

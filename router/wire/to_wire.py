@@ -191,8 +191,7 @@ def _declared(columns: OrderColumns) -> pa.ListArray:
     amounts = (*of_order, columns.line_discount, columns.line_tax)
     if not any(map(is_given, amounts)):
         return nothing_declared(columns.rows)
-    fee, discount, tax, line_discount, line_tax = map(or_none, amounts)
-    return declared_column((fee, discount, tax, line_discount, line_tax), columns.line_offsets)
+    return declared_column(amounts, columns.line_offsets)
 
 
 def _named_nodes(columns: OrderColumns) -> pa.ListArray:

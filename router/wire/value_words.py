@@ -26,7 +26,7 @@ def price_said(line: int, sku: str | None, sent: int, listed: int, tolerance_bp:
     named = f" for SKU {sku[:64]!r}" if sku else ""
     return f"lines[{line}].unit_price", (
         f"{sent} was sent{named}, the catalogue has {listed} and {tolerance_bp / 100:g} % of it may differ"
-        f"{_minor(currency)}; correct the price or the SKU table."
+        f"{minor_units(currency)}; correct the price or the SKU table."
     )
 
 
@@ -36,7 +36,7 @@ def amounts_said(amounts: Iterable[tuple[str, int, int]], tolerance_minor: int, 
     fields = ", ".join(field for field, _ in told)
     values = told[0][1] if len(told) == 1 else "; ".join(f"{field}: {values}" for field, values in told)
     may = f" and {tolerance_minor} may differ" if tolerance_minor else ""
-    return fields, f"{values}{may}{_minor(currency)}; flagged, not refused."
+    return fields, f"{values}{may}{minor_units(currency)}; flagged, not refused."
 
 
 def price_differs(sent: int, listed: int, tolerance_bp: int) -> bool:
@@ -44,5 +44,5 @@ def price_differs(sent: int, listed: int, tolerance_bp: int) -> bool:
     return sent >= 0 and listed >= 0 and abs(sent - listed) * 10_000 > listed * tolerance_bp
 
 
-def _minor(currency: str | None) -> str:
+def minor_units(currency: str | None) -> str:
     return f" (minor units of {currency})" if currency else ""

@@ -48,6 +48,9 @@ def _views(count: int) -> dict[str, dict[str, Any]]:
     return {f"o-{number}": _view(f"o-{number}") for number in range(count)}
 
 
+_AMOUNTS = {"declared_discount": 71, "declared_tax": None}
+
+
 def _view(order_id: str) -> dict[str, Any]:
     absent = dict.fromkeys(("seller", "placed_at", "currency", "customer", "ship_to", "bill_to", "shipping_request"))
     return absent | {
@@ -59,9 +62,9 @@ def _view(order_id: str) -> dict[str, Any]:
         "payments": [],
         "payment_state": "unpaid",
         "money": {"due": 700, "captured": 0, "refunded": 0},
-        "lines": [{"line_id": "1", "sku": "A", "qty": 1, "unit_price": None, "node": None}],
+        "lines": [{"line_id": "1", "sku": "A", "qty": 1, "unit_price": None, "node": None} | _AMOUNTS],
         "erased": False,
-        "declared": [],
+        "declared_total": 70,
         "other_fields": {},
     }
 
@@ -83,22 +86,32 @@ def test_what_was_not_looked_into_fails_the_command_in_words(send: Send, statuse
     assert said["rejected_by_reason"] == {"id_conflict": 40} and not fake.reported
 
 
-@pytest.mark.parametrize("path", ["lines[0].tax", "lines[0].discount", "total"])
-def test_a_field_that_a_view_does_not_show_is_named_with_what_was_sent(path: str) -> None:
-    """A view has our amounts; what the channel said stands in the answer by name, and is not taken for nothing."""
+@pytest.mark.parametrize(
+    ("path", "kept"), [("lines[0].tax", None), ("lines[0].discount", 71), ("total", 70), ("tax", None)]
+)
+def test_an_amount_is_named_as_the_channel_said_it_then(path: str, kept: int | None) -> None:
     sent = _order(1)
-    (sent if path == "total" else sent["lines"][0])[path.rpartition(".")[2]] = 7
+    (sent["lines"][0] if path.startswith("lines") else sent)[path.rpartition(".")[2]] = 7
     sent["payment"] = {"status": "paid"}
     found = changes(sent, _view("o-1"), conflict_sentence("web", [path]))
     assert [change.path for change in found] == ["payment.status", path]
-    assert f"{path}: 7 sent, something else stored" in sentence(found)
-    assert shown_values(found[1]) == {"field": path, "sent": 7}
+    assert f"{path}: 7 sent, {'nothing' if kept is None else kept} stored" in sentence(found)
+    assert shown_values(found[1]) == {"field": path, "sent": 7, "stored": kept}
+
+
+def test_a_field_that_a_view_does_not_show_is_named_with_what_was_sent() -> None:
+    """It is not taken for nothing."""
+    sent = _order(1) | {"lines": [{"sku": "A", "qty": 1}, {"sku": "B", "qty": 1, "tax": 7}]}
+    found = changes(sent, _view("o-1"), conflict_sentence("web", ["lines[2].tax"]))
+    [change] = [change for change in found if change.path == "lines[2].tax"]
+    assert "lines[2].tax: nothing sent, something else stored" in sentence([change])
+    assert shown_values(change) == {"field": "lines[2].tax", "sent": None}
 
 
 def test_fields_that_a_view_shows_are_named_once_with_both_values() -> None:
     sent = _order(1) | {"payment": {"status": "pending"}, "tax": 5, "shipping": {"service": "express"}}
     sent["lines"] = [{"sku": "A", "qty": 1, "node": "N2"}]
-    view = _view("o-1") | {"declared": [{"field": "total", "declared": 3_960, "computed": 3_961}]}
+    view = _view("o-1") | {"declared_total": 3_960}
     view["lines"][0]["node"] = "N1"
     said = conflict_sentence("web", ["shipping", "lines[0].node", "total", "tax"])
     told = {change.path: (change.sent, change.kept) for change in changes(sent, view, said)}

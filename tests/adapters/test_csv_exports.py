@@ -124,11 +124,14 @@ def test_woocommerce() -> None:
 
     rows = [row("7", "1"), row("7", "2", **{"Item Cost": "60"}), row("8", "1", **{"Order Status": "Cancelled"})]
     rows += [row("8", "2", **{"Order Status": "Cancelled"}), row("7", "3", **{"Quantity (- Refund)": "0"})]
+    rows += [row("9", "1", **{"Order Status": "Refunded"})]
     found = translate(mapping_of("WooCommerce"), table(WOOCOMMERCE, rows))
     assert prices(found) == [[("S-1", 1, 5999), ("S-2", 1, 6000)]]
     assert found.order["ship_to"]["name"] == "Ada Schmidt" and found.order["placed_at"] == "2026-07-02T07:00:00Z"
     assert found.order["payment"]["status"] == "paid" and found.order["total"] == 12498
-    assert found.reasons == {"cancelled_or_refunded": 2, "refunded_line": 1}
+    assert found.reasons == {"cancelled_or_refunded": 3, "refunded_line": 1}
+    told = [(event["order_id"], event["type"], event.get("hold")) for event in found.events]
+    assert told == [("8", "cancel", None), ("9", "hold", "refunded")]
 
 
 AMAZON = (
@@ -252,7 +255,8 @@ def test_taobao() -> None:
     assert first["ship_to"] == place | {"country": "CN"} and third["ship_to"]["postcode"] == "000000"
     assert first["placed_at"] == "2026-03-02T09:00:00Z" and first["customer"]["phone"] == "13800000000"
     assert first["payment"]["status"] == "paid" and found.reasons == {"closed": 1}
-    [event] = found.events
+    closed, event = found.events
+    assert (closed["type"], closed["order_id"]) == ("cancel", "2190000000000000002")
     assert (event["type"], event["tracking_number"], event["carrier"]) == ("ship", "SF1", "顺丰速运")
 
 
@@ -284,7 +288,8 @@ def test_olist() -> None:
     assert first["total"] == 8933 and first["payment"]["method"] == "credit_card, voucher" and "total" not in third
     assert first["ship_to"]["postcode"] == "01409-000" and first["lines"][1]["attributes"] == {"seller": "s2"}
     assert first["placed_at"] == "2026-03-02T12:00:00Z" and first["shipping"]["promise_by"] == "2026-03-12T03:00:00Z"
-    assert [event["type"] for event in found.events] == ["payment_captured", "payment_captured", "deliver"]
+    assert [event["type"] for event in found.events] == ["cancel", "payment_captured", "payment_captured", "deliver"]
+    assert found.events[0]["order_id"] == "o2"
     assert sum(event.get("amount", 0) for event in found.events) == first["total"]
     assert "status" not in first["payment"]  # the events say it
     assert found.report.orders_refused == {"order_without_lines": 1} and found.reasons == {"cancelled": 1}

@@ -19,7 +19,11 @@ from tests.labs.order_lab import OrderLab, Row, order_row
 from tests.labs.wire_cases import rows_to_arrow
 
 FORMS = ("json", "arrow", "arrow with more in its lines")  # lines of the last stand in the document
-LINES = [{"sku": "A", "qty": 2, "unit_price": 1_250}, {"sku": "B", "qty": 1}]
+LINES = [
+    {"sku": "A", "qty": 2, "unit_price": 1_250},
+    {"sku": "B", "qty": 1},
+    {"sku": "C", "qty": 1, "node": "N1", "tax": -1},
+]
 SENT = {
     "seller": "acme", "priority": 3, "total": 3_745, "coupons": ["X"],
     "shipping": {"promise_by": "2025-12-01T12:00:00+01:00"}, "payment": {"status": "pending"},
@@ -53,7 +57,7 @@ def with_lines(batch: pa.RecordBatch, titles: list[str]) -> pa.RecordBatch:
 
 @pytest.fixture(scope="module", params=FORMS)
 def lab(request: pytest.FixtureRequest) -> OrderLab:
-    lab = OrderLab(1, A_N1=100, B_N1=100)
+    lab = OrderLab(1, A_N1=100, B_N1=100, C_N1=100)
     lab.router.submit(wire_of(request.param, order_row("o", LINES, **SENT)), lab.now_ms)
     return lab
 
@@ -74,7 +78,10 @@ def named(lab: OrderLab, form: str, change: Row) -> list[str]:
 def test_an_order_in_another_form_does_not_differ(lab: OrderLab, form: str) -> None:
     assert named(lab, form, {}) == []
     same: list[Row] = [{"placed_at": "2025-11-21T13:00:00.000+01:00"}, {"currency": " eur"}]
-    same += [{"shipping": {"promise_by": "2025-12-01T11:00:00Z"}}, {"lines": [{**LINES[0], "line_id": "1"}, LINES[1]]}]
+    same += [
+        {"shipping": {"promise_by": "2025-12-01T11:00:00Z"}},
+        {"lines": [{**LINES[0], "line_id": "1"}, *LINES[1:]]},
+    ]
     for change in same:
         assert named(lab, form, change) == [], change
 
@@ -93,12 +100,16 @@ def test_an_order_in_another_form_does_not_differ(lab: OrderLab, form: str) -> N
         ({"shipping": {"service": "express"}}, ["shipping.promise_by", "shipping.service"]),
         ({"payment": {"status": "paid"}}, ["payment.status"]),
         ({"bill_to": {"country": "DE"}}, ["bill_to"]),
-        ({"lines": [{**LINES[0], "qty": 3}, LINES[1]]}, ["lines[0].qty"]),
-        ({"lines": [{**LINES[0], "unit_price": 1_251}, {**LINES[1], "discount": 6}]},
+        ({"lines": [{**LINES[0], "qty": 3}, *LINES[1:]]}, ["lines[0].qty"]),
+        ({"lines": [{**LINES[0], "unit_price": 1_251}, {**LINES[1], "discount": 6}, LINES[2]]},
          ["lines[0].unit_price", "lines[1].discount"]),
-        ({"lines": [LINES[0], {**LINES[1], "sku": "C"}, {"sku": "Z", "qty": 1}]}, ["lines[1].sku", "lines[2]"]),
-        ({"lines": LINES[:1]}, ["lines[1]"]),
-        ({"lines": [LINES[0] | {"line_id": "a"}, LINES[1]]}, ["lines[0].line_id"]),
+        ({"lines": [LINES[0], {**LINES[1], "sku": "C"}, LINES[2], {"sku": "Z", "qty": 1}]},
+         ["lines[1].sku", "lines[3]"]),
+        ({"lines": LINES[:2]}, ["lines[2]"]),
+        ({"lines": [LINES[0] | {"line_id": "a"}, *LINES[1:]]}, ["lines[0].line_id"]),
+        ({"lines": [*LINES[:2], LINES[2] | {"node": "N2"}]}, ["lines[2].node"]),
+        ({"lines": [LINES[0] | {"node": "N1"}, *LINES[1:]]}, ["lines[0].node"]),
+        ({"lines": [*LINES[:2], LINES[2] | {"node": None, "tax": -2}]}, ["lines[2].node", "lines[2].tax"]),
     ],
 )  # fmt: skip
 def test_what_differs_is_named_and_nothing_else(lab: OrderLab, form: str, change: Row, fields: list[str]) -> None:
@@ -111,8 +122,8 @@ def test_merged_lines_do_not_say_how_many_units_each_had() -> None:
     record: dict[str, Any] = {
         "declared": [],
         "lines": [
-            {"sku": -1, "qty": 3, "unit_price_minor": 5, "list_price_minor": 5},
-            {"sku": -1, "qty": 0, "unit_price_minor": 5, "list_price_minor": 5},
+            {"sku": -1, "qty": 3, "unit_price_minor": 5, "list_price_minor": 5, "node": -1},
+            {"sku": -1, "qty": 0, "unit_price_minor": 5, "list_price_minor": 5, "node": -1},
         ],
     }
     sent = {"lines": [{"sku": "A", "qty": 1}, {"sku": "A", "qty": 2, "unit_price": 6}]}

@@ -79,7 +79,7 @@ DeclaredField = Annotated[str, _names("shipping_fee", "discount", "tax")]
 class Differing(msgspec.Struct):
     """An amount that the channel declared, beside ours."""
 
-    field: Annotated[str, _names("shipping_fee", "discount", "tax", "total")]
+    field: Annotated[str, _names("shipping_fee", "discount", "tax", "lines.discount", "lines.tax", "total")]
     declared: int
     computed: int
 
@@ -92,6 +92,8 @@ class DecidedLine(msgspec.Struct):
     qty: int
     unit_price: int | None  # likewise
     node: str | None  # that it must come from, null where it names none
+    declared_discount: int | None  # of the whole line as the channel said it, null where it did not; so is the next
+    declared_tax: int | None
     gross: int
     discount: int
     tax: int
@@ -216,6 +218,7 @@ class OrderView(Answered):
     taxes: Annotated[list[TaxShown], Meta(description="of all lines and of shipping, by name and rate")]
     taken: Annotated[list[DeclaredField], Meta(description="amounts that count as the channel declared them")]
     declared: Annotated[list[Differing], Meta(description="amounts that were compared and are not ours")]
+    declared_total: Annotated[int | None, Meta(description="the channel's own total")]
     state: State
     payment_state: PaidState
     version: int

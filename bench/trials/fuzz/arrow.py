@@ -36,6 +36,13 @@ _LINES = [
     [],
     [{"sku": "B", "qty": 1, "unit_price": None}, {"sku": "A", "qty": 3, "unit_price": 1}],
 ]
+_LINES_WITH_WORDS = pa.array(
+    [
+        [{"sku": "A", "qty": 2, "discount": 1, "tax": 2, "node": "N1"}, {"sku": "A", "qty": 2, "node": " n1"}],
+        [],
+        [{"sku": "B", "qty": 1, "discount": -1, "tax": 2**63 - 1, "node": None}],
+    ]
+)
 _PLACED_AT = [datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)] * 3
 
 
@@ -48,10 +55,12 @@ def examples(_: str) -> list[bytes]:
         photo=pa.array([b"\xff", b"", None]),
         total=pa.array([2**64 - 1, None, 0], pa.uint64()),
     )
+    amounts = pa.array([-1, None, 2**63 - 1])
     return [
         b"\x05" + _stream(plain),
         b"\x3c" + _stream(plain, plain.slice(1, 1)),
         b"\x90" + _stream(extra),
+        b"\x91" + _stream(_batch(lines=_LINES_WITH_WORDS, shipping_fee=amounts, discount=amounts, tax=amounts)),
         b"\x10" + _stream(_batch(skus=pa.dictionary(pa.int8(), pa.string()))),
         b"\x11" + _stream(plain, compression="lz4"),
         b"\x12" + _stream(_named("a"), _named("a", "b"), emit_dictionary_deltas=True),

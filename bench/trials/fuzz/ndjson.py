@@ -13,7 +13,7 @@ from bench.trials.fuzz.targets import Examine
 from router.config import Limits
 from router.log.documents import document_of, presentable
 from router.wire.batch import WireBatch
-from router.wire.fields import NUMBER_FIELDS, TEXT_FIELDS
+from router.wire.fields import LINE_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from router.wire.lines import LineSplitter
 from router.wire.ndjson import decode_block, decode_bodies, decode_lines
 
@@ -29,7 +29,8 @@ WORDS = (
         for name in (*TEXT_FIELDS, *NUMBER_FIELDS, "lines", "coupons", "attributes")
     ),
     *(f'"{name}":{{'.encode() for name in ("customer", "ship_to", "bill_to", "payment", "shipping")),
-    *(b'"sku":', b'"qty":', b'"unit_price":', b'"line_id":', b"null", b"true", b"NaN", b"-0", b"1e999", b"\n", b"\r\n"),
+    *(f'"{name}":'.encode() for name in LINE_FIELDS),
+    *(b"null", b"true", b"NaN", b"-0", b"1e999", b"\n", b"\r\n"),
     *(b"[[[[[[[[", b"9223372036854775808", b"-9223372036854775808", b"\\ud800", b"\\ud83c\\udf81", b"\\u0000", BOM),
     *(b'"2026-03-01T12:00:00Z"', b'"0001-01-01T00:00:00+23:59"', b'"2024-02-30T00:00:00z"', b"\xff", b"\xc3"),
 )
@@ -43,8 +44,9 @@ def examples(_: str) -> list[bytes]:
     full = (
         b'{"order_id":"o2","channel":"web","seller":"s","placed_at":"2026-03-01T12:00:00.5+01:00","currency":"EUR",'
         b'"customer":{"id":"c","name":"Zo\xc3\xab \\ud83c\\udf81","email":"a@b"},'
-        b'"ship_to":{"name":"n","line1":"1","city":"c","country":"DE","postcode":"10115"},"lines":[{"sku":"A","qty":1,"unit_price":5,"line_id":"x"}],"coupons":["P10"],'
-        b'"payment":{"method":"card","status":"paid"},"shipping":{"promise_by":"2026-03-04T00:00:00Z"},"priority":1,'
+        b'"ship_to":{"name":"n","line1":"1","city":"c","country":"DE","postcode":"10115"},"lines":[{"sku":"A","qty":1,"unit_price":5,"line_id":"x","discount":1,"tax":-1,"node":"N1"}],"coupons":["P10"],'
+        b'"payment":{"method":"card","status":"paid"},"shipping":{"promise_by":"2026-03-04T00:00:00Z","fee":4},'
+        b'"priority":1,"total":9,"discount":1,"tax":2,'
         b'"attributes":{"gift":true,"n":[1.5e3,{}]}}'
     )
     return [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from bench.trials.simulation import goods
 from bench.trials.simulation.dice import Dice
 from bench.trials.simulation.draw_events import Events
@@ -65,7 +68,28 @@ def _order(dice: Dice, number: int, variant: object) -> OrderRow:
         (dice.one_of(names, "sku", number, variant, at), dice.between(1, 4, "qty", number, variant, at))
         for at in range(count)
     )
-    return OrderRow(number, dice.below(4, "customer", number), lines, dice.chance(30, "paid", number))
+    says = dice.chance(30, "amounts", number, variant)
+    of_lines = tuple(_of_line(dice, says, number, variant, at) for at in range(count))
+    said = tuple(_amounts(dice, number, variant)) if says else ()
+    return OrderRow(number, dice.below(4, "customer", number), lines, dice.chance(30, "paid", number), of_lines, said)
+
+
+def _of_line(dice: Dice, says_amounts: bool, *line: object) -> goods.Words:
+    """The node that a line must come from, and amounts of which some cannot be."""
+    said: dict[str, Any] = {}
+    if dice.chance(25, "named", *line):
+        said["node"] = dice.one_of((*goods.NODES, *goods.NODES, *goods.NODES, "no such node"), "node", *line)
+    if says_amounts:
+        said |= {name: dice.one_of((None, None, 0, 50, 99, 1_200), name, *line) for name in ("discount", "tax")}
+    return tuple((name, value) for name, value in said.items() if value is not None)
+
+
+def _amounts(dice: Dice, *order: object) -> Iterator[tuple[str, Any]]:
+    yield "shipping", {"fee": dice.one_of((0, 1, 490, 490), "fee", *order)}
+    for name, values in (("discount", (None, 0, 300, 300, 5_000)), ("tax", (None, None, 0, 400, 400, 5_000))):
+        value = dice.one_of(values, name, "of the order", *order)
+        if value is not None:
+            yield name, value
 
 
 def _movement(dice: Dice, place: int, at: int) -> Movement:

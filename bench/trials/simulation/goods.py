@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from router.config import Config, Policy
+from router.config import ChannelPolicy, Config, Policy
 from router.ids import hash_key, hash_text
 from router.tables.compile import accept, compile_tables, empty_tables
 from router.tables.compiled import Tables
@@ -24,10 +24,17 @@ KEY = hash_key(bytes(range(16)))
 SHARDS = 2
 # Each version of the tables has its policy; that of the configuration means nothing beside them, and changes with every
 # start of an owner.
+# Orders that say amounts come from the channel SHOP, whose word each version heeds otherwise.
+SHOP = "shop"
+_TAKEN = ChannelPolicy(discount="take", tax="take", shipping_fee="take")
+_COMPARED = ChannelPolicy(discount="compare", tax="take", shipping_fee="compare")
 _POLICIES = {
-    1: Policy(grant_order="priority"),
-    2: Policy(on_hand_falls="pack", grant_order="whole_orders", duplicate_basket_window_ms=60_000, plan="fewest"),
-}
+    1: Policy(grant_order="priority", channels={SHOP: _TAKEN}),
+    2: Policy(
+        on_hand_falls="pack", grant_order="whole_orders", duplicate_basket_window_ms=60_000, plan="fewest",
+        channels={SHOP: _COMPARED},
+    ),
+}  # fmt: skip
 _CONFIGS = (
     Config(shards=SHARDS, policy=Policy(on_hand_falls="pack", grant_order="whole_orders", short_stock="backorder")),
     Config(shards=SHARDS, policy=Policy(velocity_window_ms=1_000, duplicate_basket_window_ms=0)),
@@ -111,14 +118,20 @@ def event_terms(version: int, now_ms: int) -> EventTerms:
     return EventTerms(KEY, "global", LIMITS, lambda again: names, lambda: now_ms)
 
 
-def order_body(number: int, customer: int, lines: tuple[tuple[str, int], ...], paid: bool) -> bytes:
+Words = tuple[tuple[str, Any], ...]  # names of fields and what they say
+
+
+def order_body(
+    number: int, customer: int, lines: tuple[tuple[str, int], ...], paid: bool, of_lines: tuple[Words, ...], said: Words
+) -> bytes:
     """One order as a channel sends it; the same arguments give the same bytes. Lines of every other order have ids of
-    their own."""
+    their own. ``of_lines`` and ``said``: what else lines and the order say, of the first lines or none."""
     named = number % 2 == 1
+    more = [dict(words) for words in of_lines] + [{}] * (len(lines) - len(of_lines))
     return msgspec.json.encode(
         {
             "order_id": order_id(number),
-            "channel": "web",
+            "channel": SHOP if said else "web",
             "placed_at": f"2025-11-21T20:0{3 * number % 5}:00Z",  # not in the order in which they are sent
             "currency": "EUR",
             "customer": {"id": f"c-{customer}", "name": "Maria Garcia"},
@@ -130,11 +143,12 @@ def order_body(number: int, customer: int, lines: tuple[tuple[str, int], ...], p
                 "country": "DE",
             },
             "lines": [
-                {"sku": sku, "qty": qty} | ({"line_id": line_id(number, at)} if named else {})
+                {"sku": sku, "qty": qty} | ({"line_id": line_id(number, at)} if named else {}) | more[at]
                 for at, (sku, qty) in enumerate(lines)
             ],
             "payment": {"method": "card", "status": "paid" if paid else "authorized"},
             "priority": customer % 2,
+            **dict(said),
         }
     )
 

@@ -2,7 +2,8 @@
 
 accounts   what the order came with (all of its total authorized, captured, or nothing) and every money move
 due        as docs/life.md says it, of total, cancelled units, credited, written off, captured and refunded
-lines      the units of a line carry what the line costs, wherever they lie
+lines      the units of a line carry what the line costs, wherever they lie; with shipping they are the total
+taxes      that were taken are what was said, of lines and of the order
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bench.trials.simulation.shard import Shard
 from router.life.open_book import OpenBook
 from router.life.states import MoneyAccount, PaymentState, Stage, stage_of
 from router.log.columns import EventResult, Status
+from router.log.declared_amounts import OF_ORDER, TAKEN_TAX, TAX
 from router.log.kinds import Kind
 from router.log.records import Record, read_batch
 
@@ -39,6 +41,14 @@ class OrderMoney:
         self.accounts: Counter[MoneyAccount] = Counter()
         if given["payment"] in _CAME_WITH:
             self.accounts[_CAME_WITH[PaymentState(given["payment"])]] = self.total_minor
+        self._sum_minor: int = sum(self.line_minor) + outcome["shipping_minor"]
+        self._tax_minor: int = outcome["tax_minor"]
+        self._said_tax_minor = {
+            row["line"]: row["amount_minor"]
+            for row in given["declared"]
+            if row["amount"] == TAX and outcome["taken"] & TAKEN_TAX
+        }
+        self._line_tax_minor = [line["tax_minor"] for line in outcome["money_lines"]]
 
     def apply(self, outcome: Row) -> None:
         """Do what a row of EVENT_OUTCOME says."""
@@ -46,6 +56,12 @@ class OrderMoney:
             self.accounts[M(move["account"])] += move["amount_minor"]
 
     def faults(self, book: OpenBook, due_minor: int) -> Iterator[str]:
+        if self._sum_minor != self.total_minor:
+            yield f"costs {self.total_minor}, and its lines and shipping {self._sum_minor}"
+        for line, said in self._said_tax_minor.items():
+            tax = self._tax_minor if line == OF_ORDER else self._line_tax_minor[line]
+            if tax != said:
+                yield f"has {tax} of tax where {said} was taken (line {line})"
         for account, name in _OF_PAYMENTS.items():
             held = sum(getattr(payment, name) for payment in book.payments)
             if held != self.accounts[account]:

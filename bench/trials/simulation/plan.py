@@ -26,9 +26,11 @@ class OrderRow:
     customer: int
     lines: tuple[tuple[str, int], ...]
     paid: bool
+    of_lines: tuple[goods.Words, ...] = ()  # what else the first lines say: the node they must come from, amounts
+    said: goods.Words = ()  # amounts of the order
 
     def body(self) -> bytes:
-        return goods.order_body(self.number, self.customer, self.lines, self.paid)
+        return goods.order_body(self.number, self.customer, self.lines, self.paid, self.of_lines, self.said)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Who waits, in plain Python, in the order in which units have to be given: the ledger's queue without its kernels.
 
-In this world every node may send to everybody, so who stands first in the queue of a SKU has a right to any unit of it.
+In this world every node may send to everybody, so who stands first in the queue of a SKU has a right to any unit of it,
+but for lines that name a node: to units of that one, and there they come before other lines of their order.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ class WaitingLines:
         self._places: dict[Line, Waiter] = {}
         self._arrivals = 0
         self._barred: defaultdict[Line, set[tuple[int, int]]] = defaultdict(set)  # node, and SKU or ALL
+        self._named: dict[Line, int] = {}  # the node that a line names
+
+    def name(self, line: Line, node: int) -> None:
+        """A line comes from this node alone."""
+        if node >= 0:
+            self._named[line] = node
 
     def join(self, line: Line, sku: int, units: int, asked: Row, accepted_ms: int) -> None:
         """Let a line wait for units; a line that waits keeps its place. ``asked``: its row of CLAIMS or AMENDS."""
@@ -66,7 +73,7 @@ class WaitingLines:
             bars.discard((node, sku))
 
     def may_have(self, line: Line, sku: int, node: int) -> bool:
-        return not {(node, ALL), (node, sku)} & self._barred[line]
+        return self._named.get(line, node) == node and not {(node, ALL), (node, sku)} & self._barred[line]
 
     def leave(self, line: Line, units: int) -> None:
         self.units[line] -= units
@@ -91,6 +98,8 @@ class WaitingLines:
             its = self._places.get(line)
             for other, place in waiting.items():
                 if not its or place.sku != its.sku or other == line or not place.before(its, order == "priority"):
+                    continue
+                if other[0] == line[0] and line in self._named and other not in self._named:
                     continue
                 enough = any if all(sku == its.sku for sku, _ in cells[line]) else all
                 if enough(self.may_have(other, *cell) for cell in cells[line]):

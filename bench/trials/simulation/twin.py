@@ -65,6 +65,10 @@ class Twin:
                 if taken + line["backordered"] > wanted["qty"]:
                     self._fault("gives an order line more units than it asked for")
                 self._take(line["allocations"], account)
+                self.waiting.name((first + row, number), wanted["node"])
+                for part in line["allocations"]:
+                    if wanted["node"] not in (-1, part["node"]):
+                        self._fault(f"gives a line units of node {part['node']}, which names {wanted['node']}")
                 if record.version:
                     waits = (first + row, number), wanted["sku"], line["backordered"]
                     self.waiting.join(*waits, asked, record.now_ms)
@@ -117,7 +121,7 @@ class Twin:
             line = (row["shard"] << 48 | row["order"], row["line"])
             self._move(A.AVAILABLE, A.ALLOCATED, row["sku"], row["node"], -1, row["qty"])
             if not self.waiting.may_have(line, row["sku"], row["node"]):
-                self._fault(f"grants line {line} units of node {row['node']}, which refused it or had not found them")
+                self._fault(f"grants line {line} units of node {row['node']}, which it may not have")
             self.waiting.leave(line, row["line_qty"])
             self._granted[line].append(row | {"record": self._record})
             if self.waiting.units[line] < 0:
