@@ -140,6 +140,10 @@ class Lots:
         """Whether cells have to be looked at before anything is decided: once a minute."""
         return bool(self._cells) and now_ms // MINUTE_MS != self._judged_min
 
+    def look_again(self) -> None:
+        """Newer tables may say otherwise when units arrive."""
+        self._judged_min = -1
+
     def given_back(self, sku: npt.NDArray[np.int32], node: npt.NDArray[np.int16]) -> None:
         """Orders gave units back to cells: where a lot is too old they are looked at before the next question."""
         if any(cell in self._late for cell in zip(sku.tolist(), node.tolist(), strict=True)):
