@@ -113,6 +113,10 @@ class LedgerEngine:
         self.state.lots.look_again()
         return freed
 
+    def _waits_by(self, version: int) -> None:
+        """Lines began to wait by a version: by newer ones there may have been something for them."""
+        self.granted_by = min(self.granted_by, version)
+
     def basis(self, question: Question | None = None) -> Basis:
         """What a record of now goes by."""
         newest = self.newest_tables
@@ -139,6 +143,8 @@ class LedgerEngine:
         answers = self._planner.run(ORDER, reference, asked, tables)
         self.state.waiting.join(asked, answers.backordered, reference, tables.other_channel, question.now_ms)
         self.state.touch(answers.allocations["sku"].copy(), answers.allocations["node"].copy())
+        if answers.backordered.any():
+            self._waits_by(question.tables_version)
         return decision_of(asked, answers)
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
@@ -228,6 +234,7 @@ class LedgerEngine:
         watch, seen = Watch(self.cells), question.grants_seen
         rows = amendments_of(amends, question.now_ms)
         results = [self._amending.amend(row, seen, tables, watch) for row in rows]
+        self._waits_by(question.tables_version)
         return amended_of(results), self._grant(watch, record)
 
     def apply_amend(

@@ -28,12 +28,14 @@ _EVERYTHING_G = np.iinfo(np.int64).max  # without rates
 
 def freed_skus(before: TableRows | None, now: TableRows, cells: Cells) -> npt.NDArray[np.int32]:
     """SKUs, in order, with units beyond the safety stock in a cell that is freed; all of them where there were no
-    tables ``before``. Cost: every cell is looked at."""
+    tables ``before``. Cost: every cell is looked at, where anything is freed."""
+    nodes = np.ones(len(now.nodes), np.bool_) if before is None else freed_nodes(before, now)
+    skus = np.ones(len(now.skus), np.bool_) if before is None else _freed_goods(before.skus, now.skus)
+    if not nodes.any() and not skus.any():
+        return np.zeros(0, np.int32)
     listed = cells.listed()
     free = cells.units.available[listed.cell] > now.nodes["safety_units"][listed.node]
-    if before is not None:
-        free &= freed_nodes(before, now)[listed.node] | _freed_goods(before.skus, now.skus)[listed.sku]
-    return np.unique(listed.sku[free])
+    return np.unique(listed.sku[free & (nodes[listed.node] | skus[listed.sku])])
 
 
 def freed_nodes(before: TableRows, now: TableRows) -> Flags:

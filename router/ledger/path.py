@@ -172,7 +172,7 @@ class LedgerPath:
         replayed = replay_ledger(self.engine, self._log.iterate(from_sequence, chains), tables_of)
         last = self._log.read(self.sequence, INPUT) if self.sequence else None
         basis = None if last is None else basis_of(last)
-        self.engine.granted_by = basis.granted_by if basis else 0
+        self.engine.granted_by = _granted_by(last, basis) if last is not None and basis else 0
         if self.engine.owed:
             assert last is not None, "what is owed stands in the newest record"
             self._finish_granting(last, tables_of)
@@ -267,6 +267,12 @@ def _refuse_another(asked_by: AskedBy, same: bool) -> None:
             f"shard {asked_by.shard} asked another question under sequence {asked_by.sequence} before; it must not go "
             "on with what it derives now: check its log, its tables and its configuration"
         )
+
+
+def _granted_by(newest: Record, basis: Basis) -> int:
+    """By which tables all who wait were served: those that its lines began to wait by, if these are older."""
+    begins_to_wait = newest.kind in (Kind.DECISION, Kind.AMENDS)
+    return min(basis.granted_by, newest.tables_version) if begins_to_wait else basis.granted_by
 
 
 def _answer_in(record: Record) -> pa.RecordBatch | None:

@@ -79,9 +79,9 @@ class Shop:
     def state(self):
         return state_of(self.engine)
 
-    def question(self, shard=0, sequence=None, seen=0, now_ms=0):
+    def question(self, shard=0, sequence=None, seen=0, now_ms=0, version=None):
         self.asked[shard] = sequence or self.asked.get(shard, 0) + 1
-        return question(shard, self.asked[shard], self.newest, now_ms, seen, EPOCH)
+        return question(shard, self.asked[shard], version or self.newest, now_ms, seen, EPOCH)
 
     @property
     def newest(self):
@@ -93,9 +93,10 @@ class Shop:
         self.versions[self.newest + 1] = build_tables(given, self.newest + 1)
         self.ledger.use_tables(self.versions[self.newest])
 
-    def order(self, *orders, shard=0, seen=0, now_ms=0):
-        """Decisions of orders that come as one batch."""
-        return self.ledger.decide(self.question(shard, seen=seen, now_ms=now_ms), claims(orders)).to_pylist()
+    def order(self, *orders, shard=0, seen=0, now_ms=0, version=None):
+        """Decisions of orders that come as one batch, by the newest tables or older ones."""
+        asked = self.question(shard, seen=seen, now_ms=now_ms, version=version)
+        return self.ledger.decide(asked, claims(orders)).to_pylist()
 
     def move(self, *rows, shard=0, seen=0):
         self.ledger.move(self.question(shard, seen=seen), moves(rows), NOTHING_GIVEN_BACK)
@@ -104,8 +105,8 @@ class Shop:
         """Lines (order, line, units) wait no longer."""
         self.ledger.move(self.question(shard, seen=seen), withdrawals(rows), NOTHING_GIVEN_BACK)
 
-    def amend(self, *rows, shard=0, seen=0):
-        return self.ledger.amend(self.question(shard, seen=seen), amends(rows)).to_pylist()
+    def amend(self, *rows, shard=0, seen=0, version=None):
+        return self.ledger.amend(self.question(shard, seen=seen, version=version), amends(rows)).to_pylist()
 
     def receive(self, s, n, units):
         return self.stock(0, s, n, units)

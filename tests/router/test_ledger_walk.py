@@ -348,7 +348,7 @@ class Walk:
         restored = LedgerEngine(Policy(**self.changed), PrivateArena())
         restored.use_tables(build_tables(self.world, self.version))
         restored.restore(self.engine.snapshot())
-        restored.granted_by = self.version
+        restored.granted_by = self.engine.granted_by
         assert restored.state_hash() == self.engine.state_hash()
         self.engine = self.rng.choice([restored, self.engine])
 

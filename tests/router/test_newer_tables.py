@@ -44,8 +44,9 @@ def stocked(change=None, lanes=None, **of_sku):
 
 
 def waiting_at(given, units=5, **policy):
-    shop = Shop(given, {(0, 1): units}, **policy)
+    shop = Shop(given, **policy)
     shop.order(WAITS)
+    shop.receive(0, 1, units)
     return shop
 
 
@@ -147,6 +148,24 @@ def test_tables_that_came_before_a_crash_free_what_they_free_after_it():
     assert shop.all_grants(0) == [(1 << 16, 0, 2)] and shop.grants(1) == (0, [])
 
 
+@pytest.mark.parametrize("act", ["order", "amend"])
+@pytest.mark.parametrize("dies", [False, True])
+def test_who_begins_to_wait_by_older_tables_is_served_by_the_newer_ones_first(act, dies):
+    """A shard hears of a version later than the ledger."""
+    shop = Shop(stocked({"safety": 5}), {(0, 1): 5})
+    shop.use(stocked())
+    shop.ledger.keep_up(0)
+    if act == "order":
+        assert shop.order(WAITS, version=1)[0]["lines"][0]["backordered"] == 4
+    else:
+        asked = amendment(reference(0, 1), wanted=[(0, 0, 4)], mode=1)
+        assert shop.amend(asked, version=1)[0]["lines"][0]["backordered"] == 4
+    if dies:
+        shop.open()
+    assert shop.order(LATER, shard=1)[0]["lines"][0]["backordered"] == 3
+    assert shop.all_grants(0) == [(1 << 16, 0, 4)]
+
+
 def test_a_ledger_without_anybody_who_waits_needs_no_older_tables():
     shop = Shop(stocked({"safety": 5}), {(0, 1): 5})
     shop.use(stocked())
@@ -209,7 +228,7 @@ def test_whoever_could_be_given_more_by_the_newer_tables_is_found():
         now = changed_world(rng, before)
         ledger = Units(random_stock(rng, now))
         asked = random_order(rng, now)
-        claim = asked | {"channel": asked["channel_index"], "node": -1, "barred": []}
+        claim = asked | {"channel": asked["channel_index"], "node": -1, "barred": set()}
         for number, row in enumerate(now["skus"]):
             if row["bundle"]:
                 continue
