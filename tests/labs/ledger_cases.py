@@ -219,6 +219,7 @@ def movement(number, kind, s, n, qty, to_node=-1, **changes):
     return {
         "hash_hi": 7, "hash_lo": number + 1, "kind": kind, "sku": s, "node": n, "to_node": to_node, "qty": qty,
         "state": -1, "fingerprint": 0, "reason": "", "reference": "", "lots": [], "by_expiry": 0,
+        "of_lots": 0,
     } | changes  # fmt: skip
 
 
