@@ -37,15 +37,16 @@ class LotLab(OrderLab):
         self._uploads = 0
         self._as_put: dict[Cell, list[StockRow]] = {}
 
-    def put(self, *lots: dict[str, Any], sku: str = "A", of_lots: int = 1) -> None:
+    def put(self, *lots: dict[str, Any], sku: str = "A", by_older_rule: bool = False) -> None:
         self._uploads += 1
         self.now_ms += 1
         rows = upload("stock", *({"sku": sku, "node": "N1"} | lot for lot in lots))
         rows.findings.raise_if_any()
         movements = on_hand_movements(rows, self.tables, KEY, 1_000 + self._uploads, self.now_ms)
-        at = movements.schema.get_field_index("of_lots")
-        said = pa.array([of_lots] * len(movements), pa.uint8())
-        self.router.stock(movements.set_column(at, movements.schema.field(at), said), self.now_ms)
+        if by_older_rule:
+            at, none = movements.schema.get_field_index("of_lots"), pa.array([0] * len(movements), pa.uint8())
+            movements = movements.set_column(at, movements.schema.field(at), none)
+        self.router.stock(movements, self.now_ms)
         put = [row for row in rows.rows if isinstance(row, StockRow)]
         self._as_put |= {(row.sku, row.node): [] for row in put}
         note_lots(put, self._as_put)

@@ -294,7 +294,7 @@ def test_a_count_of_before_units_were_away_is_read_by_its_rule() -> None:
     lab = LotLab()
     lab.put(OLD, GOOD)
     lab.move("set_aside", 2, state="damaged")
-    lab.put(*lab.table(), of_lots=0)
+    lab.put(*lab.table(), by_older_rule=True)
     lab.move("put_back", 2, state="damaged")
     lab.judge()
     assert lab.units() == {"available": 3, "blocked": 7, "received": 10}
