@@ -15,7 +15,7 @@ from actors.owners.checkpointer import Checkpointer, KeptCheckpoints
 from actors.owners.seams import EngineStatus, LedgerCalls
 from actors.process.fatal import OWNER_PATIENCE_S, SWITCH_INTERVAL_S, or_die
 from actors.process.heap import freeze_heap
-from actors.store.data_folder import DataFolder
+from actors.store.data_folder import DataFolder, now_ms
 from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena
 from actors.store.table_store import TableStore
@@ -141,7 +141,9 @@ class Ledger(LedgerDoor):
     # --- tables, state, end ----------------------------------------------------------------------
 
     def use_tables(self, version: int) -> None:
+        """A version that frees units has granted them to who waits when this returns."""
         self._turns.use_tables(self._tables.load(version))
+        or_die(lambda: self._turns.keep_up(now_ms()))
 
     def status(self) -> EngineStatus:
         return EngineStatus(
@@ -167,4 +169,4 @@ class Ledger(LedgerDoor):
     def _expire(self) -> None:
         """Let reservations go whose deadline has passed."""
         while not self._ends.wait(EXPIRE_EVERY_S):
-            or_die(lambda: self._turns.expire(int(time.time() * 1000)))
+            or_die(lambda: self._turns.expire(now_ms()))

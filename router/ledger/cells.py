@@ -182,6 +182,12 @@ class Cells:
         found = self.touched(sku, node)
         return found.values["available"], self._own[ACCOUNTS.index("received")][found.cell]
 
+    def on_hand_of(self, sku: I32, node: I16) -> tuple[I64, I64]:
+        """What lies in the building of open cells, and what they have received."""
+        found = self.touched(sku, node)
+        on_hand: I64 = sum((found.values[account] for account in SHOWN), np.zeros(len(sku), np.int64))
+        return on_hand, self._own[ACCOUNTS.index("received")][found.cell]
+
     def put_available(self, sku: I32, node: I16, qty: I64) -> None:
         """Change what is available in open cells, and nothing else: for a while, until it is changed back."""
         put_available(sku, node, qty, self.units)

@@ -6,14 +6,15 @@
     apply_...  what a record of the log says of each, done again, deciding nothing
 
 What became free in a record is granted to those who wait in the same record, whose number the caller gives; what is
-``owed`` then, because it was too much for one, the caller grants with ``go_on`` before it asks anything else. Touched
+``owed`` then, because it was too much for one, the caller grants with ``go_on`` before it asks anything else; and what
+newer tables free, which is found by ``follow_tables``, it lets ``stock`` grant before anything else. Touched
 cells wait with the record; ``publish`` shows them to readers when it is durable. The same calls in the same order give
 the same ``state_hash``, whether decided or applied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from router.ledger.amending import Amending, steps_of
 from router.ledger.basis import Basis
 from router.ledger.batch import answers_of, claims_of, decision_of
 from router.ledger.expiry import expiry_movements, recounts
+from router.ledger.freed import freed_skus
 from router.ledger.granted import grant_rows, grants_batch
 from router.ledger.moves import moves_of, read_moves, shelved
 from router.ledger.pending import PendedResult, expiries, pended_of
@@ -60,6 +62,7 @@ class LedgerEngine:
         self._serving = Serving(self.cells, self.state.waiting)
         self.owed: Sequence[int] = ()  # SKUs that the next record goes on granting, before anything else is asked
         self._tables: dict[int, LedgerTables] = {}
+        self.granted_by = 0  # version of the tables by which all who wait were served; 0: by none yet
         # Of every version there ever was: cancelled orders name old ones.
         self._promotions: dict[int, PromotionRows] = {}
 
@@ -93,6 +96,27 @@ class LedgerEngine:
         """Those by which units are granted to who waits; None: nobody can be granted anything."""
         return self._tables[max(self._tables)] if self._tables else None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether newer tables may free units for who waits."""
+        return max(self._tables, default=0) > self.granted_by
+
+    def follow_tables(self) -> Sequence[int]:
+        """Grant by the newest tables from now on. The SKUs of which they free units that somebody waits for, to be
+        granted before anything else; raises UnknownTables before anything is changed."""
+        newest, freed = self.newest_tables, list[int]()
+        assert newest is not None
+        if len(self.state.waiting):
+            before = self.tables(self.granted_by).rows if self.granted_by else None
+            freed = self.state.waiting.wanted(freed_skus(before, newest.rows, self.cells), newest)
+        self.granted_by = newest.version
+        self.state.lots.look_again()
+        return freed
+
+    def _waits_by(self, version: int) -> None:
+        """Lines began to wait by a version: by newer ones there may have been something for them."""
+        self.granted_by = min(self.granted_by, version)
+
     def basis(self, question: Question | None = None) -> Basis:
         """What a record of now goes by."""
         newest = self.newest_tables
@@ -119,6 +143,8 @@ class LedgerEngine:
         answers = self._planner.run(ORDER, reference, asked, tables)
         self.state.waiting.join(asked, answers.backordered, reference, tables.other_channel, question.now_ms)
         self.state.touch(answers.allocations["sku"].copy(), answers.allocations["node"].copy())
+        if answers.backordered.any():
+            self._waits_by(question.tables_version)
         return decision_of(asked, answers)
 
     def quote(self, tables_version: int, claims: pa.RecordBatch, now_ms: int) -> pa.RecordBatch:
@@ -208,6 +234,7 @@ class LedgerEngine:
         watch, seen = Watch(self.cells), question.grants_seen
         rows = amendments_of(amends, question.now_ms)
         results = [self._amending.amend(row, seen, tables, watch) for row in rows]
+        self._waits_by(question.tables_version)
         return amended_of(results), self._grant(watch, record)
 
     def apply_amend(
@@ -243,9 +270,12 @@ class LedgerEngine:
 
     # --- stock -----------------------------------------------------------------------------------
 
-    def stock(self, movements: pa.RecordBatch, record: int, now_ms: int) -> tuple[pa.RecordBatch, ...]:
+    def stock(
+        self, movements: pa.RecordBatch, record: int, now_ms: int, freed: Iterable[int] = ()
+    ) -> tuple[pa.RecordBatch, ...]:
         """STOCK_RESULTS of movements from outside, each id once, GRANTS of what became free, and the MOVEMENTS that
-        were made: those, and of what nobody may be sold any more, before anybody is granted it."""
+        were made: those, and of what nobody may be sold any more, before anybody is granted it. ``freed``: SKUs that
+        newer tables free."""
         self._open_ends(movements)
         sku, to_node = numbers(movements, "sku"), numbers(movements, "to_node")
         watch = self._watch(np.concatenate([sku, sku[to_node >= 0]]))
@@ -255,7 +285,7 @@ class LedgerEngine:
         if expired is not None:
             apply_stock(expired, self.state)
             movements = pa.concat_batches([movements, expired])
-        watch.owe(lifted)
+        watch.owe([*lifted, *freed])
         return results, self._grant(watch, record), movements
 
     def is_due(self, now_ms: int) -> bool:

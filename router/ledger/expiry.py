@@ -61,5 +61,6 @@ def _movements(found: list[tuple[Cell, int]], record: int) -> pa.RecordBatch:
             "reference": pa.array([""] * rows, pa.string()),
             "lots": pa.array([[]] * rows, MOVEMENTS.field("lots").type),
             "by_expiry": np.ones(rows, np.uint8),
+            "of_lots": np.zeros(rows, np.uint8),
         },
     )

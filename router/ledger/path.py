@@ -73,7 +73,7 @@ class LedgerPath:
         known, asked_by = self._known(Kind.DECISION, question, [claims])
         if known is not None:
             return known
-        self.block_expired(question.now_ms)
+        self.keep_up(question.now_ms)
         decision = self.engine.decide(question, claims)
         return self._log_answer(Kind.DECISION, [claims, decision], decision, question, asked_by)
 
@@ -82,6 +82,7 @@ class LedgerPath:
         known, asked_by = self._known(Kind.MOVES, question, [moves, given_back])
         if known is not None:
             return known
+        self._follow_tables(question.now_ms)
         grants = self.engine.move(question, moves, given_back, self.sequence + 1)
         answer = self._log_answer(Kind.MOVES, [moves, given_back, grants], None, question, asked_by)
         return self._go_on(answer, question.now_ms)
@@ -91,26 +92,39 @@ class LedgerPath:
         known, asked_by = self._known(Kind.AMENDS, question, [amends])
         if known is not None:
             return known
-        self.block_expired(question.now_ms)
+        self.keep_up(question.now_ms)
         amended, grants = self.engine.amend(question, amends, self.sequence + 1)
         answer = self._log_answer(Kind.AMENDS, [amends, amended, grants], amended, question, asked_by)
         return self._go_on(answer, question.now_ms)
 
     def stock(self, movements: pa.RecordBatch, now_ms: int) -> Answer:
         """STOCK_RESULTS of MOVEMENTS; each is idempotent by its own id, so a repeat is answered row by row."""
+        self._follow_tables(now_ms)
         results, grants, made = self.engine.stock(movements, self.sequence + 1, now_ms)
         return self._log_own(Kind.STOCK, [made, grants], results, now_ms)
 
-    def block_expired(self, now_ms: int) -> Answer:
-        """Set aside what would be too old when it arrives, in a record of its own where there is anything."""
-        if not self.engine.is_due(now_ms):
-            return Answer(None)
-        results, grants, made = self.engine.stock(NO_MOVEMENTS, self.sequence + 1, now_ms)
-        return self._log_own(Kind.STOCK, [made, grants], results, now_ms) if made.num_rows else Answer(None)
+    def keep_up(self, now_ms: int) -> Answer:
+        """Before anything is asked: grant what newer tables free, and set aside what would be too old when it arrives;
+        each in a record of its own where there is anything."""
+        followed = self._follow_tables(now_ms)
+        blocked = self._own_stock(now_ms) if self.engine.is_due(now_ms) else Answer(None)
+        return blocked if blocked.ticket else followed
+
+    def _follow_tables(self, now_ms: int) -> Answer:
+        """No record by newer tables comes before the one that grants what they free: so the newest record says what was
+        granted already."""
+        freed = self.engine.follow_tables() if self.engine.is_behind else ()
+        return self._own_stock(now_ms, freed) if freed else Answer(None)
+
+    def _own_stock(self, now_ms: int, freed: Sequence[int] = ()) -> Answer:
+        """What nobody may be sold any more, and grants of SKUs that newer tables free."""
+        results, grants, made = self.engine.stock(NO_MOVEMENTS, self.sequence + 1, now_ms, freed)
+        is_empty = not made.num_rows and not grants.num_rows
+        return Answer(None) if is_empty else self._log_own(Kind.STOCK, [made, grants], results, now_ms)
 
     def pending(self, steps: pa.RecordBatch, now_ms: int) -> Answer:
         """PENDED of PENDING; each step is idempotent by its key."""
-        self.block_expired(now_ms)
+        self.keep_up(now_ms)
         pended, grants = self.engine.pending(steps, now_ms, self.sequence + 1)
         return self._log_own(Kind.PENDING, [steps, pended, grants], pended, now_ms)
 
@@ -156,19 +170,22 @@ class LedgerPath:
     def recover(self, from_sequence: int, tables_of: TablesOf, chains: list[int] | None = None) -> int:
         """Replay the log from a sequence on; returns the records replayed."""
         replayed = replay_ledger(self.engine, self._log.iterate(from_sequence, chains), tables_of)
+        last = self._log.read(self.sequence, INPUT) if self.sequence else None
+        basis = None if last is None else basis_of(last)
+        self.engine.granted_by = _granted_by(last, basis) if last is not None and basis else 0
         if self.engine.owed:
-            self._finish_granting(tables_of)
+            assert last is not None, "what is owed stands in the newest record"
+            self._finish_granting(last, tables_of)
         self.engine.take_touched()
         self.engine.publish(None, self.sequence)
         self.shown = self.sequence
         return replayed
 
-    def _finish_granting(self, tables_of: TablesOf) -> None:
+    def _finish_granting(self, last: Record, tables_of: TablesOf) -> None:
         """The log ends before all was granted that became free."""
-        last = self._log.read(self.sequence, INPUT)
-        basis = None if last is None else basis_of(last)
-        assert last is not None and basis is not None, "what is owed stands in the newest record"
-        self.engine.use_tables(tables_of(basis.granted_by))
+        self.engine.use_tables(tables_of(self.engine.granted_by))
+        if self.engine.is_behind:
+            self.engine.owed = sorted({*self.engine.owed, *self.engine.follow_tables()})
         self._log.wait(self._go_on(Answer(None), last.now_ms).ticket)
         self._unsettled.clear()  # readers are shown everything at once
 
@@ -250,6 +267,12 @@ def _refuse_another(asked_by: AskedBy, same: bool) -> None:
             f"shard {asked_by.shard} asked another question under sequence {asked_by.sequence} before; it must not go "
             "on with what it derives now: check its log, its tables and its configuration"
         )
+
+
+def _granted_by(newest: Record, basis: Basis) -> int:
+    """By which tables all who wait were served: those that its lines began to wait by, if these are older."""
+    begins_to_wait = newest.kind in (Kind.DECISION, Kind.AMENDS)
+    return min(basis.granted_by, newest.tables_version) if begins_to_wait else basis.granted_by
 
 
 def _answer_in(record: Record) -> pa.RecordBatch | None:

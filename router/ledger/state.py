@@ -117,6 +117,7 @@ class LedgerState:
             back = rows.to_account == CellAccount.AVAILABLE
             self.lots.given_back(rows.sku[back], rows.node[back])
             self._touch_lots(rows)
+            self._tell_of_away(rows)
         away = rows.to_node >= 0
         self.touch(rows.sku[away], rows.to_node[away])
 
@@ -126,6 +127,17 @@ class LedgerState:
         other = away | np.isin(rows.from_account, ends) | np.isin(rows.to_account, ends)
         self.lots.touch(rows.sku[other], rows.node[other])
         self.lots.touch(rows.sku[away], rows.to_node[away])
+
+    def _tell_of_away(self, rows: MoveRows) -> None:
+        """Units of orders that did not lie in their cell do again, or never will."""
+        stays = rows.to_node < 0
+        were_away = np.isin(rows.from_account, (CellAccount.SHIPPED, CellAccount.INSPECTION))
+        back = were_away & stays & (rows.to_account == CellAccount.AVAILABLE)
+        gone = were_away & (~stays | (rows.to_account == CellAccount.GONE))
+        for which, tell in ((back, self.lots.came_back), (gone, self.lots.lost)):
+            columns = (column[which].tolist() for column in (rows.sku, rows.node, rows.qty))
+            for sku, node, units in zip(*columns, strict=True):
+                tell((sku, node), units)
 
     def take(self, result: Replanned, account: CellAccount) -> None:
         """Units and parcels of a plan."""

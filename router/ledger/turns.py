@@ -93,12 +93,16 @@ class LedgerTurns:
     def expire(self, now_ms: int) -> int:
         """Let reservations go whose deadline has passed, and block what is too old, durable; returns how many
         reservations there were."""
-        self._settled(lambda: self.path.block_expired(now_ms))
+        self.keep_up(now_ms)
         with self.turn:
             due = self.path.engine.due(now_ms)
         if due.num_rows:
             self.pending(due, now_ms)
         return int(due.num_rows)
+
+    def keep_up(self, now_ms: int) -> None:
+        """Grant what newer tables free, and block what is too old, durable."""
+        self._settled(lambda: self.path.keep_up(now_ms))
 
     # --- grants ----------------------------------------------------------------------------------
 
@@ -117,7 +121,8 @@ class LedgerTurns:
     # --- tables, state ---------------------------------------------------------------------------
 
     def use_tables(self, tables: Tables) -> None:
-        """Laid out beside the turns, taken up in one."""
+        """Laid out beside the turns, taken up in one; what they free is granted before the next question, or by
+        ``keep_up``."""
         laid_out = self.path.engine.laid_out(tables)
         with self.turn:
             self.path.engine.use_tables(tables, laid_out)

@@ -12,6 +12,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from router.tables.laid import laid
 from router.tables.patch import Changes, patched
 from router.tables.row_types import StockRow
 from router.tables.rows import Rows
@@ -46,7 +47,9 @@ def rows_of_cell(
     named = put.get(cell, ())
     lots = _known_lots(known, named) if known else [_Lot(row.lot or None, _day(row), row.on_hand) for row in named]
     lots.sort(key=lambda lot: lot.day)
-    left = _lay(lots, max(0, on_hand), blocked)
+    there, left = laid([lot.room for lot in lots], max(0, on_hand), blocked)
+    for lot, units in zip(lots, there, strict=True):
+        lot.there = units
     if left:
         # Of a cell whose lots the ledger knows, what is more than they were is the oldest.
         oldest = next((lot for lot in lots if lot.room), None) if known else None
@@ -67,23 +70,15 @@ def _known_lots(known: Sequence[tuple[int, int]], named: Sequence[StockRow]) -> 
         )
         if row.lot and (found := next(alike, None)) is not None:
             names[found] = row.lot
+    for row in named:  # units of a lot that came back since lie in it again
+        its = (at for at, (day, _) in enumerate(known) if at not in names and day == _day(row))
+        if row.lot and row.lot not in names.values() and (found := next(its, None)) is not None:
+            names[found] = row.lot
     unnamed: dict[int, _Lot] = {}
     for at, (day, units) in enumerate(known):
         if at not in names:
             unnamed.setdefault(day, _Lot(None, day, 0)).room += units
     return [*unnamed.values(), *(_Lot(name, *known[at]) for at, name in names.items())]
-
-
-def _lay(lots: Sequence[_Lot], on_hand: int, blocked: int) -> int:
-    """Lay units into lots, the first of which expires first; returns those that there is no room for."""
-    for lot in reversed(lots):  # what expires last is there the longest
-        lot.there = min(lot.room, on_hand)
-        on_hand -= lot.there
-    for lot in lots:
-        old = min(lot.room - lot.there, blocked)
-        lot.there += old
-        blocked -= old
-    return on_hand + blocked
 
 
 def _told_apart(lots: Sequence[_Lot]) -> list[_Lot]:

@@ -138,6 +138,7 @@ def on_hand_movements(upload: Rows, tables: Tables, key: U64, version: int, now_
             **dict.fromkeys(("reason", "reference"), pa.array([""] * len(units), pa.string())),
             "lots": pa.array([expiring.get(cell, []) for cell in units], MOVEMENTS.field("lots").type),
             "by_expiry": np.zeros(len(units), np.uint8),
+            "of_lots": np.ones(len(units), np.uint8),
         },
     )
 
@@ -199,6 +200,7 @@ def _movements(rows: Sequence[MovementRow], tables: Tables, key: U64, now_ms: in
             "reference": pa.array([row.reference or "" for row in rows], pa.string()),
             "lots": pa.array([_lots_of(row, tables, now_ms) for row in rows], MOVEMENTS.field("lots").type),
             "by_expiry": np.zeros(len(rows), np.uint8),
+            "of_lots": np.zeros(len(rows), np.uint8),
         },
     )
 

@@ -219,6 +219,7 @@ def movement(number, kind, s, n, qty, to_node=-1, **changes):
     return {
         "hash_hi": 7, "hash_lo": number + 1, "kind": kind, "sku": s, "node": n, "to_node": to_node, "qty": qty,
         "state": -1, "fingerprint": 0, "reason": "", "reference": "", "lots": [], "by_expiry": 0,
+        "of_lots": 0,
     } | changes  # fmt: skip
 
 
@@ -293,6 +294,28 @@ def random_world(rng: random.Random, skus=3, nodes=4, bundles=True):
         for code in rng.sample(["A", "B", "C", "D"], rng.randint(0, 3))
     ]
     return world(rows, places, lanes, promotions, rates_loaded=rng.random() < 0.93, default_days=rng.randint(1, 4))
+
+
+def changed_world(rng: random.Random, given):
+    """Later tables: nodes, lanes and SKUs that say something else than they did, and now and then a node more."""
+    plain = [row for row in given["skus"] if not row["bundle"]]
+    other = random_world(rng, len(plain), len(given["nodes"]) + int(rng.random() < 0.2), bundles=False)
+    known = len(given["nodes"])
+    nodes = [
+        {name: (new if rng.random() < 0.15 else was)[name] for name in was}
+        for was, new in zip(given["nodes"], other["nodes"], strict=False)
+    ]
+    lanes = {lane: bands for lane, bands in given["lanes"].items() if rng.random() < 0.95}
+    lanes |= {lane: bands for lane, bands in other["lanes"].items() if lane[0] >= known or rng.random() < 0.15}
+    skus = [
+        was | ({} if was["bundle"] or rng.random() < 0.9 else {"weight_g": new["weight_g"], "goods": new["goods"]})
+        for was, new in zip(given["skus"], [*other["skus"], *given["skus"][len(plain) :]], strict=True)
+    ]
+    is_same = rng.random() < 0.95
+    return given | {
+        "skus": skus, "nodes": nodes + other["nodes"][known:], "lanes": lanes,
+        "rates_loaded": given["rates_loaded"] if is_same else not given["rates_loaded"],
+    }  # fmt: skip
 
 
 def _random_bands(rng):

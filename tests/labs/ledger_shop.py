@@ -43,9 +43,9 @@ class Journal(MemoryLog):
 class Shop:
     """One ledger over one log."""
 
-    def __init__(self, given, stock=None, log=None, **policy):
+    def __init__(self, given, stock=None, log=None, versions=None, **policy):
         self.world, self.policy = given, policy
-        self.tables = build_tables(given)
+        self.versions = versions or {1: build_tables(given)}
         self.log = log or Journal()
         self.asked = {}  # by shard: its newest sequence
         self.number = 0
@@ -56,9 +56,9 @@ class Shop:
     def open(self):
         """Start from the log, as after a crash."""
         engine = LedgerEngine(Policy(**self.policy), PrivateArena())
-        engine.use_tables(self.tables)
+        engine.use_tables(self.versions[self.newest])
         self.path = LedgerPath(engine, self.log)
-        self.ledger = LedgerTurns(self.path, self.log, lambda _: self.tables, Alone(), NoCheckpoints())
+        self.ledger = LedgerTurns(self.path, self.log, self.versions.__getitem__, Alone(), NoCheckpoints())
         self.ledger.recover(1)
         return self
 
@@ -67,7 +67,7 @@ class Shop:
         log = Journal()
         for sequence, record, by_batch in self.log.appended[:last]:
             log.append(sequence, INPUT, bytearray(record), by_batch=by_batch)
-        shop = Shop(self.world, log=log, **self.policy)
+        shop = Shop(self.world, log=log, versions=dict(self.versions), **self.policy)
         shop.asked, shop.number = dict(self.asked), self.number
         return shop
 
@@ -79,13 +79,24 @@ class Shop:
     def state(self):
         return state_of(self.engine)
 
-    def question(self, shard=0, sequence=None, seen=0, now_ms=0):
+    def question(self, shard=0, sequence=None, seen=0, now_ms=0, version=None):
         self.asked[shard] = sequence or self.asked.get(shard, 0) + 1
-        return question(shard, self.asked[shard], now_ms=now_ms, seen=seen, epoch=EPOCH)
+        return question(shard, self.asked[shard], version or self.newest, now_ms, seen, EPOCH)
 
-    def order(self, *orders, shard=0, seen=0, now_ms=0):
-        """Decisions of orders that come as one batch."""
-        return self.ledger.decide(self.question(shard, seen=seen, now_ms=now_ms), claims(orders)).to_pylist()
+    @property
+    def newest(self):
+        return max(self.versions)
+
+    def use(self, given):
+        """Newer tables, of which nobody has asked anything yet."""
+        self.world = given
+        self.versions[self.newest + 1] = build_tables(given, self.newest + 1)
+        self.ledger.use_tables(self.versions[self.newest])
+
+    def order(self, *orders, shard=0, seen=0, now_ms=0, version=None):
+        """Decisions of orders that come as one batch, by the newest tables or older ones."""
+        asked = self.question(shard, seen=seen, now_ms=now_ms, version=version)
+        return self.ledger.decide(asked, claims(orders)).to_pylist()
 
     def move(self, *rows, shard=0, seen=0):
         self.ledger.move(self.question(shard, seen=seen), moves(rows), NOTHING_GIVEN_BACK)
@@ -94,8 +105,8 @@ class Shop:
         """Lines (order, line, units) wait no longer."""
         self.ledger.move(self.question(shard, seen=seen), withdrawals(rows), NOTHING_GIVEN_BACK)
 
-    def amend(self, *rows, shard=0, seen=0):
-        return self.ledger.amend(self.question(shard, seen=seen), amends(rows)).to_pylist()
+    def amend(self, *rows, shard=0, seen=0, version=None):
+        return self.ledger.amend(self.question(shard, seen=seen, version=version), amends(rows)).to_pylist()
 
     def receive(self, s, n, units):
         return self.stock(0, s, n, units)

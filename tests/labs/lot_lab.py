@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from router.ledger.shown_lots import StockReader
 from router.queries.on_hand import OnHand
@@ -28,19 +29,23 @@ def day(offset: int) -> str:
 class LotLab(OrderLab):
     """SKU A at N1, arriving in two days; MILK keeps thirty days."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: tuple[str, ...] = ("N1",)) -> None:
         super().__init__()
-        rows = {"skus": [SKU, SKU | {"sku": "MILK", "shelf_life_days": 30}], "nodes": [DAILY]}
+        skus = [SKU, SKU | {"sku": "MILK", "shelf_life_days": 30}]
+        rows = {"skus": skus, "nodes": [DAILY | {"node": node} for node in nodes]}
         self.router.use_tables(self.tables_with(**rows))
         self._uploads = 0
         self._as_put: dict[Cell, list[StockRow]] = {}
 
-    def put(self, *lots: dict[str, Any], sku: str = "A") -> None:
+    def put(self, *lots: dict[str, Any], sku: str = "A", by_older_rule: bool = False) -> None:
         self._uploads += 1
         self.now_ms += 1
         rows = upload("stock", *({"sku": sku, "node": "N1"} | lot for lot in lots))
         rows.findings.raise_if_any()
         movements = on_hand_movements(rows, self.tables, KEY, 1_000 + self._uploads, self.now_ms)
+        if by_older_rule:
+            at, none = movements.schema.get_field_index("of_lots"), pa.array([0] * len(movements), pa.uint8())
+            movements = movements.set_column(at, movements.schema.field(at), none)
         self.router.stock(movements, self.now_ms)
         put = [row for row in rows.rows if isinstance(row, StockRow)]
         self._as_put |= {(row.sku, row.node): [] for row in put}

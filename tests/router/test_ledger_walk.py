@@ -24,6 +24,7 @@ from tests.labs.cells import stocked_in
 from tests.labs.ledger_cases import (
     NOON_MS,
     build_tables,
+    changed_world,
     claims,
     engine_of,
     movement,
@@ -47,9 +48,10 @@ class Walk:
     def __init__(self, rng: random.Random, **changed) -> None:
         self.rng = rng
         self.changed = settings(rng) | {"short_stock": rng.choice(["partial", "backorder"])} | changed
-        self.world = random_world(rng, skus=4, nodes=4)
+        self.world, self.version = random_world(rng, skus=4, nodes=4), 1
         stock = random_stock(rng, self.world)
         self.engine, self.copy = (engine_of(self.world, stock, **self.changed) for _ in range(2))
+        self.engine.granted_by = self.version
         self.twin = twin.Ledger(msgspec.to_builtins(Policy(**self.changed)), stock)
         self.record = 0
         self.sequence = Counter()
@@ -63,7 +65,7 @@ class Walk:
     def ask(self, shard, now_ms=0):
         self.sequence[shard] += 1
         self.record += 1
-        return question(shard, self.sequence[shard], now_ms=now_ms, seen=self.taken_over[shard])
+        return question(shard, self.sequence[shard], self.version, now_ms, seen=self.taken_over[shard])
 
     # --- what a shard does with grants ---------------------------------------------------------------
 
@@ -112,7 +114,8 @@ class Walk:
         answers = twin.decide(self.twin, self.world, batch, reference, asked.now_ms)
         assert decision.to_pylist() == expected(answers)
         basis = self.engine.basis(asked)
-        self.copy.apply_decision(shard, asked.sequence, 1, claims(batch), decision, basis, asked.now_ms)
+        version = self.version
+        self.copy.apply_decision(shard, asked.sequence, version, claims(batch), decision, basis, asked.now_ms)
         for row, (order, answer) in enumerate(zip(batch, answers, strict=True)):
             if answer["status"] != twin.REJECTED:
                 self.remember(reference + row, order, answer)
@@ -172,7 +175,9 @@ class Walk:
         asked = self.ask(shard)
         names = ("from_account", "to_account", "sku", "node", "to_node", "qty", "ship_day", "order", "line")
         batch = pa.RecordBatch.from_pylist([{"kind": -1, **dict(zip(names, row, strict=True))} for row in rows], MOVES)
-        back = pa.RecordBatch.from_pylist([row | {"tables_version": 1} for row in given_back], schema=GIVEN_BACK)
+        back = pa.RecordBatch.from_pylist(
+            [row | {"tables_version": self.version} for row in given_back], schema=GIVEN_BACK
+        )
         grants = self.engine.move(asked, batch, back, self.record)
         self.granted(grants, acts.move(self.twin, self.world, shard, asked.grants_seen, rows, given_back, self.record))
         basis = self.engine.basis(asked)
@@ -211,6 +216,19 @@ class Walk:
         assert [RESULTS[result] for result in results.column("result").to_pylist()] == told
         self.granted(grants, granted)
         self.copy.apply_stock(batch, grants, self.record)
+
+    def follow_tables(self) -> None:
+        """Newer tables free units, or some less; what they free is granted before anything else is asked."""
+        before, self.world = self.world, changed_world(self.rng, self.world)
+        self.version += 1
+        self.record += 1
+        for engine in (self.engine, self.copy):
+            engine.use_tables(build_tables(self.world, self.version))
+        none = pa.RecordBatch.from_pylist([], schema=MOVEMENTS)
+        _, grants, made = self.engine.stock(none, self.record, 0, self.engine.follow_tables())
+        assert not made.num_rows
+        self.granted(grants, acts.follow_tables(self.twin, before, self.world, self.record))
+        self.copy.apply_stock(none, grants, self.record)
 
     def amend(self) -> None:
         """Orders of one shard give up some of what they have and want something else."""
@@ -313,7 +331,7 @@ class Walk:
 
     def quote(self) -> None:
         before = self.engine.state_hash()
-        self.engine.quote(1, claims([random_order(self.rng, self.world)]), NOON_MS)
+        self.engine.quote(self.version, claims([random_order(self.rng, self.world)]), NOON_MS)
         assert self.engine.state_hash() == before
 
     # --- what must hold --------------------------------------------------------------------------------
@@ -328,8 +346,9 @@ class Walk:
         """The copy and a checkpoint are the same, and the walk goes on from either."""
         assert self.copy.state_hash() == self.engine.state_hash()
         restored = LedgerEngine(Policy(**self.changed), PrivateArena())
-        restored.use_tables(build_tables(self.world))
+        restored.use_tables(build_tables(self.world, self.version))
         restored.restore(self.engine.snapshot())
+        restored.granted_by = self.engine.granted_by
         assert restored.state_hash() == self.engine.state_hash()
         self.engine = self.rng.choice([restored, self.engine])
 
@@ -374,8 +393,9 @@ def _release(account, to, s, n, qty, day):
 def test_the_ledger_is_what_its_twin_is_after_every_act(seed, grant_order):
     walk = Walk(random.Random(seed), grant_order=grant_order)
     acts_of = (
-        ["decide"] * 6 + ["move"] * 5 + ["stock"] * 5 + ["amend"] * 3 + ["pending"] * 2 + ["take_over"] * 4 + ["quote"]
-    )
+        ["decide"] * 6 + ["move"] * 5 + ["stock"] * 5 + ["amend"] * 3 + ["pending"] * 2 + ["take_over"] * 4
+        + ["quote", "follow_tables", "follow_tables"]
+    )  # fmt: skip
     for step in range(150):
         getattr(walk, walk.rng.choice(acts_of))()
         walk.check()

@@ -7,6 +7,7 @@ choice must keep: units come from where they are, once, and no unit is left whil
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from router.ledger.turns import Alone, LedgerTurns, NoCheckpoints
 from router.life.states import CellAccount
 from router.log.columns import Status
 from router.log.memory import MemoryLog
+from router.tables.compiled import Tables
 from router.tables.stock_rows import MovementKind, MovementResult
 from tests.labs.ledger_cases import (
     NOTHING_GIVEN_BACK,
@@ -39,7 +41,6 @@ from tests.labs.ledger_cases import (
 )
 
 SKUS, NODES, PROMOTION_LIMIT = 2, 2, 3
-TABLES = build_tables(world([sku(), sku()], [node(), node()], promotions=[promotion("P", limit=PROMOTION_LIMIT)]))
 EPOCH, NOW_MS = 5, 0
 ACCOUNTS = ("available", "held", "allocated", "shipped", "received")
 
@@ -53,6 +54,11 @@ orders = st.builds(
     st.booleans(),
     st.booleans(),
 )
+
+
+def tables_of(version: int, safety: Sequence[int]) -> Tables:
+    nodes = [node(safety=units) for units in safety]
+    return build_tables(world([sku(), sku()], nodes, promotions=[promotion("P", limit=PROMOTION_LIMIT)]), version)
 
 
 def _cells_of(asked: dict[str, Any]) -> list[Cell]:
@@ -74,24 +80,35 @@ class LedgerMachine(RuleBasedStateMachine):
         self.waits: Counter[tuple[int, int, int]] = Counter()  # shard, order, line -> units
         self.cells_of: dict[tuple[int, int, int], list[Cell]] = {}  # where a line's units may come from
         self.heard: Counter[int] = Counter()  # by shard, the newest record whose grants it knows
+        self.safety: Sequence[int] = [0] * NODES
+        self.versions = {1: tables_of(1, self.safety)}
         self._open()
         for number, (cell, units) in enumerate(sorted(stock.items())):
             self._stock(1_000 + number, MovementKind.RECEIPT, cell, units)
 
     def _open(self) -> None:
         self.path = LedgerPath(LedgerEngine(Policy(), PrivateArena()), self.log)
-        self.path.engine.use_tables(TABLES)
-        self.path.recover(1, lambda version: TABLES)
-        self.ledger = LedgerTurns(self.path, self.log, lambda version: TABLES, Alone(), NoCheckpoints())
+        self.path.engine.use_tables(self.versions[self.newest])
+        self.path.recover(1, self.versions.__getitem__)
+        self.ledger = LedgerTurns(self.path, self.log, self.versions.__getitem__, Alone(), NoCheckpoints())
+
+    @property
+    def newest(self) -> int:
+        return max(self.versions)
+
+    def _free(self, cell: Cell) -> int:
+        """Units that an order may be given."""
+        return max(0, self.cells[cell]["available"] - self.safety[cell[1]])
 
     # --- orders ----------------------------------------------------------------------------------
 
     @rule(batch=st.lists(orders, min_size=1, max_size=4), shard=st.integers(0, 2))
     def decide(self, batch: list[dict[str, Any]], shard: int) -> None:
-        self.asked.append((shard, len(self.asked) + 1, claims(batch)))
+        self.asked.append((shard, len(self.asked) + 1, self.newest, claims(batch)))
         decided = self._ask_again(len(self.asked) - 1)
         self.answers.append(decided)
         assert decided is not None
+        self._hear()  # what newer tables free went to who waited, before
         for row, (wanted, answer) in enumerate(zip(batch, decided, strict=True)):
             self._take(wanted, answer)
             for line, (asked, given) in enumerate(zip(wanted["lines"], answer["lines"], strict=True)):
@@ -107,11 +124,11 @@ class LedgerMachine(RuleBasedStateMachine):
             short += line["backordered"]
             for part in line["allocations"]:
                 cell = part["sku"], part["node"]
-                assert cell in _cells_of(asked) and 0 < part["qty"] <= self.cells[cell]["available"]
+                assert cell in _cells_of(asked) and 0 < part["qty"] <= self._free(cell)
                 self._shift(cell, "available", account, part["qty"])
                 self.units.append((account, cell, part["qty"]))
         for asked, line in zip(wanted["lines"], answer["lines"], strict=True):
-            left = sum(max(0, self.cells[cell]["available"]) for cell in _cells_of(asked))
+            left = sum(self._free(cell) for cell in _cells_of(asked))
             assert not (line["backordered"] and left), "units lie there while an order waits for them"
         given = any(line["allocations"] for line in answer["lines"])
         usual = Status.BACKORDERED if not given else Status.PARTIALLY_ALLOCATED if short else Status.ALLOCATED
@@ -126,8 +143,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.path.engine.state_hash() == before, "a repeated question takes nothing"
 
     def _ask_again(self, at: int) -> list[dict[str, Any]] | None:
-        shard, sequence, wanted = self.asked[at]
-        asked = question(shard, sequence, TABLES.version, epoch=EPOCH)
+        shard, sequence, version, wanted = self.asked[at]
+        asked = question(shard, sequence, version, epoch=EPOCH)
         if "kind" in wanted.schema.names:
             self.ledger.move(asked, wanted, NOTHING_GIVEN_BACK)
             return None
@@ -146,13 +163,13 @@ class LedgerMachine(RuleBasedStateMachine):
                     self.units.append(("allocated", cell, row["qty"]))
         assert all(units >= 0 for units in self.waits.values())
         for key in (key for key, units in self.waits.items() if units):
-            left = [self.cells[cell]["available"] for cell in self.cells_of[key]]
-            assert max(left) <= 0, "units lie there while an order waits for them"
+            left = [self._free(cell) for cell in self.cells_of[key]]
+            assert max(left) == 0, "units lie there while an order waits for them"
 
     @rule(batch=st.lists(orders, min_size=1, max_size=3))
     def quote(self, batch: list[dict[str, Any]]) -> None:
         before = self.path.engine.state_hash()
-        self.ledger.quote(TABLES.version, claims(batch), NOW_MS)
+        self.ledger.quote(self.newest, claims(batch), NOW_MS)
         assert self.path.engine.state_hash() == before, "a quote takes nothing"
 
     @precondition(lambda self: self.asked)
@@ -164,6 +181,17 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger.decide(question(shard, 999, epoch=EPOCH - 1), claims([order([(0, 1)])]))
         assert self.path.engine.state_hash() == before
 
+    @rule(safety=st.tuples(*[st.integers(0, 3)] * NODES), batch=st.lists(orders, max_size=2))
+    def newer_tables(self, safety: Sequence[int], batch: list[dict[str, Any]]) -> None:
+        """Nodes keep more back, or less; whoever waits is served before the next order, or else by the owner."""
+        self.safety = safety
+        self.versions[self.newest + 1] = tables_of(self.newest + 1, safety)
+        self.ledger.use_tables(self.versions[self.newest])
+        if batch:
+            self.decide(batch, 1)
+        self.ledger.keep_up(NOW_MS)
+        self._hear()
+
     # --- moves and stock -------------------------------------------------------------------------
 
     @precondition(lambda self: self.units)
@@ -172,7 +200,7 @@ class LedgerMachine(RuleBasedStateMachine):
         account, cell, qty = self.units.pop(pick % len(self.units))
         to = {"held": "allocated", "allocated": "shipped"}[account] if ends_well else "available"
         accounts = (int(CellAccount[name.upper()]) for name in (account, to))
-        self.asked.append((0, len(self.asked) + 1, moves([(*accounts, *cell, qty, -1)])))
+        self.asked.append((0, len(self.asked) + 1, 1, moves([(*accounts, *cell, qty, -1)])))
         self.answers.append(self._ask_again(len(self.asked) - 1))
         self._shift(cell, account, to, qty)
         if to == "allocated":

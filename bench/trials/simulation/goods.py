@@ -1,5 +1,5 @@
 """The small world every schedule plays in: three nodes, five SKUs and a bundle of two of them, two versions of the
-tables, scarce stock."""
+tables, the second of which frees what a node kept back, scarce stock."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ BUNDLE, PARTS = "KIT", {"S1": 1, "S2": 2}
 UNKNOWN_SKU = "S?"  # an order of it is rejected and may be sent again
 NODES = ("BER", "HAM", "MUC")
 _POSTCODES = ("10115", "20095", "80331")
+_SAFETY = {1: (0, 0, 1), 2: (0, 0, 0)}  # units of each SKU that a node keeps back, by version
 UNITS = {"S0": 30, "S1": 6, "S2": 3, "S3": 2, "S4": 0}  # at every node at the beginning
 NDJSON = "application/x-ndjson"
 
@@ -58,7 +59,10 @@ def _rows(version: int) -> dict[str, list[dict[str, Any]]]:
             {"sku": BUNDLE, "name": BUNDLE, "price": 2_500 * version, **sku,
              "bundle": [{"sku": part, "qty": qty} for part, qty in PARTS.items()]},
         ],
-        "nodes": [{"node": name, "postcode": code, **node} for name, code in zip(NODES, _POSTCODES, strict=True)],
+        "nodes": [
+            {"node": name, "postcode": code, "safety_stock": units, **node}
+            for name, code, units in zip(NODES, _POSTCODES, _SAFETY[version], strict=True)
+        ],
         "rates": [
             {"carrier": "DHL", "service": "standard", "from_zone": "*", "to_zone": "DE", "min_g": 0, "max_g": None,
              "price": 490, "days": 2},

@@ -66,6 +66,7 @@ class Ledger:
 
     def use_tables(self, version: int) -> None:
         self._turns.use_tables(goods.TABLES[version])
+        self._turns.keep_up(goods.NOW_MS + self._world.scheduler.now_ms)
 
     @property
     def idle(self) -> bool:

@@ -75,6 +75,11 @@ class WaitingLines:
     def may_have(self, line: Line, sku: int, node: int) -> bool:
         return self._named.get(line, node) == node and not {(node, ALL), (node, sku)} & self._barred[line]
 
+    def has_right(self, sku: int, node: int) -> Line | None:
+        """A line that waits for a SKU and may be given it from a node: nobody else may take what is for sale there."""
+        waiting = (line for line, place in self._places.items() if place.sku == sku)
+        return next((line for line in waiting if self.may_have(line, sku, node)), None)
+
     def leave(self, line: Line, units: int) -> None:
         self.units[line] -= units
         if self.units[line] <= 0:

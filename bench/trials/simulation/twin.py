@@ -58,6 +58,7 @@ class Twin:
 
     def _decision(self, record: Record) -> None:
         first = record.batch_number << 48 | record.batch_id << 16
+        self._nobody_is_passed(_rows(record, DECISION))
         for row, (asked, decided) in enumerate(zip(_rows(record), _rows(record, DECISION), strict=True)):
             account = A.HELD if decided["status"] == Status.HELD else A.ALLOCATED
             for number, (line, wanted) in enumerate(zip(decided["lines"], asked["lines"], strict=False)):
@@ -72,6 +73,13 @@ class Twin:
                 if record.version:
                     waits = (first + row, number), wanted["sku"], line["backordered"]
                     self.waiting.join(*waits, asked, record.now_ms)
+
+    def _nobody_is_passed(self, decided: list[dict[str, Any]]) -> None:
+        """An order takes only what nobody waits for, whatever freed it."""
+        parts = (part for order in decided for line in order["lines"] for part in line["allocations"])
+        for sku, node in sorted({(part["sku"], part["node"]) for part in parts}):
+            if (line := self.waiting.has_right(sku, node)) is not None:
+                self._fault(f"gives an order units of {(sku, node)}, for which line {line} has waited")
 
     def _moves(self, record: Record) -> None:
         for row in _rows(record):

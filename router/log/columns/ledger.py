@@ -163,5 +163,7 @@ MOVEMENTS = schema(
     # Of a count by the stock table all that lies in the cell, where some of it expires; of a receipt what expires.
     since(3, "lots", structs(("expires_day", pa.int32()), ("qty", pa.int64()))),
     since(3, "by_expiry", pa.uint8()),  # 1 = the ledger's own: units that would be too old when they arrive
+    # 1 = a count by the stock table that says what is there; what is not stays of its lot. Before, it was of none.
+    since(4, "of_lots", pa.uint8()),
 )
 STOCK_RESULTS = schema(("result", pa.int8()))  # router/tables/stock_rows.py MovementResult

@@ -9,6 +9,7 @@ import copy
 
 from tests.reference.claim import claim as claims
 from tests.reference.claim.forget import forget, forget_uses
+from tests.reference.claim.freed import freed_skus
 from tests.reference.claim.hand_out import hand_out
 from tests.reference.claim.move import ALLOCATED, AVAILABLE, HELD, WAITING, add, shelved
 from tests.reference.claim.move import move as move_units
@@ -107,6 +108,11 @@ def stock(ledger, world, rows, record):
     results = move_stock(rows, ledger.accounts, ledger.received, ledger.movements)
     lifted = lift(ledger.waiting, shelved(rows, results))
     return results, grant_grown(ledger, world, before, record, lifted)
+
+
+def follow_tables(ledger, before, world, record):
+    """The tables of ``world`` follow those of ``before``; the grants of what they free."""
+    return grant_grown(ledger, world, dict(ledger.available), record, freed_skus(ledger.available, before, world))
 
 
 def amend(ledger, world, shard, seen, rows, now_ms, record):
