@@ -114,7 +114,8 @@ def first_orders() -> list[Row]:
 
 
 def orders_of_channels() -> list[Row]:
-    """Amounts that a channel says, taken and compared; a heavy order of two parcels; two taxes of other places."""
+    """Amounts that a channel says, taken and compared; a heavy order of two parcels; two taxes of other places; lines
+    that name their nodes."""
     line = {"sku": "SKU-1", "qty": 2}
     said = {"discount": 101, "tax": 399, "shipping": {"fee": 350}}
     lines = [{**line, "discount": 40}, {"sku": "SKU-2", "qty": 1, "tax": 7}]
@@ -124,6 +125,7 @@ def orders_of_channels() -> list[Row]:
         order(81, [line], **{**said, "channel": "shop"}),
         order(82, [{"sku": "HEAVY", "qty": 3}], shipping={"service": "bulky"}),
         order(83, [line, {"sku": "SKU-2", "qty": 1}], ship_to=quebec),
+        order(84, [{**line, "node": "MUC"}, {"sku": "SKU-2", "qty": 1, "node": "BER"}]),
     ]
 
 
