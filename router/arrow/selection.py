@@ -36,9 +36,10 @@ class _Runs:
 
 def select(batch: pa.RecordBatch, rows: npt.NDArray[np.integer]) -> pa.RecordBatch:
     """The rows in that order; the batch itself where that is all of it, a slice where they are neighbours."""
-    starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
-    if len(starts) <= 1:
+    breaks = np.flatnonzero(rows[1:] - rows[:-1] != 1)
+    if not len(breaks):
         return batch.slice(int(rows[0]) if len(rows) else 0, len(rows))
+    starts = np.concatenate(([0], breaks + 1))
     assert int(rows.min()) >= 0 and int(rows.max()) < batch.num_rows, "a row outside the batch"
     if len(rows) < _SMALL_ROWS:
         return batch.take(pa.array(rows))

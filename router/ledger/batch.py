@@ -42,6 +42,8 @@ class Claims:
     priority: I32  # (n)
     channel_index: I16  # (n) and zone (n) i32: as in the rows, 0 where the shard rejected the row
     zone: I32
+    lines_max: int  # of the longest order
+    candidates_max: int  # promotions, of the order that has most
 
     @property
     def rows(self) -> Rows:
@@ -52,16 +54,6 @@ class Claims:
     def names_nodes(self) -> bool:
         """Whether any line names the node it must come from."""
         return len(self.asked.line_node) > 0
-
-    @property
-    def lines_max(self) -> int:
-        """Lines of the longest order."""
-        return int((self.rows["line_last"] - self.rows["line_first"]).max(initial=0))
-
-    @property
-    def candidates_max(self) -> int:
-        """Candidate promotions of the order that has most."""
-        return int((self.rows["promotion_last"] - self.rows["promotion_first"]).max(initial=0))
 
 
 def claims_of(batch: pa.RecordBatch, known_ms: int) -> Claims:
@@ -88,7 +80,14 @@ def claims_of(batch: pa.RecordBatch, known_ms: int) -> Claims:
         numbers(batch, "priority"),
         np.where(proceeds, numbers(batch, "channel_index"), np.int16(0)),
         np.where(proceeds, numbers(batch, "zone"), np.int32(0)),
+        lines_max=_longest(line_offset),
+        candidates_max=_longest(promotion_offset),
     )
+
+
+def _longest(offset: I32) -> int:
+    """Items of the longest of the lists between these (n + 1) offsets."""
+    return int((offset[1:] - offset[:-1]).max(initial=0))
 
 
 def nodes_named(line_node: I16) -> I16:

@@ -57,7 +57,12 @@ class Request:
         nodes = nodes_named(np.array(self.line_nodes, np.int16))
         asked = Asked(frozen(rows), frozen(lines[:, 0]), frozen(lines[:, 1]), nodes, frozen(np.zeros(0, np.int16)))
         return Claims(
-            asked, np.full(1, self.priority, np.int32), np.full(1, self.channel_index, np.int16), rows["zone"].copy()
+            asked,
+            np.full(1, self.priority, np.int32),
+            np.full(1, self.channel_index, np.int16),
+            rows["zone"].copy(),
+            lines_max=len(self.lines),
+            candidates_max=0,
         )
 
 

@@ -73,7 +73,7 @@ def first_answers(
     """ACK rows of orders of one sequence as they were decided: of all of them, or of those of the ``rows`` given."""
     count = admitted.num_rows
     parcels, sent = list_parts(outcome.column("parcels"))
-    pieces = np.concatenate(([0], np.cumsum(struct_numbers(sent, "pieces"), dtype=np.int64)))
+    pieces = struct_numbers(sent, "pieces")
     columns: dict[str, Any] = {name: outcome.column(name) for name in _SAME}
     return record_batch(
         ACK,
@@ -82,11 +82,19 @@ def first_answers(
             "reasons": numbers(admitted, "reasons") | numbers(outcome, "reasons"),
             "reason_line": admitted.column("reason_line"),
             "duplicate": np.zeros(count, np.uint8),
-            "parcels": np.diff(pieces[parcels]).astype(np.int32),
+            "parcels": _parcels(parcels, pieces),
             "sequence": np.full(count, sequence, np.int64),
             "row": (np.arange(count) if rows is None else rows).astype(np.int32),
         },
     )
+
+
+def _parcels(offset: npt.NDArray[np.int32], pieces: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """How many leave for each order; a node's share is seldom more than one."""
+    if (pieces == 1).all():
+        return offset[1:] - offset[:-1]
+    ends = np.concatenate(([0], np.cumsum(pieces, dtype=np.int64)))
+    return np.diff(ends[offset]).astype(np.int32)
 
 
 def _marked_repeats(
