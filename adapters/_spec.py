@@ -211,7 +211,6 @@ class Spec(NamedTuple):
     about: str
     settings: type[Settings]
     repeats: Mapping[type[Intent], Repeat]  # of each intent that it can do
-    takes_hooks: bool
     key_lives_ms: int = DAY_MS  # how long the partner knows a key, where requests are KEYED
     settle_ms: int = 60_000  # a request may still take effect so long after it was sent
 

@@ -24,6 +24,7 @@ from adapters._transport.calls import (
     act_of,
     after_question,
     after_send,
+    given_up,
     held_back,
     sending,
     terms_of,
@@ -77,17 +78,20 @@ class Caller:
         act = act_of(call, terms, now_ms)
         if act is Act.NOTHING:
             return call
+        if act is Act.GIVE_UP:
+            return await self._kept(given_up(call))
         wait_ms = await self._wait_ms(now_ms)
         if wait_ms:
-            call = held_back(call, now_ms + wait_ms)
-        elif act is Act.SEND:
-            call = sending(call, terms, now_ms)
-            await self._book.keep(call)
+            return await self._kept(held_back(call, now_ms + wait_ms))
+        if act is Act.SEND:
+            call = await self._kept(sending(call, terms, now_ms))
             outcome = await self._exchange(call, self._adapter.request(call.intent), self._adapter.read)
-            call = after_send(call, outcome, terms, self._now_ms(), self._chance())
-        else:
-            outcome = await self._exchange(call, self._adapter.ask(call.intent), self._adapter.read_asked)
-            call = after_question(call, outcome, terms, self._now_ms(), self._chance())
+            return await self._kept(after_send(call, outcome, terms, self._now_ms(), self._chance()))
+        outcome = await self._exchange(call, self._adapter.ask(call.intent), self._adapter.read_asked)
+        return await self._kept(after_question(call, outcome, terms, self._now_ms(), self._chance()))
+
+    async def _kept(self, call: Call) -> Call:
+        """The call, when the disk has it."""
         await self._book.keep(call)
         return call
 

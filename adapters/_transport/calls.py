@@ -100,12 +100,15 @@ class Act(StrEnum):
     NOTHING = "nothing"  # now
     SEND = "send"
     ASK = "ask"
+    GIVE_UP = "give_up"  # every attempt ended with the process that made it
 
 
 def act_of(call: Call, terms: Terms, now_ms: int) -> Act:
     """What is to be done with a call. Nothing that was sent once and may be in effect is sent again blind."""
     if call.state in FINAL or now_ms < call.next_at_ms:
         return Act.NOTHING
+    if call.state is CallState.UNDER_WAY and call.attempts >= terms.attempts_max:
+        return Act.GIVE_UP
     if call.state is CallState.DUE or terms.repeat is Repeat.SAFE:
         return Act.SEND
     # The last moment at which the partner may get it must be within the life of the key.
@@ -126,6 +129,12 @@ def sending(call: Call, terms: Terms, now_ms: int) -> Call:
         sent_at_ms=now_ms,
         next_at_ms=now_ms + terms.deadline_ms,
     )
+
+
+def given_up(call: Call) -> Call:
+    """It may have been done."""
+    doubt = Doubt(Why.CUT, "the router ended during each attempt")
+    return msgspec.structs.replace(call, state=CallState.STUCK, outcome=doubt, next_at_ms=0)
 
 
 def held_back(call: Call, until_ms: int) -> Call:

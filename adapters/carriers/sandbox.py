@@ -153,7 +153,6 @@ class SandboxCarrier(Adapter[SandboxCarrierSettings]):
             Pickup: Repeat.ONCE,
             Track: Repeat.SAFE,
         },
-        takes_hooks=True,
     )
 
     def request(self, intent: Intent) -> WireRequest:

@@ -108,7 +108,6 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
         about="the payment provider of `order-router partners sandbox`, for trials",
         settings=SandboxPaymentSettings,
         repeats=dict.fromkeys((Authorize, Capture, Refund, Void, PayLink), Repeat.KEYED),
-        takes_hooks=True,
     )
 
     def request(self, intent: Intent) -> WireRequest:

@@ -20,6 +20,7 @@ from adapters._transport.calls import (
     act_of,
     after_question,
     after_send,
+    given_up,
     held_back,
     resumed,
     sending,
@@ -93,6 +94,16 @@ def test_a_call_that_was_under_way_when_we_died_is_a_doubt(repeat: Repeat) -> No
     assert act_of(call, of, START_MS + 1_000) is (Act.ASK if repeat is Repeat.ONCE else Act.SEND)
     again = after_send(sending(call, of, START_MS + 1_000), LATER, of, START_MS + 1_010, 0.0)
     assert again.state is CallState.DOUBTFUL and isinstance(again.outcome, Doubt)
+
+
+@pytest.mark.parametrize("repeat", list(Repeat))
+def test_a_call_that_ends_the_process_each_time_is_not_tried_for_ever(repeat: Repeat) -> None:
+    of, call = terms(repeat), new_call()
+    for _ in range(5):
+        assert act_of(call, of, call.next_at_ms) is not Act.GIVE_UP
+        call = sending(call, of, call.next_at_ms)
+    assert act_of(call, of, call.next_at_ms) is Act.GIVE_UP
+    assert (given_up(call).state, type(given_up(call).outcome)) == (CallState.STUCK, Doubt)
 
 
 def test_that_nothing_is_known_is_believed_when_nothing_can_be_on_its_way() -> None:

@@ -7,6 +7,7 @@ import pathlib
 
 import pytest
 
+from adapters import _signing
 from adapters._signing import CANDIDATES_MAX, sign, verify_timed
 
 VECTOR = pathlib.Path(__file__).parents[2].parent / "shared/reference/payloads/stripe/signature_vector.json"
@@ -43,6 +44,19 @@ def test_a_wrong_signature_is_wrong_before_it_is_old() -> None:
     assert reason(sign("another", BODY, AT_S), now_s=AT_S + 10_000) == "signature_wrong"
     assert reason(GOOD, now_s=AT_S + 10_000) == "signature_old"
     assert reason(GOOD.replace("v1=", "v1=0")) == "signature_wrong" and reason(GOOD.upper().lower()) == ""
+
+
+def test_many_signatures_cost_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    digest = _signing._digest
+
+    def counted(secret: str, body: bytes, at_s: int) -> str:
+        made.append(secret)
+        return digest(secret, body, at_s)
+
+    monkeypatch.setattr(_signing, "_digest", counted)
+    header = f"t={AT_S}," + ",".join(["v1=00"] * CANDIDATES_MAX)
+    assert verify_timed(header, BODY, ["a", "b"], AT_S) is not None and made == ["a", "b"]
 
 
 @pytest.mark.skipif(not VECTOR.exists(), reason="the vectors are not in ../shared/reference/payloads")
