@@ -194,7 +194,7 @@ class Told(StrEnum):
     TAKEN = "taken"  # stored, or known already; nothing more is wanted
     UNSIGNED = "unsigned"
     UNREADABLE = "unreadable"
-    ORDER_UNKNOWN = "order_unknown"  # of at least one event; none of the others need come again, but may
+    NOT_KEPT = "not_kept"  # of at least one event, as its order or what it names is not known here (yet): wanted again
 
 
 class HookAnswer(NamedTuple):

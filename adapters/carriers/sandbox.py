@@ -70,9 +70,13 @@ class SandboxCarrierSettings(Settings, frozen=True, kw_only=True):
     hook_secrets: Rotated
 
 
-class Shipment(OrderReference, frozen=True):
-    """What a label was made for; the carrier gives it back with every scan."""
+class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a label was made for; the carrier gives it back with every scan. Of a label that another system bought,
+    nothing of it is there."""
 
+    order_id: str = ""
+    channel: str = ""
+    seller: str = ""
     shipment_id: str = ""
 
 
@@ -217,8 +221,8 @@ class SandboxCarrier(Adapter[SandboxCarrierSettings]):
         return list(self._events_of(tracking))
 
     def answer(self, told: Told) -> HookAnswer:
-        """Likewise sent again unless it is 200."""
-        statuses = {Told.TAKEN: 200, Told.UNSIGNED: 401, Told.UNREADABLE: 422, Told.ORDER_UNKNOWN: 409}
+        """Anything but 200 is sent again."""
+        statuses = {Told.TAKEN: 200, Told.UNSIGNED: 401, Told.UNREADABLE: 422, Told.NOT_KEPT: 409}
         return HookAnswer(statuses[told], "application/json", msgspec.json.encode({"told": told.value}))
 
     def _bare(self, method: Any, path: str) -> WireRequest:

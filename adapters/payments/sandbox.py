@@ -69,6 +69,14 @@ class SandboxPaymentSettings(Settings, frozen=True, kw_only=True):
     hook_secrets: Rotated
 
 
+class Metadata(msgspec.Struct):
+    """What we gave it to carry; of a payment that another system made, nothing of it is there."""
+
+    order_id: str = ""
+    channel: str = ""
+    seller: str = ""
+
+
 class Step(msgspec.Struct):
     """One step of a payment, in answers and in webhooks alike."""
 
@@ -78,7 +86,7 @@ class Step(msgspec.Struct):
     amount: Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
     currency: Annotated[str, Meta(min_length=1, max_length=3)]
     created: Moment
-    metadata: OrderReference
+    metadata: Metadata
     method: str = ""
     reason: str = ""
     url: str = ""
@@ -154,8 +162,8 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
         return list(self._events_of(step))
 
     def answer(self, told: Told) -> HookAnswer:
-        """Anything but 200 is sent again, for three days; what is not signed or not readable is not wanted again."""
-        statuses = {Told.TAKEN: 200, Told.UNSIGNED: 401, Told.UNREADABLE: 422, Told.ORDER_UNKNOWN: 409}
+        """Anything but 200 is sent again."""
+        statuses = {Told.TAKEN: 200, Told.UNSIGNED: 401, Told.UNREADABLE: 422, Told.NOT_KEPT: 409}
         return HookAnswer(statuses[told], "application/json", msgspec.json.encode({"told": told.value}))
 
     def _headers(self) -> dict[str, str]:
@@ -175,7 +183,8 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
             return ()
         fields = {"payment_id": step.payment, "currency": step.currency, "method": step.method, "reason": step.reason}
         amount = {} if step.status == "voided" else {"amount": step.amount}
-        return (told(self.partner, step.id, type, step.metadata, step.created, **fields, **amount),)
+        order = OrderReference(step.metadata.order_id, step.metadata.channel, step.metadata.seller)
+        return (told(self.partner, step.id, type, order, step.created, **fields, **amount),)
 
 
 def _asked(intent: Intent) -> tuple[str, dict[str, object]]:

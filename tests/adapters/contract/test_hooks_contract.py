@@ -106,11 +106,21 @@ def test_unknown_members_change_nothing(name: str) -> None:
 
 
 @every_adapter
+def test_what_another_system_did_with_the_same_account_tells_nothing(name: str) -> None:
+    notice = CASES[name].notice
+    for metadata in ({}, {"their_id": "7"}):
+        assert (
+            CASES[name].opened().events(json.dumps(notice | {"data": notice["data"] | {"metadata": metadata}}).encode())
+            == []
+        )
+
+
+@every_adapter
 def test_each_ending_of_a_delivery_has_an_answer(name: str) -> None:
     adapter = CASES[name].opened()
     answers = {told: adapter.answer(told) for told in Told}
     assert 200 <= answers[Told.TAKEN].status < 300
-    assert all(not 200 <= answers[told].status < 300 for told in (Told.UNSIGNED, Told.ORDER_UNKNOWN))
+    assert all(not 200 <= answers[told].status < 300 for told in (Told.UNSIGNED, Told.NOT_KEPT))
 
 
 JSON_VALUES = st.recursive(
