@@ -212,7 +212,7 @@ class Spec(NamedTuple):
     settings: type[Settings]
     repeats: Mapping[type[Intent], Repeat]  # of each intent that it can do
     key_lives_ms: int = DAY_MS  # how long the partner knows a key, where requests are KEYED
-    settle_ms: int = 60_000  # a request may still take effect so long after it was sent
+    settle_ms: int = 60_000  # a request may still take effect so long after we stopped waiting for it
 
 
 S = TypeVar("S", bound=Settings)

@@ -87,13 +87,14 @@ class Terms(NamedTuple):
     attempts_max: int
     deadline_ms: int
     key_lives_ms: int
-    settle_ms: int
+    settle_ms: int  # since the sending began
 
 
 def terms_of(adapter: Adapter, intent: Intent) -> Terms:  # type: ignore[type-arg]
     spec, settings = adapter.spec, adapter.settings
     repeat = spec.repeats[type(intent)]
-    return Terms(repeat, settings.attempts_max, settings.deadline_ms, spec.key_lives_ms, spec.settle_ms)
+    settle_ms = settings.deadline_ms + spec.settle_ms  # a request may leave, and be done, at the last moment
+    return Terms(repeat, settings.attempts_max, settings.deadline_ms, spec.key_lives_ms, settle_ms)
 
 
 class Act(StrEnum):

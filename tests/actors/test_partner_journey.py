@@ -30,7 +30,7 @@ from tests.labs.stocked_gateway import over_engines, put_tables
 PLACES = {"env:SANDBOX_KEY": "sk", "env:SANDBOX_HOOK": "wh"}
 PARTNERS = {
     name: {"adapter": adapter, "url": "http://127.0.0.1:1", "allow_private": True, "api_key": "env:SANDBOX_KEY",
-           "hook_secrets": ["env:SANDBOX_HOOK"], "deadline_ms": 500}
+           "hook_secrets": ["env:SANDBOX_HOOK"], "deadline_ms": 10_000}
     for name, adapter in (("pay", "sandbox_payments"), ("ship", "sandbox_carrier"))
 }  # fmt: skip
 

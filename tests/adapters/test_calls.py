@@ -24,8 +24,9 @@ from adapters._transport.calls import (
     held_back,
     resumed,
     sending,
+    terms_of,
 )
-from tests.adapters.contract.cases import authorize
+from tests.adapters.contract.cases import CASES, authorize
 
 START_MS = 1_000_000
 DONE = Done(Payment("p", "c", 5, "EUR"))
@@ -156,6 +157,13 @@ def test_pauses_double_to_a_bound_and_are_spread_by_chance() -> None:
     assert pauses[:4] == [1_000, 2_000, 4_000, 8_000] and pauses[-1] == PAUSE_MS_MAX
     half = after_send(sending(new_call(), of, 0), LATER, of, 0, 1.0)
     assert half.next_at_ms == 500
+
+
+def test_the_terms_of_a_call_are_those_of_its_partner_and_adapter() -> None:
+    adapter = CASES["sandbox_payments"].opened(deadline_ms=7_000)
+    found = terms_of(adapter, authorize(5, "k"))
+    assert (found.repeat, found.deadline_ms, found.attempts_max) == (Repeat.KEYED, 7_000, 12)
+    assert found.settle_ms == 7_000 + adapter.spec.settle_ms, "it may have left at the last moment of its deadline"
 
 
 def test_what_is_held_back_counts_as_no_attempt() -> None:

@@ -47,15 +47,16 @@ class Case:
     notice_types: tuple[str, ...]  # of the events in it
     signed: Callable[[bytes, str, int], dict[str, str]]  # body, secret, seconds -> headers, in lower case
 
-    def opened(self, url: str = "http://127.0.0.1:1") -> Adapter[Any]:
-        return open_partner("pay-or-ship", {**self.given, "url": url}, PLACES.__getitem__)
+    def opened(self, url: str = "http://127.0.0.1:1", deadline_ms: int = DEADLINE_MS) -> Adapter[Any]:
+        given = {**self.given, "url": url, "deadline_ms": deadline_ms}
+        return open_partner("pay-or-ship", given, PLACES.__getitem__)
 
     def delivery(self, body: bytes, secret: str = HOOK_SECRET, at_s: int = STARTED_MS // 1_000) -> Delivery:
         return Delivery(self.signed(body, secret, at_s), body)
 
 
 SECRETS = {"api_key": "env:SANDBOX_KEY", "hook_secrets": ["file:hook.secret", "env:OLD_HOOK"]}
-COMMON = {"allow_private": True, "deadline_ms": DEADLINE_MS, "response_bytes_max": 1 << 20, **SECRETS}
+COMMON = {"allow_private": True, "response_bytes_max": 1 << 20, **SECRETS}
 
 
 def address(postcode: str = "10115", country: str = "DE") -> Address:

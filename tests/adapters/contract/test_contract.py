@@ -6,6 +6,7 @@ import asyncio
 import logging
 import pathlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,7 +17,15 @@ from adapters._spec import Declined, Done, Doubt, Kind, Later, Repeat, Why
 from adapters._transport.calls import Call, CallState
 from adapters.sandbox.faults import FAULTS, NOTHING_DONE, Fault
 from tests.adapters.contract.cases import CASES, STREET_SECRET, Case
-from tests.labs.partner_lab import API_KEY, HOOK_SECRET, OLD_HOOK_SECRET, PartnerLab, partner_lab
+from tests.labs.partner_lab import (
+    API_KEY,
+    DEADLINE_MS,
+    HOOK_SECRET,
+    OLD_HOOK_SECRET,
+    SHORT_DEADLINE_MS,
+    PartnerLab,
+    partner_lab,
+)
 
 NUMBERS = {fault: number for number, fault in FAULTS.items()}
 # What the first attempt ends in; webhooks that go wrong spoil no answer.
@@ -39,9 +48,9 @@ SECRET_TEXTS = (API_KEY, HOOK_SECRET, OLD_HOOK_SECRET, "tok-secret-card", STREET
 every_adapter = pytest.mark.parametrize("name", list(CASES))
 
 
-def in_lab(case: Case, work: Callable[[PartnerLab], Awaitable[Any]]) -> Any:
+def in_lab(case: Case, work: Callable[[PartnerLab], Awaitable[Any]], deadline_ms: int = DEADLINE_MS) -> Any:
     async def inside() -> Any:
-        async with partner_lab(case.opened) as lab:
+        async with partner_lab(partial(case.opened, deadline_ms=deadline_ms)) as lab:
             return await work(lab)
 
     return asyncio.run(inside())
@@ -78,7 +87,8 @@ def test_every_fault_ends_in_a_typed_outcome_and_takes_effect_once(name: str, fa
         await lab.to_the_end(case.faulty(NUMBERS[fault], key), steps_max=80)
         return lab.book.kept, case.effects(lab.sandbox, key), lab.sandbox.requests
 
-    kept, effects, requests = in_lab(case, work)
+    is_lost = fault in (Fault.LOST_BEFORE, Fault.LOST_AFTER)
+    kept, effects, requests = in_lab(case, work, SHORT_DEADLINE_MS if is_lost else DEADLINE_MS)
     first = next(call for call in kept if call.attempts and call.state is not CallState.UNDER_WAY)
     assert isinstance(first.outcome, kind), first.outcome
     assert getattr(first.outcome, "why", None) is why
