@@ -64,9 +64,14 @@ def test_a_bucket_gives_one_seconds_worth_and_says_when_to_come_again() -> None:
     assert [bucket.take(60_000) for _ in range(5)].count(0) == 4, "what was not used is not saved for later"
 
 
-def test_a_bucket_waits_for_whoever_said_so_and_never_for_a_clock_that_was_put_back() -> None:
+def test_a_bucket_waits_until_the_partner_wants_something_again() -> None:
     bucket = Bucket(4)
     bucket.pause(5_000)
     bucket.pause(3_000)
     assert bucket.take(2_000) == 3_000 and bucket.take(5_000) == 0
-    assert [bucket.take(1) for _ in range(4)].count(0) == 0 or bucket.take(5_000) > 0
+
+
+def test_a_clock_that_was_put_back_fills_nothing_and_stops_nobody() -> None:
+    bucket = Bucket(4)
+    assert [bucket.take(10_000) for _ in range(4)] == [0] * 4
+    assert bucket.take(1_000) == 251 and bucket.take(1_251) == 0

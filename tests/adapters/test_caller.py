@@ -184,6 +184,17 @@ def test_nobody_there_is_no_doubt_and_a_wrong_key_neither() -> None:
     assert refused.state is CallState.DUE and refused.outcome.why is Why.CREDENTIALS
 
 
+def test_no_proxy_of_the_environment_sees_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    async def work(lab: PartnerLab) -> Call:
+        return await lab.caller.start(authorize(1, "k"))
+
+    assert run(work).state is CallState.DONE
+
+
 def test_an_answer_may_be_as_long_as_it_may_be_and_not_longer() -> None:
     async def work(lab: PartnerLab) -> None:
         request = lab.adapter.request(authorize(1, "k"))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
+import shutil
 import socket
+import ssl
+import subprocess
 from typing import Any
 
 import msgspec
@@ -118,3 +122,29 @@ def test_an_address_that_is_no_plain_https_is_refused_when_it_is_configured(url:
 
 def test_plain_http_needs_the_setting_that_says_so() -> None:
     assert settings("http://127.0.0.1:1/x", allow_private=True).url
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_certificate_that_nobody_vouches_for_gets_no_request(tmp_path: pathlib.Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -out {certificate} -keyout {key}"
+    subprocess.run(made.split(), check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    received: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(1))
+        writer.close()
+
+    async def work() -> object:
+        server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=context)
+        wire = HttpWire(settings(f"https://localhost:{server.sockets[0].getsockname()[1]}", allow_private=True))
+        outcome = await wire.exchange(ASK)
+        await wire.close()
+        server.close()
+        return outcome
+
+    outcome = asyncio.run(work())
+    assert isinstance(outcome, Later) and outcome.why is Why.UNREACHABLE and "certificate" in outcome.detail.lower()
+    assert not b"".join(received), "the request holds our key"
