@@ -38,6 +38,7 @@ def test_a_delivery_that_the_partner_signed_is_believed_and_tells_its_events(nam
     assert {(event.order_id, event.channel, event.seller, event.source) for event in events} == {
         ("A-1001", "web", "acme", "pay-or-ship")
     }
+    assert {event.at for event in events} == {"2026-03-01T21:20:00.000+00:00"}, "when it happened, not when it came"
 
 
 @every_adapter
