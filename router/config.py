@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -35,6 +35,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     body_idle_timeout_ms: int = 30_000  # no byte for this long ends a request body
     answers_memory_bytes: int = 32 << 20  # answers a stream's client has not read yet, kept in memory
     answers_bytes_max: int = 4 << 30  # the same in all, with a temporary file; then the stream is ended
+    hook_bytes_max: int = 1 << 20  # of a partner's webhook
+    hooks_per_second_max: int = 500  # webhooks that are a partner's, to a gateway; 0 = no limit
 
     def __post_init__(self) -> None:
         assert self.order_value_minor_max * 10_000 < 2**63, "a rate in basis points would overflow int64"
@@ -114,6 +116,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     limits: Limits = Limits()
     policy: Policy = Policy()
     log: LogConfig = LogConfig()
+    partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
 
     def __post_init__(self) -> None:
         assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"

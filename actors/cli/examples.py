@@ -43,6 +43,10 @@ order-router keys add shop channel --data var/data
 order-router keys add acme channel --data var/data --channel web --seller acme
 order-router keys list --data var/data
 order-router keys revoke shop --data var/data
+order-router partners list
+order-router partners show sandbox_payments
+order-router partners check --config router.toml
+order-router partners sandbox --port 9400 --hooks http://127.0.0.1:8080
 order-router doctor --data var/data
 order-router verify --data var/data
 order-router backup --to backups/monday var/data

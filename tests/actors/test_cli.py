@@ -31,8 +31,8 @@ from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = (
-    *("backup", "bench", "check", "doctor", "events", "explain", "keys", "load", "orders", "release"),
-    *("restore", "route", "send", "serve", "stock", "tables", "verify"),
+    *("backup", "bench", "check", "doctor", "events", "explain", "keys", "load", "orders", "partners"),
+    *("release", "restore", "route", "send", "serve", "stock", "tables", "verify"),
 )
 
 

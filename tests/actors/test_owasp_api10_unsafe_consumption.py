@@ -1,7 +1,7 @@
 """API10 Unsafe consumption of APIs: what partners and channels sent stays data when others read it.
 
-The router calls no API of a partner yet (test_owasp_api7); what it consumes is what was sent to it, and it gives that
-out again to people, to other partners and to its own reports.
+What partners answer to calls is bounded, and read by adapters that nothing breaks (tests/adapters/contract); here is
+what was sent to the router, which it gives out again to people, to other partners and to its own reports.
 """
 
 from __future__ import annotations

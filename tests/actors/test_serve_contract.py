@@ -435,6 +435,7 @@ def test_openapi_names_every_endpoint_of_the_contract(router: Router) -> None:
         *(("GET", path) for path in ("/", "/livez", "/readyz", "/metrics", "/openapi.json", "/v1/stream")),
         *(("GET", f"/v1/orders{rest}") for rest in ("", "/{order_id}", "/{order_id}/timeline", "/{order_id}/explain")),
         *(("POST", f"/v1/{name}") for name in ("stock", "orders", "orders/stream", "events", "availability", "quotes")),
+        ("POST", "/v1/hooks/{partner}"),
         *((method, "/v1/tables/{table}") for method in ("GET", "PUT", "PATCH")),
         ("GET", "/v1/tables"),
     }

@@ -62,6 +62,9 @@ class Metrics:
         self.event_reasons = counter(
             "router_event_reasons_total", "Reasons why events were refused", ("reason",), registry=self.registry
         )
+        self.hooks = counter(
+            "router_hooks_total", "Webhooks of partners", ("partner", "outcome"), registry=self.registry
+        )
         self.lookups = counter(
             "router_availability_lookups_total", "SKUs whose availability was asked", registry=self.registry
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+import msgspec
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
@@ -39,6 +40,17 @@ ON_LOOP_BYTES = 16 << 10  # a body up to this is decoded faster than a thread ta
 NO_CHANNELS_RIGHT = (OrderEvent.RELEASE, OrderEvent.REFUND_REQUESTED)
 
 Packed = list[tuple[EventWire, Parts]]
+
+
+class Result(msgspec.Struct):
+    """Of a result, what this process itself goes by."""
+
+    event_id: str | None
+    status: str
+    reason: str = ""
+
+
+_RESULTS = msgspec.json.Decoder(Result)
 
 
 class EventTraffic(Traffic[EventWire, Parts]):
@@ -105,12 +117,20 @@ class EventEndpoint:
         if media_type == JSON and not body.strip():
             raise Problem("bad_json", f"The body is empty; send one event, or any number of them as {NDJSON}.")
         text = on_one_line(body) if media_type == JSON else body
+        return json_response(await self._lines(text, traffic, may_be_on_loop), media_type=NDJSON)
+
+    async def results(self, lines: bytes, caller: Caller) -> list[Result]:
+        """What became of events that were translated here, one JSON line each; raises Problem."""
+        traffic = EventTraffic(self._core, JsonEvents(self._terms), caller)
+        return _RESULTS.decode_lines(await self._lines(lines, traffic, True))
+
+    async def _lines(self, text: bytes, traffic: EventTraffic, may_be_on_loop: bool) -> bytes:
+        """The results of a whole body, a line each."""
         if may_be_on_loop and len(text) <= ON_LOOP_BYTES:
             packed = _packed(traffic, text)
         else:
             packed = await self._core.worker.run(_packed, traffic, text)
-        answers = await self._core.spawn(self._report(traffic, packed))
-        return json_response(b"".join(answers), media_type=NDJSON)
+        return b"".join(await self._core.spawn(self._report(traffic, packed)))
 
     async def _report(self, traffic: EventTraffic, packed: Packed) -> list[Bytes]:
         answers = []

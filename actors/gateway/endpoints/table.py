@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from actors.gateway.core.core import Core
 from actors.gateway.core.readers import OrderReaders, ShardSource
 from actors.gateway.endpoints.events import EventEndpoint
+from actors.gateway.endpoints.hooks import HookEndpoint
 from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
@@ -22,6 +23,8 @@ from actors.gateway.http.routes import (
     BOUND_SELLERS,
     BOUND_WATCHERS,
     CSV,
+    EVERYBODY,
+    FORM,
     JSON,
     KEEPERS,
     NDJSON,
@@ -85,7 +88,7 @@ def _of_tables(tables: TableEndpoint) -> list[Route]:
 
 def _writing(core: Core, on_loop: OrderReaders, in_worker: OrderReaders) -> list[Route]:
     acknowledgement, result = shapes.Acknowledgement, event_shapes.EventResult
-    orders = OrderEndpoint(core, on_loop)
+    orders, events = OrderEndpoint(core, on_loop), EventEndpoint(core, in_worker)
     return [
         Route(
             "POST", "/v1/stock", StockEndpoint(core).post, KEEPERS, "Stock movements, one a line",
@@ -105,11 +108,17 @@ def _writing(core: Core, on_loop: OrderReaders, in_worker: OrderReaders) -> list
             bound_roles=BOUND_SELLERS,
         ),
         Route(
-            "POST", "/v1/events", EventEndpoint(core, in_worker).post, REPORTERS,
+            "POST", "/v1/events", events.post, REPORTERS,
             "Lifecycle events, also while they arrive; one result each, in order of arrival",
             {NDJSON: result, ARROW: None}, {NDJSON: event_shapes.Event, JSON: event_shapes.Event, ARROW: None},
             problems=("bad_json", "shard_unavailable", "stream_malformed", "streams_limit"),
             bound_roles=BOUND_REPORTERS,
+        ),
+        Route(
+            "POST", "/v1/hooks/{partner}", HookEndpoint(core, events).post, EVERYBODY,
+            "A partner's own webhook, signed by the partner and answered as it expects",
+            {JSON: None}, {JSON: None, FORM: None},
+            problems=("not_found", "not_ready", "rate_limited", "shard_unavailable"),
         ),
     ]  # fmt: skip
 

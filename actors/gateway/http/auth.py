@@ -19,12 +19,28 @@ from actors.store.keys import KEYS_FILE, KeysRefused, digest_of, load_keys
 RELOAD_INTERVAL_S = 0.5  # how soon a revoked key is refused
 
 
+class Tokens:
+    """Token bucket of one second's worth of requests."""
+
+    def __init__(self) -> None:
+        self._tokens = 0.0
+        self._filled_at = float("-inf")
+
+    def take(self, per_second: int, now: float) -> int:
+        """0 = taken; else after how many ms there is one."""
+        self._tokens = min(float(per_second), self._tokens + (now - self._filled_at) * per_second)
+        self._filled_at = now
+        if self._tokens < 1.0:
+            return int((1.0 - self._tokens) * 1000 / per_second) + 1
+        self._tokens -= 1.0
+        return 0
+
+
 @dataclass
 class Key:
     caller: Caller
     digest: bytes
-    tokens: float = 0.0
-    filled_at: float = field(default=float("-inf"))
+    tokens: Tokens = field(default_factory=Tokens)
 
 
 def bearer_digest(authorization: str | None) -> bytes | None:
@@ -86,17 +102,13 @@ class KeyRing:
         return key
 
     def _take_token(self, key: Key, now: float) -> None:
-        """Token bucket of one second's worth of requests."""
-        key.tokens = min(float(self._rate), key.tokens + (now - key.filled_at) * self._rate)
-        key.filled_at = now
-        if key.tokens < 1.0:
-            wait_ms = int((1.0 - key.tokens) * 1000 / self._rate) + 1
+        wait_ms = key.tokens.take(self._rate, now)
+        if wait_ms:
             raise Problem(
                 "rate_limited",
                 f"This key may send {self._rate} requests a second; wait, or put many orders into one stream.",
                 retry_after_ms=wait_ms,
             )
-        key.tokens -= 1.0
 
     def _reload(self) -> None:
         """Take over a changed file; a damaged one is reported and the keys known so far stay in force."""

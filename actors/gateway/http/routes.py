@@ -51,6 +51,7 @@ NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 CSV = "text/csv"
+FORM = "application/x-www-form-urlencoded"
 SSE = "text/event-stream"
 
 
