@@ -21,7 +21,7 @@ def item_view(item: WorkItem, now_ms: int, events: Sequence[Mapping[str, Any]] =
         "seller": item.seller or None,
         "reason": item.reason,
         "remedy": KINDS[item.kind].remedy,
-        "acts": acts_of(item.kind),
+        "acts": acts_of(item.kind, item.about),
         "version": item.cause_version,
         "raised_at": time_text(item.raised_ms),
         "deadline": time_text(item.deadline_ms),

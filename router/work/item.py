@@ -38,6 +38,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str
     channel: str
     seller: str
+    about: str = ""  # type of the event that was refused; "" of other kinds
     cause_version: int  # of the order, with which it began
     reason: str
     raised_ms: int
@@ -50,9 +51,10 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     resolution: str = ""  # in words
 
 
-def work_id_of(kind: str, order_key: str, cause_version: int) -> str:
+def work_id_of(kind: str, order_key: str, cause_version: int, about: str = "") -> str:
     """The same for the same cause, whenever and however often it is read from the log."""
-    return hashlib.blake2b(f"{kind}:{order_key}:{cause_version}".encode(), digest_size=12).hexdigest()
+    cause = ":".join((kind, order_key, str(cause_version), *([about] if about else [])))
+    return hashlib.blake2b(cause.encode(), digest_size=12).hexdigest()
 
 
 def claimed(item: WorkItem, caller: str) -> WorkItem:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from router.life.event_types import NEEDS, TAKES, OrderEvent
+from router.life.event_types import EVENT_TYPES, NEEDS, TAKES, OrderEvent
 from router.life.states import OrderState, PaymentState
 from router.work.standing import (
     HELD,
@@ -31,6 +31,7 @@ from router.work.standing import (
 E, S, P = OrderEvent, OrderState, PaymentState
 Queue = Literal["orders", "payments", "warehouse", "carriers"]
 Patience = Literal["", "unpaid_after_ms", "waiting_after_ms", "unsent_after_ms", "undelivered_after_ms", "expires"]
+REFUSED = "event_refused"  # the one kind that is not read off the state of an order
 QUEUES: tuple[Queue, ...] = ("orders", "payments", "warehouse", "carriers")
 
 
@@ -39,7 +40,7 @@ class WorkKind:
     """A row of KINDS."""
 
     queue: Queue
-    reason: str  # a sentence; ``{why}`` is what the change says of it
+    reason: str  # a sentence; ``{why}`` is what the change says of it, ``{about}`` the type of a refused event
     remedy: str
     acts: tuple[OrderEvent, ...]  # events that may settle it
     states: Mask = field(default_factory=mask)
@@ -61,6 +62,12 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             "Mend the order, or the table it does not fit, and send it again under the same order_id.",
             (),
             mask({S.REJECTED}),
+        ),
+        "event_refused": WorkKind(
+            "orders",
+            "A report about the order was refused ({about}): {why}",
+            "Find out which is right, the report or the order; report what is missing, then this again.",
+            (),
         ),
         "held": WorkKind(
             "orders",
@@ -172,9 +179,10 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
 )
 
 
-def acts_of(kind: str) -> list[dict[str, object]]:
+def acts_of(kind: str, about: str) -> list[dict[str, object]]:
     """The events that may settle an item: their types, the fields they take, and those they say nothing without."""
+    acts = (*KINDS[kind].acts, *((EVENT_TYPES[about],) if about else ()))
     return [
         {"type": event.name.lower(), "fields": list(TAKES[event]), "needs": list(NEEDS.get(event, ()))}
-        for event in KINDS[kind].acts
+        for event in acts
     ]

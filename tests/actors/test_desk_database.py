@@ -32,7 +32,8 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         "desk": {"one": 1, "folder": "f", "cursor": "0:3.0"},
         "work_items": {
             "work_id": "w", "kind": "held", "queue": "orders", "order_key": "k", "order_id": "o", "channel": "web",
-            "seller": "", "cause_version": 2, "reason": "r", "raised_ms": 1, "deadline_ms": 2, "state": "claimed",
+            "seller": "", "about": "", "cause_version": 2,
+            "reason": "r", "raised_ms": 1, "deadline_ms": 2, "state": "claimed",
             "owner": "ada", "snoozed_until_ms": 0, "resolved_ms": 0, "resolved_by": "", "resolution": "",
         },
         "due": {

@@ -12,8 +12,9 @@ from router.life.event_types import TAKES, OrderEvent
 from router.life.states import LIVE, STATE_OF_STAGE, OrderState
 from router.work.item import WorkItem
 from router.work.kinds import KINDS, QUEUES, acts_of
+from router.work.rows import COLUMNS
 from router.work.standing import HELD, ON_ITS_WAY, UNDELIVERED, UNSENT, WAITING
-from router.work.told import COLUMNS, Terms, Told, told_of
+from router.work.told import Known, Terms, Told, told_of
 from tests.labs.desk_lab import ANSWER_MS, NEVER, terms
 from tests.labs.feed_world import FeedWorld, order
 
@@ -29,7 +30,7 @@ def told(world: FeedWorld, by: Terms = NEVER) -> Told:
     """All that the world's log says, as one turn."""
     feed = Feed(ChangeReader(world.sources, COLUMNS))
     parts = [part.changes for part in feed.turn()]
-    return told_of(parts, by, set(KINDS))
+    return told_of(parts, by, Known(set(KINDS)))
 
 
 def report(world: FeedWorld, order_id: str, *types: str, **fields: Any) -> None:
@@ -59,10 +60,9 @@ def test_every_kind_has_a_queue_a_remedy_and_acts_that_there_are() -> None:
     for name, kind in KINDS.items():
         assert kind.queue in QUEUES and kind.remedy.endswith(".") and name.isidentifier()
         assert all(event in TAKES for event in kind.acts)
-        assert kind.acts or name == "rejected", "an order that was refused is sent again, everything else has an event"
-    assert {"type": "move", "fields": ["lines", "node", "to_node", "reason"], "needs": ["to_node"]} in acts_of(
-        "waiting"
-    )
+        assert kind.acts or name in ("rejected", "event_refused"), "they are sent again; everything else has an event"
+    move = {"type": "move", "fields": ["lines", "node", "to_node", "reason"], "needs": ["to_node"]}
+    assert move in acts_of("waiting", "")
 
 
 # --- one kind after the other --------------------------------------------------------------------------
@@ -88,6 +88,40 @@ def test_an_order_on_hold_is_settled_when_it_is_released_by_anybody(world: FeedW
     assert (item.kind, item.state) == ("held", "open") and "hold address." in item.reason
     report(world, "a", "release")
     assert raised(world) == [("held", "resolved", "settled by version 3 of the order")]
+
+
+def test_a_refused_event_is_work_until_one_of_its_type_is_applied(world: FeedWorld) -> None:
+    world.orders(order("a"))
+    for number in range(3):  # the same report again, under ids of its own
+        world.events({"event_id": f"d-{number}", "order_id": "a", "type": "release"})
+    world.events({"event_id": "l", "order_id": "a", "type": "pick", "lines": [{"line_id": "1", "qty": 7}]})
+    found = [(item.kind, item.about, item.state) for item in told(world).raised]
+    assert found == [("event_refused", "release", "open")] * 3 + [("event_refused", "pick", "open")]
+    assert len({item.work_id for item in told(world).raised}) == 2
+    assert "refused (release): the order is allocated, and release" in told(world).raised[0].reason
+    assert "line 1 has 1 units" in told(world).raised[3].reason and "7 were named" in told(world).raised[3].reason
+    report(world, "a", "pick")
+    assert [item.state for item in told(world).raised] == ["open"] * 3 + ["resolved"]
+    report(world, "a", "note", text="?")
+    assert [item.state for item in told(world).raised] == ["open"] * 3 + ["resolved"]
+
+
+def test_another_body_under_an_events_id_is_a_refusal_and_unknown_orders_are_none(world: FeedWorld) -> None:
+    world.orders(order("a"))
+    for text in ("x", "y"):
+        world.events({"event_id": "n", "order_id": "a", "type": "note", "text": text})
+    world.events({"event_id": "e", "order_id": "never sent", "type": "ship"})
+    world.events({"event_id": "f", "order_id": "a", "type": "deliver", "source": "desk:ada", "shipment_id": "none"})
+    [item] = told(world).raised
+    assert (item.kind, item.about) == ("event_refused", "note") and "used for this order by an event" in item.reason
+
+
+def test_money_for_an_order_that_was_refused_is_never_silent(world: FeedWorld) -> None:
+    world.orders(order("a", lines=[{"sku": "unknown", "qty": 1}]))
+    world.events({"event_id": "p", "order_id": "a", "type": "payment_captured", "payment_id": "p1", "amount": 5})
+    found = {item.kind: item for item in told(world).raised}
+    assert set(found) == {"rejected", "event_refused"}
+    assert "(payment_captured): an order in state rejected takes: no event" in found["event_refused"].reason
 
 
 def test_a_failed_payment_is_settled_by_another_one(world: FeedWorld) -> None:

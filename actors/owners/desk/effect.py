@@ -11,7 +11,8 @@ from actors.store.desk.database import Database
 from router.errors import Retryable
 from router.feed.changes import Changes
 from router.work.kinds import KINDS
-from router.work.told import COLUMNS, Terms, Told, overdue, told_of
+from router.work.rows import COLUMNS
+from router.work.told import Terms, Told, overdue, told_of
 
 AGAIN_MS = 10
 
@@ -26,7 +27,7 @@ class DeskEffect:
         self._terms = terms
         with database.read() as connection:
             self._cursor = place.cursor_of(connection)
-            self._known = items.known_kinds(connection)
+            self._known = items.known(connection)
 
     def cursor(self) -> str | None:
         return self._cursor
@@ -38,13 +39,13 @@ class DeskEffect:
             keep(connection, told, self._terms)
             place.move_cursor(connection, cursor)
         self._cursor = cursor
-        self._known |= {item.kind for item in told.raised} | {each.kind for each in told.started.values()}
+        self._known.add(told)
 
     def _refuse_doubt(self, connection: Connection) -> None:
         """A commit whose answer was lost may have been made: then these changes are kept already."""
         kept = place.cursor_of(connection)
         if kept != self._cursor:
-            self._cursor, self._known = kept, items.known_kinds(connection)
+            self._cursor, self._known = kept, items.known(connection)
             raise Retryable("the desk is further than its reader", AGAIN_MS)
 
     def close(self) -> None:

@@ -12,8 +12,9 @@ from actors.store.desk.database import insert_new
 from actors.store.desk.figures import Waiting
 from actors.store.desk.schema import DUE, WORK
 from router.work.item import WorkItem, settled_words
+from router.work.kinds import REFUSED
 from router.work.listing import WorkFilter
-from router.work.told import Ended
+from router.work.told import Ended, Known, low_half
 
 
 def add(connection: Connection, items: Iterable[WorkItem]) -> None:
@@ -30,6 +31,7 @@ def settle(connection: Connection, ended: Sequence[Ended]) -> None:
         .where(
             WORK.c.order_key == bindparam("of_order"),
             WORK.c.kind == bindparam("of_kind"),
+            WORK.c.about == bindparam("it_is_about"),
             WORK.c.state != "resolved",
             WORK.c.cause_version < bindparam("ended_version"),
         )
@@ -42,6 +44,7 @@ def settle(connection: Connection, ended: Sequence[Ended]) -> None:
             {
                 "of_order": end.order_key,
                 "of_kind": end.kind,
+                "it_is_about": end.about,
                 "ended_version": end.version,
                 "at_ms": end.at_ms,
                 "words": settled_words(end.version),
@@ -95,10 +98,12 @@ def wake(connection: Connection, now_ms: int) -> None:
         connection.execute(update(WORK).where(awake, owned).values(state=state, snoozed_until_ms=0))
 
 
-def known_kinds(connection: Connection) -> set[str]:
-    """Kinds of which there is anything that could end."""
-    found = select(WORK.c.kind).where(WORK.c.state != "resolved").union(select(DUE.c.kind))
-    return set(connection.execute(found).scalars())
+def known(connection: Connection) -> Known:
+    """What there is that could end."""
+    kinds = select(WORK.c.kind).where(WORK.c.state != "resolved").union(select(DUE.c.kind))
+    refused = select(WORK.c.order_key).where(WORK.c.state != "resolved", WORK.c.kind == REFUSED)
+    orders = connection.execute(refused.distinct()).scalars()
+    return Known(set(connection.execute(kinds).scalars()), {low_half(order_key) for order_key in orders})
 
 
 def depths(connection: Connection) -> list[Waiting]:

@@ -35,6 +35,7 @@ WORK = Table(
     Column("order_id", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("seller", Text, nullable=False),
+    Column("about", Text, nullable=False),  # type of the event that was refused, "" of other kinds
     Column("cause_version", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("raised_ms", BigInteger, nullable=False),

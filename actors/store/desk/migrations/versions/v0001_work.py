@@ -34,7 +34,7 @@ def _desk_and_work() -> None:
     )
     op.create_table(
         "work_items",
-        *_texts("work_id", "kind", "queue", "order_key", "order_id", "channel", "seller"),
+        *_texts("work_id", "kind", "queue", "order_key", "order_id", "channel", "seller", "about"),
         *_times("cause_version"),
         *_texts("reason"),
         *_times("raised_ms", "deadline_ms"),
