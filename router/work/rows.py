@@ -6,7 +6,7 @@ Masks over state bytes and events find the few rows that do; only of these are t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -47,7 +47,11 @@ class Cause(NamedTuple):
     version: int
     event: int
     at_ms: int
-    why: str
+    words: tuple[Any, ...]  # as Words has them; most are never read
+
+    @property
+    def why(self) -> str:
+        return why_of(Words(*self.words))
 
     @property
     def about(self) -> str:
@@ -132,14 +136,14 @@ class Rows:
         found: Mask = self._is_applied & np.isin(order, there) if len(there) else np.zeros(len(order), np.bool_)
         return found
 
-    def said(self) -> list[Said]:
-        """By row."""
+    def said(self, kinds: Collection[str]) -> list[Said]:
+        """Of these kinds, by row."""
         found: list[Said] = []
-        for name, kind in KINDS.items():
+        for name in kinds:
             if name == REFUSED:
                 ends, begins = self._knows_refused, self._is_refused
             else:
-                ends, begins = self._ends(kind), self._begins(kind)
+                ends, begins = self._ends(KINDS[name]), self._begins(KINDS[name])
             rows = np.flatnonzero(ends | begins)
             each = zip(rows.tolist(), ends[rows].tolist(), begins[rows].tolist(), strict=True)
             found += [Said(row, name, end, begin) for row, end, begin in each]
@@ -171,4 +175,4 @@ class Rows:
         words = zip(*(values[name] for name in _OF_WHY), strict=True)
         for (place, *others), hi, lo, said in zip(causes, values["hash_hi"], values["hash_lo"], words, strict=True):
             names = in_shard(self._changes.shard, place) if place >= 0 else NOWHERE, f"{hi:016x}{lo:016x}"
-            yield Cause._make((*names, *others, why_of(Words(*said))))
+            yield Cause._make((*names, *others, said))

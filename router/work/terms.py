@@ -14,7 +14,10 @@ def terms_of(config: Config) -> Terms:
             return policy.of_channel(channel).unpaid_expires_ms
         return int(getattr(desk, patience))
 
+    def is_on(patience: str) -> bool:
+        return any(patience_ms(patience, channel) for channel in ("", *policy.channels))
+
     def answer_ms(queue: str) -> int:
         return int(getattr(desk.answer_within_ms, queue))
 
-    return Terms(patience_ms, answer_ms)
+    return Terms(patience_ms, is_on, answer_ms)

@@ -67,6 +67,7 @@ class Terms:
     """What the configuration says: how long something may last, and how long people have then."""
 
     patience_ms: Callable[[str, str], int]  # of a patience and a channel; 0 = for ever
+    is_on: Callable[[str], bool]  # whether a patience ends for any channel
     answer_ms: Callable[[str], int]  # of a queue
 
 
@@ -94,10 +95,11 @@ class Telling:
         self._known = known
         self.told = Told()
         self._raised: dict[Kept, list[int]] = {}  # places among ``told.raised`` of what has not ended
+        self._kinds = [name for name, kind in KINDS.items() if name in known.kinds or self._may_begin(kind)]
 
     def read(self, changes: Changes) -> None:
         rows = Rows(changes, self._known.refused)
-        said = rows.said()
+        said = rows.said(self._kinds)
         places = list(dict.fromkeys(each.row for each in said))
         causes = dict(zip(places, rows.causes(places), strict=True)) if places else {}
         for each in said:
@@ -105,6 +107,9 @@ class Telling:
                 self._end(each.kind, causes[each.row])
             if each.begins:
                 self._begin(each.kind, KINDS[each.kind], causes[each.row])
+
+    def _may_begin(self, kind: WorkKind) -> bool:
+        return not kind.patience or self._terms.is_on(kind.patience)
 
     def _begin(self, name: str, kind: WorkKind, cause: Cause) -> None:
         if not kind.patience:

@@ -27,12 +27,15 @@ from tests.labs.feed_world import FeedWorld
 
 Row = dict[str, Any]
 ANSWER_MS = 1_000
-NEVER = Terms(lambda patience, channel: 0, lambda queue: ANSWER_MS)
+NEVER = Terms(lambda patience, channel: 0, lambda patience: False, lambda queue: ANSWER_MS)
 
 
 def terms(**patience_ms: int) -> Terms:
     """Patience by its name; all others last for ever."""
-    return Terms(lambda patience, channel: patience_ms.get(patience, 0), lambda queue: ANSWER_MS)
+    of = patience_ms.get
+    return Terms(
+        lambda patience, channel: of(patience, 0), lambda patience: patience in patience_ms, lambda _: ANSWER_MS
+    )
 
 
 class DeskLab:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -12,7 +12,7 @@ from router.errors import Retryable
 from router.feed.changes import Changes
 from router.work.kinds import KINDS
 from router.work.rows import COLUMNS
-from router.work.told import Terms, Told, overdue, told_of
+from router.work.told import Due, Ended, Key, Terms, Told, overdue, told_of
 
 AGAIN_MS = 10
 
@@ -56,11 +56,19 @@ def keep(connection: Connection, told: Told, terms: Terms) -> None:
     """What lasted too long before it ended was somebody's work in between, whenever that is read."""
     ended = list(told.ended.values())
     lasting = {end.key: end for end in ended if KINDS[end.kind].patience}
-    for each in due.of_places(connection, sorted({at for at, _ in lasting})):
-        end = lasting.get(each.key)
-        if end is not None and each.due_ms <= end.at_ms and KINDS[each.kind].sends is None:
-            items.add(connection, [overdue(each, terms)])
+    items.add(connection, [overdue(each, terms) for each in _too_long(connection, lasting)])
     items.settle(connection, ended)
     due.end(connection, list(lasting))
     items.add(connection, told.raised)
     due.start(connection, told.started.values())
+
+
+def _too_long(connection: Connection, ended: Mapping[Key, Ended]) -> Iterator[Due]:
+    """What was due before it ended: seldom any, and then the first thing that is due tells."""
+    first_ms, last_ms = due.next_ms(connection), max((end.at_ms for end in ended.values()), default=0)
+    if first_ms is None or first_ms > last_ms:
+        return
+    for each in due.of_places(connection, sorted({at for at, _ in ended})):
+        end = ended.get(each.key)
+        if end is not None and each.due_ms <= end.at_ms and KINDS[each.kind].sends is None:
+            yield each

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, Table, event
+from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -58,7 +58,7 @@ class Database:
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]], keys: list[str]) -> None:
     """Insert rows; those whose key is there already stay as they are."""
     if rows:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(index_elements=keys), rows)
+        execute_many(connection, _insert(connection, table).on_conflict_do_nothing(index_elements=keys), rows)
 
 
 def put(connection: Connection, table: Table, rows: list[dict[str, Any]], keys: list[str]) -> None:
@@ -66,7 +66,20 @@ def put(connection: Connection, table: Table, rows: list[dict[str, Any]], keys: 
     if rows:
         insert = _insert(connection, table)
         others = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys}
-        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=others), rows)
+        execute_many(connection, insert.on_conflict_do_update(index_elements=keys, set_=others), rows)
+
+
+def execute_many(connection: Connection, statement: Insert | Update | Delete, rows: list[dict[str, Any]]) -> None:
+    """Once for each of the rows, which have the same names. SQLAlchemy itself takes as long for the parameters of a
+    row as SQLite does for the row."""
+    if not rows:
+        return
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    constants = {name: value for name, value in compiled.params.items() if name not in rows[0]}
+    whole = [constants | row for row in rows] if constants else rows
+    names = compiled.positiontup  # None where the driver takes parameters by their names
+    given = whole if names is None else [tuple(row[name] for name in names) for row in whole]
+    connection.exec_driver_sql(str(compiled), given)
 
 
 def _insert(connection: Connection, table: Table) -> Any:

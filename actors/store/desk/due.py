@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
-from actors.store.desk.database import put
+from actors.store.desk.database import execute_many, put
 from actors.store.desk.schema import DUE
 from router.work.told import Due, Key
 
@@ -19,9 +19,8 @@ def start(connection: Connection, due: Iterable[Due]) -> None:
 
 
 def end(connection: Connection, keys: Sequence[Key]) -> None:
-    if keys:
-        statement = delete(DUE).where(DUE.c.place == bindparam("at"), DUE.c.kind == bindparam("of"))
-        connection.execute(statement, [{"at": place, "of": kind} for place, kind in keys])
+    statement = delete(DUE).where(DUE.c.place == bindparam("at"), DUE.c.kind == bindparam("of"))
+    execute_many(connection, statement, [{"at": place, "of": kind} for place, kind in keys])
 
 
 def of_places(connection: Connection, places: Sequence[int]) -> Iterator[Due]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
-from actors.store.desk.database import insert_new
+from actors.store.desk.database import execute_many, insert_new
 from actors.store.desk.figures import Waiting
 from actors.store.desk.schema import DUE, WORK
 from router.work.item import WorkItem, settled_words
@@ -24,8 +24,6 @@ def add(connection: Connection, items: Iterable[WorkItem]) -> None:
 
 def settle(connection: Connection, ended: Sequence[Ended]) -> None:
     """Resolve what began before these ends, whoever has it."""
-    if not ended:
-        return
     statement = (
         update(WORK)
         .where(
@@ -38,7 +36,8 @@ def settle(connection: Connection, ended: Sequence[Ended]) -> None:
         .values(state="resolved", resolved_ms=bindparam("at_ms"), resolved_by="", resolution=bindparam("words"),
                 snoozed_until_ms=0)
     )  # fmt: skip
-    connection.execute(
+    execute_many(
+        connection,
         statement,
         [
             {
