@@ -51,6 +51,11 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     resolution: str = ""  # in words
 
 
+def kept_text(text: str) -> str:
+    """A NUL, which PostgreSQL keeps in no text, as the sign that stands for it."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
 def work_id_of(kind: str, order_key: str, cause_version: int, about: str = "") -> str:
     """The same for the same cause, whenever and however often it is read from the log."""
     cause = ":".join((kind, order_key, str(cause_version), *([about] if about else [])))

@@ -22,6 +22,7 @@ from router.life.states import OrderState, PaymentState, pack_state, unpack_stat
 from router.log.columns import EventResult
 from router.log.reference import in_shard
 from router.reasons import describe
+from router.work.item import kept_text
 from router.work.kinds import KINDS, REFUSED, WorkKind
 from router.work.standing import PENDING, Mask
 
@@ -171,6 +172,7 @@ class Rows:
         """Of these rows, each once; opened together, because a value alone takes as long as fifty."""
         batch = select(self._changes.batch, np.array(rows, np.int64))
         values = {name: batch.column(name).to_pylist() for name in {*_OF_CAUSE, "hash_hi", "hash_lo", *_OF_WHY}}
+        values |= {name: list(map(kept_text, values[name])) for name in ("order_id", "channel", "seller")}
         causes = zip(*(values[name] for name in _OF_CAUSE), strict=True)
         words = zip(*(values[name] for name in _OF_WHY), strict=True)
         for (place, *others), hi, lo, said in zip(causes, values["hash_hi"], values["hash_lo"], words, strict=True):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from router.feed.changes import Changes
-from router.work.item import WorkItem, settled, work_id_of
+from router.work.item import WorkItem, kept_text, settled, work_id_of
 from router.work.kinds import KINDS, REFUSED, WorkKind
 from router.work.rows import Cause, Rows
 
@@ -148,7 +148,7 @@ def item_of(kind: str, cause: Cause | Due, why: str, raised_ms: int, terms: Term
         seller=cause.seller,
         about=about,
         cause_version=cause.version,
-        reason=row.reason.format(why=why, about=about),
+        reason=kept_text(row.reason.format(why=why, about=about)),
         raised_ms=raised_ms,
         deadline_ms=raised_ms + terms.answer_ms(row.queue),
     )

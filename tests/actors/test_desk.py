@@ -18,7 +18,7 @@ from actors.store.desk import place
 from router.bound import Bound
 from router.errors import Retryable
 from router.life.states import OrderState
-from router.work.item import WorkRefused
+from router.work.item import WorkRefused, kept_text
 from router.work.told import Terms
 from tests.labs.desk_lab import DeskLab, terms
 from tests.labs.feed_world import FeedWorld, any_story, order
@@ -45,7 +45,7 @@ def held(desk: DeskLab, order_id: str = "a", **more: Any) -> str:
     desk.world.orders(order(order_id, **more))
     desk.world.events({"event_id": f"h-{order_id}", "order_id": order_id, "type": "hold", "hold": "address"})
     desk.read()
-    [item] = desk.items(order_id=order_id, kind="held")
+    [item] = desk.items(order_id=kept_text(order_id), kind="held")
     return str(item["work_id"])
 
 

@@ -159,6 +159,7 @@ def test_both_databases_give_the_same_desk(tmp_path: pathlib.Path, postgresql: s
         for desk in desks:
             desk.read(50)
             desk.clock.tick(world.now_ms)
+    held(desks[0], "nul\0", channel="web\0", seller="\0")
     item = held(desks[0], "held here")
     desks[1].read()
     for desk in desks:

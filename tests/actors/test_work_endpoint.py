@@ -84,6 +84,8 @@ def test_an_act_that_says_too_much_or_nothing_right_is_refused_in_words(lab: Lab
         problem = ask(lab, "POST", f"{path}/resolve", {"events": events}, 400)
         assert problem["code"] == "bad_parameter" and words in problem["detail"], problem
     assert ask(lab, "POST", f"{path}/snooze", {"until": "tomorrow"}, 400)["parameter"] == "until"
+    assert ask(lab, "POST", f"{path}/assign", {"owner": "a\0"}, 400)["parameter"] == "owner"
+    assert ask(lab, "GET", "/v1/work?owner=%00", status=400)["parameter"] == "owner"
     assert lab.problem("POST", f"{path}/claim", b"{", role="ops", **JSON)["code"] == "bad_json"
     assert ask(lab, "POST", f"/v1/work/{'0' * 24}/claim", {}, 404)["code"] == "work_not_found"
     ask(lab, "POST", f"{path}/claim", {})

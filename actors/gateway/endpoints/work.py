@@ -53,8 +53,7 @@ class WorkEndpoint:
         given = request.query
         refuse_unknown(given, WORK_QUERIES)
         for name, text in given.items():
-            if "\0" in text:  # no database keeps it, so nothing has it
-                raise Problem("bad_parameter", f"{name} holds a character that no text has here.", parameter=name)
+            _refuse_nul(name, text)
         state, cursor = choice(given.get("state"), "state", STATES), given.get("cursor")
         try:
             behind = None if cursor is None else place_behind(cursor)
@@ -111,16 +110,25 @@ def _said(name: ActName, body: bytes) -> Act:
         _read(body, ClaimAsked)
         return act
     if name == "assign":
-        return act._replace(owner=_read(body, AssignAsked).owner)
+        owner = _read(body, AssignAsked).owner
+        _refuse_nul("owner", owner)
+        return act._replace(owner=owner)
     if name == "snooze":
         return act._replace(until_ms=moment(_read(body, SnoozeAsked).until, "until") or 0)
     asked = _read(body, ResolveAsked)
+    _refuse_nul("note", asked.note)
     if len(asked.events) > EVENTS_MAX:
         raise Problem("bad_parameter", f"events are at most {EVENTS_MAX} at once.", parameter="events")
     if own := own_fields(asked.events):
         detail = f"events are about the item's order: leave {', '.join(own)} out."
         raise Problem("bad_parameter", detail, parameter="events")
     return act._replace(note=asked.note, events=tuple(asked.events))
+
+
+def _refuse_nul(name: str, text: str) -> None:
+    """PostgreSQL keeps none, so nothing here has one."""
+    if "\0" in text:
+        raise Problem("bad_parameter", f"{name} holds a NUL character; leave it out.", parameter=name)
 
 
 def _read(body: bytes, shape: type[B]) -> B:
