@@ -110,6 +110,22 @@ def test_nothing_is_kept_of_a_turn_that_fails(desk: DeskLab, monkeypatch: pytest
     assert len(desk.items()) == 1
 
 
+def test_a_refused_event_is_settled_by_a_later_turn_and_by_a_later_life(desk: DeskLab) -> None:
+    for order_id in ("a", "b"):
+        held(desk, order_id)
+        desk.world.events({"event_id": f"p-{order_id}", "order_id": order_id, "type": "pick"})
+    desk.read()
+    assert [item["state"] for item in desk.items(kind="event_refused")] == ["open", "open"]
+    for order_id in ("a", "b"):
+        desk.world.events(
+            {"event_id": f"r-{order_id}", "order_id": order_id, "type": "release"},
+            {"event_id": f"p2-{order_id}", "order_id": order_id, "type": "pick"},
+        )
+        desk.read()
+        desk.begin()
+        assert {item["state"] for item in desk.items(order_id=order_id)} == {"resolved"}
+
+
 # --- people -------------------------------------------------------------------------------------------
 
 
@@ -268,15 +284,12 @@ def test_events_of_an_order_go_one_after_the_other_and_wait_for_one_that_is_busy
     item, other = held(desk, "a"), held(desk, "b")
     desk.act(item, "resolve", events=({"type": "release"}, {"type": "pick"}, {"type": "ship"}))
     resolve(desk, other, type="release")
-    post, busy = desk.sender._post, ["a"]
+    post, busy = desk.sender._post, ["a", "release"]
 
     def sometimes_busy(letters: Any) -> Any:
-        answers = post([letter for letter in letters if busy != [_order_of(letter)]])
-        told = iter(answers)
-        return [
-            {"status": "refused", "reason": "order_busy"} if busy == [_order_of(letter)] else next(told)
-            for letter in letters
-        ]
+        answers = iter(post([letter for letter in letters if busy != _named(letter)]))
+        later = {"status": "refused", "reason": "order_busy"}
+        return [later if busy == _named(letter) else next(answers) for letter in letters]
 
     desk.sender._post = sometimes_busy
     with pytest.raises(Retryable):
@@ -289,8 +302,9 @@ def test_events_of_an_order_go_one_after_the_other_and_wait_for_one_that_is_busy
     assert state_of(desk.world, "a") == "shipped"
 
 
-def _order_of(letter: Any) -> str:
-    return str(json.loads(letter.event)["order_id"])
+def _named(letter: Any) -> list[str]:
+    event = json.loads(letter.event)
+    return [event["order_id"], event["type"]]
 
 
 def test_an_act_that_is_no_event_is_refused_before_anything_is_kept(desk: DeskLab) -> None:

@@ -23,7 +23,7 @@ def add(connection: Connection, items: Iterable[WorkItem]) -> None:
 
 
 def settle(connection: Connection, ended: Sequence[Ended]) -> None:
-    """Resolve what began before these ends, whoever has it."""
+    """Resolve what there is of what has ended, whoever has it; what began since is added afterwards."""
     statement = (
         update(WORK)
         .where(
@@ -31,7 +31,6 @@ def settle(connection: Connection, ended: Sequence[Ended]) -> None:
             WORK.c.kind == bindparam("of_kind"),
             WORK.c.about == bindparam("it_is_about"),
             WORK.c.state != "resolved",
-            WORK.c.cause_version < bindparam("ended_version"),
         )
         .values(state="resolved", resolved_ms=bindparam("at_ms"), resolved_by="", resolution=bindparam("words"),
                 snoozed_until_ms=0)
@@ -44,7 +43,6 @@ def settle(connection: Connection, ended: Sequence[Ended]) -> None:
                 "of_order": end.order_key,
                 "of_kind": end.kind,
                 "it_is_about": end.about,
-                "ended_version": end.version,
                 "at_ms": end.at_ms,
                 "words": settled_words(end.version),
             }
