@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from router.bound import Bound
+from router.feed.words import WORDS
 from router.ids import Scope
 from router.life.event_types import EVENT_TYPES, TAKES
 from router.work.item import WorkItem, assigned, claimed, resolved, snoozed
@@ -81,6 +82,12 @@ def _named(order_id: str, channel: str, seller: str, scope: Scope) -> dict[str, 
 def encoded(event: Mapping[str, Any]) -> str:
     """One line of JSON."""
     return msgspec.json.encode(event).decode()
+
+
+def without_words(event: str) -> str:
+    """An event without what people wrote: that lies with the order's documents now, where it can be erased."""
+    said: dict[str, Any] = msgspec.json.decode(event)
+    return encoded({name: value for name, value in said.items() if name not in WORDS})
 
 
 def is_for_later(answer: Mapping[str, Any]) -> bool:

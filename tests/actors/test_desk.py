@@ -236,6 +236,16 @@ def test_what_a_person_decides_reaches_the_order_and_its_outcome_the_item(desk: 
     assert shown["events"] == [event | {"status": "applied"}] and shown["resolved_by"] == "ada"
 
 
+def test_what_people_write_in_an_event_stays_no_longer_than_it_is_on_its_way(desk: DeskLab) -> None:
+    item = held(desk)
+    resolve(desk, item, type="release", note="her mother called")
+    assert "her mother" in desk.outbox()[0]["event"]
+    desk.sender.send()
+    [letter] = desk.outbox()
+    assert letter["status"] == "applied" and "her mother" not in letter["event"]
+    assert "her mother" not in json.dumps(desk.items())
+
+
 def test_an_event_whose_answer_was_lost_is_sent_again_and_happens_once(desk: DeskLab) -> None:
     item = held(desk)
     resolve(desk, item, type="release")

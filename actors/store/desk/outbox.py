@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from actors.store.desk.database import insert_new
 from actors.store.desk.schema import OUTBOX
+from router.work.acts import without_words
 
 WAITING = "waiting"
 
@@ -39,9 +40,10 @@ def waiting(connection: Connection, limit: int) -> list[Letter]:
 
 
 def answered(connection: Connection, letter: Letter, status: str, answer: str, now_ms: int) -> bool:
-    """Keep what became of it; False where that was kept before."""
+    """Keep what became of it, and no longer what people wrote in it; False where that was kept before."""
     waits = update(OUTBOX).where(OUTBOX.c.event_id == letter.event_id, OUTBOX.c.status == WAITING)
-    done = connection.execute(waits.values(status=status, answer=answer, answered_ms=now_ms))
+    kept = without_words(letter.event)
+    done = connection.execute(waits.values(status=status, answer=answer, answered_ms=now_ms, event=kept))
     return done.rowcount == 1
 
 
