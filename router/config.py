@@ -56,6 +56,7 @@ class ChannelPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     tax: Heed | None = None
     shipping_fee: Heed | None = None
     unpaid: Literal["allocate", "hold"] | None = None
+    unpaid_expires_ms: int | None = None
     postcode: Literal["reject", "hold", "flag"] | None = None
 
 
@@ -64,6 +65,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     channels: dict[str, ChannelPolicy] = {}  # by the orders' channel
     unpaid: Literal["allocate", "hold"] = "allocate"  # orders that are not paid, or not in full
+    unpaid_expires_ms: int = 0  # orders of which nothing was paid or picked are cancelled after it; 0 = never
     postcode: Literal["reject", "hold", "flag"] = "reject"  # that does not have the form of its country
     discount: Heed = "compute"
     tax: Heed = "compute"
@@ -106,6 +108,26 @@ class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     disk_free_bytes_min: int = 256 << 20
 
 
+class AnswerWithin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long people have for a work item, by its queue."""
+
+    orders: int = 4 * 3_600_000
+    payments: int = 24 * 3_600_000
+    warehouse: int = 4 * 3_600_000
+    carriers: int = 48 * 3_600_000
+
+
+class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Work of people: where it is kept, and how long something may last before it is theirs (0 = for ever)."""
+
+    url: str = ""  # of a PostgreSQL database; "" = SQLite in the data folder
+    unpaid_after_ms: int = 0  # set it where payments are reported to the router
+    unsent_after_ms: int = 0  # set it where picks and shipments are
+    waiting_after_ms: int = 3 * 86_400_000
+    undelivered_after_ms: int = 14 * 86_400_000
+    answer_within_ms: AnswerWithin = AnswerWithin()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     shards: int = 1  # fixed at the first start of a data folder
     order_id_scope: Literal["global", "channel", "seller"] = "global"  # where ids are unique; fixed at the first start
@@ -117,6 +139,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     policy: Policy = Policy()
     log: LogConfig = LogConfig()
     partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
+    desk: DeskConfig = DeskConfig()
 
     def __post_init__(self) -> None:
         assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"

@@ -141,10 +141,10 @@ def test_no_column_is_a_float(name: str) -> None:
     assert [found for field in schema for found in _float_fields(field.type, field.name)] == []
 
 
-@pytest.mark.parametrize("struct", [config.Config, config.Limits, config.Policy, config.LogConfig])
+@pytest.mark.parametrize("struct", [config.Config, config.Limits, config.Policy, config.LogConfig, config.DeskConfig])
 def test_every_setting_is_documented(struct: type) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    sections = {"limits", "policy", "log"}
+    sections = {"limits", "policy", "log", "desk"}
     missing = [n for n in struct.__annotations__ if f"`{n}`" not in page and n not in sections]
     assert not missing, f"explain {missing} in docs/configuration.md"
 

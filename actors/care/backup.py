@@ -1,6 +1,6 @@
 """``order-router backup`` and ``restore``: a data folder as it was at one moment, taken while a router runs on it.
 
-checkpoints ─▶ each shard's log ─▶ the ledger's log ─▶ inputs that the ledger answered meanwhile ─▶ tables
+the desk ─▶ checkpoints ─▶ each shard's log ─▶ the ledger's log ─▶ inputs that the ledger answered meanwhile ─▶ tables
 
 Every log is copied as one of its transactions left it; the order makes them fit each other:
 
@@ -8,6 +8,7 @@ Every log is copied as one of its transactions left it; the order makes them fit
   outcome in the backup has its decision there.
 - The ledger is asked after an input is durable. When the ledger has been copied, every input it has answered can be
   read from the living logs; those that the earlier copies lack are added to them.
+- The desk has read no further than the logs went. It is copied first, so it has read no further than their copies go.
 - A version of the tables is durable before a record names it. The tables are copied last.
 
 What is left over is what a power cut at the moment of the ledger's copy would leave: inputs without an outcome. The
@@ -26,6 +27,7 @@ import lmdb
 import msgspec
 import xxhash
 
+from actors.care.copy_desk import copy_desk
 from actors.care.reading.apart import apart
 from actors.care.reading.log_check import check_structure, read_records
 from actors.store.checkpoints import read_latest
@@ -105,6 +107,8 @@ class _Copy:
         for name in SMALL_FILES:
             with contextlib.suppress(FileNotFoundError):
                 copy_file(self._data.path / name, self._target.path / name)
+        self._show("copying desk")
+        copy_desk(self._data, self._target)
         for number in self._shards:
             self._copy_owner(self._data.shard(number), self._target.shard(number))
         self._copy_owner(self._data.ledger, self._target.ledger)

@@ -27,7 +27,7 @@ from router.errors import Damaged, Misconfigured
 
 _NAME = re.compile(
     rf"(?:{'|'.join(map(re.escape, SMALL_FILES))}|tables/manifest\.json|tables/{FILE_NAME.pattern}"
-    r"|(?:ledger|shard-\d{3})/(?:log/data\.mdb|checkpoint-\d{1,20}\.bin))",
+    r"|desk/desk\.sqlite|(?:ledger|shard-\d{3})/(?:log/data\.mdb|checkpoint-\d{1,20}\.bin))",
     re.ASCII,
 )
 _MANIFEST_BYTES_MAX = 64 << 20

@@ -34,21 +34,26 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add.add_argument("--event-id", help="default: a new one, which is printed")
     add.add_argument("--at", help="when it happened (RFC 3339); default: now")
     add.add_argument("--source", help="who says so")
-    add.add_argument(
+    add_event_flags(add)
+    add_scope_flags(add)
+    for action in (send, add):
+        add_server_flags(action)
+        add_json_flag(action)
+    return parser
+
+
+def add_event_flags(parser: argparse.ArgumentParser) -> None:
+    """Of the fields that depend on the event's type."""
+    parser.add_argument(
         "--line", action="append", default=[], metavar="LINE_ID[=QTY]", help="units of this line only; several times"
     )
-    add.add_argument(
+    parser.add_argument(
         "--field",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="any further field of the type, carrier=dhl say",
     )
-    add_scope_flags(add)
-    for action in (send, add):
-        add_server_flags(action)
-        add_json_flag(action)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,14 +67,19 @@ def run(arguments: argparse.Namespace) -> int:
 def event_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """The event that the arguments say."""
     named = {name: getattr(arguments, name) for name in ("at", "source", "channel", "seller")}
-    event = {
+    return {
         "event_id": arguments.event_id or new_id("cli"),
         "order_id": arguments.order_id,
         "type": arguments.type,
         **{name: value for name, value in named.items() if value is not None},
-        **dict(_field(text) for text in arguments.field),
+        **event_fields(arguments),
     }
-    return event | ({"lines": [_event_line(text) for text in arguments.line]} if arguments.line else {})
+
+
+def event_fields(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What --line and --field say."""
+    lines = {"lines": [_event_line(text) for text in arguments.line]} if arguments.line else {}
+    return dict(_field(text) for text in arguments.field) | lines
 
 
 def _field(text: str) -> tuple[str, Any]:

@@ -25,6 +25,13 @@ order-router events add {_ADMIN} A-1001 ship --line 1=1 --field carrier=dhl --fi
 order-router events add {_ADMIN} A-1001 payment_captured --field payment_id=p-1 --field amount=4493
 order-router release {_ADMIN} A-1002 A-1003 --note "called the customer"
 order-router release {_ADMIN} A-1002 --hold review
+order-router work list {_ADMIN} --queue payments
+order-router work list {_ADMIN} --owner ada --json
+order-router work claim {_ADMIN} 5f0c2e1d9b7a48c6e3d2f1a0
+order-router work assign {_ADMIN} 5f0c2e1d9b7a48c6e3d2f1a0 ada
+order-router work snooze {_ADMIN} 5f0c2e1d9b7a48c6e3d2f1a0 2026-12-01T09:00:00Z
+order-router work resolve {_ADMIN} 5f0c2e1d9b7a48c6e3d2f1a0 --event release --note "called the customer"
+order-router work resolve {_ADMIN} 5f0c2e1d9b7a48c6e3d2f1a0 --event move --field to_node=LYON
 order-router stock show {_ADMIN} MUG TEE --channel web
 order-router stock move {_ADMIN} receipt MUG BERLIN 40 --reference PO-77
 order-router stock move {_ADMIN} transfer MUG BERLIN 5 --to-node LEEDS

@@ -16,6 +16,8 @@ from router.shard.lanes import Message
 from router.shard.order_lane import OrderBatch
 from router.tables.withdrawn import Numbers, UnitsInUse
 from router.wire.event_batch import EventBatch
+from router.work.acts import Act
+from router.work.listing import WorkFilter
 
 
 class EngineStatus(NamedTuple):
@@ -125,3 +127,19 @@ class TablesCalls(Protocol):
 
     def stock(self, body: bytes, now_ms: int) -> bytes:
         """Results of stock movements sent as NDJSON: a JSON array, one object a line."""
+
+
+class DeskCalls(Protocol):
+    """The desk, as gateways and the supervisor ask it. It answers Retryable while its database cannot be had."""
+
+    def work(self, wanted: WorkFilter, limit: int) -> bytes:
+        """A page of work items by deadline, as JSON."""
+
+    def act(self, act: Act) -> bytes:
+        """A work item after what somebody did with it, as JSON, durable; raises WorkRefused with nothing done."""
+
+    def status(self) -> dict[str, Any]:
+        """How far its reader of the feed is; or, as ``waits_for``, why it is not open yet."""
+
+    def drain(self) -> None:
+        """Take what the shards wrote last, and give the folder free."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actors.owners.calls import Method, Stub
-from actors.owners.seams import LedgerCalls, ShardCalls, TablesCalls
-from actors.process.names import LEDGER, TABLES, host_of, shard_name
+from actors.owners.seams import DeskCalls, LedgerCalls, ShardCalls, TablesCalls
+from actors.process.names import DESK, LEDGER, TABLES, host_of, shard_name
 
 
 class ShardStub(Stub):
@@ -37,6 +37,13 @@ class TablesStub(Stub):
     stock = Method(TablesCalls.stock)
 
 
+class DeskStub(Stub):
+    work = Method(DeskCalls.work)
+    act = Method(DeskCalls.act)
+    status = Method(DeskCalls.status)
+    drain = Method(DeskCalls.drain)
+
+
 class Owners:
     """Stubs of all owners; which of them share a process is known here."""
 
@@ -45,6 +52,7 @@ class Owners:
         self.ledger = LedgerStub(namespace, LEDGER, host_of(LEDGER, shards))
         self.shards = [ShardStub(namespace, name, host_of(name, shards)) for name in map(shard_name, range(shards))]
         self.tables = TablesStub(namespace, TABLES, host_of(TABLES, shards))
+        self.desk = DeskStub(namespace, DESK, host_of(DESK, shards))
 
     @property
     def engines(self) -> list[LedgerStub | ShardStub]:

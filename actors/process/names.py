@@ -5,6 +5,7 @@ from __future__ import annotations
 SHARD = "shard"  # what each of them is; they are numbered
 LEDGER = "ledger"
 TABLES = "tables"
+DESK = "desk"
 
 
 def shard_name(number: int) -> str:

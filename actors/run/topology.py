@@ -6,7 +6,8 @@
     client ──HTTP──▶ gateway ──batches (object references)──▶ shard-0 … shard-n ──claims──▶ ledger
                        │  ▲                                        │ LMDB                     │ LMDB
                        │  └── reads: mapped index, cells, log ◀────┴──────────────────────────┘
-                       └── PUT tables, POST stock ──▶ tables ──new version──▶ ledger, then shards
+                       ├── PUT tables, POST stock ──▶ tables ──new version──▶ ledger, then shards
+                       └── GET work, POST work ──▶ desk ──events──▶ shards; it reads their logs by the feed
 
 Shards, ledger and tables are named, detached Ray actors, restarted without limit; each recovers from its log
 before it answers. A single shard and the ledger share one actor's process. Readers of the feed are actors of the same
@@ -25,19 +26,21 @@ import ray
 from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET
 
 from actors.owners.calls import answers_of
+from actors.owners.desk_actor import Desk
 from actors.owners.ledger_actor import Ledger
 from actors.owners.order_shard import OrderShard
 from actors.owners.seams import EngineStatus
 from actors.owners.stubs import Owners
 from actors.owners.tables_actor import TablesOwner
 from actors.process.environment import QUIET
-from actors.process.names import LEDGER, SHARD, TABLES
+from actors.process.names import DESK, LEDGER, SHARD, TABLES
 from actors.run.own_ray import own_place
 from actors.run.roles import Role, actors_of, created_in_order, drained_in_order
 from actors.store.data_folder import DataFolder
 from router.config import Config
 
 READY_TIMEOUT_S = 600.0
+DESK_THREADS = 8
 TABLES_THREADS = 4  # one puts, others take movements of stock meanwhile or wait to put
 _VITAL = (PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET)
 _ALWAYS = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
@@ -74,6 +77,17 @@ ROLES = (
         asked=lambda owners: [owners.tables.ready()],
         needs=(SHARD, LEDGER),
         is_watched=False,
+    ),
+    Role(  # orders do not wait for it: not at the start, and not while its database is away
+        DESK,
+        Desk,
+        lambda _: DESK_THREADS,
+        asked=lambda _: (),
+        drained=lambda owners: [owners.desk.drain()],
+        needs=(SHARD,),
+        drained_after=(SHARD,),
+        is_watched=False,
+        folder=lambda data, _: data.desk,
     ),
 )
 

@@ -34,7 +34,7 @@ FORMAT = 1
 META_BYTES_MAX = 4_096  # it has some 150
 # What a data folder holds; whatever else lies in it is left alone.
 _PARTS = re.compile(
-    r"admin\.key|backup\.json|config\.json|keys\.json(\.lock)?|ledger|lock|meta\.json|ray|ray\.token|shard-\d{3}|shared"
+    r"admin\.key|backup\.json|config\.json|desk|keys\.json(\.lock)?|ledger|lock|meta\.json|ray|ray\.token|shard-\d{3}|shared"
     r"|tables"
 )
 _MEMORY = pathlib.Path("/dev/shm")
@@ -141,6 +141,11 @@ class DataFolder:
         file = self.config_file
         return msgspec.json.decode(file.read_bytes(), type=Config) if file.exists() else Config()
 
+    @property
+    def name(self) -> str:
+        """Of the folder elsewhere, where a copy of it is the same one."""
+        return hashlib.blake2b(self.identity().hash_key.encode(), digest_size=16, person=b"order-router").hexdigest()
+
     def key(self) -> U64:
         """The two words that key the hash of ids."""
         return hash_key(bytes.fromhex(self.identity().hash_key))
@@ -155,6 +160,11 @@ class DataFolder:
     @property
     def ledger(self) -> pathlib.Path:
         return self.path / "ledger"
+
+    @property
+    def desk(self) -> pathlib.Path:
+        """Of work items and what people did with them, where the database is not another one."""
+        return self.path / "desk"
 
     @property
     def tables(self) -> pathlib.Path:
@@ -218,6 +228,11 @@ class DataFolder:
     def readers(self) -> pathlib.Path:
         """Where readers of the feed say how far they are."""
         return self.shared / "readers"
+
+    @property
+    def desk_figures(self) -> pathlib.Path:
+        """What waits on the desk, as it counted last."""
+        return self.shared / "desk-figures"
 
     @property
     def gateways(self) -> pathlib.Path:

@@ -81,6 +81,10 @@ class Postgres:
         self._daemon.end()
 
     @property
+    def url(self) -> str:
+        return f"postgresql://bench@127.0.0.1:{self._port}/postgres"
+
+    @property
     def version(self) -> str:
         return f"PostgreSQL {self._rows('SHOW server_version')[0][0]}"
 

@@ -1,4 +1,5 @@
-"""The changes of records: a row for every row that left its order in a new version.
+"""The changes of records: a row for every row that left its order in a new version; where it is asked for, what was
+refused as well.
 
 Whoever follows the same columns shares what was decoded: the newest records of a shard are wanted by all of its
 followers at about the same time.
@@ -26,6 +27,7 @@ from router.log.reference import reference, row_of, sequence_of
 
 KEPT_BYTES = 32 << 20
 _NOTHING = np.zeros(0, np.int64)
+_TOLD = (EventResult.APPLIED, EventResult.REFUSED, EventResult.CONFLICT)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class ChangeReader:
     def __init__(self, sources: Sequence[FeedSource], columns: Sequence[str], kept_bytes: int = KEPT_BYTES) -> None:
         self.sources = sources
         self.schema = schema_of(columns)
+        self._with_refused = "result" in columns
         self._recalled = [name for name in RECALLED if name in columns]
         self._origins = [Origins(source) for source in sources]
         self._kept_bytes = kept_bytes
@@ -126,7 +129,7 @@ class ChangeReader:
         names = [name for name in self.schema.names if name not in recalled]
         if recalled and "order" not in names:
             names.append("order")
-        rows = _changed(run)
+        rows = _changed(run, self._with_refused)
         stored = pa.RecordBatch.from_arrays([read_column(name, run) for name in names], names)
         columns = _cut(stored, rows, run.rows)
         if recalled:
@@ -135,11 +138,13 @@ class ChangeReader:
         return run.references[rows], batch
 
 
-def _changed(run: Run) -> npt.NDArray[np.intp]:
-    """Rows that changed their order: all decisions, and of what was reported what was applied."""
+def _changed(run: Run, with_refused: bool) -> npt.NDArray[np.intp]:
+    """Rows that changed their order: all decisions, and of what was reported what was applied. ``with_refused``: also
+    what an order that is known refused."""
     if run.kind is Kind.ORDERS:
         return np.arange(run.rows)
-    return np.flatnonzero(numbers(run.outcome, "result") == EventResult.APPLIED)
+    result = numbers(run.outcome, "result")
+    return np.flatnonzero(np.isin(result, _TOLD) if with_refused else result == EventResult.APPLIED)
 
 
 def _cut(batch: pa.RecordBatch, rows: npt.NDArray[np.intp], of: int) -> dict[str, pa.Array]:

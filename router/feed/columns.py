@@ -3,7 +3,7 @@
 A reader names the columns it wants; the others are not decoded. A kind of record that has nothing to say of a column
 says -1 in signed numbers, 0 in unsigned ones, "" in texts and nothing in lists. Numbers of nodes, SKUs and currencies
 are those of the tables in ``tables_version``. What people wrote (note, text) is no column: it can be erased, so it is
-read when it is shown (``words.py``).
+read when it is shown (``words.py``). Who asks for ``result`` is given what orders refused, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from router.arrow.arrays import numbers
 from router.feed.runs import Run
 from router.life.event_types import OrderEvent
 from router.life.states import STATE_NUMBERS, pack_state
-from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENT_PAYLOAD, EVENTS, GRANTED, OUTCOME
+from router.log.columns import ADMITTED, EVENT_OUTCOME, EVENT_PAYLOAD, EVENTS, GRANTED, OUTCOME, EventResult
 from router.log.kinds import Kind
 
 VERSION = 1  # of what the columns mean; stands in the schema of every batch
@@ -101,6 +101,12 @@ COLUMNS: dict[str, Column] = {
     **{
         name: Column(EVENT_OUTCOME.field(name).type, None, _became(name), _became(name))
         for name in ("whole", "stage", "units", "money")
+    },
+    # what became of it, see EVENT_OUTCOME
+    "result": Column(pa.int8(), _same(EventResult.APPLIED, pa.int8()), _became("result"), _became("result")),
+    **{
+        name: Column(EVENT_OUTCOME.field(name).type, None, _became(name))
+        for name in ("refusal", "refused_line", "wanted", "found")
     },
     "granted_units": Column(GRANTED.field("units").type, None, None, _given("units")),
     # what an event says

@@ -39,16 +39,22 @@ class Origins:
         """Channel and seller by the references of ORDERS records, row for row."""
         sequences, rows = sequence_of(orders), row_of(orders)
         by_sequence = np.argsort(sequences, kind="stable")
-        starts = np.flatnonzero(np.diff(sequences[by_sequence], prepend=-1))
+        starts = np.flatnonzero(np.diff(sequences[by_sequence], prepend=-2))
         pieces: dict[str, list[pa.Array]] = {name: [pa.array([], pa.string())] for name in RECALLED}
         for at in np.split(by_sequence, starts[1:]) if len(orders) else ():
-            found = self._record(int(sequences[at[0]]))
-            for name, names in found.items():
-                pieces[name].append(names.take(pa.array(rows[at])).cast(pa.string()))
+            for name, texts in self._of_record(int(sequences[at[0]]), rows[at]).items():
+                pieces[name].append(texts)
         back = pa.array(np.argsort(by_sequence, kind="stable"))
         return {
             name: pa.concat_arrays(parts or [pa.array([], pa.string())]).take(back) for name, parts in pieces.items()
         }
+
+    def _of_record(self, sequence: int, rows: I64) -> dict[str, pa.StringArray]:
+        """Of rows of one record. An event that a rejected order refused names none."""
+        if sequence < 0:
+            return {name: pa.array([""] * len(rows), pa.string()) for name in RECALLED}
+        found = self._record(sequence)
+        return {name: names.take(pa.array(rows)).cast(pa.string()) for name, names in found.items()}
 
     def _record(self, sequence: int) -> dict[str, pa.DictionaryArray]:
         if sequence in self._kept:

@@ -80,6 +80,18 @@ REFUSALS: dict[int, Refusal] = {
 }
 
 
+def why_refused(refusal: Refusal, event: OrderEvent, state: str, line_id: str, wanted: int, found: int) -> str:
+    """The sentence; ``wanted`` is negative where an event asked for all."""
+    return refusal.detail.format(
+        line_id=line_id,
+        wanted=wanted if wanted >= 0 else "all",
+        found=found,
+        state=state,
+        event=event.name.lower(),
+        needs=needs_of(event),
+    )
+
+
 def needs_of(event: OrderEvent) -> str:
     """What an event is about, which an order has not got that refuses it."""
     classes = {number for tier in RULES[event].tiers for number in tier}

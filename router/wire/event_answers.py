@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from router.arrow.arrays import numbers
 from router.life.event_types import OrderEvent
-from router.life.refusals import REFUSALS, needs_of
+from router.life.refusals import REFUSALS, why_refused
 from router.life.states import OrderState, PaymentState, Stage, unpack_state
 from router.log.columns import MONEY_SHOWN, EventResult
 from router.wire.event_columns import EventRefusal
@@ -109,18 +109,11 @@ def _why(wire: EventWire, row: int, answer: dict[str, Any]) -> tuple[str, str]:
         return "order_unknown", ORDER_UNKNOWN
     if answer["result"] == EventResult.CONFLICT:
         return "id_conflict", CONFLICT
-    refusal = REFUSALS[answer["refusal"]]
     words, event = STATE_WORDS[answer["state"]], OrderEvent(int(numbers(wire.events, "event")[row]))
     assert words is not None, "a state that no order has"
-    detail = refusal.detail.format(
-        line_id=_line_id(wire, row, answer["refused_line"]) if answer["refused_line"] >= 0 else "",
-        wanted=answer["wanted"] if answer["wanted"] >= 0 else "all",
-        found=answer["found"],
-        state=words[0],
-        event=event.name.lower(),
-        needs=needs_of(event),
-    )
-    return refusal.code, detail
+    line_id = _line_id(wire, row, answer["refused_line"]) if answer["refused_line"] >= 0 else ""
+    refusal = REFUSALS[answer["refusal"]]
+    return refusal.code, why_refused(refusal, event, words[0], line_id, answer["wanted"], answer["found"])
 
 
 def _line_id(wire: EventWire, row: int, line: int) -> str:

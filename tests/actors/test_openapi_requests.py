@@ -54,6 +54,8 @@ OPERATIONS = (
     *("GET /v1/tables", "GET /v1/tables/{table}", "PUT /v1/tables/{table}", "PATCH /v1/tables/{table}"),
     *("POST /v1/stock", "POST /v1/orders", "POST /v1/orders/stream", "POST /v1/events", "POST /v1/hooks/{partner}"),
     *("POST /v1/availability", "POST /v1/quotes"),
+    *("GET /v1/work", "POST /v1/work/{work_id}/claim", "POST /v1/work/{work_id}/assign"),
+    *("POST /v1/work/{work_id}/snooze", "POST /v1/work/{work_id}/resolve"),
 )
 
 

@@ -16,10 +16,11 @@ import ray
 from ray.exceptions import RayTaskError
 
 from actors.owners.calls import Call, Method, OwnerGone, Stub, Unanswered, answers_of, until_answered
+from actors.owners.desk_actor import Desk
 from actors.owners.ledger_actor import Ledger
 from actors.owners.order_shard import OrderShard
-from actors.owners.seams import LedgerCalls, ShardCalls, TablePatched, TableReplaced, TablesCalls
-from actors.owners.stubs import LedgerStub, Owners, ShardStub, TablesStub
+from actors.owners.seams import DeskCalls, LedgerCalls, ShardCalls, TablePatched, TableReplaced, TablesCalls
+from actors.owners.stubs import DeskStub, LedgerStub, Owners, ShardStub, TablesStub
 from actors.owners.tables_actor import TablesOwner
 from actors.process.names import TABLES
 from actors.run.topology import start_actors, start_ray, statuses, stop_actors
@@ -33,6 +34,7 @@ SEAMS = [
     (LedgerCalls, LedgerStub, OrderShard),
     (LedgerCalls, LedgerStub, Ledger),
     (TablesCalls, TablesStub, TablesOwner),
+    (DeskCalls, DeskStub, Desk),
 ]
 NAMESPACE = "seams"
 ANSWER_S = 60.0  # Ray may take a third of it to start an actor where other tests fill the machine

@@ -29,6 +29,9 @@ from router.log.columns import (
     Status,
 )
 from router.wire.event_batch import EventBatch
+from router.work.acts import Act
+from router.work.item import WorkRefused
+from router.work.listing import WorkFilter
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)
@@ -162,6 +165,12 @@ class ScriptedBackend:
         return to_message(
             batch.append_column(pa.field("cost_minor", pa.int64(), False), pa.array([5] * batch.num_rows, pa.int64()))
         )
+
+    async def work(self, wanted: WorkFilter, limit: int) -> bytes:
+        return b'{"items":[],"cursor":null}'
+
+    async def act(self, act: Act) -> bytes:
+        raise WorkRefused("work_not_found", "No work item has this id.")
 
     async def ready(self) -> tuple[bool, str]:
         return self.is_ready

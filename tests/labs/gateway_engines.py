@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -24,6 +25,9 @@ from router.ports import Log
 from router.shard.order_lane import OrderBatch
 from router.tables.stock_rows import movement_results, parse_movements
 from router.wire.event_batch import EventBatch
+from router.work.acts import Act
+from router.work.listing import WorkFilter
+from tests.labs.desk_backend import DeskHere
 
 T = TypeVar("T")
 
@@ -37,6 +41,7 @@ class EngineBackend:
         self._thread = ThreadPoolExecutor(1)
         self._store = TableStore(data.tables)
         self._data, self._config = data, config
+        self.folder = data.path
         self._logs: list[LmdbLog] = []
         self.router = LocalRouter(
             config, self.key, self._log_of, self._store.load, lambda name: SharedArena(data.shared / name)
@@ -87,10 +92,23 @@ class EngineBackend:
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         return await self._run(lambda: self.router.quote(orders, skus, now_ms))
 
+    @functools.cached_property
+    def desk(self) -> DeskHere:
+        """Opened by the first who asks for it."""
+        return DeskHere(self._data, self._config, self.router, self.sources)
+
+    async def work(self, wanted: WorkFilter, limit: int) -> bytes:
+        return await self._run(lambda: self.desk.work(wanted, limit))
+
+    async def act(self, act: Act) -> bytes:
+        return await self._run(lambda: self.desk.act(act))
+
     async def ready(self) -> tuple[bool, str]:
         return True, ""
 
     def close(self) -> None:
         self._thread.shutdown()
+        if "desk" in vars(self):
+            self.desk.close()
         for log in self._logs:
             log.close()

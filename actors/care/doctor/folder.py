@@ -13,10 +13,11 @@ from actors.care.reading.apart import apart
 from actors.care.reading.log_check import check_log, read_records
 from actors.store.checkpoints import read_latest
 from actors.store.data_folder import DataFolder
+from actors.store.desk.file import schema_version
 from actors.store.log_reader import LogReader
 from actors.store.log_store import log_folder
 from actors.store.table_store import TableStore
-from router.errors import RouterError
+from router.errors import Damaged, RouterError
 
 _NAMED_MAX = 3
 _RESTORE = (
@@ -40,6 +41,7 @@ def check(path: pathlib.Path) -> list[Finding]:
         _privacy(folder),
         _shared_memory(folder, owner),
         _tables(folder.tables),
+        _desk(folder),
     ]
     logs = [_log(folder.shard(number), 2, bool(owner)) for number in range(identity.shards)]
     logs.append(_log(folder.ledger, 1, bool(owner)))
@@ -147,6 +149,18 @@ def _tables(path: pathlib.Path) -> Finding:
     if faults:
         return Finding("Tables", "fault", f"{len(faults)} damaged files; {faults[0]}", _RESTORE)
     return ok("Tables", f"{versions} versions, all checksums right" if versions else "none loaded yet")
+
+
+def _desk(folder: DataFolder) -> Finding:
+    """The version of its schema; what is in it is compared with nothing yet."""
+    if folder.kept_config().desk.url:
+        return ok("Desk", "in the database that [desk] url names")
+    try:
+        version = schema_version(folder.desk)
+    except Damaged as fault:
+        remedy = f"Stop the router and remove {folder.desk}: what the log tells comes back, what people did is lost."
+        return Finding("Desk", "fault", str(fault), remedy)
+    return ok("Desk", "none yet" if version is None else f"schema version {version}")
 
 
 def _checkpoints(owner: pathlib.Path) -> list[Finding]:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from router.errors import Retryable
 from router.wire.event_batch import EventBatch
+from router.work.acts import Act
+from router.work.listing import WorkFilter
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -49,6 +51,12 @@ class Backend(Protocol):
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         """Decide without taking or keeping anything. Returns one IPC message of QUOTE, row by row."""
+
+    async def work(self, wanted: WorkFilter, limit: int) -> bytes:
+        """A page of the desk's work items by deadline, as JSON; raises ShardUnavailable."""
+
+    async def act(self, act: Act) -> bytes:
+        """A work item after what somebody did with it, as JSON; raises router.work.item.WorkRefused."""
 
     async def ready(self) -> tuple[bool, str]:
         """Whether shards and ledger accept work, and why not, in words."""

@@ -10,7 +10,8 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 _SAME_EVERYWHERE = ("_info", "_created")  # samples whose names end so are no counts
-_LARGEST = ("_lag_rows", "_lag_seconds")  # nor are these: whoever is furthest behind counts
+# Nor are these: whoever is furthest behind counts, and each process reads the same of the desk.
+_LARGEST = ("_lag_rows", "_lag_seconds", "_work_items", "_work_age_seconds", "_outbox_events", "_outbox_age_seconds")
 
 
 class Sample(msgspec.Struct, array_like=True):

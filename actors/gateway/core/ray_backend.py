@@ -19,6 +19,8 @@ from router.config import Config
 from router.errors import Refused, RouterError
 from router.shard.order_lane import OrderBatch
 from router.wire.event_batch import EventBatch
+from router.work.acts import Act
+from router.work.listing import WorkFilter
 
 T = TypeVar("T")
 
@@ -58,6 +60,12 @@ class RayBackend:
 
     async def quote(self, orders: U8, skus: U8, now_ms: int) -> U8:
         return await _answer(partial(self._owners.shards[0].quote, orders, skus, now_ms))
+
+    async def work(self, wanted: WorkFilter, limit: int) -> bytes:
+        return await _answer(partial(self._owners.desk.work, wanted, limit))
+
+    async def act(self, act: Act) -> bytes:
+        return await _answer(partial(self._owners.desk.act, act))
 
     async def ready(self) -> tuple[bool, str]:
         """Asked all at once: however many of them are silent, who probes hears of it within READY_TIMEOUT_S."""

@@ -15,9 +15,11 @@ from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIME
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
-from actors.gateway.http import event_shapes, order_shapes, shapes
+from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
+from actors.gateway.http import event_shapes, order_shapes, shapes, work_shapes
 from actors.gateway.http.routes import (
     ARROW,
+    BOUND_OPERATORS,
     BOUND_READERS,
     BOUND_REPORTERS,
     BOUND_SELLERS,
@@ -40,6 +42,7 @@ from actors.gateway.http.routes import (
 from actors.store.data_folder import DataFolder
 from router.tables.names import TABLES
 from router.tables.row_types import ROW_TYPES
+from router.work.acts import ActName
 
 
 def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> list[Route]:
@@ -56,6 +59,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
         *_writing(core, on_loop, in_worker),
         *_reading(query, changes),
         *_promising(PromiseEndpoint(core, data, on_loop)),
+        *_working(WorkEndpoint(core, data)),
     ]
 
 
@@ -169,5 +173,30 @@ def _promising(promises: PromiseEndpoint) -> list[Route]:
             {JSON: (shapes.Quote, shapes.QuotesAnswered)}, {JSON: (shapes.Order, shapes.QuotesAsked)},
             problems=("bad_json", "bad_parameter", "shard_unavailable"),
             bound_roles=BOUND_READERS,
+        ),
+    ]  # fmt: skip
+
+
+def _working(work: WorkEndpoint) -> list[Route]:
+    asked: dict[ActName, tuple[type, str]] = {
+        "claim": (work_shapes.ClaimAsked, "Take a work item"),
+        "assign": (work_shapes.AssignAsked, "Give a work item to somebody"),
+        "snooze": (work_shapes.SnoozeAsked, "Put a work item off"),
+        "resolve": (work_shapes.ResolveAsked, "End a work item, and report what was done about its order"),
+    }
+    problems = ("bad_json", "bad_parameter", "work_not_found", "work_conflict", "idempotency_conflict")
+    return [
+        Route(
+            "GET", "/v1/work", work.list, WATCHERS, "What waits for a person, by deadline",
+            {JSON: work_shapes.WorkPage}, queries=WORK_QUERIES, problems=("bad_parameter", "shard_unavailable"),
+            bound_roles=BOUND_WATCHERS,
+        ),
+        *(
+            Route(
+                "POST", f"/v1/work/{{work_id}}/{name}", work.act(name), OPERATORS, summary,
+                {JSON: work_shapes.WorkItemView}, {JSON: shape}, problems=(*problems, "shard_unavailable"),
+                bound_roles=BOUND_OPERATORS,
+            )
+            for name, (shape, summary) in asked.items()
         ),
     ]  # fmt: skip

@@ -44,6 +44,7 @@ BOUND_READERS = READERS - {"admin"}
 BOUND_WATCHERS = WATCHERS - {"admin"}
 BOUND_SELLERS = SELLERS - {"admin"}
 BOUND_REPORTERS = REPORTERS - {"admin"}
+BOUND_OPERATORS = OPERATORS - {"admin"}
 
 CALLER = web.RequestKey("caller", Caller)
 

@@ -1,0 +1,113 @@
+"""The desk's clock: what is due becomes an item, or an event; what was put off comes back; what is old is forgotten.
+
+Something is due when its time has come *and* the log has been read up to that time: a payment that lies unread in the
+log was made in time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from actors.process.fatal import or_die
+from actors.store.data_folder import now_ms
+from actors.store.desk import due, items, outbox, place, repeats
+from actors.store.desk.database import Database
+from actors.store.desk.outbox import Letter
+from router.errors import Retryable
+from router.feed.feed import FIRST
+from router.feed.lag import LagSource, lag_of
+from router.ids import Scope
+from router.log.cursor import parse_cursor
+from router.queries.text import time_text
+from router.work.acts import encoded, event_due
+from router.work.kinds import KINDS
+from router.work.told import Due, Terms, overdue
+
+LOOK_EVERY_S = 1.0
+GRACE_MS = 2_000  # a batch that was received before may become durable so much later
+DUE_MAX = 1_000  # in one transaction
+FORGET_EVERY_MS = 3_600_000
+
+
+class DeskClock:
+    """Deterministic but for its thread: ``tick`` is all that it does."""
+
+    def __init__(
+        self, database: Database, terms: Terms, scope: Scope, sources: Sequence[LagSource],
+        send: Callable[[], None], tell: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        """``send`` is called when there is something in the outbox, ``tell`` after every look."""
+        self._database = database
+        self._terms = terms
+        self._scope = scope
+        self._sources = sources
+        self._send = send
+        self._tell = tell
+        self._forgot_ms = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=lambda: or_die(self._run), name="desk-clock", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            pause_s = LOOK_EVERY_S
+            try:
+                if self.tick(now_ms()) == DUE_MAX:
+                    pause_s = 0.0
+            except Retryable as fault:
+                pause_s = fault.retry_after_ms / 1000
+            self._stopping.wait(pause_s)
+
+    def tick(self, now: int) -> int:
+        """Do what is to be done at this moment; how many things were due."""
+        fired = 0
+        if self._has_work(now):
+            with self._database.write() as connection:
+                items.wake(connection, now)
+                fired = self._fire(connection, now)
+                self._forget(connection, now)
+        self._tell(now)
+        return fired
+
+    def _has_work(self, now: int) -> bool:
+        """Looked for without writing, because each transaction that writes waits for the disk."""
+        with self._database.read() as connection:
+            first_ms = due.next_ms(connection)
+            is_due = first_ms is not None and first_ms + GRACE_MS <= now
+            return is_due or items.any_awake(connection, now) or now - self._forgot_ms > FORGET_EVERY_MS
+
+    def _fire(self, connection: Connection, now: int) -> int:
+        read_ms = now - lag_of(self._places(connection), self._sources, now).ms
+        found = due.until(connection, read_ms - GRACE_MS, DUE_MAX)
+        letters = [self._letter(each, now) for each in found if KINDS[each.kind].sends is not None]
+        items.add(connection, [overdue(each, self._terms) for each in found if KINDS[each.kind].sends is None])
+        outbox.put_in(connection, letters)
+        due.end(connection, [each.key for each in found])
+        if letters:
+            self._send()
+        return len(found)
+
+    def _places(self, connection: Connection) -> list[tuple[int, int]]:
+        """How far the transactions of the reader have come."""
+        cursor, count = place.cursor_of(connection), len(self._sources)
+        return [FIRST] * count if cursor is None else parse_cursor(cursor, count)
+
+    def _letter(self, each: Due, now: int) -> Letter:
+        event = KINDS[each.kind].sends
+        assert event is not None
+        said = event_due(each, event.name.lower(), str(time_text(each.due_ms)), self._scope)
+        return Letter(said["event_id"], "", each.order_key, encoded(said), now)
+
+    def _forget(self, connection: Connection, now: int) -> None:
+        if now - self._forgot_ms > FORGET_EVERY_MS:
+            repeats.forget(connection, now)
+            self._forgot_ms = now

@@ -1,0 +1,74 @@
+"""What the desk's reader does with a turn of the feed: work items, due rows and cursor in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from actors.store.desk import due, items, place
+from actors.store.desk.database import Database
+from router.errors import Retryable
+from router.feed.changes import Changes
+from router.work.kinds import KINDS
+from router.work.rows import COLUMNS
+from router.work.told import Due, Ended, Key, Terms, Told, overdue, told_of
+
+AGAIN_MS = 10
+
+
+class DeskEffect:
+    """Satisfies ``actors.owners.reader.Effect``."""
+
+    columns = COLUMNS
+
+    def __init__(self, database: Database, terms: Terms) -> None:
+        self._database = database
+        self._terms = terms
+        with database.read() as connection:
+            self._cursor = place.cursor_of(connection)
+            self._known = items.known(connection)
+
+    def cursor(self) -> str | None:
+        return self._cursor
+
+    def apply(self, changes: Sequence[Changes], cursor: str) -> None:
+        told = told_of(changes, self._terms, self._known)
+        with self._database.write() as connection:
+            self._refuse_doubt(connection)
+            keep(connection, told, self._terms)
+            place.move_cursor(connection, cursor)
+        self._cursor = cursor
+        self._known.add(told)
+
+    def _refuse_doubt(self, connection: Connection) -> None:
+        """A commit whose answer was lost may have been made: then these changes are kept already."""
+        kept = place.cursor_of(connection)
+        if kept != self._cursor:
+            self._cursor, self._known = kept, items.known(connection)
+            raise Retryable("the desk is further than its reader", AGAIN_MS)
+
+    def close(self) -> None:
+        """The database is the desk's."""
+
+
+def keep(connection: Connection, told: Told, terms: Terms) -> None:
+    """What lasted too long before it ended was somebody's work in between, whenever that is read."""
+    ended = list(told.ended.values())
+    lasting = {end.key: end for end in ended if KINDS[end.kind].patience}
+    items.add(connection, [overdue(each, terms) for each in _too_long(connection, lasting)])
+    items.settle(connection, ended)
+    due.end(connection, list(lasting))
+    items.add(connection, told.raised)
+    due.start(connection, told.started.values())
+
+
+def _too_long(connection: Connection, ended: Mapping[Key, Ended]) -> Iterator[Due]:
+    """What was due before it ended: seldom any, and then the first thing that is due tells."""
+    first_ms, last_ms = due.next_ms(connection), max((end.at_ms for end in ended.values()), default=0)
+    if first_ms is None or first_ms > last_ms:
+        return
+    for each in due.of_places(connection, sorted({at for at, _ in ended})):
+        end = ended.get(each.key)
+        if end is not None and each.due_ms <= end.at_ms and KINDS[each.kind].sends is None:
+            yield each

@@ -1,0 +1,77 @@
+"""The desk's process: the one writer of work items and of what people do with them.
+
+    log ─▶ feed ─▶ reader ─▶ work items, due rows ◀── clock       people ─▶ act ─▶ item, outbox ─▶ sender ─▶ shards
+
+It is opened beside everything else: orders do not wait for it, and while its database is away it tries again. What is
+heavy is imported by that thread, in this process alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.owners.seams import DeskCalls
+from actors.process.fatal import or_die
+from actors.process.names import DESK
+from actors.store.data_folder import DataFolder
+from router.config import Config
+from router.errors import Retryable, RouterError
+from router.work.acts import Act
+from router.work.listing import WorkFilter
+
+if TYPE_CHECKING:
+    from actors.owners.desk.parts import Parts
+
+OPEN_EVERY_S = 2.0
+NOT_OPEN_MS = 1_000
+
+
+class Desk(DeskCalls):
+    def __init__(self, folder: str, config: bytes) -> None:
+        self._data = DataFolder(folder)
+        self._config = msgspec.json.decode(config, type=Config)
+        self._parts: Parts | None = None
+        self._waits_for = "its process to begin"
+        self._stopping = threading.Event()
+        self._opener = threading.Thread(target=lambda: or_die(self._open), name=DESK, daemon=True)
+        self._opener.start()
+
+    def work(self, wanted: WorkFilter, limit: int) -> bytes:
+        return self._there().service.work(wanted, limit)
+
+    def act(self, act: Act) -> bytes:
+        return self._there().service.act(act)
+
+    def status(self) -> dict[str, Any]:
+        if self._parts is None:
+            return {"reader": DESK, "waits_for": self._waits_for, "pid": os.getpid()}
+        return self._parts.reader.status()
+
+    def drain(self) -> None:
+        self._stopping.set()
+        self._opener.join()
+        if self._parts is not None:
+            self._parts.drain()
+
+    def _there(self) -> Parts:
+        if self._parts is None:
+            raise Retryable("the desk is being opened", NOT_OPEN_MS)
+        return self._parts
+
+    def _open(self) -> None:
+        from actors.owners.desk.parts import opened
+
+        while not self._stopping.is_set():
+            try:
+                self._parts = opened(self._data, self._config)
+                return
+            except RouterError as fault:
+                if str(fault) != self._waits_for:
+                    print(f"the desk cannot be opened: {fault}", file=sys.stderr, flush=True)
+                self._waits_for = str(fault)
+                self._stopping.wait(OPEN_EVERY_S)

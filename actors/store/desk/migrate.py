@@ -1,0 +1,43 @@
+"""Bring a database to the newest schema, version by version, in the transaction that is open."""
+
+from __future__ import annotations
+
+import pathlib
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from router.errors import Misconfigured
+
+FOLDER = pathlib.Path(__file__).parent / "migrations"
+
+
+def migrate(connection: Connection, to: str = "head") -> None:
+    """Raises Misconfigured where a newer release has been there."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    found, script = version_of(connection), ScriptDirectory.from_config(config)
+    if found == script.get_current_head():
+        return
+    if found is not None and found not in versions():
+        raise Misconfigured(
+            f"the desk's database has version {found}, which a newer release made; use that release, or remove the "
+            "desk: its work items are read from the log again"
+        )
+    command.upgrade(config, to)
+
+
+def versions() -> list[str]:
+    """Of the schema, oldest first."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+def version_of(connection: Connection) -> str | None:
+    """None: a new database."""
+    return MigrationContext.configure(connection).get_current_revision()

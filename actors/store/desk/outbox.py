@@ -1,0 +1,68 @@
+"""The outbox: events that the desk decided, in the transaction that decided them; and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, select, update
+
+from actors.store.desk.database import insert_new
+from actors.store.desk.schema import OUTBOX
+from router.work.acts import without_words
+
+WAITING = "waiting"
+
+
+class Letter(NamedTuple):
+    """An event on its way to its shard."""
+
+    event_id: str
+    work_id: str  # "" = a timer's
+    order_key: str
+    event: str  # as JSON, whole
+    made_ms: int
+    status: str = WAITING
+    answered_ms: int = 0
+    answer: str = ""  # the shard's, as JSON
+
+
+def put_in(connection: Connection, letters: Sequence[Letter]) -> None:
+    """Those whose event is not there yet."""
+    insert_new(connection, OUTBOX, [letter._asdict() for letter in letters], ["event_id"])
+
+
+def waiting(connection: Connection, limit: int) -> list[Letter]:
+    """The oldest ones, of each order its first alone: the next one waits for its answer."""
+    first = select(func.min(OUTBOX.c.number)).where(OUTBOX.c.status == WAITING).group_by(OUTBOX.c.order_key)
+    query = _letters().where(OUTBOX.c.number.in_(first)).order_by(OUTBOX.c.number).limit(limit)
+    return [Letter(*row) for row in connection.execute(query)]
+
+
+def answered(connection: Connection, letter: Letter, status: str, answer: str, now_ms: int) -> bool:
+    """Keep what became of it, and no longer what people wrote in it; False where that was kept before."""
+    waits = update(OUTBOX).where(OUTBOX.c.event_id == letter.event_id, OUTBOX.c.status == WAITING)
+    kept = without_words(letter.event)
+    done = connection.execute(waits.values(status=status, answer=answer, answered_ms=now_ms, event=kept))
+    return done.rowcount == 1
+
+
+def of_items(connection: Connection, work_ids: Sequence[str]) -> dict[str, list[Letter]]:
+    """What was decided about each, in order."""
+    query = _letters().where(OUTBOX.c.work_id.in_(work_ids)).order_by(OUTBOX.c.number)
+    found: dict[str, list[Letter]] = {}
+    for row in connection.execute(query):
+        letter = Letter(*row)
+        found.setdefault(letter.work_id, []).append(letter)
+    return found
+
+
+def depth(connection: Connection) -> tuple[int, int]:
+    """Letters that wait, and when the oldest was made."""
+    query = select(func.count(), func.coalesce(func.min(OUTBOX.c.made_ms), 0)).where(OUTBOX.c.status == WAITING)
+    count, oldest_ms = connection.execute(query).one()
+    return int(count), int(oldest_ms)
+
+
+def _letters() -> Any:
+    return select(*(OUTBOX.c[name] for name in Letter._fields))

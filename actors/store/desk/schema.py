@@ -1,0 +1,99 @@
+"""The desk's tables, the same in SQLite and PostgreSQL. How a database comes to have them: ``migrations/``.
+
+Times are Unix milliseconds, 0 = never. ``place`` is that of an order's record: shard << 48 | sequence << 16 | row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+
+METADATA = MetaData(
+    naming_convention={  # so that migrations name what they change in the same way on both
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+_NUMBERED = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up a plain INTEGER key alone
+
+# One row: whose desk it is, and how far it has read the feed.
+DESK = Table(
+    "desk",
+    METADATA,
+    Column("one", Integer, primary_key=True),  # 1
+    Column("folder", Text, nullable=False),  # digest of the data folder's hash key
+    Column("cursor", Text),  # behind the last transaction of the reader
+)
+
+WORK = Table(
+    "work_items",
+    METADATA,
+    Column("work_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("order_key", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("about", Text, nullable=False),  # type of the event that was refused, "" of other kinds
+    Column("cause_version", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raised_ms", BigInteger, nullable=False),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("snoozed_until_ms", BigInteger, nullable=False),
+    Column("resolved_ms", BigInteger, nullable=False),
+    Column("resolved_by", Text, nullable=False),
+    Column("resolution", Text, nullable=False),
+)
+Index(None, WORK.c.order_key, WORK.c.kind)
+Index(None, WORK.c.order_id)
+Index(None, WORK.c.state, WORK.c.deadline_ms, WORK.c.work_id)
+Index(None, WORK.c.queue, WORK.c.state, WORK.c.deadline_ms, WORK.c.work_id)
+Index(None, WORK.c.owner, WORK.c.state, WORK.c.deadline_ms, WORK.c.work_id)
+
+# What is to be looked at again. A row a thing that lasts; it goes when that ends, or when it is due.
+DUE = Table(
+    "due",
+    METADATA,
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("order_key", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+)
+Index(None, DUE.c.due_ms)
+
+# What people and timers decided about orders, on its way to their shards as events.
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("number", _NUMBERED, primary_key=True, autoincrement=True),  # they are sent in this order
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("work_id", Text, nullable=False),  # "" = a timer's
+    Column("order_key", Text, nullable=False),
+    Column("event", Text, nullable=False),  # as JSON
+    Column("made_ms", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),  # waiting, applied, duplicate, refused
+    Column("answered_ms", BigInteger, nullable=False),
+    Column("answer", Text, nullable=False),  # the shard's, as JSON
+    sqlite_autoincrement=True,
+)
+Index(None, OUTBOX.c.status, OUTBOX.c.number)
+Index(None, OUTBOX.c.work_id)
+
+# Answers to requests with an Idempotency-Key.
+REPEATS = Table(
+    "repeats",
+    METADATA,
+    Column("caller", Text, primary_key=True),  # name of the API key
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),  # of what was asked
+    Column("answer", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+)
+Index(None, REPEATS.c.made_ms)

@@ -1,0 +1,188 @@
+"""Kinds of work: one row a kind. What raises it, what ends it, whose queue it is, and what a person can do about it.
+
+    begins   the state after a change is one of ``states`` and the one before was not; or, where ``events`` are named,
+             one of them was applied, from one of ``before``
+    ends     the state is none of ``states`` any more, or an event of ``ended_by`` was applied
+    patience how long it has to last before anybody is told; none: at once
+
+Names are permanent: they stand in the desk's database and in the keys of its items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from router.life.event_types import EVENT_TYPES, NEEDS, TAKES, OrderEvent
+from router.life.states import OrderState, PaymentState
+from router.work.standing import (
+    HELD,
+    TO_BE_PAID,
+    UNDELIVERED,
+    UNPICKED,
+    UNSENT,
+    WAITING,
+    Mask,
+    mask,
+)
+
+E, S, P = OrderEvent, OrderState, PaymentState
+Queue = Literal["orders", "payments", "warehouse", "carriers"]
+Patience = Literal["", "unpaid_after_ms", "waiting_after_ms", "unsent_after_ms", "undelivered_after_ms", "expires"]
+REFUSED = "event_refused"  # the one kind that is not read off the state of an order
+QUEUES: tuple[Queue, ...] = ("orders", "payments", "warehouse", "carriers")
+
+
+@dataclass(frozen=True, eq=False)
+class WorkKind:
+    """A row of KINDS."""
+
+    queue: Queue
+    reason: str  # a sentence; ``{why}`` is what the change says of it, ``{about}`` the type of a refused event
+    remedy: str
+    acts: tuple[OrderEvent, ...]  # events that may settle it
+    states: Mask = field(default_factory=mask)
+    before: Mask = field(default_factory=mask)
+    events: frozenset[OrderEvent] = frozenset()
+    ended_by: frozenset[OrderEvent] = frozenset()
+    restarted_by: frozenset[OrderEvent] = frozenset()  # it ends and, where the state still says so, begins again
+    patience: Patience = ""
+    sends: OrderEvent | None = None  # instead of an item for people: what the router reports itself
+
+
+_GIVEN_BACK = frozenset({E.REFUND_REQUESTED, E.PAYMENT_REFUNDED, E.CREDIT})
+
+KINDS: Mapping[str, WorkKind] = MappingProxyType(
+    {
+        "rejected": WorkKind(
+            "orders",
+            "The order was refused: {why}",
+            "Mend the order, or the table it does not fit, and send it again under the same order_id.",
+            (),
+            mask({S.REJECTED}),
+        ),
+        "event_refused": WorkKind(
+            "orders",
+            "A report about the order was refused ({about}): {why}",
+            "Find out which is right, the report or the order; report what is missing, then this again.",
+            (),
+        ),
+        "held": WorkKind(
+            "orders",
+            "The order is on hold and will not be picked: {why}",
+            "Look at it, then release it, or reject it, which gives its units to others.",
+            (E.RELEASE, E.REVIEW_REJECT, E.CANCEL),
+            mask(HELD),
+        ),
+        "payment_failed": WorkKind(
+            "payments",
+            "The payment failed; the units stay taken for the order.",
+            "Ask the buyer for another payment, or cancel the order.",
+            (E.PAYMENT_CAPTURED, E.PAYMENT_AUTHORIZED, E.CANCEL, E.WRITE_OFF),
+            mask(TO_BE_PAID, {P.FAILED}),
+        ),
+        "unpaid": WorkKind(
+            "payments",
+            "The order is not paid in full.",
+            "Remind the buyer, book what came, or cancel the order.",
+            (E.PAYMENT_CAPTURED, E.CANCEL, E.WRITE_OFF, E.HOLD),
+            mask(TO_BE_PAID, {P.UNPAID, P.PARTIALLY_PAID}),
+            patience="unpaid_after_ms",
+        ),
+        # Of an order on hold: refused where somebody releases it in the same moment.
+        "expire_held": WorkKind(
+            "payments",
+            "The order was not paid in time.",
+            "It is cancelled, and its units go to who waits for them.",
+            (E.EXPIRE,),
+            mask(HELD, {P.UNPAID, P.FAILED}),
+            patience="expires",
+            sends=E.EXPIRE,
+        ),
+        "expire": WorkKind(
+            "payments",
+            "The order was not paid in time.",
+            "It is cancelled, and its units go to who waits for them.",
+            (E.CANCEL,),
+            mask(UNPICKED, {P.UNPAID, P.FAILED}),
+            patience="expires",
+            sends=E.CANCEL,
+        ),
+        "to_pay_back": WorkKind(
+            "payments",
+            "Nothing of the order is to be sent any more, and its money is still here.",
+            "Give the money back, or void what was authorized.",
+            (E.REFUND_REQUESTED, E.PAYMENT_REFUNDED, E.PAYMENT_VOIDED),
+            mask({S.CANCELLED, S.RETURNED}, {P.AUTHORIZED, P.PARTIALLY_PAID, P.PAID}),
+        ),
+        "paid_again": WorkKind(
+            "payments",
+            "Money came for an order that was paid already.",
+            "Find out whose it is; give back what is too much.",
+            (E.REFUND_REQUESTED, E.PAYMENT_REFUNDED, E.REVERSE),
+            before=mask(payments={P.PAID}),
+            events=frozenset({E.PAYMENT_CAPTURED}),
+            ended_by=_GIVEN_BACK,
+        ),
+        "refund_failed": WorkKind(
+            "payments",
+            "Money that was to go back to the buyer did not: {why}",
+            "Ask the buyer for another way, and give it back that way.",
+            (E.REFUND_REQUESTED, E.PAYMENT_REFUNDED),
+            events=frozenset({E.REFUND_FAILED}),
+            ended_by=frozenset({E.REFUND_REQUESTED, E.PAYMENT_REFUNDED}),
+        ),
+        "short_picked": WorkKind(
+            "warehouse",
+            "A node has not got units of the order, and not all of them could be had elsewhere: {why}",
+            "Count the node, receive stock, move the units to a node that has them, or cancel what is missing.",
+            (E.MOVE, E.CANCEL),
+            mask(WAITING),
+            events=frozenset({E.SHORT_PICK, E.REFUSE}),
+        ),
+        "waiting": WorkKind(
+            "warehouse",
+            "A part of the order waits: for stock, or behind the rest of it.",
+            "Receive stock, move the units to a node that has them, send the rest, or cancel what is missing.",
+            (E.MOVE, E.CANCEL, E.SHIP),
+            mask(WAITING),
+            patience="waiting_after_ms",
+        ),
+        "unsent": WorkKind(
+            "warehouse",
+            "The order has its units, and they have not left.",
+            "Pick and send it, move it to another node, or cancel it.",
+            (E.PICK, E.PACK, E.SHIP, E.SHORT_PICK, E.MOVE, E.CANCEL),
+            mask(UNSENT),
+            patience="unsent_after_ms",
+        ),
+        "undelivered": WorkKind(
+            "carriers",
+            "The order was sent, and nothing was heard of it since.",
+            "Ask the carrier; report where it is, that it was delivered, or that it is lost.",
+            (E.SCAN, E.DELIVER, E.LOSE),
+            mask(UNDELIVERED),
+            restarted_by=frozenset({E.SCAN}),
+            patience="undelivered_after_ms",
+        ),
+        "lost": WorkKind(
+            "carriers",
+            "Units of the order were lost on their way: {why}",
+            "Send them again or give the money back, and claim the loss from the carrier.",
+            (E.REFUND_REQUESTED, E.CREDIT, E.DELIVER, E.RETURN),
+            events=frozenset({E.LOSE}),
+            ended_by=frozenset({*_GIVEN_BACK, E.DELIVER, E.RETURN, E.CLOSE}),
+        ),
+    }
+)
+
+
+def acts_of(kind: str, about: str) -> list[dict[str, object]]:
+    """The events that may settle an item: their types, the fields they take, and those they say nothing without."""
+    acts = (*KINDS[kind].acts, *((EVENT_TYPES[about],) if about else ()))
+    return [
+        {"type": event.name.lower(), "fields": list(TAKES[event]), "needs": list(NEEDS.get(event, ()))}
+        for event in acts
+    ]

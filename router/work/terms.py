@@ -1,0 +1,23 @@
+"""What the configuration says of work, as the rules ask it."""
+
+from __future__ import annotations
+
+from router.config import Config
+from router.work.told import Terms
+
+
+def terms_of(config: Config) -> Terms:
+    desk, policy = config.desk, config.policy
+
+    def patience_ms(patience: str, channel: str) -> int:
+        if patience == "expires":
+            return policy.of_channel(channel).unpaid_expires_ms
+        return int(getattr(desk, patience))
+
+    def is_on(patience: str) -> bool:
+        return any(patience_ms(patience, channel) for channel in ("", *policy.channels))
+
+    def answer_ms(queue: str) -> int:
+        return int(getattr(desk.answer_within_ms, queue))
+
+    return Terms(patience_ms, is_on, answer_ms)

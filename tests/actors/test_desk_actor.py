@@ -1,0 +1,86 @@
+"""The desk's process as an object: opened beside everything else, waiting for what it lacks, drained at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from actors.owners import reader as frame
+from actors.owners.desk_actor import Desk
+from actors.store.data_folder import DataFolder
+from actors.store.desk import place
+from actors.store.desk.database import Database
+from actors.store.desk.figures import told
+from actors.store.locks import owner_of
+from router.config import Config, DeskConfig
+from router.errors import Retryable
+from router.work.listing import WorkFilter
+from tests.labs.serve_fixture import until
+from tests.labs.small_folder import CONFIG, ORDERS, make_folder
+
+AWAY = "postgresql://nobody@127.0.0.1:1/none"
+
+
+@pytest.fixture
+def data(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataFolder]:
+    monkeypatch.setattr(frame.os, "nice", lambda _: 0)  # the process of all tests stays as quick as it is
+    made = make_folder(tmp_path / "data")[0]
+    yield made
+    shutil.rmtree(made.shared, ignore_errors=True)
+
+
+def desk(data: DataFolder, **settings: str | int) -> Desk:
+    config = msgspec.structs.replace(CONFIG, desk=DeskConfig(**settings))  # type: ignore[arg-type]
+    return Desk(str(data.path), msgspec.json.encode(config))
+
+
+def test_it_reads_what_the_log_has_answers_and_gives_its_folder_free(data: DataFolder) -> None:
+    opened = desk(data, unsent_after_ms=1)
+    until(lambda: opened.status().get("lag_rows") == 0, "it has read all")
+    assert owner_of(data.desk) == os.getpid()
+    until(lambda: json.loads(opened.work(WorkFilter(), 1_000))["items"] != [], "what lasted too long is work")
+    items = json.loads(opened.work(WorkFilter(), 1_000))["items"]
+    assert 0 < len({item["order_id"] for item in items}) <= ORDERS
+    until(lambda: (found := told(data.desk_figures)) is not None and found.outbox == 0, "it has counted")
+    opened.drain()
+    assert owner_of(data.desk) is None
+    again = desk(data)
+    until(lambda: again.status().get("lag_rows") == 0, "it is open again")
+    assert json.loads(again.work(WorkFilter(), 1_000))["items"] == items
+    again.drain()
+
+
+def test_while_its_database_is_away_it_says_so_and_tries_again(data: DataFolder) -> None:
+    waiting = desk(data, url=AWAY)
+    until(lambda: "does not answer now" in str(waiting.status().get("waits_for")), "it has tried")
+    with pytest.raises(Retryable, match="the desk is being opened"):
+        waiting.work(WorkFilter(), 1)
+    waiting.drain()
+    assert owner_of(data.desk) is None
+
+
+def test_a_desk_that_is_ahead_of_its_logs_does_not_open(data: DataFolder, capfd: pytest.CaptureFixture[str]) -> None:
+    database = Database(data.desk, "")
+    shards = data.identity().shards
+    with database.write() as connection:
+        place.claim(connection, data.name)
+        place.move_cursor(connection, ",".join(f"{number}:999999.0" for number in range(shards)))
+    database.close()
+    waiting = desk(data)
+    until(lambda: "does not belong to these logs" in str(waiting.status().get("waits_for")), "it has tried")
+    until(lambda: waiting._opener.is_alive(), "it tries again")
+    waiting.drain()
+    assert "what the log tells comes back" in capfd.readouterr().err
+
+
+def test_the_default_is_a_file_and_times_that_need_no_reports() -> None:
+    """A router that is told of orders and of nothing else has no item for each of them."""
+    found = Config().desk
+    assert (found.url, found.unpaid_after_ms, found.unsent_after_ms) == ("", 0, 0)
+    assert found.waiting_after_ms > 0 and found.undelivered_after_ms > 0

@@ -1,0 +1,199 @@
+"""The desk's database, SQLite and PostgreSQL alike: every version of its schema, the same answers, faults in words."""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import stat
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, select
+
+from actors.store.desk import place
+from actors.store.desk.database import Database
+from actors.store.desk.file import schema_version
+from actors.store.desk.migrate import migrate, version_of, versions
+from actors.store.desk.schema import DESK, METADATA
+from router.errors import Damaged, Misconfigured, Retryable
+from tests.actors.test_desk import ALL, held, resolve
+from tests.labs.desk_databases import KINDS, emptied, server, sqlite_url
+from tests.labs.desk_lab import DeskLab
+from tests.labs.feed_world import FeedWorld, any_story
+
+# A row of every table as each version had it; the next version has to keep them.
+ROWS: dict[str, dict[str, dict[str, Any]]] = {
+    "0001": {
+        "desk": {"one": 1, "folder": "f", "cursor": "0:3.0"},
+        "work_items": {
+            "work_id": "w", "kind": "held", "queue": "orders", "order_key": "k", "order_id": "o", "channel": "web",
+            "seller": "", "about": "", "cause_version": 2,
+            "reason": "r", "raised_ms": 1, "deadline_ms": 2, "state": "claimed",
+            "owner": "ada", "snoozed_until_ms": 0, "resolved_ms": 0, "resolved_by": "", "resolution": "",
+        },
+        "due": {
+            "place": 1 << 48, "kind": "unsent", "order_key": "k", "order_id": "o", "channel": "web", "seller": "",
+            "version": 1, "due_ms": 5,
+        },
+        "outbox": {
+            "number": 7, "event_id": "e", "work_id": "w", "order_key": "k", "event": "{}", "made_ms": 1,
+            "status": "waiting", "answered_ms": 0, "answer": "",
+        },
+        "repeats": {"caller": "ada", "key": "k", "digest": "d", "answer": "{}", "made_ms": 1},
+    }
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str:
+    """Of an empty database, as SQLAlchemy is given it."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "desk")
+    return emptied(request.getfixturevalue("postgresql"))
+
+
+def opened(tmp_path: pathlib.Path, url: str) -> Database:
+    return Database(tmp_path / "desk", "" if url.startswith("sqlite") else url)
+
+
+def as_version(url: str, version: str) -> None:
+    """A database as a release of that version left it, with its rows."""
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        migrate(connection, version)
+        found = sqlalchemy.MetaData()
+        found.reflect(connection)
+        for name, row in ROWS[version].items():
+            connection.execute(found.tables[name].insert().values(**row))
+    engine.dispose()
+
+
+def rows(connection: Connection) -> dict[str, dict[str, Any]]:
+    return {name: dict(connection.execute(select(table)).one()._mapping) for name, table in METADATA.tables.items()}
+
+
+def test_every_version_has_its_rows_here() -> None:
+    assert list(ROWS) == versions()
+
+
+@pytest.mark.parametrize("version", list(ROWS))
+def test_every_landed_version_becomes_the_newest_and_keeps_what_was_in_it(
+    tmp_path: pathlib.Path, url: str, version: str
+) -> None:
+    as_version(url, version)
+    database = opened(tmp_path, url)
+    with database.read() as connection:
+        assert version_of(connection) == versions()[-1]
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        kept = rows(connection)
+    for table, row in ROWS[version].items():
+        assert row.items() <= kept[table].items(), table
+    database.close()
+
+
+def test_a_newer_version_and_another_folders_database_are_refused_in_words(tmp_path: pathlib.Path, url: str) -> None:
+    database = opened(tmp_path, url)
+    with database.write() as connection:
+        place.claim(connection, "one")
+        place.claim(connection, "one")
+        with pytest.raises(Misconfigured, match="belongs to another data folder"):
+            place.claim(connection, "two")
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+    database.close()
+    with pytest.raises(Misconfigured, match="has version 9999, which a newer release made"):
+        opened(tmp_path, url)
+
+
+def test_a_transaction_is_kept_whole_or_not_at_all(tmp_path: pathlib.Path, url: str) -> None:
+    database = opened(tmp_path, url)
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        place.claim(connection, "one")
+        raise ZeroDivisionError
+    with database.read() as connection:
+        assert connection.execute(select(DESK)).all() == []
+    database.close()
+
+
+def test_writers_take_turns_and_readers_see_what_is_durable(tmp_path: pathlib.Path, url: str) -> None:
+    database = opened(tmp_path, url)
+    with database.write() as connection:
+        place.claim(connection, "one")
+        place.move_cursor(connection, "0")
+
+    def count_up() -> None:
+        for _ in range(20):
+            with database.write() as connection:
+                found = int(place.cursor_of(connection) or 0)
+                place.move_cursor(connection, str(found + 1))
+            with database.read() as connection:
+                assert int(place.cursor_of(connection) or 0) > found
+
+    threads = [threading.Thread(target=count_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as connection:
+        assert place.cursor_of(connection) == "80"
+    database.close()
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_both_databases_give_the_same_desk(tmp_path: pathlib.Path, postgresql: str, seed: int) -> None:
+    rng, world = random.Random(seed), FeedWorld(shards=2)
+    desks = [DeskLab(tmp_path / "sqlite", world, ALL), DeskLab(tmp_path, world, ALL, emptied(postgresql))]
+    for _ in range(12):
+        any_story(world, rng, 1)
+        world.now_ms += 3_000
+        for desk in desks:
+            desk.read(50)
+            desk.clock.tick(world.now_ms)
+    held(desks[0], "nul\0", channel="web\0", seller="\0")
+    item = held(desks[0], "held here")
+    desks[1].read()
+    for desk in desks:
+        desk.act(item, "claim", key="k", digest="d")
+        desk.act(item, "snooze", until_ms=world.now_ms + 5, now_ms=world.now_ms)
+        desk.clock.tick(world.now_ms + 6)
+        resolve(desk, item, type="note", text="called the customer")
+        desk.sender.send()
+    one, other = desks
+    assert one.items() == other.items() and one.due() == other.due()
+    assert [row["status"] for row in one.outbox() + other.outbox()] == ["applied", "applied"]
+    for wanted in ({}, {"queue": "orders"}, {"states": ("resolved",)}, {"owner": "ada"}):
+        pages = [[item["work_id"] for item in desk.page(20, **wanted)["items"]] for desk in desks]
+        assert pages[0] == pages[1]
+    for desk in desks:
+        desk.database.close()
+
+
+def test_a_database_that_is_away_may_come_back_and_a_wrong_url_may_not(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(Retryable, match="the desk's database does not answer now"):
+        Database(tmp_path / "desk", "postgresql://nobody@127.0.0.1:1/none")
+    for wrong in ("mysql://somebody@somewhere/else", "no url at all"):
+        with pytest.raises(Misconfigured, match=r"\[desk\] url"):
+            Database(tmp_path / "desk", wrong)
+
+
+def test_the_file_is_its_owners_alone_and_says_its_version(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "desk"
+    assert schema_version(folder) is None
+    database = Database(folder, "")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert schema_version(folder) == versions()[-1]
+    database.close()
+    (folder / "desk.sqlite").write_bytes(b"no database" * 500)
+    with pytest.raises(Damaged, match="cannot be read"):
+        schema_version(folder)

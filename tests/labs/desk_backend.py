@@ -1,0 +1,75 @@
+"""The real desk beside the real engines in one process. Before each of its answers the log is read, after each act the
+outbox is sent, so that nobody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.post import Postman
+from actors.owners.desk.sender import OutboxSender
+from actors.owners.desk.service import DeskService
+from actors.store.data_folder import DataFolder
+from actors.store.desk import place
+from actors.store.desk.database import Database
+from router.config import Config
+from router.feed.changes import ChangeReader
+from router.feed.feed import Feed
+from router.local import LocalRouter
+from router.log.kinds import Kind
+from router.shard.split_events import EventPart
+from router.wire.event_batch import EventBatch
+from router.work.acts import Act
+from router.work.listing import WorkFilter
+from router.work.terms import terms_of
+
+T = TypeVar("T")
+
+
+class _Postman(Postman):
+    """To the engines of this process."""
+
+    def __init__(self, data: DataFolder, config: Config, router: LocalRouter) -> None:
+        super().__init__(data, config)
+        self._router = router
+
+    def _ask(self, part: EventPart) -> Any:
+        self._number += 1
+        batch = EventBatch((self._sender, self._number), part.events, part.payload, part.documents, 1)
+        return self._router.shards[part.shard].submit(Kind.EVENTS, batch)
+
+
+class DeskHere:
+    def __init__(self, data: DataFolder, config: Config, router: LocalRouter, sources: list[Any]) -> None:
+        self._sources = sources
+        self._database = Database(data.desk, "")
+        with self._database.write() as connection:
+            place.claim(connection, data.name)
+        self._effect = DeskEffect(self._database, terms_of(config))
+        self._postman = _Postman(data, config, router)
+        self._sender = OutboxSender(self._database, self._postman.post)
+        self._service = DeskService(self._database, config.order_id_scope, self._postman.fault_of, lambda: None)
+
+    def work(self, wanted: WorkFilter, limit: int) -> bytes:
+        return self._caught_up(lambda: self._service.work(wanted, limit))
+
+    def act(self, act: Act) -> bytes:
+        return self._caught_up(lambda: self._service.act(act))
+
+    def _caught_up(self, answer: Callable[[], T]) -> T:
+        self._read()
+        found = answer()
+        while self._sender.send():
+            self._read()
+        return found
+
+    def _read(self) -> None:
+        feed = Feed(ChangeReader(self._sources, self._effect.columns), self._effect.cursor())
+        while feed.has_news:
+            changes = [part.changes for part in feed.turn()]
+            self._effect.apply(changes, feed.cursor)
+
+    def close(self) -> None:
+        self._postman.close()
+        self._database.close()
