@@ -35,6 +35,7 @@ class Role:
     drained_after: tuple[str, ...] = ()  # roles that must have drained before it does
     is_per_shard: bool = False
     is_watched: bool = True  # asked now and then whether it answers; not who may be busy with one request for long
+    is_late: bool = False  # created when the router is ready: its start takes no processor from the others
     folder: Callable[[DataFolder, int], pathlib.Path] | None = None  # whose lock it holds, by its number
 
     def numbers(self, config: Config) -> range:

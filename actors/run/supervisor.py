@@ -41,6 +41,7 @@ from actors.run.topology import (
     kill_ray,
     ray_has_ended,
     start_actors,
+    start_late_actors,
     start_ray,
     stop_actors,
     watch,
@@ -101,6 +102,7 @@ class Supervisor:
             if not self._done(self._start, self._stopping):
                 self._end_at_once()
             self._say_ready()
+            self._done(self._start_late, self._stopping)
             self._watch()
             if not self._done(self._drain, self._told_again):
                 self._end_at_once()
@@ -158,6 +160,11 @@ class Supervisor:
             self.data, self._host, self._port, self._config.gateways, self.data.config_file, ray_address
         )
         self._wait_until_ready(self._gateways)
+
+    def _start_late(self) -> None:
+        """Orders are taken already, and go on without these where Ray dies just now; it is seen by who watches."""
+        with contextlib.suppress(RayError, ValueError, ConnectionError):
+            start_late_actors(self.data, self._config)
 
     def _heed_signals(self) -> None:
         for number in SIGNALS:

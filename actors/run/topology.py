@@ -84,9 +84,9 @@ ROLES = (
         lambda _: DESK_THREADS,
         asked=lambda _: (),
         drained=lambda owners: [owners.desk.drain()],
-        needs=(SHARD,),
         drained_after=(SHARD,),
         is_watched=False,
+        is_late=True,
         folder=lambda data, _: data.desk,
     ),
 )
@@ -123,9 +123,14 @@ def kill_ray() -> None:
 
 def start_actors(data: DataFolder, config: Config) -> None:
     """Create what is not there yet, and wait until each has recovered; who needs others comes after them."""
-    for wave in created_in_order(ROLES):
+    for wave in created_in_order([role for role in ROLES if not role.is_late]):
         create_actors(data, config, wave)
         _ask(data, config, wave, READY_TIMEOUT_S)
+
+
+def start_late_actors(data: DataFolder, config: Config) -> None:
+    """Create those that nobody waits for."""
+    create_actors(data, config, [role for role in ROLES if role.is_late])
 
 
 def end_actors(data: DataFolder, config: Config) -> None:
@@ -155,6 +160,14 @@ def actor(data: DataFolder, name: str) -> Any:
     return ray.get_actor(name, namespace=data.namespace)
 
 
+def _exists(data: DataFolder, name: str) -> bool:
+    try:
+        actor(data, name)
+    except ValueError:
+        return False
+    return True
+
+
 def watch(data: DataFolder, config: Config, timeout_s: float) -> None:
     """Ask all that are watched; raises Unanswered while one of them does not answer."""
     _ask(data, config, [role for role in ROLES if role.is_watched], timeout_s)
@@ -176,5 +189,6 @@ def stop_actors(data: DataFolder, config: Config, timeout_s: float) -> None:
     """Let each finish what is under way, who depends on others after them; then end all actor processes."""
     owners = Owners(data.namespace, config.shards)
     for wave in drained_in_order(ROLES):
-        answers_of([call for role in wave for call in role.drained(owners)], timeout_s)
+        there = [role for role in wave if not role.is_late or _exists(data, role.name)]
+        answers_of([call for role in there for call in role.drained(owners)], timeout_s)
     end_actors(data, config)

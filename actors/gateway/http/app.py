@@ -30,6 +30,7 @@ GET  /metrics          Prometheus
 POST /v1/orders        one order
 POST /v1/orders/stream orders as NDJSON or Arrow, answered while they arrive
 POST /v1/events        what happened to orders since, likewise
+GET  /v1/work          what waits for a person
 """
 
 
