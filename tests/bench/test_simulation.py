@@ -24,7 +24,7 @@ from bench.trials.simulation.shrink import shrunk
 from router.pipeline import ShardPath
 from tests.labs.simulated import first_failure, of_the_campaign, quiet_plan
 
-SEEDS = range(700_000, 700_060)
+SEEDS = range(700_060, 700_120)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _POINT = "."
 _HEADER_ROWS_MAX = 1_000  # looked through for the header
+CELL_CHARACTERS_MAX = 1 << 17  # the bound of ``csv``, where nobody else in the process has set another
 LINE_CHARACTERS_MAX = 1 << 20  # of a line of text; no row of an export comes near it, and a line is held as a whole
 
 
@@ -63,17 +64,20 @@ class TextRows:
             yield line
 
     def _column(self, text: str) -> str:
-        """The column in which the row with this text has the cell that is larger than ``csv`` takes, or its last one.
+        """The column in which the row with this text has its first cell that is too large, or the last one looked at.
 
-        Where ``csv`` reads the text up to some place and not one limit further on, it is the cell that ends there.
+        Where ``csv`` reads the text up to some place and not a cell further on, it is the cell that ends there.
         """
-        place, limit = 0, csv.field_size_limit()
-        for end in range(limit, len(text) + limit, limit):
+        place, most = 0, CELL_CHARACTERS_MAX
+        for end in range(most, min(len(text), LINE_CHARACTERS_MAX) + most, most):
             try:
                 [cells] = self._csv([text[:end]], strict=False)
             except csv.Error:
                 break
-            place = len(cells) - 1
+            larger = [at for at in range(place, len(cells)) if len(cells[at]) > most]
+            place = larger[0] if larger else len(cells) - 1
+            if larger:
+                break
         return f"column {self._names[place]!r}" if place < len(self._names) else f"column {place + 1}"
 
     def _csv(self, lines: Iterable[str], strict: bool) -> Iterator[list[str]]:
@@ -145,6 +149,9 @@ class TextRows:
             except csv.Error as fault:
                 yield from self._apart(row, self._said(fault))
                 continue
+            if self._has_too_large(cells):
+                yield from self._apart(row, self._too_large())
+                continue
             if len(cells) > width > 0 and not any(cells[width:]):
                 cells = cells[:width]  # separators at the end of a row, behind which nothing stands
             if len(tape.taken) > 1 and width and (len(cells) != width or self._has_swallowed(cells)):
@@ -154,10 +161,17 @@ class TextRows:
 
     def _said(self, fault: csv.Error) -> str:
         """The fault in words; of a cell that is larger than ``csv`` takes also where it stands."""
-        if not str(fault).startswith("field larger"):
-            return str(fault)
-        where, limit = self._column("".join(self._tape.taken)), csv.field_size_limit()
-        return f"{where} has more than {limit:,} characters: shorten it, or close the quote before it"
+        return self._too_large() if str(fault).startswith("field larger") else str(fault)
+
+    def _has_too_large(self, cells: list[str]) -> bool:
+        """Whether ``csv``, of which another part of the process may ask for more, let a cell pass."""
+        if sum(map(len, self._tape.taken)) <= CELL_CHARACTERS_MAX:
+            return False
+        return any(len(cell) > CELL_CHARACTERS_MAX for cell in cells)
+
+    def _too_large(self) -> str:
+        where = self._column("".join(self._tape.taken))
+        return f"{where} has more than {CELL_CHARACTERS_MAX:,} characters: shorten it, or close the quote before it"
 
     def _has_swallowed(self, cells: list[str]) -> bool:
         """Whether a cell of several lines is the end of a row, others, and the beginning of one up to its own column.
