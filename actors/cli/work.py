@@ -110,8 +110,9 @@ def told(item: dict[str, Any]) -> Iterator[str]:
     """An item in lines for people."""
     late = " OVERDUE" if item["overdue"] else ""
     owner = f" by {item['owner']}" if item["owner"] else ""
+    until = f" until {item['snoozed_until']}" if item["snoozed_until"] else ""
     what = f"{item['kind']} of order {item['order_id']}"
-    yield f"{item['work_id']}  {item['deadline']}{late}  {what}: {item['state']}{owner}"
+    yield f"{item['work_id']}  {item['deadline']}{late}  {what}: {item['state']}{owner}{until}"
     yield f"  {item['reason']}"
     if item["state"] == "resolved":
         yield f"  resolved: {item['resolution']}" + (f" ({item['resolved_by']})" if item["resolved_by"] else "")

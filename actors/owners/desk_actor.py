@@ -70,7 +70,7 @@ class Desk(DeskCalls):
             try:
                 self._parts = opened(self._data, self._config)
                 return
-            except RouterError as fault:
+            except (RouterError, OSError) as fault:
                 if str(fault) != self._waits_for:
                     print(f"the desk cannot be opened: {fault}", file=sys.stderr, flush=True)
                 self._waits_for = str(fault)

@@ -83,11 +83,6 @@ def snoozed(item: WorkItem, until_ms: int, now_ms: int) -> WorkItem:
     return msgspec.structs.replace(item, state="snoozed", snoozed_until_ms=until_ms)
 
 
-def awake(item: WorkItem) -> WorkItem:
-    """Its time has come."""
-    return msgspec.structs.replace(item, state="claimed" if item.owner else "open", snoozed_until_ms=0)
-
-
 def resolved(item: WorkItem, caller: str, resolution: str, now_ms: int) -> WorkItem:
     _refuse_resolved(item)
     return _ended(item, caller, resolution or "done", now_ms)

@@ -290,6 +290,25 @@ def test_a_refusal_does_not_open_what_the_order_has_settled(desk: DeskLab) -> No
     assert (found["state"] == "resolved") == (letter["status"] == "duplicate")
 
 
+def test_what_a_refusal_opened_again_after_a_restart_is_settled_by_the_order(desk: DeskLab) -> None:
+    """The reader asks only about what could end; when it began to read, nothing was open."""
+    item = held(desk)
+    desk.world.events({"event_id": "p", "order_id": "a", "type": "pick"})
+    desk.read()
+    [refused] = desk.items(kind="event_refused")
+    resolve(desk, item, type="ship")
+    resolve(desk, refused["work_id"], type="pick")
+    desk.begin()
+    while desk.sender.send():
+        pass
+    assert [each["state"] for each in desk.items()] == ["open", "open"]
+    desk.world.events(
+        {"event_id": "r", "order_id": "a", "type": "release"}, {"event_id": "p2", "order_id": "a", "type": "pick"}
+    )
+    desk.read()
+    assert [each["resolution"][:7] for each in desk.items()] == ["settled", "settled"]
+
+
 def test_events_of_an_order_go_one_after_the_other_and_wait_for_one_that_is_busy(desk: DeskLab) -> None:
     item, other = held(desk, "a"), held(desk, "b")
     desk.act(item, "resolve", events=({"type": "release"}, {"type": "pick"}, {"type": "ship"}))

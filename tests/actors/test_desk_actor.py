@@ -17,6 +17,7 @@ from actors.store.data_folder import DataFolder
 from actors.store.desk import place
 from actors.store.desk.database import Database
 from actors.store.desk.figures import told
+from actors.store.desk.file import FILE
 from actors.store.locks import owner_of
 from router.config import Config, DeskConfig
 from router.errors import Retryable
@@ -77,6 +78,28 @@ def test_a_desk_that_is_ahead_of_its_logs_does_not_open(data: DataFolder, capfd:
     until(lambda: waiting._opener.is_alive(), "it tries again")
     waiting.drain()
     assert "what the log tells comes back" in capfd.readouterr().err
+
+
+def test_a_file_that_is_no_database_is_told_in_words_and_its_process_lives(
+    data: DataFolder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A process that dies of it is started again at once, and for ever."""
+    for spoil, words in ((_no_database, "file is not a database"), (_a_folder, "Is a directory")):
+        spoil(data.desk / FILE)
+        waiting = desk(data)
+        until(lambda words=words, desk=waiting: words in str(desk.status().get("waits_for")), "it has tried")
+        waiting.drain()
+        assert f"the desk cannot be opened: {'[Errno' if spoil is _a_folder else 'the desk'}" in capfd.readouterr().err
+
+
+def _no_database(file: pathlib.Path) -> None:
+    file.parent.mkdir(mode=0o700)
+    file.write_bytes(b"no database" * 500)
+
+
+def _a_folder(file: pathlib.Path) -> None:
+    file.unlink()
+    file.mkdir()
 
 
 def test_the_default_is_a_file_and_times_that_need_no_reports() -> None:

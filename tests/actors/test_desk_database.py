@@ -197,3 +197,5 @@ def test_the_file_is_its_owners_alone_and_says_its_version(tmp_path: pathlib.Pat
     (folder / "desk.sqlite").write_bytes(b"no database" * 500)
     with pytest.raises(Damaged, match="cannot be read"):
         schema_version(folder)
+    with pytest.raises(Damaged, match=r"is damaged \(file is not a database\); `order-router doctor`"):
+        Database(folder, "")

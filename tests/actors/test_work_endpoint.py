@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +50,11 @@ def held(lab: Lab, order_id: str, **members: Any) -> dict[str, Any]:
     return dict(item)
 
 
+def tomorrow(offset: str) -> str:
+    """A time to put something off to, whenever this runs."""
+    return f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%S}{offset}"
+
+
 def test_what_waits_is_listed_with_its_remedy_and_ended_by_an_event(lab: Lab) -> None:
     item = held(lab, "one")
     assert (item["queue"], item["kind"], item["state"], item["channel"]) == ("orders", "held", "open", "web")
@@ -57,7 +63,7 @@ def test_what_waits_is_listed_with_its_remedy_and_ended_by_an_event(lab: Lab) ->
     path = f"/v1/work/{item['work_id']}"
     assert ask(lab, "POST", f"{path}/claim", {})["owner"] == "ops"
     assert ask(lab, "POST", f"{path}/assign", {"owner": "bob"}, role="admin")["owner"] == "bob"
-    assert ask(lab, "POST", f"{path}/snooze", {"until": "2027-01-01T00:00:00+01:00"})["state"] == "snoozed"
+    assert ask(lab, "POST", f"{path}/snooze", {"until": tomorrow("+01:00")})["state"] == "snoozed"
     done = ask(lab, "POST", f"{path}/resolve", {"note": "called", "events": [{"type": "release", "note": "fine"}]})
     assert (done["state"], done["resolution"], done["resolved_by"]) == ("resolved", "called", "ops")
     assert ask(lab, "GET", "/v1/orders/one")["state"] == "allocated"
@@ -99,6 +105,7 @@ def test_a_request_with_its_key_is_done_once(lab: Lab) -> None:
     assert ask(lab, "POST", path, said, Idempotency_Key="k-1") == first
     assert ask(lab, "POST", path, {}, 409, Idempotency_Key="k-1")["code"] == "idempotency_conflict"
     assert ask(lab, "POST", path, said, 400, Idempotency_Key="k" * 256)["code"] == "bad_parameter"
+    assert "is no text" in ask(lab, "POST", path, said, 400, Idempotency_Key="\xff")["detail"]  # a byte, no UTF-8
     notes = ask(lab, "GET", "/v1/orders/three")["notes"]
     assert [note["text"] for note in notes if note["type"] == "note"] == ["seen"]
 
@@ -144,7 +151,8 @@ def test_the_command_line_lists_and_acts(lab: Lab, shell: Shell) -> None:
     assert f"{item}  " in listed and "held of order shell: open" in listed and "may settle it: release" in listed
     assert "claimed by admin" in shell("work", "claim", item)
     assert shell.json("work", "assign", item, "bob")["owner"] == "bob"
-    assert shell.json("work", "snooze", item, "2027-01-01T00:00:00Z")["state"] == "snoozed"
+    until_then = shell.json("work", "snooze", item, tomorrow("Z"))["snoozed_until"]
+    assert f": snoozed by bob until {until_then}" in shell("work", "list", "--state", "snoozed")
     done = shell.json("work", "resolve", item, "--event", "release", "--field", "hold=address", "--note", "called")
     assert (done["state"], done["resolution"], done["events"][0]["type"]) == ("resolved", "called", "release")
     assert "resolved already" in shell("work", "claim", item, code=1)

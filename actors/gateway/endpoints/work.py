@@ -100,6 +100,8 @@ def _key_of(request: BaseRequest) -> str:
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > KEY_CHARACTERS_MAX:
         raise Problem("bad_parameter", f"Idempotency-Key has at most {KEY_CHARACTERS_MAX} characters.")
+    if not key.isprintable():  # bytes that are no UTF-8 come as lone surrogates, which no database keeps
+        raise Problem("bad_parameter", "Idempotency-Key holds what is no text; use printable characters, a UUID say.")
     return key
 
 

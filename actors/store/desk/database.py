@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from actors.store.desk.file import FILE
 from actors.store.desk.migrate import migrate
 from actors.store.private import make_folder, open_file
-from router.errors import Misconfigured, Retryable
+from router.errors import Damaged, Misconfigured, Retryable
 
 RETRY_MS = 1_000
 BUSY_MS = 5_000  # SQLite: a reader that recovers the file, or a backup, holds it for a moment
@@ -30,7 +31,8 @@ _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"b
 
 class Database:
     def __init__(self, folder: pathlib.Path, url: str) -> None:
-        """Open it with the newest schema. Raises Misconfigured where that is no URL, Retryable while nobody answers."""
+        """Open it with the newest schema. Raises Misconfigured where that is no URL, Retryable while nobody answers,
+        Damaged where the file is none of SQLite's any more."""
         self._writing = threading.Lock()
         self._engine = _postgresql(url) if url else _sqlite(folder)
         with self.write() as connection:
@@ -132,4 +134,7 @@ def _our_faults() -> Iterator[None]:
         ):
             said = str(fault.orig).strip().splitlines() or [type(fault).__name__]
             raise Retryable(f"the desk's database does not answer now ({said[0]})", RETRY_MS) from fault
+        if type(fault.orig) is sqlite3.DatabaseError:  # SQLITE_NOTADB and SQLITE_CORRUPT; its subclasses are our bugs
+            remedy = "`order-router doctor` says how to mend it"
+            raise Damaged(f"the desk's database is damaged ({fault.orig}); {remedy}") from fault
         raise

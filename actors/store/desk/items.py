@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, u
 
 from actors.store.desk.database import execute_many, insert_new
 from actors.store.desk.figures import Waiting
-from actors.store.desk.schema import DUE, WORK
+from actors.store.desk.outbox import WAITING
+from actors.store.desk.schema import DUE, OUTBOX, WORK
 from router.work.item import WorkItem, settled_words
 from router.work.kinds import REFUSED
 from router.work.listing import WorkFilter
@@ -96,9 +97,11 @@ def wake(connection: Connection, now_ms: int) -> None:
 
 
 def known(connection: Connection) -> Known:
-    """What there is that could end."""
-    kinds = select(WORK.c.kind).where(WORK.c.state != "resolved").union(select(DUE.c.kind))
-    refused = select(WORK.c.order_key).where(WORK.c.state != "resolved", WORK.c.kind == REFUSED)
+    """What there is that could end: also what a person resolved by an event that may still be refused."""
+    on_its_way = WORK.c.work_id.in_(select(OUTBOX.c.work_id).where(OUTBOX.c.status == WAITING))
+    may_end = or_(WORK.c.state != "resolved", on_its_way)
+    kinds = select(WORK.c.kind).where(may_end).union(select(DUE.c.kind))
+    refused = select(WORK.c.order_key).where(may_end, WORK.c.kind == REFUSED)
     orders = connection.execute(refused.distinct()).scalars()
     return Known(set(connection.execute(kinds).scalars()), {low_half(order_key) for order_key in orders})
 
