@@ -69,7 +69,7 @@ class Caller:
             return call
         self._stepping.add(call.key)
         try:
-            return await self._step(call)
+            return await self._step(await self._book.begin(call))  # as it is kept: what is given may be a step behind
         finally:
             self._stepping.discard(call.key)
 

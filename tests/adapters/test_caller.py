@@ -52,6 +52,27 @@ def test_a_call_is_durable_before_a_byte_is_sent() -> None:
 
 
 @pytest.mark.parametrize("case", [PAYMENTS, CARRIER], ids=["keyed", "once"])
+def test_who_holds_a_call_of_before_its_step_sends_nothing_again(case: Any) -> None:
+    intent: Intent = authorize(1, "k") if case is PAYMENTS else label("10117", "k")
+
+    async def work(lab: PartnerLab) -> None:
+        requests = 0
+        exchange = lab.wire.exchange
+
+        async def counted(request: Any) -> Any:
+            nonlocal requests
+            requests += 1
+            return await exchange(request)
+
+        lab.wire.exchange = counted  # type: ignore[method-assign]
+        held = await lab.book.begin(Call(partner="pay-or-ship", intent=intent, next_at_ms=0))
+        steps = [await lab.caller.step(held), await lab.caller.step(held)]
+        assert requests == 1 and [step.state for step in steps] == [CallState.DONE] * 2
+
+    run(work, case)
+
+
+@pytest.mark.parametrize("case", [PAYMENTS, CARRIER], ids=["keyed", "once"])
 @pytest.mark.parametrize("dies_at", range(8))
 def test_a_death_at_any_step_does_it_once_all_the_same(case: Any, dies_at: int) -> None:
     """Before and after each time that something is kept or sent; then a new process takes up what is due."""
