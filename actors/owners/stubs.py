@@ -40,6 +40,9 @@ class TablesStub(Stub):
 class DeskStub(Stub):
     work = Method(DeskCalls.work)
     act = Method(DeskCalls.act)
+    refund = Method(DeskCalls.refund)
+    refund_of = Method(DeskCalls.refund_of)
+    refunds = Method(DeskCalls.refunds)
     status = Method(DeskCalls.status)
     drain = Method(DeskCalls.drain)
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
 from actors.store.desk import place
@@ -23,7 +24,7 @@ from router.feed.feed import Feed
 from router.work.acts import Act, ActName
 from router.work.listing import WorkFilter
 from router.work.told import Terms
-from tests.labs.feed_world import FeedWorld
+from tests.labs.feed_world import KEY, FeedWorld
 
 Row = dict[str, Any]
 ANSWER_MS = 1_000
@@ -46,14 +47,16 @@ class DeskLab:
             place.claim(connection, "lab")
         self.terms = told_by
         self.sent: list[Letter] = []
+        self.refund_terms = RefundTerms("global", KEY, {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
         self.begin()
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
         self.effect = DeskEffect(self.database, self.terms)
         self.clock = DeskClock(self.database, self.terms, "global", self.world.sources, lambda: None, lambda now: None)
-        self.service = DeskService(self.database, "global", lambda events: "", lambda: None)
-        self.sender = OutboxSender(self.database, self.post)
+        self.refunds = Refunds(self.database, self.refund_terms)
+        self.service = DeskService(self.database, "global", lambda events: "", self.refunds.decided, lambda: None)
+        self.sender = OutboxSender(self.database, self.post, self.refunds.heard, lambda: None)
 
     def post(self, letters: Sequence[Letter]) -> list[Row]:
         self.sent += letters

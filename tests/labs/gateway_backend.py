@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from actors.gateway.core.backend import U8, BatchId
 from router.arrow.arrays import from_message, record_batch, to_message
+from router.bound import Bound
 from router.errors import TableRejected
 from router.ids import hash_key
 from router.life.refusals import REFUSALS
@@ -32,6 +33,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.item import WorkRefused
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)
@@ -171,6 +173,15 @@ class ScriptedBackend:
 
     async def act(self, act: Act) -> bytes:
         raise WorkRefused("work_not_found", "No work item has this id.")
+
+    async def refund(self, asked: RefundAsked) -> bytes:
+        raise WorkRefused("refund_not_found", "No refund has this id.")
+
+    async def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        raise WorkRefused("refund_not_found", "No refund has this id.")
+
+    async def refunds(self, order_key: str) -> bytes:
+        return b'{"refunds":[]}'
 
     async def ready(self) -> tuple[bool, str]:
         return self.is_ready

@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from router.bound import Bound
 from router.errors import Retryable
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -57,6 +59,15 @@ class Backend(Protocol):
 
     async def act(self, act: Act) -> bytes:
         """A work item after what somebody did with it, as JSON; raises router.work.item.WorkRefused."""
+
+    async def refund(self, asked: RefundAsked) -> bytes:
+        """A new refund as JSON; raises RefundRefused and WorkRefused."""
+
+    async def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        """A refund as JSON; raises WorkRefused."""
+
+    async def refunds(self, order_key: str) -> bytes:
+        """All refunds of an order, as JSON."""
 
     async def ready(self) -> tuple[bool, str]:
         """Whether shards and ledger accept work, and why not, in words."""

@@ -31,12 +31,16 @@ LOOK_EVERY_S, PAUSE_S = 5.0, 0.25
 
 Answer = Mapping[str, Any]
 Post = Callable[[Sequence[Letter]], list[Answer]]  # an answer each; raises Unanswered, Retryable
+Heard = Callable[[Connection, Letter, Answer, int], None]  # what else follows from an answer, in its transaction
 
 
 class OutboxSender:
-    def __init__(self, database: Database, post: Post) -> None:
+    def __init__(self, database: Database, post: Post, heard: Heard, kept: Callable[[], None]) -> None:
+        """``kept`` is called when answers, and what ``heard`` wrote of them, are durable."""
         self._database = database
         self._post = post
+        self._heard = heard
+        self._kept = kept
         self._woken = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=lambda: or_die(self._run), name="outbox", daemon=True)
@@ -81,17 +85,18 @@ class OutboxSender:
         final = [pair for pair in zip(letters, answers, strict=True) if not is_for_later(pair[1])]
         with self._database.write() as connection:
             for letter, answer in final:
-                _keep(connection, letter, answer, now_ms())
+                self._keep(connection, letter, answer, now_ms())
+        self._kept()
         if len(final) < len(letters):
             raise Retryable("an order is busy", int(1000 * PAUSE_S))
         return len(final)
 
-
-def _keep(connection: Connection, letter: Letter, answer: Answer, now: int) -> None:
-    said = msgspec.json.encode(answer).decode()
-    if not outbox.answered(connection, letter, answer["status"], said, now) or answer["status"] != "refused":
-        return
-    item = items.find(connection, letter.work_id)
-    if item is not None and item.resolved_by:  # what the order itself has settled stays so
-        event_type = msgspec.json.decode(letter.event)["type"]
-        items.replace(connection, reopened(item, why_refused(event_type, answer)))
+    def _keep(self, connection: Connection, letter: Letter, answer: Answer, now: int) -> None:
+        said = msgspec.json.encode(answer).decode()
+        if not outbox.answered(connection, letter, answer["status"], said, now):
+            return
+        self._heard(connection, letter, answer, now)
+        item = items.find(connection, letter.work_id) if answer["status"] == "refused" else None
+        if item is not None and item.resolved_by:  # what the order itself has settled stays so
+            event_type = msgspec.json.decode(letter.event)["type"]
+            items.replace(connection, reopened(item, why_refused(event_type, answer)))
