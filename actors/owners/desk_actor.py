@@ -18,7 +18,8 @@ import msgspec
 from actors.owners.seams import DeskCalls
 from actors.process.fatal import or_die
 from actors.process.names import DESK
-from actors.store.data_folder import DataFolder
+from actors.store.data_folder import DataFolder, now_ms
+from adapters._told import ToldEvent
 from router.bound import Bound
 from router.config import Config
 from router.errors import Retryable, RouterError
@@ -60,6 +61,12 @@ class Desk(DeskCalls):
 
     def refunds(self, order_key: str) -> bytes:
         return self._there().refunds.of_order(order_key)
+
+    def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        parts = self._there()
+        with parts.database.write() as connection:
+            parts.told.take(connection, events, now_ms())
+        parts.sender.wake()
 
     def status(self) -> dict[str, Any]:
         if self._parts is None:

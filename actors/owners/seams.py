@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from adapters._told import ToldEvent
 from router.bound import Bound
 from router.ports import Question
 from router.shard.lanes import Message
@@ -148,6 +149,9 @@ class DeskCalls(Protocol):
 
     def refunds(self, order_key: str) -> bytes:
         """All refunds of an order, as JSON."""
+
+    def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        """Take over what a partner told and no order took; durable, and tried again."""
 
     def status(self) -> dict[str, Any]:
         """How far its reader of the feed is; or, as ``waits_for``, why it is not open yet."""

@@ -160,6 +160,22 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             _NONE,
             is_own=True,
         ),
+        "payment_unplaced": WorkKind(
+            "payments",
+            "A partner told of money, and no order takes it: {why}",
+            "Find out whose it is; it is tried again by itself, until you end this.",
+            (),
+            _NONE,
+            is_own=True,
+        ),
+        "parcel_unplaced": WorkKind(
+            "carriers",
+            "A partner told of a parcel, and no order takes it: {why}",
+            "Find out whose it is; it is tried again by itself, until you end this.",
+            (),
+            _NONE,
+            is_own=True,
+        ),
         "short_picked": WorkKind(
             "warehouse",
             "A node has not got units of the order, and not all of them could be had elsewhere: {why}",

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms
+from actors.owners.desk.partners import open_partners, refund_terms, told_events
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
@@ -17,6 +18,7 @@ from actors.owners.desk.service import DeskService
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
+from adapters._told import ToldEvent
 from router.bound import Bound
 from router.config import Config
 from router.feed.changes import ChangeReader
@@ -27,6 +29,7 @@ from router.shard.split_events import EventPart
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.partner_told import PAUSE_MS_MAX
 from router.work.refund import RefundAsked
 from router.work.terms import terms_of
 
@@ -54,13 +57,15 @@ class DeskHere:
             place.claim(connection, data.name)
         self._effect = DeskEffect(self._database, terms_of(config))
         self._postman = _Postman(data, config, router)
-        self._refunds = Refunds(self._database, refund_terms(data, config))
+        self._told = told_events(data, config)
+        self._refunds = Refunds(self._database, refund_terms(config), self._told)
+        following = Following(self._refunds, self._told)
         self._book = DeskBook(self._database, self._refunds.ended, lambda: None)
         self._partners = PartnerCalls(open_partners(config), self._book, now_ms)
         self._partners.start()
-        self._sender = OutboxSender(self._database, self._postman.post, self._refunds.heard, self._partners.wake)
+        self._sender = OutboxSender(self._database, self._postman.post, following, self._partners.wake)
         self._service = DeskService(
-            self._database, config.order_id_scope, self._postman.fault_of, self._refunds.decided, self._partners.wake
+            self._database, config.order_id_scope, self._postman.fault_of, following.decided, self._partners.wake
         )
 
     def work(self, wanted: WorkFilter, limit: int) -> bytes:
@@ -78,8 +83,15 @@ class DeskHere:
     def refunds(self, order_key: str) -> bytes:
         return self._caught_up(lambda: self._refunds.of_order(order_key))
 
+    def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        with self._database.write() as connection:
+            self._told.take(connection, events, now_ms())
+        self._caught_up(lambda: None)
+
     def _caught_up(self, answer: Callable[[], T]) -> T:
         self._read()
+        with self._database.write() as connection:
+            self._told.try_again(connection, now_ms() + PAUSE_MS_MAX)
         found = answer()
         while self._sender.send():
             self._read()

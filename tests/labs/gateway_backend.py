@@ -11,7 +11,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from actors.gateway.core.backend import U8, BatchId
+from actors.gateway.core.backend import U8, BatchId, ShardUnavailable
+from adapters._told import ToldEvent
 from router.arrow.arrays import from_message, record_batch, to_message
 from router.bound import Bound
 from router.errors import TableRejected
@@ -56,6 +57,7 @@ class ScriptedBackend:
         self.documents: list[pa.RecordBatch] = []
         self.tables: dict[str, bytes] = {}
         self.reject: TableRejected | None = None
+        self.has_desk, self.told = True, list[ToldEvent]()  # what the desk has taken over
 
     async def submit_orders(
         self, shard: int, batch_id: BatchId, orders: U8, skus: U8, documents: U8, now_ms: int
@@ -182,6 +184,11 @@ class ScriptedBackend:
 
     async def refunds(self, order_key: str) -> bytes:
         return b'{"refunds":[]}'
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        if not self.has_desk:
+            raise ShardUnavailable("the desk is being opened", 10)
+        self.told += events
 
     async def ready(self) -> tuple[bool, str]:
         return self.is_ready

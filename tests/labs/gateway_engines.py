@@ -17,6 +17,7 @@ from actors.store.data_folder import DataFolder
 from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena, SharedArenaReader
 from actors.store.table_store import TableStore
+from adapters._told import ToldEvent
 from router.bound import Bound
 from router.config import Config
 from router.ledger.shown_lots import StockReader
@@ -113,6 +114,9 @@ class EngineBackend:
 
     async def refunds(self, order_key: str) -> bytes:
         return await self._run(lambda: self.desk.refunds(order_key))
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        await self._run(lambda: self.desk.take_told(events))
 
     async def ready(self) -> tuple[bool, str]:
         return True, ""

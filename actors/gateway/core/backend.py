@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from adapters._told import ToldEvent
 from router.bound import Bound
 from router.errors import Retryable
 from router.wire.event_batch import EventBatch
@@ -68,6 +69,9 @@ class Backend(Protocol):
 
     async def refunds(self, order_key: str) -> bytes:
         """All refunds of an order, as JSON."""
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        """What a partner told and no order took is the desk's now, durable; raises ShardUnavailable."""
 
     async def ready(self) -> tuple[bool, str]:
         """Whether shards and ledger accept work, and why not, in words."""

@@ -15,6 +15,7 @@ from actors.gateway.core.backend import U8, BatchId, ShardUnavailable
 from actors.owners.calls import Call, Unanswered
 from actors.owners.stubs import Owners
 from actors.store.data_folder import DataFolder
+from adapters._told import ToldEvent
 from router.bound import Bound
 from router.config import Config
 from router.errors import Refused, RouterError
@@ -77,6 +78,9 @@ class RayBackend:
 
     async def refunds(self, order_key: str) -> bytes:
         return await _answer(partial(self._owners.desk.refunds, order_key))
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        await _answer(partial(self._owners.desk.take_told, events))
 
     async def ready(self) -> tuple[bool, str]:
         """Asked all at once: however many of them are silent, who probes hears of it within READY_TIMEOUT_S."""

@@ -45,7 +45,7 @@ class DecidedEvent(msgspec.Struct, frozen=True):
 
     event_id: str
     type: str
-    status: Literal["waiting", "applied", "duplicate", "refused"]
+    status: Literal["waiting", "aside", "let_go", "applied", "duplicate", "refused"]
     reason: str | None
     detail: str | None
 

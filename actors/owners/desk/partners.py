@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from actors.owners.desk.refunds import RefundTerms
+from actors.owners.desk.told_events import ToldEvents
 from actors.store.data_folder import DataFolder
 from actors.store.secret_places import secret_at
 from adapters._intents import Refund
@@ -12,6 +13,7 @@ from adapters._registry import AnyAdapter, open_partner, settings_of
 from adapters._spec import PaymentSettings
 from router.config import Config, RefundOrder
 from router.errors import Misconfigured
+from router.work.kinds import QUEUES
 
 
 def open_partners(config: Config) -> list[AnyAdapter]:
@@ -25,14 +27,18 @@ def open_partners(config: Config) -> list[AnyAdapter]:
     return found
 
 
-def refund_terms(data: DataFolder, config: Config) -> RefundTerms:
+def refund_terms(config: Config) -> RefundTerms:
     def limit_minor(role: str, currency: str) -> int | None:
         limits = config.desk.refund_limits.get(role)
         return None if limits is None else limits.get(currency, 0)
 
-    return RefundTerms(
-        config.order_id_scope, data.key(), _refunding(config), config.desk.answer_within_ms.payments, limit_minor
-    )
+    answer_ms = config.desk.answer_within_ms.payments
+    return RefundTerms(config.order_id_scope, _refunding(config), answer_ms, limit_minor)
+
+
+def told_events(data: DataFolder, config: Config) -> ToldEvents:
+    answer_ms: dict[str, int] = {queue: getattr(config.desk.answer_within_ms, queue) for queue in QUEUES}
+    return ToldEvents(config.order_id_scope, data.key(), answer_ms)
 
 
 def _refunding(config: Config) -> dict[str, RefundOrder]:

@@ -9,12 +9,14 @@ from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.counting import Counting
 from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms
+from actors.owners.desk.partners import open_partners, refund_terms, told_events
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.told_events import ToldEvents
 from actors.owners.reader import Reader
 from actors.process.fatal import OWNER_PATIENCE_S
 from actors.process.names import DESK
@@ -45,6 +47,7 @@ class Parts(NamedTuple):
     partners: PartnerCalls
     service: DeskService
     refunds: Refunds
+    told: ToldEvents
     reader: Reader
     clock: DeskClock
 
@@ -82,8 +85,10 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         place.claim(connection, data.name)
     sources = [kept(LogReader(data.shard(number), 2)) for number in range(data.identity().shards)]
     postman = kept(Postman(data, config))
-    refunds = Refunds(database, refund_terms(data, config))
-    sender = OutboxSender(database, postman.post, refunds.heard, lambda: partners.wake())
+    told = told_events(data, config)
+    refunds = Refunds(database, refund_terms(config), told)
+    following = Following(refunds, told)
+    sender = OutboxSender(database, postman.post, following, lambda: partners.wake())
     partners = PartnerCalls(open_partners(config), DeskBook(database, refunds.ended, sender.wake), now_ms)
 
     def go_on() -> None:
@@ -91,10 +96,10 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         partners.wake()
 
     counting = Counting(database, data.desk_figures)
-    clock = DeskClock(database, terms, scope, sources, sender.wake, counting.tell)
-    service = DeskService(database, scope, postman.fault_of, refunds.decided, go_on)
+    clock = DeskClock(database, terms, scope, sources, told, sender.wake, counting.tell)
+    service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
     reader = _reader(data, DeskEffect(database, terms), sources)
-    return Parts(lock, database, postman, sender, partners, service, refunds, reader, clock)
+    return Parts(lock, database, postman, sender, partners, service, refunds, told, reader, clock)
 
 
 def _reader(data: DataFolder, effect: DeskEffect, sources: list[LogReader]) -> Reader:

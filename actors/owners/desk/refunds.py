@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from actors.owners.desk.once import once
+from actors.owners.desk.told_events import ToldEvents
 from actors.store.data_folder import now_ms
 from actors.store.desk import calls, items, outbox, refunds
 from actors.store.desk.database import Database
@@ -25,11 +26,10 @@ from actors.store.desk.repeats import Asked
 from adapters import _intents
 from adapters._intents import OrderReference
 from adapters._spec import Declined, Done
-from adapters._told import ToldEvent
 from adapters._transport.calls import Call, CallState, resumed
 from router.bound import Bound
 from router.config import RefundOrder
-from router.ids import Scope, hash_text, scoped_id
+from router.ids import Scope
 from router.life.refunds import ENDED, amount_of, split, without
 from router.queries.text import time_text
 from router.work.acts import Act, encoded, order_named
@@ -53,7 +53,6 @@ class RefundTerms(NamedTuple):
     """What the configuration says of refunds."""
 
     scope: Scope
-    hash_key: Any  # of the data folder
     partners: Mapping[str, RefundOrder]  # that give money back, and which of their payments first
     answer_ms: int  # that people have for an item
     limit_of: Any  # (role, currency) -> minor units that go back without approval, None = any
@@ -62,9 +61,10 @@ class RefundTerms(NamedTuple):
 class Refunds:
     """For any thread; methods that are given a connection write in that transaction."""
 
-    def __init__(self, database: Database, terms: RefundTerms) -> None:
+    def __init__(self, database: Database, terms: RefundTerms, told: ToldEvents) -> None:
         self._database = database
         self._terms = terms
+        self._told = told
 
     # --- asked from outside ----------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Refunds:
         """What follows from a call that is final; twice the same where the answer of the database was lost."""
         now, outcome = now_ms(), call.outcome
         events = outcome.events if isinstance(outcome, Done | Declined) else ()
-        outbox.put_in(connection, [self._told(event, now) for event in events])
+        self._told.take(connection, events, now)
         found = _part_of(connection, call.key) if isinstance(call.intent, _intents.Refund) else None
         if found is None or found[1].state in ENDED:
             return
@@ -235,12 +235,6 @@ class Refunds:
     def _letter(self, refund: Refund, part: RefundPart, event_type: str, now: int) -> Letter:
         event = refund_event(refund, part, event_type, str(time_text(now)), self._terms.scope)
         return Letter(event["event_id"], "", refund.order_key, encoded(event), now)
-
-    def _told(self, event: ToldEvent, now: int) -> Letter:
-        """What a partner's answer tells, under the partner's own id: its webhook is a duplicate of it."""
-        order = scoped_id(self._terms.scope, event.order_id, event.channel, event.seller)
-        hi, lo = hash_text(self._terms.hash_key, order)
-        return Letter(event.event_id, "", f"{hi:016x}{lo:016x}", msgspec.json.encode(event).decode(), now)
 
 
 def _unheard(before: Mapping[str, Whole]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection
@@ -31,15 +31,24 @@ LOOK_EVERY_S, PAUSE_S = 5.0, 0.25
 
 Answer = Mapping[str, Any]
 Post = Callable[[Sequence[Letter]], list[Answer]]  # an answer each; raises Unanswered, Retryable
-Heard = Callable[[Connection, Letter, Answer, int], None]  # what else follows from an answer, in its transaction
+
+
+class Follower(Protocol):
+    """What else follows from an answer, in the transaction that keeps it."""
+
+    def put_aside(self, connection: Connection, letter: Letter, answer: Answer, now_ms: int) -> bool:
+        """Whether it is kept for another try; then the answer is none."""
+
+    def heard(self, connection: Connection, letter: Letter, answer: Answer, now_ms: int) -> None:
+        """It is kept."""
 
 
 class OutboxSender:
-    def __init__(self, database: Database, post: Post, heard: Heard, kept: Callable[[], None]) -> None:
-        """``kept`` is called when answers, and what ``heard`` wrote of them, are durable."""
+    def __init__(self, database: Database, post: Post, follower: Follower, kept: Callable[[], None]) -> None:
+        """``kept`` is called when answers, and what follows from them, are durable."""
         self._database = database
         self._post = post
-        self._heard = heard
+        self._follower = follower
         self._kept = kept
         self._woken = threading.Event()
         self._stopping = False
@@ -92,10 +101,12 @@ class OutboxSender:
         return len(final)
 
     def _keep(self, connection: Connection, letter: Letter, answer: Answer, now: int) -> None:
+        if self._follower.put_aside(connection, letter, answer, now):
+            return
         said = msgspec.json.encode(answer).decode()
         if not outbox.answered(connection, letter, answer["status"], said, now):
             return
-        self._heard(connection, letter, answer, now)
+        self._follower.heard(connection, letter, answer, now)
         item = items.find(connection, letter.work_id) if answer["status"] == "refused" else None
         if item is not None and item.resolved_by:  # what the order itself has settled stays so
             event_type = msgspec.json.decode(letter.event)["type"]
