@@ -13,7 +13,7 @@ from router.work.kinds import KINDS
 
 # Reasons of refusals that may pass: the order comes, a table gets the currency. What books refuse, they refuse.
 PASSING = frozenset({"order_unknown", "malformed_event"})
-PAUSE_MS, PAUSE_MS_MAX = 5_000, 3_600_000  # between tries, as long as was tried so far
+PAUSE_MS, PAUSE_MS_MAX = 5_000, 3_600_000  # between tries: as long as was tried so far, within these
 
 
 def told_work_id(event_id: str) -> str:
@@ -23,10 +23,6 @@ def told_work_id(event_id: str) -> str:
 
 def may_pass(answer: Mapping[str, Any]) -> bool:
     return answer["status"] == "refused" and answer.get("reason") in PASSING
-
-
-def try_again_at_ms(made_ms: int, tried_ms: int) -> int:
-    return tried_ms + min(max(PAUSE_MS, tried_ms - made_ms), PAUSE_MS_MAX)
 
 
 def unplaced_item(event: str, order_key: str, answer: Mapping[str, Any], now_ms: int) -> WorkItem:

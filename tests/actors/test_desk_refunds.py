@@ -165,6 +165,15 @@ def test_more_than_a_role_may_waits_for_another(one: RefundLab, approve: bool) -
     assert one.money()["refunding"] == 0
 
 
+def test_approve_is_said_of_nothing_else(one: RefundLab) -> None:
+    one.paid("a", ("cash", 400, "till"))
+    one.ask([Capture("cash", "till", 400)], 150)
+    one.work()
+    [item] = one.desk.items(kind="refund_by_hand")
+    with pytest.raises(WorkRefused, match="leave it out"):
+        one.desk.act(item["work_id"], "resolve", approve=True)
+
+
 def test_a_refund_that_nobody_can_tell_of_is_somebodys_work_and_asked_again(one: RefundLab) -> None:
     total, one.wire.answers = one.paid(), [LOST] * 40
     asked = one.ask([Capture("p1", "pay", total)], 100)

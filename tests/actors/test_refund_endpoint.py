@@ -16,6 +16,7 @@ from adapters._transport.caller import Caller
 from adapters._transport.calls import CallState
 from adapters._transport.http import HttpWire
 from adapters.sandbox.server import Sandbox, SandboxSettings
+from router.config import DeskConfig
 from tests.actors.test_gateway_http import JSON, Lab
 from tests.actors.test_partner_journey import now_ms
 from tests.actors.test_work_endpoint import ask
@@ -25,6 +26,7 @@ from tests.labs.partner_lab import served
 from tests.labs.serve_fixture import free_port, until
 from tests.labs.stocked_gateway import over_engines, put_tables
 
+LIMIT_MINOR = 10_000  # of ops
 KEYS = {"api_key": "env:SANDBOX_KEY", "hook_secrets": ["env:SANDBOX_HOOK"]}
 
 
@@ -72,7 +74,8 @@ class Shop:
 def opened(folder: pathlib.Path) -> Iterator[Shop]:
     url = f"http://127.0.0.1:{free_port()}"
     given = {"adapter": "sandbox_payments", "url": url, "allow_private": True, **KEYS}
-    with over_engines(folder, partners={"pay": given}) as lab:
+    desk = DeskConfig(refund_limits={"ops": {"EUR": LIMIT_MINOR}})
+    with over_engines(folder, partners={"pay": given}, desk=desk) as lab:
         put_tables(lab)
         settings = SandboxSettings("sk", "wh", f"http://127.0.0.1:{lab.port}/v1/hooks/pay", "", 1.0, (0.05, 0.2, 0.8))
         sandbox = Sandbox(settings, "run", 7, now_ms)
@@ -157,3 +160,19 @@ def test_the_same_request_again_is_the_same_refund(shop: Shop) -> None:
     first = shop.ask_back("again", key="same", amount=10)
     assert shop.ask_back("again", key="same", amount=10)["refund_id"] == first["refund_id"]
     assert shop.ask_back("again", 409, key="same", amount=11)["code"] == "idempotency_conflict"
+
+
+def test_more_than_a_role_may_is_approved_by_another(shop: Shop) -> None:
+    total = shop.paid("large", qty=30)
+    assert total > LIMIT_MINOR
+    asked = shop.ask_back("large", amount=LIMIT_MINOR + 1)
+    until(lambda: shop.seen("large")["money"]["refunding"] == LIMIT_MINOR + 1, "reserved while it waits")
+    [item] = ask(shop.lab, "GET", "/v1/work?kind=refund_to_approve")["items"]
+    path = f"/v1/work/{item['work_id']}/resolve"
+    assert item["order_id"] == "large" and "ops asks for 10001 EUR" in item["reason"]
+    assert ask(shop.lab, "POST", path, {"approve": True}, 409)["code"] == "work_conflict", "not by the same role"
+    assert ask(shop.lab, "POST", path, {}, 400, "admin")["code"] == "bad_parameter"
+    assert shop.refund(asked["refund_id"])["status"] == "requested"
+    ask(shop.lab, "POST", path, {"approve": True, "note": "seen"}, role="admin")
+    until(lambda: shop.refund(asked["refund_id"])["status"] == "done", "done")
+    assert shop.seen("large")["money"]["refunded"] == LIMIT_MINOR + 1

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from actors.store.data_folder import now_ms
+from actors.store.desk.schema import OUTBOX
 from adapters._intents import OrderReference
 from adapters._told import ToldEvent, told
-from router.work.partner_told import PAUSE_MS, PAUSE_MS_MAX, try_again_at_ms
+from router.work.partner_told import PAUSE_MS, PAUSE_MS_MAX
 from tests.labs.desk_lab import DeskLab
 from tests.labs.feed_world import FeedWorld, order
 
@@ -75,10 +77,13 @@ def test_it_is_not_tried_before_its_time(desk: DeskLab) -> None:
     assert statuses(desk) == ["applied"]
 
 
-def test_pauses_grow_with_what_was_tried_and_have_an_end() -> None:
-    assert try_again_at_ms(0, 0) == PAUSE_MS
-    assert try_again_at_ms(0, 60_000) == 120_000
-    assert try_again_at_ms(0, 10 * PAUSE_MS_MAX) == 11 * PAUSE_MS_MAX
+@pytest.mark.parametrize(("tried_ms", "pause_ms"), [(0, PAUSE_MS), (60_000, 60_000), (10 * PAUSE_MS_MAX, PAUSE_MS_MAX)])
+def test_pauses_grow_with_what_was_tried_and_have_an_end(desk: DeskLab, tried_ms: int, pause_ms: int) -> None:
+    take(desk, captured())
+    with desk.database.write() as connection:
+        connection.execute(update(OUTBOX).values(made_ms=0, answered_ms=tried_ms))
+        assert not desk.told.any_due(connection, tried_ms + pause_ms - 1)
+        assert desk.told.any_due(connection, tried_ms + pause_ms)
 
 
 def test_a_parcel_is_the_carriers_queue_and_a_currency_that_no_table_has_is_not_lost(desk: DeskLab) -> None:

@@ -57,7 +57,8 @@ def _settle(connection: Connection, report: _Report) -> None:
     left = report.amount_minor
     for _, parts in refunds.of_order(connection, report.order_key).values():
         for part in parts:
-            is_meant = part.state == "by_hand" and report.payment_id in ("", part.payment_id)
+            is_named = part.payment_id in ("", report.payment_id) or not report.payment_id
+            is_meant = part.state == "by_hand" and is_named
             if is_meant and (report.amount_minor < 0 or part.amount_minor <= left):
                 left -= part.amount_minor
                 _end(connection, part, report)

@@ -8,7 +8,7 @@ told: the log says that money went back which is paid by hand ─▶ done
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,7 +55,7 @@ class RefundTerms(NamedTuple):
     scope: Scope
     partners: Mapping[str, RefundOrder]  # that give money back, and which of their payments first
     answer_ms: int  # that people have for an item
-    limit_of: Any  # (role, currency) -> minor units that go back without approval, None = any
+    limit_of: Callable[[str, str], int | None]  # role, currency: minor units without approval, None = any
 
 
 class Refunds:
@@ -168,6 +168,8 @@ class Refunds:
 
     def decided(self, connection: Connection, item: WorkItem, act: Act) -> None:
         """What resolving an item means for the refund it is about."""
+        if act.approve is not None and item.kind != "refund_to_approve":
+            raise WorkRefused("bad_parameter", "approve is said of a refund that waits for it; leave it out.")
         whole = refunds.of_order(connection, item.order_key).values() if item.kind.startswith("refund_") else ()
         for refund, parts in whole:
             if item.kind == "refund_to_approve" and item.work_id == refund_work_id(item.kind, refund.refund_id):

@@ -18,10 +18,10 @@ from sqlalchemy import Connection
 from actors.store.desk import items, outbox
 from actors.store.desk.outbox import Letter
 from adapters._told import ToldEvent
-from router.ids import Scope, hash_text, scoped_id
+from router.ids import U64, Scope, hash_text, scoped_id
 from router.work.acts import Act
 from router.work.item import WorkItem, resolved
-from router.work.partner_told import may_pass, told_work_id, try_again_at_ms, unplaced_item
+from router.work.partner_told import may_pass, told_work_id, unplaced_item
 
 TRIED_MAX = 500  # in one transaction of the clock
 
@@ -29,7 +29,7 @@ TRIED_MAX = 500  # in one transaction of the clock
 class ToldEvents:
     """For any thread; every method writes in the transaction it is given."""
 
-    def __init__(self, scope: Scope, hash_key: Any, answer_ms: Mapping[str, int]) -> None:
+    def __init__(self, scope: Scope, hash_key: U64, answer_ms: Mapping[str, int]) -> None:
         """``hash_key``: of the data folder; ``answer_ms``: that people have for an item, by queue."""
         self._scope: Scope = scope
         self._hash_key = hash_key
@@ -74,15 +74,10 @@ class ToldEvents:
 
     def any_due(self, connection: Connection, now_ms: int) -> bool:
         """Whether the time of anything that was put aside has come."""
-        return bool(_due(connection, now_ms))
+        return bool(outbox.aside_due(connection, now_ms, 1))
 
     def try_again(self, connection: Connection, now_ms: int) -> bool:
         """Send what was put aside and whose time has come; whether there was any."""
-        due = _due(connection, now_ms)
+        due = outbox.aside_due(connection, now_ms, TRIED_MAX)
         outbox.again(connection, due)
         return bool(due)
-
-
-def _due(connection: Connection, now_ms: int) -> list[str]:
-    aside = outbox.aside(connection, TRIED_MAX)
-    return [each.event_id for each in aside if try_again_at_ms(each.made_ms, each.answered_ms) <= now_ms]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from actors.store.desk.database import insert_new
 from actors.store.desk.schema import OUTBOX
 from router.work.acts import without_words
+from router.work.partner_told import PAUSE_MS, PAUSE_MS_MAX
 
 WAITING = "waiting"
 ASIDE = "aside"  # of a partner, and no order there yet that could take it
@@ -55,10 +56,12 @@ def put_aside(connection: Connection, letter: Letter, answer: str, now_ms: int) 
     connection.execute(row.values(status=ASIDE, answer=answer, answered_ms=now_ms))
 
 
-def aside(connection: Connection, limit: int) -> list[Letter]:
-    """Those that were put aside, the one first that was tried longest ago."""
-    query = _letters().where(OUTBOX.c.status == ASIDE).order_by(OUTBOX.c.answered_ms, OUTBOX.c.number).limit(limit)
-    return [Letter(*row) for row in connection.execute(query)]
+def aside_due(connection: Connection, now_ms: int, limit: int) -> list[str]:
+    """Events that were put aside and whose next try is due: after as long as was tried so far, within bounds."""
+    waited_ms, tried_ms = now_ms - OUTBOX.c.answered_ms, OUTBOX.c.answered_ms - OUTBOX.c.made_ms
+    is_due = and_(waited_ms >= PAUSE_MS, or_(waited_ms >= tried_ms, waited_ms >= PAUSE_MS_MAX))
+    query = select(OUTBOX.c.event_id).where(OUTBOX.c.status == ASIDE, is_due).order_by(OUTBOX.c.answered_ms)
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def again(connection: Connection, event_ids: Sequence[str]) -> None:
