@@ -13,7 +13,7 @@ from router.work.item import WorkRefused
 from tests.labs.desk_databases import KINDS, emptied, server
 from tests.labs.refund_lab import LOST, Died, RefundLab
 
-STEPS = 24  # more than a refund has
+STEPS = 32  # more than a refund has
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,13 @@ def test_a_death_at_any_step_gives_the_money_back_once(one: RefundLab, dies_afte
     assert one.wire.refunded == [100], "once"
     assert one.seen(again["refund_id"])["status"] == "done"
     assert (one.money()["refunding"], one.money()["refunded"]) == (0, 100)
+
+
+def test_a_refund_has_no_more_steps_than_are_tried(one: RefundLab) -> None:
+    total, one.wire.answers = one.paid(), [LOST]
+    with one.dying(STEPS):
+        one.ask([Capture("p1", "pay", total)], 100)
+        one.work()
 
 
 def test_the_same_key_is_the_same_refund_and_another_request_under_it_is_refused(one: RefundLab) -> None:
