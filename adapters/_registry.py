@@ -59,7 +59,8 @@ def described_settings(settings: type[Settings]) -> list[dict[str, str]]:
     rows = []
     for field in msgspec.structs.fields(settings):
         kind = typing.get_args(field.type)[0] if typing.get_origin(field.type) is typing.Annotated else field.type
-        takes = _WORDS.get(kind, "a list")
+        choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+        takes = " or ".join(choices) or _WORDS.get(kind, "a list")
         if field.name in secrets:
             takes = "where the secrets are, a list" if secrets[field.name] else "where the secret is"
         default = "needed" if field.required else msgspec.json.encode(field.default).decode()

@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from adapters._intents import Intent, Result
 from adapters._told import ToldEvent
+from router.config import RefundOrder
 from router.errors import Refused
 
 DAY_MS = 86_400_000
@@ -58,6 +59,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("url names a host and a path, and nothing else: https://api.example.com/v1")
         if parts.scheme != "https" and not (parts.scheme == "http" and self.allow_private):
             raise ValueError("url begins with https:// (with http:// only where allow_private = true)")
+
+
+class PaymentSettings(Settings, frozen=True, kw_only=True):
+    """What every payment provider has beside these."""
+
+    refund_order: RefundOrder = "newest_first"
 
 
 def _has_host(parts: SplitResult) -> bool:

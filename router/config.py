@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 GrantOrder = Literal["fifo", "priority", "whole_orders"]
+RefundOrder = Literal["newest_first", "oldest_first"]  # out of which of an order's payments money goes back first
 
 SHARDS_MAX = 256
 SLOTS = 4096  # order id -> slot -> shard; fixed for ever, so that data folders can be moved between layouts
@@ -126,6 +127,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     waiting_after_ms: int = 3 * 86_400_000
     undelivered_after_ms: int = 14 * 86_400_000
     answer_within_ms: AnswerWithin = AnswerWithin()
+    refund_limits: dict[str, dict[str, int]] = {}  # by role and currency, minor units that need no approval
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

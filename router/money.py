@@ -34,6 +34,16 @@ def divide_rounded(numerator: int, denominator: int) -> int:
     return -quotient if numerator < 0 else quotient
 
 
+def units_part(amount_minor: int, qty: int, first_unit: int, count: int) -> int:
+    """What ``count`` of ``qty`` equal units carry of an amount, from ``first_unit`` on: the first ones carry 1 more.
+
+    ``kernels/money/prorate.py`` has the same rule for kernels; a test keeps them equal.
+    """
+    assert 0 <= first_unit <= first_unit + count <= qty and qty > 0
+    each, rest = divmod(amount_minor, qty)
+    return each * count + min(rest, first_unit + count) - min(rest, first_unit)
+
+
 def parse_minor(text: str, exponent: int) -> int:
     """Decimal text as whole units of ``10**-exponent``, exactly: ``parse_minor("12.5", 2) == 1250``.
 

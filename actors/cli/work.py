@@ -43,6 +43,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     acts["snooze"].add_argument("until", metavar="TIME", help="when it comes back (RFC 3339)")
     acts["resolve"].add_argument("--note", default="", help="what was done; kept with the item")
     acts["resolve"].add_argument("--event", metavar="TYPE", help="report this of the order: release, cancel, move …")
+    acts["resolve"].add_argument(
+        "--approve", action=argparse.BooleanOptionalAction, help="whether the money of a refund may go back"
+    )
     add_event_flags(acts["resolve"])
     for action in (listed, *acts.values()):
         add_server_flags(action)
@@ -103,7 +106,8 @@ def _said(arguments: argparse.Namespace) -> dict[str, Any]:
     fields = event_fields(arguments)
     if fields and not arguments.event:
         raise UsageError("--line and --field are of an event; name its type with --event.")
-    return {"note": arguments.note, "events": [{"type": arguments.event, **fields}] if arguments.event else []}
+    events = [{"type": arguments.event, **fields}] if arguments.event else []
+    return {"note": arguments.note, "events": events, "approve": arguments.approve}
 
 
 def told(item: dict[str, Any]) -> Iterator[str]:

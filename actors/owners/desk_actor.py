@@ -18,11 +18,14 @@ import msgspec
 from actors.owners.seams import DeskCalls
 from actors.process.fatal import or_die
 from actors.process.names import DESK
-from actors.store.data_folder import DataFolder
+from actors.store.data_folder import DataFolder, now_ms
+from adapters._told import ToldEvent
+from router.bound import Bound
 from router.config import Config
 from router.errors import Retryable, RouterError
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 
 if TYPE_CHECKING:
     from actors.owners.desk.parts import Parts
@@ -46,6 +49,24 @@ class Desk(DeskCalls):
 
     def act(self, act: Act) -> bytes:
         return self._there().service.act(act)
+
+    def refund(self, asked: RefundAsked) -> bytes:
+        parts = self._there()
+        answer = parts.refunds.ask(asked)
+        parts.sender.wake()
+        return answer
+
+    def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        return self._there().refunds.one(refund_id, bound)
+
+    def refunds(self, order_key: str) -> bytes:
+        return self._there().refunds.of_order(order_key)
+
+    def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        parts = self._there()
+        with parts.database.write() as connection:
+            parts.told.take(connection, events, now_ms())
+        parts.sender.wake()
 
     def status(self) -> dict[str, Any]:
         if self._parts is None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from adapters._told import ToldEvent
+from router.bound import Bound
 from router.ports import Question
 from router.shard.lanes import Message
 from router.shard.order_lane import OrderBatch
@@ -18,6 +20,7 @@ from router.tables.withdrawn import Numbers, UnitsInUse
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 
 
 class EngineStatus(NamedTuple):
@@ -137,6 +140,18 @@ class DeskCalls(Protocol):
 
     def act(self, act: Act) -> bytes:
         """A work item after what somebody did with it, as JSON, durable; raises WorkRefused with nothing done."""
+
+    def refund(self, asked: RefundAsked) -> bytes:
+        """A new refund as JSON, durable; raises RefundRefused and WorkRefused with nothing done."""
+
+    def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        """A refund as JSON; raises WorkRefused."""
+
+    def refunds(self, order_key: str) -> bytes:
+        """All refunds of an order, as JSON."""
+
+    def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        """Take over what a partner told and no order took; durable, and tried again."""
 
     def status(self) -> dict[str, Any]:
         """How far its reader of the feed is; or, as ``waits_for``, why it is not open yet."""

@@ -40,6 +40,10 @@ class TablesStub(Stub):
 class DeskStub(Stub):
     work = Method(DeskCalls.work)
     act = Method(DeskCalls.act)
+    take_told = Method(DeskCalls.take_told)
+    refund = Method(DeskCalls.refund)
+    refund_of = Method(DeskCalls.refund_of)
+    refunds = Method(DeskCalls.refunds)
     status = Method(DeskCalls.status)
     drain = Method(DeskCalls.drain)
 

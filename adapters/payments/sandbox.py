@@ -33,10 +33,10 @@ from adapters._spec import (
     HookAnswer,
     Kind,
     Outcome,
+    PaymentSettings,
     Repeat,
     Rotated,
     Secret,
-    Settings,
     Spec,
     Told,
     Unreadable,
@@ -64,7 +64,7 @@ EVENT_TYPES: dict[Status, str] = {
 }
 
 
-class SandboxPaymentSettings(Settings, frozen=True, kw_only=True):
+class SandboxPaymentSettings(PaymentSettings, frozen=True, kw_only=True):
     api_key: Secret
     hook_secrets: Rotated
 

@@ -31,6 +31,7 @@ def _view(payment: Payment, is_only: bool, words: OrderWords, sent_method: str |
     return {
         "payment_id": words.texts["payment"].get(payment.key),
         "method": words.methods.get(payment.key) or unnamed,
+        "source": words.paid_by.get(payment.key),
         "authorized": payment.authorized_minor,
         "captured": payment.captured_minor,
         "refunding": payment.refunding_minor,

@@ -53,6 +53,7 @@ class OrderWords:
         self.order: Step | None = None  # the record of its decision
         self.texts: dict[str, dict[int, str]] = {key: {} for key, _ in _NAMED}  # by name and value of a key
         self.methods: dict[int, str] = {}  # of payments, by key; 0: of one that was not named
+        self.paid_by: dict[int, str] = {}  # source of the first report of payments, by key
         self.said: dict[ShipmentMeant, Said] = {}
         self.remarks: deque[Step] = deque(maxlen=SHOWN_MAX)
         self.sent_from: dict[CameBack, set[int]] = {}  # nodes, where not to the same
@@ -84,8 +85,15 @@ class OrderWords:
             self._note_shipment(step, event)
         elif event == E.RETURN:
             self._note_origins(step)
-        elif event in _PAYS and step.payload["method"]:
-            self.methods[step.given["payment"]] = step.payload["method"]
+        elif event in _PAYS:
+            self._note_payment(step)
+
+    def _note_payment(self, step: Step) -> None:
+        payment = step.given["payment"]
+        if step.payload["method"]:
+            self.methods[payment] = step.payload["method"]
+        if step.given["source"]:
+            self.paid_by.setdefault(payment, step.given["source"])
 
     def _note_shipment(self, step: Step, event: int) -> None:
         tracking = step.given["tracking"]

@@ -29,10 +29,12 @@ class Act(NamedTuple):
     caller: str  # name of the key
     bound: Bound  # whose items alone they are
     now_ms: int
+    role: str = ""  # of the key
     owner: str = ""  # of assign
     until_ms: int = 0  # of snooze
     note: str = ""  # of resolve
     events: tuple[Mapping[str, Any], ...] = ()  # of resolve: what is reported of the order, without its id
+    approve: bool | None = None  # of resolve: what is decided about a refund
     key: str = ""  # by which the same request is known when it comes again
     digest: str = ""  # of what was asked
 
@@ -57,24 +59,25 @@ def event_about(
     item: WorkItem, said: Mapping[str, Any], event_id: str, caller: str, at: str, scope: Scope
 ) -> dict[str, Any]:
     """The event that an act sends: what the person said, of the item's order."""
-    named = _named(item.order_id, item.channel, item.seller, scope)
+    named = order_named(item.order_id, item.channel, item.seller, scope)
     return {"event_id": event_id, **named, "at": at, "source": f"desk:{caller}"[:128], **said}
 
 
 def event_alone(said: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     """The same of no order, to see whether it is an event at all."""
-    return {"event_id": "-", **_named("-", "-", "-", scope), **said}
+    return {"event_id": "-", **order_named("-", "-", "-", scope), **said}
 
 
 def event_due(due: Due, event_type: str, at: str, scope: Scope) -> dict[str, Any]:
     """The event that a timer sends; the same for the same cause, however often the log is read again."""
-    named = _named(due.order_id, due.channel, due.seller, scope)
+    named = order_named(due.order_id, due.channel, due.seller, scope)
     event_id = f"{due.kind}-{due.order_key}-{due.version}"
     said = {"event_id": event_id, **named, "type": event_type, "at": at, "source": "desk"}
     return said | {"reason": KINDS[due.kind].reason} if "reason" in TAKES[EVENT_TYPES[event_type]] else said
 
 
-def _named(order_id: str, channel: str, seller: str, scope: Scope) -> dict[str, str]:
+def order_named(order_id: str, channel: str, seller: str, scope: Scope) -> dict[str, str]:
+    """How an event names its order."""
     within = {"global": {}, "channel": {"channel": channel}, "seller": {"seller": seller} if seller else {}}
     return {"order_id": order_id, **within[scope]}
 

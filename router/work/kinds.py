@@ -50,8 +50,10 @@ class WorkKind:
     restarted_by: frozenset[OrderEvent] = frozenset()  # it ends and, where the state still says so, begins again
     patience: Patience = ""
     sends: OrderEvent | None = None  # instead of an item for people: what the router reports itself
+    is_own: bool = False  # raised by the desk itself, and read off no change of an order
 
 
+_NONE = mask(())
 _GIVEN_BACK = frozenset({E.REFUND_REQUESTED, E.PAYMENT_REFUNDED, E.CREDIT})
 
 KINDS: Mapping[str, WorkKind] = MappingProxyType(
@@ -133,6 +135,46 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             (E.REFUND_REQUESTED, E.PAYMENT_REFUNDED),
             events=frozenset({E.REFUND_FAILED}),
             ended_by=frozenset({E.REFUND_REQUESTED, E.PAYMENT_REFUNDED}),
+        ),
+        "refund_to_approve": WorkKind(
+            "payments",
+            "Money is to go back to the buyer, more than was allowed to whoever asked: {why}",
+            "Resolve it with approve: true sends the money, false leaves it where it is.",
+            (),
+            _NONE,
+            is_own=True,
+        ),
+        "refund_by_hand": WorkKind(
+            "payments",
+            "Money is to go back to the buyer, and no partner can be asked to send it: {why}",
+            "Pay it back, then report that it went, or that it did not.",
+            (E.PAYMENT_REFUNDED, E.REFUND_FAILED),
+            _NONE,
+            is_own=True,
+        ),
+        "refund_stuck": WorkKind(
+            "payments",
+            "Nobody knows whether money went back to the buyer, and the partner was asked often: {why}",
+            "Look at the partner's own pages and report what became of it; without a report it is asked again.",
+            (E.PAYMENT_REFUNDED, E.REFUND_FAILED),
+            _NONE,
+            is_own=True,
+        ),
+        "payment_unplaced": WorkKind(
+            "payments",
+            "A partner told of money, and no order takes it: {why}",
+            "Find out whose it is; it is tried again by itself, until you end this.",
+            (),
+            _NONE,
+            is_own=True,
+        ),
+        "parcel_unplaced": WorkKind(
+            "carriers",
+            "A partner told of a parcel, and no order takes it: {why}",
+            "Find out whose it is; it is tried again by itself, until you end this.",
+            (),
+            _NONE,
+            is_own=True,
         ),
         "short_picked": WorkKind(
             "warehouse",

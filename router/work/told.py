@@ -109,7 +109,7 @@ class Telling:
                 self._begin(each.kind, KINDS[each.kind], causes[each.row])
 
     def _may_begin(self, kind: WorkKind) -> bool:
-        return not kind.patience or self._terms.is_on(kind.patience)
+        return not kind.is_own and (not kind.patience or self._terms.is_on(kind.patience))
 
     def _begin(self, name: str, kind: WorkKind, cause: Cause) -> None:
         if not kind.patience:

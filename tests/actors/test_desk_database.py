@@ -47,6 +47,19 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         "repeats": {"caller": "ada", "key": "k", "digest": "d", "answer": "{}", "made_ms": 1},
     }
 }  # fmt: skip
+ROWS["0002"] = ROWS["0001"] | {
+    "calls": {"partner": "pay", "key": "k", "state": "due", "next_at_ms": 5, "call": "{}"},
+    "breakers": {"partner": "pay", "breaker": "{}"},
+    "refunds": {
+        "refund_id": "r", "order_key": "k", "order_id": "o", "channel": "web", "seller": "", "order_version": 3,
+        "currency": "EUR", "amount_minor": 500, "lines": "[]", "reason": "", "approval": "given", "asked_by": "ada",
+        "asked_ms": 1,
+    },
+    "refund_parts": {
+        "refund_id": "r", "number": 0, "payment_id": "p", "partner": "pay", "amount_minor": 500, "state": "sent",
+        "detail": "", "changed_ms": 1,
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +93,9 @@ def as_version(url: str, version: str) -> None:
 
 
 def rows(connection: Connection) -> dict[str, dict[str, Any]]:
-    return {name: dict(connection.execute(select(table)).one()._mapping) for name, table in METADATA.tables.items()}
+    """The one row of every table; of those that a version did not have, nothing."""
+    found = {name: connection.execute(select(table)).one_or_none() for name, table in METADATA.tables.items()}
+    return {name: dict(row._mapping) for name, row in found.items() if row is not None}
 
 
 def test_every_version_has_its_rows_here() -> None:

@@ -55,7 +55,8 @@ OPERATIONS = (
     *("POST /v1/stock", "POST /v1/orders", "POST /v1/orders/stream", "POST /v1/events", "POST /v1/hooks/{partner}"),
     *("POST /v1/availability", "POST /v1/quotes"),
     *("GET /v1/work", "POST /v1/work/{work_id}/claim", "POST /v1/work/{work_id}/assign"),
-    *("POST /v1/work/{work_id}/snooze", "POST /v1/work/{work_id}/resolve"),
+    *("POST /v1/work/{work_id}/snooze", "POST /v1/work/{work_id}/resolve", "GET /v1/refunds/{refund_id}"),
+    *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.money.prorate import SPREAD_MAX, prorate, share, units_part
+from router import money
 from router.shard import pricing
 from tests.labs.rules import callable_rule
 from tests.reference.money import prorate as twin
@@ -88,6 +89,7 @@ def test_unit_parts_equal_the_twin_and_add_up():
         first = rng.randint(0, qty)
         count = rng.randint(0, qty - first)
         assert _units_part(amount, qty, first, count) == sum(parts[first : first + count])
+        assert money.units_part(amount, qty, first, count) == sum(parts[first : first + count])
 
 
 def test_the_wrapper_refuses_an_amount_without_weight():

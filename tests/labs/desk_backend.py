@@ -6,13 +6,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.following import Following
+from actors.owners.desk.partner_calls import PartnerCalls
+from actors.owners.desk.partners import open_partners, refund_terms, told_events
 from actors.owners.desk.post import Postman
+from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
-from actors.store.data_folder import DataFolder
+from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
+from adapters._told import ToldEvent
+from router.bound import Bound
 from router.config import Config
 from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
@@ -22,6 +29,8 @@ from router.shard.split_events import EventPart
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.partner_told import PAUSE_MS_MAX
+from router.work.refund import RefundAsked
 from router.work.terms import terms_of
 
 T = TypeVar("T")
@@ -48,8 +57,16 @@ class DeskHere:
             place.claim(connection, data.name)
         self._effect = DeskEffect(self._database, terms_of(config))
         self._postman = _Postman(data, config, router)
-        self._sender = OutboxSender(self._database, self._postman.post)
-        self._service = DeskService(self._database, config.order_id_scope, self._postman.fault_of, lambda: None)
+        self._told = told_events(data, config)
+        self._refunds = Refunds(self._database, refund_terms(config), self._told)
+        following = Following(self._refunds, self._told)
+        self._book = DeskBook(self._database, self._refunds.ended, lambda: None)
+        self._partners = PartnerCalls(open_partners(config), self._book, now_ms)
+        self._partners.start()
+        self._sender = OutboxSender(self._database, self._postman.post, following, self._partners.wake)
+        self._service = DeskService(
+            self._database, config.order_id_scope, self._postman.fault_of, following.decided, self._partners.wake
+        )
 
     def work(self, wanted: WorkFilter, limit: int) -> bytes:
         return self._caught_up(lambda: self._service.work(wanted, limit))
@@ -57,8 +74,24 @@ class DeskHere:
     def act(self, act: Act) -> bytes:
         return self._caught_up(lambda: self._service.act(act))
 
+    def refund(self, asked: RefundAsked) -> bytes:
+        return self._caught_up(lambda: self._refunds.ask(asked))
+
+    def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        return self._caught_up(lambda: self._refunds.one(refund_id, bound))
+
+    def refunds(self, order_key: str) -> bytes:
+        return self._caught_up(lambda: self._refunds.of_order(order_key))
+
+    def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        with self._database.write() as connection:
+            self._told.take(connection, events, now_ms())
+        self._caught_up(lambda: None)
+
     def _caught_up(self, answer: Callable[[], T]) -> T:
         self._read()
+        with self._database.write() as connection:
+            self._told.try_again(connection, now_ms() + PAUSE_MS_MAX)
         found = answer()
         while self._sender.send():
             self._read()
@@ -71,5 +104,6 @@ class DeskHere:
             self._effect.apply(changes, feed.cursor)
 
     def close(self) -> None:
+        self._partners.stop()
         self._postman.close()
         self._database.close()

@@ -11,8 +11,11 @@ from sqlalchemy import select
 
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.following import Following
+from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.told_events import ToldEvents
 from actors.store.desk import place
 from actors.store.desk.database import Database
 from actors.store.desk.outbox import Letter
@@ -21,9 +24,10 @@ from router.bound import EVERYTHING
 from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
 from router.work.acts import Act, ActName
+from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
 from router.work.told import Terms
-from tests.labs.feed_world import FeedWorld
+from tests.labs.feed_world import KEY, FeedWorld
 
 Row = dict[str, Any]
 ANSWER_MS = 1_000
@@ -46,14 +50,20 @@ class DeskLab:
             place.claim(connection, "lab")
         self.terms = told_by
         self.sent: list[Letter] = []
+        self.refund_terms = RefundTerms("global", {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
         self.begin()
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
         self.effect = DeskEffect(self.database, self.terms)
-        self.clock = DeskClock(self.database, self.terms, "global", self.world.sources, lambda: None, lambda now: None)
-        self.service = DeskService(self.database, "global", lambda events: "", lambda: None)
-        self.sender = OutboxSender(self.database, self.post)
+        self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
+        self.refunds = Refunds(self.database, self.refund_terms, self.told)
+        following = Following(self.refunds, self.told)
+        self.clock = DeskClock(
+            self.database, self.terms, "global", self.world.sources, self.told, lambda: None, lambda now: None
+        )
+        self.service = DeskService(self.database, "global", lambda events: "", following.decided, lambda: None)
+        self.sender = OutboxSender(self.database, self.post, following, lambda: None)
 
     def post(self, letters: Sequence[Letter]) -> list[Row]:
         self.sent += letters

@@ -11,8 +11,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from actors.gateway.core.backend import U8, BatchId
+from actors.gateway.core.backend import U8, BatchId, ShardUnavailable
+from adapters._told import ToldEvent
 from router.arrow.arrays import from_message, record_batch, to_message
+from router.bound import Bound
 from router.errors import TableRejected
 from router.ids import hash_key
 from router.life.refusals import REFUSALS
@@ -32,6 +34,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.item import WorkRefused
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)
@@ -54,6 +57,7 @@ class ScriptedBackend:
         self.documents: list[pa.RecordBatch] = []
         self.tables: dict[str, bytes] = {}
         self.reject: TableRejected | None = None
+        self.has_desk, self.told = True, list[ToldEvent]()  # what the desk has taken over
 
     async def submit_orders(
         self, shard: int, batch_id: BatchId, orders: U8, skus: U8, documents: U8, now_ms: int
@@ -171,6 +175,20 @@ class ScriptedBackend:
 
     async def act(self, act: Act) -> bytes:
         raise WorkRefused("work_not_found", "No work item has this id.")
+
+    async def refund(self, asked: RefundAsked) -> bytes:
+        raise WorkRefused("refund_not_found", "No refund has this id.")
+
+    async def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        raise WorkRefused("refund_not_found", "No refund has this id.")
+
+    async def refunds(self, order_key: str) -> bytes:
+        return b'{"refunds":[]}'
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        if not self.has_desk:
+            raise ShardUnavailable("the desk is being opened", 10)
+        self.told += events
 
     async def ready(self) -> tuple[bool, str]:
         return self.is_ready

@@ -17,6 +17,8 @@ from actors.store.data_folder import DataFolder
 from actors.store.lmdb_log import LmdbLog
 from actors.store.mapped import SharedArena, SharedArenaReader
 from actors.store.table_store import TableStore
+from adapters._told import ToldEvent
+from router.bound import Bound
 from router.config import Config
 from router.ledger.shown_lots import StockReader
 from router.local import LocalRouter
@@ -27,6 +29,7 @@ from router.tables.stock_rows import movement_results, parse_movements
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 from tests.labs.desk_backend import DeskHere
 
 T = TypeVar("T")
@@ -102,6 +105,18 @@ class EngineBackend:
 
     async def act(self, act: Act) -> bytes:
         return await self._run(lambda: self.desk.act(act))
+
+    async def refund(self, asked: RefundAsked) -> bytes:
+        return await self._run(lambda: self.desk.refund(asked))
+
+    async def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        return await self._run(lambda: self.desk.refund_of(refund_id, bound))
+
+    async def refunds(self, order_key: str) -> bytes:
+        return await self._run(lambda: self.desk.refunds(order_key))
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        await self._run(lambda: self.desk.take_told(events))
 
     async def ready(self) -> tuple[bool, str]:
         return True, ""

@@ -34,12 +34,12 @@ class Clock:
 
 
 @contextlib.asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[str]:
-    """An application on a port of this machine: its address."""
+async def served(app: web.Application, port: int = 0) -> AsyncIterator[str]:
+    """An application on a port of this machine, 0 = any: its address."""
     runner = web.AppRunner(app, shutdown_timeout=0.05, handler_cancellation=True)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

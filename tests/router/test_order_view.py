@@ -245,8 +245,8 @@ def test_a_payment_that_nobody_named_has_the_method_that_the_order_came_with():
     lab.order("o", payment={"method": "invoice", "status": "authorized", "reference": "R"})
     (payment,) = check(lab, "o")["payments"]
     assert payment == {
-        "payment_id": None, "method": "invoice", "authorized": 1_740, "captured": 0, "refunding": 0, "refunded": 0,
-        "status": "authorized",
+        "payment_id": None, "method": "invoice", "source": None, "authorized": 1_740, "captured": 0, "refunding": 0,
+        "refunded": 0, "status": "authorized",
     }  # fmt: skip
     lab.done("o", "payment_failed")
     (payment,) = check(lab, "o")["payments"]

@@ -12,10 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from adapters._told import ToldEvent
+from router.bound import Bound
 from router.errors import Retryable
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -57,6 +60,18 @@ class Backend(Protocol):
 
     async def act(self, act: Act) -> bytes:
         """A work item after what somebody did with it, as JSON; raises router.work.item.WorkRefused."""
+
+    async def refund(self, asked: RefundAsked) -> bytes:
+        """A new refund as JSON; raises RefundRefused and WorkRefused."""
+
+    async def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        """A refund as JSON; raises WorkRefused."""
+
+    async def refunds(self, order_key: str) -> bytes:
+        """All refunds of an order, as JSON."""
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        """What a partner told and no order took is the desk's now, durable; raises ShardUnavailable."""
 
     async def ready(self) -> tuple[bool, str]:
         """Whether shards and ledger accept work, and why not, in words."""

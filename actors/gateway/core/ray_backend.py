@@ -15,12 +15,15 @@ from actors.gateway.core.backend import U8, BatchId, ShardUnavailable
 from actors.owners.calls import Call, Unanswered
 from actors.owners.stubs import Owners
 from actors.store.data_folder import DataFolder
+from adapters._told import ToldEvent
+from router.bound import Bound
 from router.config import Config
 from router.errors import Refused, RouterError
 from router.shard.order_lane import OrderBatch
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.refund import RefundAsked
 
 T = TypeVar("T")
 
@@ -66,6 +69,18 @@ class RayBackend:
 
     async def act(self, act: Act) -> bytes:
         return await _answer(partial(self._owners.desk.act, act))
+
+    async def refund(self, asked: RefundAsked) -> bytes:
+        return await _answer(partial(self._owners.desk.refund, asked))
+
+    async def refund_of(self, refund_id: str, bound: Bound) -> bytes:
+        return await _answer(partial(self._owners.desk.refund_of, refund_id, bound))
+
+    async def refunds(self, order_key: str) -> bytes:
+        return await _answer(partial(self._owners.desk.refunds, order_key))
+
+    async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
+        await _answer(partial(self._owners.desk.take_told, events))
 
     async def ready(self) -> tuple[bool, str]:
         """Asked all at once: however many of them are silent, who probes hears of it within READY_TIMEOUT_S."""

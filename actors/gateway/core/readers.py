@@ -193,6 +193,11 @@ class OrderReaders:
     def search(self, wanted: OrderFilter, cursor: str | None, limit: int) -> tuple[list[Row], str | None]:
         return search(wanted, cursor, limit, self._sources, self._find, self._known.naming(-1, -1))
 
+    def order_key(self, name: OrderName) -> str:
+        """The keyed hash of an order's id within its scope, by which the desk knows it."""
+        hi, lo = hash_text(self._key, scoped_id(self._scope, *name))
+        return f"{hi:016x}{lo:016x}"
+
     def version(self, name: OrderName) -> int:
         """How often the order was changed; 0 where there is none."""
         place = self._place(name)

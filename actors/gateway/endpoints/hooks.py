@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import SERVER_NAME, Problem
 from actors.gateway.endpoints.events import EventEndpoint, Result
@@ -22,9 +23,7 @@ from adapters._registry import AnyAdapter, open_partner
 from adapters._spec import Delivery, HookAnswer, Told, Unreadable
 from adapters._told import ToldEvent
 from router.errors import Misconfigured
-
-# Reasons of events that may be taken later: the order comes, a table gets the currency. What books refuse, they refuse.
-NOT_KEPT = frozenset({"order_unknown", "malformed_event"})
+from router.work.partner_told import PASSING
 
 
 class HookEndpoint:
@@ -71,7 +70,17 @@ class HookEndpoint:
             self._core.log.write("warning", "hook_unreadable", partner=adapter.partner, detail=str(fault))
             return Told.UNREADABLE
         results = await self._reported(adapter.partner, events) if events else []
-        return Told.NOT_KEPT if any(result.reason in NOT_KEPT for result in results) else Told.TAKEN
+        homeless = [event for event, result in zip(events, results, strict=True) if result.reason in PASSING]
+        return await self._handed_over(adapter.partner, homeless) if homeless else Told.TAKEN
+
+    async def _handed_over(self, partner: str, events: list[ToldEvent]) -> Told:
+        """What no order takes now is the desk's; while that is away the partner keeps it and sends it again."""
+        try:
+            await self._core.backend.take_told(tuple(events))
+        except ShardUnavailable as fault:
+            self._core.log.write("warning", "hook_not_kept", partner=partner, detail=str(fault))
+            return Told.NOT_KEPT
+        return Told.TAKEN
 
     def _take_token(self, partner: str) -> None:
         rate = self._core.config.limits.hooks_per_second_max

@@ -65,11 +65,11 @@ class QueryEndpoint:
         self._thread_readers = thread_readers
 
     async def order(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        name, sight = self._name(request, parameters), sight_of(request)
+        name, sight = self.name(request, parameters), sight_of(request)
         return await self._one(request, name, lambda readers: readers.order(name, sight))
 
     async def timeline(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        name, sight, cursor = self._name(request, parameters), sight_of(request), request.query.get("cursor")
+        name, sight, cursor = self.name(request, parameters), sight_of(request), request.query.get("cursor")
         limit = whole_number(request.query.get("limit"), "limit", LIMIT_MAX, 1, LIMIT_MAX)
         try:
             return await self._one(request, name, lambda readers: readers.timeline(name, sight, cursor, limit))
@@ -77,7 +77,7 @@ class QueryEndpoint:
             raise Problem("bad_parameter", str(fault), parameter="cursor") from None
 
     async def explain(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        name, bound = self._name(request, parameters), caller_of(request).bound
+        name, bound = self.name(request, parameters), caller_of(request).bound
         return await self._one(request, name, lambda readers: readers.explain(name, bound))
 
     async def search(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
@@ -102,7 +102,7 @@ class QueryEndpoint:
             raise Problem("bad_parameter", str(fault), parameter="cursor") from None
         return json_response(orjson.dumps({"orders": rows, "cursor": cursor}))
 
-    def _name(self, request: BaseRequest, parameters: dict[str, str]) -> OrderName:
+    def name(self, request: BaseRequest, parameters: dict[str, str]) -> OrderName:
         """The order that is asked for; raises Problem where the request does not say which, or says too much."""
         scope, given, bound = self._core.config.order_id_scope, request.query, caller_of(request).bound
         for name in ("channel", "seller"):
@@ -120,6 +120,14 @@ class QueryEndpoint:
     async def _one(
         self, request: BaseRequest, name: OrderName, view: Callable[[OrderReaders], Row | None]
     ) -> web.StreamResponse:
+        row = await self.found(request, name, view)
+        try:
+            return json_response(orjson.dumps(row))
+        except TypeError:  # the channel sent something that JSON has no form for
+            return json_response(orjson.dumps(presentable(row)))
+
+    async def found(self, request: BaseRequest, name: OrderName, view: Callable[[OrderReaders], Row | None]) -> Row:
+        """A view of an order that whoever asks may see; raises Problem where there is none."""
         bound, began = caller_of(request).bound, time.monotonic()
 
         async def look() -> Row | None:
@@ -134,10 +142,7 @@ class QueryEndpoint:
             if not bound.is_open:  # how long it took must not tell that there is one
                 await asyncio.sleep(began + UNSEEN_S - time.monotonic())
             raise Problem("order_not_found", "No order with this id was acknowledged here; check the id.")
-        try:
-            return json_response(orjson.dumps(row))
-        except TypeError:  # the channel sent something that JSON has no form for
-            return json_response(orjson.dumps(presentable(row)))
+        return row
 
 
 def sight_of(request: BaseRequest) -> Sight:

@@ -12,11 +12,12 @@ from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
+from actors.gateway.endpoints.refunds import RefundEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
 from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
-from actors.gateway.http import event_shapes, order_shapes, shapes, work_shapes
+from actors.gateway.http import event_shapes, order_shapes, refund_shapes, shapes, work_shapes
 from actors.gateway.http.routes import (
     ARROW,
     BOUND_OPERATORS,
@@ -60,6 +61,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
         *_reading(query, changes),
         *_promising(PromiseEndpoint(core, data, on_loop)),
         *_working(WorkEndpoint(core, data)),
+        *_refunding(RefundEndpoint(core, query, on_loop)),
     ]
 
 
@@ -198,5 +200,27 @@ def _working(work: WorkEndpoint) -> list[Route]:
                 bound_roles=BOUND_OPERATORS,
             )
             for name, (shape, summary) in asked.items()
+        ),
+    ]  # fmt: skip
+
+
+def _refunding(refunds: RefundEndpoint) -> list[Route]:
+    problems = ("order_not_found", "bad_parameter", "shard_unavailable")
+    return [
+        Route(
+            "POST", "/v1/orders/{order_id}/refunds", refunds.post, OPERATORS, "Give money of an order back",
+            {JSON: refund_shapes.RefundView}, {JSON: refund_shapes.RefundAskedBody}, queries=SCOPE_QUERIES,
+            problems=(*problems, "bad_json", "refund_refused", "idempotency_conflict"),
+            bound_roles=BOUND_OPERATORS,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/refunds", refunds.list, WATCHERS, "The refunds of an order",
+            {JSON: refund_shapes.RefundsOfOrder}, queries=SCOPE_QUERIES, problems=problems,
+            bound_roles=BOUND_WATCHERS,
+        ),
+        Route(
+            "GET", "/v1/refunds/{refund_id}", refunds.get, WATCHERS, "A refund, and how far each part of it is",
+            {JSON: refund_shapes.RefundView}, problems=("refund_not_found", "shard_unavailable"),
+            bound_roles=BOUND_WATCHERS,
         ),
     ]  # fmt: skip

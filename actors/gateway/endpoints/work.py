@@ -26,7 +26,7 @@ from router.work.item import STATES, WORK_ID, WorkRefused
 from router.work.kinds import KINDS, QUEUES
 from router.work.listing import WorkFilter, place_behind
 
-B = TypeVar("B", ClaimAsked, AssignAsked, SnoozeAsked, ResolveAsked)
+B = TypeVar("B", bound=msgspec.Struct)
 
 LIMIT_USUAL, LIMIT_MAX = 50, 1_000
 KEY_CHARACTERS_MAX = 255
@@ -53,7 +53,7 @@ class WorkEndpoint:
         given = request.query
         refuse_unknown(given, WORK_QUERIES)
         for name, text in given.items():
-            _refuse_nul(name, text)
+            refuse_nul(name, text)
         state, cursor = choice(given.get("state"), "state", STATES), given.get("cursor")
         try:
             behind = None if cursor is None else place_behind(cursor)
@@ -86,9 +86,10 @@ class WorkEndpoint:
             work_id=parameters["work_id"],
             caller=caller.name,
             bound=caller.bound,
+            role=caller.role,
             now_ms=now_ms,
-            key=_key_of(request),
-            digest=hashlib.blake2b(b"\0".join((request.raw_path.encode(), body)), digest_size=16).hexdigest(),
+            key=key_of(request),
+            digest=digest_of(request, body),
         )
         try:
             return json_response(await self._core.backend.act(act))
@@ -96,7 +97,12 @@ class WorkEndpoint:
             raise Problem(fault.code, str(fault)) from None
 
 
-def _key_of(request: BaseRequest) -> str:
+def digest_of(request: BaseRequest, body: bytes) -> str:
+    """Of what is asked, to be known when it comes again."""
+    return hashlib.blake2b(b"\0".join((request.raw_path.encode(), body)), digest_size=16).hexdigest()
+
+
+def key_of(request: BaseRequest) -> str:
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > KEY_CHARACTERS_MAX:
         raise Problem("bad_parameter", f"Idempotency-Key has at most {KEY_CHARACTERS_MAX} characters.")
@@ -109,35 +115,35 @@ def _said(name: ActName, body: bytes) -> Act:
     """What a body says, without whose it is."""
     act = Act("", name, "", EVERYTHING, 0)
     if name == "claim":
-        _read(body, ClaimAsked)
+        read_asked(body, ClaimAsked)
         return act
     if name == "assign":
-        owner = _read(body, AssignAsked).owner
-        _refuse_nul("owner", owner)
+        owner = read_asked(body, AssignAsked).owner
+        refuse_nul("owner", owner)
         return act._replace(owner=owner)
     if name == "snooze":
-        return act._replace(until_ms=moment(_read(body, SnoozeAsked).until, "until") or 0)
-    asked = _read(body, ResolveAsked)
-    _refuse_nul("note", asked.note)
+        return act._replace(until_ms=moment(read_asked(body, SnoozeAsked).until, "until") or 0)
+    asked = read_asked(body, ResolveAsked)
+    refuse_nul("note", asked.note)
     if len(asked.events) > EVENTS_MAX:
         raise Problem("bad_parameter", f"events are at most {EVENTS_MAX} at once.", parameter="events")
     if own := own_fields(asked.events):
         detail = f"events are about the item's order: leave {', '.join(own)} out."
         raise Problem("bad_parameter", detail, parameter="events")
-    return act._replace(note=asked.note, events=tuple(asked.events))
+    return act._replace(note=asked.note, events=tuple(asked.events), approve=asked.approve)
 
 
-def _refuse_nul(name: str, text: str) -> None:
+def refuse_nul(name: str, text: str) -> None:
     """PostgreSQL keeps none, so nothing here has one."""
     if "\0" in text:
         raise Problem("bad_parameter", f"{name} holds a NUL character; leave it out.", parameter=name)
 
 
-def _read(body: bytes, shape: type[B]) -> B:
-    """An empty body says nothing, which some acts take."""
+def read_asked(body: bytes, shape: type[B]) -> B:
+    """An empty body says nothing, which some requests take."""
     try:
         return msgspec.json.decode(body or b"{}", type=shape)
     except msgspec.ValidationError as fault:
-        raise Problem("bad_parameter", f"The body says something that the act does not take: {fault}.") from None
+        raise Problem("bad_parameter", f"The body says something that is not taken here: {fault}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem("bad_json", "The body is no JSON; send one object.") from None

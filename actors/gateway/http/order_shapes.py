@@ -138,6 +138,7 @@ class Money(msgspec.Struct):
 class PaymentView(msgspec.Struct):
     payment_id: str | None
     method: str | None
+    source: str | None  # who reported it first: the name of a partner, where it is a partner's
     authorized: int
     captured: int
     refunding: int

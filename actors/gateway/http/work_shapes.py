@@ -29,6 +29,7 @@ class ResolveAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[dict[str, Any]],
         Meta(description="what is to be reported of the order, as for POST /v1/events, without event_id and order_id"),
     ] = []
+    approve: Annotated[bool | None, Meta(description="of kind refund_to_approve: whether the money may go back")] = None
 
 
 class PossibleAct(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ class DecidedEvent(msgspec.Struct, frozen=True):
 
     event_id: str
     type: str
-    status: Literal["waiting", "applied", "duplicate", "refused"]
+    status: Literal["waiting", "aside", "let_go", "applied", "duplicate", "refused"]
     reason: str | None
     detail: str | None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from actors.owners.desk.told_events import ToldEvents
 from actors.process.fatal import or_die
 from actors.store.data_folder import now_ms
 from actors.store.desk import due, items, outbox, place, repeats
@@ -36,7 +37,7 @@ class DeskClock:
     """Deterministic but for its thread: ``tick`` is all that it does."""
 
     def __init__(
-        self, database: Database, terms: Terms, scope: Scope, sources: Sequence[LagSource],
+        self, database: Database, terms: Terms, scope: Scope, sources: Sequence[LagSource], told: ToldEvents,
         send: Callable[[], None], tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         """``send`` is called when there is something in the outbox, ``tell`` after every look."""
@@ -44,6 +45,7 @@ class DeskClock:
         self._terms = terms
         self._scope = scope
         self._sources = sources
+        self._told = told
         self._send = send
         self._tell = tell
         self._forgot_ms = 0
@@ -74,6 +76,8 @@ class DeskClock:
             with self._database.write() as connection:
                 items.wake(connection, now)
                 fired = self._fire(connection, now)
+                if self._told.try_again(connection, now):
+                    self._send()
                 self._forget(connection, now)
         self._tell(now)
         return fired
@@ -83,7 +87,8 @@ class DeskClock:
         with self._database.read() as connection:
             first_ms = due.next_ms(connection)
             is_due = first_ms is not None and first_ms + GRACE_MS <= now
-            return is_due or items.any_awake(connection, now) or now - self._forgot_ms > FORGET_EVERY_MS
+            is_aside = self._told.any_due(connection, now)
+            return is_due or is_aside or items.any_awake(connection, now) or now - self._forgot_ms > FORGET_EVERY_MS
 
     def _fire(self, connection: Connection, now: int) -> int:
         read_ms = now - lag_of(self._places(connection), self._sources, now).ms

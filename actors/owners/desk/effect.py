@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from actors.owners.desk.paid_back import PaidBack
 from actors.store.desk import due, items, place
 from actors.store.desk.database import Database
 from router.errors import Retryable
@@ -20,10 +21,11 @@ AGAIN_MS = 10
 class DeskEffect:
     """Satisfies ``actors.owners.reader.Effect``."""
 
-    columns = COLUMNS
+    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns)))
 
     def __init__(self, database: Database, terms: Terms) -> None:
         self._database = database
+        self._paid_back = PaidBack()
         self._terms = terms
         with database.read() as connection:
             self._cursor = place.cursor_of(connection)
@@ -37,6 +39,7 @@ class DeskEffect:
         with self._database.write() as connection:
             self._refuse_doubt(connection)
             keep(connection, told, self._terms)
+            self._paid_back.keep(connection, changes)
             place.move_cursor(connection, cursor)
         self._cursor = cursor
         self._known.add(told)

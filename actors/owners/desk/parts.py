@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 from typing import NamedTuple, Protocol, TypeVar
 
+from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.counting import Counting
 from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.following import Following
+from actors.owners.desk.partner_calls import PartnerCalls
+from actors.owners.desk.partners import open_partners, refund_terms, told_events
 from actors.owners.desk.post import Postman
+from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.told_events import ToldEvents
 from actors.owners.reader import Reader
 from actors.process.fatal import OWNER_PATIENCE_S
 from actors.process.names import DESK
-from actors.store.data_folder import DataFolder
+from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
 from actors.store.locks import FolderLock
@@ -38,7 +44,10 @@ class Parts(NamedTuple):
     database: Database
     postman: Postman
     sender: OutboxSender
+    partners: PartnerCalls
     service: DeskService
+    refunds: Refunds
+    told: ToldEvents
     reader: Reader
     clock: DeskClock
 
@@ -46,6 +55,7 @@ class Parts(NamedTuple):
         """The shards have ended, and what they wrote last is taken over. The clock reads the logs, too."""
         self.clock.stop()
         self.reader.drain()
+        self.partners.stop()
         self.sender.stop()
         self.postman.close()
         self.database.close()
@@ -57,7 +67,7 @@ def opened(data: DataFolder, config: Config) -> Parts:
     with contextlib.ExitStack() as on_fault:
         parts = _made(data, config, on_fault)
         on_fault.pop_all()
-    for part in (parts.sender, parts.clock, parts.reader):
+    for part in (parts.sender, parts.partners, parts.clock, parts.reader):
         part.start()
     return parts
 
@@ -75,12 +85,21 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         place.claim(connection, data.name)
     sources = [kept(LogReader(data.shard(number), 2)) for number in range(data.identity().shards)]
     postman = kept(Postman(data, config))
-    sender = OutboxSender(database, postman.post)
+    told = told_events(data, config)
+    refunds = Refunds(database, refund_terms(config), told)
+    following = Following(refunds, told)
+    sender = OutboxSender(database, postman.post, following, lambda: partners.wake())
+    partners = PartnerCalls(open_partners(config), DeskBook(database, refunds.ended, sender.wake), now_ms)
+
+    def go_on() -> None:
+        sender.wake()
+        partners.wake()
+
     counting = Counting(database, data.desk_figures)
-    clock = DeskClock(database, terms, scope, sources, sender.wake, counting.tell)
-    service = DeskService(database, scope, postman.fault_of, sender.wake)
+    clock = DeskClock(database, terms, scope, sources, told, sender.wake, counting.tell)
+    service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
     reader = _reader(data, DeskEffect(database, terms), sources)
-    return Parts(lock, database, postman, sender, service, reader, clock)
+    return Parts(lock, database, postman, sender, partners, service, refunds, told, reader, clock)
 
 
 def _reader(data: DataFolder, effect: DeskEffect, sources: list[LogReader]) -> Reader:

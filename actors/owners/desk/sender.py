@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection
@@ -33,10 +33,23 @@ Answer = Mapping[str, Any]
 Post = Callable[[Sequence[Letter]], list[Answer]]  # an answer each; raises Unanswered, Retryable
 
 
+class Follower(Protocol):
+    """What else follows from an answer, in the transaction that keeps it."""
+
+    def put_aside(self, connection: Connection, letter: Letter, answer: Answer, now_ms: int) -> bool:
+        """Whether it is kept for another try; then the answer is none."""
+
+    def heard(self, connection: Connection, letter: Letter, answer: Answer, now_ms: int) -> None:
+        """It is kept."""
+
+
 class OutboxSender:
-    def __init__(self, database: Database, post: Post) -> None:
+    def __init__(self, database: Database, post: Post, follower: Follower, kept: Callable[[], None]) -> None:
+        """``kept`` is called when answers, and what follows from them, are durable."""
         self._database = database
         self._post = post
+        self._follower = follower
+        self._kept = kept
         self._woken = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=lambda: or_die(self._run), name="outbox", daemon=True)
@@ -81,17 +94,20 @@ class OutboxSender:
         final = [pair for pair in zip(letters, answers, strict=True) if not is_for_later(pair[1])]
         with self._database.write() as connection:
             for letter, answer in final:
-                _keep(connection, letter, answer, now_ms())
+                self._keep(connection, letter, answer, now_ms())
+        self._kept()
         if len(final) < len(letters):
             raise Retryable("an order is busy", int(1000 * PAUSE_S))
         return len(final)
 
-
-def _keep(connection: Connection, letter: Letter, answer: Answer, now: int) -> None:
-    said = msgspec.json.encode(answer).decode()
-    if not outbox.answered(connection, letter, answer["status"], said, now) or answer["status"] != "refused":
-        return
-    item = items.find(connection, letter.work_id)
-    if item is not None and item.resolved_by:  # what the order itself has settled stays so
-        event_type = msgspec.json.decode(letter.event)["type"]
-        items.replace(connection, reopened(item, why_refused(event_type, answer)))
+    def _keep(self, connection: Connection, letter: Letter, answer: Answer, now: int) -> None:
+        if self._follower.put_aside(connection, letter, answer, now):
+            return
+        said = msgspec.json.encode(answer).decode()
+        if not outbox.answered(connection, letter, answer["status"], said, now):
+            return
+        self._follower.heard(connection, letter, answer, now)
+        item = items.find(connection, letter.work_id) if answer["status"] == "refused" else None
+        if item is not None and item.resolved_by:  # what the order itself has settled stays so
+            event_type = msgspec.json.decode(letter.event)["type"]
+            items.replace(connection, reopened(item, why_refused(event_type, answer)))

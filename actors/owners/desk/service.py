@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from actors.owners.desk.once import once
 from actors.store.data_folder import now_ms
-from actors.store.desk import items, outbox, repeats
+from actors.store.desk import items, outbox
 from actors.store.desk.database import Database
 from actors.store.desk.ids import uuid7
 from actors.store.desk.outbox import Letter
@@ -22,17 +23,21 @@ from router.work.item import WorkItem, WorkRefused
 from router.work.listing import WorkFilter, cursor_behind
 
 FaultOf = Callable[[Sequence[str]], str]  # of events as JSON: why one is none, in words
+Decided = Callable[[Connection, WorkItem, Act], None]  # what else follows from an act, in its transaction
 
 
 class DeskService:
     """For any thread."""
 
-    def __init__(self, database: Database, scope: Scope, fault_of: FaultOf, send: Callable[[], None]) -> None:
-        """``send`` is called when there is something in the outbox."""
+    def __init__(
+        self, database: Database, scope: Scope, fault_of: FaultOf, decided: Decided, kept: Callable[[], None]
+    ) -> None:
+        """``kept`` is called when an act is durable, from which something may follow."""
         self._database = database
         self._scope = scope
         self._fault_of = fault_of
-        self._send = send
+        self._decided = decided
+        self._kept = kept
 
     def work(self, wanted: WorkFilter, limit: int) -> bytes:
         """A page as JSON; its ``cursor`` is null at the end."""
@@ -47,16 +52,9 @@ class DeskService:
         self._refuse_no_events(act)
         with self._database.write() as connection:
             asked = Asked(act.caller, act.key, act.digest)
-            if act.key and (before := repeats.find(connection, asked)) is not None:
-                if before.digest != act.digest:
-                    said = "This Idempotency-Key was used for another request; use a new one for each."
-                    raise WorkRefused("idempotency_conflict", said)
-                return before.answer.encode()
-            answer = self._act(connection, act)
-            if act.key:
-                repeats.keep(connection, asked, answer.decode(), act.now_ms)
-        if act.events:
-            self._send()
+            answer = once(connection, asked, act.now_ms, lambda: self._act(connection, act))
+        if act.name == "resolve":
+            self._kept()
         return answer
 
     def _act(self, connection: Connection, act: Act) -> bytes:
@@ -65,6 +63,8 @@ class DeskService:
             raise WorkRefused("work_not_found", "No work item has this id; list them with GET /v1/work.")
         after = acted(item, act)
         items.replace(connection, after)
+        if act.name == "resolve":
+            self._decided(connection, item, act)
         outbox.put_in(connection, self._letters(item, act))
         return msgspec.json.encode(_views(connection, [after])[0])
 

@@ -78,7 +78,7 @@ OUTBOX = Table(
     Column("order_key", Text, nullable=False),
     Column("event", Text, nullable=False),  # as JSON
     Column("made_ms", BigInteger, nullable=False),
-    Column("status", Text, nullable=False),  # waiting, applied, duplicate, refused
+    Column("status", Text, nullable=False),  # waiting, aside, let_go, applied, duplicate, refused
     Column("answered_ms", BigInteger, nullable=False),
     Column("answer", Text, nullable=False),  # the shard's, as JSON
     sqlite_autoincrement=True,
@@ -97,3 +97,55 @@ REPEATS = Table(
     Column("made_ms", BigInteger, nullable=False),
 )
 Index(None, REPEATS.c.made_ms)
+
+# Calls to partners, as adapters/_transport/calls.py has them.
+CALLS = Table(
+    "calls",
+    METADATA,
+    Column("partner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("next_at_ms", BigInteger, nullable=False),
+    Column("call", Text, nullable=False),  # as JSON, whole
+)
+Index(None, CALLS.c.partner, CALLS.c.state, CALLS.c.next_at_ms)
+
+BREAKERS = Table(
+    "breakers",
+    METADATA,
+    Column("partner", Text, primary_key=True),
+    Column("breaker", Text, nullable=False),  # as JSON
+)
+
+# Money that is to go back, and its parts, one a payment.
+REFUNDS = Table(
+    "refunds",
+    METADATA,
+    Column("refund_id", Text, primary_key=True),
+    Column("order_key", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("order_version", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("lines", Text, nullable=False),  # of which units, as JSON
+    Column("reason", Text, nullable=False),
+    Column("approval", Text, nullable=False),  # awaited, given, refused
+    Column("asked_by", Text, nullable=False),  # name of an API key
+    Column("asked_ms", BigInteger, nullable=False),
+)
+Index(None, REFUNDS.c.order_key)
+
+REFUND_PARTS = Table(
+    "refund_parts",
+    METADATA,
+    Column("refund_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("payment_id", Text, nullable=False),  # "" = one that nobody has named
+    Column("partner", Text, nullable=False),  # "" = paid back by hand
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # why it failed, in words
+    Column("changed_ms", BigInteger, nullable=False),
+)
