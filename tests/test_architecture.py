@@ -43,6 +43,12 @@ def test_floors_are_kept() -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
+def test_every_room_is_part_of_what_is_installed() -> None:
+    """A folder that is no package is left out of a wheel; here, where the sources lie, nobody would notice."""
+    rooms = {path.parent for path in _sources(*PACKAGES)}
+    assert not [room for room in rooms if not (room / "__init__.py").exists()]
+
+
 def test_no_function_is_longer_than_a_page() -> None:
     long = [
         f"{path.relative_to(ROOT)}:{function.lineno} {function.name} has {_body_lines(function)} lines"
