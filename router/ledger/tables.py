@@ -212,7 +212,8 @@ def _check_bundles(skus: SkuTable) -> None:
     assert (skus.bundle_qty > 0).all() and (sizes[skus.bundle_sku] == 0).all(), "bundles must be exploded"
     owner = np.repeat(np.arange(len(sizes)), sizes)
     pairs = owner * np.int64(len(sizes)) + skus.bundle_sku
-    assert len(np.unique(pairs)) == len(pairs), "a bundle names a component twice"
+    pairs.sort()  # np.unique takes a hash table first: four times as long
+    assert (np.diff(pairs) > 0).all(), "a bundle names a component twice"
 
 
 def _rows(dtype: np.dtype[np.void], **columns: npt.ArrayLike) -> Rows:

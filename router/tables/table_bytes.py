@@ -96,8 +96,7 @@ def shapes_in(schema: pa.Schema) -> dict[str, list[int]]:
 def _column_value(name: str, column: pa.Array, header: _Header) -> Any:
     if name in header.shapes:
         return column.to_numpy(zero_copy_only=True).reshape(header.shapes[name])
-    texts = column.to_pylist()
-    return StringTable(texts) if name in header.string_tables else texts
+    return StringTable.from_arrow(column) if name in header.string_tables else column.to_pylist()
 
 
 def _leaves(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
