@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from actors.gateway.http.work_shapes import WORK
 from tests.labs.gateway_lab import request
 from tests.labs.serve_fixture import Router, Row, order, proc_file, running_router, until
 
@@ -75,7 +76,7 @@ class Resolving(threading.Thread):
             time.sleep(0.02)
 
     def _release(self, item: Row) -> None:
-        path, body = f"/v1/work/{item['work_id']}/resolve", b'{"events":[{"type":"release"}]}'
+        path, body = f"{WORK}/{item['work_id']}/resolve", b'{"events":[{"type":"release"}]}'
         while not self.over.is_set():
             status, _, answer = _ask_with_key(self._router, path, body, item["work_id"])
             if status == 200:

@@ -13,6 +13,7 @@ from actors.gateway.core.problems import KINDS, Problem
 from actors.gateway.http.routes import ARROW, RouteTable
 from actors.gateway.http.routes import JSON as JSON_TYPE
 from actors.gateway.http.routes import NDJSON as NDJSON_TYPE
+from actors.gateway.http.work_shapes import WORK
 from router.log.event_fields import COMMON, FIELDS, REQUIRED
 from router.tables.stock_rows import MovementRow
 from router.wire.event_answers import RefusedEvent
@@ -42,13 +43,17 @@ def test_the_contract_is_offered(document: dict[str, Any]) -> None:
     wanted = """GET /v1/tables|GET /v1/tables/{table}|PUT /v1/tables/{table}|PATCH /v1/tables/{table}
     |POST /v1/stock|POST /v1/orders|POST /v1/orders/stream|POST /v1/events|POST /v1/hooks/{partner}
     |GET /v1/orders/{order_id}|GET /v1/orders/{order_id}/timeline|GET /v1/orders/{order_id}/explain|GET /v1/orders
-    |GET /v1/work|POST /v1/work/{work_id}/claim|POST /v1/work/{work_id}/assign|POST /v1/work/{work_id}/snooze
-    |POST /v1/work/{work_id}/resolve
+    |GET /v1/work
     |POST /v1/orders/{order_id}/refunds|GET /v1/orders/{order_id}/refunds|GET /v1/refunds/{refund_id}
     |POST /v1/availability|POST /v1/quotes|GET /v1/stream|GET /livez|GET /readyz|GET /metrics|GET /openapi.json|GET /"""
     for line in wanted.split("|"):
         method, path = line.split()
         assert method.lower() in document["paths"][path], line
+
+
+def test_what_may_be_done_with_a_work_item_is_offered(document: dict[str, Any]) -> None:
+    for act in ("claim", "assign", "snooze", "resolve"):
+        assert "post" in document["paths"][f"{WORK}/{{work_id}}/{act}"]
 
 
 def test_roles_and_codes_stand_in_the_document(lab: Lab, document: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from actors.gateway.http.work_shapes import WORK
 from router.life.event_types import EVENT_TYPES
 from tests.actors.test_gateway_http import NDJSON, Lab
 from tests.actors.test_gateway_reads import send
@@ -54,8 +55,8 @@ OPERATIONS = (
     *("GET /v1/tables", "GET /v1/tables/{table}", "PUT /v1/tables/{table}", "PATCH /v1/tables/{table}"),
     *("POST /v1/stock", "POST /v1/orders", "POST /v1/orders/stream", "POST /v1/events", "POST /v1/hooks/{partner}"),
     *("POST /v1/availability", "POST /v1/quotes"),
-    *("GET /v1/work", "POST /v1/work/{work_id}/claim", "POST /v1/work/{work_id}/assign"),
-    *("POST /v1/work/{work_id}/snooze", "POST /v1/work/{work_id}/resolve", "GET /v1/refunds/{refund_id}"),
+    *("GET /v1/work", *(f"POST {WORK}/{{work_id}}/{act}" for act in ("claim", "assign", "snooze", "resolve"))),
+    "GET /v1/refunds/{refund_id}",
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 

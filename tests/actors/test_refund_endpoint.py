@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors.gateway.http.work_shapes import WORK
 from adapters._intents import Authorize, Capture, OrderReference
 from adapters._registry import open_partner
 from adapters._transport.caller import Caller
@@ -168,7 +169,7 @@ def test_more_than_a_role_may_is_approved_by_another(shop: Shop) -> None:
     asked = shop.ask_back("large", amount=LIMIT_MINOR + 1)
     until(lambda: shop.seen("large")["money"]["refunding"] == LIMIT_MINOR + 1, "reserved while it waits")
     [item] = ask(shop.lab, "GET", "/v1/work?kind=refund_to_approve")["items"]
-    path = f"/v1/work/{item['work_id']}/resolve"
+    path = f"{WORK}/{item['work_id']}/resolve"
     assert item["order_id"] == "large" and "ops asks for 10001 EUR" in item["reason"]
     assert ask(shop.lab, "POST", path, {"approve": True}, 409)["code"] == "work_conflict", "not by the same role"
     assert ask(shop.lab, "POST", path, {}, 400, "admin")["code"] == "bad_parameter"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from actors.gateway.http.work_shapes import WORK
 from actors.store.data_folder import DataFolder
 from actors.store.desk.figures import Figures, Waiting, tell
 from actors.store.keys import add_key
@@ -60,7 +61,7 @@ def test_what_waits_is_listed_with_its_remedy_and_ended_by_an_event(lab: Lab) ->
     assert (item["queue"], item["kind"], item["state"], item["channel"]) == ("orders", "held", "open", "web")
     assert item["reason"] and item["remedy"] and item["deadline"] > item["raised_at"]
     assert {"type": "release", "fields": ["hold", "note"], "needs": []} in item["acts"]
-    path = f"/v1/work/{item['work_id']}"
+    path = f"{WORK}/{item['work_id']}"
     assert ask(lab, "POST", f"{path}/claim", {})["owner"] == "ops"
     assert ask(lab, "POST", f"{path}/assign", {"owner": "bob"}, role="admin")["owner"] == "bob"
     assert ask(lab, "POST", f"{path}/snooze", {"until": tomorrow("+01:00")})["state"] == "snoozed"
@@ -72,7 +73,7 @@ def test_what_waits_is_listed_with_its_remedy_and_ended_by_an_event(lab: Lab) ->
 
 
 def test_an_act_that_says_too_much_or_nothing_right_is_refused_in_words(lab: Lab) -> None:
-    path = f"/v1/work/{held(lab, 'two')['work_id']}"
+    path = f"{WORK}/{held(lab, 'two')['work_id']}"
     for said, code, words in (
         ({"owner": 7}, "bad_parameter", "owner"),
         ({"who": "x"}, "bad_parameter", "who"),
@@ -93,13 +94,13 @@ def test_an_act_that_says_too_much_or_nothing_right_is_refused_in_words(lab: Lab
     assert ask(lab, "POST", f"{path}/assign", {"owner": "a\0"}, 400)["parameter"] == "owner"
     assert ask(lab, "GET", "/v1/work?owner=%00", status=400)["parameter"] == "owner"
     assert lab.problem("POST", f"{path}/claim", b"{", role="ops", **JSON)["code"] == "bad_json"
-    assert ask(lab, "POST", f"/v1/work/{'0' * 24}/claim", {}, 404)["code"] == "work_not_found"
+    assert ask(lab, "POST", f"{WORK}/{'0' * 24}/claim", {}, 404)["code"] == "work_not_found"
     ask(lab, "POST", f"{path}/claim", {})
     assert ask(lab, "POST", f"{path}/claim", {}, 409, role="admin")["code"] == "work_conflict"
 
 
 def test_a_request_with_its_key_is_done_once(lab: Lab) -> None:
-    path = f"/v1/work/{held(lab, 'three')['work_id']}/resolve"
+    path = f"{WORK}/{held(lab, 'three')['work_id']}/resolve"
     said = {"events": [{"type": "note", "text": "seen"}]}
     first = ask(lab, "POST", path, said, Idempotency_Key="k-1")
     assert ask(lab, "POST", path, said, Idempotency_Key="k-1") == first
@@ -131,9 +132,9 @@ def test_a_bound_key_has_the_work_of_its_own_orders_alone(lab: Lab) -> None:
     for role in ("shop-ops", "shop-viewer"):
         assert {item["order_id"] for item in ask(lab, "GET", "/v1/work", role=role)["items"]} == {"mine"}
     ask(lab, "GET", "/v1/work", status=403, role="shop-channel")
-    ask(lab, "POST", f"/v1/work/{mine['work_id']}/claim", {}, 403, role="shop-viewer")
-    ask(lab, "POST", f"/v1/work/{others['work_id']}/claim", {}, 404, role="shop-ops")
-    assert ask(lab, "POST", f"/v1/work/{mine['work_id']}/claim", {}, role="shop-ops")["owner"] == "shop-ops"
+    ask(lab, "POST", f"{WORK}/{mine['work_id']}/claim", {}, 403, role="shop-viewer")
+    ask(lab, "POST", f"{WORK}/{others['work_id']}/claim", {}, 404, role="shop-ops")
+    assert ask(lab, "POST", f"{WORK}/{mine['work_id']}/claim", {}, role="shop-ops")["owner"] == "shop-ops"
 
 
 def test_metrics_say_what_waits(lab: Lab) -> None:

@@ -189,13 +189,13 @@ def _working(work: WorkEndpoint) -> list[Route]:
     problems = ("bad_json", "bad_parameter", "work_not_found", "work_conflict", "idempotency_conflict")
     return [
         Route(
-            "GET", "/v1/work", work.list, WATCHERS, "What waits for a person, by deadline",
+            "GET", work_shapes.WORK, work.list, WATCHERS, "What waits for a person, by deadline",
             {JSON: work_shapes.WorkPage}, queries=WORK_QUERIES, problems=("bad_parameter", "shard_unavailable"),
             bound_roles=BOUND_WATCHERS,
         ),
         *(
             Route(
-                "POST", f"/v1/work/{{work_id}}/{name}", work.act(name), OPERATORS, summary,
+                "POST", f"{work_shapes.WORK}/{{work_id}}/{name}", work.act(name), OPERATORS, summary,
                 {JSON: work_shapes.WorkItemView}, {JSON: shape}, problems=(*problems, "shard_unavailable"),
                 bound_roles=BOUND_OPERATORS,
             )
