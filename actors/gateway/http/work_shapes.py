@@ -12,6 +12,7 @@ WORK = "/v1/work"  # what waits for a person; one item of it below
 Name = Annotated[str, Meta(max_length=64)]
 Words = Annotated[str, Meta(max_length=4_096)]
 
+
 class ClaimAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing is said: who asks takes it."""
 
