@@ -28,6 +28,7 @@ from router.arrow.arena import Arena
 from router.arrow.arrays import frozen
 from router.ids import hash_text
 from router.life.book_memory import BookMemory
+from router.life.holds import REVIEW
 from router.life.open_book import OpenBook, read_book
 from router.life.rules import rule_table
 from router.life.states import ORDER_BITS, OrderState
@@ -38,7 +39,6 @@ I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[Any]
 
-REVIEW = "review"  # the hold of an order that waits to be looked at
 _POSITIONS_EACH, _WORDS_EACH = 4, 16  # of an event: what the arrays grow by where a batch needs more than there is
 _MORE = 1 << 17  # and by this; twice as much each time that one event does not find room
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from kernels.life import layout
-from router.life.books import REVIEW, Books
+from router.life.books import Books
+from router.life.holds import REVIEW
 from router.life.next_events import next_events
 from router.life.open_book import OpenBook
 from router.life.scratch import ROW

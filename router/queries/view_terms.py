@@ -9,7 +9,7 @@ import pyarrow as pa
 from kernels.life.layout import SHIPMENTS_MAX
 from router.config import Config
 from router.ids import hash_text, key64
-from router.life.books import REVIEW
+from router.life.holds import REVIEW
 from router.life.reversing import Reversing
 from router.life.scratch import Scratch
 from router.queries.names import Naming

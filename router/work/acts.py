@@ -69,10 +69,12 @@ def event_alone(said: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
 
 
 def event_due(due: Due, event_type: str, at: str, scope: Scope) -> dict[str, Any]:
-    """The event that a timer sends; the same for the same cause, however often the log is read again."""
+    """The event that the desk sends by itself; the same for the same cause, however often the log is read again."""
     named = order_named(due.order_id, due.channel, due.seller, scope)
     event_id = f"{due.kind}-{due.order_key}-{due.version}"
     said = {"event_id": event_id, **named, "type": event_type, "at": at, "source": "desk"}
+    if KINDS[due.kind].hold:
+        said["hold"] = KINDS[due.kind].hold
     return said | {"reason": KINDS[due.kind].reason} if "reason" in TAKES[EVENT_TYPES[event_type]] else said
 
 

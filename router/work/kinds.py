@@ -4,6 +4,7 @@
              one of them was applied, from one of ``before``
     ends     the state is none of ``states`` any more, or an event of ``ended_by`` was applied
     patience how long it has to last before anybody is told; none: at once
+    waits    nobody is told: the desk itself reports something when the state becomes one of another set
 
 Names are permanent: they stand in the desk's database and in the keys of its items.
 """
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from kernels.reasons import PAYMENT_OPEN
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES, OrderEvent
+from router.life.holds import REVIEW
 from router.life.states import OrderState, PaymentState
 from router.work.standing import (
     HELD,
@@ -50,7 +53,15 @@ class WorkKind:
     restarted_by: frozenset[OrderEvent] = frozenset()  # it ends and, where the state still says so, begins again
     patience: Patience = ""
     sends: OrderEvent | None = None  # instead of an item for people: what the router reports itself
+    hold: str = ""  # that this report takes off, and no other
+    waits_for: Mask | None = None  # it is reported when the state ends in one of these, and else never
+    held_for: int | None = None  # an order begins it, held for this reason of kernels/reasons.py and no other
     is_own: bool = False  # raised by the desk itself, and read off no change of an order
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is kept as something that has begun, before anybody hears of it."""
+        return bool(self.patience) or self.waits_for is not None
 
 
 _NONE = mask(())
@@ -111,6 +122,17 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             mask(UNPICKED, {P.UNPAID, P.FAILED}),
             patience="expires",
             sends=E.CANCEL,
+        ),
+        "paid_held": WorkKind(
+            "payments",
+            "The order was on hold until it is paid.",
+            "It is released when the money has come, or is certain to.",
+            (E.RELEASE,),
+            mask(HELD, {P.UNPAID, P.FAILED, P.PARTIALLY_PAID}),
+            sends=E.RELEASE,
+            hold=REVIEW,
+            waits_for=mask(HELD, {P.AUTHORIZED, P.PAID}),
+            held_for=PAYMENT_OPEN,
         ),
         "to_pay_back": WorkKind(
             "payments",

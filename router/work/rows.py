@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.compute as pc
 
+from kernels import reasons as code
 from kernels.life import layout
 from router.arrow.arrays import numbers
 from router.arrow.selection import select
@@ -34,6 +35,14 @@ COLUMNS = tuple(dict.fromkeys((*_OF_CAUSE, "hash_hi", "hash_lo", "before", "sour
 NOWHERE = -1
 OWN_SOURCE = "desk"  # its events say what became of them beside their items
 SAID_MAX = 3  # reasons of an order that are told in words
+# Reasons that hold an order, or do so by some policy.
+_MAY_HOLD = sum(
+    1 << reason
+    for reason in (
+        code.PAYMENT_OPEN, code.PAYMENT_REFUNDED, code.PRICE_MISMATCH, code.POSTCODE_FORMAT, code.RISK_SCORE,
+        code.DUPLICATE_BASKET,
+    )
+)  # fmt: skip
 _REJECTED = int(pack_state(OrderState.REJECTED, PaymentState.UNPAID))
 
 
@@ -53,6 +62,11 @@ class Cause(NamedTuple):
     @property
     def why(self) -> str:
         return why_of(Words(*self.words))
+
+    @property
+    def after(self) -> int:
+        """The order's state byte afterwards."""
+        return Words(*self.words).after
 
     @property
     def about(self) -> str:
@@ -118,6 +132,7 @@ class Rows:
         batch = changes.batch
         self._changes = changes
         self._event, self._after = numbers(batch, "event"), numbers(batch, "after")
+        self._reasons = numbers(batch, "reasons")
         self._is_applied = numbers(batch, "result") == EventResult.APPLIED
         self._is_refused = ~self._is_applied & (numbers(batch, "refusal") != layout.BUSY_NOW)
         self._knows_refused = self._of_refused(refused)
@@ -162,6 +177,9 @@ class Rows:
             begins: Mask = now & kind.before[self._before] & self._are(kind.events)
             return begins
         begins = now & (~was | self._is_again)
+        if kind.held_for is not None:
+            holding = self._reasons & np.uint64(_MAY_HOLD)
+            begins &= (self._event == AN_ORDER) & (holding == np.uint64(1 << kind.held_for))
         return begins | now & self._are(kind.restarted_by) if kind.restarted_by else begins
 
     def _are(self, events: Collection[OrderEvent]) -> Mask:

@@ -17,6 +17,7 @@ from router.work.item import WorkItem, kept_text, settled, work_id_of
 from router.work.kinds import KINDS, REFUSED, WorkKind
 from router.work.rows import Cause, Rows
 
+NEVER_MS = 1 << 62  # what waits for something else than a time is due then
 Key = tuple[int, str]  # place of the order's record, kind
 Kept = tuple[str, str, str]  # order_key, kind, about
 
@@ -47,10 +48,18 @@ class Ended(NamedTuple):
     about: str
     version: int
     at_ms: int
+    came: bool  # what it waited for
 
     @property
     def key(self) -> Key:
         return self.place, self.kind
+
+
+class Came(NamedTuple):
+    """What something waited for came, at this time."""
+
+    due: Due
+    at_ms: int
 
 
 @dataclass
@@ -60,6 +69,7 @@ class Told:
     ended: dict[Kept, Ended] = field(default_factory=dict)
     raised: list[WorkItem] = field(default_factory=list)  # some of them settled already
     started: dict[Key, Due] = field(default_factory=dict)
+    came: list[Came] = field(default_factory=list)  # what began and came within the turn
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,10 @@ class Telling:
         return not kind.is_own and (not kind.patience or self._terms.is_on(kind.patience))
 
     def _begin(self, name: str, kind: WorkKind, cause: Cause) -> None:
-        if not kind.patience:
+        if kind.waits_for is not None:
+            due = Due(cause.place, name, *cause[1:6], NEVER_MS)
+            self.told.started[due.key] = due
+        elif not kind.patience:
             about = cause.about if name == REFUSED else ""
             self._raise(item_of(name, cause, cause.why, cause.at_ms, self._terms, about))
         elif patience_ms := self._terms.patience_ms(kind.patience, cause.channel):
@@ -125,6 +138,10 @@ class Telling:
 
     def _end(self, name: str, cause: Cause) -> None:
         due = self.told.started.pop((cause.place, name), None)
+        waits_for = KINDS[name].waits_for
+        came = waits_for is not None and bool(waits_for[cause.after])
+        if due is not None and came:
+            self.told.came.append(Came(due, cause.at_ms))
         if due is not None and due.due_ms <= cause.at_ms and KINDS[name].sends is None:
             self._raise(overdue(due, self._terms))
         about = cause.about if name == REFUSED else ""
@@ -132,7 +149,7 @@ class Telling:
         for at in self._raised.pop(key, ()):
             self.told.raised[at] = settled(self.told.raised[at], cause.version, cause.at_ms)
         if name in self._known.kinds:
-            ended = Ended(cause.place, name, cause.order_key, about, cause.version, cause.at_ms)
+            ended = Ended(cause.place, name, cause.order_key, about, cause.version, cause.at_ms, came)
             self.told.ended.setdefault(key, ended)
 
 

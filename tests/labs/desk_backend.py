@@ -55,7 +55,7 @@ class DeskHere:
         self._database = Database(data.desk, "")
         with self._database.write() as connection:
             place.claim(connection, data.name)
-        self._effect = DeskEffect(self._database, terms_of(config))
+        self._effect = DeskEffect(self._database, terms_of(config), config.order_id_scope, lambda: None)
         self._postman = _Postman(data, config, router)
         self._told = told_events(data, config)
         self._refunds = Refunds(self._database, refund_terms(config), self._told)

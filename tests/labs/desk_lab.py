@@ -55,7 +55,7 @@ class DeskLab:
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
-        self.effect = DeskEffect(self.database, self.terms)
+        self.effect = DeskEffect(self.database, self.terms, "global", lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
         self.refunds = Refunds(self.database, self.refund_terms, self.told)
         following = Following(self.refunds, self.told)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from router.config import Config, Limits
+from router.config import Config, Limits, Policy
 from router.ids import hash_key
 from router.life.event_types import EVENT_TYPES, NEEDS, TAKES
 from router.local import LocalRouter
@@ -59,7 +59,9 @@ def order(order_id: str, **changes: Any) -> Row:
 class FeedWorld:
     """``log_of(name, parts)`` gives each owner its log; logs in memory by default."""
 
-    def __init__(self, shards: int = 2, log_of: Callable[[str, int], Log] | None = None) -> None:
+    def __init__(
+        self, shards: int = 2, log_of: Callable[[str, int], Log] | None = None, policy: Policy | None = None
+    ) -> None:
         self.logs: dict[str, Log] = {}
         make = log_of or (lambda _, parts: MemoryLog(parts))
 
@@ -67,7 +69,7 @@ class FeedWorld:
             self.logs[name] = make(name, parts)
             return self.logs[name]
 
-        self.router = LocalRouter(Config(shards=shards), KEY, kept)
+        self.router = LocalRouter(Config(shards=shards, policy=policy or Policy()), KEY, kept)
         self.router.use_tables(TABLES)
         self.router.recover()
         self.now_ms = NOW_MS

@@ -8,7 +8,8 @@ import numpy as np
 
 from kernels.life import layout
 from router.ids import hash_key, hash_text
-from router.life.books import REVIEW, Opening
+from router.life.books import Opening
+from router.life.holds import REVIEW
 from router.life.states import STATE_OF_STATUS, PaymentState, Stage, pack_state, unpack_state
 
 KEY = hash_key(b"0123456789abcdef")

@@ -11,21 +11,19 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.told_events import ToldEvents
 from actors.process.fatal import or_die
 from actors.store.data_folder import now_ms
 from actors.store.desk import due, items, outbox, place, repeats
 from actors.store.desk.database import Database
-from actors.store.desk.outbox import Letter
 from router.errors import Retryable
 from router.feed.feed import FIRST
 from router.feed.lag import LagSource, lag_of
 from router.ids import Scope
 from router.log.cursor import parse_cursor
-from router.queries.text import time_text
-from router.work.acts import encoded, event_due
 from router.work.kinds import KINDS
-from router.work.told import Due, Terms, overdue
+from router.work.told import Terms, overdue
 
 LOOK_EVERY_S = 1.0
 GRACE_MS = 2_000  # a batch that was received before may become durable so much later
@@ -93,7 +91,9 @@ class DeskClock:
     def _fire(self, connection: Connection, now: int) -> int:
         read_ms = now - lag_of(self._places(connection), self._sources, now).ms
         found = due.until(connection, read_ms - GRACE_MS, DUE_MAX)
-        letters = [self._letter(each, now) for each in found if KINDS[each.kind].sends is not None]
+        letters = [
+            letter_of(each, each.due_ms, now, self._scope) for each in found if KINDS[each.kind].sends is not None
+        ]
         items.add(connection, [overdue(each, self._terms) for each in found if KINDS[each.kind].sends is None])
         outbox.put_in(connection, letters)
         due.end(connection, [each.key for each in found])
@@ -105,12 +105,6 @@ class DeskClock:
         """How far the transactions of the reader have come."""
         cursor, count = place.cursor_of(connection), len(self._sources)
         return [FIRST] * count if cursor is None else parse_cursor(cursor, count)
-
-    def _letter(self, each: Due, now: int) -> Letter:
-        event = KINDS[each.kind].sends
-        assert event is not None
-        said = event_due(each, event.name.lower(), str(time_text(each.due_ms)), self._scope)
-        return Letter(said["event_id"], "", each.order_key, encoded(said), now)
 
     def _forget(self, connection: Connection, now: int) -> None:
         if now - self._forgot_ms > FORGET_EVERY_MS:

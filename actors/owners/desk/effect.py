@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.paid_back import PaidBack
-from actors.store.desk import due, items, place
+from actors.store.desk import due, items, outbox, place
 from actors.store.desk.database import Database
 from router.errors import Retryable
 from router.feed.changes import Changes
+from router.ids import Scope
 from router.work.kinds import KINDS
 from router.work.rows import COLUMNS
-from router.work.told import Due, Ended, Key, Terms, Told, overdue, told_of
+from router.work.told import Came, Due, Ended, Key, Terms, Told, overdue, told_of
 
 AGAIN_MS = 10
 
@@ -23,8 +25,11 @@ class DeskEffect:
 
     columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns)))
 
-    def __init__(self, database: Database, terms: Terms) -> None:
+    def __init__(self, database: Database, terms: Terms, scope: Scope, send: Callable[[], None]) -> None:
+        """``send`` is called when there is something in the outbox."""
         self._database = database
+        self._scope = scope
+        self._send = send
         self._paid_back = PaidBack()
         self._terms = terms
         with database.read() as connection:
@@ -38,11 +43,15 @@ class DeskEffect:
         told = told_of(changes, self._terms, self._known)
         with self._database.write() as connection:
             self._refuse_doubt(connection)
+            came = [*_came(connection, told.ended.values()), *told.came]
+            outbox.put_in(connection, [letter_of(each.due, each.at_ms, each.at_ms, self._scope) for each in came])
             keep(connection, told, self._terms)
             self._paid_back.keep(connection, changes)
             place.move_cursor(connection, cursor)
         self._cursor = cursor
         self._known.add(told)
+        if came:
+            self._send()
 
     def _refuse_doubt(self, connection: Connection) -> None:
         """A commit whose answer was lost may have been made: then these changes are kept already."""
@@ -58,12 +67,20 @@ class DeskEffect:
 def keep(connection: Connection, told: Told, terms: Terms) -> None:
     """What lasted too long before it ended was somebody's work in between, whenever that is read."""
     ended = list(told.ended.values())
-    lasting = {end.key: end for end in ended if KINDS[end.kind].patience}
+    lasting = {end.key: end for end in ended if KINDS[end.kind].lasts}
     items.add(connection, [overdue(each, terms) for each in _too_long(connection, lasting)])
     items.settle(connection, ended)
     due.end(connection, list(lasting))
     items.add(connection, told.raised)
     due.start(connection, told.started.values())
+
+
+def _came(connection: Connection, ended: Iterable[Ended]) -> Iterator[Came]:
+    """Of what began in turns before, that for which it waited."""
+    waited = {end.key: end for end in ended if end.came}
+    for each in due.of_places(connection, sorted({at for at, _ in waited})):
+        if each.key in waited:
+            yield Came(each, waited[each.key].at_ms)
 
 
 def _too_long(connection: Connection, ended: Mapping[Key, Ended]) -> Iterator[Due]:

@@ -98,7 +98,7 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     counting = Counting(database, data.desk_figures)
     clock = DeskClock(database, terms, scope, sources, told, sender.wake, counting.tell)
     service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
-    reader = _reader(data, DeskEffect(database, terms), sources)
+    reader = _reader(data, DeskEffect(database, terms, scope, sender.wake), sources)
     return Parts(lock, database, postman, sender, partners, service, refunds, told, reader, clock)
 
 
