@@ -79,6 +79,7 @@ class Reference:
 
     def _read(self, version: int) -> Newest:
         tables = self._store.load(version)
-        text = AvailabilityText(tables.skus.ids.values, tables.nodes.ids.values)
+        names = tables.skus.ids.to_arrow().to_pylist()  # not `values`, which keeps them: a million take 80 MB
+        text = AvailabilityText(names, tables.nodes.ids.values)
         policy = tables.policy_or(self._policy)
         return Newest(tables, text, AvailabilityTerms(tables, policy), work_terms(tables, policy))
