@@ -49,6 +49,12 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     resolved_ms: int = 0
     resolved_by: str = ""  # the name of a key; "" by the order itself
     resolution: str = ""  # in words
+    settled_ms: int = 0  # when its cause ended, whoever resolved it; 0 = it stands
+
+    @property
+    def may_reopen(self) -> bool:
+        """Whether it was resolved by a person, and its cause still stands."""
+        return bool(self.resolved_by) and not self.settled_ms
 
 
 def kept_text(text: str) -> str:
@@ -90,7 +96,13 @@ def resolved(item: WorkItem, caller: str, resolution: str, now_ms: int) -> WorkI
 
 def settled(item: WorkItem, version: int, at_ms: int) -> WorkItem:
     """The order has the fault no more."""
-    return _ended(item, "", settled_words(version), at_ms)
+    return settled_in_words(item, settled_words(version), at_ms)
+
+
+def settled_in_words(item: WorkItem, words: str, at_ms: int) -> WorkItem:
+    """Its cause has ended: that resolves it, or stands beside what a person said who was earlier."""
+    ended = item if item.state == "resolved" else _ended(item, "", words, at_ms)
+    return msgspec.structs.replace(ended, settled_ms=item.settled_ms or at_ms)
 
 
 def settled_words(version: int) -> str:
@@ -104,7 +116,8 @@ def _ended(item: WorkItem, caller: str, resolution: str, now_ms: int) -> WorkIte
 
 
 def reopened(item: WorkItem, why: str) -> WorkItem:
-    """An event that was to settle it was refused; who had it has it again."""
+    """An event that was to settle it was refused, and its cause stands; who had it has it again."""
+    assert item.may_reopen
     return msgspec.structs.replace(
         item,
         state="claimed" if item.owner else "open",

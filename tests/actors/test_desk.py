@@ -286,8 +286,41 @@ def test_a_refusal_does_not_open_what_the_order_has_settled(desk: DeskLab) -> No
     desk.sender.send()
     [letter] = desk.outbox()
     [found] = desk.items()
-    assert letter["status"] in ("duplicate", "refused")
-    assert (found["state"] == "resolved") == (letter["status"] == "duplicate")
+    assert letter["status"] == "refused"
+    assert (found["state"], found["resolved_by"]) == ("resolved", "ada")
+
+
+@pytest.mark.parametrize("is_read", ["before the refusal", "after it"])
+def test_a_refusal_leaves_closed_what_its_own_neighbour_has_settled(desk: DeskLab, is_read: str) -> None:
+    """Of two releases the first applies: the second is refused, and nothing would ever settle the item again."""
+    item = held(desk)
+    desk.act(item, "resolve", events=({"type": "release"}, {"type": "release"}))
+    desk.sender.send()
+    if is_read == "before the refusal":
+        desk.begin()  # by a reader that knows of the item from the database alone
+        desk.read()
+    desk.sender.send()
+    desk.read()
+    assert [letter["status"] for letter in desk.outbox()] == ["applied", "refused"]
+    assert desk.page()["items"] == []
+    [found] = desk.page(states=("resolved",))["items"]
+    assert [event["status"] for event in found["events"]] == ["applied", "refused"] and found["events"][1]["detail"]
+    if is_read == "before the refusal":
+        assert found["resolved_by"] == "ada", "it stays theirs"
+
+
+def test_a_refusal_leaves_closed_what_the_order_settled_meanwhile_though_it_is_on_hold_again(desk: DeskLab) -> None:
+    """The item is that of the first hold; the second has its own."""
+    first = held(desk)
+    resolve(desk, first, type="ship")
+    desk.world.events(
+        {"event_id": "r", "order_id": "a", "type": "release"},
+        {"event_id": "h2", "order_id": "a", "type": "hold", "hold": "address"},
+    )
+    desk.read()
+    desk.sender.send()
+    assert [letter["status"] for letter in desk.outbox()] == ["refused"]
+    assert [item["state"] for item in desk.items(kind="held")] == ["resolved", "open"]
 
 
 def test_what_a_refusal_opened_again_after_a_restart_is_settled_by_the_order(desk: DeskLab) -> None:
