@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from router.bound import Bound
 from router.errors import Refused
 
 State = Literal["open", "claimed", "snoozed", "resolved"]
@@ -76,9 +77,13 @@ def claimed(item: WorkItem, caller: str) -> WorkItem:
     return msgspec.structs.replace(item, state="claimed", owner=caller, snoozed_until_ms=0)
 
 
-def assigned(item: WorkItem, owner: str) -> WorkItem:
-    """To somebody, whoever had it before; "" gives it back to all."""
+def assigned(item: WorkItem, owner: str, bound: Bound | None) -> WorkItem:
+    """To somebody, whoever had it before; "" gives it back to all. ``bound``: of the key of this name; None where no
+    key of this name may work items at all."""
     _refuse_resolved(item)
+    if owner and (bound is None or not bound.has(item.channel, item.seller)):
+        takes = f"it takes one of the role admin or ops, bound to nothing or to what channel {item.channel!r} is of"
+        raise WorkRefused("bad_parameter", f"owner: no key named {owner!r} may work this item; {takes}.")
     return msgspec.structs.replace(item, state="claimed" if owner else "open", owner=owner, snoozed_until_ms=0)
 
 

@@ -15,7 +15,7 @@ from actors.owners.calls import Unanswered
 from actors.owners.desk import effect as effect_module
 from actors.owners.desk.clock import GRACE_MS
 from actors.store.desk import place
-from router.bound import Bound
+from router.bound import EVERYTHING, Bound
 from router.errors import Retryable
 from router.life.states import OrderState
 from router.work.item import WorkRefused, kept_text
@@ -136,9 +136,19 @@ def test_one_person_has_an_item_and_another_is_told_who(desk: DeskLab) -> None:
     with pytest.raises(WorkRefused, match="ada has it already") as refused:
         desk.act(item, "claim", "bob")
     assert refused.value.code == "work_conflict"
-    assert desk.act(item, "assign", "bob", owner="bob")["owner"] == "bob"
+    assert desk.act(item, "assign", "bob", owner="bob", owner_bound=EVERYTHING)["owner"] == "bob"
     given_back = desk.act(item, "assign", "bob", owner="")
     assert (given_back["state"], given_back["owner"]) == ("open", None)
+
+
+def test_an_item_is_given_to_nobody_who_may_not_work_it(desk: DeskLab) -> None:
+    item = held(desk, "b", channel="shop", seller="acme")
+    for bound in (None, Bound(frozenset({"web"})), Bound(frozenset({"shop"}), frozenset({"other"}))):
+        with pytest.raises(WorkRefused, match="owner: no key named 'bob' may work this item") as refused:
+            desk.act(item, "assign", owner="bob", owner_bound=bound)
+        assert refused.value.code == "bad_parameter"
+    assert desk.items()[0]["state"] == "open"
+    assert desk.act(item, "assign", owner="bob", owner_bound=Bound(frozenset({"shop"})))["owner"] == "bob"
 
 
 def test_an_item_that_was_put_off_comes_back_to_whoever_had_it(desk: DeskLab) -> None:

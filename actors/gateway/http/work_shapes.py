@@ -12,12 +12,13 @@ WORK = "/v1/work"  # what waits for a person; one item of it below
 Name = Annotated[str, Meta(max_length=64)]
 Words = Annotated[str, Meta(max_length=4_096)]
 
+
 class ClaimAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing is said: who asks takes it."""
 
 
 class AssignAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    owner: Annotated[Name, Meta(description="name of a key; empty gives the item back to all")]
+    owner: Annotated[Name, Meta(description="name of a key that may work it; empty gives the item back to all")]
 
 
 class SnoozeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
