@@ -103,7 +103,7 @@ class WorkEndpoint:
     def _bound_of(self, owner: str) -> Bound | None:
         """Whose items alone the key of this name may work; None where there is none that may."""
         try:
-            [key] = [key for key in load_keys(self._folder) if key.name == owner] or [None]
+            key = next((key for key in load_keys(self._folder) if key.name == owner), None)
         except KeysRefused:
             words = "The keys cannot be read at the moment; `order-router doctor` says why."
             raise Problem("shard_unavailable", words, retry_after_ms=1_000) from None
