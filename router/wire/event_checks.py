@@ -29,6 +29,7 @@ Rows = npt.NDArray[np.intp]
 MALFORMED = "malformed_event"
 TYPE_UNKNOWN = "event_type_unknown"
 NOT_ALLOWED = "not_allowed"
+RESERVED = "reserved"
 
 CHARACTERS_MAX = {Form.ID: 128, Form.TEXT: 4_096}
 UNITS_MAX = 2**31 - 1  # of one line

@@ -25,7 +25,7 @@ from router.log.columns import EVENT_PAYLOAD, EVENTS
 from router.log.event_fields import FIELDS, Form, column_of
 from router.wire.batch import REFUSAL_BYTES
 from router.wire.body_columns import or_none
-from router.wire.event_checks import MALFORMED, NOT_ALLOWED, Fault, repeated_lines, row_faults
+from router.wire.event_checks import MALFORMED, NOT_ALLOWED, RESERVED, Fault, repeated_lines, row_faults
 from router.wire.event_columns import EventColumns, EventRefusal
 from router.wire.event_fingerprints import fingerprint_events
 from router.wire.event_table import (
@@ -66,6 +66,7 @@ class EventTerms:
     bound: Bound = EVERYTHING  # whose orders alone the sender touches
     owned: Owned | None = None  # asked where the sender is bound
     not_allowed: Collection[OrderEvent] = ()  # types that are no right of the sender
+    reserved: Collection[str] = ()  # sources in whose name the sender may not speak
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def to_event_wire(columns: EventColumns, terms: EventTerms) -> EventWire:
     types = TYPE_NUMBERS[TYPE_NAMES.find(columns.text.array(TEXT["type"]))]
     faults = row_faults(columns, types, "global" if _given_channel(terms) else terms.scope, terms.limits)
     _add_not_allowed(types, terms, faults)
+    _add_reserved(columns, terms, faults)
     named = _named(columns, terms, faults)
     line_keys = given_keys(terms.key, columns.line_ids.array())
     for rows, fault in repeated_lines(columns, line_keys):
@@ -112,6 +114,18 @@ def _add_not_allowed(types: npt.NDArray[np.int8], terms: EventTerms, faults: dic
     for event in terms.not_allowed:
         fault = Fault(NOT_ALLOWED, f"{event.name.lower()} is no right of this key's role; ask ops for it")
         for row in np.flatnonzero(types == event).tolist():
+            faults.setdefault(row, fault)
+
+
+def _add_reserved(columns: EventColumns, terms: EventTerms, faults: dict[int, Fault]) -> None:
+    """Whose word a report is decides what follows from it: a partner's payments go back by that partner."""
+    if not terms.reserved or not columns.has_text("source"):
+        return
+    sources = columns.text.array(TEXT["source"])
+    for name in terms.reserved:
+        remedy = "only its webhooks and answers say so; name another source, or leave it out"
+        fault = Fault(RESERVED, f"source {name!r} is a partner of the configuration: {remedy}")
+        for row in np.flatnonzero(pc.equal(sources, name).to_numpy(zero_copy_only=False)).tolist():
             faults.setdefault(row, fault)
 
 

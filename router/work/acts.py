@@ -31,6 +31,7 @@ class Act(NamedTuple):
     now_ms: int
     role: str = ""  # of the key
     owner: str = ""  # of assign
+    owner_bound: Bound | None = None  # of that one's key; None where none of this name may work items
     until_ms: int = 0  # of snooze
     note: str = ""  # of resolve
     events: tuple[Mapping[str, Any], ...] = ()  # of resolve: what is reported of the order, without its id
@@ -44,7 +45,7 @@ def acted(item: WorkItem, act: Act) -> WorkItem:
     if act.name == "claim":
         return claimed(item, act.caller)
     if act.name == "assign":
-        return assigned(item, act.owner)
+        return assigned(item, act.owner, act.owner_bound)
     if act.name == "snooze":
         return snoozed(item, act.until_ms, act.now_ms)
     return resolved(item, act.caller, act.note, act.now_ms)

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from router.bound import Bound
 from router.errors import Refused
 
 State = Literal["open", "claimed", "snoozed", "resolved"]
@@ -49,6 +50,12 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     resolved_ms: int = 0
     resolved_by: str = ""  # the name of a key; "" by the order itself
     resolution: str = ""  # in words
+    settled_ms: int = 0  # when its cause ended, whoever resolved it; 0 = it stands
+
+    @property
+    def may_reopen(self) -> bool:
+        """Whether it was resolved by a person, and its cause still stands."""
+        return bool(self.resolved_by) and not self.settled_ms
 
 
 def kept_text(text: str) -> str:
@@ -70,9 +77,13 @@ def claimed(item: WorkItem, caller: str) -> WorkItem:
     return msgspec.structs.replace(item, state="claimed", owner=caller, snoozed_until_ms=0)
 
 
-def assigned(item: WorkItem, owner: str) -> WorkItem:
-    """To somebody, whoever had it before; "" gives it back to all."""
+def assigned(item: WorkItem, owner: str, bound: Bound | None) -> WorkItem:
+    """To somebody, whoever had it before; "" gives it back to all. ``bound``: of the key of this name; None where no
+    key of this name may work items at all."""
     _refuse_resolved(item)
+    if owner and (bound is None or not bound.has(item.channel, item.seller)):
+        takes = f"it takes one of the role admin or ops, bound to nothing or to what channel {item.channel!r} is of"
+        raise WorkRefused("bad_parameter", f"owner: no key named {owner!r} may work this item; {takes}.")
     return msgspec.structs.replace(item, state="claimed" if owner else "open", owner=owner, snoozed_until_ms=0)
 
 
@@ -90,7 +101,13 @@ def resolved(item: WorkItem, caller: str, resolution: str, now_ms: int) -> WorkI
 
 def settled(item: WorkItem, version: int, at_ms: int) -> WorkItem:
     """The order has the fault no more."""
-    return _ended(item, "", settled_words(version), at_ms)
+    return settled_in_words(item, settled_words(version), at_ms)
+
+
+def settled_in_words(item: WorkItem, words: str, at_ms: int) -> WorkItem:
+    """Its cause has ended: that resolves it, or stands beside what a person said who was earlier."""
+    ended = item if item.state == "resolved" else _ended(item, "", words, at_ms)
+    return msgspec.structs.replace(ended, settled_ms=item.settled_ms or at_ms)
 
 
 def settled_words(version: int) -> str:
@@ -104,7 +121,8 @@ def _ended(item: WorkItem, caller: str, resolution: str, now_ms: int) -> WorkIte
 
 
 def reopened(item: WorkItem, why: str) -> WorkItem:
-    """An event that was to settle it was refused; who had it has it again."""
+    """An event that was to settle it was refused, and its cause stands; who had it has it again."""
+    assert item.may_reopen
     return msgspec.structs.replace(
         item,
         state="claimed" if item.owner else "open",

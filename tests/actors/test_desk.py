@@ -15,7 +15,7 @@ from actors.owners.calls import Unanswered
 from actors.owners.desk import effect as effect_module
 from actors.owners.desk.clock import GRACE_MS
 from actors.store.desk import place
-from router.bound import Bound
+from router.bound import EVERYTHING, Bound
 from router.errors import Retryable
 from router.life.states import OrderState
 from router.work.item import WorkRefused, kept_text
@@ -136,9 +136,19 @@ def test_one_person_has_an_item_and_another_is_told_who(desk: DeskLab) -> None:
     with pytest.raises(WorkRefused, match="ada has it already") as refused:
         desk.act(item, "claim", "bob")
     assert refused.value.code == "work_conflict"
-    assert desk.act(item, "assign", "bob", owner="bob")["owner"] == "bob"
+    assert desk.act(item, "assign", "bob", owner="bob", owner_bound=EVERYTHING)["owner"] == "bob"
     given_back = desk.act(item, "assign", "bob", owner="")
     assert (given_back["state"], given_back["owner"]) == ("open", None)
+
+
+def test_an_item_is_given_to_nobody_who_may_not_work_it(desk: DeskLab) -> None:
+    item = held(desk, "b", channel="shop", seller="acme")
+    for bound in (None, Bound(frozenset({"web"})), Bound(frozenset({"shop"}), frozenset({"other"}))):
+        with pytest.raises(WorkRefused, match="owner: no key named 'bob' may work this item") as refused:
+            desk.act(item, "assign", owner="bob", owner_bound=bound)
+        assert refused.value.code == "bad_parameter"
+    assert desk.items()[0]["state"] == "open"
+    assert desk.act(item, "assign", owner="bob", owner_bound=Bound(frozenset({"shop"})))["owner"] == "bob"
 
 
 def test_an_item_that_was_put_off_comes_back_to_whoever_had_it(desk: DeskLab) -> None:
@@ -286,8 +296,41 @@ def test_a_refusal_does_not_open_what_the_order_has_settled(desk: DeskLab) -> No
     desk.sender.send()
     [letter] = desk.outbox()
     [found] = desk.items()
-    assert letter["status"] in ("duplicate", "refused")
-    assert (found["state"] == "resolved") == (letter["status"] == "duplicate")
+    assert letter["status"] == "refused"
+    assert (found["state"], found["resolved_by"]) == ("resolved", "ada")
+
+
+@pytest.mark.parametrize("is_read", ["before the refusal", "after it"])
+def test_a_refusal_leaves_closed_what_its_own_neighbour_has_settled(desk: DeskLab, is_read: str) -> None:
+    """Of two releases the first applies: the second is refused, and nothing would ever settle the item again."""
+    item = held(desk)
+    desk.act(item, "resolve", events=({"type": "release"}, {"type": "release"}))
+    desk.sender.send()
+    if is_read == "before the refusal":
+        desk.begin()  # by a reader that knows of the item from the database alone
+        desk.read()
+    desk.sender.send()
+    desk.read()
+    assert [letter["status"] for letter in desk.outbox()] == ["applied", "refused"]
+    assert desk.page()["items"] == []
+    [found] = desk.page(states=("resolved",))["items"]
+    assert [event["status"] for event in found["events"]] == ["applied", "refused"] and found["events"][1]["detail"]
+    if is_read == "before the refusal":
+        assert found["resolved_by"] == "ada", "it stays theirs"
+
+
+def test_a_refusal_leaves_closed_what_the_order_settled_meanwhile_though_it_is_on_hold_again(desk: DeskLab) -> None:
+    """The item is that of the first hold; the second has its own."""
+    first = held(desk)
+    resolve(desk, first, type="ship")
+    desk.world.events(
+        {"event_id": "r", "order_id": "a", "type": "release"},
+        {"event_id": "h2", "order_id": "a", "type": "hold", "hold": "address"},
+    )
+    desk.read()
+    desk.sender.send()
+    assert [letter["status"] for letter in desk.outbox()] == ["refused"]
+    assert [item["state"] for item in desk.items(kind="held")] == ["resolved", "open"]
 
 
 def test_what_a_refusal_opened_again_after_a_restart_is_settled_by_the_order(desk: DeskLab) -> None:

@@ -60,6 +60,7 @@ ROWS["0002"] = ROWS["0001"] | {
         "detail": "", "changed_ms": 1,
     },
 }  # fmt: skip
+ROWS["0003"] = ROWS["0002"] | {"work_items": ROWS["0002"]["work_items"] | {"settled_ms": 3}}
 
 
 @pytest.fixture(scope="module")

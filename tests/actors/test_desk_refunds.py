@@ -14,6 +14,7 @@ from tests.labs.desk_databases import KINDS, emptied, server
 from tests.labs.refund_lab import LOST, Died, RefundLab
 
 STEPS = 32  # more than a refund has
+NO_EVENT_OF_IT = {"type": "ship", "lines": [{"line_id": "none"}]}  # that the order refuses
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,47 @@ def test_a_report_about_one_that_is_stuck_ends_it(one: RefundLab) -> None:
     one.desk.act(item["work_id"], "resolve", events=(report,))
     one.work()
     assert one.seen(asked["refund_id"])["status"] == "done" and one.money()["refunded"] == 100
+
+
+def test_a_refused_event_leaves_closed_what_the_report_before_it_has_settled(one: RefundLab) -> None:
+    one.paid("a", ("cash", 400, "till"))
+    one.ask([Capture("cash", "till", 400)], 400)
+    one.work()
+    [item] = one.desk.items(kind="refund_by_hand")
+    report = {"type": "payment_refunded", "payment_id": "cash", "amount": 400}
+    one.desk.act(item["work_id"], "resolve", events=(report, NO_EVENT_OF_IT))
+    one.desk.sender.send()
+    one.desk.read()
+    one.work()
+    assert [row["status"] for row in one.desk.outbox()] == ["applied", "applied", "refused"]
+    assert [row["state"] for row in one.desk.items(kind="refund_by_hand")] == ["resolved"]
+
+
+def test_a_stuck_refund_that_a_refused_report_opened_again_is_settled_by_the_right_one(one: RefundLab) -> None:
+    total, one.wire.answers = one.paid(), [LOST] * 40
+    one.ask([Capture("p1", "pay", total)], 100)
+    one.work()
+    [item] = one.desk.items(kind="refund_stuck")
+    one.desk.act(item["work_id"], "resolve", events=(NO_EVENT_OF_IT,))
+    one.work()
+    assert [row["state"] for row in one.desk.items(kind="refund_stuck")] == ["open"]
+    report = {"event_id": "x", "order_id": "a", "type": "payment_refunded", "payment_id": "p1", "amount": 100}
+    one.world.events(report)
+    one.desk.read()
+    assert [row["state"] for row in one.desk.items(kind="refund_stuck")] == ["resolved"]
+
+
+def test_what_was_approved_is_not_asked_again_because_an_event_beside_it_was_refused(one: RefundLab) -> None:
+    one.desk.refund_terms = one.desk.refund_terms._replace(limit_of=lambda role, _: {"ops": 100}.get(role))
+    one.begin()
+    total = one.paid()
+    one.ask([Capture("p1", "pay", total)], 101)
+    one.work()
+    [item] = one.desk.items(kind="refund_to_approve")
+    one.desk.act(item["work_id"], "resolve", role="admin", approve=True, events=(NO_EVENT_OF_IT,))
+    one.work()
+    assert "refused" in [row["status"] for row in one.desk.outbox()]
+    assert [row["state"] for row in one.desk.items(kind="refund_to_approve")] == ["resolved"]
 
 
 def test_by_units_each_is_refunded_once_and_together_they_carry_the_line(one: RefundLab) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from actors.gateway.core.backend import ShardUnavailable
 from adapters._signing import sign
-from tests.actors.test_gateway_http import Lab
+from tests.actors.test_gateway_http import JSON, Lab
 from tests.labs.gateway_streams import Starter, starting
 
 SECRET, OLD_SECRET = "whsec-hook-1", "whsec-hook-0"
@@ -125,6 +125,17 @@ def test_while_the_desk_is_away_the_partner_keeps_what_no_order_takes(starter: S
     (line,) = refusals(lab)
     assert (line["reason"], line["event_id"], line["partner"]) == ("order_unknown", "ship:scan_7", "ship")
     assert "unknown-person" not in json.dumps(lab.log) and counted(lab, "not_kept") == 1
+
+
+def test_nobody_speaks_in_a_partners_name_but_its_webhooks(starter: Starter, partners: Any) -> None:
+    """By its source a payment is its partner's, which is asked to give it back."""
+    lab = starter(partners=partners)
+    event = {"event_id": "e", "order_id": "o-1", "type": "payment_captured", "source": "pay"}
+    for role in ("admin", "service"):
+        status, _, body = lab.ask("POST", "/v1/events", json.dumps(event).encode(), role=role, **JSON)
+        assert (status, json.loads(body)["reason"]) == (200, "reserved")
+    assert lab.backend.events == {}
+    assert post(lab, notice())[0] == 200 and lab.backend.events == {"o-1": ["ship:scan_1"]}
 
 
 def test_what_names_a_thing_that_no_table_has_is_the_desks_too(starter: Starter, partners: Any) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from adapters._intents import Capture, OrderReference, Refund
 from adapters._registry import open_partner
-from adapters._told import ToldEvent
 from adapters._transport.caller import Caller
 from adapters._transport.calls import FINAL, Call
 from adapters._transport.http import HttpWire
@@ -73,6 +72,10 @@ class Journey:
         body = self.lab.ask("GET", f"/v1/work?order_id={order_id}&state={state}", role="ops")[2]
         return [item["kind"] for item in json.loads(body)["items"]]
 
+    def answered(self, call: Call) -> None:
+        """What the answer to a call tells goes the desk's way into the books."""
+        self.lab.thread.run(self.lab.backend.take_told(call.outcome.events))  # type: ignore[union-attr]
+
     def report(self, *events: Any) -> list[str]:
         body = b"".join(msgspec.json.encode(event) + b"\n" for event in events)
         answer = self.lab.ask("POST", "/v1/events", body, role="service", **NDJSON)[2]
@@ -102,19 +105,17 @@ def placed(journey: Journey, order_id: str) -> tuple[OrderReference, int]:
     return OrderReference(order_id), json.loads(body)["total"]
 
 
-def as_told(call: Call) -> tuple[ToldEvent, ...]:
-    return call.outcome.events  # type: ignore[union-attr]
-
-
 def test_money_comes_by_webhook_and_by_answer_and_is_booked_once(journey: Journey) -> None:
     reference, total = placed(journey, "paid-1")
     authorized = journey.done("pay", msgspec.structs.replace(authorize(total, "a1"), order=reference))
     until(lambda: journey.seen("paid-1")["payment_state"] == "authorized", "authorized")
-    assert journey.report(*as_told(authorized)) == ["duplicate"], "the answer tells what the webhook has told"
+    before = journey.seen("paid-1")
+    journey.answered(authorized)
+    assert journey.seen("paid-1") == before, "the answer tells what the webhook has told"
     payment_id = authorized.outcome.result.payment_id  # type: ignore[union-attr]
     money = {"order": reference, "payment_id": payment_id, "amount_minor": total, "currency": "EUR"}
     captured = journey.done("pay", Capture(key="c1", **money))
-    assert set(journey.report(*as_told(captured))) <= {"applied", "duplicate"}
+    journey.answered(captured)
     until(lambda: journey.seen("paid-1")["payment_state"] == "paid", "paid")
     part = money | {"amount_minor": 100}
     journey.done("pay", Refund(key="r1", **part))

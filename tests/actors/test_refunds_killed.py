@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from adapters._told import rfc3339
+from adapters._signing import sign
 from adapters.sandbox.provider import Held
 from adapters.sandbox.server import Sandbox, SandboxSettings
 from tests.actors.test_desk_killed import desk_pid
@@ -66,18 +66,15 @@ def router(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterat
 
 
 def paid(router: Router, sandbox: Sandbox, numbers: range) -> None:
-    """Orders whose money the provider has."""
+    """Orders whose money the provider has, as its webhooks tell."""
     router.post("/v1/orders/stream", [order(f"o-{number}", qty=20) for number in numbers])
     for number in numbers:
         sandbox.payments.payments[f"p-{number}"] = Held("EUR", 25_000, captured=25_000)
-    said = {"type": "payment_captured", "amount": 25_000, "currency": "EUR", "source": "pay", "at": rfc3339(1)}
-    router.post(
-        "/v1/events",
-        [
-            {"event_id": f"c-{number}", "order_id": f"o-{number}", "payment_id": f"p-{number}", **said}
-            for number in numbers
-        ],
-    )
+        step = {"id": f"c-{number}", "payment": f"p-{number}", "status": "captured", "amount": 25_000,
+                "currency": "EUR", "created": 1, "metadata": {"order_id": f"o-{number}"}}  # fmt: skip
+        body = json.dumps({"id": f"n-{number}", "type": "payment.captured", "data": step}).encode()
+        headers = {"Sandbox-Signature": sign("wh", body, int(time.time()))}
+        assert request(router.port, "POST", "/v1/hooks/pay", body, headers)[0] == 200
 
 
 def ask_back(router: Router, number: int, amount: int) -> Row:

@@ -63,7 +63,7 @@ def test_what_waits_is_listed_with_its_remedy_and_ended_by_an_event(lab: Lab) ->
     assert {"type": "release", "fields": ["hold", "note"], "needs": []} in item["acts"]
     path = f"{WORK}/{item['work_id']}"
     assert ask(lab, "POST", f"{path}/claim", {})["owner"] == "ops"
-    assert ask(lab, "POST", f"{path}/assign", {"owner": "bob"}, role="admin")["owner"] == "bob"
+    assert ask(lab, "POST", f"{path}/assign", {"owner": "admin"}, role="admin")["owner"] == "admin"
     assert ask(lab, "POST", f"{path}/snooze", {"until": tomorrow("+01:00")})["state"] == "snoozed"
     done = ask(lab, "POST", f"{path}/resolve", {"note": "called", "events": [{"type": "release", "note": "fine"}]})
     assert (done["state"], done["resolution"], done["resolved_by"]) == ("resolved", "called", "ops")
@@ -137,6 +137,19 @@ def test_a_bound_key_has_the_work_of_its_own_orders_alone(lab: Lab) -> None:
     assert ask(lab, "POST", f"{WORK}/{mine['work_id']}/claim", {}, role="shop-ops")["owner"] == "shop-ops"
 
 
+def test_work_is_given_to_keys_that_may_do_it_alone(lab: Lab) -> None:
+    """By role and bounds, as if its holder had asked for it: whoever could not claim it cannot be given it."""
+    path = f"{WORK}/{held(lab, 'given', channel='books')['work_id']}/assign"
+    for name, role, channel in (("books", "ops", "books"), ("toys", "ops", "toys"), ("looks", "viewer", "books")):
+        add_key(lab.backend.folder, name, role, 1, Bound(frozenset({channel})))
+    for owner in ("nobody", "viewer", "channel", "service", "toys", "looks"):
+        problem = ask(lab, "POST", path, {"owner": owner}, 400)
+        assert problem["code"] == "bad_parameter" and f"owner: no key named '{owner}'" in problem["detail"]
+    for owner in ("books", "admin", "ops"):
+        assert ask(lab, "POST", path, {"owner": owner})["owner"] == owner
+    assert ask(lab, "POST", path, {"owner": ""})["owner"] is None
+
+
 def test_metrics_say_what_waits(lab: Lab) -> None:
     figures = Figures([Waiting("orders", "open", 3, 1_000)], 2, 1_000)
     tell(DataFolder(lab.backend.folder).desk_figures, figures)
@@ -151,9 +164,9 @@ def test_the_command_line_lists_and_acts(lab: Lab, shell: Shell) -> None:
     listed = shell("work", "list", "--order-id", "shell")
     assert f"{item}  " in listed and "held of order shell: open" in listed and "may settle it: release" in listed
     assert "claimed by admin" in shell("work", "claim", item)
-    assert shell.json("work", "assign", item, "bob")["owner"] == "bob"
+    assert shell.json("work", "assign", item, "ops")["owner"] == "ops"
     until_then = shell.json("work", "snooze", item, tomorrow("Z"))["snoozed_until"]
-    assert f": snoozed by bob until {until_then}" in shell("work", "list", "--state", "snoozed")
+    assert f": snoozed by ops until {until_then}" in shell("work", "list", "--state", "snoozed")
     done = shell.json("work", "resolve", item, "--event", "release", "--field", "hold=address", "--note", "called")
     assert (done["state"], done["resolution"], done["events"][0]["type"]) == ("resolved", "called", "release")
     assert "resolved already" in shell("work", "claim", item, code=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from typing import Any
@@ -434,6 +435,17 @@ def test_a_name_that_is_not_found_is_looked_for_in_newer_tables() -> None:
     assert looks == [False]
     assert decoded(plain_event(node="NEW"), by=by).events.column("node").to_pylist() == [1]
     assert looks == [False, False, True]
+
+
+@pytest.mark.parametrize("form", ["json", "arrow"])
+def test_a_reserved_source_is_refused_with_its_remedy_and_its_neighbours_go_on(form: str) -> None:
+    rows = [plain_event(source=source) for source in ("pay", "payer", "wms")] + [plain_event()]
+    by = dataclasses.replace(TERMS, reserved=("pay", "ship"))
+    [wire] = [decoded(*rows, by=by)] if form == "json" else from_arrow(events_to_arrow(rows), by=by)
+    [refused] = wire.refused
+    assert (refused.position, refused.reason) == (0, "reserved")
+    assert "source 'pay' is a partner of the configuration" in refused.detail and "leave it out" in refused.detail
+    assert wire.events.column("source").to_pylist() == ["payer", "wms", ""]
 
 
 def test_an_id_is_hashed_within_its_scope() -> None:

@@ -84,7 +84,9 @@ class EventEndpoint:
         """``own``: of the core's worker, to which bodies of bound keys are given."""
         self._core = core
         self._own = own
-        self._terms = EventTerms(core.backend.key, core.config.order_id_scope, core.config.limits, self._names, _now_ms)
+        by = core.config
+        self._own_terms = EventTerms(core.backend.key, by.order_id_scope, by.limits, self._names, _now_ms)
+        self._terms = dataclasses.replace(self._own_terms, reserved=tuple(by.partners))
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         media_type = media_type_of(request)
@@ -121,7 +123,7 @@ class EventEndpoint:
 
     async def results(self, lines: bytes, caller: Caller) -> list[Result]:
         """What became of events that were translated here, one JSON line each; raises Problem."""
-        traffic = EventTraffic(self._core, JsonEvents(self._terms), caller)
+        traffic = EventTraffic(self._core, JsonEvents(self._own_terms), caller)
         return _RESULTS.decode_lines(await self._lines(lines, traffic, True))
 
     async def _lines(self, text: bytes, traffic: EventTraffic, may_be_on_loop: bool) -> bytes:

@@ -16,10 +16,11 @@ from actors.gateway.core.desk_figures import DeskFigures
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.endpoints.queries import choice, moment, refuse_unknown, whole_number
 from actors.gateway.http.requests import media_type_of, read_body
-from actors.gateway.http.routes import JSON, Handler, Query, caller_of
+from actors.gateway.http.routes import BOUND_OPERATORS, JSON, OPERATORS, Handler, Query, caller_of
 from actors.gateway.http.work_shapes import AssignAsked, ClaimAsked, ResolveAsked, SnoozeAsked
 from actors.store.data_folder import DataFolder
-from router.bound import EVERYTHING
+from actors.store.keys import KeysRefused, load_keys
+from router.bound import EVERYTHING, Bound
 from router.errors import Refused
 from router.work.acts import EVENTS_MAX, Act, ActName, own_fields
 from router.work.item import STATES, WORK_ID, WorkRefused
@@ -47,6 +48,7 @@ WORK_QUERIES = (
 class WorkEndpoint:
     def __init__(self, core: Core, data: DataFolder) -> None:
         self._core = core
+        self._folder = data.path
         core.metrics.registry.register(DeskFigures(data.desk_figures))
 
     async def list(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
@@ -82,11 +84,13 @@ class WorkEndpoint:
             raise Problem("unsupported_media_type", f"Send the act as {JSON}.")
         body = await read_body(request, self._core.config.limits)
         caller, now_ms = caller_of(request), time.time_ns() // 1_000_000
-        act = _said(name, body)._replace(
+        said = _said(name, body)
+        act = said._replace(
             work_id=parameters["work_id"],
             caller=caller.name,
             bound=caller.bound,
             role=caller.role,
+            owner_bound=self._bound_of(said.owner) if said.owner else None,
             now_ms=now_ms,
             key=key_of(request),
             digest=digest_of(request, body),
@@ -95,6 +99,18 @@ class WorkEndpoint:
             return json_response(await self._core.backend.act(act))
         except WorkRefused as fault:
             raise Problem(fault.code, str(fault)) from None
+
+    def _bound_of(self, owner: str) -> Bound | None:
+        """Whose items alone the key of this name may work; None where there is none that may."""
+        try:
+            key = next((key for key in load_keys(self._folder) if key.name == owner), None)
+        except KeysRefused:
+            words = "The keys cannot be read at the moment; `order-router doctor` says why."
+            raise Problem("shard_unavailable", words, retry_after_ms=1_000) from None
+        if key is None:
+            return None
+        roles = OPERATORS if key.bound.is_open else BOUND_OPERATORS
+        return key.bound if key.role in roles else None
 
 
 def digest_of(request: BaseRequest, body: bytes) -> str:

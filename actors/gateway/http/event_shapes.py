@@ -14,7 +14,7 @@ from router.log.event_fields import COMMON, FIELDS, REQUIRED, Form
 from router.queries.change_lines import TYPES as CHANGE_TYPES
 
 EVENT_REASONS = (  # beside those of the books
-    "malformed_event", "event_type_unknown", "not_allowed", "order_unknown", "id_conflict",
+    "malformed_event", "event_type_unknown", "not_allowed", "reserved", "order_unknown", "id_conflict",
 )  # fmt: skip
 EventUnits = Annotated[dict[str, int], Meta(description="units of the order by stage, where its books refused")]
 EventMoney = Annotated[dict[str, int], Meta(description="money of the order in minor units, likewise")]

@@ -18,7 +18,7 @@ class ClaimAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AssignAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    owner: Annotated[Name, Meta(description="name of a key; empty gives the item back to all")]
+    owner: Annotated[Name, Meta(description="name of a key that may work it; empty gives the item back to all")]
 
 
 class SnoozeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Connection
 
-from actors.store.desk import items, refunds
+from actors.owners.desk.refunds import stuck_id
+from actors.store.desk import calls, items, refunds
 from router.arrow.arrays import numbers
 from router.arrow.selection import select
 from router.feed.changes import Changes
 from router.life.event_types import OrderEvent
 from router.life.refunds import PartState
 from router.log.columns import EventResult
-from router.work.item import WorkItem, resolved
+from router.work.item import settled_in_words
 from router.work.refund import RefundPart, refund_work_id
 
 _ENDS: dict[int, PartState] = {OrderEvent.PAYMENT_REFUNDED: "done", OrderEvent.REFUND_FAILED: "failed"}
@@ -68,10 +69,14 @@ def _end(connection: Connection, part: RefundPart, report: _Report) -> None:
     state = _ENDS[report.event]
     detail = "a person reported that it did not go back" if state == "failed" else ""
     refunds.put_part(connection, part.now(state, report.received_at_ms, detail))
-    item = items.find(connection, refund_work_id("refund_by_hand", part.key))
-    if item is not None and item.state != "resolved":
-        items.replace(connection, _settled(item, report.received_at_ms))
+    for work_id in _items_about(connection, part):
+        item = items.find(connection, work_id)
+        if item is not None:
+            words = "settled by a report of the order"
+            items.replace(connection, settled_in_words(item, words, report.received_at_ms))
 
 
-def _settled(item: WorkItem, at_ms: int) -> WorkItem:
-    return resolved(item, "", "settled by a report of the order", at_ms)
+def _items_about(connection: Connection, part: RefundPart) -> list[str]:
+    """Work ids: that somebody pays it back, and that nobody knew whether the partner had."""
+    call = calls.find(connection, part.partner, part.key)
+    return [refund_work_id("refund_by_hand", part.key), *([] if call is None else [stuck_id(call)])]

@@ -187,6 +187,7 @@ class Refunds:
             raise WorkRefused("work_conflict", said)
         refund = msgspec.structs.replace(refund, approval="given" if act.approve else "refused")
         refunds.put(connection, refund)
+        items.mark_settled(connection, refund_work_id("refund_to_approve", refund.refund_id), act.now_ms)
         for part in parts:
             if part.state == "reserved":
                 self._go_on(connection, refund, part, act.now_ms)
@@ -194,7 +195,7 @@ class Refunds:
     def _unstick(self, connection: Connection, item: WorkItem, part: RefundPart, act: Act) -> None:
         """Reports are looked for in the log then; without any the partner is asked again."""
         call = calls.find(connection, part.partner, part.key)
-        if call is None or call.state is not CallState.STUCK or item.work_id != _stuck_id(call):
+        if call is None or call.state is not CallState.STUCK or item.work_id != stuck_id(call):
             return
         if act.events:
             refunds.put_part(connection, part.now("by_hand", act.now_ms))
@@ -260,7 +261,8 @@ def _stuck_cause(call: Call) -> str:
     return f"{call.key}:{call.sent_at_ms}"
 
 
-def _stuck_id(call: Call) -> str:
+def stuck_id(call: Call) -> str:
+    """Id of the work item that nobody knows what became of a call."""
     return refund_work_id("refund_stuck", _stuck_cause(call))
 
 

@@ -1,7 +1,8 @@
 """The way of the outbox: what was decided goes to the shards as events, and what became of it is kept beside it.
 
     outbox: waiting ─▶ post ─▶ applied, duplicate ─▶ kept
-                │       └────▶ refused ─▶ kept, and its item is open again with the reason: one transaction
+                │       └────▶ refused ─▶ kept, and its item, if its cause stands, is open again with the reason:
+                │                           one transaction
                 └── no answer, or the order is busy: the same event again
 
 An event that was sent and not answered is sent again under the same id, so it happens once, whoever dies in between.
@@ -108,6 +109,6 @@ class OutboxSender:
             return
         self._follower.heard(connection, letter, answer, now)
         item = items.find(connection, letter.work_id) if answer["status"] == "refused" else None
-        if item is not None and item.resolved_by:  # what the order itself has settled stays so
+        if item is not None and item.may_reopen:
             event_type = msgspec.json.decode(letter.event)["type"]
             items.replace(connection, reopened(item, why_refused(event_type, answer)))

@@ -20,7 +20,7 @@ from actors.store.desk.outbox import Letter
 from adapters._told import ToldEvent
 from router.ids import U64, Scope, hash_text, scoped_id
 from router.work.acts import Act
-from router.work.item import WorkItem, resolved
+from router.work.item import WorkItem, settled_in_words
 from router.work.partner_told import may_pass, told_work_id, unplaced_item
 
 TRIED_MAX = 500  # in one transaction of the clock
@@ -65,7 +65,7 @@ class ToldEvents:
         is_told = letter.work_id == told_work_id(letter.event_id)
         if is_told and item is not None and item.state != "resolved":
             words = f"the order has heard of it: {answer['status']}"
-            items.replace(connection, resolved(item, "", words, now_ms))
+            items.replace(connection, settled_in_words(item, words, now_ms))
 
     def decided(self, connection: Connection, item: WorkItem, act: Act) -> None:
         """A person has ended the item: nothing is tried any more."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Case, Column, Connection, Select, and_, bindparam, case, func, or_, select, update
 
 from actors.store.desk.database import execute_many, insert_new
 from actors.store.desk.figures import Waiting
@@ -24,18 +24,24 @@ def add(connection: Connection, items: Iterable[WorkItem]) -> None:
 
 
 def settle(connection: Connection, ended: Sequence[Ended]) -> None:
-    """Resolve what there is of what has ended, whoever has it; what began since is added afterwards."""
+    """Resolve what there is of what has ended, whoever has it; what began since is added afterwards. What a person has
+    resolved stays theirs, and is known to be settled: an event of theirs that is refused does not open it again."""
     statement = (
         update(WORK)
         .where(
             WORK.c.order_key == bindparam("of_order"),
             WORK.c.kind == bindparam("of_kind"),
             WORK.c.about == bindparam("it_is_about"),
-            WORK.c.state != "resolved",
+            WORK.c.settled_ms == 0,
         )
-        .values(state="resolved", resolved_ms=bindparam("at_ms"), resolved_by="", resolution=bindparam("words"),
-                snoozed_until_ms=0)
-    )  # fmt: skip
+        .values(
+            state="resolved",
+            snoozed_until_ms=0,
+            settled_ms=bindparam("at_ms"),
+            resolved_ms=_or_as_resolved(WORK.c.resolved_ms, bindparam("at_ms")),
+            resolution=_or_as_resolved(WORK.c.resolution, bindparam("words")),
+        )
+    )
     execute_many(
         connection,
         statement,
@@ -52,9 +58,18 @@ def settle(connection: Connection, ended: Sequence[Ended]) -> None:
     )
 
 
+def _or_as_resolved(column: Column[Any], value: BindParameter[Any]) -> Case[Any]:
+    return case((WORK.c.state == "resolved", column), else_=value)
+
+
 def find(connection: Connection, work_id: str) -> WorkItem | None:
     row = connection.execute(select(WORK).where(WORK.c.work_id == work_id)).one_or_none()
     return None if row is None else _item(row)
+
+
+def mark_settled(connection: Connection, work_id: str, at_ms: int) -> None:
+    """What a person has resolved it with ended its cause."""
+    connection.execute(update(WORK).where(WORK.c.work_id == work_id).values(settled_ms=at_ms))
 
 
 def replace(connection: Connection, item: WorkItem) -> None:

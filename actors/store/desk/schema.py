@@ -46,6 +46,7 @@ WORK = Table(
     Column("resolved_ms", BigInteger, nullable=False),
     Column("resolved_by", Text, nullable=False),
     Column("resolution", Text, nullable=False),
+    Column("settled_ms", BigInteger, nullable=False, server_default="0"),  # when its cause ended, 0 = it stands
 )
 Index(None, WORK.c.order_key, WORK.c.kind)
 Index(None, WORK.c.order_id)
