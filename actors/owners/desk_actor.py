@@ -39,7 +39,7 @@ class Desk(DeskCalls):
         self._data = DataFolder(folder)
         self._config = msgspec.json.decode(config, type=Config)
         self._parts: Parts | None = None
-        self._waits_for = "its process to begin"
+        self._waits_for = "it is being opened"
         self._stopping = threading.Event()
         self._opener = threading.Thread(target=lambda: or_die(self._open), name=DESK, daemon=True)
         self._opener.start()
@@ -81,7 +81,7 @@ class Desk(DeskCalls):
 
     def _there(self) -> Parts:
         if self._parts is None:
-            raise Retryable("the desk is being opened", NOT_OPEN_MS)
+            raise Retryable(f"the desk is closed: {self._waits_for}", NOT_OPEN_MS)
         return self._parts
 
     def _open(self) -> None:
@@ -92,7 +92,8 @@ class Desk(DeskCalls):
                 self._parts = opened(self._data, self._config)
                 return
             except (RouterError, OSError) as fault:
-                if str(fault) != self._waits_for:
+                why = str(fault).replace(str(self._data.path), "DIR")  # who asks over HTTP need not know where it is
+                if why != self._waits_for:
                     print(f"the desk cannot be opened: {fault}", file=sys.stderr, flush=True)
-                self._waits_for = str(fault)
+                self._waits_for = why
                 self._stopping.wait(OPEN_EVERY_S)

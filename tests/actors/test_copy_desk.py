@@ -6,6 +6,7 @@ import pathlib
 import threading
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -16,11 +17,13 @@ from actors.care.restore import restore
 from actors.store.data_folder import DataFolder
 from actors.store.desk import items, place
 from actors.store.desk.database import Database
+from actors.store.desk.file import FILE, opened
 from actors.store.desk.migrate import versions
 from actors.store.desk.schema import WORK
+from router.config import DeskConfig
 from router.errors import Damaged
 from router.work.item import WorkItem, work_id_of
-from tests.labs.small_folder import make_folder
+from tests.labs.small_folder import CONFIG, make_folder
 
 A_TRANSACTION = 7  # items
 
@@ -101,16 +104,47 @@ def test_a_backup_takes_the_desk_first_and_a_restore_brings_it_back(
     restored.close()
 
 
-def test_doctor_names_the_version_and_what_to_do_with_a_damaged_desk(data: DataFolder, tmp_path: pathlib.Path) -> None:
-    def said() -> tuple[str, str, str]:
-        [finding] = [each for each in check(data.path) if each.subject == "Desk"]
-        return finding.level, finding.found, finding.remedy
+def said_of(data: DataFolder) -> tuple[str, str, str]:
+    """Level, finding and remedy of the desk."""
+    [finding] = [each for each in check(data.path) if each.subject == "Desk"]
+    return finding.level, finding.found, finding.remedy
 
-    assert said() == ("ok", "none yet", "")
+
+def test_doctor_says_why_a_desk_is_closed_as_the_desk_does(data: DataFolder) -> None:
+    database = Database(data.desk, "")
+    with database.write() as connection:
+        place.claim(connection, "another")
+    database.close()
+    level, found, remedy = said_of(data)
+    assert (level, found[:59]) == ("fault", "closed: the desk's database belongs to another data folder;")
+    assert "changes wait in the log" in remedy
+    with opened(data.desk / FILE, "rw") as newer:
+        newer.execute("update alembic_version set version_num = '9999'")
+        newer.commit()
+    level, found, _ = said_of(data)
+    assert level == "fault" and "closed: the desk's database has version 9999" in found and "use that release" in found
+    away = DeskConfig(url="postgresql://nobody@127.0.0.1:1/none")
+    data.config_file.write_bytes(msgspec.json.encode(msgspec.structs.replace(CONFIG, desk=away)))
+    level, found, _ = said_of(data)
+    assert level == "fault" and "closed: the desk's database does not answer now" in found
+
+
+def test_doctor_makes_nothing_of_a_desk_that_it_looks_at(data: DataFolder) -> None:
+    """Nor does it bring one to the newest version, which would be the desk's own step."""
+    assert said_of(data)[0] == "ok" and not data.desk.exists()
     Database(data.desk, "").close()
-    assert said()[:2] == ("ok", f"schema version {versions()[-1]}")
+    with opened(data.desk / FILE, "rw") as older:
+        older.execute("update alembic_version set version_num = '0001'")
+        older.commit()
+    assert [said_of(data)[:2] for _ in range(2)] == [("ok", "schema version 0001")] * 2
+
+
+def test_doctor_names_the_version_and_what_to_do_with_a_damaged_desk(data: DataFolder, tmp_path: pathlib.Path) -> None:
+    assert said_of(data) == ("ok", "none yet", "")
+    Database(data.desk, "").close()
+    assert said_of(data)[:2] == ("ok", f"schema version {versions()[-1]}")
     (data.desk / "desk.sqlite").write_bytes(b"\0" * 9_000)
-    level, _, remedy = said()
+    level, _, remedy = said_of(data)
     assert level == "fault" and "what the log tells comes back" in remedy
     target = DataFolder(tmp_path / "copy")
     target.path.mkdir()

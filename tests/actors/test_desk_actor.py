@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pathlib
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from actors.gateway.core import ray_backend
+from actors.gateway.core.backend import ShardUnavailable
 from actors.owners import reader as frame
 from actors.owners.desk_actor import Desk
 from actors.store.data_folder import DataFolder
@@ -60,10 +63,22 @@ def test_it_reads_what_the_log_has_answers_and_gives_its_folder_free(data: DataF
 def test_while_its_database_is_away_it_says_so_and_tries_again(data: DataFolder) -> None:
     waiting = desk(data, url=AWAY)
     until(lambda: "does not answer now" in str(waiting.status().get("waits_for")), "it has tried")
-    with pytest.raises(Retryable, match="the desk is being opened"):
+    with pytest.raises(Retryable, match=r"the desk is closed: the desk's database does not answer now \(.*see that it"):
         waiting.work(WorkFilter(), 1)
     waiting.drain()
     assert owner_of(data.desk) is None
+
+
+def test_a_gateway_passes_on_what_the_desk_says_and_of_other_owners_the_kind_alone() -> None:
+    """What is wrong with a log may name a path; what the desk says is written for those who wait for it."""
+
+    class Failing:
+        async def wait(self, timeout_s: float) -> None:
+            raise Retryable("why and what to do", 1_000)
+
+    for answer, said in ((ray_backend._answer_of_desk, "^why and what to do$"), (ray_backend._answer, "Retryable")):
+        with pytest.raises(ShardUnavailable, match=said):
+            asyncio.run(answer(Failing))  # type: ignore[operator, arg-type]
 
 
 def test_a_desk_that_is_ahead_of_its_logs_does_not_open(data: DataFolder, capfd: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +103,7 @@ def test_a_file_that_is_no_database_is_told_in_words_and_its_process_lives(
         spoil(data.desk / FILE)
         waiting = desk(data)
         until(lambda words=words, desk=waiting: words in str(desk.status().get("waits_for")), "it has tried")
+        assert str(data.path) not in str(waiting.status()["waits_for"]), "it is told over HTTP"
         waiting.drain()
         assert f"the desk cannot be opened: {'[Errno' if spoil is _a_folder else 'the desk'}" in capfd.readouterr().err
 

@@ -13,11 +13,10 @@ from actors.care.reading.apart import apart
 from actors.care.reading.log_check import check_log, read_records
 from actors.store.checkpoints import read_latest
 from actors.store.data_folder import DataFolder
-from actors.store.desk.file import schema_version
 from actors.store.log_reader import LogReader
 from actors.store.log_store import log_folder
 from actors.store.table_store import TableStore
-from router.errors import Damaged, RouterError
+from router.errors import Damaged, Misconfigured, Retryable, RouterError
 
 _NAMED_MAX = 3
 _RESTORE = (
@@ -152,15 +151,20 @@ def _tables(path: pathlib.Path) -> Finding:
 
 
 def _desk(folder: DataFolder) -> Finding:
-    """The version of its schema; what is in it is compared with nothing yet."""
-    if folder.kept_config().desk.url:
-        return ok("Desk", "in the database that [desk] url names")
+    """The version of its schema, or why the desk is closed; what is in it is compared with nothing yet."""
+    from actors.store.desk.look import version_found  # heavy
+
+    url = folder.kept_config().desk.url
+    where = ", in the database that [desk] url names" if url else ""
     try:
-        version = schema_version(folder.desk)
+        version = version_found(folder.desk, url, folder.name)
+    except (Retryable, Misconfigured) as fault:
+        remedy = "Orders do not need it meanwhile: changes wait in the log, and the desk opens when it can."
+        return Finding("Desk", "fault", f"closed: {fault}", remedy)
     except Damaged as fault:
         remedy = f"Stop the router and remove {folder.desk}: what the log tells comes back, what people did is lost."
         return Finding("Desk", "fault", str(fault), remedy)
-    return ok("Desk", "none yet" if version is None else f"schema version {version}")
+    return ok("Desk", f"none yet{where}" if version is None else f"schema version {version}{where}")
 
 
 def _checkpoints(owner: pathlib.Path) -> list[Finding]:

@@ -65,22 +65,22 @@ class RayBackend:
         return await _answer(partial(self._owners.shards[0].quote, orders, skus, now_ms))
 
     async def work(self, wanted: WorkFilter, limit: int) -> bytes:
-        return await _answer(partial(self._owners.desk.work, wanted, limit))
+        return await _answer_of_desk(partial(self._owners.desk.work, wanted, limit))
 
     async def act(self, act: Act) -> bytes:
-        return await _answer(partial(self._owners.desk.act, act))
+        return await _answer_of_desk(partial(self._owners.desk.act, act))
 
     async def refund(self, asked: RefundAsked) -> bytes:
-        return await _answer(partial(self._owners.desk.refund, asked))
+        return await _answer_of_desk(partial(self._owners.desk.refund, asked))
 
     async def refund_of(self, refund_id: str, bound: Bound) -> bytes:
-        return await _answer(partial(self._owners.desk.refund_of, refund_id, bound))
+        return await _answer_of_desk(partial(self._owners.desk.refund_of, refund_id, bound))
 
     async def refunds(self, order_key: str) -> bytes:
-        return await _answer(partial(self._owners.desk.refunds, order_key))
+        return await _answer_of_desk(partial(self._owners.desk.refunds, order_key))
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
-        await _answer(partial(self._owners.desk.take_told, events))
+        await _answer_of_desk(partial(self._owners.desk.take_told, events))
 
     async def ready(self) -> tuple[bool, str]:
         """Asked all at once: however many of them are silent, who probes hears of it within READY_TIMEOUT_S."""
@@ -93,7 +93,14 @@ class RayBackend:
         return True, ""
 
 
-async def _answer(begin: Callable[[], Call[T]], timeout_s: float = CALL_TIMEOUT_S) -> T:
+def _kept_back(fault: RouterError) -> str:
+    """What is wrong with logs and tables is their keeper's affair."""
+    return f"a part of the router cannot answer ({type(fault).__name__}); `order-router doctor` says more"
+
+
+async def _answer(
+    begin: Callable[[], Call[T]], timeout_s: float = CALL_TIMEOUT_S, say: Callable[[RouterError], str] = _kept_back
+) -> T:
     """Our own deadline around every call: an error or silence never means that nothing was done."""
     try:
         return await begin().wait(timeout_s)
@@ -102,8 +109,12 @@ async def _answer(begin: Callable[[], Call[T]], timeout_s: float = CALL_TIMEOUT_
     except Unanswered as fault:
         raise ShardUnavailable(str(fault), RETRY_AFTER_MS) from None
     except RouterError as fault:
-        why = f"a part of the router cannot answer ({type(fault).__name__}); `order-router doctor` says more"
-        raise ShardUnavailable(why, RETRY_AFTER_MS) from None
+        raise ShardUnavailable(say(fault), RETRY_AFTER_MS) from None
+
+
+async def _answer_of_desk(begin: Callable[[], Call[T]]) -> T:
+    """Its sentences say why its database cannot be had, and what to do, to those whose work waits for it."""
+    return await _answer(begin, say=str)
 
 
 def connect(folder: pathlib.Path, address: str, config: Config) -> RayBackend:

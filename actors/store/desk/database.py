@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from actors.store.desk.file import FILE
+from actors.store.desk.file import FILE, connected
 from actors.store.desk.migrate import migrate
 from actors.store.private import make_folder, open_file
 from router.errors import Damaged, Misconfigured, Retryable
@@ -55,6 +55,19 @@ class Database:
     def close(self) -> None:
         with self._writing:
             self._engine.dispose()
+
+
+@contextmanager
+def looked_at(folder: pathlib.Path, url: str) -> Iterator[Connection]:
+    """A database as it is, to be read alone: nothing is made or brought to a version. Raises as ``Database`` does."""
+    engine = (
+        _postgresql(url) if url else sqlalchemy.create_engine("sqlite://", creator=lambda: connected(folder / FILE))
+    )
+    try:
+        with _our_faults(), engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]], keys: list[str]) -> None:
@@ -133,7 +146,8 @@ def _our_faults() -> Iterator[None]:
             or fault.connection_invalidated
         ):
             said = str(fault.orig).strip().splitlines() or [type(fault).__name__]
-            raise Retryable(f"the desk's database does not answer now ({said[0]})", RETRY_MS) from fault
+            remedy = "see that it runs and can be reached"
+            raise Retryable(f"the desk's database does not answer now ({said[0]}); {remedy}", RETRY_MS) from fault
         if type(fault.orig) is sqlite3.DatabaseError:  # SQLITE_NOTADB and SQLITE_CORRUPT; its subclasses are our bugs
             remedy = "`order-router doctor` says how to mend it"
             raise Damaged(f"the desk's database is damaged ({fault.orig}); {remedy}") from fault

@@ -13,7 +13,11 @@ BUSY_S = 30.0
 
 
 def opened(path: pathlib.Path, mode: str = "ro") -> contextlib.closing[sqlite3.Connection]:
-    return contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=BUSY_S))
+    return contextlib.closing(connected(path, mode))
+
+
+def connected(path: pathlib.Path, mode: str = "ro") -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=BUSY_S)
 
 
 def schema_version(folder: pathlib.Path) -> str | None:

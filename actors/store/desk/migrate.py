@@ -23,12 +23,17 @@ def migrate(connection: Connection, to: str = "head") -> None:
     found, script = version_of(connection), ScriptDirectory.from_config(config)
     if found == script.get_current_head():
         return
-    if found is not None and found not in versions():
+    refuse_newer(found)
+    command.upgrade(config, to)
+
+
+def refuse_newer(version: str | None) -> None:
+    """Raises Misconfigured where a newer release has been there; None is a new database."""
+    if version is not None and version not in versions():
         raise Misconfigured(
-            f"the desk's database has version {found}, which a newer release made; use that release, or remove the "
+            f"the desk's database has version {version}, which a newer release made; use that release, or remove the "
             "desk: its work items are read from the log again"
         )
-    command.upgrade(config, to)
 
 
 def versions() -> list[str]:

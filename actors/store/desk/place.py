@@ -10,10 +10,18 @@ from router.errors import Misconfigured
 
 def claim(connection: Connection, folder: str) -> None:
     """Take a new database for a data folder, named by a digest; raises Misconfigured where it is another one's."""
-    found = connection.execute(select(DESK.c.folder)).scalar()
-    if found is None:
+    if folder_of(connection) is None:
         connection.execute(insert(DESK).values(one=1, folder=folder, cursor=None))
-    elif found != folder:
+    refuse_others(connection, folder)
+
+
+def folder_of(connection: Connection) -> str | None:
+    return connection.execute(select(DESK.c.folder)).scalar()
+
+
+def refuse_others(connection: Connection, folder: str) -> None:
+    """Raises Misconfigured where it is another data folder's."""
+    if folder_of(connection) not in (None, folder):
         raise Misconfigured("the desk's database belongs to another data folder; name another one in [desk] url")
 
 
