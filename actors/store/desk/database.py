@@ -36,8 +36,12 @@ class Database:
         Damaged where the file is none of SQLite's any more."""
         self._writing = threading.Lock()
         self._engine = _postgresql(url) if url else _sqlite(folder)
-        with self.write() as connection:
-            migrate(connection)
+        try:
+            with self.write() as connection:
+                migrate(connection)
+        except BaseException:
+            self.close()  # who got no database cannot close it, and tries again every few seconds
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
