@@ -41,6 +41,11 @@ class RequestRefused(Refused):
 class Body(NamedTuple):
     content: bytes
     media_type: str
+    key: str = ""  # by which the router knows the same request when it comes again (Idempotency-Key)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": self.media_type} | ({"Idempotency-Key": self.key} if self.key else {})
 
 
 class Router:
@@ -86,7 +91,7 @@ class Router:
     ) -> Iterator[bytes]:
         """The answer piece by piece; likewise."""
         target = path + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = self._headers | {"Accept": accept} | ({"Content-Type": body.media_type} if body else {})
+        headers = self._headers | {"Accept": accept} | (body.headers if body else {})
         try:
             response = self._response(method, target, body, headers)
             if response.status != 200:

@@ -18,7 +18,7 @@ from router.bound import Bound
 from router.ids import Scope
 from router.life.refunds import Money, PartState, Units, status_of
 from router.work.acts import order_named
-from router.work.item import WorkItem
+from router.work.item import WorkItem, kept_text
 from router.work.kinds import KINDS
 
 Approval = Literal["awaited", "given", "refused"]
@@ -84,7 +84,7 @@ class RefundPart(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.refund_id}-{self.number}"
 
     def now(self, state: PartState, now_ms: int, detail: str = "") -> RefundPart:
-        return msgspec.structs.replace(self, state=state, changed_ms=now_ms, detail=detail)
+        return msgspec.structs.replace(self, state=state, changed_ms=now_ms, detail=kept_text(detail))
 
 
 def part_named(text: str) -> tuple[str, int] | None:
@@ -127,11 +127,11 @@ def refund_item(kind: str, refund: Refund, cause: str, why: str, now_ms: int, an
         kind=kind,
         queue=row.queue,
         order_key=refund.order_key,
-        order_id=refund.order_id,
-        channel=refund.channel,
-        seller=refund.seller,
+        order_id=kept_text(refund.order_id),
+        channel=kept_text(refund.channel),
+        seller=kept_text(refund.seller),
         cause_version=refund.order_version,
-        reason=row.reason.format(why=why),
+        reason=kept_text(row.reason.format(why=why)),
         raised_ms=now_ms,
         deadline_ms=now_ms + answer_ms,
     )

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -200,6 +200,33 @@ def test_a_database_that_is_away_may_come_back_and_a_wrong_url_may_not(tmp_path:
     for wrong in ("mysql://somebody@somewhere/else", "no url at all"):
         with pytest.raises(Misconfigured, match=r"\[desk\] url"):
             Database(tmp_path / "desk", wrong)
+
+
+def test_a_database_that_could_not_be_opened_leaves_no_connection(
+    tmp_path: pathlib.Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk tries again every two seconds: connections would add up."""
+    made, begun = sqlalchemy.create_engine, list[Engine]()
+    opened(tmp_path, url).close()
+    as_newer(url)
+
+    def kept(*given: Any, **named: Any) -> Engine:
+        begun.append(made(*given, **named))
+        return begun[-1]
+
+    monkeypatch.setattr(sqlalchemy, "create_engine", kept)
+    with pytest.raises(Misconfigured, match="has version 9999"):
+        opened(tmp_path, url)
+    [engine] = begun
+    assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+
+
+def as_newer(url: str) -> None:
+    """A database that a newer release has brought to its version."""
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+    engine.dispose()
 
 
 def test_the_file_is_its_owners_alone_and_says_its_version(tmp_path: pathlib.Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pytest
 
+from adapters._spec import WireRequest, WireResponse
 from router.life.refunds import Capture, RefundRefused, Units
 from router.work.item import WorkRefused
+from router.work.refund import Refund, refund_item
 from tests.labs.desk_databases import KINDS, emptied, server
 from tests.labs.refund_lab import LOST, Died, RefundLab
 
@@ -126,6 +130,39 @@ def test_a_partner_that_refuses_gives_free_what_was_reserved(one: RefundLab) -> 
     assert failed["status"] == "failed" and "pay refuses (declined)" in failed["parts"][0]["detail"]
     assert (one.money()["refunding"], one.money()["refunded"]) == (0, 0)
     assert [item["state"] for item in one.desk.items(kind="refund_failed")] == ["open"]
+
+
+def test_a_refusal_in_words_that_no_database_keeps_ends_the_part_all_the_same(
+    lab: RefundLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL keeps no NUL: the answer could not be kept, and the partner would be asked for ever."""
+    total, lab.wire.declines, exchange = lab.paid(), True, lab.wire.exchange
+
+    async def with_nul(request: WireRequest) -> Any:
+        answer = await exchange(request)
+        assert isinstance(answer, WireResponse)
+        return msgspec.structs.replace(answer, body=answer.body.replace(b'"message":"', b'"message":"\\u0000'))
+
+    monkeypatch.setattr(lab.wire, "exchange", with_nul)
+    asked = lab.ask([Capture("p1", "pay", total)], 100)
+    lab.work()
+    failed = lab.seen(asked["refund_id"])
+    assert (
+        failed["status"] == "failed" and "pay refuses (declined): \N{SYMBOL FOR NULL}" in failed["parts"][0]["detail"]
+    )
+    assert lab.money()["refunding"] == 0
+
+
+def test_an_item_about_a_refund_holds_no_nul() -> None:
+    refund = Refund(
+        refund_id="r", order_key="k", order_id="a\0", channel="web\0", seller="\0", order_version=1, currency="EUR",
+        amount_minor=1, lines="[]", reason="", approval="given", asked_by="ada", asked_ms=1,
+    )  # fmt: skip
+    item = refund_item("refund_by_hand", refund, "c", "payment p\0", 1, 1)
+    assert (
+        "\0" not in "".join((item.order_id, item.channel, item.seller, item.reason))
+        and "p\N{SYMBOL FOR NULL}" in item.reason
+    )
 
 
 def test_without_a_partner_a_person_pays_and_a_report_settles_it(one: RefundLab) -> None:

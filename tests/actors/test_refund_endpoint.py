@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.http.work_shapes import WORK
 from adapters._intents import Authorize, Capture, OrderReference
 from adapters._registry import open_partner
@@ -18,6 +19,7 @@ from adapters._transport.calls import CallState
 from adapters._transport.http import HttpWire
 from adapters.sandbox.server import Sandbox, SandboxSettings
 from router.config import DeskConfig
+from tests.actors.test_daily_commands import Shell
 from tests.actors.test_gateway_http import JSON, Lab
 from tests.actors.test_partner_journey import now_ms
 from tests.actors.test_work_endpoint import ask
@@ -161,6 +163,45 @@ def test_the_same_request_again_is_the_same_refund(shop: Shop) -> None:
     first = shop.ask_back("again", key="same", amount=10)
     assert shop.ask_back("again", key="same", amount=10)["refund_id"] == first["refund_id"]
     assert shop.ask_back("again", 409, key="same", amount=11)["code"] == "idempotency_conflict"
+
+
+def test_the_command_line_asks_lists_and_shows(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shell, total = Shell(shop.lab, capsys), shop.paid("shell", qty=2)
+    assert shell("refunds", "list", "shell") == "Nothing was asked back.\n"
+    units = ("refunds", "ask", "shell", "--line", "L1=1", "--reason", "broken", "--idempotency-key", "k")
+    asked = shell.json(*units)
+    assert shell.json(*units)["refund_id"] == asked["refund_id"], "the same under the same key"
+    until(lambda: shell.json("refunds", "show", asked["refund_id"])["status"] == "done", "done")
+    shown = shell("refunds", "show", asked["refund_id"])
+    assert f"order shell: done; {asked['amount']:,} EUR, {asked['amount']:,} of it went back" in shown
+    assert "broken (admin, " in shown and "line L1: 1" in shown and f"by pay: {asked['amount']:,} done" in shown
+    for number in (1, 2):
+        assert shell.json("refunds", "ask", "shell", "--amount", "5", "--reason", "goodwill")["amount"] == 5, number
+    rest = shell.json("refunds", "ask", "shell", "--reason", "all of it")
+    assert rest["amount"] == total - asked["amount"] - 10
+    assert len(shell.json("refunds", "list", "shell")["refunds"]) == 4
+
+
+def test_the_command_line_says_what_is_wrong(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shell, total = Shell(shop.lab, capsys), shop.paid("wrong")
+    for line in ("L1", "=1", "L1=one", "L1=-1"):
+        assert "write LINE_ID=QTY" in shell("refunds", "ask", "wrong", "--reason", "r", "--line", line, code=2)
+    more = ("refunds", "ask", "wrong", "--reason", "r", "--amount", str(total + 1))
+    assert f"Ask for {total} at most" in shell(*more, code=1) and "--idempotency-key" not in shell.said.err
+    assert "No refund has this id" in shell("refunds", "show", "none", code=1)
+    assert "may not do this" in shell(*more, code=1, role="viewer")
+
+
+def test_who_hears_no_answer_is_told_how_to_ask_for_the_same(
+    shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def closed(*_: Any) -> None:
+        raise ShardUnavailable("the desk is closed: why", 10)
+
+    monkeypatch.setattr(shop.lab.backend, "refund", closed)
+    shop.paid("unheard")
+    said = Shell(shop.lab, capsys)("refunds", "ask", "unheard", "--reason", "r", "--idempotency-key", "mine", code=1)
+    assert "the desk is closed: why" in said and "Ask again with --idempotency-key mine" in said
 
 
 def test_more_than_a_role_may_is_approved_by_another(shop: Shop) -> None:

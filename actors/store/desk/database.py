@@ -25,6 +25,7 @@ from actors.store.private import make_folder, open_file
 from router.errors import Damaged, Misconfigured, Retryable
 
 RETRY_MS = 1_000
+CONNECT_S = 10  # PostgreSQL, where the URL says nothing: a host that is silent is away
 BUSY_MS = 5_000  # SQLite: a reader that recovers the file, or a backup, holds it for a moment
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_MS}")
 
@@ -35,8 +36,12 @@ class Database:
         Damaged where the file is none of SQLite's any more."""
         self._writing = threading.Lock()
         self._engine = _postgresql(url) if url else _sqlite(folder)
-        with self.write() as connection:
-            migrate(connection)
+        try:
+            with self.write() as connection:
+                migrate(connection)
+        except BaseException:
+            self.close()  # who got no database cannot close it, and tries again every few seconds
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -127,7 +132,8 @@ def _postgresql(url: str) -> Engine:
         made = sqlalchemy.make_url(url.replace("postgres://", "postgresql://", 1))
         if made.get_backend_name() != "postgresql":
             raise Misconfigured(f"[desk] url: {made.drivername!r} is no database of the desk; write postgresql://…")
-        return sqlalchemy.create_engine(made.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        patient = made.update_query_dict({"connect_timeout": str(CONNECT_S), **made.query})
+        return sqlalchemy.create_engine(patient.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError):
         raise Misconfigured("[desk] url is no URL of a database; write postgresql://user@host/name") from None
     except ImportError:
