@@ -32,6 +32,7 @@ class Carrier:
     run: str
     first_number: int = 0  # of the tracking numbers of this run
     labels: dict[str, Bought] = field(default_factory=dict)  # by label id
+    _by_number: dict[str, Bought] = field(default_factory=dict)
     pickups: list[Document] = field(default_factory=list)
     _count: int = 0
 
@@ -55,7 +56,7 @@ class Carrier:
             "reference": body["reference"],
         }
         bought = Bought(document, body["metadata"])
-        self.labels[label_id] = bought
+        self.labels[label_id] = self._by_number[number] = bought
         return Reply(201, document, [self._scanned(bought, "created", "", 0, now_ms)])
 
     def labels_of(self, reference: str) -> Reply:
@@ -81,21 +82,18 @@ class Carrier:
         return Reply(200, {"pickups": [each for each in self.pickups if each["reference"] == reference]})
 
     def tracking(self, number: str) -> Reply:
-        bought = self._bought(number)
+        bought = self._by_number.get(number)
         if bought is None:
             return refusal(404, "number_unknown", "no parcel has this tracking number")
         return Reply(200, {"number": number, "metadata": bought.metadata, "scans": bought.scans})
 
     def scan(self, number: str, body: Document, now_ms: int) -> Reply:
         """What a driver's scanner would do, for whoever tries things out."""
-        bought = self._bought(number)
+        bought = self._by_number.get(number)
         if bought is None:
             return refusal(404, "number_unknown", "no parcel has this tracking number")
         notice = self._scanned(bought, body["code"], body.get("place", ""), body.get("eta", 0), now_ms)
         return Reply(201, bought.scans[-1], [notice])
-
-    def _bought(self, number: str) -> Bought | None:
-        return next((each for each in self.labels.values() if each.document["tracking_number"] == number), None)
 
     def _scanned(self, bought: Bought, code: str, place: str, eta_ms: int, now_ms: int) -> Notice:
         scan = {"id": self._new_id("scan"), "code": code, "at": now_ms, "place": place, "eta": eta_ms}

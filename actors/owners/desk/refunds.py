@@ -61,10 +61,13 @@ class RefundTerms(NamedTuple):
 class Refunds:
     """For any thread; methods that are given a connection write in that transaction."""
 
-    def __init__(self, database: Database, terms: RefundTerms, told: ToldEvents) -> None:
+    def __init__(
+        self, database: Database, terms: RefundTerms, told: ToldEvents, clock_ms: Callable[[], int] = now_ms
+    ) -> None:
         self._database = database
         self._terms = terms
         self._told = told
+        self._clock_ms = clock_ms
 
     # --- asked from outside ----------------------------------------------------------------------
 
@@ -206,7 +209,7 @@ class Refunds:
 
     def ended(self, connection: Connection, call: Call) -> None:
         """What follows from a call that is final; twice the same where the answer of the database was lost."""
-        now, outcome = now_ms(), call.outcome
+        now, outcome = self._clock_ms(), call.outcome
         events = outcome.events if isinstance(outcome, Done | Declined) else ()
         self._told.take(connection, events, now)
         found = _part_of(connection, call.key) if isinstance(call.intent, _intents.Refund) else None

@@ -45,12 +45,15 @@ class Follower(Protocol):
 
 
 class OutboxSender:
-    def __init__(self, database: Database, post: Post, follower: Follower, kept: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, post: Post, follower: Follower, kept: Callable[[], None], clock_ms: Callable[[], int] = now_ms
+    ) -> None:  # fmt: skip
         """``kept`` is called when answers, and what follows from them, are durable."""
         self._database = database
         self._post = post
         self._follower = follower
         self._kept = kept
+        self._clock_ms = clock_ms
         self._woken = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=lambda: or_die(self._run), name="outbox", daemon=True)
@@ -95,7 +98,7 @@ class OutboxSender:
         final = [pair for pair in zip(letters, answers, strict=True) if not is_for_later(pair[1])]
         with self._database.write() as connection:
             for letter, answer in final:
-                self._keep(connection, letter, answer, now_ms())
+                self._keep(connection, letter, answer, self._clock_ms())
         self._kept()
         if len(final) < len(letters):
             raise Retryable("an order is busy", int(1000 * PAUSE_S))
