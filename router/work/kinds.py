@@ -139,7 +139,7 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             "Nothing of the order is to be sent any more, and its money is still here.",
             "Give the money back, or void what was authorized.",
             (E.REFUND_REQUESTED, E.PAYMENT_REFUNDED, E.PAYMENT_VOIDED),
-            mask({S.CANCELLED, S.RETURNED}, {P.AUTHORIZED, P.PARTIALLY_PAID, P.PAID}),
+            mask({S.CANCELLED, S.RETURNED}, {P.AUTHORIZED, P.PARTIALLY_PAID, P.PAID, P.PARTIALLY_REFUNDED}),
         ),
         "paid_again": WorkKind(
             "payments",

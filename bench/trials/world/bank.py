@@ -60,7 +60,7 @@ class Bank:
         if request.method == "GET":
             return self.provider.by_key(path[1])
         key = request.headers["Idempotency-Key"]
-        is_declined = self.town.dice.chance(self.town.failing_percent, "declined", key)
+        is_declined = self.town.dice.chance(self.town.failing_percent, "declined", self._requests)
         self.town.met["refund declined by the provider"] += is_declined
         return self.provider.post(path, msgspec.json.decode(request.body), key, self.town.agenda.now_ms, is_declined)
 

@@ -80,6 +80,7 @@ class House:
         self._tables = TableStore(self.data.tables)
         self._logs: dict[str, LmdbLog] = {}
         self.deaths = 0
+        self._loop = asyncio.new_event_loop()
         self._open_router()
         self.database = Database(self.data.desk, "")
         with self.database.write() as connection:
@@ -188,14 +189,15 @@ class House:
     def _post(self, letters: Sequence[Letter]) -> list[Row]:
         return self.events([msgspec.json.decode(letter.event) for letter in letters])
 
-    def hook(self, partner: str, body: bytes) -> None:
-        """A partner's webhook, as the gateway takes it: what no order takes is handed to the desk."""
-        told = self.partners[partner].events(body)
+    def hooks(self, deliveries: Sequence[tuple[str, bytes]]) -> None:
+        """Partners' webhooks, as a gateway takes those that come together: what no order takes is the desk's."""
+        told = [event for partner, body in deliveries for event in self.partners[partner].events(body)]
         if told:
             answers = self.events([msgspec.to_builtins(event) for event in told])
             homeless = [event for event, answer in zip(told, answers, strict=True) if answer.get("reason") in PASSING]
-            with self.database.write() as connection:
-                self.told.take(connection, homeless, self.now_ms)
+            if homeless:
+                with self.database.write() as connection:
+                    self.told.take(connection, homeless, self.now_ms)
 
     def turn(self) -> None:
         """Everything that the desk has to do now; where it dies in between, the next life goes on."""
@@ -211,7 +213,7 @@ class House:
     def _step(self) -> bool:
         """Whether anything was done."""
         sent = self._send()
-        called = asyncio.run(self._call())
+        called = self._loop.run_until_complete(self._call())
         read = self._read()
         return bool(sent or called or read or self._clock.tick(self.now_ms))
 
@@ -255,6 +257,8 @@ class House:
     def close(self) -> None:
         self._close_router()
         self.database.close()
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
 
     def verified(self) -> Verdict:
         """As ``order-router verify``; of a house that is closed."""

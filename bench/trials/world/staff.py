@@ -165,7 +165,9 @@ class Staff:
         return True
 
     def _approve(self, item: Row) -> None:
-        self._resolve(item, "approved", approve=self._town.dice.chance(90, "approve", item["order_id"]), role="admin")
+        """Nine of ten; what was refused is asked for again, and the next one who looks at it may see it otherwise."""
+        is_right = self._town.dice.chance(90, "approve", item["order_id"], item["raised_at"])
+        self._resolve(item, "looked at by the head of service", approve=is_right, role="admin")
 
     def _paid_by_hand(self, item: Row) -> None:
         self._resolve(item, "sent by bank", {"type": "payment_refunded"})

@@ -83,8 +83,7 @@ class Town:
             for (_, heard), answer in zip(events, answers, strict=True):
                 heard(answer)
         hooks, self._hooks = self._hooks, []
-        for partner, body in hooks:
-            self.house.hook(partner, body)
+        self.house.hooks(hooks)
 
     @property
     def is_quiet(self) -> bool:
