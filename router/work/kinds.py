@@ -35,6 +35,7 @@ E, S, P = OrderEvent, OrderState, PaymentState
 Queue = Literal["orders", "payments", "warehouse", "carriers"]
 Patience = Literal["", "unpaid_after_ms", "waiting_after_ms", "unsent_after_ms", "undelivered_after_ms", "expires"]
 REFUSED = "event_refused"  # the one kind that is not read off the state of an order
+OWN_SOURCE = "desk"  # of its events, or "desk:NAME": what became of them is said beside their items
 QUEUES: tuple[Queue, ...] = ("orders", "payments", "warehouse", "carriers")
 
 
@@ -56,6 +57,7 @@ class WorkKind:
     hold: str = ""  # that this report takes off, and no other
     waits_for: Mask | None = None  # it is reported when the state ends in one of these, and else never
     held_for: int | None = None  # an order begins it, held for this reason of kernels/reasons.py and no other
+    if_overpaid: bool = False  # only where more has come, or is kept, than is owed
     is_own: bool = False  # raised by the desk itself, and read off no change of an order
 
     @property
@@ -149,6 +151,17 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             before=mask(payments={P.PAID}),
             events=frozenset({E.PAYMENT_CAPTURED}),
             ended_by=_GIVEN_BACK,
+        ),
+        "overpaid": WorkKind(
+            "payments",
+            "More money came for the order than is to be paid.",
+            "Find out why; give back what is too much.",
+            (E.REFUND_REQUESTED, E.PAYMENT_REFUNDED, E.REVERSE),
+            mask(set(S) - {S.CANCELLED, S.RETURNED}, {P.PAID, P.PARTIALLY_REFUNDED}),
+            before=mask(payments=set(P) - {P.PAID}),
+            events=frozenset({E.PAYMENT_CAPTURED}),
+            ended_by=_GIVEN_BACK | {E.REVERSE},
+            if_overpaid=True,
         ),
         "refund_failed": WorkKind(
             "payments",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from router.config import Config
 from router.work.told import Terms
 
 
-def terms_of(config: Config) -> Terms:
+def terms_of(config: Config, due_minor: Callable[[int], int]) -> Terms:
+    """``due_minor``: of an order after the change of a place, as ``Terms`` has it."""
     desk, policy = config.desk, config.policy
 
     def patience_ms(patience: str, channel: str) -> int:
@@ -20,4 +23,4 @@ def terms_of(config: Config) -> Terms:
     def answer_ms(queue: str) -> int:
         return int(getattr(desk.answer_within_ms, queue))
 
-    return Terms(patience_ms, is_on, answer_ms)
+    return Terms(patience_ms, is_on, answer_ms, due_minor)

@@ -79,6 +79,7 @@ class Terms:
     patience_ms: Callable[[str, str], int]  # of a patience and a channel; 0 = for ever
     is_on: Callable[[str], bool]  # whether a patience ends for any channel
     answer_ms: Callable[[str], int]  # of a queue
+    due_minor: Callable[[int], int]  # of an order after the change of this place; below 0: to get back
 
 
 @dataclass
@@ -122,6 +123,8 @@ class Telling:
         return not kind.is_own and (not kind.patience or self._terms.is_on(kind.patience))
 
     def _begin(self, name: str, kind: WorkKind, cause: Cause) -> None:
+        if kind.if_overpaid and self._terms.due_minor(cause.newest) >= 0:
+            return
         if kind.waits_for is not None:
             due = Due(cause.place, name, *cause[1:6], NEVER_MS)
             self.told.started[due.key] = due

@@ -15,6 +15,7 @@ from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.standings import standings_of
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -55,7 +56,9 @@ class DeskHere:
         self._database = Database(data.desk, "")
         with self._database.write() as connection:
             place.claim(connection, data.name)
-        self._effect = DeskEffect(self._database, terms_of(config), config.order_id_scope, lambda: None)
+        standings = standings_of(data, sources)
+        terms = terms_of(config, standings.due_minor)
+        self._effect = DeskEffect(self._database, terms, config.order_id_scope, lambda: None)
         self._postman = _Postman(data, config, router)
         self._told = told_events(data, config)
         self._refunds = Refunds(self._database, refund_terms(config), self._told)

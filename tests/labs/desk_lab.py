@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from sqlalchemy import select
 
 from actors.owners.desk.clock import DeskClock
@@ -15,6 +17,7 @@ from actors.owners.desk.following import Following
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.standings import Standings
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -23,23 +26,47 @@ from actors.store.desk.schema import DUE, OUTBOX, WORK
 from router.bound import EVERYTHING
 from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
+from router.log.reference import in_shard
+from router.shard.partition import shard_of
 from router.work.acts import Act, ActName
 from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
 from router.work.told import Terms
-from tests.labs.feed_world import KEY, FeedWorld
+from tests.labs.feed_world import KEY, TABLES, FeedWorld
 
 Row = dict[str, Any]
 ANSWER_MS = 1_000
-NEVER = Terms(lambda patience, channel: 0, lambda patience: False, lambda queue: ANSWER_MS)
+
+
+def _nothing_due(place: int) -> int:
+    return 0
+
+
+NEVER = Terms(lambda patience, channel: 0, lambda patience: False, lambda queue: ANSWER_MS, _nothing_due)
 
 
 def terms(**patience_ms: int) -> Terms:
     """Patience by its name; all others last for ever."""
     of = patience_ms.get
     return Terms(
-        lambda patience, channel: of(patience, 0), lambda patience: patience in patience_ms, lambda _: ANSWER_MS
+        lambda patience, channel: of(patience, 0),
+        lambda patience: patience in patience_ms,
+        lambda _: ANSWER_MS,
+        _nothing_due,
     )
+
+
+def standings(world: FeedWorld) -> Standings:
+    """Of the orders of a world."""
+
+    def newest(order_key: str) -> int | None:
+        hi, lo = (np.array([int(half, 16)], np.uint64) for half in (order_key[:16], order_key[16:]))
+        shard = int(shard_of(lo, len(world.router.shards))[0])
+        index = world.router.shards[shard].engine.index
+        row = index.find(hi, lo)
+        return None if row[0] < 0 else in_shard(shard, int(index.reference(row)[0]))
+
+    return Standings(world.sources, KEY, newest, lambda version: TABLES)
 
 
 class DeskLab:
@@ -48,7 +75,8 @@ class DeskLab:
         self.database = Database(folder, url)
         with self.database.write() as connection:
             place.claim(connection, "lab")
-        self.terms = told_by
+        self.standings = standings(world)
+        self.terms = dataclasses.replace(told_by, due_minor=self.standings.due_minor)
         self.sent: list[Letter] = []
         self.refund_terms = RefundTerms("global", {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
         self.begin()

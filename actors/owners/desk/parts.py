@@ -16,6 +16,7 @@ from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.standings import standings_of
 from actors.owners.desk.told_events import ToldEvents
 from actors.owners.reader import Reader
 from actors.process.fatal import OWNER_PATIENCE_S
@@ -77,13 +78,15 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         on_fault.callback(part.close)
         return part
 
-    terms, scope = terms_of(config), config.order_id_scope
+    scope = config.order_id_scope
     make_folder(data.desk)
     lock = kept(FolderLock(data.desk, OWNER_PATIENCE_S))
     database = kept(Database(data.desk, config.desk.url))
     with database.write() as connection:
         place.claim(connection, data.name)
     sources = [kept(LogReader(data.shard(number), 2)) for number in range(data.identity().shards)]
+    standings = standings_of(data, sources)
+    terms = terms_of(config, standings.due_minor)
     postman = kept(Postman(data, config))
     told = told_events(data, config)
     refunds = Refunds(database, refund_terms(config), told)
