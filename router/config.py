@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -130,6 +130,19 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     refund_limits: dict[str, dict[str, int]] = {}  # by role and currency, minor units that need no approval
 
 
+class PaymentsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How buyers are asked for money, and what is asked for by itself when a payment has failed."""
+
+    partner: str = ""  # who makes payment links; "" = the only partner that can
+    transfer_to: str = ""  # the account, in words for the buyer; "" = nobody is asked to transfer money
+    link_lives_ms: Annotated[int, msgspec.Meta(ge=60_000, le=90 * 86_400_000)] = 86_400_000
+    pay_again: bool = False  # a link by itself when a payment has failed
+    other_ways_after: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2  # so many failures; 0 = never
+    instalments_from: dict[str, Annotated[int, msgspec.Meta(ge=2)]] = {}  # by currency, minor units of an order's total
+    instalment_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14  # after the shipping the second half falls due
+    instalment_within_ms: Annotated[int, msgspec.Meta(ge=60_000, le=90 * 86_400_000)] = 7 * 86_400_000
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     shards: int = 1  # fixed at the first start of a data folder
     order_id_scope: Literal["global", "channel", "seller"] = "global"  # where ids are unique; fixed at the first start
@@ -142,6 +155,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log: LogConfig = LogConfig()
     partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
     desk: DeskConfig = DeskConfig()
+    payments: PaymentsConfig = PaymentsConfig()
 
     def __post_init__(self) -> None:
         assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"

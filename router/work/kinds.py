@@ -195,6 +195,14 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             _NONE,
             is_own=True,
         ),
+        "instalment_overdue": WorkKind(
+            "payments",
+            "An instalment of the order was not paid in time: {why}",
+            "Remind the buyer and ask for it again, book what came, or give it up.",
+            (E.PAYMENT_CAPTURED, E.WRITE_OFF, E.CREDIT),
+            _NONE,
+            is_own=True,
+        ),
         "payment_unplaced": WorkKind(
             "payments",
             "A partner told of money, and no order takes it: {why}",

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
+from actors.owners.desk.paying import paying
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
@@ -31,6 +32,7 @@ from router.shard.partition import shard_of
 from router.work.acts import Act, ActName
 from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
+from router.work.pay import PayTerms
 from router.work.told import Terms
 from tests.labs.feed_world import KEY, TABLES, FeedWorld
 
@@ -79,17 +81,25 @@ class DeskLab:
         self.terms = dataclasses.replace(told_by, due_minor=self.standings.due_minor)
         self.sent: list[Letter] = []
         self.refund_terms = RefundTerms("global", {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
+        self.pay_terms = PayTerms(
+            scope="global", partner="pay", transfer_to="Shop, DE00", link_lives_ms=86_400_000, pay_again=False,
+            other_ways_after=2, instalments_from={}, instalment_days=14, instalment_within_ms=7 * 86_400_000,
+            answer_ms=ANSWER_MS,
+        )  # fmt: skip
         self.begin()
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
-        self.effect = DeskEffect(self.database, self.terms, "global", lambda: None)
+        pay = paying(self.database, self.standings, self.pay_terms, lambda: self.world.now_ms)
+        self.payments, self.collecting = pay.payments, pay.collecting
+        self.effect = DeskEffect(self.database, self.terms, "global", pay.news, lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
         self.refunds = Refunds(self.database, self.refund_terms, self.told)
-        following = Following(self.refunds, self.told)
+        self.following = following = Following(self.refunds, pay.collecting, self.told)
         self.clock = DeskClock(
-            self.database, self.terms, "global", self.world.sources, self.told, lambda: None, lambda now: None
-        )
+            self.database, self.terms, "global", self.world.sources, self.told, pay.clock,
+            lambda: None, lambda now: None,
+        )  # fmt: skip
         self.service = DeskService(self.database, "global", lambda events: "", following.decided, lambda: None)
         self.sender = OutboxSender(self.database, self.post, following, lambda: None)
 

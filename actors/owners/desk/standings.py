@@ -34,7 +34,7 @@ class Standings:
         self._newest = newest
         self._tables_of = tables_of
         self._scratch = Scratch(hash_key)
-        self._one = threading.Lock()  # the scratch is for one order at a time
+        self._one = threading.Lock()  # the scratch and the index are for one order at a time
 
     def due_minor(self, place: int) -> int:
         """What was due of an order after the change of this place; below 0: it has to get back."""
@@ -43,15 +43,19 @@ class Standings:
 
     def after(self, place: int) -> MoneyStanding | None:
         """After the change of this place; its own record named with its shard."""
-        shard = shard_part(place)
         with self._one:
-            found = money_standing(self._sources[shard], local_part(place), self._scratch)
+            return self._after(place)
+
+    def _after(self, place: int) -> MoneyStanding | None:
+        shard = shard_part(place)
+        found = money_standing(self._sources[shard], local_part(place), self._scratch)
         return None if found is None else found._replace(reference=in_shard(shard, found.reference))
 
     def now(self, order_key: str) -> MoneyStanding | None:
         """As it is durable now; raises Retryable while its shard is writing that down."""
-        place = self._newest(order_key)
-        return None if place is None else self.after(place)
+        with self._one:
+            place = self._newest(order_key)
+            return None if place is None else self._after(place)
 
     def currency_of(self, standing: MoneyStanding) -> str:
         return self._tables_of(standing.tables_version).currencies.text(standing.currency)
