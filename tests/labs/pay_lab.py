@@ -94,6 +94,9 @@ class PayLab(RefundLab):
         [answer] = self.world.events(told)
         return str(answer["state"])
 
+    def turn(self) -> bool:
+        return super().turn() or any(row["status"] == "waiting" for row in self.desk.outbox())
+
     def later(self, ms: int) -> None:
         """Time goes on, and the desk's clock looks once."""
         self.world.now_ms += ms
