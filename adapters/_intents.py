@@ -134,6 +134,8 @@ class Label(_Intent, frozen=True, tag="label"):
     parcel: Parcel
     service: str
     form: LabelForm = "pdf"
+    cod_minor: AmountMinor = 0  # cash on delivery: what the carrier collects; 0 = nothing
+    cod_currency: str = ""
 
 
 class VoidLabel(_Intent, frozen=True, tag="void_label"):

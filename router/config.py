@@ -57,6 +57,7 @@ class ChannelPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     tax: Heed | None = None
     shipping_fee: Heed | None = None
     unpaid: Literal["allocate", "hold"] | None = None
+    cod: Literal["confirm", "as_unpaid"] | None = None
     unpaid_expires_ms: int | None = None
     postcode: Literal["reject", "hold", "flag"] | None = None
 
@@ -66,6 +67,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     channels: dict[str, ChannelPolicy] = {}  # by the orders' channel
     unpaid: Literal["allocate", "hold"] = "allocate"  # orders that are not paid, or not in full
+    cod: Literal["confirm", "as_unpaid"] = "confirm"  # orders that are paid on delivery: unpaid ones like any, or not
     unpaid_expires_ms: int = 0  # orders of which nothing was paid or picked are cancelled after it; 0 = never
     postcode: Literal["reject", "hold", "flag"] = "reject"  # that does not have the form of its country
     discount: Heed = "compute"
@@ -126,6 +128,7 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     unsent_after_ms: int = 0  # set it where picks and shipments are
     waiting_after_ms: int = 3 * 86_400_000
     undelivered_after_ms: int = 14 * 86_400_000
+    uncollected_after_ms: int = 0  # cash on delivery, since it was delivered; set it where carriers report the money
     answer_within_ms: AnswerWithin = AnswerWithin()
     refund_limits: dict[str, dict[str, int]] = {}  # by role and currency, minor units that need no approval
 

@@ -33,7 +33,10 @@ from router.work.standing import (
 
 E, S, P = OrderEvent, OrderState, PaymentState
 Queue = Literal["orders", "payments", "warehouse", "carriers"]
-Patience = Literal["", "unpaid_after_ms", "waiting_after_ms", "unsent_after_ms", "undelivered_after_ms", "expires"]
+Patience = Literal[
+    "", "unpaid_after_ms", "waiting_after_ms", "unsent_after_ms", "undelivered_after_ms",
+    "uncollected_after_ms", "expires",
+]  # fmt: skip
 REFUSED = "event_refused"  # the one kind that is not read off the state of an order
 OWN_SOURCE = "desk"  # of its events, or "desk:NAME": what became of them is said beside their items
 QUEUES: tuple[Queue, ...] = ("orders", "payments", "warehouse", "carriers")
@@ -57,6 +60,7 @@ class WorkKind:
     hold: str = ""  # that this report takes off, and no other
     waits_for: Mask | None = None  # it is reported when the state ends in one of these, and else never
     held_for: int | None = None  # an order begins it, held for this reason of kernels/reasons.py and no other
+    cod: bool | None = None  # True: of orders that are paid on delivery alone; False: of all others
     if_overpaid: bool = False  # only where more has come, or is kept, than is owed
     is_own: bool = False  # raised by the desk itself, and read off no change of an order
 
@@ -105,6 +109,16 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             (E.PAYMENT_CAPTURED, E.CANCEL, E.WRITE_OFF, E.HOLD),
             mask(TO_BE_PAID, {P.UNPAID, P.PARTIALLY_PAID}),
             patience="unpaid_after_ms",
+            cod=False,
+        ),
+        "uncollected": WorkKind(
+            "payments",
+            "The order was delivered against cash, and nobody has reported the money.",
+            "Ask the carrier for the money; book what came, or give it up.",
+            (E.PAYMENT_CAPTURED, E.WRITE_OFF, E.RETURN),
+            mask({S.DELIVERED}, {P.UNPAID, P.PARTIALLY_PAID}),
+            patience="uncollected_after_ms",
+            cod=True,
         ),
         # Of an order on hold: refused where somebody releases it in the same moment.
         "expire_held": WorkKind(
@@ -115,6 +129,7 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             mask(HELD, {P.UNPAID, P.FAILED}),
             patience="expires",
             sends=E.EXPIRE,
+            cod=False,
         ),
         "expire": WorkKind(
             "payments",
@@ -124,6 +139,7 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             mask(UNPICKED, {P.UNPAID, P.FAILED}),
             patience="expires",
             sends=E.CANCEL,
+            cod=False,
         ),
         "paid_held": WorkKind(
             "payments",

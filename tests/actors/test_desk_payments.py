@@ -201,7 +201,7 @@ def test_no_link_outlives_its_order(tmp_path: pathlib.Path) -> None:
     lab = PayLab(tmp_path / "desk", policy=Policy(unpaid="hold", unpaid_expires_ms=60_000))
     lab.desk.terms = lab.desk.terms.__class__(
         lambda patience, channel: 60_000 if patience == "expires" else 0, lambda patience: patience == "expires",
-        lab.desk.terms.answer_ms, lab.desk.terms.due_minor,
+        lab.desk.terms.answer_ms, lab.desk.terms.is_cod, lab.desk.terms.due_minor,
     )  # fmt: skip
     lab.begin()
     lab.ordered()

@@ -59,7 +59,7 @@ class DeskHere:
         with self._database.write() as connection:
             place.claim(connection, data.name)
         standings = standings_of(data, sources)
-        terms = terms_of(config, standings.due_minor)
+        terms = terms_of(config, standings.says_cod, standings.due_minor)
         pay = paying(self._database, standings, pay_terms(config))
         self._payments = pay.payments
         self._effect = DeskEffect(self._database, terms, config.order_id_scope, pay.news, lambda: None)

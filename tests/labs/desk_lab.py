@@ -33,18 +33,22 @@ from router.work.acts import Act, ActName
 from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
 from router.work.pay import PayTerms
-from router.work.told import Terms
+from router.work.told import Due, Terms
 from tests.labs.feed_world import KEY, TABLES, FeedWorld
 
 Row = dict[str, Any]
 ANSWER_MS = 1_000
 
 
+def _never(due: Due) -> bool:
+    return False
+
+
 def _nothing_due(place: int) -> int:
     return 0
 
 
-NEVER = Terms(lambda patience, channel: 0, lambda patience: False, lambda queue: ANSWER_MS, _nothing_due)
+NEVER = Terms(lambda patience, channel: 0, lambda patience: False, lambda queue: ANSWER_MS, _never, _nothing_due)
 
 
 def terms(**patience_ms: int) -> Terms:
@@ -54,6 +58,7 @@ def terms(**patience_ms: int) -> Terms:
         lambda patience, channel: of(patience, 0),
         lambda patience: patience in patience_ms,
         lambda _: ANSWER_MS,
+        _never,
         _nothing_due,
     )
 
@@ -78,7 +83,11 @@ class DeskLab:
         with self.database.write() as connection:
             place.claim(connection, "lab")
         self.standings = standings(world)
-        self.terms = dataclasses.replace(told_by, due_minor=self.standings.due_minor)
+        self.terms = dataclasses.replace(
+            told_by,
+            is_cod=lambda due: self.standings.says_cod(due.place),
+            due_minor=self.standings.due_minor,
+        )
         self.sent: list[Letter] = []
         self.refund_terms = RefundTerms("global", {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
         self.pay_terms = PayTerms(

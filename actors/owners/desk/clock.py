@@ -24,7 +24,7 @@ from router.feed.lag import LagSource, lag_of
 from router.ids import Scope
 from router.log.cursor import parse_cursor
 from router.work.kinds import KINDS
-from router.work.told import Terms, overdue
+from router.work.told import Terms, is_meant, overdue
 
 LOOK_EVERY_S = 1.0
 GRACE_MS = 2_000  # a batch that was received before may become durable so much later
@@ -95,10 +95,11 @@ class DeskClock:
 
     def _fire(self, connection: Connection, read_ms: int, now: int) -> int:
         found = due.until(connection, read_ms - GRACE_MS, DUE_MAX)
+        meant = [each for each in found if is_meant(each, self._terms)]
         letters = [
-            letter_of(each, each.due_ms, now, self._scope) for each in found if KINDS[each.kind].sends is not None
+            letter_of(each, each.due_ms, now, self._scope) for each in meant if KINDS[each.kind].sends is not None
         ]
-        items.add(connection, [overdue(each, self._terms) for each in found if KINDS[each.kind].sends is None])
+        items.add(connection, [overdue(each, self._terms) for each in meant if KINDS[each.kind].sends is None])
         outbox.put_in(connection, letters)
         due.end(connection, [each.key for each in found])
         if letters:

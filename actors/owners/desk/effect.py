@@ -16,7 +16,7 @@ from router.feed.changes import Changes
 from router.ids import Scope
 from router.work.kinds import KINDS
 from router.work.rows import COLUMNS
-from router.work.told import Came, Due, Ended, Key, Terms, Told, overdue, told_of
+from router.work.told import Came, Due, Ended, Key, Terms, Told, is_meant, overdue, told_of
 
 AGAIN_MS = 10
 
@@ -73,7 +73,7 @@ def keep(connection: Connection, told: Told, terms: Terms) -> None:
     """What lasted too long before it ended was somebody's work in between, whenever that is read."""
     ended = list(told.ended.values())
     lasting = {end.key: end for end in ended if KINDS[end.kind].lasts}
-    items.add(connection, [overdue(each, terms) for each in _too_long(connection, lasting)])
+    items.add(connection, [overdue(each, terms) for each in _too_long(connection, lasting, terms)])
     items.settle(connection, ended)
     due.end(connection, list(lasting))
     items.add(connection, told.raised)
@@ -88,12 +88,12 @@ def _came(connection: Connection, ended: Iterable[Ended]) -> Iterator[Came]:
             yield Came(each, waited[each.key].at_ms)
 
 
-def _too_long(connection: Connection, ended: Mapping[Key, Ended]) -> Iterator[Due]:
+def _too_long(connection: Connection, ended: Mapping[Key, Ended], terms: Terms) -> Iterator[Due]:
     """What was due before it ended: seldom any, and then the first thing that is due tells."""
     first_ms, last_ms = due.next_ms(connection), max((end.at_ms for end in ended.values()), default=0)
     if first_ms is None or first_ms > last_ms:
         return
     for each in due.of_places(connection, sorted({at for at, _ in ended})):
         end = ended.get(each.key)
-        if end is not None and each.due_ms <= end.at_ms and KINDS[each.kind].sends is None:
+        if end is not None and each.due_ms <= end.at_ms and KINDS[each.kind].sends is None and is_meant(each, terms):
             yield each

@@ -89,7 +89,7 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         place.claim(connection, data.name)
     sources = [kept(LogReader(data.shard(number), 2)) for number in range(data.identity().shards)]
     standings = standings_of(data, sources)
-    terms = terms_of(config, standings.due_minor)
+    terms = terms_of(config, standings.says_cod, standings.due_minor)
     postman = kept(Postman(data, config))
     told = told_events(data, config)
     refunds = Refunds(database, refund_terms(config), told)

@@ -12,9 +12,10 @@ from actors.store.data_folder import DataFolder
 from actors.store.mapped import SharedArenaReader
 from actors.store.table_store import TableStore
 from router.ids import U64
+from router.life.payment_words import is_cash_on_delivery
 from router.life.scratch import Scratch
 from router.log.index import OrderIndexReader
-from router.log.reference import in_shard, local_part, shard_part
+from router.log.reference import in_shard, local_part, row_of, sequence_of, shard_part
 from router.queries.money_standing import MoneyStanding, money_standing
 from router.queries.source import RecordSource
 from router.shard.partition import shard_of
@@ -40,6 +41,12 @@ class Standings:
         """What was due of an order after the change of this place; below 0: it has to get back."""
         found = self.after(place)
         return 0 if found is None else found.due_minor
+
+    def says_cod(self, place: int) -> bool:
+        """Whether the order of this place said that the carrier collects its money; False where it was erased."""
+        local = local_part(place)
+        document = self._sources[shard_part(place)].document(sequence_of(local), row_of(local))
+        return is_cash_on_delivery((document or {}).get("payment"))
 
     def after(self, place: int) -> MoneyStanding | None:
         """After the change of this place; its own record named with its shard."""
