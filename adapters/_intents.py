@@ -70,6 +70,13 @@ class PayLink(_Intent, frozen=True, tag="pay_link"):
     expires_ms: int
 
 
+class CancelLink(_Intent, frozen=True, tag="cancel_link"):
+    """Nobody is to pay by this link any more; declined where somebody has."""
+
+    order: OrderReference
+    payment_id: str
+
+
 class Payment(msgspec.Struct, frozen=True, tag="payment"):
     """What an authorisation, a capture, a refund and a void have made."""
 
@@ -83,6 +90,10 @@ class Link(msgspec.Struct, frozen=True, tag="link"):
     payment_id: str
     url: str
     expires_ms: int
+
+
+class CancelledLink(msgspec.Struct, frozen=True, tag="cancelled_link"):
+    payment_id: str
 
 
 # --- carrier --------------------------------------------------------------------------------------------------
@@ -123,6 +134,8 @@ class Label(_Intent, frozen=True, tag="label"):
     parcel: Parcel
     service: str
     form: LabelForm = "pdf"
+    cod_minor: AmountMinor = 0  # cash on delivery: what the carrier collects; 0 = nothing
+    cod_currency: str = ""
 
 
 class VoidLabel(_Intent, frozen=True, tag="void_label"):
@@ -188,7 +201,7 @@ SCAN_CODES = (
     "exception", "returning", "returned", "cancelled", "unknown",
 )  # fmt: skip
 
-PaymentIntent = Authorize | Capture | Refund | Void | PayLink
+PaymentIntent = Authorize | Capture | Refund | Void | PayLink | CancelLink
 CarrierIntent = Rate | Label | VoidLabel | Pickup | Track
 Intent = PaymentIntent | CarrierIntent
-Result = Payment | Link | Offers | BoughtLabel | VoidedLabel | BookedPickup | Tracked
+Result = Payment | Link | CancelledLink | Offers | BoughtLabel | VoidedLabel | BookedPickup | Tracked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -57,6 +57,7 @@ class ChannelPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     tax: Heed | None = None
     shipping_fee: Heed | None = None
     unpaid: Literal["allocate", "hold"] | None = None
+    cod: Literal["confirm", "as_unpaid"] | None = None
     unpaid_expires_ms: int | None = None
     postcode: Literal["reject", "hold", "flag"] | None = None
 
@@ -66,6 +67,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     channels: dict[str, ChannelPolicy] = {}  # by the orders' channel
     unpaid: Literal["allocate", "hold"] = "allocate"  # orders that are not paid, or not in full
+    cod: Literal["confirm", "as_unpaid"] = "confirm"  # orders that are paid on delivery: unpaid ones like any, or not
     unpaid_expires_ms: int = 0  # orders of which nothing was paid or picked are cancelled after it; 0 = never
     postcode: Literal["reject", "hold", "flag"] = "reject"  # that does not have the form of its country
     discount: Heed = "compute"
@@ -126,8 +128,23 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     unsent_after_ms: int = 0  # set it where picks and shipments are
     waiting_after_ms: int = 3 * 86_400_000
     undelivered_after_ms: int = 14 * 86_400_000
+    uncaptured_after_ms: int = 0  # authorized, and not captured; set it where captures are reported
+    uncollected_after_ms: int = 0  # cash on delivery, since it was delivered; set it where carriers report the money
     answer_within_ms: AnswerWithin = AnswerWithin()
     refund_limits: dict[str, dict[str, int]] = {}  # by role and currency, minor units that need no approval
+
+
+class PaymentsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How buyers are asked for money, and what is asked for by itself when a payment has failed."""
+
+    partner: str = ""  # who makes payment links; "" = the only partner that can
+    transfer_to: str = ""  # the account, in words for the buyer; "" = nobody is asked to transfer money
+    link_lives_ms: Annotated[int, msgspec.Meta(ge=60_000, le=90 * 86_400_000)] = 86_400_000
+    pay_again: bool = False  # a link by itself when a payment has failed
+    other_ways_after: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2  # so many failures; 0 = never
+    instalments_from: dict[str, Annotated[int, msgspec.Meta(ge=2)]] = {}  # by currency, minor units of an order's total
+    instalment_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14  # after the shipping the second half falls due
+    instalment_within_ms: Annotated[int, msgspec.Meta(ge=60_000, le=90 * 86_400_000)] = 7 * 86_400_000
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -142,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log: LogConfig = LogConfig()
     partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
     desk: DeskConfig = DeskConfig()
+    payments: PaymentsConfig = PaymentsConfig()
 
     def __post_init__(self) -> None:
         assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"

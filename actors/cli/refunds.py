@@ -67,23 +67,13 @@ def _asked(arguments: argparse.Namespace, *path: str) -> dict[str, Any]:
 
 def _ask(arguments: argparse.Namespace) -> dict[str, Any]:
     """Whoever hears no answer is told the key under which it is the same refund."""
-    from actors.client.asking import JSON, PASSES, Body, RequestRefused, path_of
-    from router.errors import Retryable
+    from actors.client.asking import JSON, Body, asked_once, path_of
 
     key = arguments.idempotency_key or new_id("cli")
     body = Body(json.dumps(_said(arguments)).encode(), JSON, key)
     again = f"Ask again with --idempotency-key {key}, so that it goes back once."
     with router_of(arguments) as router:
-        try:
-            path = path_of("orders", arguments.order_id, "refunds")
-            refund: dict[str, Any] = router.json("POST", path, _scope(arguments), body)
-        except Retryable as fault:
-            raise Retryable(f"{fault} {again}", fault.retry_after_ms) from None
-        except RequestRefused as fault:
-            if fault.status not in PASSES:
-                raise
-            raise RequestRefused(f"{fault} {again}", fault.status, fault.problem) from None
-    return refund
+        return asked_once(router, path_of("orders", arguments.order_id, "refunds"), _scope(arguments), body, again)
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:

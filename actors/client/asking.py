@@ -116,6 +116,20 @@ class Router:
         return self._connection.getresponse()
 
 
+def asked_once(router: Router, path: str, query: Mapping[str, str], body: Body, again: str) -> dict[str, Any]:
+    """The answer to a POST whose Idempotency-Key is in ``body``; who hears none is told ``again``: how to ask for the
+    same, and no second one."""
+    try:
+        answer: dict[str, Any] = router.json("POST", path, query, body)
+    except Retryable as fault:
+        raise Retryable(f"{fault} {again}", fault.retry_after_ms) from None
+    except RequestRefused as fault:
+        if fault.status not in PASSES:
+            raise
+        raise RequestRefused(f"{fault} {again}", fault.status, fault.problem) from None
+    return answer
+
+
 def path_of(*parts: str) -> str:
     """A path of parts that may hold anything."""
     return "/v1/" + "/".join(urllib.parse.quote(part, safe="") for part in parts)

@@ -25,6 +25,7 @@ from router.config import Config
 from router.errors import Retryable, RouterError
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.pay import PayAsked
 from router.work.refund import RefundAsked
 
 if TYPE_CHECKING:
@@ -61,6 +62,18 @@ class Desk(DeskCalls):
 
     def refunds(self, order_key: str) -> bytes:
         return self._there().refunds.of_order(order_key)
+
+    def pay(self, asked: PayAsked) -> bytes:
+        parts = self._there()
+        answer = parts.payments.ask(asked)
+        parts.partners.wake()
+        return answer
+
+    def payment_of(self, request_id: str, bound: Bound) -> bytes:
+        return self._there().payments.one(request_id, bound)
+
+    def payments(self, order_key: str) -> bytes:
+        return self._there().payments.of_order(order_key)
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         parts = self._there()

@@ -20,6 +20,7 @@ from router.tables.withdrawn import Numbers, UnitsInUse
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.pay import PayAsked
 from router.work.refund import RefundAsked
 
 
@@ -149,6 +150,15 @@ class DeskCalls(Protocol):
 
     def refunds(self, order_key: str) -> bytes:
         """All refunds of an order, as JSON."""
+
+    def pay(self, asked: PayAsked) -> bytes:
+        """A new request for money as JSON, durable; raises PayRefused and WorkRefused with nothing done."""
+
+    def payment_of(self, request_id: str, bound: Bound) -> bytes:
+        """A request for money as JSON; raises WorkRefused."""
+
+    def payments(self, order_key: str) -> bytes:
+        """All requests for money of an order, its plan, and in which ways it can be paid, as JSON."""
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         """Take over what a partner told and no order took; durable, and tried again."""

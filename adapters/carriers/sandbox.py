@@ -105,12 +105,20 @@ class PickupsAnswer(msgspec.Struct):
     pickups: list[PickupAnswer]
 
 
+class Collected(msgspec.Struct):
+    """Money that the driver took."""
+
+    amount: Annotated[int, Meta(ge=1, le=(1 << 53) - 1)]
+    currency: Annotated[str, Meta(min_length=1, max_length=3)]
+
+
 class TrackedScan(msgspec.Struct):
     id: Id
     code: Annotated[str, Meta(min_length=1, max_length=64)]
     at: Moment
     place: Annotated[str, Meta(max_length=1_024)] = ""
     eta: Moment = 0
+    collected: Collected | None = None  # cash on delivery
 
 
 class TrackingAnswer(msgspec.Struct):
@@ -266,12 +274,22 @@ class SandboxCarrier(Adapter[SandboxCarrierSettings]):
         events = [told(self.partner, scan.id, "scan", order, scan.at, **fields, **eta)]
         if scan.code == "delivered":
             events.append(told(self.partner, f"{scan.id}:deliver", "deliver", order, scan.at, **shipment))
+        if scan.collected is not None:
+            events.append(self._collected(tracking, scan.collected, order, scan.at))
         return events
+
+    def _collected(self, tracking: TrackingAnswer, money: Collected, order: OrderReference, at_ms: int) -> ToldEvent:
+        """Of a parcel once, however often its scans are told."""
+        fact_id = f"{tracking.number}:cod"
+        fields = {"payment_id": f"cod-{tracking.number}", "currency": money.currency, "method": "cod"}
+        return told(self.partner, fact_id, "payment_captured", order, at_ms, amount=money.amount, **fields)
 
 
 def _label_document(intent: Label) -> dict[str, object]:
     order = intent.order
+    cod = {"cod": {"amount": intent.cod_minor, "currency": intent.cod_currency}} if intent.cod_minor else {}
     return {
+        **cod,
         "reference": intent.key,
         "from": intent.ship_from,
         "to": intent.ship_to,

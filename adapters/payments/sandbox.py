@@ -12,6 +12,8 @@ from msgspec import Meta
 
 from adapters._intents import (
     Authorize,
+    CancelledLink,
+    CancelLink,
     Capture,
     Intent,
     Link,
@@ -54,7 +56,7 @@ SIGNATURE_HEADER = "sandbox-signature"  # in lower case, as deliveries have thei
 Id = Annotated[str, Meta(min_length=1, max_length=100)]
 Moment = Annotated[int, Meta(ge=0, le=MOMENT_MS_MAX)]
 
-Status = Literal["authorized", "captured", "refunded", "voided", "failed", "link_open"]
+Status = Literal["authorized", "captured", "refunded", "voided", "failed", "link_open", "link_cancelled"]
 EVENT_TYPES: dict[Status, str] = {
     "authorized": "payment_authorized",
     "captured": "payment_captured",
@@ -115,7 +117,7 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
         kind=Kind.PAYMENT,
         about="the payment provider of `order-router partners sandbox`, for trials",
         settings=SandboxPaymentSettings,
-        repeats=dict.fromkeys((Authorize, Capture, Refund, Void, PayLink), Repeat.KEYED),
+        repeats=dict.fromkeys((Authorize, Capture, Refund, Void, PayLink, CancelLink), Repeat.KEYED),
     )
 
     def request(self, intent: Intent) -> WireRequest:
@@ -174,10 +176,12 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
             return Doubt(Why.MALFORMED, "a success whose body cannot be read")
         if isinstance(intent, PayLink):
             return Done(Link(step.payment, step.url, step.expires))
+        if isinstance(intent, CancelLink):
+            return Done(CancelledLink(step.payment))
         return Done(Payment(step.payment, step.id, step.amount, step.currency), self._events_of(step))
 
     def _events_of(self, step: Step) -> tuple[ToldEvent, ...]:
-        """The event of a step; a link that was made is none."""
+        """The event of a step; a link that was made, or cancelled, is none."""
         type = EVENT_TYPES.get(step.status)
         if type is None or not step.metadata.order_id:
             return ()
@@ -193,6 +197,8 @@ def _asked(intent: Intent) -> tuple[str, dict[str, object]]:
     document: dict[str, object] = {"metadata": intent.order}
     if isinstance(intent, Void):
         return path_of("payments", intent.payment_id, "void"), document
+    if isinstance(intent, CancelLink):
+        return path_of("payments", "links", intent.payment_id, "cancel"), document
     document |= {"amount": intent.amount_minor, "currency": intent.currency}
     match intent:
         case Authorize():

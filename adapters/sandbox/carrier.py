@@ -23,6 +23,7 @@ class Bought:
 
     document: Document  # as it was answered
     metadata: Document
+    cod: Document | None = None  # amount and currency to be collected; None = nothing, or it was
     is_voided: bool = False
     scans: list[Document] = field(default_factory=list)
 
@@ -55,7 +56,7 @@ class Carrier:
             "content": draw(body["from"], body["to"], number),
             "reference": body["reference"],
         }
-        bought = Bought(document, body["metadata"])
+        bought = Bought(document, body["metadata"], body.get("cod"))
         self.labels[label_id] = self._by_number[number] = bought
         return Reply(201, document, [self._scanned(bought, "created", "", 0, now_ms)])
 
@@ -97,6 +98,8 @@ class Carrier:
 
     def _scanned(self, bought: Bought, code: str, place: str, eta_ms: int, now_ms: int) -> Notice:
         scan = {"id": self._new_id("scan"), "code": code, "at": now_ms, "place": place, "eta": eta_ms}
+        if code == "delivered" and bought.cod is not None:
+            scan["collected"], bought.cod = bought.cod, None
         bought.scans.append(scan)
         data = {"number": bought.document["tracking_number"], "metadata": bought.metadata, "scans": [scan]}
         return Notice("tracking.updated", self._new_id("evt"), now_ms, data)

@@ -13,6 +13,7 @@ import msgspec
 from adapters.sandbox.reply import Document, Notice, Reply, refusal
 
 KEY_LIVES_MS = 86_400_000
+DECLINED_TOKEN = "tok_declined"  # a buyer's card that always fails
 
 
 @dataclass
@@ -24,6 +25,15 @@ class Held:
     captured: int = 0
     refunded: int = 0
     is_voided: bool = False
+
+
+@dataclass
+class OpenLink:
+    """One payment link."""
+
+    expires: int
+    metadata: Document
+    status: str = "open"  # paid, cancelled
 
 
 @dataclass
@@ -39,6 +49,7 @@ class Known:
 class PaymentProvider:
     run: str
     payments: dict[str, Held] = field(default_factory=dict)
+    links: dict[str, OpenLink] = field(default_factory=dict)  # by their payment
     steps: list[Document] = field(default_factory=list)  # all that took effect, for whoever counts
     _known: dict[str, Known] = field(default_factory=dict)
     _count: int = 0
@@ -74,6 +85,10 @@ class PaymentProvider:
                 return self._step(payment, payment, "authorized", body, now_ms, method="card")
             case ("links",):
                 return self._link(body, now_ms)
+            case ("links", payment, "pay" | "cancel") if payment in self.links:
+                return self._pay(payment, body, now_ms) if path[2] == "pay" else self._cancel(payment, body, now_ms)
+            case ("links", _, "pay" | "cancel"):
+                return refusal(404, "link_unknown", "no link has this payment")
             case (payment, "captures" | "refunds" | "void") if payment in self.payments:
                 return self._move(payment, path[1], body, now_ms)
             case (_, "captures" | "refunds" | "void"):
@@ -90,9 +105,33 @@ class PaymentProvider:
     def _link(self, body: Document, now_ms: int) -> Reply:
         payment = self._new_id("pay")
         self.payments[payment] = Held(body["currency"], body["amount"])
+        self.links[payment] = OpenLink(body["expires"], body["metadata"])
         url = f"https://pay.sandbox.invalid/{payment}"
         made = self._step(payment, self._new_id("link"), "link_open", body, now_ms, url=url, expires=body["expires"])
         return Reply(made.status, made.document)
+
+    def _cancel(self, payment: str, body: Document, now_ms: int) -> Reply:
+        """Cancelling what is cancelled is no fault; what was paid is refunded, not cancelled."""
+        link = self.links[payment]
+        if link.status == "paid":
+            return refusal(409, "link_paid", "somebody has paid by this link")
+        link.status = "cancelled"
+        made = self._step(payment, self._new_id("link"), "link_cancelled", body, now_ms)
+        return Reply(made.status, made.document)
+
+    def _pay(self, payment: str, body: Document, now_ms: int) -> Reply:
+        """What the buyer's browser would do, for whoever tries things out. A card that fails is a payment of its own,
+        and the link stays open; ``amount`` is what comes where it is not what was asked for."""
+        link, held = self.links[payment], self.payments[payment]
+        if link.status != "open":
+            return refusal(409, f"link_{link.status}", f"the link was {link.status} before")
+        if now_ms >= link.expires:
+            return refusal(410, "link_expired", "the time of this link is over")
+        paid = {"amount": body.get("amount", held.authorized), "currency": held.currency, "metadata": link.metadata}
+        if body.get("token") == DECLINED_TOKEN:
+            return self._declined(paid, now_ms)
+        link.status, held.captured = "paid", paid["amount"]
+        return self._step(payment, self._new_id("cap"), "captured", paid, now_ms, method=body.get("method", "card"))
 
     def _move(self, payment: str, what: str, body: Document, now_ms: int) -> Reply:
         held, amount = self.payments[payment], body.get("amount", 0)

@@ -45,6 +45,11 @@ _WORDS: dict[Paid, str] = {
     Paid.PARTLY_REFUNDED: "partially refunded, partly refunded, partial refund, teilerstattet, 部分退款",
 }
 PAYMENT_WORDS: dict[str, Paid] = {word(text): meaning for meaning, texts in _WORDS.items() for text in texts.split(",")}
+# Words of ``payment.method``, and of ``payment.status``, that say that the carrier collects the money.
+CASH_ON_DELIVERY_WORDS = (
+    "cod", "cash on delivery", "pay on delivery", "nachnahme", "contre remboursement", "contra reembolso", "货到付款",
+)  # fmt: skip
+CASH_ON_DELIVERY: dict[str, int] = {word(text): number for number, text in enumerate(CASH_ON_DELIVERY_WORDS)}
 # What an order's books open with. Amounts of a part are not known: they come as events.
 STATE_OF: dict[Paid, PaymentState] = {
     Paid.OPEN: PaymentState.UNPAID,
@@ -55,6 +60,12 @@ STATE_OF: dict[Paid, PaymentState] = {
     Paid.REFUNDED: PaymentState.REFUNDED,
     Paid.PARTLY_REFUNDED: PaymentState.PAID,
 }
+
+
+def is_cash_on_delivery(payment: object) -> bool:
+    """Whether ``payment`` of an order, as its channel wrote it, says that the carrier collects the money."""
+    said = payment if isinstance(payment, dict) else {}
+    return any(word(text) in CASH_ON_DELIVERY for text in (said.get("method"), said.get("status")) if text)
 
 
 def words_of(meaning: Paid) -> list[str]:

@@ -100,7 +100,7 @@ def _as_it_stands(
         "money": money_view(books) if is_open else dict.fromkeys(MONEY_SHOWN, 0),
         "holds": _holds(book, words, terms),
         "shipments": shipment_views(book, everywhere, words, promised, names, source, terms),
-        "payments": payment_views(book, words, _sent_method(document)),
+        "payments": payment_views(book, words, sent_method(document)),
         "notes": note_views(words, source),
         "tracking_url": None,
     }
@@ -128,7 +128,8 @@ def _holds(book: OpenBook, words: OrderWords, terms: ViewTerms) -> list[str]:
     return [REVIEW if key == terms.review_key else words.texts["hold"][key] for key in keys]
 
 
-def _sent_method(document: Row | None) -> str | None:
+def sent_method(document: Row | None) -> str | None:
+    """How the order was to be paid, as its channel said it."""
     payment: Any = (document or {}).get("payment")
     return payment.get("method") if isinstance(payment, dict) else None
 

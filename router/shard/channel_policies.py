@@ -42,6 +42,7 @@ class ChannelPolicies:
         self._reject = np.array([reject_mask(one) for one in each], np.uint64)
         self._hold = np.array([hold_mask(one) for one in each], np.uint64)
         self.holds_unpaid = np.array([one.unpaid == "hold" for one in each], np.bool_)
+        self.confirms_cod = np.array([one.cod == "confirm" for one in each], np.bool_)
         said = np.array([(one.shipping_fee, one.discount, one.tax) for one in each])
         self._takes, self._compares = said == "take", said == "compare"
         self.heeds_amounts = bool(self._takes.any() or self._compares.any())  # that any channel declares

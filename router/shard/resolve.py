@@ -21,7 +21,7 @@ from kernels.admit.validate import (
 from router.arrow.arrays import I64, list_parts, numbers, struct_numbers
 from router.arrow.string_table import StringTable
 from router.ids import given, key64
-from router.life.payment_words import PAYMENT_WORDS, STATE_OF, Paid
+from router.life.payment_words import CASH_ON_DELIVERY, PAYMENT_WORDS, STATE_OF, Paid
 from router.shard.channel_policies import ChannelPolicies
 from router.shard.line_nodes import line_nodes
 from router.shard.spelt import UNKNOWN, Spelt, by_first
@@ -32,6 +32,7 @@ from router.tables.places import PlaceResolver
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 _PAYMENTS = Spelt(StringTable(list(PAYMENT_WORDS)), {name: at for at, name in enumerate(PAYMENT_WORDS)}, word)
+_ON_DELIVERY = Spelt(StringTable(list(CASH_ON_DELIVERY)), CASH_ON_DELIVERY, word)
 _MEANINGS = np.array([*PAYMENT_WORDS.values(), Paid.OPEN, Paid.OPEN], np.uint8)  # rows -1 and -2: another word, none
 _PAYMENT_STATES = np.array([STATE_OF[meaning] for meaning in Paid], np.uint8)
 _PLACED = ["country", "postcode", "bill_country", "bill_postcode"]
@@ -128,11 +129,14 @@ class Resolver:
         meaning = _MEANINGS[found]
         refunded = (meaning == Paid.REFUNDED) | (meaning == Paid.PARTLY_REFUNDED)
         is_open = (meaning == Paid.OPEN) | (meaning == Paid.PARTLY)
+        holds = self._policies.holds_unpaid[policy_row]
+        if holds.any():
+            holds = holds & ~(self._policies.confirms_cod[policy_row] & _is_cash_on_delivery(wire))
         flags = (
             (meaning == Paid.FAILED) << FLAG_PAYMENT_FAILED
             | refunded << FLAG_PAYMENT_REFUNDED
             | (found == UNKNOWN) << FLAG_PAYMENT_UNKNOWN
-            | (is_open & self._policies.holds_unpaid[policy_row]) << FLAG_PAYMENT_OPEN
+            | (is_open & holds) << FLAG_PAYMENT_OPEN
         )
         return _PAYMENT_STATES[meaning], flags
 
@@ -178,3 +182,10 @@ class Resolver:
         addresses = list(zip(*columns, strict=True))
         known = {address: self._places.is_elsewhere(*address) for address in set(addresses)}
         return np.fromiter((known[address] for address in addresses), bool, len(addresses))
+
+
+def _is_cash_on_delivery(wire: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Of which orders the carrier collects the money."""
+    said = [np.asarray(_ON_DELIVERY.find(wire.column(name))) >= 0 for name in ("payment_method", "payment_status")]
+    found: npt.NDArray[np.bool_] = said[0] | said[1]
+    return found

@@ -66,7 +66,8 @@ class EventTerms:
     bound: Bound = EVERYTHING  # whose orders alone the sender touches
     owned: Owned | None = None  # asked where the sender is bound
     not_allowed: Collection[OrderEvent] = ()  # types that are no right of the sender
-    reserved: Collection[str] = ()  # sources in whose name the sender may not speak
+    reserved: Collection[str] = ()  # partners in whose name the sender may not speak
+    own_source: str = ""  # nor in that of the router itself
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _add_not_allowed(types: npt.NDArray[np.int8], terms: EventTerms, faults: dic
 
 def _add_reserved(columns: EventColumns, terms: EventTerms, faults: dict[int, Fault]) -> None:
     """Whose word a report is decides what follows from it: a partner's payments go back by that partner."""
-    if not terms.reserved or not columns.has_text("source"):
+    if not (terms.reserved or terms.own_source) or not columns.has_text("source"):
         return
     sources = columns.text.array(TEXT["source"])
     for name in terms.reserved:
@@ -127,6 +128,11 @@ def _add_reserved(columns: EventColumns, terms: EventTerms, faults: dict[int, Fa
         fault = Fault(RESERVED, f"source {name!r} is a partner of the configuration: {remedy}")
         for row in np.flatnonzero(pc.equal(sources, name).to_numpy(zero_copy_only=False)).tolist():
             faults.setdefault(row, fault)
+    if own := terms.own_source:
+        is_own = pc.or_(pc.equal(sources, own), pc.starts_with(sources, f"{own}:")).to_numpy(zero_copy_only=False)
+        remedy = f"no other source is called {own}, or begins with {own}: and a name; name another one, or leave it out"
+        for row in np.flatnonzero(is_own).tolist():
+            faults.setdefault(row, Fault(RESERVED, f"source {own!r} is the router's own: {remedy}"))
 
 
 def _order_hashes(columns: EventColumns, terms: EventTerms) -> tuple[U64, U64]:

@@ -33,8 +33,12 @@ from router.work.standing import (
 
 E, S, P = OrderEvent, OrderState, PaymentState
 Queue = Literal["orders", "payments", "warehouse", "carriers"]
-Patience = Literal["", "unpaid_after_ms", "waiting_after_ms", "unsent_after_ms", "undelivered_after_ms", "expires"]
+Patience = Literal[
+    "", "unpaid_after_ms", "waiting_after_ms", "unsent_after_ms", "undelivered_after_ms",
+    "uncollected_after_ms", "uncaptured_after_ms", "expires",
+]  # fmt: skip
 REFUSED = "event_refused"  # the one kind that is not read off the state of an order
+OWN_SOURCE = "desk"  # of its events, or "desk:NAME": what became of them is said beside their items
 QUEUES: tuple[Queue, ...] = ("orders", "payments", "warehouse", "carriers")
 
 
@@ -56,6 +60,8 @@ class WorkKind:
     hold: str = ""  # that this report takes off, and no other
     waits_for: Mask | None = None  # it is reported when the state ends in one of these, and else never
     held_for: int | None = None  # an order begins it, held for this reason of kernels/reasons.py and no other
+    cod: bool | None = None  # True: of orders that are paid on delivery alone; False: of all others
+    if_overpaid: bool = False  # only where more has come, or is kept, than is owed
     is_own: bool = False  # raised by the desk itself, and read off no change of an order
 
     @property
@@ -103,6 +109,24 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             (E.PAYMENT_CAPTURED, E.CANCEL, E.WRITE_OFF, E.HOLD),
             mask(TO_BE_PAID, {P.UNPAID, P.PARTIALLY_PAID}),
             patience="unpaid_after_ms",
+            cod=False,
+        ),
+        "uncaptured": WorkKind(
+            "payments",
+            "Money of the order is authorized, and nobody has taken it.",
+            "Capture it before the authorization lapses, or void it and ask for another payment.",
+            (E.PAYMENT_CAPTURED, E.PAYMENT_VOIDED, E.CANCEL, E.WRITE_OFF),
+            mask(TO_BE_PAID, {P.AUTHORIZED}),
+            patience="uncaptured_after_ms",
+        ),
+        "uncollected": WorkKind(
+            "payments",
+            "The order was delivered against cash, and nobody has reported the money.",
+            "Ask the carrier for the money; book what came, or give it up.",
+            (E.PAYMENT_CAPTURED, E.WRITE_OFF, E.RETURN),
+            mask({S.DELIVERED}, {P.UNPAID, P.PARTIALLY_PAID}),
+            patience="uncollected_after_ms",
+            cod=True,
         ),
         # Of an order on hold: refused where somebody releases it in the same moment.
         "expire_held": WorkKind(
@@ -113,6 +137,7 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             mask(HELD, {P.UNPAID, P.FAILED}),
             patience="expires",
             sends=E.EXPIRE,
+            cod=False,
         ),
         "expire": WorkKind(
             "payments",
@@ -122,6 +147,7 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             mask(UNPICKED, {P.UNPAID, P.FAILED}),
             patience="expires",
             sends=E.CANCEL,
+            cod=False,
         ),
         "paid_held": WorkKind(
             "payments",
@@ -149,6 +175,17 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             before=mask(payments={P.PAID}),
             events=frozenset({E.PAYMENT_CAPTURED}),
             ended_by=_GIVEN_BACK,
+        ),
+        "overpaid": WorkKind(
+            "payments",
+            "More money came for the order than is to be paid.",
+            "Find out why; give back what is too much.",
+            (E.REFUND_REQUESTED, E.PAYMENT_REFUNDED, E.REVERSE),
+            mask(set(S) - {S.CANCELLED, S.RETURNED}, {P.PAID, P.PARTIALLY_REFUNDED}),
+            before=mask(payments=set(P) - {P.PAID}),
+            events=frozenset({E.PAYMENT_CAPTURED}),
+            ended_by=_GIVEN_BACK | {E.REVERSE},
+            if_overpaid=True,
         ),
         "refund_failed": WorkKind(
             "payments",
@@ -179,6 +216,14 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             "Nobody knows whether money went back to the buyer, and the partner was asked often: {why}",
             "Look at the partner's own pages and report what became of it; without a report it is asked again.",
             (E.PAYMENT_REFUNDED, E.REFUND_FAILED),
+            _NONE,
+            is_own=True,
+        ),
+        "instalment_overdue": WorkKind(
+            "payments",
+            "An instalment of the order was not paid in time: {why}",
+            "Remind the buyer and ask for it again, book what came, or give it up.",
+            (E.PAYMENT_CAPTURED, E.WRITE_OFF, E.CREDIT),
             _NONE,
             is_own=True,
         ),

@@ -24,16 +24,18 @@ from router.log.columns import EventResult
 from router.log.reference import in_shard
 from router.reasons import describe
 from router.work.item import kept_text
-from router.work.kinds import KINDS, REFUSED, WorkKind
-from router.work.standing import PENDING, Mask
+from router.work.kinds import KINDS, OWN_SOURCE, REFUSED, WorkKind
+from router.work.standing import PENDING, Mask, mask
 
-_OF_CAUSE = ("order", "order_id", "channel", "seller", "version", "event", "received_at_ms")  # as Cause has them
+# As Cause has them.
+_OF_CAUSE = ("order", "order_id", "channel", "seller", "version", "event", "received_at_ms", "reference")
 _OF_WHY = (
     "result", "event", "reasons", "hold", "reason", "refusal", "after", "refused_line", "line_ids", "wanted", "found",
 )  # as Words has them  # fmt: skip
-COLUMNS = tuple(dict.fromkeys((*_OF_CAUSE, "hash_hi", "hash_lo", "before", "source", *_OF_WHY)))  # of the feed
+COLUMNS = tuple(
+    dict.fromkeys((*_OF_CAUSE, "hash_hi", "hash_lo", "before", "source", "amount_minor", "whole", *_OF_WHY))
+)  # of the feed
 NOWHERE = -1
-OWN_SOURCE = "desk"  # its events say what became of them beside their items
 SAID_MAX = 3  # reasons of an order that are told in words
 # Reasons that hold an order, or do so by some policy.
 _MAY_HOLD = sum(
@@ -43,6 +45,7 @@ _MAY_HOLD = sum(
         code.DUPLICATE_BASKET,
     )
 )  # fmt: skip
+_AUTHORIZED = mask(payments={PaymentState.AUTHORIZED})
 _REJECTED = int(pack_state(OrderState.REJECTED, PaymentState.UNPAID))
 
 
@@ -57,6 +60,7 @@ class Cause(NamedTuple):
     version: int
     event: int
     at_ms: int
+    newest: int  # place of the change itself
     words: tuple[Any, ...]  # as Words has them; most are never read
 
     @property
@@ -147,7 +151,8 @@ class Rows:
         order = numbers(self._changes.batch, "hash_lo")
         if self._is_refused.any():
             source = self._changes.batch.column("source")
-            self._is_refused &= ~pc.starts_with(source, OWN_SOURCE).to_numpy(zero_copy_only=False)
+            is_own = pc.or_(pc.equal(source, OWN_SOURCE), pc.starts_with(source, f"{OWN_SOURCE}:"))
+            self._is_refused &= ~is_own.to_numpy(zero_copy_only=False)
         there = np.union1d(np.fromiter(refused, np.uint64, len(refused)), order[self._is_refused])
         found: Mask = self._is_applied & np.isin(order, there) if len(there) else np.zeros(len(order), np.bool_)
         return found
@@ -175,12 +180,21 @@ class Rows:
         was, now = kind.states[self._before], kind.states[self._after]
         if kind.events:
             begins: Mask = now & kind.before[self._before] & self._are(kind.events)
-            return begins
+            return begins & self._may_be_too_much() if kind.if_overpaid else begins
         begins = now & (~was | self._is_again)
         if kind.held_for is not None:
             holding = self._reasons & np.uint64(_MAY_HOLD)
             begins &= (self._event == AN_ORDER) & (holding == np.uint64(1 << kind.held_for))
         return begins | now & self._are(kind.restarted_by) if kind.restarted_by else begins
+
+    def _may_be_too_much(self) -> Mask:
+        """Money of an amount that is named, but for all of an order's of which nothing can have been cancelled yet: it
+        was authorized before at most. Of these few the books are read."""
+        batch = self._changes.batch
+        is_early = numbers(batch, "version") <= np.where(_AUTHORIZED[self._before], 3, 2)
+        is_all = numbers(batch, "whole") & layout.WHOLE_MONEY != 0
+        found: Mask = (numbers(batch, "amount_minor") >= 0) & ~(is_all & is_early)
+        return found
 
     def _are(self, events: Collection[OrderEvent]) -> Mask:
         found: Mask = self._is_applied & np.isin(self._event, sorted(events))
@@ -193,6 +207,9 @@ class Rows:
         values |= {name: list(map(kept_text, values[name])) for name in ("order_id", "channel", "seller")}
         causes = zip(*(values[name] for name in _OF_CAUSE), strict=True)
         words = zip(*(values[name] for name in _OF_WHY), strict=True)
-        for (place, *others), hi, lo, said in zip(causes, values["hash_hi"], values["hash_lo"], words, strict=True):
-            names = in_shard(self._changes.shard, place) if place >= 0 else NOWHERE, f"{hi:016x}{lo:016x}"
-            yield Cause._make((*names, *others, said))
+        shard = self._changes.shard
+        for (place, *others, newest), hi, lo, said in zip(
+            causes, values["hash_hi"], values["hash_lo"], words, strict=True
+        ):
+            names = in_shard(shard, place) if place >= 0 else NOWHERE, f"{hi:016x}{lo:016x}"
+            yield Cause._make((*names, *others, in_shard(shard, newest), said))

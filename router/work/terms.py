@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from router.config import Config
-from router.work.told import Terms
+from router.work.told import Due, Terms
 
 
-def terms_of(config: Config) -> Terms:
+def terms_of(config: Config, says_cod: Callable[[int], bool], due_minor: Callable[[int], int]) -> Terms:
+    """``says_cod``: whether the order of a place was to be paid on delivery; ``due_minor``: as ``Terms`` has it."""
     desk, policy = config.desk, config.policy
 
     def patience_ms(patience: str, channel: str) -> int:
@@ -20,4 +23,7 @@ def terms_of(config: Config) -> Terms:
     def answer_ms(queue: str) -> int:
         return int(getattr(desk.answer_within_ms, queue))
 
-    return Terms(patience_ms, is_on, answer_ms)
+    def is_cod(due: Due) -> bool:
+        return policy.of_channel(due.channel).cod == "confirm" and says_cod(due.place)
+
+    return Terms(patience_ms, is_on, answer_ms, is_cod, due_minor)

@@ -79,6 +79,8 @@ class Terms:
     patience_ms: Callable[[str, str], int]  # of a patience and a channel; 0 = for ever
     is_on: Callable[[str], bool]  # whether a patience ends for any channel
     answer_ms: Callable[[str], int]  # of a queue
+    is_cod: Callable[[Due], bool]  # whether its order is paid on delivery, and confirmed without payment
+    due_minor: Callable[[int], int]  # of an order after the change of this place; below 0: to get back
 
 
 @dataclass
@@ -122,6 +124,8 @@ class Telling:
         return not kind.is_own and (not kind.patience or self._terms.is_on(kind.patience))
 
     def _begin(self, name: str, kind: WorkKind, cause: Cause) -> None:
+        if kind.if_overpaid and self._terms.due_minor(cause.newest) >= 0:
+            return
         if kind.waits_for is not None:
             due = Due(cause.place, name, *cause[1:6], NEVER_MS)
             self.told.started[due.key] = due
@@ -142,7 +146,7 @@ class Telling:
         came = waits_for is not None and bool(waits_for[cause.after])
         if due is not None and came:
             self.told.came.append(Came(due, cause.at_ms))
-        if due is not None and due.due_ms <= cause.at_ms and KINDS[name].sends is None:
+        if due is not None and due.due_ms <= cause.at_ms and KINDS[name].sends is None and is_meant(due, self._terms):
             self._raise(overdue(due, self._terms))
         about = cause.about if name == REFUSED else ""
         key = cause.order_key, name, about
@@ -169,6 +173,12 @@ def item_of(kind: str, cause: Cause | Due, why: str, raised_ms: int, terms: Term
         raised_ms=raised_ms,
         deadline_ms=raised_ms + terms.answer_ms(row.queue),
     )
+
+
+def is_meant(due: Due, terms: Terms) -> bool:
+    """Whether what has lasted too long is anybody's affair: of cash on delivery the money comes with the parcel."""
+    cod = KINDS[due.kind].cod
+    return cod is None or cod == terms.is_cod(due)
 
 
 def overdue(due: Due, terms: Terms) -> WorkItem:

@@ -61,6 +61,18 @@ ROWS["0002"] = ROWS["0001"] | {
     },
 }  # fmt: skip
 ROWS["0003"] = ROWS["0002"] | {"work_items": ROWS["0002"]["work_items"] | {"settled_ms": 3}}
+ROWS["0004"] = ROWS["0003"] | {
+    "pay_orders": {
+        "order_key": "k", "failures": 2, "plan": "[]", "agreed_by": "", "agreed_ms": 0, "before_minor": 0,
+        "shipped_ms": 0, "next_ms": 0,
+    },
+    "pay_requests": {
+        "request_id": "r", "order_key": "k", "order_id": "o", "channel": "web", "seller": "", "order_version": 3,
+        "currency": "EUR", "amount_minor": 500, "instalment": 0, "method": "link", "partner": "pay", "state": "open",
+        "closing": 0, "payment_id": "p", "pay_url": "https://pay.example/p", "paid_minor": 0, "expires_ms": 9,
+        "detail": "", "asked_by": "ada", "asked_ms": 1, "changed_ms": 1,
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

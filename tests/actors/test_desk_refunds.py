@@ -210,6 +210,19 @@ def test_more_than_a_role_may_waits_for_another(one: RefundLab, approve: bool) -
     assert one.money()["refunding"] == 0
 
 
+def test_what_the_books_refuse_nobody_has_to_approve(one: RefundLab) -> None:
+    one.desk.refund_terms = one.desk.refund_terms._replace(limit_of=lambda role, _: {"ops": 100}.get(role))
+    one.begin()
+    total = one.paid()
+    one.world.events({"event_id": "other", "order_id": "a", "type": "payment_refunded", "payment_id": "p1"})
+    asked = one.ask([Capture("p1", "pay", total)], 101)
+    assert [item["state"] for item in one.desk.items(kind="refund_to_approve")] == ["open"]
+    one.work()
+    assert one.seen(asked["refund_id"])["status"] == "failed"
+    [item] = one.desk.items(kind="refund_to_approve")
+    assert (item["state"], item["resolution"]) == ("resolved", "the order did not take the refund")
+
+
 def test_approve_is_said_of_nothing_else(one: RefundLab) -> None:
     one.paid("a", ("cash", 400, "till"))
     one.ask([Capture("cash", "till", 400)], 150)

@@ -10,11 +10,13 @@ from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms, told_events
+from actors.owners.desk.partners import open_partners, pay_terms, refund_terms, told_events
+from actors.owners.desk.paying import paying
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.standings import standings_of
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -30,6 +32,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.partner_told import PAUSE_MS_MAX
+from router.work.pay import PayAsked
 from router.work.refund import RefundAsked
 from router.work.terms import terms_of
 
@@ -55,12 +58,16 @@ class DeskHere:
         self._database = Database(data.desk, "")
         with self._database.write() as connection:
             place.claim(connection, data.name)
-        self._effect = DeskEffect(self._database, terms_of(config), config.order_id_scope, lambda: None)
+        standings = standings_of(data, sources)
+        terms = terms_of(config, standings.says_cod, standings.due_minor)
+        pay = paying(self._database, standings, pay_terms(config))
+        self._payments = pay.payments
+        self._effect = DeskEffect(self._database, terms, config.order_id_scope, pay.news, lambda: None)
         self._postman = _Postman(data, config, router)
         self._told = told_events(data, config)
         self._refunds = Refunds(self._database, refund_terms(config), self._told)
-        following = Following(self._refunds, self._told)
-        self._book = DeskBook(self._database, self._refunds.ended, lambda: None)
+        following = Following(self._refunds, pay.collecting, self._told)
+        self._book = DeskBook(self._database, following.ended, lambda: None)
         self._partners = PartnerCalls(open_partners(config), self._book, now_ms)
         self._partners.start()
         self._sender = OutboxSender(self._database, self._postman.post, following, self._partners.wake)
@@ -82,6 +89,15 @@ class DeskHere:
 
     def refunds(self, order_key: str) -> bytes:
         return self._caught_up(lambda: self._refunds.of_order(order_key))
+
+    def pay(self, asked: PayAsked) -> bytes:
+        return self._caught_up(lambda: self._payments.ask(asked))
+
+    def payment_of(self, request_id: str, bound: Bound) -> bytes:
+        return self._caught_up(lambda: self._payments.one(request_id, bound))
+
+    def payments(self, order_key: str) -> bytes:
+        return self._caught_up(lambda: self._payments.of_order(order_key))
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         with self._database.write() as connection:

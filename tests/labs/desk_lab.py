@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from sqlalchemy import select
 
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
+from actors.owners.desk.paying import paying
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.standings import Standings
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -23,23 +27,53 @@ from actors.store.desk.schema import DUE, OUTBOX, WORK
 from router.bound import EVERYTHING
 from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
+from router.log.reference import in_shard
+from router.shard.partition import shard_of
 from router.work.acts import Act, ActName
 from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
-from router.work.told import Terms
-from tests.labs.feed_world import KEY, FeedWorld
+from router.work.pay import PayTerms
+from router.work.told import Due, Terms
+from tests.labs.feed_world import KEY, TABLES, FeedWorld
 
 Row = dict[str, Any]
 ANSWER_MS = 1_000
-NEVER = Terms(lambda patience, channel: 0, lambda patience: False, lambda queue: ANSWER_MS)
+
+
+def _never(due: Due) -> bool:
+    return False
+
+
+def _nothing_due(place: int) -> int:
+    return 0
+
+
+NEVER = Terms(lambda patience, channel: 0, lambda patience: False, lambda queue: ANSWER_MS, _never, _nothing_due)
 
 
 def terms(**patience_ms: int) -> Terms:
     """Patience by its name; all others last for ever."""
     of = patience_ms.get
     return Terms(
-        lambda patience, channel: of(patience, 0), lambda patience: patience in patience_ms, lambda _: ANSWER_MS
+        lambda patience, channel: of(patience, 0),
+        lambda patience: patience in patience_ms,
+        lambda _: ANSWER_MS,
+        _never,
+        _nothing_due,
     )
+
+
+def standings(world: FeedWorld) -> Standings:
+    """Of the orders of a world."""
+
+    def newest(order_key: str) -> int | None:
+        hi, lo = (np.array([int(half, 16)], np.uint64) for half in (order_key[:16], order_key[16:]))
+        shard = int(shard_of(lo, len(world.router.shards))[0])
+        index = world.router.shards[shard].engine.index
+        row = index.find(hi, lo)
+        return None if row[0] < 0 else in_shard(shard, int(index.reference(row)[0]))
+
+    return Standings(world.sources, KEY, newest, lambda version: TABLES)
 
 
 class DeskLab:
@@ -48,20 +82,33 @@ class DeskLab:
         self.database = Database(folder, url)
         with self.database.write() as connection:
             place.claim(connection, "lab")
-        self.terms = told_by
+        self.standings = standings(world)
+        self.terms = dataclasses.replace(
+            told_by,
+            is_cod=lambda due: self.standings.says_cod(due.place),
+            due_minor=self.standings.due_minor,
+        )
         self.sent: list[Letter] = []
         self.refund_terms = RefundTerms("global", {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
+        self.pay_terms = PayTerms(
+            scope="global", partner="pay", transfer_to="Shop, DE00", link_lives_ms=86_400_000, pay_again=False,
+            other_ways_after=2, instalments_from={}, instalment_days=14, instalment_within_ms=7 * 86_400_000,
+            answer_ms=ANSWER_MS,
+        )  # fmt: skip
         self.begin()
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
-        self.effect = DeskEffect(self.database, self.terms, "global", lambda: None)
+        pay = paying(self.database, self.standings, self.pay_terms, lambda: self.world.now_ms)
+        self.payments, self.collecting = pay.payments, pay.collecting
+        self.effect = DeskEffect(self.database, self.terms, "global", pay.news, lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
         self.refunds = Refunds(self.database, self.refund_terms, self.told)
-        following = Following(self.refunds, self.told)
+        self.following = following = Following(self.refunds, pay.collecting, self.told)
         self.clock = DeskClock(
-            self.database, self.terms, "global", self.world.sources, self.told, lambda: None, lambda now: None
-        )
+            self.database, self.terms, "global", self.world.sources, self.told, pay.clock,
+            lambda: None, lambda now: None,
+        )  # fmt: skip
         self.service = DeskService(self.database, "global", lambda events: "", following.decided, lambda: None)
         self.sender = OutboxSender(self.database, self.post, following, lambda: None)
 

@@ -34,6 +34,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.item import WorkRefused
 from router.work.listing import WorkFilter
+from router.work.pay import PayAsked
 from router.work.refund import RefundAsked
 
 KEY = hash_key(b"0123456789abcdef")
@@ -175,6 +176,15 @@ class ScriptedBackend:
 
     async def act(self, act: Act) -> bytes:
         raise WorkRefused("work_not_found", "No work item has this id.")
+
+    async def pay(self, asked: PayAsked) -> bytes:
+        raise WorkRefused("payment_not_found", "No request for money has this id.")
+
+    async def payment_of(self, request_id: str, bound: Bound) -> bytes:
+        raise WorkRefused("payment_not_found", "No request for money has this id.")
+
+    async def payments(self, order_key: str) -> bytes:
+        return b'{"payments":[],"failures":0,"plan":null,"offers":[]}'
 
     async def refund(self, asked: RefundAsked) -> bytes:
         raise WorkRefused("refund_not_found", "No refund has this id.")

@@ -29,6 +29,7 @@ from router.tables.stock_rows import movement_results, parse_movements
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.pay import PayAsked
 from router.work.refund import RefundAsked
 from tests.labs.desk_backend import DeskHere
 
@@ -105,6 +106,15 @@ class EngineBackend:
 
     async def act(self, act: Act) -> bytes:
         return await self._run(lambda: self.desk.act(act))
+
+    async def pay(self, asked: PayAsked) -> bytes:
+        return await self._run(lambda: self.desk.pay(asked))
+
+    async def payment_of(self, request_id: str, bound: Bound) -> bytes:
+        return await self._run(lambda: self.desk.payment_of(request_id, bound))
+
+    async def payments(self, order_key: str) -> bytes:
+        return await self._run(lambda: self.desk.payments(order_key))
 
     async def refund(self, asked: RefundAsked) -> bytes:
         return await self._run(lambda: self.desk.refund(asked))

@@ -21,6 +21,7 @@ from adapters._transport.caller import Caller
 from adapters._transport.calls import PAUSE_MS_MAX
 from adapters.sandbox.provider import Held, PaymentProvider
 from router.bound import EVERYTHING
+from router.config import Policy
 from router.ids import hash_text
 from router.life.refunds import Capture, Line, Money
 from router.log.columns import MONEY_SHOWN
@@ -62,9 +63,9 @@ class Provider:
 
 
 class RefundLab:
-    def __init__(self, folder: pathlib.Path, url: str = "") -> None:
-        self.world = FeedWorld(shards=1)
-        self.world.stock(A=100)
+    def __init__(self, folder: pathlib.Path, url: str = "", policy: Policy | None = None) -> None:
+        self.world = FeedWorld(shards=1, policy=policy)
+        self.world.stock(A=1_000)
         self.wire = Provider()
         self.desk = DeskLab(folder, self.world, url=url)
         self.steps_left: int | None = None  # until it dies
@@ -74,7 +75,7 @@ class RefundLab:
     def begin(self) -> None:
         """A new life: what it knows is in the database."""
         self.desk.begin()
-        self.book = DeskBook(self.desk.database, self.desk.refunds.ended, lambda: None)
+        self.book = DeskBook(self.desk.database, self.desk.following.ended, lambda: None)
         adapter = open_partner("pay", PARTNER, lambda place: "secret")
         self.caller = Caller(adapter, self, self.book, lambda: now_ms() + self.ahead_ms, lambda: 1.0)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from router.config import ChannelPolicy, Config, Policy
-from router.life.payment_words import PAYMENT_WORDS, Paid, words_of
+from router.life.payment_words import PAYMENT_WORDS, Paid, is_cash_on_delivery, words_of
 from router.reasons import codes
 from router.spelling import word
 from tests.router.test_admission import admitted
@@ -55,6 +55,30 @@ def test_unpaid_orders_are_held_for_all_channels_or_for_one() -> None:
         assert [judged(status, one, channel)[0] for channel in ("market", "shop")] == [HOLD, PROCEED]
         assert [judged(status, every, channel)[0] for channel in ("market", "shop")] == [PROCEED, HOLD]
     assert judged("paid", Policy(unpaid="hold")) == (PROCEED, [])
+
+
+@pytest.mark.parametrize("method", ["cod", "COD", "Cash on Delivery", "nachnahme", "货到付款"])
+def test_what_is_paid_on_delivery_is_confirmed_without_payment_unless_told(method: str) -> None:
+    payment = {"payment": {"method": method}}
+    for policy, admission in (
+        (Policy(unpaid="hold"), PROCEED),
+        (Policy(unpaid="hold", cod="as_unpaid"), HOLD),
+        (Policy(unpaid="hold", channels={"web": ChannelPolicy(cod="as_unpaid")}), HOLD),
+    ):
+        [row] = admitted({**PLACED, "channel": "web", **payment}, config=Config(policy=policy)).to_pylist()
+        assert row["admission"] == admission
+    card = {"payment": {"method": "card"}}
+    [row] = admitted({**PLACED, "channel": "web", **card}, config=Config(policy=Policy(unpaid="hold"))).to_pylist()
+    assert row["admission"] == HOLD
+
+
+@pytest.mark.parametrize(
+    ("payment", "is_it"),
+    [({"method": "COD"}, True), ({"status": "cash on delivery"}, True), ({"method": "card"}, False), ({}, False),
+     (None, False), ({"method": ""}, False)],
+)  # fmt: skip
+def test_words_of_cash_on_delivery(payment: Any, is_it: bool) -> None:
+    assert is_cash_on_delivery(payment) is is_it
 
 
 @pytest.mark.parametrize(("choice", "admission"), [("reject", REJECT), ("hold", HOLD), ("flag", PROCEED)])

@@ -448,6 +448,17 @@ def test_a_reserved_source_is_refused_with_its_remedy_and_its_neighbours_go_on(f
     assert wire.events.column("source").to_pylist() == ["payer", "wms", ""]
 
 
+@pytest.mark.parametrize("form", ["json", "arrow"])
+def test_the_routers_own_source_is_nobody_elses(form: str) -> None:
+    """What an order refuses of the desk's events raises no work item: nobody may borrow that silence."""
+    rows = [plain_event(source=source) for source in ("desk", "desk:ada", "desktop", "front desk")]
+    by = dataclasses.replace(TERMS, own_source="desk")
+    [wire] = [decoded(*rows, by=by)] if form == "json" else from_arrow(events_to_arrow(rows), by=by)
+    assert [(refused.position, refused.reason) for refused in wire.refused] == [(0, "reserved"), (1, "reserved")]
+    assert "name another one" in wire.refused[0].detail
+    assert wire.events.column("source").to_pylist() == ["desktop", "front desk"]
+
+
 def test_an_id_is_hashed_within_its_scope() -> None:
     event = plain_event(channel="web", seller="s1")
     ids, channel, seller = pa.array(["ORD-000000"]), pa.array(["web"]), pa.array(["s1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from router.work.kinds import KINDS, QUEUES, acts_of
 from router.work.rows import COLUMNS
 from router.work.standing import HELD, ON_ITS_WAY, UNDELIVERED, UNSENT, WAITING
 from router.work.told import Known, Terms, Told, told_of
-from tests.labs.desk_lab import ANSWER_MS, NEVER, terms
+from tests.labs.desk_lab import ANSWER_MS, NEVER, standings, terms
 from tests.labs.feed_world import FeedWorld, order
 
 
@@ -30,6 +31,7 @@ def told(world: FeedWorld, by: Terms = NEVER) -> Told:
     """All that the world's log says, as one turn."""
     feed = Feed(ChangeReader(world.sources, COLUMNS))
     parts = [part.changes for part in feed.turn()]
+    by = dataclasses.replace(by, due_minor=standings(world).due_minor)
     return told_of(parts, by, Known(set(KINDS)))
 
 
@@ -179,6 +181,33 @@ def test_money_that_comes_for_an_order_that_was_paid_is_never_silent(world: Feed
     report(world, "a", "payment_captured", payment_id="p1")
     report(world, "a", "payment_captured", payment_id="p2", amount=7)
     assert raised(world) == [("paid_again", "open", "")]
+
+
+@pytest.mark.parametrize("first", [0, 30], ids=["by one payment", "by the last of two"])
+def test_one_payment_that_is_too_large_is_never_silent(world: FeedWorld, first: int) -> None:
+    [ack] = world.orders(order("a"))
+    if first:
+        report(world, "a", "payment_captured", payment_id="p0", amount=first)
+    report(world, "a", "payment_captured", payment_id="p1", amount=ack["total_minor"] - first + 1)
+    assert raised(world) == [("overpaid", "open", "")]
+    report(world, "a", "refund_requested", payment_id="p1", amount=1)
+    assert [state for _, state, _ in raised(world)] == ["resolved"]
+
+
+def test_what_is_paid_exactly_in_any_pieces_is_nobodys_work(world: FeedWorld) -> None:
+    [a, _, _] = world.orders(order("a"), order("b"), order("c"))
+    report(world, "a", "payment_captured", payment_id="p0", amount=1)
+    report(world, "a", "payment_captured", payment_id="p1", amount=a["total_minor"] - 1)
+    report(world, "b", "payment_captured", payment_id="p0", amount=a["total_minor"])
+    report(world, "c", "payment_captured")
+    assert raised(world) == []
+
+
+def test_a_payment_that_is_too_large_since_units_were_cancelled_is_seen_as_such(world: FeedWorld) -> None:
+    [ack] = world.orders(order("a", lines=[{"line_id": "L1", "sku": "A", "qty": 2}]))
+    report(world, "a", "cancel", lines=[{"line_id": "L1", "qty": 1}])
+    report(world, "a", "payment_captured", payment_id="p1", amount=ack["total_minor"])
+    assert raised(world) == [("overpaid", "open", "")]
 
 
 # --- what lasts ----------------------------------------------------------------------------------------

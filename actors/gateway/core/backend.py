@@ -18,6 +18,7 @@ from router.errors import Retryable
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.pay import PayAsked
 from router.work.refund import RefundAsked
 
 U8 = npt.NDArray[np.uint8]
@@ -60,6 +61,15 @@ class Backend(Protocol):
 
     async def act(self, act: Act) -> bytes:
         """A work item after what somebody did with it, as JSON; raises router.work.item.WorkRefused."""
+
+    async def pay(self, asked: PayAsked) -> bytes:
+        """A new request for money as JSON; raises PayRefused and WorkRefused."""
+
+    async def payment_of(self, request_id: str, bound: Bound) -> bytes:
+        """A request for money as JSON; raises WorkRefused."""
+
+    async def payments(self, order_key: str) -> bytes:
+        """All requests for money of an order, as JSON."""
 
     async def refund(self, asked: RefundAsked) -> bytes:
         """A new refund as JSON; raises RefundRefused and WorkRefused."""

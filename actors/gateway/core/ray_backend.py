@@ -23,6 +23,7 @@ from router.shard.order_lane import OrderBatch
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
+from router.work.pay import PayAsked
 from router.work.refund import RefundAsked
 
 T = TypeVar("T")
@@ -69,6 +70,15 @@ class RayBackend:
 
     async def act(self, act: Act) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.act, act))
+
+    async def pay(self, asked: PayAsked) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.pay, asked))
+
+    async def payment_of(self, request_id: str, bound: Bound) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.payment_of, request_id, bound))
+
+    async def payments(self, order_key: str) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.payments, order_key))
 
     async def refund(self, asked: RefundAsked) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.refund, asked))

@@ -32,6 +32,7 @@ from router.shard.split_events import merge_event_answers
 from router.wire.event_answers import refused_events
 from router.wire.event_ndjson import on_one_line
 from router.wire.event_wire import EventTerms, EventWire, Names
+from router.work.kinds import OWN_SOURCE
 
 BOUND_ROWS_MAX = 1_024  # whose each order is looked up, some 80 us: others' batches get in between
 ON_LOOP_BYTES = 16 << 10  # a body up to this is decoded faster than a thread takes it over
@@ -86,7 +87,7 @@ class EventEndpoint:
         self._own = own
         by = core.config
         self._own_terms = EventTerms(core.backend.key, by.order_id_scope, by.limits, self._names, _now_ms)
-        self._terms = dataclasses.replace(self._own_terms, reserved=tuple(by.partners))
+        self._terms = dataclasses.replace(self._own_terms, reserved=tuple(by.partners), own_source=OWN_SOURCE)
 
     async def post(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         media_type = media_type_of(request)

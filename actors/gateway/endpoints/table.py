@@ -10,6 +10,7 @@ from actors.gateway.endpoints.events import EventEndpoint
 from actors.gateway.endpoints.hooks import HookEndpoint
 from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
+from actors.gateway.endpoints.payments import PaymentEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.refunds import RefundEndpoint
@@ -17,7 +18,7 @@ from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
 from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
-from actors.gateway.http import event_shapes, order_shapes, refund_shapes, shapes, work_shapes
+from actors.gateway.http import event_shapes, order_shapes, payment_shapes, refund_shapes, shapes, work_shapes
 from actors.gateway.http.routes import (
     ARROW,
     BOUND_OPERATORS,
@@ -62,6 +63,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
         *_promising(PromiseEndpoint(core, data, on_loop)),
         *_working(WorkEndpoint(core, data)),
         *_refunding(RefundEndpoint(core, query, on_loop)),
+        *_paying(PaymentEndpoint(core, query, on_loop)),
     ]
 
 
@@ -221,6 +223,29 @@ def _refunding(refunds: RefundEndpoint) -> list[Route]:
         Route(
             "GET", "/v1/refunds/{refund_id}", refunds.get, WATCHERS, "A refund, and how far each part of it is",
             {JSON: refund_shapes.RefundView}, problems=("refund_not_found", "shard_unavailable"),
+            bound_roles=BOUND_WATCHERS,
+        ),
+    ]  # fmt: skip
+
+
+def _paying(payments: PaymentEndpoint) -> list[Route]:
+    problems = ("order_not_found", "bad_parameter", "shard_unavailable")
+    return [
+        Route(
+            "POST", "/v1/orders/{order_id}/payments", payments.post, OPERATORS, "Ask the buyer of an order for money",
+            {JSON: payment_shapes.PayRequestView}, {JSON: payment_shapes.PayAskedBody}, queries=SCOPE_QUERIES,
+            problems=(*problems, "bad_json", "payment_refused", "idempotency_conflict"),
+            bound_roles=BOUND_OPERATORS,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/payments", payments.list, WATCHERS,
+            "What the buyer of an order was asked for, what is agreed, and in which ways it can be paid",
+            {JSON: payment_shapes.PaymentsOfOrder}, queries=SCOPE_QUERIES, problems=problems,
+            bound_roles=BOUND_WATCHERS,
+        ),
+        Route(
+            "GET", "/v1/payments/{payment_request_id}", payments.get, WATCHERS, "A request for money, how far it is",
+            {JSON: payment_shapes.PayRequestView}, problems=("payment_not_found", "shard_unavailable"),
             bound_roles=BOUND_WATCHERS,
         ),
     ]  # fmt: skip

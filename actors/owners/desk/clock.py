@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from actors.owners.desk.by_itself import letter_of
+from actors.owners.desk.pay_clock import PayClock
 from actors.owners.desk.told_events import ToldEvents
 from actors.process.fatal import or_die
 from actors.store.data_folder import now_ms
@@ -23,7 +24,7 @@ from router.feed.lag import LagSource, lag_of
 from router.ids import Scope
 from router.log.cursor import parse_cursor
 from router.work.kinds import KINDS
-from router.work.told import Terms, overdue
+from router.work.told import Terms, is_meant, overdue
 
 LOOK_EVERY_S = 1.0
 GRACE_MS = 2_000  # a batch that was received before may become durable so much later
@@ -36,6 +37,7 @@ class DeskClock:
 
     def __init__(
         self, database: Database, terms: Terms, scope: Scope, sources: Sequence[LagSource], told: ToldEvents,
+        pay_clock: PayClock,
         send: Callable[[], None], tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         """``send`` is called when there is something in the outbox, ``tell`` after every look."""
@@ -44,6 +46,7 @@ class DeskClock:
         self._scope = scope
         self._sources = sources
         self._told = told
+        self._pay_clock = pay_clock
         self._send = send
         self._tell = tell
         self._forgot_ms = 0
@@ -73,7 +76,9 @@ class DeskClock:
         if self._has_work(now):
             with self._database.write() as connection:
                 items.wake(connection, now)
-                fired = self._fire(connection, now)
+                read_ms = now - lag_of(self._places(connection), self._sources, now).ms
+                fired = self._fire(connection, read_ms, now)
+                self._pay_clock.tick(connection, now, read_ms - GRACE_MS)
                 if self._told.try_again(connection, now):
                     self._send()
                 self._forget(connection, now)
@@ -85,16 +90,16 @@ class DeskClock:
         with self._database.read() as connection:
             first_ms = due.next_ms(connection)
             is_due = first_ms is not None and first_ms + GRACE_MS <= now
-            is_aside = self._told.any_due(connection, now)
-            return is_due or is_aside or items.any_awake(connection, now) or now - self._forgot_ms > FORGET_EVERY_MS
+            is_ours = is_due or self._told.any_due(connection, now) or self._pay_clock.any_due(connection, now)
+            return is_ours or items.any_awake(connection, now) or now - self._forgot_ms > FORGET_EVERY_MS
 
-    def _fire(self, connection: Connection, now: int) -> int:
-        read_ms = now - lag_of(self._places(connection), self._sources, now).ms
+    def _fire(self, connection: Connection, read_ms: int, now: int) -> int:
         found = due.until(connection, read_ms - GRACE_MS, DUE_MAX)
+        meant = [each for each in found if is_meant(each, self._terms)]
         letters = [
-            letter_of(each, each.due_ms, now, self._scope) for each in found if KINDS[each.kind].sends is not None
+            letter_of(each, each.due_ms, now, self._scope) for each in meant if KINDS[each.kind].sends is not None
         ]
-        items.add(connection, [overdue(each, self._terms) for each in found if KINDS[each.kind].sends is None])
+        items.add(connection, [overdue(each, self._terms) for each in meant if KINDS[each.kind].sends is None])
         outbox.put_in(connection, letters)
         due.end(connection, [each.key for each in found])
         if letters:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.paid_back import PaidBack
+from actors.owners.desk.pay_news import PayNews
 from actors.store.desk import due, items, outbox, place
 from actors.store.desk.database import Database
 from router.errors import Retryable
@@ -15,7 +16,7 @@ from router.feed.changes import Changes
 from router.ids import Scope
 from router.work.kinds import KINDS
 from router.work.rows import COLUMNS
-from router.work.told import Came, Due, Ended, Key, Terms, Told, overdue, told_of
+from router.work.told import Came, Due, Ended, Key, Terms, Told, is_meant, overdue, told_of
 
 AGAIN_MS = 10
 
@@ -23,14 +24,17 @@ AGAIN_MS = 10
 class DeskEffect:
     """Satisfies ``actors.owners.reader.Effect``."""
 
-    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns)))
+    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns, *PayNews.columns)))
 
-    def __init__(self, database: Database, terms: Terms, scope: Scope, send: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, terms: Terms, scope: Scope, pay_news: PayNews, send: Callable[[], None]
+    ) -> None:
         """``send`` is called when there is something in the outbox."""
         self._database = database
         self._scope = scope
         self._send = send
         self._paid_back = PaidBack()
+        self._pay_news = pay_news
         self._terms = terms
         with database.read() as connection:
             self._cursor = place.cursor_of(connection)
@@ -47,6 +51,7 @@ class DeskEffect:
             outbox.put_in(connection, [letter_of(each.due, each.at_ms, each.at_ms, self._scope) for each in came])
             keep(connection, told, self._terms)
             self._paid_back.keep(connection, changes)
+            self._pay_news.keep(connection, changes)
             place.move_cursor(connection, cursor)
         self._cursor = cursor
         self._known.add(told)
@@ -68,7 +73,7 @@ def keep(connection: Connection, told: Told, terms: Terms) -> None:
     """What lasted too long before it ended was somebody's work in between, whenever that is read."""
     ended = list(told.ended.values())
     lasting = {end.key: end for end in ended if KINDS[end.kind].lasts}
-    items.add(connection, [overdue(each, terms) for each in _too_long(connection, lasting)])
+    items.add(connection, [overdue(each, terms) for each in _too_long(connection, lasting, terms)])
     items.settle(connection, ended)
     due.end(connection, list(lasting))
     items.add(connection, told.raised)
@@ -83,12 +88,12 @@ def _came(connection: Connection, ended: Iterable[Ended]) -> Iterator[Came]:
             yield Came(each, waited[each.key].at_ms)
 
 
-def _too_long(connection: Connection, ended: Mapping[Key, Ended]) -> Iterator[Due]:
+def _too_long(connection: Connection, ended: Mapping[Key, Ended], terms: Terms) -> Iterator[Due]:
     """What was due before it ended: seldom any, and then the first thing that is due tells."""
     first_ms, last_ms = due.next_ms(connection), max((end.at_ms for end in ended.values()), default=0)
     if first_ms is None or first_ms > last_ms:
         return
     for each in due.of_places(connection, sorted({at for at, _ in ended})):
         end = ended.get(each.key)
-        if end is not None and each.due_ms <= end.at_ms and KINDS[each.kind].sends is None:
+        if end is not None and each.due_ms <= end.at_ms and KINDS[each.kind].sends is None and is_meant(each, terms):
             yield each

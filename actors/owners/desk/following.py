@@ -1,4 +1,5 @@
-"""What follows from answers of shards and from acts of people: for refunds, and for what partners told."""
+"""What follows from answers of shards and of partners and from acts of people: for refunds, for money that was asked
+for, and for what partners told."""
 
 from __future__ import annotations
 
@@ -7,9 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from actors.owners.desk.collecting import Collecting
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.told_events import ToldEvents
+from actors.store.data_folder import now_ms
 from actors.store.desk.outbox import Letter
+from adapters._transport.calls import Call
 from router.work.acts import Act
 from router.work.item import WorkItem
 
@@ -17,8 +21,9 @@ from router.work.item import WorkItem
 class Following:
     """Satisfies ``sender.Follower``."""
 
-    def __init__(self, refunds: Refunds, told: ToldEvents) -> None:
+    def __init__(self, refunds: Refunds, collecting: Collecting, told: ToldEvents) -> None:
         self._refunds = refunds
+        self._collecting = collecting
         self._told = told
 
     def put_aside(self, connection: Connection, letter: Letter, answer: Mapping[str, Any], now_ms: int) -> bool:
@@ -27,6 +32,11 @@ class Following:
     def heard(self, connection: Connection, letter: Letter, answer: Mapping[str, Any], now_ms: int) -> None:
         self._refunds.heard(connection, letter, answer, now_ms)
         self._told.heard(connection, letter, answer, now_ms)
+
+    def ended(self, connection: Connection, call: Call) -> None:
+        """A call to a partner is final."""
+        self._refunds.ended(connection, call)
+        self._collecting.ended(connection, call, now_ms())
 
     def decided(self, connection: Connection, item: WorkItem, act: Act) -> None:
         self._refunds.decided(connection, item, act)

@@ -8,12 +8,13 @@ from actors.owners.desk.refunds import RefundTerms
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.data_folder import DataFolder
 from actors.store.secret_places import secret_at
-from adapters._intents import Refund
+from adapters._intents import PayLink, Refund
 from adapters._registry import AnyAdapter, open_partner, settings_of
 from adapters._spec import PaymentSettings
 from router.config import Config, RefundOrder
 from router.errors import Misconfigured
 from router.work.kinds import QUEUES
+from router.work.pay import PayTerms
 
 
 def open_partners(config: Config) -> list[AnyAdapter]:
@@ -34,6 +35,27 @@ def refund_terms(config: Config) -> RefundTerms:
 
     answer_ms = config.desk.answer_within_ms.payments
     return RefundTerms(config.order_id_scope, _refunding(config), answer_ms, limit_minor)
+
+
+def pay_terms(config: Config) -> PayTerms:
+    """Raises Misconfigured where the partner that is to make links cannot."""
+    given = config.payments
+    able = [name for name, each in config.partners.items() if PayLink in settings_of(name, each)[0].spec.repeats]
+    if given.partner and given.partner not in able:
+        said = f"[payments] partner: {given.partner!r} is no partner that makes payment links"
+        raise Misconfigured(f"{said}; name one of {', '.join(able) or 'those that do, under [partners.NAME]'}.")
+    return PayTerms(
+        scope=config.order_id_scope,
+        partner=given.partner or (able[0] if len(able) == 1 else ""),
+        transfer_to=given.transfer_to,
+        link_lives_ms=given.link_lives_ms,
+        pay_again=given.pay_again,
+        other_ways_after=given.other_ways_after,
+        instalments_from=given.instalments_from,
+        instalment_days=given.instalment_days,
+        instalment_within_ms=given.instalment_within_ms,
+        answer_ms=config.desk.answer_within_ms.payments,
+    )
 
 
 def told_events(data: DataFolder, config: Config) -> ToldEvents:

@@ -11,11 +11,14 @@ from actors.owners.desk.counting import Counting
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms, told_events
+from actors.owners.desk.partners import open_partners, pay_terms, refund_terms, told_events
+from actors.owners.desk.paying import paying
+from actors.owners.desk.payments import Payments
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.standings import standings_of
 from actors.owners.desk.told_events import ToldEvents
 from actors.owners.reader import Reader
 from actors.process.fatal import OWNER_PATIENCE_S
@@ -47,6 +50,7 @@ class Parts(NamedTuple):
     partners: PartnerCalls
     service: DeskService
     refunds: Refunds
+    payments: Payments
     told: ToldEvents
     reader: Reader
     clock: DeskClock
@@ -77,29 +81,32 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         on_fault.callback(part.close)
         return part
 
-    terms, scope = terms_of(config), config.order_id_scope
+    scope = config.order_id_scope
     make_folder(data.desk)
     lock = kept(FolderLock(data.desk, OWNER_PATIENCE_S))
     database = kept(Database(data.desk, config.desk.url))
     with database.write() as connection:
         place.claim(connection, data.name)
     sources = [kept(LogReader(data.shard(number), 2)) for number in range(data.identity().shards)]
+    standings = standings_of(data, sources)
+    terms = terms_of(config, standings.says_cod, standings.due_minor)
     postman = kept(Postman(data, config))
     told = told_events(data, config)
     refunds = Refunds(database, refund_terms(config), told)
-    following = Following(refunds, told)
+    pay = paying(database, standings, pay_terms(config))
+    following = Following(refunds, pay.collecting, told)
     sender = OutboxSender(database, postman.post, following, lambda: partners.wake())
-    partners = PartnerCalls(open_partners(config), DeskBook(database, refunds.ended, sender.wake), now_ms)
+    partners = PartnerCalls(open_partners(config), DeskBook(database, following.ended, sender.wake), now_ms)
 
     def go_on() -> None:
         sender.wake()
         partners.wake()
 
     counting = Counting(database, data.desk_figures)
-    clock = DeskClock(database, terms, scope, sources, told, sender.wake, counting.tell)
+    clock = DeskClock(database, terms, scope, sources, told, pay.clock, sender.wake, counting.tell)
     service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
-    reader = _reader(data, DeskEffect(database, terms, scope, sender.wake), sources)
-    return Parts(lock, database, postman, sender, partners, service, refunds, told, reader, clock)
+    reader = _reader(data, DeskEffect(database, terms, scope, pay.news, sender.wake), sources)
+    return Parts(lock, database, postman, sender, partners, service, refunds, pay.payments, told, reader, clock)
 
 
 def _reader(data: DataFolder, effect: DeskEffect, sources: list[LogReader]) -> Reader:

@@ -33,7 +33,7 @@ from router.ids import Scope
 from router.life.refunds import ENDED, amount_of, split, without
 from router.queries.text import time_text
 from router.work.acts import Act, encoded, order_named
-from router.work.item import WorkItem, WorkRefused
+from router.work.item import WorkItem, WorkRefused, settled_in_words
 from router.work.refund import (
     Refund,
     RefundAsked,
@@ -139,8 +139,16 @@ class Refunds:
         if answer["status"] == "refused":
             detail = f"the order did not take it ({answer['reason']}): {answer['detail']}"
             refunds.put_part(connection, part.now("failed", now, detail))
+            self._settle_approval(connection, refund, now)
         else:
             self._go_on(connection, refund, part.now("reserved", now), now)
+
+    def _settle_approval(self, connection: Connection, refund: Refund, now: int) -> None:
+        """Where nothing of a refund is left to be sent, nobody has to approve it any more."""
+        whole = refunds.find(connection, refund.refund_id)
+        item = items.find(connection, refund_work_id("refund_to_approve", refund.refund_id))
+        if item is not None and whole is not None and all(part.state in ENDED for part in whole[1]):
+            items.replace(connection, settled_in_words(item, "the order did not take the refund", now))
 
     def _go_on(self, connection: Connection, refund: Refund, part: RefundPart, now: int) -> None:
         """A part that the books have reserved, as far as it may go."""

@@ -150,3 +150,48 @@ REFUND_PARTS = Table(
     Column("detail", Text, nullable=False),  # why it failed, in words
     Column("changed_ms", BigInteger, nullable=False),
 )
+
+# Orders of which money was asked for, or a payment failed.
+PAY_ORDERS = Table(
+    "pay_orders",
+    METADATA,
+    Column("order_key", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),  # payments that failed
+    Column("plan", Text, nullable=False),  # its instalments as JSON, as they were agreed; [] = none
+    Column("agreed_by", Text, nullable=False),
+    Column("agreed_ms", BigInteger, nullable=False),
+    Column("before_minor", BigInteger, nullable=False),  # what had come before they were agreed
+    Column("shipped_ms", BigInteger, nullable=False),  # when all of it had left
+    Column("next_ms", BigInteger, nullable=False),  # when the next one is to be asked for
+)
+Index(None, PAY_ORDERS.c.next_ms)
+
+# Money that buyers were asked for.
+PAY_REQUESTS = Table(
+    "pay_requests",
+    METADATA,
+    Column("request_id", Text, primary_key=True),
+    Column("order_key", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("order_version", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("instalment", Integer, nullable=False),  # from 1; 0 = of no plan
+    Column("method", Text, nullable=False),
+    Column("partner", Text, nullable=False),  # "" = nobody is asked for a link
+    Column("state", Text, nullable=False),
+    Column("closing", Integer, nullable=False),  # 1 = it is to be cancelled
+    Column("payment_id", Text, nullable=False),  # as the payment will be called; "" = not known yet
+    Column("pay_url", Text, nullable=False),
+    Column("paid_minor", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),  # name of an API key; "desk" = by itself
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+)
+Index(None, PAY_REQUESTS.c.order_key)
+Index(None, PAY_REQUESTS.c.payment_id)
+Index(None, PAY_REQUESTS.c.state, PAY_REQUESTS.c.expires_ms)

@@ -32,6 +32,7 @@ def config() -> Config:
             waiting_after_ms=2 * DAY_MS,
             undelivered_after_ms=6 * DAY_MS,
             unpaid_after_ms=5 * DAY_MS,
+            uncaptured_after_ms=4 * DAY_MS,
             refund_limits={"service": {CURRENCY: APPROVED_MINOR}},
         ),
         partners={PAY: _partner("sandbox_payments"), CARRIER: _partner("sandbox_carrier")},

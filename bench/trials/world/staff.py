@@ -38,8 +38,10 @@ class Staff:
             "held": self._review,
             "payment_failed": self._wait_for_money,
             "unpaid": self._chase,
+            "uncaptured": self._capture,
             "to_pay_back": self._pay_back,
             "paid_again": self._give_back_too_much,
+            "overpaid": self._give_back_too_much,
             "refund_failed": self._pay_back,
             "refund_to_approve": self._approve,
             "refund_by_hand": self._paid_by_hand,
@@ -116,6 +118,13 @@ class Staff:
             self._resolve(item, "not worth a letter", {"type": "write_off"})
         else:
             self._resolve(item, "the rest never came", {"type": "cancel"})
+
+    def _capture(self, item: Row) -> None:
+        """At the provider's own pages; its webhook tells the rest."""
+        for payment in self._town.house.view(item["order_id"])["payments"]:
+            if payment["authorized"]:
+                self._bank.capture(payment["payment_id"], item["order_id"], payment["authorized"])
+        self._resolve(item, "captured")
 
     def _pay_back(self, item: Row) -> None:
         """All that is owed; what was only authorized is let go."""

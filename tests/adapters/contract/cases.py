@@ -14,6 +14,7 @@ import msgspec
 from adapters._intents import (
     Address,
     Authorize,
+    CancelLink,
     Capture,
     Intent,
     Label,
@@ -76,7 +77,8 @@ def label(postcode: str, key: str, form: str = "pdf") -> Label:
 async def payment_samples(lab: PartnerLab) -> list[Intent]:
     first = await lab.to_the_end(authorize(5_000, "sample-1"))
     second = await lab.to_the_end(authorize(700, "sample-2"))
-    paid, unpaid = (call.outcome.result.payment_id for call in (first, second))  # type: ignore[union-attr]
+    third = await lab.to_the_end(PayLink(key="sample-7", order=ORDER, amount_minor=700, currency="EUR", expires_ms=1))
+    paid, unpaid, link = (call.outcome.result.payment_id for call in (first, second, third))  # type: ignore[union-attr]
     money = {"order": ORDER, "amount_minor": 4_000, "currency": "EUR"}
     return [
         authorize(5_000, "sample-1"),
@@ -84,6 +86,7 @@ async def payment_samples(lab: PartnerLab) -> list[Intent]:
         Refund(key="sample-4", payment_id=paid, reason="late", **money),  # type: ignore[arg-type]
         Void(key="sample-5", order=ORDER, payment_id=unpaid),
         PayLink(key="sample-6", expires_ms=STARTED_MS + 3_600_000, **money),  # type: ignore[arg-type]
+        CancelLink(key="sample-8", order=ORDER, payment_id=link),
     ]
 
 
