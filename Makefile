@@ -17,7 +17,7 @@ CHAOS_MINUTES = 40
 # Kind of hostile input, or row of docs/security.md, that `attack` sends; --help names them.
 ATTACK = all
 
-.PHONY: setup demo test test-routers test-engines real lint bench simulate fuzz chaos attack serve clean
+.PHONY: setup demo test test-routers test-kernels test-engines soak real lint bench simulate fuzz chaos attack serve clean
 
 setup: $(READY)
 
@@ -36,18 +36,23 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Two halves side by side: what starts a router mostly waits for processes, so the other core runs the rest meanwhile.
+# Three parts side by side: what starts a router mostly waits for processes, so the cores run the rest meanwhile.
 test: lint
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-routers test-engines
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 test-routers test-kernels test-engines
 
 test-routers: $(READY)
-	$(BIN)/pytest -m ray
+	$(BIN)/pytest -m "ray and not soak"
 
-# The kernels' tests run twice: with every array index checked, and as in production. The checked ones come first,
-# because a first start of a router compiles what the others need.
-test-engines: $(READY)
+# The kernels' tests run twice: here with every array index checked, below as in production.
+test-kernels: $(READY)
 	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m "kernel and not ray"
-	$(BIN)/pytest -m "not ray"
+
+test-engines: $(READY)
+	$(BIN)/pytest -m "not ray and not soak"
+
+# What guards the measuring: each bench with a router of its own, and bugs planted for the simulation to find.
+soak: $(READY)
+	$(BIN)/pytest -m soak
 
 # All of each real set below ../shared/data through a running router, twice, and a table of what came of it; `test` takes
 # the first rows of the larger ones.

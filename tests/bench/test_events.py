@@ -73,6 +73,7 @@ def test_every_step_of_an_event_has_a_cost_and_both_forms_the_same_answers(parts
         assert all(us > 0 for us in run["processor_us_per_event"].values())
 
 
+@pytest.mark.soak
 @pytest.mark.ray
 def test_the_bench_finds_every_order_in_the_state_that_was_told() -> None:
     """It ends by itself where an event is refused, or where the folder says otherwise."""

@@ -90,6 +90,7 @@ def test_the_sender_counts_every_answer_to_json_lines(target: Target) -> None:
     assert samples and all(target.request("GET", f"/v1/orders/{sample.order_id}")[0] == 200 for sample in samples)
 
 
+@pytest.mark.soak
 def test_locust_users_order_and_read_without_a_failure(target: Target) -> None:
     command = [
         sys.executable,
@@ -113,6 +114,7 @@ def test_locust_users_order_and_read_without_a_failure(target: Target) -> None:
     assert 1 < reads / orders < 4, "two reads an order were asked for"
 
 
+@pytest.mark.soak
 def test_a_small_run_finds_a_knee_keeps_every_promise_and_reports_it(
     target: Target, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

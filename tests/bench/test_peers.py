@@ -185,6 +185,7 @@ def test_a_peer_that_is_not_installed_says_what_to_install() -> None:
         find_binary("no-such-binary-here", ["usr/bin"], "no-such-package")
 
 
+@pytest.mark.soak
 @pytest.mark.ray
 def test_the_router_is_checked_like_its_peers() -> None:
     load = router_peer.Load(orders=1_500, warm_up=500, singles=100, shards=1)

@@ -237,6 +237,7 @@ PLANTED: dict[Plant, tuple[Iterable[Plan], str, int]] = {  # schedules, what a v
 }  # fmt: skip
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_met(
     plant: Plant, monkeypatch: Patch, record_property: Callable[[str, object], None]

@@ -9,6 +9,7 @@ from bench.speed import skus
 from router.errors import Misconfigured
 
 
+@pytest.mark.soak
 @pytest.mark.ray
 def test_what_was_loaded_is_decided_before_and_after_a_start() -> None:
     result = skus.run(skus=300, nodes=70, cells=1_000, orders=200, shards=1)

@@ -25,6 +25,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.ray
 def test_every_condition_holds_after_a_small_run() -> None:
     result = tpcc.run(transactions=1_000, terminals=8, shards=1)

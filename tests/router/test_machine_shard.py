@@ -175,5 +175,5 @@ class ShardMachine(RuleBasedStateMachine):
         assert list(differences(cells_of(router.ledger.path.engine), books)) == []
 
 
-ShardMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=40, deadline=None, derandomize=True)
+ShardMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=40, deadline=None, derandomize=True)
 TestShardMachine = ShardMachine.TestCase

@@ -498,7 +498,7 @@ def test_replaying_the_logs_gives_the_same_state_each_time(shards: int) -> None:
 
 
 def test_the_script_of_the_crash_tests_meets_every_kind_of_answer() -> None:
-    told = Told(World(), list(script(35, 1)))
+    told = Told(World(), list(script(26, 1)))
     orders = [a for step, given in zip(told.steps, told.answers, strict=True) if step.orders for a in given]
     events = [a for step, given in zip(told.steps, told.answers, strict=True) if step.events for a in given]
     assert {status(answer) for answer in orders} == set(STATUS_NAMES)
@@ -511,7 +511,7 @@ def test_the_script_of_the_crash_tests_meets_every_kind_of_answer() -> None:
 def test_after_a_crash_at_any_record_the_retried_batch_is_answered_as_if_nothing_had_happened(shards: int) -> None:
     """The gateway's view: what was not answered is sent again under its batch id. The state is that of the life
     without a crash behind the same step, so it is at the end too; every tenth cut goes there."""
-    told = Told(World(shards), list(script(30 // shards + 5, shards)))
+    told = Told(World(shards), list(script(21 // shards + 5, shards)))
     for cut in range(told.world.loaded, len(told.world.journal)):
         restarted, first = told.world.after_crash(cut), told.answered_by(cut)
         last = len(told.steps) if cut % 10 == 0 else first + 1
@@ -525,7 +525,7 @@ def test_after_a_crash_at_any_record_the_retried_batch_is_answered_as_if_nothing
 @pytest.mark.parametrize("shards", [1, 4])
 def test_after_a_crash_at_any_record_everything_sent_again_is_decided_once(shards: int) -> None:
     """The client's view: new requests; what was accepted keeps its decision, and units are taken once an order."""
-    told = Told(World(shards), without_conflicts(script(30 // shards + 5, shards)))
+    told = Told(World(shards), without_conflicts(script(21 // shards + 5, shards)))
     for cut in range(told.world.loaded, len(told.world.journal) + 1):
         restarted, steps = told.world.after_crash(cut), told.answered_by(cut)
         accepted = told.accepted(steps)
