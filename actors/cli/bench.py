@@ -95,7 +95,16 @@ def _add_checked(benches: Any) -> None:
     flips.add_argument("--flips", type=COUNT, default=1_000_000, help="random bits of the large folder's records")
     flips.add_argument("--seconds", type=float, default=60.0, help="for these at most")
     flips.add_argument("--seed", type=int, default=1)
-    for bench in (pipeline, shards, recovery, goals, compare, flips):
+    world = benches.add_parser(
+        "world",
+        help="a simulated month: buyers, failing partners and staff around the real engines; all books judged",
+    )
+    world.add_argument("--orders", type=COUNT, default=2_000)
+    world.add_argument("--days", type=COUNT, default=30)
+    world.add_argument("--seed", type=int, default=1, help="all that happens")
+    world.add_argument("--failing", type=whole_number(0, 50), default=5, help="percent of what partners do")
+    world.add_argument("--data", metavar="DIR", help="keep the data folder here, for verify, serve and queries")
+    for bench in (pipeline, shards, recovery, goals, compare, flips, world):
         add_json_flag(bench)
 
 
@@ -144,6 +153,10 @@ def _measure_checked(given: argparse.Namespace) -> dict[str, Any] | None:
         from bench.speed import recovery
 
         return recovery.run(given.orders)
+    if given.bench == "world":
+        from bench.trials.world import campaign as world
+
+        return world.run(given.orders, given.seed, given.days, given.failing, given.data)
     if given.bench == "flips":
         from bench.trials.flips import run as flips
 

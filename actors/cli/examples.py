@@ -73,6 +73,7 @@ order-router bench events --orders 1000000
 order-router bench memory --orders 2000000
 order-router bench skus --skus 100000 --nodes 200
 order-router bench crash --kills 5
+order-router bench world --orders 500 --days 7 --seed 3
 order-router bench peers --orders 50000
 order-router bench tpcc --transactions 10000
 order-router bench lab --scenario flash_sale --seconds 5

@@ -176,6 +176,31 @@ def test_money_of_a_cancelled_order_has_to_go_back(world: FeedWorld) -> None:
     assert raised(world) == [("to_pay_back", "resolved", "settled by version 4 of the order")]
 
 
+def test_as_long_as_a_part_of_a_cancelled_orders_money_is_here_it_has_to_go_back(world: FeedWorld) -> None:
+    world.orders(order("a"))
+    report(world, "a", "payment_captured", amount=50)
+    report(world, "a", "payment_refunded", amount=20)
+    report(world, "a", "cancel")
+    assert raised(world) == [("to_pay_back", "open", "")]
+    report(world, "a", "payment_refunded", amount=10)
+    assert raised(world) == [("to_pay_back", "open", "")]
+    report(world, "a", "payment_refunded", amount=20)
+    assert raised(world) == [("to_pay_back", "resolved", "settled by version 6 of the order")]
+
+
+def test_money_that_is_authorized_waits_so_long_to_be_captured(world: FeedWorld) -> None:
+    by = terms(uncaptured_after_ms=5)
+    world.orders(order("a"), order("b"))
+    for order_id in ("a", "b"):
+        report(world, order_id, "payment_authorized", payment_id="p", currency="EUR")
+    started = told(world, by).started.values()
+    assert sorted((due.order_id, due.kind) for due in started) == [("a", "uncaptured"), ("b", "uncaptured")]
+    report(world, "a", "payment_captured")
+    report(world, "b", "payment_voided")
+    assert told(world, by).started == {}
+    assert [kind for kind, _, _ in raised(world, by)] == ["uncaptured"] * 2, "both were due before they ended"
+
+
 def test_money_that_comes_for_an_order_that_was_paid_is_never_silent(world: FeedWorld) -> None:
     world.orders(order("a"))
     report(world, "a", "payment_captured", payment_id="p1")

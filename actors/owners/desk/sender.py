@@ -46,7 +46,8 @@ class Follower(Protocol):
 
 class OutboxSender:
     def __init__(
-        self, database: Database, post: Post, follower: Follower, kept: Callable[[], None], clock_ms: Callable[[], int] = now_ms
+        self, database: Database, post: Post, follower: Follower, kept: Callable[[], None],
+        clock_ms: Callable[[], int] = now_ms,
     ) -> None:  # fmt: skip
         """``kept`` is called when answers, and what follows from them, are durable."""
         self._database = database

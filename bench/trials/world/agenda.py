@@ -34,8 +34,11 @@ class Agenda:
         return not self._heap
 
     def tick(self) -> None:
-        """Move on by a tick and do what has become due."""
-        until_ms = self.now_ms + TICK_MS
+        """Move on by a tick, or by as many as nothing is due in, up to the next full hour; do what has become due."""
+        hour_ms = self.now_ms - self.now_ms % HOUR_MS + HOUR_MS
+        next_ms = self._heap[0][0] if self._heap else hour_ms
+        ticks = max(1, -((self.now_ms - min(next_ms, hour_ms)) // TICK_MS))
+        until_ms = self.now_ms + ticks * TICK_MS
         while self._heap and self._heap[0][0] <= until_ms:
             due_ms, _, act = heapq.heappop(self._heap)
             self.now_ms = max(self.now_ms, due_ms)

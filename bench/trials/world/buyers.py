@@ -37,7 +37,7 @@ class Buyers:
     def _moment_ms(self, number: int, days: int) -> int:
         """Twice as many in the evening as on average, few at night."""
         dice = self._town.dice
-        hour = dice.one_of((*range(7, 24), *range(17, 23), *range(18, 22)), "hour", number)
+        hour: int = dice.one_of((*range(7, 24), *range(17, 23), *range(18, 22)), "hour", number)
         return dice.below(days, "day", number) * DAY_MS + hour * HOUR_MS + dice.below(HOUR_MS, "moment", number)
 
     # --- ordering --------------------------------------------------------------------------------

@@ -48,7 +48,10 @@ def tables() -> dict[str, bytes]:
     sku = {"currency": CURRENCY, "tax_class": "standard"}
     rows: dict[str, list[Row]] = {
         "skus": [
-            *({"sku": name, "price": _price_minor(at), "weight_g": 200 + 37 * at, **sku} for at, name in enumerate(SKUS)),
+            *(
+                {"sku": name, "price": _price_minor(at), "weight_g": 200 + 37 * at, **sku}
+                for at, name in enumerate(SKUS)
+            ),
             {"sku": BUNDLE, "price": 4_999, **sku, "bundle": [{"sku": part, "qty": 1} for part in PARTS]},
         ],
         "nodes": [
@@ -67,7 +70,8 @@ def tables() -> dict[str, bytes]:
             for country, rate in (("DE", 1_900), ("FR", 2_000))
         ],
         "promotions": [
-            {"code": "FIVE", "when": {"min_subtotal": 10_000, "currency": CURRENCY}, "then": {"percent": 5}, "priority": 1},
+            {"code": "FIVE", "when": {"min_subtotal": 10_000, "currency": CURRENCY}, "then": {"percent": 5},
+             "priority": 1},
         ],
         "stock": [{"sku": sku, "node": node, "on_hand": UNITS_AT_FIRST} for sku in SKUS for node in NODES],
     }  # fmt: skip

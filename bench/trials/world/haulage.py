@@ -26,7 +26,7 @@ class Haulage:
     def label(self, order_id: str, shipment_id: str, node: str, ship_to: Row) -> str:
         """A tracking number."""
         country, postcode = NODES[node]
-        body = {
+        body: Document = {
             "service": "economy",
             "format": "zpl",
             "from": {"name": node, "line1": "Gate 1", "city": node, "postcode": postcode, "country": country},

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import func, select
 
 from actors.care.verdict import Verdict
@@ -17,10 +18,12 @@ from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
-from actors.owners.desk.partners import refund_terms, told_events
+from actors.owners.desk.partners import pay_terms, refund_terms, told_events
+from actors.owners.desk.paying import Paying, paying
 from actors.owners.desk.refunds import Refunds
-from actors.owners.desk.sender import OutboxSender
+from actors.owners.desk.sender import Answer, OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.standings import Standings
 from actors.store.data_folder import DataFolder
 from actors.store.desk import calls, due, items, place
 from actors.store.desk.database import Database
@@ -40,6 +43,7 @@ from router.feed.feed import Feed
 from router.ids import hash_text
 from router.local import LocalRouter
 from router.log.columns import STATUS_NAMES
+from router.log.reference import in_shard
 from router.ports import Log
 from router.queries import ViewTerms, order_view
 from router.queries.change_filter import ChangeFilter
@@ -110,8 +114,10 @@ class House:
         return self.router.state_hashes() == before
 
     def _close_router(self) -> None:
-        for closed in (*self.sources, *self._logs.values()):
-            closed.close()
+        for source in self.sources:
+            source.close()
+        for log in self._logs.values():
+            log.close()
 
     def put(self, table: str, body: bytes) -> None:
         upload = parse_rows(table, body, NDJSON)
@@ -150,14 +156,26 @@ class House:
 
     def view(self, order_id: str) -> Row:
         """As ``GET /v1/orders/{id}``."""
-        hi, lo = (np.array([half], np.uint64) for half in hash_text(self.key, order_id))
-        shard = int(shard_of(lo, len(self.router.shards))[0])
+        shard, row = self._row(*hash_text(self.key, order_id))
+        assert row is not None, order_id
         index = self.router.shards[shard].engine.index
-        row = index.find(hi, lo)
         found = int(index.reference(row)[0]), int(index.state(row)[0]), int(index.version(row)[0])
         view = order_view(shard, found, self.sources[shard], self._views)
         assert view is not None, order_id
         return view
+
+    def _row(self, hi: int, lo: int) -> tuple[int, npt.NDArray[np.int64] | None]:
+        """Shard of an order, and its row in the shard's index; None where nobody knows it."""
+        hashes = np.array([hi], np.uint64), np.array([lo], np.uint64)
+        shard = int(shard_of(hashes[1], len(self.router.shards))[0])
+        row = self.router.shards[shard].engine.index.find(*hashes)
+        return shard, None if row[0] < 0 else row
+
+    def _newest(self, order_key: str) -> int | None:
+        shard, row = self._row(int(order_key[:16], 16), int(order_key[16:], 16))
+        if row is None:
+            return None
+        return in_shard(shard, int(self.router.shards[shard].engine.index.reference(row)[0]))
 
     def order_key(self, order_id: str) -> str:
         hi, lo = hash_text(self.key, order_id)
@@ -171,23 +189,37 @@ class House:
 
     def begin_desk(self) -> None:
         """A new life of it: nothing but what its database has."""
-        terms, scope = terms_of(self.config), self.config.order_id_scope
+        pay = self._paying(self.database)
         self.told = told_events(self.data, self.config)
         self.refunds = Refunds(self.database, refund_terms(self.config), self.told, lambda: self.now_ms)
-        following = Following(self.refunds, self.told)
-        self._effect = DeskEffect(self.database, terms, scope, _nothing)
+        following = Following(self.refunds, pay.collecting, self.told)
+        self._effect, self._clock = self._following_the_log(self.database, pay)
         self._feed = Feed(ChangeReader(self.sources, self._effect.columns), self._effect.cursor())
-        self._clock = DeskClock(self.database, terms, scope, self.sources, self.told, _nothing, lambda _: None)
+        scope = self.config.order_id_scope
         self.service = DeskService(self.database, scope, lambda events: "", following.decided, _nothing)
         self._sender = OutboxSender(self.database, self._post, following, _nothing, lambda: self.now_ms)
-        self._book = DeskBook(self.database, self.refunds.ended, _nothing)
+        self._book = DeskBook(self.database, following.ended, _nothing)
         self.partners = {
             name: open_partner(name, given, lambda _: "secret") for name, given in self.config.partners.items()
         }
         self._caller = Caller(self.partners[PAY], self._wire, self._book, lambda: self.now_ms, lambda: 0.5)
 
-    def _post(self, letters: Sequence[Letter]) -> list[Row]:
-        return self.events([msgspec.json.decode(letter.event) for letter in letters])
+    def second_desk(self, database: Database) -> tuple[DeskEffect, DeskClock]:
+        """What reads the log into an empty database."""
+        return self._following_the_log(database, self._paying(database))
+
+    def _paying(self, database: Database) -> Paying:
+        self._standings = Standings(self.sources, self.key, self._newest, self._tables.load)
+        return paying(database, self._standings, pay_terms(self.config), lambda: self.now_ms)
+
+    def _following_the_log(self, database: Database, pay: Paying) -> tuple[DeskEffect, DeskClock]:
+        terms = terms_of(self.config, self._standings.says_cod, self._standings.due_minor)
+        scope = self.config.order_id_scope
+        clock = DeskClock(database, terms, scope, self.sources, self.told, pay.clock, _nothing, lambda _: None)
+        return DeskEffect(database, terms, scope, pay.news, _nothing), clock
+
+    def _post(self, letters: Sequence[Letter]) -> list[Answer]:
+        return [*self.events([msgspec.json.decode(letter.event) for letter in letters])]
 
     def hooks(self, deliveries: Sequence[tuple[str, bytes]]) -> None:
         """Partners' webhooks, as a gateway takes those that come together: what no order takes is the desk's."""

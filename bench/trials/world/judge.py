@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from actors.owners.desk.clock import DeskClock
-from actors.owners.desk.effect import DeskEffect
 from actors.store.desk import place
 from actors.store.desk.database import Database
 from actors.store.desk.schema import WORK
@@ -26,7 +24,6 @@ from bench.trials.world.month import Month
 from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
 from router.work.kinds import KINDS
-from router.work.terms import terms_of
 
 FINAL = frozenset({"delivered", "returned", "cancelled", "rejected", "lost", "closed"})
 WAITS = ("open", "claimed", "snoozed")
@@ -118,17 +115,14 @@ def _items(database: Database) -> dict[str, str]:
 
 def _rebuilt(month: Month, folder: pathlib.Path) -> Database:
     house = month.house
-    database, terms = Database(folder, ""), terms_of(house.config)
+    database = Database(folder, "")
     with database.write() as connection:
         place.claim(connection, house.data.name)
-    effect = DeskEffect(database, terms, house.config.order_id_scope, lambda: None)
+    effect, clock = house.second_desk(database)
     feed = Feed(ChangeReader(house.sources, effect.columns), None)
     while feed.has_news:
         changes = [part.changes for part in feed.turn(ROWS_MAX)]
         effect.apply(changes, feed.cursor)
-    clock = DeskClock(
-        database, terms, house.config.order_id_scope, house.sources, house.told, lambda: None, lambda _: None
-    )
     while clock.tick(house.now_ms):
         pass
     return database

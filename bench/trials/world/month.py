@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bench.trials.simulation.dice import Dice
-from bench.trials.world.agenda import DAY_MS, TICK_MS, Agenda
+from bench.trials.world.agenda import DAY_MS, HOUR_MS, TICK_MS, Agenda
 from bench.trials.world.bank import Bank
 from bench.trials.world.buyers import Buyers
 from bench.trials.world.goods import config, tables
@@ -79,15 +79,20 @@ def _last(month: Month, days: int, show: Callable[[str], None]) -> None:
     last_ms = agenda.begin_ms + (days + AFTERWARDS_DAYS_MAX) * DAY_MS
     quiet_ms = 0
     while agenda.now_ms < last_ms and quiet_ms < DAY_MS:
+        before_ms = agenda.now_ms
         agenda.tick()
-        month.town.send()
-        house.turn()
+        if month.town.send() or agenda.now_ms % HOUR_MS < TICK_MS:
+            house.turn()
         seen = _follow(month, follower)
         taken = month.staff.work() if agenda.now_ms % EVERY_MS < TICK_MS else 0
+        if taken:
+            house.turn()
         if agenda.now_ms % (7 * DAY_MS) < TICK_MS:
             _restart(month)
             follower = house.follower(month.cursor)
-        quiet_ms = quiet_ms + TICK_MS if month.town.is_quiet and not (seen or taken or house.awaits()) else 0
+        quiet_ms = (
+            quiet_ms + agenda.now_ms - before_ms if month.town.is_quiet and not (seen or taken or house.awaits()) else 0
+        )
         if agenda.now_ms % DAY_MS < TICK_MS:
             day = (agenda.now_ms - agenda.begin_ms) // DAY_MS
             show(f"day {day}: {month.town.met.total()} things came about, {taken} items of work were taken")

@@ -70,7 +70,8 @@ class Town:
 
     # --- what came within a tick -----------------------------------------------------------------
 
-    def send(self) -> None:
+    def send(self) -> bool:
+        """Whether there was anything."""
         placed, self._placed = self._placed, []
         if placed:
             for one, (status, total_minor) in zip(
@@ -84,6 +85,7 @@ class Town:
                 heard(answer)
         hooks, self._hooks = self._hooks, []
         self.house.hooks(hooks)
+        return bool(placed or events or hooks)
 
     @property
     def is_quiet(self) -> bool:
