@@ -77,6 +77,14 @@ class CancelLink(_Intent, frozen=True, tag="cancel_link"):
     payment_id: str
 
 
+class Figures(_Intent, frozen=True, tag="figures"):
+    """What moved from one moment to before another, page by page."""
+
+    from_ms: int
+    until_ms: int
+    after: str = ""  # what the page before said; "" = the first one
+
+
 class Payment(msgspec.Struct, frozen=True, tag="payment"):
     """What an authorisation, a capture, a refund and a void have made."""
 
@@ -94,6 +102,21 @@ class Link(msgspec.Struct, frozen=True, tag="link"):
 
 class CancelledLink(msgspec.Struct, frozen=True, tag="cancelled_link"):
     payment_id: str
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """Money of one payment that came or went back."""
+
+    payment_id: str
+    what: Literal["captured", "refunded"]
+    amount_minor: int
+    currency: str
+    order_id: str = ""  # as we have named it
+
+
+class FiguresPage(msgspec.Struct, frozen=True, tag="figures_page"):
+    moved: tuple[Moved, ...]
+    after: str  # of the next page; "" = this is the last one
 
 
 # --- carrier --------------------------------------------------------------------------------------------------
@@ -201,7 +224,7 @@ SCAN_CODES = (
     "exception", "returning", "returned", "cancelled", "unknown",
 )  # fmt: skip
 
-PaymentIntent = Authorize | Capture | Refund | Void | PayLink | CancelLink
+PaymentIntent = Authorize | Capture | Refund | Void | PayLink | CancelLink | Figures
 CarrierIntent = Rate | Label | VoidLabel | Pickup | Track
 Intent = PaymentIntent | CarrierIntent
-Result = Payment | Link | CancelledLink | Offers | BoughtLabel | VoidedLabel | BookedPickup | Tracked
+Result = Payment | Link | CancelledLink | FiguresPage | Offers | BoughtLabel | VoidedLabel | BookedPickup | Tracked

@@ -35,6 +35,7 @@ order-router work resolve {_ADMIN} 5f0c2e1d9b7a48c6e3d2f1a0 --event move --field
 order-router payments ask {_ADMIN} A-1001
 order-router payments ask {_ADMIN} A-1001 --instalment 50 --instalment 50=14
 order-router payments list {_ADMIN} A-1001
+order-router payments reconcile {_ADMIN} pay 2026-11-30
 order-router payments show {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --json
 order-router refunds ask {_ADMIN} A-1001 --line 1=1 --reason "arrived broken"
 order-router refunds ask {_ADMIN} A-1001 --amount 500 --reason goodwill

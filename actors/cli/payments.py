@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import pathlib
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,13 +14,14 @@ from actors.cli.daily import add_scope_flags, given_query, new_id, router_of
 from actors.cli.output import UsageError, add_json_flag, add_server_flags, print_result, whole_number
 
 AMOUNT_MAX = (1 << 53) - 1
+LOOK_EVERY_S = 0.25
 _INSTALMENT = re.compile(r"(?P<percent>[1-9]\d?)(=(?P<days>\d{1,3}))?", re.ASCII)
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "payments",
-        help="ask for money: ask, list, show",
+        help="ask for money, compare figures: ask, list, show, reconcile",
         description="Asks the buyer of an order for money, by a link that a payment provider makes or by a bank "
         "transfer, and shows how far that is. Of an order one request can be paid at a time: a new one takes the "
         "place of what was open. Amounts are minor units of the order's currency. Exit code 1 when it is refused.",
@@ -39,9 +42,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     listed.add_argument("order_id", metavar="ORDER_ID")
     show = actions.add_parser("show", help="how far a request is")
     show.add_argument("payment_request_id", metavar="PAYMENT_REQUEST_ID")
+    compare = actions.add_parser("reconcile", help="compare a partner's figures of a day with the books")
+    compare.add_argument("partner", metavar="PARTNER")
+    compare.add_argument("day", metavar="DAY", help="in UTC, 2026-11-30 say")
+    compare.add_argument("--file", metavar="FILE", help="the figures, one JSON object a line; default: ask the partner")
+    compare.add_argument("--wait", type=whole_number(1, 3_600), default=120, help="seconds; default: 120")
     for action in (ask, listed):
         add_scope_flags(action)
-    for action in (ask, listed, show):
+    for action in (ask, listed, show, compare):
         add_server_flags(action)
         add_json_flag(action)
     return parser
@@ -52,6 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         found = _asked(arguments, "orders", arguments.order_id, "payments")
         print_result(arguments.json, found, "\n".join(all_told(found)))
         return 0
+    if arguments.action == "reconcile":
+        run = _reconciled(arguments)
+        print_result(arguments.json, run, "\n".join(run_told(run)))
+        return 0 if run["status"] == "done" and not run["differing"] else 1
     request = _ask(arguments) if arguments.action == "ask" else _asked(arguments, "payments", _id(arguments))
     print_result(arguments.json, request, "\n".join(told(request)))
     return 0
@@ -80,6 +92,49 @@ def _ask(arguments: argparse.Namespace) -> dict[str, Any]:
     again = f"Ask again with --idempotency-key {key}, so that it is asked for once."
     with router_of(arguments) as router:
         return asked_once(router, path_of("orders", arguments.order_id, "payments"), scope, body, again)
+
+
+def _reconciled(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The comparison, when it has ended."""
+    from actors.client.asking import JSON, Body, asked_once, path_of
+    from router.errors import Retryable
+
+    said: dict[str, Any] = {"partner": arguments.partner, "day": arguments.day}
+    if arguments.file:
+        said["figures"] = _figures(arguments.file)
+    key, ends_s = new_id("cli"), time.monotonic() + arguments.wait
+    with router_of(arguments) as router:
+        body = Body(json.dumps(said).encode(), JSON, key)
+        run = asked_once(router, path_of("payments", "reconcile"), {}, body, "Compare the day again.")
+        while run["status"] in ("asked", "fetched"):
+            if time.monotonic() > ends_s:
+                raise Retryable(f"{run['reconciliation_id']} is {run['status']} still; ask again later.", 1_000)
+            time.sleep(LOOK_EVERY_S)
+            run = router.json("GET", path_of("payments", "reconciliations", run["reconciliation_id"]))
+    return run
+
+
+def _figures(name: str) -> list[Any]:
+    try:
+        lines = pathlib.Path(name).read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.strip()]
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UsageError(f"--file {name!r} cannot be read: {fault}") from None
+    except json.JSONDecodeError as fault:
+        raise UsageError(f"--file {name!r}: write one JSON object a line ({fault}).") from None
+
+
+def run_told(run: dict[str, Any]) -> Iterator[str]:
+    """A comparison in lines for people."""
+    yield f"{run['partner']}, {run['day']}: {run['status']}{': ' + run['detail'] if run['detail'] else ''}"
+    for each in run["sums"]:
+        sums = f"{each['here']:,} here, {each['there']:,} there, difference {each['difference']:,}"
+        yield f"  {each['what']} {each['currency']}: {sums}"
+    yield f"  {run['agreed']:,} payments are the same, {run['differing']:,} differ"
+    for each in run["differences"]:
+        order = f", order {each['order_id']}" if each["order_id"] else ""
+        amounts = f"{each['here']:,} here, {each['there']:,} there"
+        yield f"  {each['fault']}: payment {each['payment_id']}{order}, {each['what']}: {amounts}"
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:

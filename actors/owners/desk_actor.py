@@ -26,6 +26,7 @@ from router.errors import Retryable, RouterError
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
+from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
 
 if TYPE_CHECKING:
@@ -74,6 +75,15 @@ class Desk(DeskCalls):
 
     def payments(self, order_key: str) -> bytes:
         return self._there().payments.of_order(order_key)
+
+    def reconcile(self, asked: ReconcileAsked) -> bytes:
+        parts = self._there()
+        answer = parts.reconciling.ask(asked)
+        parts.partners.wake()
+        return answer
+
+    def reconciled(self, run_id: str) -> bytes:
+        return self._there().reconciling.one(run_id)
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         parts = self._there()

@@ -21,6 +21,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
+from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
 
 
@@ -159,6 +160,12 @@ class DeskCalls(Protocol):
 
     def payments(self, order_key: str) -> bytes:
         """All requests for money of an order, its plan, and in which ways it can be paid, as JSON."""
+
+    def reconcile(self, asked: ReconcileAsked) -> bytes:
+        """Compare a partner's figures of a day with the books: the run as JSON, durable; raises WorkRefused."""
+
+    def reconciled(self, run_id: str) -> bytes:
+        """A run as JSON; raises WorkRefused."""
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         """Take over what a partner told and no order took; durable, and tried again."""

@@ -44,6 +44,8 @@ class DeskStub(Stub):
     pay = Method(DeskCalls.pay)
     payment_of = Method(DeskCalls.payment_of)
     payments = Method(DeskCalls.payments)
+    reconcile = Method(DeskCalls.reconcile)
+    reconciled = Method(DeskCalls.reconciled)
     refund = Method(DeskCalls.refund)
     refund_of = Method(DeskCalls.refund_of)
     refunds = Method(DeskCalls.refunds)

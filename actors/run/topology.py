@@ -8,7 +8,7 @@
                        │  └── reads: mapped index, cells, log ◀────┴──────────────────────────┘
                        ├── PUT tables, POST stock ──▶ tables ──new version──▶ ledger, then shards
                        └── GET work, POST work ──▶ desk ──events──▶ shards; it reads their logs by the feed
-                           refunds, told events       └──HTTP──▶ partners
+                           payments, refunds, told    └──HTTP──▶ partners
 
 Shards, ledger and tables are named, detached Ray actors, restarted without limit; each recovers from its log
 before it answers. A single shard and the ledger share one actor's process. Readers of the feed are actors of the same

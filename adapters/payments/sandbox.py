@@ -6,6 +6,7 @@ Every request that changes something has a key, which the provider knows for a d
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Meta
@@ -15,8 +16,11 @@ from adapters._intents import (
     CancelledLink,
     CancelLink,
     Capture,
+    Figures,
+    FiguresPage,
     Intent,
     Link,
+    Moved,
     OrderReference,
     PayLink,
     Payment,
@@ -95,6 +99,13 @@ class Step(msgspec.Struct):
     expires: Moment = 0
 
 
+class Steps(msgspec.Struct):
+    """A page of steps, in order of time."""
+
+    steps: list[Step]
+    after: str = ""
+
+
 class Complaint(msgspec.Struct):
     code: str
     message: str
@@ -117,10 +128,16 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
         kind=Kind.PAYMENT,
         about="the payment provider of `order-router partners sandbox`, for trials",
         settings=SandboxPaymentSettings,
-        repeats=dict.fromkeys((Authorize, Capture, Refund, Void, PayLink, CancelLink), Repeat.KEYED),
+        repeats={
+            **dict.fromkeys((Authorize, Capture, Refund, Void, PayLink, CancelLink), Repeat.KEYED),
+            Figures: Repeat.SAFE,
+        },
     )
 
     def request(self, intent: Intent) -> WireRequest:
+        if isinstance(intent, Figures):
+            query = urlencode({"from": intent.from_ms, "until": intent.until_ms, "after": intent.after})
+            return WireRequest(method="GET", path=f"{path_of('payments', 'steps')}?{query}", headers=self._headers())
         path, document = _asked(intent)
         headers = {**self._headers(), "Content-Type": "application/json", "Idempotency-Key": intent.key}
         return WireRequest(method="POST", path=path, headers=headers, body=msgspec.json.encode(document))
@@ -129,6 +146,8 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
         fault = read_fault(response)
         if fault is not None:
             return fault
+        if response.status == 200 and isinstance(intent, Figures):
+            return _page(decoded(response.body, Steps))
         if response.status in (200, 201):
             return self._done(intent, decoded(response.body, Step))
         refusal = decoded(response.body, Refusal)
@@ -139,11 +158,14 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
         return Declined(refusal.error.code, refusal.error.message, events)
 
     def ask(self, intent: Intent) -> WireRequest:
+        """Of what changes nothing the question is the request itself."""
+        if isinstance(intent, Figures):
+            return self.request(intent)
         return WireRequest(method="GET", path=path_of("payments", "by-key", intent.key), headers=self._headers())
 
     def read_asked(self, intent: Intent, response: WireResponse) -> Outcome:
         """It answers as it did when the key came first; 404 where it never did."""
-        if response.status == 404:
+        if response.status == 404 and not isinstance(intent, Figures):
             return Absent("the provider has never seen this key")
         return self.read(intent, response)
 
@@ -191,9 +213,20 @@ class SandboxPayments(Adapter[SandboxPaymentSettings]):
         return (told(self.partner, step.id, type, order, step.created, **fields, **amount),)
 
 
+def _page(found: Steps | None) -> Outcome:
+    if found is None:
+        return Doubt(Why.MALFORMED, "a list of steps that cannot be read")
+    moved = [
+        Moved(step.payment, step.status, step.amount, step.currency, step.metadata.order_id)
+        for step in found.steps
+        if step.status == "captured" or step.status == "refunded"
+    ]
+    return Done(FiguresPage(tuple(moved), found.after))
+
+
 def _asked(intent: Intent) -> tuple[str, dict[str, object]]:
     """Path and document of a request."""
-    assert isinstance(intent, PaymentIntent), f"{intent} is no payment"
+    assert isinstance(intent, PaymentIntent) and not isinstance(intent, Figures), f"{intent} is no payment"
     document: dict[str, object] = {"metadata": intent.order}
     if isinstance(intent, Void):
         return path_of("payments", intent.payment_id, "void"), document

@@ -13,6 +13,7 @@ import msgspec
 from adapters.sandbox.reply import Document, Notice, Reply, refusal
 
 KEY_LIVES_MS = 86_400_000
+PAGE_STEPS = 100
 DECLINED_TOKEN = "tok_declined"  # a buyer's card that always fails
 
 
@@ -72,6 +73,13 @@ class PaymentProvider:
         if known is None:
             return refusal(404, "key_unknown", "no request had this Idempotency-Key")
         return Reply(known.reply.status, known.reply.document)
+
+    def steps_of(self, from_ms: int, until_ms: int, after: str) -> Reply:
+        """What took effect from one moment to before another, page by page."""
+        found = [step for step in self.steps if from_ms <= step["created"] < until_ms]
+        first = int(after or 0)
+        behind = first + PAGE_STEPS
+        return Reply(200, {"steps": found[first:behind], "after": str(behind) if behind < len(found) else ""})
 
     def _do(self, path: tuple[str, ...], body: Document, now_ms: int, is_declined: bool) -> Reply:
         match path:

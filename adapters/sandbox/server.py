@@ -103,6 +103,9 @@ class Sandbox:
         if room == "payments":
             if request.method == "GET" and path[0] == "by-key":
                 return self.payments.by_key(path[1])
+            if request.method == "GET" and path == ("steps",):
+                asked = request.query
+                return self.payments.steps_of(int(asked["from"]), int(asked["until"]), asked.get("after", ""))
             key = request.headers["Idempotency-Key"]
             return self.payments.post(path, body, key, self._now_ms(), is_declined)
         return self._carried(request.method, path, body) if room == "carrier" else _lost()

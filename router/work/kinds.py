@@ -227,6 +227,14 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             _NONE,
             is_own=True,
         ),
+        "figures_differ": WorkKind(
+            "payments",
+            "A partner's figures of a day are not what the books say: {why}",
+            "Find out which is right; report what is missing, or reverse what is not so, and compare the day again.",
+            (),
+            _NONE,
+            is_own=True,
+        ),
         "payment_unplaced": WorkKind(
             "payments",
             "A partner told of money, and no order takes it: {why}",

@@ -140,6 +140,7 @@ class PayTerms(NamedTuple):
     instalments_from: Mapping[str, int]  # by currency: minor units of an order's total
     instalment_days: int  # after the shipping
     instalment_within_ms: int
+    figures_of: frozenset[str]  # partners that can be asked for their figures
     answer_ms: int  # that people have for an item
 
 

@@ -72,6 +72,10 @@ ROWS["0004"] = ROWS["0003"] | {
         "closing": 0, "payment_id": "p", "pay_url": "https://pay.example/p", "paid_minor": 0, "expires_ms": 9,
         "detail": "", "asked_by": "ada", "asked_ms": 1, "changed_ms": 1,
     },
+    "reconciliations": {
+        "run_id": "r", "partner": "pay", "day": "2026-11-30", "state": "done", "figures": "[]", "answer": "{}",
+        "detail": "", "asked_by": "ada", "asked_ms": 1,
+    },
 }  # fmt: skip
 
 

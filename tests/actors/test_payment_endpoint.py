@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import pathlib
 from collections.abc import Iterator
@@ -216,3 +217,67 @@ def test_the_command_line_says_what_is_wrong(shop: Shop, capsys: pytest.CaptureF
         assert "write PERCENT" in shell("payments", "ask", "wrong", "--instalment", text, code=2)
     assert f"Ask for {total} at most" in shell("payments", "ask", "wrong", "--amount", str(total + 1), code=1)
     assert "No request for money has this id" in shell("payments", "show", "none", code=1)
+
+
+def today() -> str:
+    return dt.datetime.fromtimestamp(now_ms() / 1_000, dt.UTC).date().isoformat()
+
+
+def test_figures_of_a_day_are_compared_and_each_difference_is_work(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The provider is asked, over its API and page by page; what it has and the books have not is found."""
+    shell = Shell(shop.lab, capsys)
+    total = shop.ordered("day")
+    shop.ask_for("day")
+    shop.buys(shop.opened("day")["payment_id"])
+    until(lambda: shop.seen("day")["payment_state"] == "paid", "paid")
+    run = shell.json("payments", "reconcile", "pay", today())
+    assert (run["status"], run["differing"], run["differences"]) == ("done", 0, [])
+    [sums] = [each for each in run["sums"] if each["what"] == "captured"]
+    assert sums["here"] == sums["there"] >= total and sums["difference"] == 0
+    lost = {"id": "cap_lost", "payment": "pay_lost", "status": "captured", "amount": 777, "currency": "EUR"}
+    shop.sandbox.payments.steps.append(lost | {"created": now_ms(), "metadata": {"order_id": "day"}, "method": "card"})
+    said = shell("payments", "reconcile", "pay", today(), code=1)
+    assert "missing_here: payment pay_lost, order day, captured: 0 here, 777 there" in said
+    assert "difference 777" in said
+    [item] = ask(shop.lab, "GET", "/v1/work?kind=figures_differ")["items"]
+    assert item["order_id"] == "day" and "777 there" in item["reason"]
+    event = {"event_id": "found", "order_id": "day", "type": "payment_captured", "payment_id": "pay_lost"}
+    ask(shop.lab, "POST", "/v1/events", event | {"amount": 777}, role="service")
+    assert shell.json("payments", "reconcile", "pay", today())["differing"] == 0
+    assert ask(shop.lab, "GET", "/v1/work?kind=figures_differ")["items"] == []
+
+
+def test_figures_from_a_file(shop: Shop, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    shell, total = Shell(shop.lab, capsys), shop.ordered("till")
+    event = {"event_id": "t1", "order_id": "till", "type": "payment_captured", "payment_id": "till-1", "source": "till"}
+    ask(shop.lab, "POST", "/v1/events", event | {"amount": total}, role="service")
+    file = tmp_path / "till.ndjson"
+    row = {"payment_id": "till-1", "what": "captured", "amount": total, "currency": "EUR"}
+    file.write_text(json.dumps(row) + "\n\n")
+    run = shell.json("payments", "reconcile", "till", today(), "--file", str(file))
+    assert (run["status"], run["agreed"], run["differing"]) == ("done", 1, 0)
+    file.write_text("")
+    assert "missing_there: payment till-1" in shell(
+        "payments", "reconcile", "till", today(), "--file", str(file), code=1
+    )
+    file.write_text("{")
+    assert "one JSON object a line" in shell("payments", "reconcile", "till", today(), "--file", str(file), code=2)
+
+
+def test_what_no_comparison_says_is_refused_in_words(shop: Shop) -> None:
+    path, key = "/v1/payments/reconcile", {"Idempotency_Key": "r"}
+    figure = {"payment_id": "p", "what": "captured", "amount": 1, "currency": "EUR"}
+    for said, words in (
+        ({"partner": "pay", "day": "2026-02-30"}, "no day of the calendar"),
+        ({"partner": "pay", "day": "yesterday"}, "day"),
+        ({"partner": "nobody", "day": "2026-02-28"}, "no partner that can be asked"),
+        ({"partner": "p", "day": "2026-02-28", "figures": [figure | {"amount": -1}]}, "amount"),
+        ({"partner": "p", "day": "2026-02-28", "figures": [figure | {"payment_id": "a\0"}]}, "figures"),
+    ):
+        problem = ask(shop.lab, "POST", path, said, 400, **key)
+        assert problem["code"] == "bad_parameter" and words in problem["detail"], problem
+    assert "Idempotency-Key" in ask(shop.lab, "POST", path, {"partner": "pay", "day": "2026-02-28"}, 400)["detail"]
+    unknown = "/v1/payments/reconciliations/01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37"
+    assert ask(shop.lab, "GET", unknown, status=404)["code"] == "reconciliation_not_found"

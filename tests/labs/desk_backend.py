@@ -13,6 +13,7 @@ from actors.owners.desk.partner_calls import PartnerCalls
 from actors.owners.desk.partners import open_partners, pay_terms, refund_terms, told_events
 from actors.owners.desk.paying import paying
 from actors.owners.desk.post import Postman
+from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
@@ -33,6 +34,7 @@ from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.partner_told import PAUSE_MS_MAX
 from router.work.pay import PayAsked
+from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
 from router.work.terms import terms_of
 
@@ -48,7 +50,7 @@ class _Postman(Postman):
 
     def _ask(self, part: EventPart) -> Any:
         self._number += 1
-        batch = EventBatch((self._sender, self._number), part.events, part.payload, part.documents, 1)
+        batch = EventBatch((self._sender, self._number), part.events, part.payload, part.documents, now_ms())
         return self._router.shards[part.shard].submit(Kind.EVENTS, batch)
 
 
@@ -66,7 +68,8 @@ class DeskHere:
         self._postman = _Postman(data, config, router)
         self._told = told_events(data, config)
         self._refunds = Refunds(self._database, refund_terms(config), self._told)
-        following = Following(self._refunds, pay.collecting, self._told)
+        self._reconciling = Reconciling(self._database, sources, standings, pay_terms(config), data.key())
+        following = Following(self._refunds, pay.collecting, self._reconciling, self._told)
         self._book = DeskBook(self._database, following.ended, lambda: None)
         self._partners = PartnerCalls(open_partners(config), self._book, now_ms)
         self._partners.start()
@@ -99,6 +102,12 @@ class DeskHere:
     def payments(self, order_key: str) -> bytes:
         return self._caught_up(lambda: self._payments.of_order(order_key))
 
+    def reconcile(self, asked: ReconcileAsked) -> bytes:
+        return self._caught_up(lambda: self._reconciling.ask(asked))
+
+    def reconciled(self, run_id: str) -> bytes:
+        return self._caught_up(lambda: self._reconciling.one(run_id))
+
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         with self._database.write() as connection:
             self._told.take(connection, events, now_ms())
@@ -108,6 +117,7 @@ class DeskHere:
         self._read()
         with self._database.write() as connection:
             self._told.try_again(connection, now_ms() + PAUSE_MS_MAX)
+        self._reconciling.tick(now_ms())
         found = answer()
         while self._sender.send():
             self._read()

@@ -15,6 +15,7 @@ from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.paying import paying
+from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
@@ -93,6 +94,7 @@ class DeskLab:
         self.pay_terms = PayTerms(
             scope="global", partner="pay", transfer_to="Shop, DE00", link_lives_ms=86_400_000, pay_again=False,
             other_ways_after=2, instalments_from={}, instalment_days=14, instalment_within_ms=7 * 86_400_000,
+            figures_of=frozenset({"pay"}),
             answer_ms=ANSWER_MS,
         )  # fmt: skip
         self.begin()
@@ -104,9 +106,10 @@ class DeskLab:
         self.effect = DeskEffect(self.database, self.terms, "global", pay.news, lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
         self.refunds = Refunds(self.database, self.refund_terms, self.told)
-        self.following = following = Following(self.refunds, pay.collecting, self.told)
+        self.reconciling = Reconciling(self.database, self.world.sources, self.standings, self.pay_terms, KEY)
+        self.following = following = Following(self.refunds, pay.collecting, self.reconciling, self.told)
         self.clock = DeskClock(
-            self.database, self.terms, "global", self.world.sources, self.told, pay.clock,
+            self.database, self.terms, "global", self.world.sources, self.told, pay.clock, self.reconciling,
             lambda: None, lambda now: None,
         )  # fmt: skip
         self.service = DeskService(self.database, "global", lambda events: "", following.decided, lambda: None)

@@ -35,6 +35,7 @@ from router.work.acts import Act
 from router.work.item import WorkRefused
 from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
+from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
 
 KEY = hash_key(b"0123456789abcdef")
@@ -185,6 +186,12 @@ class ScriptedBackend:
 
     async def payments(self, order_key: str) -> bytes:
         return b'{"payments":[],"failures":0,"plan":null,"offers":[]}'
+
+    async def reconcile(self, asked: ReconcileAsked) -> bytes:
+        raise WorkRefused("reconciliation_not_found", "There is no such run.")
+
+    async def reconciled(self, run_id: str) -> bytes:
+        raise WorkRefused("reconciliation_not_found", "There is no such run.")
 
     async def refund(self, asked: RefundAsked) -> bytes:
         raise WorkRefused("refund_not_found", "No refund has this id.")

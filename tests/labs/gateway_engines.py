@@ -30,6 +30,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
+from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
 from tests.labs.desk_backend import DeskHere
 
@@ -115,6 +116,12 @@ class EngineBackend:
 
     async def payments(self, order_key: str) -> bytes:
         return await self._run(lambda: self.desk.payments(order_key))
+
+    async def reconcile(self, asked: ReconcileAsked) -> bytes:
+        return await self._run(lambda: self.desk.reconcile(asked))
+
+    async def reconciled(self, run_id: str) -> bytes:
+        return await self._run(lambda: self.desk.reconciled(run_id))
 
     async def refund(self, asked: RefundAsked) -> bytes:
         return await self._run(lambda: self.desk.refund(asked))

@@ -19,6 +19,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
+from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
 
 U8 = npt.NDArray[np.uint8]
@@ -70,6 +71,12 @@ class Backend(Protocol):
 
     async def payments(self, order_key: str) -> bytes:
         """All requests for money of an order, as JSON."""
+
+    async def reconcile(self, asked: ReconcileAsked) -> bytes:
+        """A new run as JSON; raises WorkRefused."""
+
+    async def reconciled(self, run_id: str) -> bytes:
+        """A run as JSON; raises WorkRefused."""
 
     async def refund(self, asked: RefundAsked) -> bytes:
         """A new refund as JSON; raises RefundRefused and WorkRefused."""

@@ -24,6 +24,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
+from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
 
 T = TypeVar("T")
@@ -79,6 +80,12 @@ class RayBackend:
 
     async def payments(self, order_key: str) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.payments, order_key))
+
+    async def reconcile(self, asked: ReconcileAsked) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.reconcile, asked))
+
+    async def reconciled(self, run_id: str) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.reconciled, run_id))
 
     async def refund(self, asked: RefundAsked) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.refund, asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Awaitable
 
@@ -12,13 +13,15 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import OrderReaders
 from actors.gateway.endpoints.queries import QueryEndpoint, sight_of
-from actors.gateway.endpoints.work import digest_of, key_of, read_asked
-from actors.gateway.http.payment_shapes import InstalmentAsked, PayAskedBody
+from actors.gateway.endpoints.work import digest_of, key_of, read_asked, refuse_nul
+from actors.gateway.http.payment_shapes import FigureGiven, InstalmentAsked, PayAskedBody, ReconcileAskedBody
 from actors.gateway.http.requests import media_type_of, read_body
 from actors.gateway.http.routes import JSON, caller_of
 from router.life.instalments import PERCENT, Instalment
+from router.life.reconciling import Figure
 from router.work.item import WorkRefused
 from router.work.pay import PAY_REQUEST_ID, PayAsked, PayRefused
+from router.work.reconcile import ReconcileAsked
 
 
 class PaymentEndpoint:
@@ -60,6 +63,33 @@ class PaymentEndpoint:
     async def list(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
         return await _answered(self._core.backend.payments(await self._order_key(request, parameters)))
 
+    async def reconcile(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
+        if media_type_of(request) not in (JSON, ""):
+            raise Problem("unsupported_media_type", f"Send what is to be compared as {JSON}.")
+        body = await read_body(request, self._core.config.limits)
+        asked, key = read_asked(body, ReconcileAskedBody), key_of(request)
+        if not key:
+            raise Problem("bad_parameter", "Send an Idempotency-Key, so that the same comparison is made once.")
+        _refuse_no_day(asked.day)
+        figures = None if asked.figures is None else tuple(_figure(each) for each in asked.figures)
+        refuse_nul("partner", asked.partner)
+        wanted = ReconcileAsked(
+            partner=asked.partner,
+            day=asked.day,
+            figures=figures,
+            caller=caller_of(request).name,
+            key=key,
+            digest=digest_of(request, body),
+            now_ms=time.time_ns() // 1_000_000,
+        )
+        return await _answered(self._core.backend.reconcile(wanted))
+
+    async def reconciled(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
+        if not PAY_REQUEST_ID.fullmatch(parameters["reconciliation_id"]):
+            said = "No comparison has this id; POST /v1/payments/reconcile gives one."
+            raise Problem("reconciliation_not_found", said)
+        return await _answered(self._core.backend.reconciled(parameters["reconciliation_id"]))
+
     async def _order_key(self, request: BaseRequest, parameters: dict[str, str]) -> str:
         """Of an order that there is, and that the caller may see."""
         name, sight = self._query.name(request, parameters), sight_of(request)
@@ -79,6 +109,18 @@ def _refuse_no_plan(asked: PayAskedBody) -> None:
         raise Problem("bad_parameter", "instalments: the first one falls due now; it is what is asked for.")
     if any(_is_without_meaning(each) for each in plan):
         raise Problem("bad_parameter", "instalments: days count from the shipping; name them with after_shipping.")
+
+
+def _figure(given: FigureGiven) -> Figure:
+    refuse_nul("figures", f"{given.payment_id}{given.order_id}")
+    return Figure(given.payment_id, given.what, given.amount, given.currency, given.order_id)
+
+
+def _refuse_no_day(day: str) -> None:
+    try:
+        dt.date.fromisoformat(day)
+    except ValueError:
+        raise Problem("bad_parameter", f"day: {day} is no day of the calendar; write 2026-11-30, say.") from None
 
 
 def _is_without_meaning(each: InstalmentAsked) -> bool:

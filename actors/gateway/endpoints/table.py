@@ -244,6 +244,17 @@ def _paying(payments: PaymentEndpoint) -> list[Route]:
             bound_roles=BOUND_WATCHERS,
         ),
         Route(
+            "POST", "/v1/payments/reconcile", payments.reconcile, OPERATORS,
+            "Compare a partner's figures of a day with the books",
+            {JSON: payment_shapes.ReconciliationView}, {JSON: payment_shapes.ReconcileAskedBody},
+            problems=("bad_json", "bad_parameter", "idempotency_conflict", "shard_unavailable"),
+        ),
+        Route(
+            "GET", "/v1/payments/reconciliations/{reconciliation_id}", payments.reconciled, WATCHERS,
+            "What a comparison has found", {JSON: payment_shapes.ReconciliationView},
+            problems=("reconciliation_not_found", "shard_unavailable"),
+        ),
+        Route(
             "GET", "/v1/payments/{payment_request_id}", payments.get, WATCHERS, "A request for money, how far it is",
             {JSON: payment_shapes.PayRequestView}, problems=("payment_not_found", "shard_unavailable"),
             bound_roles=BOUND_WATCHERS,

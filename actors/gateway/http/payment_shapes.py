@@ -10,6 +10,7 @@ from msgspec import Meta
 from actors.gateway.http.order_shapes import Time
 from actors.gateway.http.refund_shapes import Amount
 from router.life.instalments import INSTALMENTS_MAX
+from router.work.reconcile import FIGURES_MAX
 
 Falls = Literal["now", "after_shipping"]
 Method = Literal["link", "bank_transfer"]
@@ -81,3 +82,59 @@ class PaymentsOfOrder(msgspec.Struct, frozen=True):
     failures: Annotated[int, Meta(description="payments of the order that failed")]
     plan: PayPlan | None
     offers: list[PayOffer]
+
+
+Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="in UTC")]
+What = Literal["captured", "refunded"]
+
+
+class FigureGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Money of one payment that moved, as the partner has it."""
+
+    payment_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    what: What
+    amount: Amount
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+    order_id: Annotated[str, Meta(max_length=128)] = ""
+
+
+class ReconcileAskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    partner: Annotated[str, Meta(min_length=1, max_length=128, description="the `source` of its payments")]
+    day: Day
+    figures: Annotated[
+        Annotated[list[FigureGiven], Meta(max_length=FIGURES_MAX)] | None,
+        Meta(description="of the day, from a file say; null: the partner is asked"),
+    ] = None
+
+
+class SumsView(msgspec.Struct, frozen=True):
+    currency: str
+    what: What
+    here: Annotated[int, Meta(description="by the books")]
+    there: Annotated[int, Meta(description="by the partner")]
+    difference: int
+
+
+class DifferenceView(msgspec.Struct, frozen=True):
+    fault: Literal["missing_here", "missing_there", "amount_differs"]
+    payment_id: str | None
+    what: What
+    currency: str
+    here: int
+    there: int
+    order_id: str | None
+    work_id: Annotated[str, Meta(description="of the work item about it")]
+
+
+class ReconciliationView(msgspec.Struct, frozen=True):
+    reconciliation_id: str
+    partner: str
+    day: Day
+    status: Literal["asked", "fetched", "done", "failed"]
+    detail: Annotated[str | None, Meta(description="why it failed")]
+    requested_by: str
+    requested_at: Time | None
+    sums: list[SumsView]
+    agreed: Annotated[int, Meta(description="payments in which the two are one")]
+    differing: int
+    differences: Annotated[list[DifferenceView], Meta(description="the first thousand; each is a work item")]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.pay_clock import PayClock
+from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.told_events import ToldEvents
 from actors.process.fatal import or_die
 from actors.store.data_folder import now_ms
@@ -37,7 +38,7 @@ class DeskClock:
 
     def __init__(
         self, database: Database, terms: Terms, scope: Scope, sources: Sequence[LagSource], told: ToldEvents,
-        pay_clock: PayClock,
+        pay_clock: PayClock, reconciling: Reconciling,
         send: Callable[[], None], tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         """``send`` is called when there is something in the outbox, ``tell`` after every look."""
@@ -47,6 +48,7 @@ class DeskClock:
         self._sources = sources
         self._told = told
         self._pay_clock = pay_clock
+        self._reconciling = reconciling
         self._send = send
         self._tell = tell
         self._forgot_ms = 0
@@ -82,6 +84,7 @@ class DeskClock:
                 if self._told.try_again(connection, now):
                     self._send()
                 self._forget(connection, now)
+        self._reconciling.tick(now)
         self._tell(now)
         return fired
 

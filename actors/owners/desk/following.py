@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from actors.owners.desk.collecting import Collecting
+from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.data_folder import now_ms
@@ -21,9 +22,10 @@ from router.work.item import WorkItem
 class Following:
     """Satisfies ``sender.Follower``."""
 
-    def __init__(self, refunds: Refunds, collecting: Collecting, told: ToldEvents) -> None:
+    def __init__(self, refunds: Refunds, collecting: Collecting, reconciling: Reconciling, told: ToldEvents) -> None:
         self._refunds = refunds
         self._collecting = collecting
+        self._reconciling = reconciling
         self._told = told
 
     def put_aside(self, connection: Connection, letter: Letter, answer: Mapping[str, Any], now_ms: int) -> bool:
@@ -37,6 +39,7 @@ class Following:
         """A call to a partner is final."""
         self._refunds.ended(connection, call)
         self._collecting.ended(connection, call, now_ms())
+        self._reconciling.ended(connection, call)
 
     def decided(self, connection: Connection, item: WorkItem, act: Act) -> None:
         self._refunds.decided(connection, item, act)

@@ -8,7 +8,7 @@ from actors.owners.desk.refunds import RefundTerms
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.data_folder import DataFolder
 from actors.store.secret_places import secret_at
-from adapters._intents import PayLink, Refund
+from adapters._intents import Figures, PayLink, Refund
 from adapters._registry import AnyAdapter, open_partner, settings_of
 from adapters._spec import PaymentSettings
 from router.config import Config, RefundOrder
@@ -40,7 +40,8 @@ def refund_terms(config: Config) -> RefundTerms:
 def pay_terms(config: Config) -> PayTerms:
     """Raises Misconfigured where the partner that is to make links cannot."""
     given = config.payments
-    able = [name for name, each in config.partners.items() if PayLink in settings_of(name, each)[0].spec.repeats]
+    repeats = {name: settings_of(name, each)[0].spec.repeats for name, each in config.partners.items()}
+    able = [name for name, intents in repeats.items() if PayLink in intents]
     if given.partner and given.partner not in able:
         said = f"[payments] partner: {given.partner!r} is no partner that makes payment links"
         raise Misconfigured(f"{said}; name one of {', '.join(able) or 'those that do, under [partners.NAME]'}.")
@@ -54,6 +55,7 @@ def pay_terms(config: Config) -> PayTerms:
         instalments_from=given.instalments_from,
         instalment_days=given.instalment_days,
         instalment_within_ms=given.instalment_within_ms,
+        figures_of=frozenset(name for name, intents in repeats.items() if Figures in intents),
         answer_ms=config.desk.answer_within_ms.payments,
     )
 

@@ -15,6 +15,7 @@ from actors.owners.desk.partners import open_partners, pay_terms, refund_terms, 
 from actors.owners.desk.paying import paying
 from actors.owners.desk.payments import Payments
 from actors.owners.desk.post import Postman
+from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
@@ -51,6 +52,7 @@ class Parts(NamedTuple):
     service: DeskService
     refunds: Refunds
     payments: Payments
+    reconciling: Reconciling
     told: ToldEvents
     reader: Reader
     clock: DeskClock
@@ -93,8 +95,10 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     postman = kept(Postman(data, config))
     told = told_events(data, config)
     refunds = Refunds(database, refund_terms(config), told)
-    pay = paying(database, standings, pay_terms(config))
-    following = Following(refunds, pay.collecting, told)
+    asking = pay_terms(config)
+    pay = paying(database, standings, asking)
+    reconciling = Reconciling(database, sources, standings, asking, data.key())
+    following = Following(refunds, pay.collecting, reconciling, told)
     sender = OutboxSender(database, postman.post, following, lambda: partners.wake())
     partners = PartnerCalls(open_partners(config), DeskBook(database, following.ended, sender.wake), now_ms)
 
@@ -103,10 +107,12 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         partners.wake()
 
     counting = Counting(database, data.desk_figures)
-    clock = DeskClock(database, terms, scope, sources, told, pay.clock, sender.wake, counting.tell)
+    clock = DeskClock(database, terms, scope, sources, told, pay.clock, reconciling, sender.wake, counting.tell)
     service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
     reader = _reader(data, DeskEffect(database, terms, scope, pay.news, sender.wake), sources)
-    return Parts(lock, database, postman, sender, partners, service, refunds, pay.payments, told, reader, clock)
+    return Parts(
+        lock, database, postman, sender, partners, service, refunds, pay.payments, reconciling, told, reader, clock
+    )
 
 
 def _reader(data: DataFolder, effect: DeskEffect, sources: list[LogReader]) -> Reader:

@@ -17,10 +17,21 @@ from router.work.kinds import REFUSED
 from router.work.listing import WorkFilter
 from router.work.told import Ended, Known, low_half
 
+_ASKED_AT_ONCE = 500
+
 
 def add(connection: Connection, items: Iterable[WorkItem]) -> None:
     """Those that are not there yet; what people did with the others stays."""
     insert_new(connection, WORK, [msgspec.structs.asdict(item) for item in items], ["work_id"])
+
+
+def open_among(connection: Connection, work_ids: Sequence[str]) -> list[WorkItem]:
+    """Those of these that are there and not resolved."""
+    found: list[WorkItem] = []
+    for first in range(0, len(work_ids), _ASKED_AT_ONCE):
+        asked = WORK.c.work_id.in_(work_ids[first : first + _ASKED_AT_ONCE])
+        found += [_item(row) for row in connection.execute(select(WORK).where(asked, WORK.c.state != "resolved"))]
+    return found
 
 
 def settle(connection: Connection, ended: Sequence[Ended]) -> None:

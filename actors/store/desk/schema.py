@@ -166,6 +166,22 @@ PAY_ORDERS = Table(
 )
 Index(None, PAY_ORDERS.c.next_ms)
 
+# A partner's figures of a day beside the books.
+RECONCILIATIONS = Table(
+    "reconciliations",
+    METADATA,
+    Column("run_id", Text, primary_key=True),
+    Column("partner", Text, nullable=False),
+    Column("day", Text, nullable=False),  # in UTC, as 2026-11-30
+    Column("state", Text, nullable=False),
+    Column("figures", Text, nullable=False),  # the partner's, as JSON, until they were compared
+    Column("answer", Text, nullable=False),  # what was found, as JSON
+    Column("detail", Text, nullable=False),  # why it failed
+    Column("asked_by", Text, nullable=False),
+    Column("asked_ms", BigInteger, nullable=False),
+)
+Index(None, RECONCILIATIONS.c.state)
+
 # Money that buyers were asked for.
 PAY_REQUESTS = Table(
     "pay_requests",

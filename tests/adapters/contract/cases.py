@@ -16,6 +16,7 @@ from adapters._intents import (
     Authorize,
     CancelLink,
     Capture,
+    Figures,
     Intent,
     Label,
     OrderReference,
@@ -87,6 +88,7 @@ async def payment_samples(lab: PartnerLab) -> list[Intent]:
         Void(key="sample-5", order=ORDER, payment_id=unpaid),
         PayLink(key="sample-6", expires_ms=STARTED_MS + 3_600_000, **money),  # type: ignore[arg-type]
         CancelLink(key="sample-8", order=ORDER, payment_id=link),
+        Figures(key="sample-9", from_ms=0, until_ms=STARTED_MS + 86_400_000),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Requests for money, and what is known of the orders they are about."""
+"""Requests for money, what is known of the orders they are about, and partners' figures beside the books."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def upgrade() -> None:
     op.create_index("ix_pay_requests_order_key", "pay_requests", ["order_key"])
     op.create_index("ix_pay_requests_payment_id", "pay_requests", ["payment_id"])
     op.create_index("ix_pay_requests_state_expires_ms", "pay_requests", ["state", "expires_ms"])
+    op.create_table(
+        "reconciliations",
+        *map(_text, ("run_id", "partner", "day", "state", "figures", "answer", "detail", "asked_by")),
+        _number("asked_ms"),
+        sa.PrimaryKeyConstraint("run_id", name="pk_reconciliations"),
+    )
+    op.create_index("ix_reconciliations_state", "reconciliations", ["state"])
 
 
 def _text(name: str) -> sa.Column[str]:
