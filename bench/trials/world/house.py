@@ -20,6 +20,7 @@ from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partners import pay_terms, refund_terms, told_events
 from actors.owners.desk.paying import Paying, paying
+from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import Answer, OutboxSender
 from actors.owners.desk.service import DeskService
@@ -192,7 +193,7 @@ class House:
         pay = self._paying(self.database)
         self.told = told_events(self.data, self.config)
         self.refunds = Refunds(self.database, refund_terms(self.config), self.told, lambda: self.now_ms)
-        following = Following(self.refunds, pay.collecting, self.told)
+        following = Following(self.refunds, pay.collecting, self._reconciling(self.database), self.told)
         self._effect, self._clock = self._following_the_log(self.database, pay)
         self._feed = Feed(ChangeReader(self.sources, self._effect.columns), self._effect.cursor())
         scope = self.config.order_id_scope
@@ -212,10 +213,16 @@ class House:
         self._standings = Standings(self.sources, self.key, self._newest, self._tables.load)
         return paying(database, self._standings, pay_terms(self.config), lambda: self.now_ms)
 
+    def _reconciling(self, database: Database) -> Reconciling:
+        return Reconciling(database, self.sources, self._standings, pay_terms(self.config), self.key)
+
     def _following_the_log(self, database: Database, pay: Paying) -> tuple[DeskEffect, DeskClock]:
         terms = terms_of(self.config, self._standings.says_cod, self._standings.due_minor)
         scope = self.config.order_id_scope
-        clock = DeskClock(database, terms, scope, self.sources, self.told, pay.clock, _nothing, lambda _: None)
+        clock = DeskClock(
+            database, terms, scope, self.sources, self.told, pay.clock, self._reconciling(database),
+            _nothing, lambda _: None,
+        )  # fmt: skip
         return DeskEffect(database, terms, scope, pay.news, _nothing), clock
 
     def _post(self, letters: Sequence[Letter]) -> list[Answer]:
