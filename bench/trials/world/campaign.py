@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bench.harness.report import conditions
 from bench.trials.world.goods import SHARDS
 from bench.trials.world.judge import looked_at, refund_faults
 from bench.trials.world.month import live
@@ -19,6 +20,7 @@ FAULTS_TOLD = 20
 
 def run(orders: int, seed: int, days: int, failing_percent: int, folder: str | None = None) -> dict[str, Any]:
     """``folder``: where the data folder is kept afterwards; else it is removed."""
+    known = conditions()
     with tempfile.TemporaryDirectory(prefix="world-") as temporary:
         home = pathlib.Path(folder) if folder else pathlib.Path(temporary) / "data"
         month = live(home, orders, seed, days, failing_percent, _show)
@@ -36,19 +38,18 @@ def run(orders: int, seed: int, days: int, failing_percent: int, folder: str | N
     }
     return {
         "bench": "world",
-        "conditions": {
-            "orders": orders,
-            "seed": seed,
-            "days": days,
-            "failing_percent": failing_percent,
-            "shards": SHARDS,
-        },
+        "orders": orders,
+        "seed": seed,
+        "days": days,
+        "failing_percent": failing_percent,
+        "shards": SHARDS,
         "simulated_days": round((month.town.agenda.now_ms - month.town.agenda.begin_ms) / 86_400_000, 1),
         "seconds": round(month.seconds, 1),
         "desk_deaths": month.house.deaths,
         "restarts": month.restarts,
         **checked,
         "state_hash": verdict.as_dict()["state_hash"],
+        "conditions": known,
         "checksum": hashlib.blake2b(msgspec.json.encode(checked), digest_size=8).hexdigest(),
         "violations": faults[:FAULTS_TOLD]
         + ([f"and {len(faults) - FAULTS_TOLD} more"] if len(faults) > FAULTS_TOLD else []),
