@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +27,7 @@ from router.errors import Retryable, RouterError
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
+from router.work.shipment import ShipmentAsked
 
 if TYPE_CHECKING:
     from actors.owners.desk.parts import Parts
@@ -61,6 +63,29 @@ class Desk(DeskCalls):
 
     def refunds(self, order_key: str) -> bytes:
         return self._there().refunds.of_order(order_key)
+
+    def shipment(self, asked: ShipmentAsked) -> bytes:
+        return self._followed(lambda parts: parts.shipments.ask(asked))
+
+    def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        return self._there().shipments.one(shipment_id, bound)
+
+    def shipments(self, order_key: str) -> bytes:
+        return self._there().shipments.of_order(order_key)
+
+    def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._followed(lambda parts: parts.shipments.ship(shipment_id, bound, now_ms))
+
+    def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._followed(lambda parts: parts.shipments.void(shipment_id, bound, now_ms))
+
+    def _followed(self, answer: Callable[[Parts], bytes]) -> bytes:
+        """Then events and calls that follow from it are looked for."""
+        parts = self._there()
+        found = answer(parts)
+        parts.sender.wake()
+        parts.partners.wake()
+        return found
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         parts = self._there()

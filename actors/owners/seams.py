@@ -21,6 +21,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
+from router.work.shipment import ShipmentAsked
 
 
 class EngineStatus(NamedTuple):
@@ -149,6 +150,21 @@ class DeskCalls(Protocol):
 
     def refunds(self, order_key: str) -> bytes:
         """All refunds of an order, as JSON."""
+
+    def shipment(self, asked: ShipmentAsked) -> bytes:
+        """A new shipment as JSON, durable; raises ShipmentRefused and WorkRefused with nothing done."""
+
+    def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        """A shipment as JSON; raises WorkRefused."""
+
+    def shipments(self, order_key: str) -> bytes:
+        """All shipments of an order, as JSON."""
+
+    def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        """A shipment that is reported to have left, as JSON, durable; raises WorkRefused with nothing done."""
+
+    def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        """A shipment that is not to leave, as JSON, durable; raises WorkRefused with nothing done."""
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         """Take over what a partner told and no order took; durable, and tried again."""

@@ -44,6 +44,11 @@ class DeskStub(Stub):
     refund = Method(DeskCalls.refund)
     refund_of = Method(DeskCalls.refund_of)
     refunds = Method(DeskCalls.refunds)
+    shipment = Method(DeskCalls.shipment)
+    shipment_of = Method(DeskCalls.shipment_of)
+    shipments = Method(DeskCalls.shipments)
+    ship_shipment = Method(DeskCalls.ship_shipment)
+    void_shipment = Method(DeskCalls.void_shipment)
     status = Method(DeskCalls.status)
     drain = Method(DeskCalls.drain)
 

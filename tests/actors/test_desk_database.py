@@ -61,6 +61,16 @@ ROWS["0002"] = ROWS["0001"] | {
     },
 }  # fmt: skip
 ROWS["0003"] = ROWS["0002"] | {"work_items": ROWS["0002"]["work_items"] | {"settled_ms": 3}}
+ROWS["0004"] = ROWS["0003"] | {
+    "shipments": {
+        "shipment_id": "s", "order_key": "k", "order_id": "o", "channel": "web", "seller": "", "order_version": 3,
+        "node": "N1", "lines": "[]", "carrier": "dhl", "service": "std", "partner": "dhl", "weight_g": 900,
+        "price_minor": 490, "currency": "EUR", "arrives_day": 20_000, "promised_day": -1, "label_form": "zpl",
+        "tracking_number": "T1", "label_id": "l1", "state": "labelled", "detail": "", "is_to_ship": True,
+        "ship_events": 0, "shipped_version": 0, "asked_by": "ada", "asked_ms": 1, "changed_ms": 2,
+    },
+    "labels": {"shipment_id": "s", "form": "zpl", "content": b"^XA^XZ", "made_ms": 2},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,8 @@ OPERATIONS = (
     *("POST /v1/availability", "POST /v1/quotes"),
     *("GET /v1/work", *(f"POST {WORK}/{{work_id}}/{act}" for act in ("claim", "assign", "snooze", "resolve"))),
     "GET /v1/refunds/{refund_id}",
+    *("POST /v1/orders/{order_id}/shipments", "GET /v1/orders/{order_id}/shipments"),
+    *("GET /v1/shipments/{shipment_id}", "DELETE /v1/shipments/{shipment_id}", "POST /v1/shipments/{shipment_id}/ship"),
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 

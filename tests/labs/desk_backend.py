@@ -10,11 +10,12 @@ from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms, told_events
+from actors.owners.desk.partners import open_partners, refund_terms, shipment_terms, told_events
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.shipments import Shipments
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -31,6 +32,7 @@ from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.partner_told import PAUSE_MS_MAX
 from router.work.refund import RefundAsked
+from router.work.shipment import ShipmentAsked
 from router.work.terms import terms_of
 
 T = TypeVar("T")
@@ -58,9 +60,10 @@ class DeskHere:
         self._effect = DeskEffect(self._database, terms_of(config), config.order_id_scope, lambda: None)
         self._postman = _Postman(data, config, router)
         self._told = told_events(data, config)
-        self._refunds = Refunds(self._database, refund_terms(config), self._told)
-        following = Following(self._refunds, self._told)
-        self._book = DeskBook(self._database, self._refunds.ended, lambda: None)
+        self._refunds = Refunds(self._database, refund_terms(config))
+        self._shipments = Shipments(self._database, shipment_terms(config))
+        following = Following(self._refunds, self._shipments, self._told)
+        self._book = DeskBook(self._database, following.ended, lambda: None)
         self._partners = PartnerCalls(open_partners(config), self._book, now_ms)
         self._partners.start()
         self._sender = OutboxSender(self._database, self._postman.post, following, self._partners.wake)
@@ -82,6 +85,27 @@ class DeskHere:
 
     def refunds(self, order_key: str) -> bytes:
         return self._caught_up(lambda: self._refunds.of_order(order_key))
+
+    def shipment(self, asked: ShipmentAsked) -> bytes:
+        return self._stepped(lambda: self._shipments.ask(asked))
+
+    def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        return self._caught_up(lambda: self._shipments.one(shipment_id, bound))
+
+    def shipments(self, order_key: str) -> bytes:
+        return self._caught_up(lambda: self._shipments.of_order(order_key))
+
+    def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._caught_up(lambda: self._shipments.ship(shipment_id, bound, now_ms))
+
+    def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._stepped(lambda: self._shipments.void(shipment_id, bound, now_ms))
+
+    def _stepped(self, answer: Callable[[], T]) -> T:
+        """With calls that follow from it on their way."""
+        found = self._caught_up(answer)
+        self._partners.wake()
+        return found
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         with self._database.write() as connection:

@@ -15,6 +15,7 @@ from actors.owners.desk.following import Following
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.shipments import CarrierPartner, Shipments, ShipmentTerms
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -50,6 +51,7 @@ class DeskLab:
             place.claim(connection, "lab")
         self.terms = told_by
         self.sent: list[Letter] = []
+        self.shipment_terms = ShipmentTerms("global", {"post": CarrierPartner("post", {"std": "economy"})}, ANSWER_MS)
         self.refund_terms = RefundTerms("global", {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
         self.begin()
 
@@ -57,8 +59,9 @@ class DeskLab:
         """As after a start: nothing but what the database has."""
         self.effect = DeskEffect(self.database, self.terms, "global", lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
-        self.refunds = Refunds(self.database, self.refund_terms, self.told)
-        following = Following(self.refunds, self.told)
+        self.refunds = Refunds(self.database, self.refund_terms)
+        self.shipments = Shipments(self.database, self.shipment_terms)
+        self.following = following = Following(self.refunds, self.shipments, self.told)
         self.clock = DeskClock(
             self.database, self.terms, "global", self.world.sources, self.told, lambda: None, lambda now: None
         )

@@ -35,6 +35,7 @@ from router.work.acts import Act
 from router.work.item import WorkRefused
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
+from router.work.shipment import ShipmentAsked
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)
@@ -184,6 +185,21 @@ class ScriptedBackend:
 
     async def refunds(self, order_key: str) -> bytes:
         return b'{"refunds":[]}'
+
+    async def shipment(self, asked: ShipmentAsked) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def shipments(self, order_key: str) -> bytes:
+        return b'{"shipments":[]}'
+
+    async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         if not self.has_desk:

@@ -74,7 +74,7 @@ class RefundLab:
     def begin(self) -> None:
         """A new life: what it knows is in the database."""
         self.desk.begin()
-        self.book = DeskBook(self.desk.database, self.desk.refunds.ended, lambda: None)
+        self.book = DeskBook(self.desk.database, self.desk.following.ended, lambda: None)
         adapter = open_partner("pay", PARTNER, lambda place: "secret")
         self.caller = Caller(adapter, self, self.book, lambda: now_ms() + self.ahead_ms, lambda: 1.0)
 

@@ -13,11 +13,12 @@ from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.refunds import RefundEndpoint
+from actors.gateway.endpoints.shipments import ShipmentEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
 from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
-from actors.gateway.http import event_shapes, order_shapes, refund_shapes, shapes, work_shapes
+from actors.gateway.http import event_shapes, order_shapes, refund_shapes, shapes, shipment_shapes, work_shapes
 from actors.gateway.http.routes import (
     ARROW,
     BOUND_OPERATORS,
@@ -62,6 +63,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
         *_promising(PromiseEndpoint(core, data, on_loop)),
         *_working(WorkEndpoint(core, data)),
         *_refunding(RefundEndpoint(core, query, on_loop)),
+        *_shipping(ShipmentEndpoint(core, query, on_loop)),
     ]
 
 
@@ -222,5 +224,38 @@ def _refunding(refunds: RefundEndpoint) -> list[Route]:
             "GET", "/v1/refunds/{refund_id}", refunds.get, WATCHERS, "A refund, and how far each part of it is",
             {JSON: refund_shapes.RefundView}, problems=("refund_not_found", "shard_unavailable"),
             bound_roles=BOUND_WATCHERS,
+        ),
+    ]  # fmt: skip
+
+
+def _shipping(shipments: ShipmentEndpoint) -> list[Route]:
+    of_order = ("order_not_found", "bad_parameter", "shard_unavailable")
+    of_one = ("shipment_not_found", "shipment_conflict", "shard_unavailable")
+    one = f"{shipment_shapes.SHIPMENTS}/{{shipment_id}}"
+    return [
+        Route(
+            "POST", "/v1/orders/{order_id}/shipments", shipments.post, OPERATORS,
+            "Make a parcel of what is ready of an order: its carrier, its label, its tracking number",
+            {JSON: shipment_shapes.ShipmentView}, {JSON: shipment_shapes.ShipmentAskedBody}, queries=SCOPE_QUERIES,
+            problems=(*of_order, "bad_json", "shipment_refused", "idempotency_conflict"),
+            bound_roles=BOUND_OPERATORS,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/shipments", shipments.list, WATCHERS, "The shipments that were asked for",
+            {JSON: shipment_shapes.ShipmentsOfOrder}, queries=SCOPE_QUERIES, problems=of_order,
+            bound_roles=BOUND_WATCHERS,
+        ),
+        Route(
+            "GET", one, shipments.get, WATCHERS, "A shipment, and how far it is",
+            {JSON: shipment_shapes.ShipmentView}, problems=("shipment_not_found", "shard_unavailable"),
+            bound_roles=BOUND_WATCHERS,
+        ),
+        Route(
+            "POST", f"{one}/ship", shipments.ship, OPERATORS, "A shipment has left: report it to its order",
+            {JSON: shipment_shapes.ShipmentView}, problems=of_one, bound_roles=BOUND_OPERATORS,
+        ),
+        Route(
+            "DELETE", one, shipments.void, OPERATORS, "Void a shipment that has not left, and its label",
+            {JSON: shipment_shapes.ShipmentView}, problems=of_one, bound_roles=BOUND_OPERATORS,
         ),
     ]  # fmt: skip

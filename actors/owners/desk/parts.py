@@ -11,11 +11,12 @@ from actors.owners.desk.counting import Counting
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms, told_events
+from actors.owners.desk.partners import open_partners, refund_terms, shipment_terms, told_events
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.shipments import Shipments
 from actors.owners.desk.told_events import ToldEvents
 from actors.owners.reader import Reader
 from actors.process.fatal import OWNER_PATIENCE_S
@@ -47,6 +48,7 @@ class Parts(NamedTuple):
     partners: PartnerCalls
     service: DeskService
     refunds: Refunds
+    shipments: Shipments
     told: ToldEvents
     reader: Reader
     clock: DeskClock
@@ -86,10 +88,10 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     sources = [kept(LogReader(data.shard(number), 2)) for number in range(data.identity().shards)]
     postman = kept(Postman(data, config))
     told = told_events(data, config)
-    refunds = Refunds(database, refund_terms(config), told)
-    following = Following(refunds, told)
+    refunds, shipments = Refunds(database, refund_terms(config)), Shipments(database, shipment_terms(config))
+    following = Following(refunds, shipments, told)
     sender = OutboxSender(database, postman.post, following, lambda: partners.wake())
-    partners = PartnerCalls(open_partners(config), DeskBook(database, refunds.ended, sender.wake), now_ms)
+    partners = PartnerCalls(open_partners(config), DeskBook(database, following.ended, sender.wake), now_ms)
 
     def go_on() -> None:
         sender.wake()
@@ -99,7 +101,7 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     clock = DeskClock(database, terms, scope, sources, told, sender.wake, counting.tell)
     service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
     reader = _reader(data, DeskEffect(database, terms, scope, sender.wake), sources)
-    return Parts(lock, database, postman, sender, partners, service, refunds, told, reader, clock)
+    return Parts(lock, database, postman, sender, partners, service, refunds, shipments, told, reader, clock)
 
 
 def _reader(data: DataFolder, effect: DeskEffect, sources: list[LogReader]) -> Reader:
