@@ -15,8 +15,9 @@ from router.life.refunds import Capture, RefundRefused, Units
 from router.work.item import WorkRefused
 from router.work.own_item import own_item
 from router.work.refund import Refund
+from tests.labs.calling_lab import LOST, Died
 from tests.labs.desk_databases import KINDS, emptied, server
-from tests.labs.refund_lab import LOST, Died, RefundLab
+from tests.labs.refund_lab import RefundLab
 
 STEPS = 32  # more than a refund has
 NO_EVENT_OF_IT = {"type": "ship", "lines": [{"line_id": "none"}]}  # that the order refuses

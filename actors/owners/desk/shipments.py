@@ -34,7 +34,7 @@ from router.queries.text import date_text, time_text
 from router.tracking.numbers import fault, normalise
 from router.tracking.own import own_number
 from router.work.acts import Act, encoded, order_named
-from router.work.item import WorkItem, WorkRefused
+from router.work.item import WorkItem, WorkRefused, settled_in_words
 from router.work.own_item import own_item, own_work_id
 from router.work.shipment import (
     GONE,
@@ -264,7 +264,9 @@ class Shipments:
             return
         shipments.put(connection, shipment.now("shipped", now, shipped_version=int(answer["version"])))
         for number in range(1, shipment.ship_events):
-            items.mark_settled(connection, own_work_id("ship_refused", f"{cause}-{number}"), now)
+            item = items.find(connection, own_work_id("ship_refused", f"{cause}-{number}"))
+            if item is not None:
+                items.replace(connection, settled_in_words(item, "it has left", now))
 
     # --- answered by partners --------------------------------------------------------------------
 
