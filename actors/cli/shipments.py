@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import pathlib
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +21,7 @@ _UNDER_WAY = ("requested", "shipping", "voiding")  # what somebody else has to a
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "shipments",
-        help="parcels: new, list, show, ship, void",
+        help="parcels: new, list, show, ship, void, label",
         description="Asks a running router to make parcels of what is ready of an order: units, carrier, label. "
         "A label is no departure: `ship` reports that a parcel has left. Exit code 1 when it is refused.",
     )
@@ -47,11 +50,16 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     ones = [actions.add_parser(name, help=text) for name, text in of_one.items()]
     for one in ones:
         one.add_argument("shipment_id", metavar="SHIPMENT_ID")
+    label = actions.add_parser("label", help="labels of shipments as one document")
+    label.add_argument("shipment_ids", metavar="SHIPMENT_ID", nargs="+", help="in the order of the pages")
+    label.add_argument("--form", choices=("pdf", "zpl"), default="pdf", help="default: pdf")
+    label.add_argument("--out", metavar="FILE", default="-", help="default: standard output")
     for action in (new, listed):
         add_scope_flags(action)
     for action in (new, listed, *ones):
-        add_server_flags(action)
         add_json_flag(action)
+    for action in (new, listed, label, *ones):
+        add_server_flags(action)
     return parser
 
 
@@ -61,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         text = "\n".join(line for shipment in found["shipments"] for line in told(shipment)) or "No shipments."
         print_result(arguments.json, found, text)
         return 0
+    if arguments.action == "label":
+        return _print(arguments)
     if arguments.action == "new":
         shipment = _settled(arguments, _new(arguments))
     elif arguments.action == "show":
@@ -101,6 +111,20 @@ def _new(arguments: argparse.Namespace) -> dict[str, Any]:
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
     names = ("node", "carrier", "service", "policy", "weight_g", "tracking_number", "form", "ship")
     return {name: getattr(arguments, name) for name in names} | {"lines": [units_of(text) for text in arguments.line]}
+
+
+def _print(arguments: argparse.Namespace) -> int:
+    from actors.client.asking import JSON, Body
+
+    said = {"shipments": arguments.shipment_ids, "form": arguments.form}
+    with router_of(arguments) as router:
+        content = b"".join(router.pieces("POST", "/v1/labels", None, Body(json.dumps(said).encode(), JSON)))
+    if arguments.out == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    else:
+        pathlib.Path(arguments.out).write_bytes(content)
+    return 0
 
 
 def _scope(arguments: argparse.Namespace) -> dict[str, str]:

@@ -27,7 +27,7 @@ from router.errors import Retryable, RouterError
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
-from router.work.shipment import ShipmentAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 if TYPE_CHECKING:
     from actors.owners.desk.parts import Parts
@@ -72,6 +72,9 @@ class Desk(DeskCalls):
 
     def shipments(self, order_key: str) -> bytes:
         return self._there().shipments.of_order(order_key)
+
+    def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return self._there().shipments.labels(shipment_ids, bound)
 
     def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         return self._followed(lambda parts: parts.shipments.ship(shipment_id, bound, now_ms))

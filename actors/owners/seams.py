@@ -21,7 +21,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
-from router.work.shipment import ShipmentAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 
 class EngineStatus(NamedTuple):
@@ -159,6 +159,9 @@ class DeskCalls(Protocol):
 
     def shipments(self, order_key: str) -> bytes:
         """All shipments of an order, as JSON."""
+
+    def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        """What is needed to print the labels of these; raises WorkRefused where one has none."""
 
     def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         """A shipment that is reported to have left, as JSON, durable; raises WorkRefused with nothing done."""

@@ -47,6 +47,7 @@ class DeskStub(Stub):
     shipment = Method(DeskCalls.shipment)
     shipment_of = Method(DeskCalls.shipment_of)
     shipments = Method(DeskCalls.shipments)
+    labels = Method(DeskCalls.labels)
     ship_shipment = Method(DeskCalls.ship_shipment)
     void_shipment = Method(DeskCalls.void_shipment)
     status = Method(DeskCalls.status)

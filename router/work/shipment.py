@@ -122,6 +122,17 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
         return self.state != "shipped" or asked.version < self.shipped_version
 
 
+class LabelToPrint(NamedTuple):
+    """A shipment's label: as its carrier made it, or what ours is made of."""
+
+    shipment: Shipment
+    form: LabelForm | None = None  # None = ours
+    content: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"LabelToPrint({self.shipment.shipment_id}, {len(self.content)} bytes)"
+
+
 def shipment_named(text: str) -> str:
     """The shipment that a call's key, or the id of its ``ship``, is made of; "" for none."""
     found = _NAMED.fullmatch(text)

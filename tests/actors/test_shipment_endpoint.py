@@ -238,7 +238,64 @@ def test_a_parcel_that_a_warehouse_packed_itself_is_its_own(shop: Shop) -> None:
     assert shop.ship("packed", policy="cheapest")["lines"] == [{"line_id": "L1", "qty": 2}]
 
 
-def test_the_command_line_makes_ships_and_voids(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+def printed(shop: Shop, path: str, said: Any = None, status: int = 200, role: str = "service") -> Any:
+    """A label, or the problem instead of it."""
+    method, body = ("GET", None) if said is None else ("POST", json.dumps(said).encode())
+    got, headers, answer = shop.lab.ask(method, path, body, role=role, **(JSON if body else {}))
+    assert got == status, answer
+    return answer if status == 200 else json.loads(answer)
+
+
+def test_our_label_is_the_same_however_often_it_is_printed_and_shows_where_it_goes(shop: Shop) -> None:
+    shop.place("print")
+    made = shop.ship("print", policy="cheapest", form="zpl")
+    assert made["label_forms"] == ["pdf", "zpl"] and made["label_url"].endswith("/label.zpl")
+    zpl = printed(shop, made["label_url"])
+    assert zpl == printed(shop, made["label_url"])
+    for text in (
+        made["tracking_number"],
+        shop.seen("print")["ship_to"]["name"],
+        "Hafenweg 1",
+        "Order print",
+        "van slow",
+    ):
+        assert f"^FD{text}^FS".encode() in zpl, text
+    pdf = printed(shop, made["label_url"].replace("zpl", "pdf"))
+    assert pdf[:5] == b"%PDF-" and pdf == printed(shop, made["label_url"].replace("zpl", "pdf"))
+    shop.act(made, "DELETE")
+    assert printed(shop, made["label_url"], status=409)["code"] == "shipment_conflict", "a voided one is no label"
+
+
+def test_a_carriers_label_is_given_as_it_made_it_in_its_form_alone(shop: Shop) -> None:
+    shop.place("theirs")
+    made = shop.ship("theirs", carrier="post", form="zpl")
+    assert "has no label here" in printed(shop, f"/v1/shipments/{made['shipment_id']}/label.zpl", status=409)["detail"]
+    until(lambda: shop.shown(made)["status"] == "labelled", "labelled")
+    url = shop.shown(made)["label_url"]
+    bought = shop.sandbox.carrier.labels.values()
+    assert printed(shop, url) in [each.document["content"] for each in bought]
+    assert "made its label as zpl" in printed(shop, url.replace("zpl", "pdf"), status=409)["detail"]
+
+
+def test_many_labels_are_one_document_in_the_order_given(shop: Shop) -> None:
+    shop.place("job", qty=2)
+    units = {"lines": [{"line_id": "L1", "qty": 1}]}
+    own, theirs = shop.ship("job", policy="cheapest", **units), shop.ship("job", carrier="post", form="zpl", **units)
+    until(lambda: shop.shown(theirs)["status"] == "labelled", "labelled")
+    ids = [theirs["shipment_id"], own["shipment_id"]]
+    one_by_one = b"".join(printed(shop, f"/v1/shipments/{each}/label.zpl") for each in ids)
+    assert printed(shop, "/v1/labels", {"shipments": ids, "form": "zpl"}) == one_by_one
+    pages = printed(shop, "/v1/labels", {"shipments": [own["shipment_id"]] * 3})
+    assert pages.count(b"/Type /Page\n") == 3 or pages.count(b"/Type/Page") >= 3, pages[:200]
+    assert printed(shop, "/v1/labels", {"shipments": []}, 400)["code"] == "bad_parameter"
+    assert printed(shop, "/v1/labels", {"shipments": ["none"]}, 404)["code"] == "shipment_not_found"
+    for role in ("channel", "viewer"):
+        assert printed(shop, "/v1/labels", {"shipments": ids}, 403, role)["code"] == "forbidden"
+
+
+def test_the_command_line_makes_ships_prints_and_voids(
+    shop: Shop, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
     shell = Shell(shop.lab, capsys)
     shop.place("shell")
     assert shell("shipments", "list", "shell") == "No shipments.\n"
@@ -252,6 +309,10 @@ def test_the_command_line_makes_ships_and_voids(shop: Shop, capsys: pytest.Captu
     assert shell.json("shipments", "void", other["shipment_id"])["status"] == "voided"
     assert shell.json("shipments", "show", other["shipment_id"])["status"] == "voided"
     assert len(shell.json("shipments", "list", "shell")["shipments"]) == 2
+    label = tmp_path / "label.zpl"
+    shell("shipments", "label", made["shipment_id"], "--form", "pdf", "--out", str(label))
+    assert label.read_bytes()[:5] == b"%PDF-"
+    assert "made its label as pdf" in shell("shipments", "label", made["shipment_id"], "--form", "zpl", code=1)
     assert "It has left" in shell("shipments", "void", made["shipment_id"], code=1)
     assert "write LINE_ID=QTY" in shell("shipments", "new", "shell", "--line", "L1", code=2)
 

@@ -32,7 +32,7 @@ from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.partner_told import PAUSE_MS_MAX
 from router.work.refund import RefundAsked
-from router.work.shipment import ShipmentAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 from router.work.terms import terms_of
 
 T = TypeVar("T")
@@ -94,6 +94,9 @@ class DeskHere:
 
     def shipments(self, order_key: str) -> bytes:
         return self._caught_up(lambda: self._shipments.of_order(order_key))
+
+    def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return self._caught_up(lambda: self._shipments.labels(shipment_ids, bound))
 
     def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         return self._caught_up(lambda: self._shipments.ship(shipment_id, bound, now_ms))

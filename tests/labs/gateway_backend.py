@@ -35,7 +35,7 @@ from router.work.acts import Act
 from router.work.item import WorkRefused
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
-from router.work.shipment import ShipmentAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)
@@ -194,6 +194,9 @@ class ScriptedBackend:
 
     async def shipments(self, order_key: str) -> bytes:
         return b'{"shipments":[]}'
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
 
     async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         raise WorkRefused("shipment_not_found", "No shipment has this id.")

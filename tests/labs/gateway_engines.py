@@ -30,7 +30,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
-from router.work.shipment import ShipmentAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 from tests.labs.desk_backend import DeskHere
 
 T = TypeVar("T")
@@ -124,6 +124,9 @@ class EngineBackend:
 
     async def shipments(self, order_key: str) -> bytes:
         return await self._run(lambda: self.desk.shipments(order_key))
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return await self._run(lambda: self.desk.labels(shipment_ids, bound))
 
     async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         return await self._run(lambda: self.desk.ship_shipment(shipment_id, bound, now_ms))

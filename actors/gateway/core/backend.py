@@ -19,7 +19,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
-from router.work.shipment import ShipmentAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -79,6 +79,9 @@ class Backend(Protocol):
 
     async def shipments(self, order_key: str) -> bytes:
         """All shipments of an order, as JSON."""
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        """What is needed to print the labels of these; raises WorkRefused where one has none."""
 
     async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         """A shipment that is reported to have left, as JSON; raises WorkRefused."""

@@ -24,7 +24,7 @@ from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
-from router.work.shipment import ShipmentAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 T = TypeVar("T")
 
@@ -88,6 +88,9 @@ class RayBackend:
 
     async def shipments(self, order_key: str) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.shipments, order_key))
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return await _answer_of_desk(partial(self._owners.desk.labels, shipment_ids, bound))
 
     async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.ship_shipment, shipment_id, bound, now_ms))

@@ -8,6 +8,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.readers import OrderReaders, ShardSource
 from actors.gateway.endpoints.events import EventEndpoint
 from actors.gateway.endpoints.hooks import HookEndpoint
+from actors.gateway.endpoints.labels import LabelEndpoint
 from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
@@ -21,6 +22,7 @@ from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
 from actors.gateway.http import event_shapes, order_shapes, refund_shapes, shapes, shipment_shapes, work_shapes
 from actors.gateway.http.routes import (
     ARROW,
+    BOUND_KEEPERS,
     BOUND_OPERATORS,
     BOUND_READERS,
     BOUND_REPORTERS,
@@ -33,11 +35,13 @@ from actors.gateway.http.routes import (
     KEEPERS,
     NDJSON,
     OPERATORS,
+    PDF,
     READERS,
     REPORTERS,
     SELLERS,
     SSE,
     WATCHERS,
+    ZPL,
     Body,
     Route,
 )
@@ -64,6 +68,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
         *_working(WorkEndpoint(core, data)),
         *_refunding(RefundEndpoint(core, query, on_loop)),
         *_shipping(ShipmentEndpoint(core, query, on_loop)),
+        *_printing(LabelEndpoint(core, query)),
     ]
 
 
@@ -257,5 +262,25 @@ def _shipping(shipments: ShipmentEndpoint) -> list[Route]:
         Route(
             "DELETE", one, shipments.void, OPERATORS, "Void a shipment that has not left, and its label",
             {JSON: shipment_shapes.ShipmentView}, problems=of_one, bound_roles=BOUND_OPERATORS,
+        ),
+    ]  # fmt: skip
+
+
+def _printing(labels: LabelEndpoint) -> list[Route]:
+    """To those who send parcels: addresses stand on labels."""
+    problems = ("shipment_not_found", "shipment_conflict", "unsupported", "shard_unavailable")
+    return [
+        *(
+            Route(
+                "GET", f"{shipment_shapes.SHIPMENTS}/{{shipment_id}}/label.{form}", labels.get(form), KEEPERS,
+                "The label of a shipment; the same bytes however often it is printed", {media_type: None},
+                problems=problems, bound_roles=BOUND_KEEPERS,
+            )
+            for form, media_type in labels.MEDIA_TYPES.items()
+        ),
+        Route(
+            "POST", shipment_shapes.LABELS, labels.post, KEEPERS, "The labels of many shipments as one document",
+            {PDF: None, ZPL: None}, {JSON: shipment_shapes.LabelsAsked},
+            problems=(*problems, "bad_json", "bad_parameter"), bound_roles=BOUND_KEEPERS,
         ),
     ]  # fmt: skip

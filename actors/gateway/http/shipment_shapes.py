@@ -11,7 +11,8 @@ from actors.gateway.http.order_shapes import Date, Time
 from actors.gateway.http.refund_shapes import LineId, Qty
 from router.work.shipment import LINES_MAX
 
-SHIPMENTS = "/v1/shipments"
+SHIPMENTS, LABELS = "/v1/shipments", "/v1/labels"
+LABELS_MAX = 200  # of one print job
 Name = Annotated[str, Meta(max_length=128)]
 Form = Literal["pdf", "zpl"]
 
@@ -43,6 +44,15 @@ class ShipmentAskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     ] = ""
     form: Annotated[Form, Meta(description="of the label")] = "pdf"
     ship: Annotated[bool, Meta(description="report it as shipped as soon as it has its label")] = False
+
+
+class LabelsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One print job."""
+
+    shipments: Annotated[
+        list[Name], Meta(min_length=1, max_length=LABELS_MAX, description="ids, in the order of the pages")
+    ]
+    form: Form = "pdf"
 
 
 class ShipmentView(msgspec.Struct, frozen=True):

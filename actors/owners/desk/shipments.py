@@ -8,7 +8,7 @@ void ─▶ a call, or voided at once     ended ─▶ voided, or labelled
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -39,6 +39,7 @@ from router.work.own_item import own_item, own_work_id
 from router.work.shipment import (
     GONE,
     LabelForm,
+    LabelToPrint,
     Shipment,
     ShipmentAsked,
     Times,
@@ -49,7 +50,7 @@ from router.work.shipment import (
 
 NO_SHIPMENT = "No shipment has this id; GET /v1/orders/{order_id}/shipments lists those of an order."
 LABEL_BYTES_MAX = 1 << 20
-OWN_FORMS: tuple[LabelForm, ...] = ()
+OWN_FORMS: tuple[LabelForm, ...] = ("pdf", "zpl")
 
 
 class CarrierPartner(NamedTuple):
@@ -91,6 +92,11 @@ class Shipments:
             found = shipments.of_order(connection, order_key)
             forms = shipments.label_forms(connection, [each.shipment_id for each in found])
         return msgspec.json.encode({"shipments": [_view(each, forms.get(each.shipment_id)) for each in found]})
+
+    def labels(self, shipment_ids: Sequence[str], bound: Bound) -> list[LabelToPrint]:
+        """What is needed to print these; raises WorkRefused where one of them has no label."""
+        with self._database.read() as connection:
+            return [_to_print(connection, _found(connection, each, bound)) for each in shipment_ids]
 
     def ship(self, shipment_id: str, bound: Bound, now: int) -> bytes:
         """It is reported to the order as shipped; once, however often it is asked for."""
@@ -327,6 +333,17 @@ def _found(connection: Connection, shipment_id: str, bound: Bound) -> Shipment:
     if shipment is None or not shipment.is_of(bound):
         raise WorkRefused("shipment_not_found", NO_SHIPMENT)
     return shipment
+
+
+def _to_print(connection: Connection, shipment: Shipment) -> LabelToPrint:
+    kept = shipments.label_of(connection, shipment.shipment_id)
+    if kept is not None:
+        return LabelToPrint(shipment, kept.form, kept.content)
+    if shipment.has_label and not shipment.partner:
+        return LabelToPrint(shipment)
+    said = f"Shipment {shipment.shipment_id} is {shipment.state} and has no label here"
+    remedy = "its carrier may have it still" if shipment.has_label else "GET the shipment says how far it is"
+    raise WorkRefused("shipment_conflict", f"{said}; {remedy}.")
 
 
 def _stuck_cause(call: Call) -> str:
