@@ -73,7 +73,7 @@ class SandboxCarrierSettings(CarrierSettings, frozen=True, kw_only=True):
 
 class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a label was made for; the carrier gives it back with every scan. Of a label that another system bought,
-    nothing of it is there."""
+    nothing of it is there: the tracking number alone says whose it is."""
 
     order_id: str = ""
     channel: str = ""
@@ -256,8 +256,6 @@ class SandboxCarrier(Adapter[SandboxCarrierSettings]):
     def _events_of(self, tracking: TrackingAnswer) -> tuple[ToldEvent, ...]:
         """A scan each; the one that says so delivers the shipment, too. That there is a label says nothing of a parcel,
         which may stay where it is."""
-        if not tracking.metadata.order_id:
-            return ()
         moved = [scan for scan in tracking.scans if scan.code != LABEL_MADE]
         return tuple(event for scan in moved for event in self._events_of_scan(tracking, scan))
 
@@ -268,7 +266,8 @@ class SandboxCarrier(Adapter[SandboxCarrierSettings]):
         fields = {**shipment, "tracking_number": tracking.number, "code": _unified(scan.code), "place": scan.place}
         events = [told(self.partner, scan.id, "scan", order, scan.at, **fields, **eta)]
         if scan.code == "delivered":
-            events.append(told(self.partner, f"{scan.id}:deliver", "deliver", order, scan.at, **shipment))
+            known = shipment if order.order_id else {"tracking_number": tracking.number}  # whose it is, is looked up
+            events.append(told(self.partner, f"{scan.id}:deliver", "deliver", order, scan.at, **known))
         return events
 
 

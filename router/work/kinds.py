@@ -214,6 +214,14 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             _NONE,
             is_own=True,
         ),
+        "tracking_check": WorkKind(
+            "carriers",
+            "A parcel was reported under a tracking number that its carrier cannot have: {why}",
+            "Look at the label; reverse the report and send it anew with the right number, which scans will have.",
+            (E.REVERSE, E.SHIP, E.SCAN),
+            _NONE,
+            is_own=True,
+        ),
         "ship_refused": WorkKind(
             "carriers",
             "A shipment was to leave, and the order does not take it: {why}",

@@ -69,6 +69,10 @@ ROWS["0004"] = ROWS["0003"] | {
         "tracking_number": "T1", "label_id": "l1", "state": "labelled", "detail": "", "is_to_ship": True,
         "ship_events": 0, "shipped_version": 0, "asked_by": "ada", "asked_ms": 1, "changed_ms": 2,
     },
+    "parcels": {
+        "tracking_number": "T1", "order_key": "k", "order_id": "o", "channel": "web", "seller": "", "shipment_id": "s",
+        "shipped_ms": 1,
+    },
     "labels": {"shipment_id": "s", "form": "zpl", "content": b"^XA^XZ", "made_ms": 2},
 }  # fmt: skip
 

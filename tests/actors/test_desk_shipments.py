@@ -194,3 +194,27 @@ def test_what_the_order_refuses_can_be_shipped_once_the_order_takes_it(one: Ship
     assert one.ship(made["shipment_id"])["status"] == "shipped", "again, and nothing more"
     [item] = one.desk.items(kind="ship_refused")
     assert (item["state"], one.bought, len(one.desk.outbox())) == ("resolved", 1, 2)
+
+
+def test_a_shipment_that_the_warehouse_reports_itself_has_left(one: ShipmentLab) -> None:
+    one.place()
+    made = one.ask(units=(Units("L1", 2),))
+    one.work()
+    said = {"event_id": "w", "order_id": "a", "type": "ship", "shipment_id": made["shipment_id"]}
+    one.world.events(said | {"lines": [{"line_id": "L1", "qty": 2}]})
+    one.desk.read()
+    assert one.seen(made["shipment_id"])["status"] == "shipped"
+    assert one.ship(made["shipment_id"])["status"] == "shipped" and one.desk.outbox() == []
+
+
+def test_a_number_that_its_carrier_cannot_have_is_somebodys_work_once(one: ShipmentLab) -> None:
+    one.place()
+    said = {"order_id": "a", "type": "ship", "carrier": "UPS"}
+    numbers = {"wrong": "1Z999AA10123456785", "right": "1Z999AA10123456784"}
+    for event_id, number in numbers.items():
+        line = {"lines": [{"line_id": "L1", "qty": 1}], "shipment_id": event_id, "tracking_number": number}
+        one.world.events({"event_id": event_id} | said | line)
+    one.desk.read()
+    [item] = one.desk.items(kind="tracking_check")
+    assert "1Z999AA10123456785" in item["reason"] and "check digit 4, not 5" in item["reason"]
+    assert item["queue"] == "carriers" and item["order_id"] == "a"

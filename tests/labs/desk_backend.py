@@ -10,7 +10,7 @@ from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms, shipment_terms, told_events
+from actors.owners.desk.partners import open_partners, parcels_of, refund_terms, shipment_terms, told_events
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
@@ -57,7 +57,9 @@ class DeskHere:
         self._database = Database(data.desk, "")
         with self._database.write() as connection:
             place.claim(connection, data.name)
-        self._effect = DeskEffect(self._database, terms_of(config), config.order_id_scope, lambda: None)
+        self._effect = DeskEffect(
+            self._database, terms_of(config), config.order_id_scope, parcels_of(config), lambda: None
+        )
         self._postman = _Postman(data, config, router)
         self._told = told_events(data, config)
         self._refunds = Refunds(self._database, refund_terms(config))

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
+from actors.owners.desk.parcels import Parcels
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
@@ -57,7 +58,7 @@ class DeskLab:
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
-        self.effect = DeskEffect(self.database, self.terms, "global", lambda: None)
+        self.effect = DeskEffect(self.database, self.terms, "global", Parcels(True, ANSWER_MS), lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
         self.refunds = Refunds(self.database, self.refund_terms)
         self.shipments = Shipments(self.database, self.shipment_terms)

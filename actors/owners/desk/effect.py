@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.paid_back import PaidBack
+from actors.owners.desk.parcels import Parcels
 from actors.store.desk import due, items, outbox, place
 from actors.store.desk.database import Database
 from router.errors import Retryable
@@ -23,14 +24,17 @@ AGAIN_MS = 10
 class DeskEffect:
     """Satisfies ``actors.owners.reader.Effect``."""
 
-    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns)))
+    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns, *Parcels.columns)))
 
-    def __init__(self, database: Database, terms: Terms, scope: Scope, send: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, terms: Terms, scope: Scope, parcels: Parcels, send: Callable[[], None]
+    ) -> None:
         """``send`` is called when there is something in the outbox."""
         self._database = database
         self._scope = scope
         self._send = send
         self._paid_back = PaidBack()
+        self._parcels = parcels
         self._terms = terms
         with database.read() as connection:
             self._cursor = place.cursor_of(connection)
@@ -47,6 +51,7 @@ class DeskEffect:
             outbox.put_in(connection, [letter_of(each.due, each.at_ms, each.at_ms, self._scope) for each in came])
             keep(connection, told, self._terms)
             self._paid_back.keep(connection, changes)
+            self._parcels.keep(connection, changes)
             place.move_cursor(connection, cursor)
         self._cursor = cursor
         self._known.add(told)

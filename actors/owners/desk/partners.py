@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from actors.owners.desk.parcels import Parcels
 from actors.owners.desk.refunds import RefundTerms
 from actors.owners.desk.shipments import CarrierPartner, ShipmentTerms
 from actors.owners.desk.told_events import ToldEvents
@@ -39,6 +40,11 @@ def refund_terms(config: Config) -> RefundTerms:
 
 def shipment_terms(config: Config) -> ShipmentTerms:
     return ShipmentTerms(config.order_id_scope, _labelling(config), config.desk.answer_within_ms.carriers)
+
+
+def parcels_of(config: Config) -> Parcels:
+    """Tracking numbers are kept where a carrier may tell of them."""
+    return Parcels(bool(_labelling(config)), config.desk.answer_within_ms.carriers)
 
 
 def told_events(data: DataFolder, config: Config) -> ToldEvents:

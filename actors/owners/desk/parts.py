@@ -11,7 +11,7 @@ from actors.owners.desk.counting import Counting
 from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, refund_terms, shipment_terms, told_events
+from actors.owners.desk.partners import open_partners, parcels_of, refund_terms, shipment_terms, told_events
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
@@ -100,7 +100,7 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     counting = Counting(database, data.desk_figures)
     clock = DeskClock(database, terms, scope, sources, told, sender.wake, counting.tell)
     service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
-    reader = _reader(data, DeskEffect(database, terms, scope, sender.wake), sources)
+    reader = _reader(data, DeskEffect(database, terms, scope, parcels_of(config), sender.wake), sources)
     return Parts(lock, database, postman, sender, partners, service, refunds, shipments, told, reader, clock)
 
 

@@ -196,3 +196,17 @@ LABELS = Table(
     Column("made_ms", BigInteger, nullable=False),
 )
 Index(None, LABELS.c.made_ms)
+
+# By tracking number, parcels of orders that left.
+PARCELS = Table(
+    "parcels",
+    METADATA,
+    Column("tracking_number", Text, primary_key=True),
+    Column("order_key", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("shipment_id", Text, nullable=False),  # "" where it was not named
+    Column("shipped_ms", BigInteger, nullable=False),
+)
+Index(None, PARCELS.c.shipped_ms)

@@ -1,4 +1,4 @@
-"""Shipments, and the labels that carriers made for them."""
+"""Shipments, the labels that carriers made for them, and parcels by tracking number."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    _shipments()
+    _parcels()
+
+
+def _shipments() -> None:
     op.create_table(
         "shipments",
         *_texts("shipment_id", "order_key", "order_id", "channel", "seller"),
@@ -36,6 +41,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shipment_id", name="pk_labels"),
     )
     op.create_index("ix_labels_made_ms", "labels", ["made_ms"])
+
+
+def _parcels() -> None:
+    op.create_table(
+        "parcels",
+        *_texts("tracking_number", "order_key", "order_id", "channel", "seller", "shipment_id"),
+        *_numbers("shipped_ms"),
+        sa.PrimaryKeyConstraint("tracking_number", "order_key", name="pk_parcels"),
+    )
+    op.create_index("ix_parcels_shipped_ms", "parcels", ["shipped_ms"])
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:
