@@ -16,7 +16,8 @@ from actors.owners.desk.parcels import Parcels
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
-from actors.owners.desk.shipments import CarrierPartner, Shipments, ShipmentTerms
+from actors.owners.desk.shipment_plan import CarrierPartner, ShipmentTerms
+from actors.owners.desk.shipments import Shipments
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.desk import place
 from actors.store.desk.database import Database

@@ -6,7 +6,7 @@ import sys
 
 from actors.owners.desk.parcels import Parcels
 from actors.owners.desk.refunds import RefundTerms
-from actors.owners.desk.shipments import CarrierPartner, ShipmentTerms
+from actors.owners.desk.shipment_plan import CarrierPartner, ShipmentTerms
 from actors.owners.desk.told_events import ToldEvents
 from actors.store.data_folder import DataFolder
 from actors.store.secret_places import secret_at
