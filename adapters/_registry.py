@@ -60,15 +60,16 @@ def described_settings(settings: type[Settings]) -> list[dict[str, str]]:
     for field in msgspec.structs.fields(settings):
         kind = typing.get_args(field.type)[0] if typing.get_origin(field.type) is typing.Annotated else field.type
         choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
-        takes = " or ".join(choices) or _WORDS.get(kind, "a list")
+        takes = " or ".join(choices) or _WORDS.get(typing.get_origin(kind) or kind, "a list")
         if field.name in secrets:
             takes = "where the secrets are, a list" if secrets[field.name] else "where the secret is"
-        default = "needed" if field.required else msgspec.json.encode(field.default).decode()
+        unsaid = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        default = "needed" if field.required else msgspec.json.encode(unsaid).decode()
         rows.append({"setting": field.name, "takes": takes, "default": default})
     return sorted(rows, key=lambda row: row["default"] != "needed")
 
 
-_WORDS: dict[object, str] = {str: "a text", int: "a whole number", bool: "true or false"}
+_WORDS: dict[object, str] = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table"}
 
 
 def settings_of(partner: str, given: Mapping[str, object]) -> tuple[type[AnyAdapter], Settings]:

@@ -67,6 +67,13 @@ class PaymentSettings(Settings, frozen=True, kw_only=True):
     refund_order: RefundOrder = "newest_first"
 
 
+class CarrierSettings(Settings, frozen=True, kw_only=True):
+    """What every carrier has beside these."""
+
+    carriers: tuple[str, ...] = ()  # as rates name them, whose labels it makes; none = the partner's own name
+    services: dict[str, str] = {}  # our name of a service -> the partner's, where they differ
+
+
 def _has_host(parts: SplitResult) -> bool:
     """Whether a host, and the port where there is one, can be called by their names."""
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import collections
 import itertools
+import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors.cli.output import Progress, UsageError, read_key
@@ -38,6 +39,34 @@ def add_scope_flags(parser: argparse.ArgumentParser) -> None:
 def new_id(prefix: str) -> str:
     """An id for an event or a movement that was given none."""
     return f"{prefix}-{uuid.uuid4().hex}"
+
+
+def units_of(text: str) -> dict[str, Any]:
+    """So many units of a line, as --line says them."""
+    line_id, _, qty = text.rpartition("=")
+    if not line_id or not qty.isdecimal():
+        raise UsageError(f"--line {text!r}: write LINE_ID=QTY, 1=2 say.")
+    return {"line_id": line_id, "qty": int(qty)}
+
+
+def posted_once(
+    router: Router, path: str, query: Mapping[str, str], said: Mapping[str, Any], key: str, so_that: str
+) -> dict[str, Any]:
+    """What a request under an Idempotency-Key gives; whoever hears no answer is told the key, ``so_that`` the same is
+    done once."""
+    from actors.client.asking import JSON, PASSES, Body, RequestRefused
+    from router.errors import Retryable
+
+    again = f"Ask again with --idempotency-key {key}, so that {so_that}."
+    try:
+        found: dict[str, Any] = router.json("POST", path, query, Body(json.dumps(said).encode(), JSON, key))
+    except Retryable as fault:
+        raise Retryable(f"{fault} {again}", fault.retry_after_ms) from None
+    except RequestRefused as fault:
+        if fault.status not in PASSES:
+            raise
+        raise RequestRefused(f"{fault} {again}", fault.status, fault.problem) from None
+    return found
 
 
 def read_lines(path: str) -> Iterator[bytes]:

@@ -41,6 +41,13 @@ order-router refunds ask {_ADMIN} A-1001 --line 1=1 --reason "arrived broken"
 order-router refunds ask {_ADMIN} A-1001 --amount 500 --reason goodwill
 order-router refunds list {_ADMIN} A-1001
 order-router refunds show {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --json
+order-router shipments new {_ADMIN} A-1001 --policy cheapest
+order-router shipments new {_ADMIN} A-1001 --line 1=1 --carrier dhl --service standard --form zpl --ship
+order-router shipments list {_ADMIN} A-1001
+order-router shipments show {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --json
+order-router shipments ship {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37
+order-router shipments void {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37
+order-router shipments label {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --form zpl --out label.zpl
 order-router stock show {_ADMIN} MUG TEE --channel web
 order-router stock move {_ADMIN} receipt MUG BERLIN 40 --reference PO-77
 order-router stock move {_ADMIN} transfer MUG BERLIN 5 --to-node LEEDS

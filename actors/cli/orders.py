@@ -104,8 +104,10 @@ def told(order: dict[str, Any]) -> Iterator[str]:
     accounts = ", ".join(f"{name} {amount:,}" for name, amount in money.items() if amount or name in ("total", "due"))
     yield f"money: {accounts} {currency}".rstrip()
     for shipment in order["shipments"]:
-        carrier = " ".join(filter(None, (shipment["carrier"], shipment["tracking_number"])))
-        yield f"shipment {shipment['shipment_id']} from {shipment['node']}: {shipment['status']} {carrier}".rstrip()
+        guess = f"{shipment['carrier_guess']}?" if shipment["carrier_guess"] else ""
+        told = filter(None, (shipment["carrier"] or guess, shipment["tracking_number"], shipment["tracking_url"]))
+        state = f"shipment {shipment['shipment_id']} from {shipment['node']}: {shipment['status']}"
+        yield " ".join((state, *told))
     if order["holds"]:
         yield f"on hold: {', '.join(order['holds'])}"
     if order["reasons"]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from actors.cli.daily import add_scope_flags, given_query, new_id, router_of
-from actors.cli.output import UsageError, add_json_flag, add_server_flags, print_result, whole_number
+from actors.cli.daily import add_scope_flags, given_query, new_id, posted_once, router_of, units_of
+from actors.cli.output import add_json_flag, add_server_flags, print_result, whole_number
 
 AMOUNT_MAX = (1 << 53) - 1
 
@@ -66,26 +65,16 @@ def _asked(arguments: argparse.Namespace, *path: str) -> dict[str, Any]:
 
 
 def _ask(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Whoever hears no answer is told the key under which it is the same refund."""
-    from actors.client.asking import JSON, Body, asked_once, path_of
+    from actors.client.asking import path_of
 
-    key = arguments.idempotency_key or new_id("cli")
-    body = Body(json.dumps(_said(arguments)).encode(), JSON, key)
-    again = f"Ask again with --idempotency-key {key}, so that it goes back once."
+    path, key = path_of("orders", arguments.order_id, "refunds"), arguments.idempotency_key or new_id("cli")
     with router_of(arguments) as router:
-        return asked_once(router, path_of("orders", arguments.order_id, "refunds"), _scope(arguments), body, again)
+        return posted_once(router, path, _scope(arguments), _said(arguments), key, "it goes back once")
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
-    lines = [_line(text) for text in arguments.line]
+    lines = [units_of(text) for text in arguments.line]
     return {"reason": arguments.reason, "lines": lines, "amount": arguments.amount}
-
-
-def _line(text: str) -> dict[str, Any]:
-    line_id, _, qty = text.rpartition("=")
-    if not line_id or not qty.isdecimal():
-        raise UsageError(f"--line {text!r}: write LINE_ID=QTY, 1=2 say.")
-    return {"line_id": line_id, "qty": int(qty)}
 
 
 def _scope(arguments: argparse.Namespace) -> dict[str, str]:

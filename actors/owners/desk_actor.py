@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +29,7 @@ from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
 from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 if TYPE_CHECKING:
     from actors.owners.desk.parts import Parts
@@ -47,49 +49,75 @@ class Desk(DeskCalls):
         self._opener.start()
 
     def work(self, wanted: WorkFilter, limit: int) -> bytes:
-        return self._there().service.work(wanted, limit)
+        return self._there().made.service.work(wanted, limit)
 
     def act(self, act: Act) -> bytes:
-        return self._there().service.act(act)
+        return self._there().made.service.act(act)
 
     def refund(self, asked: RefundAsked) -> bytes:
         parts = self._there()
-        answer = parts.refunds.ask(asked)
-        parts.sender.wake()
+        answer = parts.made.refunds.ask(asked)
+        parts.made.sender.wake()
         return answer
 
     def refund_of(self, refund_id: str, bound: Bound) -> bytes:
-        return self._there().refunds.one(refund_id, bound)
+        return self._there().made.refunds.one(refund_id, bound)
 
     def refunds(self, order_key: str) -> bytes:
-        return self._there().refunds.of_order(order_key)
+        return self._there().made.refunds.of_order(order_key)
 
     def pay(self, asked: PayAsked) -> bytes:
         parts = self._there()
-        answer = parts.payments.ask(asked)
+        answer = parts.made.payments.ask(asked)
         parts.partners.wake()
         return answer
 
     def payment_of(self, request_id: str, bound: Bound) -> bytes:
-        return self._there().payments.one(request_id, bound)
+        return self._there().made.payments.one(request_id, bound)
 
     def payments(self, order_key: str) -> bytes:
-        return self._there().payments.of_order(order_key)
+        return self._there().made.payments.of_order(order_key)
 
     def reconcile(self, asked: ReconcileAsked) -> bytes:
         parts = self._there()
-        answer = parts.reconciling.ask(asked)
+        answer = parts.made.reconciling.ask(asked)
         parts.partners.wake()
         return answer
 
     def reconciled(self, run_id: str) -> bytes:
-        return self._there().reconciling.one(run_id)
+        return self._there().made.reconciling.one(run_id)
+
+    def shipment(self, asked: ShipmentAsked) -> bytes:
+        return self._followed(lambda parts: parts.made.shipments.ask(asked))
+
+    def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        return self._there().made.shipments.one(shipment_id, bound)
+
+    def shipments(self, order_key: str) -> bytes:
+        return self._there().made.shipments.of_order(order_key)
+
+    def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return self._there().made.shipments.labels(shipment_ids, bound)
+
+    def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._followed(lambda parts: parts.made.shipments.ship(shipment_id, bound, now_ms))
+
+    def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._followed(lambda parts: parts.made.shipments.void(shipment_id, bound, now_ms))
+
+    def _followed(self, answer: Callable[[Parts], bytes]) -> bytes:
+        """Then events and calls that follow from it are looked for."""
+        parts = self._there()
+        found = answer(parts)
+        parts.made.sender.wake()
+        parts.partners.wake()
+        return found
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         parts = self._there()
         with parts.database.write() as connection:
-            parts.told.take(connection, events, now_ms())
-        parts.sender.wake()
+            parts.made.told.take(connection, events, now_ms())
+        parts.made.sender.wake()
 
     def status(self) -> dict[str, Any]:
         if self._parts is None:

@@ -23,6 +23,7 @@ from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
 from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 
 class EngineStatus(NamedTuple):
@@ -166,6 +167,24 @@ class DeskCalls(Protocol):
 
     def reconciled(self, run_id: str) -> bytes:
         """A run as JSON; raises WorkRefused."""
+
+    def shipment(self, asked: ShipmentAsked) -> bytes:
+        """A new shipment as JSON, durable; raises ShipmentRefused and WorkRefused with nothing done."""
+
+    def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        """A shipment as JSON; raises WorkRefused."""
+
+    def shipments(self, order_key: str) -> bytes:
+        """All shipments of an order, as JSON."""
+
+    def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        """What is needed to print the labels of these; raises WorkRefused where one has none."""
+
+    def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        """A shipment that is reported to have left, as JSON, durable; raises WorkRefused with nothing done."""
+
+    def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        """A shipment that is not to leave, as JSON, durable; raises WorkRefused with nothing done."""
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         """Take over what a partner told and no order took; durable, and tried again."""

@@ -49,6 +49,12 @@ class DeskStub(Stub):
     refund = Method(DeskCalls.refund)
     refund_of = Method(DeskCalls.refund_of)
     refunds = Method(DeskCalls.refunds)
+    shipment = Method(DeskCalls.shipment)
+    shipment_of = Method(DeskCalls.shipment_of)
+    shipments = Method(DeskCalls.shipments)
+    labels = Method(DeskCalls.labels)
+    ship_shipment = Method(DeskCalls.ship_shipment)
+    void_shipment = Method(DeskCalls.void_shipment)
     status = Method(DeskCalls.status)
     drain = Method(DeskCalls.drain)
 

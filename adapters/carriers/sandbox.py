@@ -35,6 +35,7 @@ from adapters._signing import verify_timed
 from adapters._spec import (
     Absent,
     Adapter,
+    CarrierSettings,
     Declined,
     Delivery,
     Done,
@@ -45,7 +46,6 @@ from adapters._spec import (
     Repeat,
     Rotated,
     Secret,
-    Settings,
     Spec,
     Told,
     Unreadable,
@@ -60,19 +60,20 @@ from adapters._spec import (
 from adapters._told import MOMENT_MS_MAX, ToldEvent, rfc3339, told
 
 SIGNATURE_HEADER = "sandbox-signature"
+LABEL_MADE = "created"
 Id = Annotated[str, Meta(min_length=1, max_length=100)]
 Moment = Annotated[int, Meta(ge=0, le=MOMENT_MS_MAX)]
 Price = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 
 
-class SandboxCarrierSettings(Settings, frozen=True, kw_only=True):
+class SandboxCarrierSettings(CarrierSettings, frozen=True, kw_only=True):
     api_key: Secret
     hook_secrets: Rotated
 
 
 class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a label was made for; the carrier gives it back with every scan. Of a label that another system bought,
-    nothing of it is there."""
+    nothing of it is there: the tracking number alone says whose it is."""
 
     order_id: str = ""
     channel: str = ""
@@ -261,10 +262,10 @@ class SandboxCarrier(Adapter[SandboxCarrierSettings]):
                 return Done(VoidedLabel(intent.label_id))
 
     def _events_of(self, tracking: TrackingAnswer) -> tuple[ToldEvent, ...]:
-        """A scan each; the one that says so delivers the shipment, too."""
-        if not tracking.metadata.order_id:
-            return ()
-        return tuple(event for scan in tracking.scans for event in self._events_of_scan(tracking, scan))
+        """A scan each; the one that says so delivers the shipment, too. That there is a label says nothing of a parcel,
+        which may stay where it is."""
+        moved = [scan for scan in tracking.scans if scan.code != LABEL_MADE]
+        return tuple(event for scan in moved for event in self._events_of_scan(tracking, scan))
 
     def _events_of_scan(self, tracking: TrackingAnswer, scan: TrackedScan) -> list[ToldEvent]:
         order = OrderReference(tracking.metadata.order_id, tracking.metadata.channel, tracking.metadata.seller)
@@ -273,7 +274,8 @@ class SandboxCarrier(Adapter[SandboxCarrierSettings]):
         fields = {**shipment, "tracking_number": tracking.number, "code": _unified(scan.code), "place": scan.place}
         events = [told(self.partner, scan.id, "scan", order, scan.at, **fields, **eta)]
         if scan.code == "delivered":
-            events.append(told(self.partner, f"{scan.id}:deliver", "deliver", order, scan.at, **shipment))
+            known = shipment if order.order_id else {"tracking_number": tracking.number}  # whose it is, is looked up
+            events.append(told(self.partner, f"{scan.id}:deliver", "deliver", order, scan.at, **known))
         if scan.collected is not None:
             events.append(self._collected(tracking, scan.collected, order, scan.at))
         return events

@@ -27,7 +27,7 @@ from router.queries.names import Names
 from router.queries.order_lines import Position, line_state, positions_of
 from router.queries.order_money import money_view, payment_views
 from router.queries.order_notes import note_views
-from router.queries.order_shipments import shipment_views
+from router.queries.order_shipments import shipment_views, url_of_all
 from router.queries.reason_values import values_of
 from router.queries.source import Indexed, RecordSource, Row
 from router.queries.taxes import OrderTaxes
@@ -92,6 +92,7 @@ def _as_it_stands(
     positions = positions_of(book)
     promised = {parcel["node"]: parcel["promise_day"] for parcel in step.outcome["parcels"]}
     everywhere = [position for of_line in positions.values() for position in of_line]
+    shipments = shipment_views(book, everywhere, words, promised, names, source, terms)
     return {
         "lines": [
             line | _line_now(number, step, book, positions.get(number, []), names, tables)
@@ -99,10 +100,10 @@ def _as_it_stands(
         ],
         "money": money_view(books) if is_open else dict.fromkeys(MONEY_SHOWN, 0),
         "holds": _holds(book, words, terms),
-        "shipments": shipment_views(book, everywhere, words, promised, names, source, terms),
+        "shipments": shipments,
         "payments": payment_views(book, words, sent_method(document)),
         "notes": note_views(words, source),
-        "tracking_url": None,
+        "tracking_url": url_of_all(shipments),
     }
 
 

@@ -15,6 +15,7 @@ from router.queries.source import RecordSource, Row
 from router.queries.text import date_text, time_text
 from router.queries.view_terms import ViewTerms
 from router.queries.words import SHOWN_MAX, CameBack, OrderWords, Said, ShipmentMeant
+from router.tracking.numbers import carrier_guess, tracking_url
 
 _SENT = frozenset({Stage.SHIPPED, Stage.DELIVERED, Stage.LOST, Stage.RETURNED})
 ONLY = "1"  # id of what was sent as one
@@ -71,15 +72,30 @@ def _view(
     return {
         "shipment_id": shipment.shipment_id,
         "node": names.node(nodes[0]) if len(nodes) == 1 else None,
-        "carrier": _last(told.carrier for told in shipment.said),
+        **_carried(_last(told.carrier for told in shipment.said), words.texts["tracking"].get(shipment.tracking)),
         "service": _last(told.service for told in shipment.said),
-        "tracking_number": words.texts["tracking"].get(shipment.tracking),
         "status": state_of_stages(stages, on_hold=False).name.lower() if stages else EMPTY,
         "eta": time_text(etas[-1]) if etas else None,
         "promise": date_text(max((promised.get(node, -1) for node in nodes), default=-1)),
         "lines": _lines(shipment.positions, names),
         "scans": [_scan(scan, source) for scan in scans],
     }
+
+
+def _carried(carrier: str | None, tracking_number: str | None) -> Row:
+    """By whom, and where to look; a guess stands beside what was reported, so that nobody takes one for the other."""
+    return {
+        "carrier": carrier,
+        "carrier_guess": carrier_guess(tracking_number) if tracking_number and carrier is None else None,
+        "tracking_number": tracking_number,
+        "tracking_url": tracking_url(tracking_number, carrier) if tracking_number else None,
+    }
+
+
+def url_of_all(shipments: Sequence[Row]) -> str | None:
+    """The address of the order's only parcel that has one; None where one address could not tell of all of them."""
+    urls = {shipment["tracking_url"] for shipment in shipments if shipment["status"] != EMPTY}
+    return urls.pop() if len(urls) == 1 else None
 
 
 def _last(texts: Iterator[str]) -> str | None:

@@ -28,6 +28,11 @@ def date_text(day: int) -> str | None:
     return datetime.date.fromordinal(_EPOCH_DAY + day).isoformat() if day >= 0 else None
 
 
+def day_of(text: str) -> int:
+    """Days since the epoch of an ISO date."""
+    return datetime.date.fromisoformat(text).toordinal() - _EPOCH_DAY
+
+
 def name_of(table: StringTable, number: int) -> str | None:
     """Name behind a table number; None for "none"."""
     return table.text(number) if number >= 0 else None

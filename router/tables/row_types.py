@@ -85,6 +85,11 @@ class NodeRow(_Row, frozen=True, kw_only=True):
     handling: Amount = 0  # per parcel
     ship_to: list[Key] | None = None  # zones; absent = everywhere
     dangerous_goods: bool = False
+    name: str = ""  # as the sender of its parcels, with the rest of its address
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    phone: str = ""
     attributes: dict[str, Any] = {}
 
 

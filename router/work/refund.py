@@ -7,7 +7,6 @@ asked ─▶ requested ──(books reserve)──▶ reserved ──(approved)�
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -18,8 +17,7 @@ from router.bound import Bound
 from router.ids import Scope
 from router.life.refunds import Money, PartState, Units, status_of
 from router.work.acts import order_named
-from router.work.item import WorkItem, kept_text
-from router.work.kinds import KINDS
+from router.work.item import kept_text
 
 Approval = Literal["awaited", "given", "refused"]
 REFUND_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -117,28 +115,6 @@ def refunded_units(refunds: Mapping[str, tuple[Refund, Sequence[RefundPart]]]) -
             for line_id, qty in refund.units:
                 units[line_id] = units.get(line_id, 0) + qty
     return units
-
-
-def refund_item(kind: str, refund: Refund, cause: str, why: str, now_ms: int, answer_ms: int) -> WorkItem:
-    """Of a refund, or of a part of it; the same for the same cause."""
-    row = KINDS[kind]
-    return WorkItem(
-        work_id=refund_work_id(kind, cause),
-        kind=kind,
-        queue=row.queue,
-        order_key=refund.order_key,
-        order_id=kept_text(refund.order_id),
-        channel=kept_text(refund.channel),
-        seller=kept_text(refund.seller),
-        cause_version=refund.order_version,
-        reason=kept_text(row.reason.format(why=why)),
-        raised_ms=now_ms,
-        deadline_ms=now_ms + answer_ms,
-    )
-
-
-def refund_work_id(kind: str, cause: str) -> str:
-    return hashlib.blake2b(f"{kind}:{cause}".encode(), digest_size=12).hexdigest()
 
 
 def refund_view(refund: Refund, parts: Sequence[RefundPart], asked_at: str | None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = (
     *("backup", "bench", "check", "doctor", "events", "explain", "keys", "load", "orders", "partners", "payments"),
-    *("release", "restore", "route", "send", "serve", "stock", "tables", "verify", "work"),
+    *("release", "restore", "route", "send", "serve", "shipments", "stock", "tables", "verify", "work"),
 )
 
 

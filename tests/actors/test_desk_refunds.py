@@ -13,9 +13,11 @@ import pytest
 from adapters._spec import WireRequest, WireResponse
 from router.life.refunds import Capture, RefundRefused, Units
 from router.work.item import WorkRefused
-from router.work.refund import Refund, refund_item
+from router.work.own_item import own_item
+from router.work.refund import Refund
+from tests.labs.calling_lab import LOST, Died
 from tests.labs.desk_databases import KINDS, emptied, server
-from tests.labs.refund_lab import LOST, Died, RefundLab
+from tests.labs.refund_lab import RefundLab
 
 STEPS = 32  # more than a refund has
 NO_EVENT_OF_IT = {"type": "ship", "lines": [{"line_id": "none"}]}  # that the order refuses
@@ -158,7 +160,7 @@ def test_an_item_about_a_refund_holds_no_nul() -> None:
         refund_id="r", order_key="k", order_id="a\0", channel="web\0", seller="\0", order_version=1, currency="EUR",
         amount_minor=1, lines="[]", reason="", approval="given", asked_by="ada", asked_ms=1,
     )  # fmt: skip
-    item = refund_item("refund_by_hand", refund, "c", "payment p\0", 1, 1)
+    item = own_item("refund_by_hand", refund, "c", "payment p\0", 1, 1)
     assert (
         "\0" not in "".join((item.order_id, item.channel, item.seller, item.reason))
         and "p\N{SYMBOL FOR NULL}" in item.reason

@@ -47,6 +47,9 @@ def test_the_contract_is_offered(document: dict[str, Any]) -> None:
     |POST /v1/orders/{order_id}/payments|GET /v1/orders/{order_id}/payments|GET /v1/payments/{payment_request_id}
     |POST /v1/payments/reconcile|GET /v1/payments/reconciliations/{reconciliation_id}
     |POST /v1/orders/{order_id}/refunds|GET /v1/orders/{order_id}/refunds|GET /v1/refunds/{refund_id}
+    |POST /v1/orders/{order_id}/shipments|GET /v1/orders/{order_id}/shipments|GET /v1/shipments/{shipment_id}
+    |POST /v1/shipments/{shipment_id}/ship|DELETE /v1/shipments/{shipment_id}
+    |GET /v1/shipments/{shipment_id}/label.pdf|GET /v1/shipments/{shipment_id}/label.zpl|POST /v1/labels
     |POST /v1/availability|POST /v1/quotes|GET /v1/stream|GET /livez|GET /readyz|GET /metrics|GET /openapi.json|GET /"""
     for line in wanted.split("|"):
         method, path = line.split()

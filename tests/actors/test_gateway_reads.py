@@ -74,6 +74,18 @@ def test_history_and_explanation_follow_events(lab: Lab) -> None:
     assert get(lab, "/v1/orders/a/explain")["plan"]["units"][0]["qty"] == 1
 
 
+def test_a_parcels_page_and_whose_its_number_looks_like_are_told(lab: Lab) -> None:
+    send(lab, "a")
+    event = {"event_id": "e1", "order_id": "a", "type": "ship", "tracking_number": "1Z 999 AA1 01 2345 6784"}
+    assert json.loads(lab.ask("POST", "/v1/events", json.dumps(event).encode(), **NDJSON)[2])["status"] == "applied"
+    view = get(lab, "/v1/orders/a")
+    [shipment] = view["shipments"]
+    assert (shipment["carrier"], shipment["carrier_guess"]) == (None, "ups")
+    assert shipment["tracking_number"] == event["tracking_number"], "as it was reported"
+    assert view["tracking_url"] == shipment["tracking_url"]
+    assert shipment["tracking_url"] == "https://www.ups.com/track?tracknum=1Z999AA10123456784"
+
+
 def test_a_node_that_is_gone_and_a_wrong_price_are_told_with_their_values(lab: Lab) -> None:
     _, _, body = lab.ask("PUT", "/v1/tables/nodes?replace=true", NODES.splitlines(keepends=True)[0], **NDJSON)
     version = json.loads(body)["version"]

@@ -60,6 +60,9 @@ OPERATIONS = (
     "GET /v1/payments/reconciliations/{reconciliation_id}",
     *("POST /v1/orders/{order_id}/payments", "GET /v1/orders/{order_id}/payments"),
     "GET /v1/refunds/{refund_id}",
+    *("POST /v1/orders/{order_id}/shipments", "GET /v1/orders/{order_id}/shipments"),
+    *("GET /v1/shipments/{shipment_id}", "DELETE /v1/shipments/{shipment_id}", "POST /v1/shipments/{shipment_id}/ship"),
+    *("GET /v1/shipments/{shipment_id}/label.pdf", "GET /v1/shipments/{shipment_id}/label.zpl", "POST /v1/labels"),
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 

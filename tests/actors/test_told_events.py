@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from actors.owners.desk.told_events import HOMELESS_MS
 from actors.store.data_folder import now_ms
 from actors.store.desk.schema import OUTBOX
 from adapters._intents import OrderReference
@@ -114,3 +115,45 @@ def test_what_the_books_refuse_is_not_tried_again(desk: DeskLab) -> None:
     desk.read()
     assert statuses(desk) == ["refused"]
     assert [item["kind"] for item in desk.items()] == ["event_refused"], "work of the feed's, once"
+
+
+def scanned(number: str, fact: str = "scan_1", kind: str = "scan", **more: Any) -> ToldEvent:
+    return told("post", fact, kind, OrderReference(""), 1, tracking_number=number, **more)
+
+
+def shipped(desk: DeskLab, order_id: str, number: str, shipment_id: str = "S1") -> None:
+    desk.world.orders(order(order_id, lines=[{"sku": "A", "qty": 1}]))
+    said = {"event_id": f"s-{order_id}", "order_id": order_id, "type": "ship", "tracking_number": number}
+    [answer] = desk.world.events(said | {"shipment_id": shipment_id})
+    assert answer["status"] == "applied", answer
+    desk.read()
+
+
+def sent(desk: DeskLab) -> list[tuple[str, str, str]]:
+    events = [json.loads(letter.event) for letter in desk.sent]
+    return [(event["order_id"], event["type"], event.get("shipment_id", "")) for event in events]
+
+
+def test_a_scan_by_tracking_number_alone_finds_its_order(desk: DeskLab) -> None:
+    shipped(desk, "o-1", "RR 473 124 829 GB")
+    shipped(desk, "o-2", "RR473124815GB", "S2")
+    take(desk, scanned("rr473124829gb", code="picked_up"), scanned("RR473124815GB", "scan_2", "deliver"))
+    assert sent(desk) == [("o-1", "scan", "S1"), ("o-2", "deliver", "S2")] and statuses(desk) == ["applied"] * 2
+    take(desk, scanned("rr473124829gb", code="picked_up"))
+    assert len(desk.outbox()) == 2, "told twice, kept once"
+
+
+def test_a_scan_of_a_parcel_that_is_not_reported_yet_waits_for_it_and_is_nobodys_work(desk: DeskLab) -> None:
+    take(desk, scanned("RR473124829GB", code="picked_up"))
+    assert (statuses(desk), desk.items(), desk.sent) == (["aside"], [], [])
+    try_again(desk)
+    assert statuses(desk) == ["aside"]
+    shipped(desk, "late", "RR473124829GB")
+    try_again(desk, 2 * PAUSE_MS_MAX)
+    assert statuses(desk) == ["applied"] and sent(desk) == [("late", "scan", "S1")]
+
+
+def test_a_number_that_no_order_ever_has_is_let_go(desk: DeskLab) -> None:
+    take(desk, scanned("RR473124829GB", code="picked_up"))
+    try_again(desk, HOMELESS_MS + 1)
+    assert statuses(desk) == ["let_go"] and desk.sent == []

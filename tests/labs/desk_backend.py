@@ -6,18 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from actors.owners.desk.call_book import DeskBook
-from actors.owners.desk.effect import DeskEffect
-from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, pay_terms, refund_terms, told_events
-from actors.owners.desk.paying import paying
+from actors.owners.desk.partners import open_partners
 from actors.owners.desk.post import Postman
-from actors.owners.desk.reconciling import Reconciling
-from actors.owners.desk.refunds import Refunds
-from actors.owners.desk.sender import OutboxSender
-from actors.owners.desk.service import DeskService
 from actors.owners.desk.standings import standings_of
+from actors.owners.desk.wiring import Bells, Outside, desk_terms, wired
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
@@ -36,7 +29,7 @@ from router.work.partner_told import PAUSE_MS_MAX
 from router.work.pay import PayAsked
 from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
-from router.work.terms import terms_of
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 T = TypeVar("T")
 
@@ -61,22 +54,15 @@ class DeskHere:
         with self._database.write() as connection:
             place.claim(connection, data.name)
         standings = standings_of(data, sources)
-        terms = terms_of(config, standings.says_cod, standings.due_minor)
-        pay = paying(self._database, standings, pay_terms(config))
-        self._payments = pay.payments
-        self._effect = DeskEffect(self._database, terms, config.order_id_scope, pay.news, lambda: None)
         self._postman = _Postman(data, config, router)
-        self._told = told_events(data, config)
-        self._refunds = Refunds(self._database, refund_terms(config), self._told)
-        self._reconciling = Reconciling(self._database, sources, standings, pay_terms(config), data.key())
-        following = Following(self._refunds, pay.collecting, self._reconciling, self._told)
-        self._book = DeskBook(self._database, following.ended, lambda: None)
-        self._partners = PartnerCalls(open_partners(config), self._book, now_ms)
+        outside = Outside(sources, standings, data.key(), self._postman.post, self._postman.fault_of)
+        bells = Bells(go_on=lambda: self._partners.wake(), call=lambda: self._partners.wake())
+        made = wired(self._database, desk_terms(data, config, standings), outside, bells)
+        self._effect, self._sender, self._service, self._told = made.effect, made.sender, made.service, made.told
+        self._refunds, self._payments, self._shipments = made.refunds, made.payments, made.shipments
+        self._reconciling = made.reconciling
+        self._partners = PartnerCalls(open_partners(config), made.book, now_ms)
         self._partners.start()
-        self._sender = OutboxSender(self._database, self._postman.post, following, self._partners.wake)
-        self._service = DeskService(
-            self._database, config.order_id_scope, self._postman.fault_of, following.decided, self._partners.wake
-        )
 
     def work(self, wanted: WorkFilter, limit: int) -> bytes:
         return self._caught_up(lambda: self._service.work(wanted, limit))
@@ -107,6 +93,30 @@ class DeskHere:
 
     def reconciled(self, run_id: str) -> bytes:
         return self._caught_up(lambda: self._reconciling.one(run_id))
+
+    def shipment(self, asked: ShipmentAsked) -> bytes:
+        return self._stepped(lambda: self._shipments.ask(asked))
+
+    def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        return self._caught_up(lambda: self._shipments.one(shipment_id, bound))
+
+    def shipments(self, order_key: str) -> bytes:
+        return self._caught_up(lambda: self._shipments.of_order(order_key))
+
+    def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return self._caught_up(lambda: self._shipments.labels(shipment_ids, bound))
+
+    def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._caught_up(lambda: self._shipments.ship(shipment_id, bound, now_ms))
+
+    def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return self._stepped(lambda: self._shipments.void(shipment_id, bound, now_ms))
+
+    def _stepped(self, answer: Callable[[], T]) -> T:
+        """With calls that follow from it on their way."""
+        found = self._caught_up(answer)
+        self._partners.wake()
+        return found
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         with self._database.write() as connection:

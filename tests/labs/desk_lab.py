@@ -11,16 +11,12 @@ import msgspec
 import numpy as np
 from sqlalchemy import select
 
-from actors.owners.desk.clock import DeskClock
-from actors.owners.desk.effect import DeskEffect
-from actors.owners.desk.following import Following
-from actors.owners.desk.paying import paying
-from actors.owners.desk.reconciling import Reconciling
-from actors.owners.desk.refunds import Refunds, RefundTerms
-from actors.owners.desk.sender import OutboxSender
-from actors.owners.desk.service import DeskService
+from actors.owners.desk.parcels import Parcels
+from actors.owners.desk.refunds import RefundTerms
+from actors.owners.desk.shipment_plan import CarrierPartner, ShipmentTerms
 from actors.owners.desk.standings import Standings
 from actors.owners.desk.told_events import ToldEvents
+from actors.owners.desk.wiring import Bells, DeskTerms, Outside, wired
 from actors.store.desk import place
 from actors.store.desk.database import Database
 from actors.store.desk.outbox import Letter
@@ -90,6 +86,7 @@ class DeskLab:
             due_minor=self.standings.due_minor,
         )
         self.sent: list[Letter] = []
+        self.shipment_terms = ShipmentTerms("global", {"post": CarrierPartner("post", {"std": "economy"})}, ANSWER_MS)
         self.refund_terms = RefundTerms("global", {"pay": "newest_first"}, ANSWER_MS, lambda role, currency: None)
         self.pay_terms = PayTerms(
             scope="global", partner="pay", transfer_to="Shop, DE00", link_lives_ms=86_400_000, pay_again=False,
@@ -101,19 +98,18 @@ class DeskLab:
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
-        pay = paying(self.database, self.standings, self.pay_terms, lambda: self.world.now_ms)
-        self.payments, self.collecting = pay.payments, pay.collecting
-        self.effect = DeskEffect(self.database, self.terms, "global", pay.news, lambda: None)
-        self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
-        self.refunds = Refunds(self.database, self.refund_terms, self.told)
-        self.reconciling = Reconciling(self.database, self.world.sources, self.standings, self.pay_terms, KEY)
-        self.following = following = Following(self.refunds, pay.collecting, self.reconciling, self.told)
-        self.clock = DeskClock(
-            self.database, self.terms, "global", self.world.sources, self.told, pay.clock, self.reconciling,
-            lambda: None, lambda now: None,
+        terms = DeskTerms(
+            scope="global", work=self.terms, refunds=self.refund_terms, payments=self.pay_terms,
+            shipments=self.shipment_terms, parcels=Parcels(True, ANSWER_MS),
+            told=ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS)),
         )  # fmt: skip
-        self.service = DeskService(self.database, "global", lambda events: "", following.decided, lambda: None)
-        self.sender = OutboxSender(self.database, self.post, following, lambda: None)
+        outside = Outside(
+            self.world.sources, self.standings, KEY, self.post, lambda events: "", lambda: self.world.now_ms
+        )
+        made = wired(self.database, terms, outside, Bells())
+        self.effect, self.clock, self.service, self.sender = made.effect, made.clock, made.service, made.sender
+        self.refunds, self.payments, self.shipments = made.refunds, made.payments, made.shipments
+        self.told, self.reconciling, self.following = made.told, made.reconciling, made.following
 
     def post(self, letters: Sequence[Letter]) -> list[Row]:
         self.sent += letters

@@ -37,6 +37,7 @@ from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
 from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 KEY = hash_key(b"0123456789abcdef")
 NO_LINES = pa.array([], type=ACK.field("lines").type)
@@ -201,6 +202,24 @@ class ScriptedBackend:
 
     async def refunds(self, order_key: str) -> bytes:
         return b'{"refunds":[]}'
+
+    async def shipment(self, asked: ShipmentAsked) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def shipments(self, order_key: str) -> bytes:
+        return b'{"shipments":[]}'
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        raise WorkRefused("shipment_not_found", "No shipment has this id.")
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         if not self.has_desk:

@@ -32,6 +32,7 @@ from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
 from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 from tests.labs.desk_backend import DeskHere
 
 T = TypeVar("T")
@@ -131,6 +132,24 @@ class EngineBackend:
 
     async def refunds(self, order_key: str) -> bytes:
         return await self._run(lambda: self.desk.refunds(order_key))
+
+    async def shipment(self, asked: ShipmentAsked) -> bytes:
+        return await self._run(lambda: self.desk.shipment(asked))
+
+    async def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        return await self._run(lambda: self.desk.shipment_of(shipment_id, bound))
+
+    async def shipments(self, order_key: str) -> bytes:
+        return await self._run(lambda: self.desk.shipments(order_key))
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return await self._run(lambda: self.desk.labels(shipment_ids, bound))
+
+    async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return await self._run(lambda: self.desk.ship_shipment(shipment_id, bound, now_ms))
+
+    async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return await self._run(lambda: self.desk.void_shipment(shipment_id, bound, now_ms))
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         await self._run(lambda: self.desk.take_told(events))

@@ -84,6 +84,24 @@ def test_what_is_shipped_without_a_word_is_shipment_1():
     assert (shipment["status"], shipment["node"]) == ("returned", "N1")
 
 
+def test_a_carrier_that_nobody_named_is_guessed_beside_what_was_reported():
+    lab = OrderLab(A_N1=9)
+    lab.order("o", [{"sku": "A", "qty": 4}])
+    lab.done("o", "ship", lines=[{"line_id": "1", "qty": 2}], shipment_id="S1", tracking_number="1Z999AA10123456784")
+    view = check(lab, "o")
+    (guessed,) = view["shipments"]
+    assert (guessed["carrier"], guessed["carrier_guess"]) == (None, "ups")
+    page = "https://www.ups.com/track?tracknum=1Z999AA10123456784"
+    assert guessed["tracking_url"] == view["tracking_url"] == page
+    lab.done("o", "ship", lines=[{"line_id": "1", "qty": 1}], shipment_id="S2", carrier="UPS", tracking_number="1Z-2")
+    lab.done("o", "ship", lines=[{"line_id": "1", "qty": 1}], shipment_id="S3", carrier="own van")
+    view = check(lab, "o")
+    assert of(view["shipments"], "carrier", "carrier_guess", "tracking_url") == [
+        (None, "ups", page), ("UPS", None, "https://www.ups.com/track?tracknum=1Z2"), ("own van", None, None),
+    ]  # fmt: skip
+    assert view["tracking_url"] is None, "no address tells of all three"
+
+
 def test_scans_are_shown_in_the_order_in_which_they_happened():
     lab = OrderLab(A_N1=9)
     lab.order("o", [{"sku": "A", "qty": 4}])

@@ -21,6 +21,7 @@ from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
 from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -86,6 +87,24 @@ class Backend(Protocol):
 
     async def refunds(self, order_key: str) -> bytes:
         """All refunds of an order, as JSON."""
+
+    async def shipment(self, asked: ShipmentAsked) -> bytes:
+        """A new shipment as JSON; raises ShipmentRefused and WorkRefused."""
+
+    async def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        """A shipment as JSON; raises WorkRefused."""
+
+    async def shipments(self, order_key: str) -> bytes:
+        """All shipments of an order, as JSON."""
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        """What is needed to print the labels of these; raises WorkRefused where one has none."""
+
+    async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        """A shipment that is reported to have left, as JSON; raises WorkRefused."""
+
+    async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        """A shipment that is not to leave, as JSON; raises WorkRefused."""
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         """What a partner told and no order took is the desk's now, durable; raises ShardUnavailable."""

@@ -26,6 +26,7 @@ from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
 from router.work.reconcile import ReconcileAsked
 from router.work.refund import RefundAsked
+from router.work.shipment import LabelToPrint, ShipmentAsked
 
 T = TypeVar("T")
 
@@ -95,6 +96,24 @@ class RayBackend:
 
     async def refunds(self, order_key: str) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.refunds, order_key))
+
+    async def shipment(self, asked: ShipmentAsked) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.shipment, asked))
+
+    async def shipment_of(self, shipment_id: str, bound: Bound) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.shipment_of, shipment_id, bound))
+
+    async def shipments(self, order_key: str) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.shipments, order_key))
+
+    async def labels(self, shipment_ids: tuple[str, ...], bound: Bound) -> list[LabelToPrint]:
+        return await _answer_of_desk(partial(self._owners.desk.labels, shipment_ids, bound))
+
+    async def ship_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.ship_shipment, shipment_id, bound, now_ms))
+
+    async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.void_shipment, shipment_id, bound, now_ms))
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         await _answer_of_desk(partial(self._owners.desk.take_told, events))

@@ -20,6 +20,7 @@ from router.arrow.arena import BlockBusy
 from router.bound import Bound
 from router.config import Config
 from router.ids import hash_text, key64, scoped_id
+from router.life.shipments import OpenUnits
 from router.log.index import OrderIndexReader
 from router.log.reference import in_shard, local_part, row_of, sequence_of, shard_part
 from router.log.steps import order_step
@@ -35,6 +36,7 @@ from router.queries import (
 )
 from router.queries.answered import reference_of
 from router.queries.as_sent import kept_order
+from router.queries.shipment_basis import open_units
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
 from router.queries.text import time_text
@@ -122,6 +124,14 @@ class OrderReaders:
         place = self._place(name)
         view = place and order_view(place[0], place[1], self._sources[place[0]], self._terms)
         return view and sight.order(self._with_twin(view, sight.bound))
+
+    def to_ship(self, name: OrderName, sight: Sight) -> tuple[Row, list[OpenUnits]] | None:
+        """The order, and which of its units can be sent, of the same moment."""
+        place = self._place(name)
+        if place is None:
+            return None
+        view = order_view(place[0], place[1], self._sources[place[0]], self._terms)
+        return None if view is None else (sight.order(view), open_units(place[1], self._sources[place[0]], self._terms))
 
     def timeline(self, name: OrderName, sight: Sight, cursor: str | None, limit: int) -> Row | None:
         """Raises CursorError."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,6 +15,7 @@ from actors.gateway.core.logs import JsonLog
 from actors.store.table_store import TableStore
 from router.config import Policy
 from router.errors import RouterError
+from router.labels.address import PostalAddress, address_of
 from router.queries.availability_terms import AvailabilityTerms
 from router.queries.availability_text import AvailabilityText
 from router.shard.work import WorkTerms, work_terms
@@ -39,6 +42,7 @@ class Reference:
         self._policy = policy
         self._log = log
         self._lock = threading.Lock()
+        self._senders: tuple[int, dict[str, PostalAddress]] | None = None  # with their version
         self.newest = self._read(self._store.current())
 
     def look_again(self) -> None:
@@ -63,6 +67,16 @@ class Reference:
         with self._lock:
             left, versions = self._store.nodes_left(version, nodes), self._store.versions()
         return {node: (since, versions[since - 1].now_ms) for node, since in left.items()}
+
+    def senders(self, nodes: Collection[str]) -> dict[str, PostalAddress]:
+        """Addresses of nodes as senders, by the newest version; of one without a row what its id says."""
+        with self._lock:
+            if self._senders is None or self._senders[0] != self.newest.tables.version:
+                rows = self._store.lines("nodes", self.newest.tables.version)
+                named = {row["node"]: address_of(row) for page in rows for row in map(orjson.loads, page)}
+                self._senders = (self.newest.tables.version, named)
+            known = self._senders[1]
+        return {node: known.get(node, PostalAddress(name=node)) for node in nodes}
 
     def naming(self, sku: int, node: int) -> Tables:
         """Tables that name the SKU and the node of these numbers, which may be newer than the last look."""

@@ -69,8 +69,10 @@ class HookEndpoint:
         except Unreadable as fault:
             self._core.log.write("warning", "hook_unreadable", partner=adapter.partner, detail=str(fault))
             return Told.UNREADABLE
-        results = await self._reported(adapter.partner, events) if events else []
-        homeless = [event for event, result in zip(events, results, strict=True) if result.reason in PASSING]
+        named = [event for event in events if event.order_id]
+        results = await self._reported(adapter.partner, named) if named else []
+        homeless = [event for event, result in zip(named, results, strict=True) if result.reason in PASSING]
+        homeless += [event for event in events if not event.order_id]
         return await self._handed_over(adapter.partner, homeless) if homeless else Told.TAKEN
 
     async def _handed_over(self, partner: str, events: list[ToldEvent]) -> Told:

@@ -11,6 +11,7 @@ import datetime
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import orjson
 from aiohttp import web
@@ -26,6 +27,8 @@ from router.log.documents import presentable
 from router.queries import CursorError, OrderFilter
 from router.queries.sight import Sight
 from router.queries.source import Row
+
+T = TypeVar("T")
 
 LIMIT_MAX = 1_000
 LONG_HISTORY = 32  # changes of an order
@@ -126,11 +129,11 @@ class QueryEndpoint:
         except TypeError:  # the channel sent something that JSON has no form for
             return json_response(orjson.dumps(presentable(row)))
 
-    async def found(self, request: BaseRequest, name: OrderName, view: Callable[[OrderReaders], Row | None]) -> Row:
+    async def found(self, request: BaseRequest, name: OrderName, view: Callable[[OrderReaders], T | None]) -> T:
         """A view of an order that whoever asks may see; raises Problem where there is none."""
         bound, began = caller_of(request).bound, time.monotonic()
 
-        async def look() -> Row | None:
+        async def look() -> T | None:
             if not bound.is_open and not self._readers.is_of(bound, name):
                 return None
             if self._readers.version(name) <= LONG_HISTORY:

@@ -8,19 +8,30 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.readers import OrderReaders, ShardSource
 from actors.gateway.endpoints.events import EventEndpoint
 from actors.gateway.endpoints.hooks import HookEndpoint
+from actors.gateway.endpoints.labels import LabelEndpoint
 from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.payments import PaymentEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
 from actors.gateway.endpoints.queries import SCOPE_QUERIES, SEARCH_QUERIES, TIMELINE_QUERIES, QueryEndpoint
 from actors.gateway.endpoints.refunds import RefundEndpoint
+from actors.gateway.endpoints.shipments import ShipmentEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
 from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
-from actors.gateway.http import event_shapes, order_shapes, payment_shapes, refund_shapes, shapes, work_shapes
+from actors.gateway.http import (
+    event_shapes,
+    order_shapes,
+    payment_shapes,
+    refund_shapes,
+    shapes,
+    shipment_shapes,
+    work_shapes,
+)
 from actors.gateway.http.routes import (
     ARROW,
+    BOUND_KEEPERS,
     BOUND_OPERATORS,
     BOUND_READERS,
     BOUND_REPORTERS,
@@ -33,11 +44,13 @@ from actors.gateway.http.routes import (
     KEEPERS,
     NDJSON,
     OPERATORS,
+    PDF,
     READERS,
     REPORTERS,
     SELLERS,
     SSE,
     WATCHERS,
+    ZPL,
     Body,
     Route,
 )
@@ -64,6 +77,8 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
         *_working(WorkEndpoint(core, data)),
         *_refunding(RefundEndpoint(core, query, on_loop)),
         *_paying(PaymentEndpoint(core, query, on_loop)),
+        *_shipping(ShipmentEndpoint(core, query, on_loop)),
+        *_printing(LabelEndpoint(core, query)),
     ]
 
 
@@ -258,5 +273,58 @@ def _paying(payments: PaymentEndpoint) -> list[Route]:
             "GET", "/v1/payments/{payment_request_id}", payments.get, WATCHERS, "A request for money, how far it is",
             {JSON: payment_shapes.PayRequestView}, problems=("payment_not_found", "shard_unavailable"),
             bound_roles=BOUND_WATCHERS,
+        ),
+    ]  # fmt: skip
+
+
+def _shipping(shipments: ShipmentEndpoint) -> list[Route]:
+    of_order = ("order_not_found", "bad_parameter", "shard_unavailable")
+    of_one = ("shipment_not_found", "shipment_conflict", "shard_unavailable")
+    one = f"{shipment_shapes.SHIPMENTS}/{{shipment_id}}"
+    return [
+        Route(
+            "POST", "/v1/orders/{order_id}/shipments", shipments.post, OPERATORS,
+            "Make a parcel of what is ready of an order: its carrier, its label, its tracking number",
+            {JSON: shipment_shapes.ShipmentView}, {JSON: shipment_shapes.ShipmentAskedBody}, queries=SCOPE_QUERIES,
+            problems=(*of_order, "bad_json", "shipment_refused", "idempotency_conflict"),
+            bound_roles=BOUND_OPERATORS,
+        ),
+        Route(
+            "GET", "/v1/orders/{order_id}/shipments", shipments.list, WATCHERS, "The shipments that were asked for",
+            {JSON: shipment_shapes.ShipmentsOfOrder}, queries=SCOPE_QUERIES, problems=of_order,
+            bound_roles=BOUND_WATCHERS,
+        ),
+        Route(
+            "GET", one, shipments.get, WATCHERS, "A shipment, and how far it is",
+            {JSON: shipment_shapes.ShipmentView}, problems=("shipment_not_found", "shard_unavailable"),
+            bound_roles=BOUND_WATCHERS,
+        ),
+        Route(
+            "POST", f"{one}/ship", shipments.ship, OPERATORS, "A shipment has left: report it to its order",
+            {JSON: shipment_shapes.ShipmentView}, problems=of_one, bound_roles=BOUND_OPERATORS,
+        ),
+        Route(
+            "DELETE", one, shipments.void, OPERATORS, "Void a shipment that has not left, and its label",
+            {JSON: shipment_shapes.ShipmentView}, problems=of_one, bound_roles=BOUND_OPERATORS,
+        ),
+    ]  # fmt: skip
+
+
+def _printing(labels: LabelEndpoint) -> list[Route]:
+    """To those who send parcels: addresses stand on labels."""
+    problems = ("shipment_not_found", "shipment_conflict", "unsupported", "shard_unavailable")
+    return [
+        *(
+            Route(
+                "GET", f"{shipment_shapes.SHIPMENTS}/{{shipment_id}}/label.{form}", labels.get(form), KEEPERS,
+                "The label of a shipment; the same bytes however often it is printed", {media_type: None},
+                problems=problems, bound_roles=BOUND_KEEPERS,
+            )
+            for form, media_type in labels.MEDIA_TYPES.items()
+        ),
+        Route(
+            "POST", shipment_shapes.LABELS, labels.post, KEEPERS, "The labels of many shipments as one document",
+            {PDF: None, ZPL: None}, {JSON: shipment_shapes.LabelsAsked},
+            problems=(*problems, "bad_json", "bad_parameter"), bound_roles=BOUND_KEEPERS,
         ),
     ]  # fmt: skip

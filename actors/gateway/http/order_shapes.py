@@ -166,9 +166,11 @@ class Shipment(msgspec.Struct):
 
     shipment_id: str | None
     node: str | None  # null where it went from several
-    carrier: str | None
+    carrier: str | None  # as it was reported
+    carrier_guess: Annotated[str | None, Meta(description="where none was reported: whose number it looks like")]
     service: str | None
     tracking_number: str | None
+    tracking_url: Annotated[str | None, Meta(description="the carrier's public page of it, where its address is known")]
     status: ShipmentState
     eta: Time | None  # of the newest scan that has one
     promise: Date | None  # as it was planned
@@ -236,7 +238,7 @@ class OrderView(Answered):
     shipments: list[Shipment]
     payments: list[PaymentView]
     notes: list[Note]
-    tracking_url: None
+    tracking_url: Annotated[str | None, Meta(description="of the only shipment, or of all")]
     next_events: Annotated[list[EventType], Meta(description="types that the order takes now")]
     erased: bool
     customer: Customer | None

@@ -44,6 +44,7 @@ BOUND_READERS = READERS - {"admin"}
 BOUND_WATCHERS = WATCHERS - {"admin"}
 BOUND_SELLERS = SELLERS - {"admin"}
 BOUND_REPORTERS = REPORTERS - {"admin"}
+BOUND_KEEPERS = KEEPERS - {"admin"}
 BOUND_OPERATORS = OPERATORS - {"admin"}
 
 CALLER = web.RequestKey("caller", Caller)
@@ -52,6 +53,8 @@ NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 CSV = "text/csv"
+PDF = "application/pdf"
+ZPL = "application/zpl"
 FORM = "application/x-www-form-urlencoded"
 SSE = "text/event-stream"
 

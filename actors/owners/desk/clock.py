@@ -17,7 +17,7 @@ from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.told_events import ToldEvents
 from actors.process.fatal import or_die
 from actors.store.data_folder import now_ms
-from actors.store.desk import due, items, outbox, place, repeats
+from actors.store.desk import due, items, outbox, parcels, place, repeats, shipments
 from actors.store.desk.database import Database
 from router.errors import Retryable
 from router.feed.feed import FIRST
@@ -117,4 +117,6 @@ class DeskClock:
     def _forget(self, connection: Connection, now: int) -> None:
         if now - self._forgot_ms > FORGET_EVERY_MS:
             repeats.forget(connection, now)
+            shipments.forget_labels(connection, now)
+            parcels.forget(connection, now)
             self._forgot_ms = now

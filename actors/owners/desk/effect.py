@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.paid_back import PaidBack
+from actors.owners.desk.parcels import Parcels
 from actors.owners.desk.pay_news import PayNews
 from actors.store.desk import due, items, outbox, place
 from actors.store.desk.database import Database
@@ -24,10 +25,16 @@ AGAIN_MS = 10
 class DeskEffect:
     """Satisfies ``actors.owners.reader.Effect``."""
 
-    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns, *PayNews.columns)))
+    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns, *PayNews.columns, *Parcels.columns)))
 
     def __init__(
-        self, database: Database, terms: Terms, scope: Scope, pay_news: PayNews, send: Callable[[], None]
+        self,
+        database: Database,
+        terms: Terms,
+        scope: Scope,
+        pay_news: PayNews,
+        parcels: Parcels,
+        send: Callable[[], None],
     ) -> None:
         """``send`` is called when there is something in the outbox."""
         self._database = database
@@ -35,6 +42,7 @@ class DeskEffect:
         self._send = send
         self._paid_back = PaidBack()
         self._pay_news = pay_news
+        self._parcels = parcels
         self._terms = terms
         with database.read() as connection:
             self._cursor = place.cursor_of(connection)
@@ -52,6 +60,7 @@ class DeskEffect:
             keep(connection, told, self._terms)
             self._paid_back.keep(connection, changes)
             self._pay_news.keep(connection, changes)
+            self._parcels.keep(connection, changes)
             place.move_cursor(connection, cursor)
         self._cursor = cursor
         self._known.add(told)

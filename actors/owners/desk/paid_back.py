@@ -17,7 +17,8 @@ from router.life.event_types import OrderEvent
 from router.life.refunds import PartState
 from router.log.columns import EventResult
 from router.work.item import settled_in_words
-from router.work.refund import RefundPart, refund_work_id
+from router.work.own_item import own_work_id
+from router.work.refund import RefundPart
 
 _ENDS: dict[int, PartState] = {OrderEvent.PAYMENT_REFUNDED: "done", OrderEvent.REFUND_FAILED: "failed"}
 
@@ -79,4 +80,4 @@ def _end(connection: Connection, part: RefundPart, report: _Report) -> None:
 def _items_about(connection: Connection, part: RefundPart) -> list[str]:
     """Work ids: that somebody pays it back, and that nobody knew whether the partner had."""
     call = calls.find(connection, part.partner, part.key)
-    return [refund_work_id("refund_by_hand", part.key), *([] if call is None else [stuck_id(call)])]
+    return [own_work_id("refund_by_hand", part.key), *([] if call is None else [stuck_id(call)])]

@@ -5,22 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import NamedTuple, Protocol, TypeVar
 
-from actors.owners.desk.call_book import DeskBook
-from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.counting import Counting
 from actors.owners.desk.effect import DeskEffect
-from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
-from actors.owners.desk.partners import open_partners, pay_terms, refund_terms, told_events
-from actors.owners.desk.paying import paying
-from actors.owners.desk.payments import Payments
+from actors.owners.desk.partners import open_partners
 from actors.owners.desk.post import Postman
-from actors.owners.desk.reconciling import Reconciling
-from actors.owners.desk.refunds import Refunds
-from actors.owners.desk.sender import OutboxSender
-from actors.owners.desk.service import DeskService
 from actors.owners.desk.standings import standings_of
-from actors.owners.desk.told_events import ToldEvents
+from actors.owners.desk.wiring import Bells, Outside, Wired, desk_terms, wired
 from actors.owners.reader import Reader
 from actors.process.fatal import OWNER_PATIENCE_S
 from actors.process.names import DESK
@@ -33,7 +24,6 @@ from actors.store.private import make_folder
 from router.config import Config
 from router.errors import Misconfigured
 from router.log.cursor import CursorError
-from router.work.terms import terms_of
 
 
 class _Closed(Protocol):
@@ -47,22 +37,16 @@ class Parts(NamedTuple):
     lock: FolderLock
     database: Database
     postman: Postman
-    sender: OutboxSender
     partners: PartnerCalls
-    service: DeskService
-    refunds: Refunds
-    payments: Payments
-    reconciling: Reconciling
-    told: ToldEvents
+    made: Wired
     reader: Reader
-    clock: DeskClock
 
     def drain(self) -> None:
         """The shards have ended, and what they wrote last is taken over. The clock reads the logs, too."""
-        self.clock.stop()
+        self.made.clock.stop()
         self.reader.drain()
         self.partners.stop()
-        self.sender.stop()
+        self.made.sender.stop()
         self.postman.close()
         self.database.close()
         self.lock.close()
@@ -73,7 +57,7 @@ def opened(data: DataFolder, config: Config) -> Parts:
     with contextlib.ExitStack() as on_fault:
         parts = _made(data, config, on_fault)
         on_fault.pop_all()
-    for part in (parts.sender, parts.partners, parts.clock, parts.reader):
+    for part in (parts.made.sender, parts.partners, parts.made.clock, parts.reader):
         part.start()
     return parts
 
@@ -83,7 +67,6 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         on_fault.callback(part.close)
         return part
 
-    scope = config.order_id_scope
     make_folder(data.desk)
     lock = kept(FolderLock(data.desk, OWNER_PATIENCE_S))
     database = kept(Database(data.desk, config.desk.url))
@@ -91,28 +74,20 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
         place.claim(connection, data.name)
     sources = [kept(LogReader(data.shard(number), 2)) for number in range(data.identity().shards)]
     standings = standings_of(data, sources)
-    terms = terms_of(config, standings.says_cod, standings.due_minor)
     postman = kept(Postman(data, config))
-    told = told_events(data, config)
-    refunds = Refunds(database, refund_terms(config), told)
-    asking = pay_terms(config)
-    pay = paying(database, standings, asking)
-    reconciling = Reconciling(database, sources, standings, asking, data.key())
-    following = Following(refunds, pay.collecting, reconciling, told)
-    sender = OutboxSender(database, postman.post, following, lambda: partners.wake())
-    partners = PartnerCalls(open_partners(config), DeskBook(database, following.ended, sender.wake), now_ms)
+    outside = Outside(sources, standings, data.key(), postman.post, postman.fault_of)
+    counting = Counting(database, data.desk_figures)
+    bells = Bells(
+        send=lambda: made.sender.wake(), go_on=lambda: go_on(), call=lambda: partners.wake(), tell=counting.tell
+    )
+    made = wired(database, desk_terms(data, config, standings), outside, bells)
+    partners = PartnerCalls(open_partners(config), made.book, now_ms)
 
     def go_on() -> None:
-        sender.wake()
+        made.sender.wake()
         partners.wake()
 
-    counting = Counting(database, data.desk_figures)
-    clock = DeskClock(database, terms, scope, sources, told, pay.clock, reconciling, sender.wake, counting.tell)
-    service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
-    reader = _reader(data, DeskEffect(database, terms, scope, pay.news, sender.wake), sources)
-    return Parts(
-        lock, database, postman, sender, partners, service, refunds, pay.payments, reconciling, told, reader, clock
-    )
+    return Parts(lock, database, postman, partners, made, _reader(data, made.effect, sources))
 
 
 def _reader(data: DataFolder, effect: DeskEffect, sources: list[LogReader]) -> Reader:

@@ -15,7 +15,6 @@ import msgspec
 from sqlalchemy import Connection
 
 from actors.owners.desk.once import once
-from actors.owners.desk.told_events import ToldEvents
 from actors.store.data_folder import now_ms
 from actors.store.desk import calls, items, outbox, refunds
 from actors.store.desk.database import Database
@@ -34,15 +33,14 @@ from router.life.refunds import ENDED, amount_of, split, without
 from router.queries.text import time_text
 from router.work.acts import Act, encoded, order_named
 from router.work.item import WorkItem, WorkRefused, settled_in_words
+from router.work.own_item import own_item, own_work_id
 from router.work.refund import (
     Refund,
     RefundAsked,
     RefundPart,
     part_named,
     refund_event,
-    refund_item,
     refund_view,
-    refund_work_id,
     refunded_units,
 )
 
@@ -61,12 +59,9 @@ class RefundTerms(NamedTuple):
 class Refunds:
     """For any thread; methods that are given a connection write in that transaction."""
 
-    def __init__(
-        self, database: Database, terms: RefundTerms, told: ToldEvents, clock_ms: Callable[[], int] = now_ms
-    ) -> None:
+    def __init__(self, database: Database, terms: RefundTerms, clock_ms: Callable[[], int] = now_ms) -> None:
         self._database = database
         self._terms = terms
-        self._told = told
         self._clock_ms = clock_ms
 
     # --- asked from outside ----------------------------------------------------------------------
@@ -146,7 +141,7 @@ class Refunds:
     def _settle_approval(self, connection: Connection, refund: Refund, now: int) -> None:
         """Where nothing of a refund is left to be sent, nobody has to approve it any more."""
         whole = refunds.find(connection, refund.refund_id)
-        item = items.find(connection, refund_work_id("refund_to_approve", refund.refund_id))
+        item = items.find(connection, own_work_id("refund_to_approve", refund.refund_id))
         if item is not None and whole is not None and all(part.state in ENDED for part in whole[1]):
             items.replace(connection, settled_in_words(item, "the order did not take the refund", now))
 
@@ -183,7 +178,7 @@ class Refunds:
             raise WorkRefused("bad_parameter", "approve is said of a refund that waits for it; leave it out.")
         whole = refunds.of_order(connection, item.order_key).values() if item.kind.startswith("refund_") else ()
         for refund, parts in whole:
-            if item.kind == "refund_to_approve" and item.work_id == refund_work_id(item.kind, refund.refund_id):
+            if item.kind == "refund_to_approve" and item.work_id == own_work_id(item.kind, refund.refund_id):
                 self._approve(connection, refund, parts, act)
             for part in parts:
                 if item.kind == "refund_stuck" and part.state == "sent":
@@ -198,7 +193,7 @@ class Refunds:
             raise WorkRefused("work_conflict", said)
         refund = msgspec.structs.replace(refund, approval="given" if act.approve else "refused")
         refunds.put(connection, refund)
-        items.mark_settled(connection, refund_work_id("refund_to_approve", refund.refund_id), act.now_ms)
+        items.mark_settled(connection, own_work_id("refund_to_approve", refund.refund_id), act.now_ms)
         for part in parts:
             if part.state == "reserved":
                 self._go_on(connection, refund, part, act.now_ms)
@@ -219,7 +214,6 @@ class Refunds:
         """What follows from a call that is final; twice the same where the answer of the database was lost."""
         now, outcome = self._clock_ms(), call.outcome
         events = outcome.events if isinstance(outcome, Done | Declined) else ()
-        self._told.take(connection, events, now)
         found = _part_of(connection, call.key) if isinstance(call.intent, _intents.Refund) else None
         if found is None or found[1].state in ENDED:
             return
@@ -232,7 +226,7 @@ class Refunds:
             self._fail(connection, refund, part, f"{part.partner} refuses ({outcome.code}): {outcome.detail}", now)
         else:
             why = f"{part.amount_minor} {refund.currency} (minor units) of payment {part.payment_id} at {part.partner}"
-            item = refund_item("refund_stuck", refund, _stuck_cause(call), why, now, self._terms.answer_ms)
+            item = own_item("refund_stuck", refund, _stuck_cause(call), why, now, self._terms.answer_ms)
             items.add(connection, [item])
 
     def _fail(self, connection: Connection, refund: Refund, part: RefundPart, detail: str, now: int) -> None:
@@ -244,7 +238,7 @@ class Refunds:
     # --- letters and items -----------------------------------------------------------------------
 
     def _raise(self, connection: Connection, kind: str, refund: Refund, cause: str, why: str, now: int) -> None:
-        items.add(connection, [refund_item(kind, refund, cause, why, now, self._terms.answer_ms)])
+        items.add(connection, [own_item(kind, refund, cause, why, now, self._terms.answer_ms)])
 
     def _letter(self, refund: Refund, part: RefundPart, event_type: str, now: int) -> Letter:
         event = refund_event(refund, part, event_type, str(time_text(now)), self._terms.scope)
@@ -274,7 +268,7 @@ def _stuck_cause(call: Call) -> str:
 
 def stuck_id(call: Call) -> str:
     """Id of the work item that nobody knows what became of a call."""
-    return refund_work_id("refund_stuck", _stuck_cause(call))
+    return own_work_id("refund_stuck", _stuck_cause(call))
 
 
 def _view(refund: Refund, parts: Sequence[RefundPart]) -> dict[str, Any]:

@@ -32,6 +32,14 @@ def find(connection: Connection, partner: str, key: str) -> Call | None:
     return None if raw is None else msgspec.json.decode(raw, type=Call)
 
 
+def of_keys(connection: Connection, partner: str, prefix: str) -> list[Call]:
+    """Calls whose keys begin so."""
+    is_one = (CALLS.c.partner == partner, CALLS.c.key.startswith(prefix, autoescape=True))
+    return [
+        msgspec.json.decode(raw, type=Call) for raw in connection.execute(select(CALLS.c.call).where(*is_one)).scalars()
+    ]
+
+
 def due(connection: Connection, partner: str, now_ms: int, most: int) -> list[Call]:
     """Calls that are not final and whose time has come, the longest overdue first."""
     is_due = (CALLS.c.partner == partner, CALLS.c.state.in_(_LIVE), CALLS.c.next_at_ms <= now_ms)

@@ -64,6 +64,23 @@ def aside_due(connection: Connection, now_ms: int, limit: int) -> list[str]:
     return list(connection.execute(query.limit(limit)).scalars())
 
 
+def letters(connection: Connection, event_ids: Sequence[str]) -> list[Letter]:
+    rows = connection.execute(_letters().where(OUTBOX.c.event_id.in_(event_ids)).order_by(OUTBOX.c.number))
+    return [Letter(*row) for row in rows]
+
+
+def addressed(connection: Connection, letter: Letter) -> None:
+    """What was put aside has found its order."""
+    row = update(OUTBOX).where(OUTBOX.c.event_id == letter.event_id, OUTBOX.c.status == ASIDE)
+    connection.execute(row.values(order_key=letter.order_key, event=letter.event))
+
+
+def put_off(connection: Connection, letter: Letter, now_ms: int) -> None:
+    """It stays aside, and was tried."""
+    row = update(OUTBOX).where(OUTBOX.c.event_id == letter.event_id, OUTBOX.c.status == ASIDE)
+    connection.execute(row.values(answered_ms=now_ms))
+
+
 def again(connection: Connection, event_ids: Sequence[str]) -> None:
     """Send what was put aside."""
     rows = update(OUTBOX).where(OUTBOX.c.event_id.in_(event_ids), OUTBOX.c.status == ASIDE)

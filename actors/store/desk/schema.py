@@ -5,7 +5,7 @@ Times are Unix milliseconds, 0 = never. ``place`` is that of an order's record: 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 METADATA = MetaData(
     naming_convention={  # so that migrations name what they change in the same way on both
@@ -211,3 +211,63 @@ PAY_REQUESTS = Table(
 Index(None, PAY_REQUESTS.c.order_key)
 Index(None, PAY_REQUESTS.c.payment_id)
 Index(None, PAY_REQUESTS.c.state, PAY_REQUESTS.c.expires_ms)
+
+# Parcels that are to leave, and have left.
+SHIPMENTS = Table(
+    "shipments",
+    METADATA,
+    Column("shipment_id", Text, primary_key=True),
+    Column("order_key", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("order_version", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("lines", Text, nullable=False),  # which units, as JSON
+    Column("carrier", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("partner", Text, nullable=False),  # "" = the label is ours
+    Column("weight_g", BigInteger, nullable=False),
+    Column("price_minor", BigInteger, nullable=False),  # -1 = not known
+    Column("currency", Text, nullable=False),
+    Column("arrives_day", Integer, nullable=False),  # -1 = not known
+    Column("promised_day", Integer, nullable=False),  # -1 = nothing was promised
+    Column("label_form", Text, nullable=False),  # pdf, zpl
+    Column("tracking_number", Text, nullable=False),
+    Column("label_id", Text, nullable=False),  # as the partner calls it
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # why it failed, or was not shipped or voided
+    Column("is_to_ship", Boolean, nullable=False),  # as soon as it has its label
+    Column("ship_events", Integer, nullable=False),
+    Column("shipped_version", BigInteger, nullable=False),
+    Column("asked_by", Text, nullable=False),  # name of an API key
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+)
+Index(None, SHIPMENTS.c.order_key)
+Index(None, SHIPMENTS.c.tracking_number)
+
+# Labels that carriers made, to be printed again: they cannot be had twice.
+LABELS = Table(
+    "labels",
+    METADATA,
+    Column("shipment_id", Text, primary_key=True),
+    Column("form", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+)
+Index(None, LABELS.c.made_ms)
+
+# By tracking number, parcels of orders that left.
+PARCELS = Table(
+    "parcels",
+    METADATA,
+    Column("tracking_number", Text, primary_key=True),
+    Column("order_key", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("shipment_id", Text, nullable=False),  # "" where it was not named
+    Column("shipped_ms", BigInteger, nullable=False),
+)
+Index(None, PARCELS.c.shipped_ms)

@@ -26,7 +26,8 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"sku": "SET", **_SKU, "bundle": [{"sku": "A", "qty": 2}]},
     ],
     "nodes": [
-        {"node": "N1", **_NODE, "daily_capacity": 10, "cutoff": "14:30", "timezone": "Europe/Berlin", "holidays": True},
+        {"node": "N1", **_NODE, "daily_capacity": 10, "cutoff": "14:30", "timezone": "Europe/Berlin", "holidays": True,
+         "name": "Acme", "line1": "Hafenweg 1", "line2": "Tor 3", "city": "Berlin", "phone": "+49 30 1"},
         {"node": "N2", **_NODE, "channels": ["web"], "weekdays": ["mon", "sat"], "ship_to": ["DE", "AT", "DE-BY"],
          "safety_stock": 2, "handling": 50, "dangerous_goods": True},
     ],

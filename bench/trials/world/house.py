@@ -14,17 +14,11 @@ from sqlalchemy import func, select
 
 from actors.care.verdict import Verdict
 from actors.care.verify import Verifier
-from actors.owners.desk.call_book import DeskBook
 from actors.owners.desk.clock import DeskClock
 from actors.owners.desk.effect import DeskEffect
-from actors.owners.desk.following import Following
-from actors.owners.desk.partners import pay_terms, refund_terms, told_events
-from actors.owners.desk.paying import Paying, paying
-from actors.owners.desk.reconciling import Reconciling
-from actors.owners.desk.refunds import Refunds
-from actors.owners.desk.sender import Answer, OutboxSender
-from actors.owners.desk.service import DeskService
+from actors.owners.desk.sender import Answer
 from actors.owners.desk.standings import Standings
+from actors.owners.desk.wiring import Bells, Outside, Wired, desk_terms, wired
 from actors.store.data_folder import DataFolder
 from actors.store.desk import calls, due, items, place
 from actors.store.desk.database import Database
@@ -60,7 +54,6 @@ from router.wire.event_ndjson import decode_events
 from router.wire.event_wire import EventTerms, Names
 from router.wire.ndjson import decode_bodies
 from router.work.partner_told import PASSING
-from router.work.terms import terms_of
 from router.work.told import NEVER_MS
 
 NDJSON = "application/x-ndjson"
@@ -190,16 +183,11 @@ class House:
 
     def begin_desk(self) -> None:
         """A new life of it: nothing but what its database has."""
-        pay = self._paying(self.database)
-        self.told = told_events(self.data, self.config)
-        self.refunds = Refunds(self.database, refund_terms(self.config), self.told, lambda: self.now_ms)
-        following = Following(self.refunds, pay.collecting, self._reconciling(self.database), self.told)
-        self._effect, self._clock = self._following_the_log(self.database, pay)
+        self._standings = Standings(self.sources, self.key, self._newest, self._tables.load)
+        made = self._wired(self.database)
+        self.told, self.refunds, self.service = made.told, made.refunds, made.service
+        self._effect, self._clock, self._sender, self._book = made.effect, made.clock, made.sender, made.book
         self._feed = Feed(ChangeReader(self.sources, self._effect.columns), self._effect.cursor())
-        scope = self.config.order_id_scope
-        self.service = DeskService(self.database, scope, lambda events: "", following.decided, _nothing)
-        self._sender = OutboxSender(self.database, self._post, following, _nothing, lambda: self.now_ms)
-        self._book = DeskBook(self.database, following.ended, _nothing)
         self.partners = {
             name: open_partner(name, given, lambda _: "secret") for name, given in self.config.partners.items()
         }
@@ -207,23 +195,12 @@ class House:
 
     def second_desk(self, database: Database) -> tuple[DeskEffect, DeskClock]:
         """What reads the log into an empty database."""
-        return self._following_the_log(database, self._paying(database))
+        made = self._wired(database)
+        return made.effect, made.clock
 
-    def _paying(self, database: Database) -> Paying:
-        self._standings = Standings(self.sources, self.key, self._newest, self._tables.load)
-        return paying(database, self._standings, pay_terms(self.config), lambda: self.now_ms)
-
-    def _reconciling(self, database: Database) -> Reconciling:
-        return Reconciling(database, self.sources, self._standings, pay_terms(self.config), self.key)
-
-    def _following_the_log(self, database: Database, pay: Paying) -> tuple[DeskEffect, DeskClock]:
-        terms = terms_of(self.config, self._standings.says_cod, self._standings.due_minor)
-        scope = self.config.order_id_scope
-        clock = DeskClock(
-            database, terms, scope, self.sources, self.told, pay.clock, self._reconciling(database),
-            _nothing, lambda _: None,
-        )  # fmt: skip
-        return DeskEffect(database, terms, scope, pay.news, _nothing), clock
+    def _wired(self, database: Database) -> Wired:
+        outside = Outside(self.sources, self._standings, self.key, self._post, lambda events: "", lambda: self.now_ms)
+        return wired(database, desk_terms(self.data, self.config, self._standings), outside, Bells())
 
     def _post(self, letters: Sequence[Letter]) -> list[Answer]:
         return [*self.events([msgspec.json.decode(letter.event) for letter in letters])]
@@ -302,7 +279,3 @@ class House:
     def verified(self) -> Verdict:
         """As ``order-router verify``; of a house that is closed."""
         return Verifier(self.data, self.config, lambda _: None).run()
-
-
-def _nothing() -> None:
-    """Nobody waits for news: every turn looks."""

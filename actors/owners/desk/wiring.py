@@ -1,0 +1,130 @@
+"""The working parts of a desk, made together and in one place: at work, in tests and in a simulated month."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from actors.owners.desk.call_book import DeskBook
+from actors.owners.desk.clock import DeskClock
+from actors.owners.desk.effect import DeskEffect
+from actors.owners.desk.following import Following
+from actors.owners.desk.parcels import Parcels
+from actors.owners.desk.partners import parcels_of, pay_terms, refund_terms, shipment_terms, told_events
+from actors.owners.desk.paying import paying
+from actors.owners.desk.payments import Payments
+from actors.owners.desk.reconciling import Reconciling
+from actors.owners.desk.refunds import Refunds, RefundTerms
+from actors.owners.desk.sender import OutboxSender, Post
+from actors.owners.desk.service import DeskService, FaultOf
+from actors.owners.desk.shipment_plan import ShipmentTerms
+from actors.owners.desk.shipments import Shipments
+from actors.owners.desk.standings import Standings
+from actors.owners.desk.told_events import ToldEvents
+from actors.store.data_folder import DataFolder, now_ms
+from actors.store.desk.database import Database
+from router.config import Config
+from router.feed.lag import LagSource
+from router.feed.runs import FeedSource
+from router.ids import U64, Scope
+from router.log.records import Record
+from router.work.pay import PayTerms
+from router.work.terms import terms_of
+from router.work.told import Terms
+
+
+class DeskSource(FeedSource, LagSource, Protocol):
+    """The durable records of one shard."""
+
+    def read(self, sequence: int, part: int) -> Record | None: ...
+
+
+class DeskTerms(NamedTuple):
+    """What the configuration says of each matter."""
+
+    scope: Scope
+    work: Terms
+    refunds: RefundTerms
+    payments: PayTerms
+    shipments: ShipmentTerms
+    parcels: Parcels
+    told: ToldEvents
+
+
+class Outside(NamedTuple):
+    """What a desk is connected to."""
+
+    sources: Sequence[DeskSource]
+    standings: Standings
+    hash_key: U64  # of the data folder
+    post: Post  # events to shards
+    fault_of: FaultOf
+    clock_ms: Callable[[], int] = now_ms
+
+
+def _nobody() -> None:
+    """Nobody waits for news."""
+
+
+def _untold(now_ms: int) -> None:
+    """Nobody counts."""
+
+
+class Bells(NamedTuple):
+    """Who is woken: the outbox's sender, both it and the callers, the callers; and who counts after each look."""
+
+    send: Callable[[], None] = _nobody
+    go_on: Callable[[], None] = _nobody
+    call: Callable[[], None] = _nobody
+    tell: Callable[[int], None] = _untold
+
+
+class Wired(NamedTuple):
+    following: Following
+    effect: DeskEffect
+    clock: DeskClock
+    service: DeskService
+    sender: OutboxSender
+    book: DeskBook
+    refunds: Refunds
+    payments: Payments
+    reconciling: Reconciling
+    shipments: Shipments
+    told: ToldEvents
+
+
+def desk_terms(data: DataFolder, config: Config, standings: Standings) -> DeskTerms:
+    return DeskTerms(
+        scope=config.order_id_scope,
+        work=terms_of(config, standings.says_cod, standings.due_minor),
+        refunds=refund_terms(config),
+        payments=pay_terms(config),
+        shipments=shipment_terms(config),
+        parcels=parcels_of(config),
+        told=told_events(data, config),
+    )
+
+
+def wired(database: Database, terms: DeskTerms, outside: Outside, bells: Bells) -> Wired:
+    """A life of the desk: nothing but what its database has."""
+    scope, clock_ms = terms.scope, outside.clock_ms
+    refunds = Refunds(database, terms.refunds, clock_ms)
+    shipments = Shipments(database, terms.shipments, clock_ms)
+    pay = paying(database, outside.standings, terms.payments, clock_ms)
+    reconciling = Reconciling(database, outside.sources, outside.standings, terms.payments, outside.hash_key)
+    following = Following(refunds, pay.collecting, reconciling, shipments, terms.told, clock_ms)
+    return Wired(
+        following=following,
+        effect=DeskEffect(database, terms.work, scope, pay.news, terms.parcels, bells.send),
+        clock=DeskClock(
+            database, terms.work, scope, outside.sources, terms.told, pay.clock, reconciling, bells.send, bells.tell
+        ),
+        service=DeskService(database, scope, outside.fault_of, following.decided, bells.go_on),
+        sender=OutboxSender(database, outside.post, following, bells.call, clock_ms),
+        book=DeskBook(database, following.ended, bells.send),
+        refunds=refunds,
+        payments=pay.payments,
+        reconciling=reconciling,
+        shipments=shipments,
+        told=terms.told,
+    )
