@@ -106,7 +106,7 @@ ROWS["0004"] = ROWS["0003"] | {
         "asked_by": "ada",
         "asked_ms": 1,
     },
-}
+}  # fmt: skip
 ROWS["0005"] = ROWS["0004"] | {
     "shipments": {
         "shipment_id": "s", "order_key": "k", "order_id": "o", "channel": "web", "seller": "", "order_version": 3,
