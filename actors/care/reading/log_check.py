@@ -10,7 +10,7 @@ from typing import Protocol
 from actors.care.reading.page_format import BrokenPages, Layout
 from actors.care.reading.pages import check_pages
 from actors.store.log_reader import LogReader
-from actors.store.log_store import DATABASES, log_folder
+from actors.store.log_store import BY_NUMBER, DATABASES, log_folder
 from router.errors import Damaged
 from router.log.kinds import QUESTIONS, Kind
 from router.log.questions import Answered, kept_digest
@@ -32,7 +32,7 @@ def check_structure(owner: pathlib.Path) -> Layout | None:
     if not file.exists() or not file.stat().st_size:  # an empty one was just being made
         return None
     layout = check_pages(file)
-    if layout.values.keys() != set(DATABASES):
+    if layout.values.keys() - {BY_NUMBER} != set(DATABASES):
         names = ", ".join(sorted(name.decode(errors="replace") for name in layout.values))
         raise BrokenPages(f"data.mdb: its sub-databases are {names or 'missing'}")
     if [key for key, _ in layout.values[b"meta"]] != [b"epoch"]:

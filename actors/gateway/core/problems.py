@@ -35,6 +35,7 @@ KINDS: dict[str, ProblemKind] = {
     "not_found": ProblemKind(404, "There is nothing here"),
     "order_not_found": ProblemKind(404, "No order has this id"),
     "work_not_found": ProblemKind(404, "No work item has this id"),
+    "invoice_not_found": ProblemKind(404, "No invoice or credit note has this number"),
     "refund_not_found": ProblemKind(404, "No refund has this id"),
     "method_not_allowed": ProblemKind(405, "The method is not offered here"),
     "not_acceptable": ProblemKind(406, "No media type asked for is offered"),
