@@ -95,6 +95,13 @@ def document_rows(history: OrderHistory, source: RecordSource, terms: ViewTerms)
     ]
 
 
+def documents_of(history: OrderHistory, source: RecordSource, terms: ViewTerms) -> tuple[Step, list[Made]]:
+    """The step of an order's decision and its documents, the first one first."""
+    telling = _Telling(history, source, terms)
+    made = telling.documents()
+    return telling.order, made
+
+
 def document_view(wanted: DocumentNumber, history: OrderHistory, source: RecordSource, terms: ViewTerms) -> Row | None:
     """One document of an order; None where the order has none of this number."""
     telling = _Telling(history, source, terms)
@@ -130,13 +137,13 @@ class _Telling:
         self._sent: Counter[tuple[int, int]] = Counter()  # units by line and SKU that were invoiced as sent
 
     @property
-    def _order(self) -> Step:
+    def order(self) -> Step:
         assert self._words.order is not None, "an order's history begins with the order"
         return self._words.order
 
     @property
     def _tables(self) -> Tables:
-        return self._terms.tables_of(self._order.tables_version)
+        return self._terms.tables_of(self.order.tables_version)
 
     def documents(self) -> list[Made]:
         with self._terms.scratch.told([]) as books:
@@ -158,9 +165,9 @@ class _Telling:
     def _make(self, step: Step, before: OpenBook, after: OpenBook) -> None:
         kind = Document(step.outcome["document"])
         if not self._priced:
-            self._priced = priced_of(self._order, OrderTaxes(self._order, self._tables), self._bundles())
+            self._priced = priced_of(self.order, OrderTaxes(self.order, self._tables), self._bundles())
         number = DocumentNumber(
-            self._order.given["seller"], SERIES_OF[kind], step.outcome["number"], self._policy(step).invoice_prefix
+            self.order.given["seller"], SERIES_OF[kind], step.outcome["number"], self._policy(step).invoice_prefix
         )
         made = Made(step, kind, number, [])
         if kind is Document.INVOICE:
@@ -223,7 +230,7 @@ class _Telling:
         return dict(values), units
 
     def _whole(self, line: int, counts: Counter[tuple[int, int]], book: OpenBook) -> int:
-        sku = self._order.given["lines"][line]["sku"]
+        sku = self.order.given["lines"][line]["sku"]
         parts = book.parts.get(line)
         own = counts[line, sku]
         return own + min(counts[line, part] // each for part, each in parts.items()) if parts else own
@@ -247,21 +254,21 @@ class _Telling:
 
     def _bundles(self) -> frozenset[int]:
         offset = self._tables.skus.bundle_offset
-        skus = [line["sku"] for line in self._order.given["lines"]]
+        skus = [line["sku"] for line in self.order.given["lines"]]
         return frozenset(line for line, sku in enumerate(skus) if sku >= 0 and offset[sku + 1] > offset[sku])
 
     def _policy(self, step: Step) -> Policy:
         policy = self._terms.tables_of(step.tables_version).policy_or(self._terms.config.policy)
-        return policy.of_order(self._order.given["channel"], self._order.given["seller"])
+        return policy.of_order(self.order.given["channel"], self.order.given["seller"])
 
     def _document(self) -> Row | None:
-        return self._source.document(self._order.sequence, self._order.row)
+        return self._source.document(self.order.sequence, self.order.row)
 
     # --- as it is shown --------------------------------------------------------------------------
 
     def view(self, made: Made) -> Row:
         """A document's amounts are positive whatever its series: a credit note says what the buyer is given."""
-        order, document, policy = self._order, self._document(), self._policy(made.step)
+        order, document, policy = self.order, self._document(), self._policy(made.step)
         sign = 1 if made.number.series is Series.INVOICE else -1
         shares = [share if sign > 0 else turned(share) for share in made.shares]
         lines = [share for share in shares if share.line >= 0]
@@ -296,9 +303,9 @@ class _Telling:
         }
 
     def _line_rows(self, shares: Sequence[Share], document: Row | None) -> Iterator[Row]:
-        ids, skus = line_ids_of(self._order, document), self._tables.skus.ids
+        ids, skus = line_ids_of(self.order, document), self._tables.skus.ids
         for share in shares:
-            line = self._order.given["lines"][share.line]
+            line = self.order.given["lines"][share.line]
             yield {
                 "line_id": ids[share.line],
                 "sku": skus.text(line["sku"]),

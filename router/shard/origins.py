@@ -109,6 +109,10 @@ class Origins:
         """Invoices of orders that were not withdrawn."""
         return self._standing[rows]
 
+    def invoiced(self) -> I64:
+        """Rows of the orders for which invoices stand."""
+        return np.flatnonzero(self._standing)
+
     def made(self, rows: I64, documents: npt.NDArray[np.uint8]) -> None:
         """Documents that a batch made. What withdraws invoices is never in one batch with what makes some
         (split_events.py)."""

@@ -31,7 +31,7 @@ from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = (
-    *("backup", "bench", "check", "doctor", "events", "explain", "keys", "load", "orders", "partners"),
+    *("backup", "bench", "check", "doctor", "events", "explain", "invoices", "keys", "load", "orders", "partners"),
     *("release", "restore", "route", "send", "serve", "stock", "tables", "verify", "work"),
 )
 

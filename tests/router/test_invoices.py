@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from router.config import ChannelPolicy, Policy, SellerPolicy
+from router.ledger.number_series import runs_in
 from router.life.documents import DocumentNumber, Series, parse_number
+from router.log.records import Record
 from router.log.steps import OrderHistory
-from router.queries.invoices import document_view
+from router.queries.invoice_balance import credited_fault, document_faults
+from router.queries.invoices import document_view, documents_of
+from router.queries.number_balance import SeriesCheck
 from tests.labs.order_lab import OrderLab
 
 Row = dict[str, Any]
@@ -267,3 +273,63 @@ def test_an_order_of_before_there_were_invoices_has_none() -> None:
     shop.use(invoices="capture")
     shop.done("o", "payment_refunded")
     assert shop.numbers("o") == []
+
+
+def test_a_gap_and_a_number_that_comes_twice_are_told() -> None:
+    shop = Shop(shards=1, invoices="capture")
+    for number in range(3):
+        paid(shop, f"o{number}")
+    records = [record for _, _, record in shop.logs["ledger"].iterate(1) if runs_in(record)]
+    assert list(told_of(records)) == []
+    assert list(told_of([records[0], records[2]])) == [GAP.format(records[2].sequence, "INV-000003", 1)]
+    assert list(told_of([records[0], *records])) == [GAP.format(records[0].sequence, "INV-000001", 1)]
+
+
+GAP = "record {} gives {} behind number {}: a gap, or a number that comes twice"
+
+
+def told_of(records: list[Record]) -> Iterator[str]:
+    series = SeriesCheck()
+    for record in records:
+        yield from series.follow(record)
+
+
+@pytest.mark.parametrize("invoices", ["capture", "ship"])
+def test_the_documents_of_lives_drawn_at_random_add_up_to_their_orders(invoices: str) -> None:
+    """Whatever happens in whatever order: no line is invoiced twice, and nothing is credited that did not go back."""
+    rng = random.Random(invoices)
+    shop, made = Shop(invoices=invoices), 0
+    for number in range(60):
+        order_id = f"o{number}"
+        lines = [{"sku": sku, "qty": rng.randint(1, 3)} for sku in rng.sample(("A", "C", "SET"), rng.randint(1, 3))]
+        shop.order(order_id, lines, seller=rng.choice(("", "acme")))
+        told: list[str] = []
+        for _ in range(rng.randint(1, 9)):
+            told += _something(shop, order_id, len(lines), told, rng)
+        shard, found = shop.found(order_id)
+        source = shop.source(shard)
+        order, documents = documents_of(OrderHistory(source, found[0]), source, shop.views)
+        books, row = shop.books(order_id)
+        assert list(document_faults(order, documents)) == []
+        assert credited_fault(documents, books.look(row)) is None
+        for document in documents:
+            check_sums(shop.document(order_id, str(document.number)))
+        made += len(documents)
+    numbers = [number for n in range(60) for number in shop.numbers(f"o{n}")]
+    assert len(numbers) == len(set(numbers)) == made > 30
+
+
+def _something(shop: Shop, order_id: str, lines: int, told: list[str], rng: random.Random) -> list[str]:
+    """An event that may be refused; its id where it is applied and can be taken back."""
+    kind = rng.choice(
+        ("payment_captured", "ship", "ship", "cancel", "deliver", "payment_refunded", "reverse", "return")
+    )
+    fields: Row = {}
+    if kind in ("ship", "cancel") and rng.random() < 0.7:
+        fields = {"lines": [{"line_id": str(rng.randint(1, lines)), "qty": 1}]}
+    elif kind.startswith("payment") and rng.random() < 0.7:
+        fields = {"amount": rng.randint(1, 4_000)}
+    elif kind == "reverse":
+        fields = {"reversed_event_id": rng.choice(told or ["none"])}
+    answer = shop.event(order_id, kind, **fields)
+    return [answer["event_id"]] if answer["status"] == "applied" else []
