@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors.cli.daily import add_scope_flags, given_query, router_of
 from actors.cli.output import add_json_flag, add_server_flags, print_result
+
+if TYPE_CHECKING:
+    from actors.client.asking import Router
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "invoices",
-        help="invoices and credit notes: show, list",
+        help="invoices and credit notes: show, list, pdf",
         description="Asks a running router for invoices and credit notes. They are made by what happens to orders, as "
         "the policy `invoices` says; amounts are minor units of the order's currency.",
     )
@@ -23,7 +27,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add_scope_flags(listed)
     show = actions.add_parser("show", help="one by its number")
     show.add_argument("number", metavar="NUMBER")
-    for action in (listed, show):
+    page = actions.add_parser("pdf", help="one as a page, into a file")
+    page.add_argument("number", metavar="NUMBER")
+    page.add_argument("--out", metavar="FILE", help="default: NUMBER.pdf here")
+    page.add_argument("--lang", choices=("en", "zh"), help="default: the buyer's language")
+    for action in (listed, show, page):
         add_server_flags(action)
         add_json_flag(action)
     return parser
@@ -37,11 +45,23 @@ def run(arguments: argparse.Namespace) -> int:
             query = {"order_id": arguments.order_id, **given_query(arguments, ("channel", "seller"))}
             found = router.json("GET", path_of("invoices"), query)
             text = "\n".join(named(row) for row in found["invoices"]) or "Nothing was invoiced."
+        elif arguments.action == "pdf":
+            found, text = _written(router, arguments)
         else:
             found = router.json("GET", path_of("invoices", arguments.number))
             text = "\n".join(told(found))
     print_result(arguments.json, found, text)
     return 0
+
+
+def _written(router: Router, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from actors.client.asking import path_of
+
+    query = {"lang": arguments.lang} if arguments.lang else {}
+    content = b"".join(router.pieces("GET", f"{path_of('invoices', arguments.number)}.pdf", query))
+    file = pathlib.Path(arguments.out or f"{arguments.number}.pdf")
+    file.write_bytes(content)
+    return {"file": str(file), "bytes": len(content)}, f"{file}: {len(content):,} bytes"
 
 
 def named(row: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ from kernels.life import layout
 from router.arrow.arrays import numbers, record_batch
 from router.config import Policy
 from router.life.books import Judged
-from router.life.documents import SERIES_OF, Document
+from router.life.documents import SERIES_OF, Document, Series
 from router.life.event_types import OrderEvent
 from router.life.states import ORDER_BITS, OrderState
 from router.log.columns import NUMBERING
@@ -58,6 +58,7 @@ _TAKEN_BACK = {  # by the document of the event that was taken back
     Document.INVOICE_OF_PART: Cause.INVOICE_TAKEN_BACK,
     Document.CREDIT_NOTE: Cause.CREDIT_TAKEN_BACK,
 }
+_SERIES = np.array([SERIES_OF.get(document, 0) for document in Document], np.uint8)
 _CAPTURE, _SHIP = INVOICING.index("capture"), INVOICING.index("ship")
 _IN_THE_HOUSE = (1 << OrderState.HELD) | (1 << OrderState.ALLOCATED) | (1 << OrderState.PICKING) | (
     1 << OrderState.PACKED
@@ -94,6 +95,8 @@ def numbering_of(
     """What a batch makes, with the origins told of it. ``events``: numbers of the types, row for row; ``taken_back``:
     by row of a reversal that is done, the Document of the event that it takes back."""
     at, causes = _causes(events, judged, taken_back)
+    if not len(at):
+        return NOTHING
     rows = judged.verdicts["row"][at]
     origin = origins.of(rows)
     invoicing, came_paid = origins.invoicing(version, policy)[origin], origins.came_paid(origin)
@@ -110,7 +113,7 @@ def numbering_of(
     if not len(made):
         return NOTHING
     origins.made(rows[made], documents[made])
-    return _asked(at[made], documents[made], [origins.known[number].seller for number in origin[made].tolist()])
+    return _asked(at[made], documents[made], origin[made], origins)
 
 
 def _causes(events: U8, judged: Judged, taken_back: dict[int, int]) -> tuple[I64, U8]:
@@ -118,7 +121,8 @@ def _causes(events: U8, judged: Judged, taken_back: dict[int, int]) -> tuple[I64
     verdicts = judged.verdicts
     causes = np.where(verdicts["result"] == layout.APPLIED, _CAUSE[events], 0).astype(np.uint8)
     leaves = np.flatnonzero(causes == Cause.UNITS_LEFT)
-    causes[leaves[~_left(judged, leaves)]] = Cause.NONE
+    if len(leaves):
+        causes[leaves[~_left(judged, leaves)]] = Cause.NONE
     is_gone = (verdicts["after"] & ORDER_BITS == OrderState.CANCELLED) & (causes == Cause.MONEY_CAME)
     causes[is_gone] = Cause.NONE
     for row, document in taken_back.items():
@@ -170,18 +174,20 @@ def _again(rows: I64) -> list[list[int]]:
     return [places for places in by_order.values() if len(places) > 1]
 
 
-def _asked(at: I64, documents: U8, sellers: list[str]) -> Numbering:
+def _asked(at: I64, documents: U8, origin: npt.NDArray[np.uint32], origins: Origins) -> Numbering:
     """One row of NUMBERING for each seller and series, in the order in which the batch comes to them."""
-    groups: dict[tuple[str, int], int] = {}
-    series = [SERIES_OF[Document(document)] for document in documents.tolist()]
-    group = np.array([groups.setdefault(key, len(groups)) for key in zip(sellers, series, strict=True)], np.int64)
-    count = np.bincount(group, minlength=len(groups))
+    series = _SERIES[documents]
+    keys, first, found, count = np.unique(
+        origins.sellers(origin) * len(Series) * 2 + series, return_index=True, return_inverse=True, return_counts=True
+    )
+    comes = np.argsort(first)
+    rank = np.empty(len(keys), np.int64)
+    rank[comes] = np.arange(len(keys))
+    group = rank[found]
     order = np.argsort(group, kind="stable")
     place = np.empty(len(group), np.int64)
-    place[order] = np.arange(len(group)) - np.repeat(np.cumsum(count) - count, count)
-    columns = {
-        "seller": pa.array([seller for seller, _ in groups], pa.string()),
-        "series": np.array([number for _, number in groups], np.uint8),
-        "count": count.astype(np.int64),
-    }
+    ends = np.cumsum(count[comes])
+    place[order] = np.arange(len(group)) - np.repeat(ends - count[comes], count[comes])
+    sellers = [origins.known[number].seller for number in origin[first[comes]].tolist()]
+    columns = {"seller": pa.array(sellers, pa.string()), "series": series[first[comes]], "count": count[comes]}
     return Numbering(at, documents, record_batch(NUMBERING, columns), group, place)

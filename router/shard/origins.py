@@ -43,6 +43,8 @@ class Origins:
     def __init__(self) -> None:
         self._numbers: dict[Origin, int] = {}
         self.known: list[Origin] = []
+        self._seller_numbers: dict[str, int] = {}
+        self._seller_of: list[int] = []  # by number of the origin
         self._of_row: U32 = np.zeros(0, np.uint32)
         self._standing: U16 = np.zeros(0, np.uint16)
         self._invoicing: dict[int, npt.NDArray[np.uint8]] = {}  # by version of the tables
@@ -100,6 +102,13 @@ class Origins:
                 del self._invoicing[next(iter(self._invoicing))]
         return known
 
+    def sellers(self, origins: U32) -> I64:
+        """Numbers of sellers, by numbers of origins."""
+        while len(self._seller_of) < len(self.known):
+            seller = self.known[len(self._seller_of)].seller
+            self._seller_of.append(self._seller_numbers.setdefault(seller, len(self._seller_numbers)))
+        return np.array(self._seller_of, np.int64)[origins]
+
     def came_paid(self, origins: U32) -> npt.NDArray[np.bool_]:
         return np.array([one.came_paid for one in self.known], np.bool_)[origins]
 
@@ -146,6 +155,7 @@ class Origins:
         self._numbers = {origin: number for number, origin in enumerate(self.known)}
         self._of_row, self._standing = arrays["of_row"].copy(), arrays["standing"].copy()
         self._invoicing.clear()
+        self._seller_of.clear()
 
 
 def after(standing: int, document: int) -> int:

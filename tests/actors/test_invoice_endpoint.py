@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from actors.cli.main import main
+from actors.gateway.core import typesetting
 from actors.gateway.http import invoice_shapes
 from actors.store.data_folder import DataFolder
 from actors.store.keys import add_key
@@ -141,3 +142,26 @@ def test_verify_finds_a_number_that_leads_nowhere(tmp_path: pathlib.Path, capsys
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [finding["where"] for finding in found] == ["ledger", "ledger"]
     assert found[0]["what"].startswith("the entry of INV-acme-000002 does not lead to record")
+
+
+def test_a_document_is_a_page_in_either_language_with_equal_bytes(lab: Lab) -> None:
+    pytest.importorskip("typst", reason="the extra `invoices` is not installed")
+    pages = {}
+    for query in ("", "?lang=en", "?lang=zh"):
+        status, headers, body = lab.ask("GET", f"/v1/invoices/INV-acme-000001.pdf{query}")
+        assert (status, headers["content-type"]) == (200, "application/pdf")
+        assert body == lab.ask("GET", f"/v1/invoices/INV-acme-000001.pdf{query}")[2]
+        pages[query] = body
+    assert pages[""] == pages["?lang=en"] != pages["?lang=zh"]
+    assert all(page.startswith(b"%PDF-") and len(page) < 100_000 for page in pages.values())
+
+
+def test_a_page_is_refused_in_words_where_it_cannot_be_set(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert got(lab, "/v1/invoices/INV-acme-000001.pdf?lang=fr", 400)["code"] == "bad_parameter"
+    assert got(lab, "/v1/invoices/INV-acme-000009.pdf", 404)["code"] == "invoice_not_found"
+    monkeypatch.setattr(typesetting, "_NEEDED", ("no_such_package",))
+    refused = got(lab, "/v1/invoices/INV-acme-000001.pdf", 422)
+    assert refused["code"] == "unsupported" and "order-router[invoices]" in refused["detail"]
+    monkeypatch.setattr(typesetting, "_NEEDED", ())
+    monkeypatch.setattr(typesetting, "WAITING_MAX", 0)
+    assert got(lab, "/v1/invoices/INV-acme-000001.pdf", 429)["code"] == "overloaded"

@@ -57,6 +57,7 @@ OPERATIONS = (
     *("POST /v1/availability", "POST /v1/quotes"),
     *("GET /v1/work", *(f"POST {WORK}/{{work_id}}/{act}" for act in ("claim", "assign", "snooze", "resolve"))),
     *("GET /v1/refunds/{refund_id}", "GET /v1/invoices", "GET /v1/invoices/{number}"),
+    "GET /v1/invoices/{number}.pdf",
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 

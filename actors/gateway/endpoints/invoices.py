@@ -1,4 +1,4 @@
-"""Invoices and credit notes: ``GET /v1/invoices/{number}``, and those of an order."""
+"""Invoices and credit notes: ``GET /v1/invoices/{number}``, as a page (``.pdf``), and those of an order."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from aiohttp.web_request import BaseRequest
 from actors.gateway.core.core import Core
 from actors.gateway.core.problems import Problem, json_response
 from actors.gateway.core.readers import OrderReaders, when_free
-from actors.gateway.endpoints.queries import SCOPE_QUERIES, QueryEndpoint, refuse_unknown, sight_of
-from actors.gateway.http.routes import Query, caller_of
+from actors.gateway.endpoints.queries import SCOPE_QUERIES, QueryEndpoint, choice, refuse_unknown, sight_of
+from actors.gateway.http.routes import PDF, Query, caller_of
 from router.life.documents import parse_number
 from router.log.documents import presentable
+from router.queries.document_page import LANGUAGES, page_of
 from router.queries.source import Row
 
+PDF_QUERIES = (Query("lang", "else the buyer's", {"type": "string", "enum": list(LANGUAGES)}),)
 INVOICE_QUERIES = (Query("order_id", "of this order; it is needed", {"type": "string"}), *SCOPE_QUERIES)
 
 
@@ -32,6 +34,13 @@ class InvoiceEndpoint:
             return json_response(orjson.dumps(row))
         except TypeError:  # the channel sent something that JSON has no form for
             return json_response(orjson.dumps(presentable(row)))
+
+    async def pdf(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
+        refuse_unknown(request.query, PDF_QUERIES)
+        language = choice(request.query.get("lang"), "lang", LANGUAGES)
+        row = await self._found(request, parameters["number"])
+        body = await self._core.typesetting.pdf(page_of(row, language), row["issued_at"])
+        return json_response(body, media_type=PDF)
 
     async def list(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         refuse_unknown(request.query, INVOICE_QUERIES)

@@ -6,7 +6,7 @@ from actors.gateway.core.core import Core
 from actors.gateway.core.readers import Logs, OrderReaders
 from actors.gateway.endpoints.events import EventEndpoint
 from actors.gateway.endpoints.hooks import HookEndpoint
-from actors.gateway.endpoints.invoices import INVOICE_QUERIES, InvoiceEndpoint
+from actors.gateway.endpoints.invoices import INVOICE_QUERIES, PDF_QUERIES, InvoiceEndpoint
 from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
 from actors.gateway.endpoints.promises import PromiseEndpoint
@@ -31,6 +31,7 @@ from actors.gateway.http.routes import (
     KEEPERS,
     NDJSON,
     OPERATORS,
+    PDF,
     READERS,
     REPORTERS,
     SELLERS,
@@ -232,6 +233,11 @@ def _invoicing(invoices: InvoiceEndpoint) -> list[Route]:
             "GET", "/v1/invoices", invoices.list, READERS, "Invoices and credit notes of an order",
             {JSON: invoice_shapes.InvoicesOfOrder}, queries=INVOICE_QUERIES,
             problems=("order_not_found", "bad_parameter"), bound_roles=BOUND_READERS,
+        ),
+        Route(
+            "GET", "/v1/invoices/{number}.pdf", invoices.pdf, READERS, "One invoice or credit note as a page",
+            {PDF: None}, queries=PDF_QUERIES,
+            problems=("invoice_not_found", "bad_parameter", "unsupported", "overloaded"), bound_roles=BOUND_READERS,
         ),
         Route(
             "GET", "/v1/invoices/{number}", invoices.get, READERS, "One invoice or credit note",

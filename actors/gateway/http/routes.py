@@ -52,6 +52,7 @@ NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 CSV = "text/csv"
+PDF = "application/pdf"
 FORM = "application/x-www-form-urlencoded"
 SSE = "text/event-stream"
 
@@ -133,9 +134,11 @@ def _match(pattern: list[str], segments: list[str]) -> Parameters | None:
     parameters: Parameters = {}
     for part, segment in zip(pattern, segments, strict=True):
         if part[:1] == "{":
-            if not segment:
+            name, _, ending = part[1:].partition("}")
+            value = segment.removesuffix(ending)
+            if not value or len(value) + len(ending) != len(segment):
                 return None
-            parameters[part[1:-1]] = unquote(segment, errors="replace")
+            parameters[name] = unquote(value, errors="replace")
         elif part != segment:
             return None
     return parameters
