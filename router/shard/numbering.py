@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kernels.life import layout
 from router.arrow.arrays import numbers, record_batch
@@ -59,6 +60,7 @@ _TAKEN_BACK = {  # by the document of the event that was taken back
     Document.CREDIT_NOTE: Cause.CREDIT_TAKEN_BACK,
 }
 _SERIES = np.array([SERIES_OF.get(document, 0) for document in Document], np.uint8)
+_SERIES_COUNT = max(Series) + 1
 _CAPTURE, _SHIP = INVOICING.index("capture"), INVOICING.index("ship")
 _IN_THE_HOUSE = (1 << OrderState.HELD) | (1 << OrderState.ALLOCATED) | (1 << OrderState.PICKING) | (
     1 << OrderState.PACKED
@@ -166,28 +168,30 @@ def _made(causes: U8, invoicing: U8, came_paid: Bools, standing: Any) -> U8:
 
 def _again(rows: I64) -> list[list[int]]:
     """The places of each order that comes more than once, in their order."""
-    if len(np.unique(rows)) == len(rows):
+    order = np.argsort(rows, kind="stable")
+    is_same = np.diff(rows[order]) == 0
+    if not is_same.any():
         return []
+    shared = np.zeros(len(rows), np.bool_)
+    shared[1:] |= is_same
+    shared[:-1] |= is_same
     by_order: dict[int, list[int]] = {}
-    for place, row in enumerate(rows.tolist()):
-        by_order.setdefault(row, []).append(place)
-    return [places for places in by_order.values() if len(places) > 1]
+    for place in np.sort(order[shared]).tolist():
+        by_order.setdefault(int(rows[place]), []).append(place)
+    return list(by_order.values())
 
 
 def _asked(at: I64, documents: U8, origin: npt.NDArray[np.uint32], origins: Origins) -> Numbering:
     """One row of NUMBERING for each seller and series, in the order in which the batch comes to them."""
     series = _SERIES[documents]
-    keys, first, found, count = np.unique(
-        origins.sellers(origin) * len(Series) * 2 + series, return_index=True, return_inverse=True, return_counts=True
-    )
-    comes = np.argsort(first)
-    rank = np.empty(len(keys), np.int64)
-    rank[comes] = np.arange(len(keys))
-    group = rank[found]
-    order = np.argsort(group, kind="stable")
+    mixed = pc.dictionary_encode(pa.array(origins.sellers(origin) * _SERIES_COUNT + series))
+    group, keys = mixed.indices.to_numpy().astype(np.int64), mixed.dictionary.to_numpy()
+    count = np.bincount(group, minlength=len(keys))
     place = np.empty(len(group), np.int64)
-    ends = np.cumsum(count[comes])
-    place[order] = np.arange(len(group)) - np.repeat(ends - count[comes], count[comes])
-    sellers = [origins.known[number].seller for number in origin[first[comes]].tolist()]
-    columns = {"seller": pa.array(sellers, pa.string()), "series": series[first[comes]], "count": count[comes]}
+    place[np.argsort(group, kind="stable")] = np.arange(len(group)) - np.repeat(np.cumsum(count) - count, count)
+    columns = {
+        "seller": pa.array([origins.seller(number) for number in (keys // _SERIES_COUNT).tolist()], pa.string()),
+        "series": (keys % _SERIES_COUNT).astype(np.uint8),
+        "count": count.astype(np.int64),
+    }
     return Numbering(at, documents, record_batch(NUMBERING, columns), group, place)

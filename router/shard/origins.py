@@ -44,6 +44,7 @@ class Origins:
         self._numbers: dict[Origin, int] = {}
         self.known: list[Origin] = []
         self._seller_numbers: dict[str, int] = {}
+        self._seller_names: list[str] = []
         self._seller_of: list[int] = []  # by number of the origin
         self._of_row: U32 = np.zeros(0, np.uint32)
         self._standing: U16 = np.zeros(0, np.uint16)
@@ -104,10 +105,14 @@ class Origins:
 
     def sellers(self, origins: U32) -> I64:
         """Numbers of sellers, by numbers of origins."""
-        while len(self._seller_of) < len(self.known):
-            seller = self.known[len(self._seller_of)].seller
-            self._seller_of.append(self._seller_numbers.setdefault(seller, len(self._seller_numbers)))
+        for one in self.known[len(self._seller_of) :]:
+            number = self._seller_numbers.setdefault(one.seller, len(self._seller_names))
+            self._seller_names += [one.seller] * (number == len(self._seller_names))
+            self._seller_of.append(number)
         return np.array(self._seller_of, np.int64)[origins]
+
+    def seller(self, number: int) -> str:
+        return self._seller_names[number]
 
     def came_paid(self, origins: U32) -> npt.NDArray[np.bool_]:
         return np.array([one.came_paid for one in self.known], np.bool_)[origins]
