@@ -28,6 +28,7 @@ U64 = npt.NDArray[np.uint64]
 WHOLE = (1 << 16) - 1  # of `standing`: an invoice of the whole order; other numbers count invoices of parts
 INVOICING: tuple[Invoicing, ...] = ("none", "capture", "ship")
 _POLICIES_KEPT = 8
+_KINDS_MAX = 1 << 14  # combinations in one record that are looked up in a table of their own
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -63,16 +64,23 @@ class Origins:
         self._reserve(rows)
         channel, seller = (pc.dictionary_encode(admitted.column(name)) for name in ("channel", "seller"))
         came_paid = numbers(admitted, "payment") == PaymentState.PAID
-        index = [column.indices.to_numpy().astype(np.int64) for column in (channel, seller)]
         sellers = len(seller.dictionary)
-        mixed = pc.dictionary_encode(pa.array((index[0] * sellers + index[1]) * 2 + came_paid))
-        distinct = mixed.dictionary.to_numpy()
+        mixed = (channel.indices.to_numpy().astype(np.int64) * sellers + seller.indices.to_numpy()) * 2 + came_paid
+        kinds = 2 * sellers * len(channel.dictionary)
+        if kinds <= _KINDS_MAX:
+            present = np.flatnonzero(np.bincount(mixed, minlength=kinds))
+        else:
+            present, mixed = np.unique(mixed, return_inverse=True)
         names = [column.dictionary.to_pylist() for column in (channel, seller)]
         found = [
             self._number(Origin(names[0][at // 2 // sellers], names[1][at // 2 % sellers], bool(at % 2)))
-            for at in distinct.tolist()
+            for at in present.tolist()
         ]
-        self._of_row[rows] = np.array(found, np.uint32)[mixed.indices.to_numpy()]
+        table = np.array(found, np.uint32)
+        if kinds <= _KINDS_MAX:
+            table = np.zeros(kinds, np.uint32)
+            table[present] = found
+        self._of_row[rows] = table[mixed]
 
     def _number(self, origin: Origin) -> int:
         number = self._numbers.setdefault(origin, len(self.known))
