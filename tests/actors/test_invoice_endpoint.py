@@ -19,6 +19,7 @@ from actors.store.keys import add_key
 from actors.store.log_store import DATABASES_MAX, LogStore, log_folder
 from router.bound import Bound
 from router.config import Config
+from router.ledger.number_series import runs_in
 from router.log.number_runs import run_key
 from tests.actors.test_gateway_http import JSON, NDJSON, Lab
 from tests.labs.gateway_engines import EngineBackend
@@ -165,3 +166,35 @@ def test_a_page_is_refused_in_words_where_it_cannot_be_set(lab: Lab, monkeypatch
     monkeypatch.setattr(typesetting, "_NEEDED", ())
     monkeypatch.setattr(typesetting, "WAITING_MAX", 0)
     assert got(lab, "/v1/invoices/INV-acme-000001.pdf", 429)["code"] == "overloaded"
+
+
+def test_the_command_line_lists_shows_and_writes(
+    lab: Lab, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str, code: int = 0) -> str:
+        where = ["--url", f"http://127.0.0.1:{lab.port}", "--key", lab.keys["admin"]]
+        assert main(["invoices", *arguments, *where]) == code
+        told = capsys.readouterr()
+        return told.out or told.err
+
+    assert ["INV-acme" in line for line in said("list", "o-1").splitlines()] == [True, True]
+    shown = said("show", "CN-acme-000001")
+    assert "credit note" in shown and "refunded: 100" in shown and "corrects INV-acme-" in shown
+    assert json.loads(said("show", "INV-000001", "--json"))["number"] == "INV-000001"
+    assert "Nothing has this number" in said("show", "INV-000009", code=1)
+    pytest.importorskip("typst", reason="the extra `invoices` is not installed")
+    page = tmp_path / "page.pdf"
+    assert str(page) in said("pdf", "INV-000001", "--lang", "zh", "--out", str(page))
+    assert page.read_bytes()[:5] == b"%PDF-"
+
+
+def test_the_entry_of_a_number_is_read_off_the_record_that_gave_it(tmp_path: pathlib.Path) -> None:
+    """So whoever writes a log anew (``doctor``) writes the same entries."""
+    with over_engines(tmp_path / "data") as lab:
+        put_tables(lab)
+        buy(lab, "o-0", "acme")
+        tell(lab, {"event_id": "c", "order_id": "o-0", "type": "payment_captured"})
+        log = lab.backend.ledger_log
+        records = [record for _, _, record in log.iterate(1)]
+        (run,) = [run for record in records for run in runs_in(record)]
+        assert log.find_run("acme", 1, 1) == run and run.key == run_key("acme", 1, 1)
