@@ -50,6 +50,20 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 Heed = Literal["take", "compare", "compute"]  # of an amount that a channel declares: it counts, is compared, or is not
 
 
+Invoicing = Literal["capture", "ship", "none"]  # what makes an invoice: money that came, units that left
+Prefix = Annotated[str, msgspec.Meta(pattern="^([A-Z0-9]{1,12})?$")]  # of the numbers of invoices and credit notes
+MARKS = ("INV", "CN")  # which of the two a number is of; no prefix may be one of them
+
+
+class SellerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What one seller has differently, whatever the channel says; null = as the channel has it."""
+
+    invoices: Invoicing | None = None
+    invoice_prefix: Prefix | None = None
+    payment_days: int | None = None
+    issuer: tuple[str, ...] | None = None
+
+
 class ChannelPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What one channel has differently; null = as for all."""
 
@@ -60,12 +74,22 @@ class ChannelPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     cod: Literal["confirm", "as_unpaid"] | None = None
     unpaid_expires_ms: int | None = None
     postcode: Literal["reject", "hold", "flag"] | None = None
+    invoices: Invoicing | None = None
+    invoice_prefix: Prefix | None = None
+    payment_days: int | None = None
+    issuer: tuple[str, ...] | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to do where more than one answer is right."""
 
     channels: dict[str, ChannelPolicy] = {}  # by the orders' channel
+    sellers: dict[str, SellerPolicy] = {}  # by the orders' seller
+    # Recorded policies of before there were invoices lack it, and made none; a configuration has "capture", see Config.
+    invoices: Invoicing = "none"
+    invoice_prefix: Prefix = ""  # before INV and CN in the numbers of invoices and credit notes
+    payment_days: int = 14  # from an invoice to the day on which it is due
+    issuer: tuple[str, ...] = ()  # lines of text at the head of invoices: name, address, numbers of registers
     unpaid: Literal["allocate", "hold"] = "allocate"  # orders that are not paid, or not in full
     cod: Literal["confirm", "as_unpaid"] = "confirm"  # orders that are paid on delivery: unpaid ones like any, or not
     unpaid_expires_ms: int = 0  # orders of which nothing was paid or picked are cancelled after it; 0 = never
@@ -100,9 +124,20 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def of_channel(self, channel: str) -> Policy:
         """The policy for the orders of one channel."""
-        own = self.channels.get(channel, ChannelPolicy())
+        return self._with(self.channels.get(channel, ChannelPolicy()))
+
+    def of_order(self, channel: str, seller: str) -> Policy:
+        """The policy for the orders of one channel and seller."""
+        return self.of_channel(channel)._with(self.sellers.get(seller, SellerPolicy()))
+
+    def _with(self, own: ChannelPolicy | SellerPolicy) -> Policy:
         given = {name: value for name in own.__struct_fields__ if (value := getattr(own, name)) is not None}
-        return msgspec.structs.replace(self, **given)
+        return msgspec.structs.replace(self, **given) if given else self
+
+    def __post_init__(self) -> None:
+        ones: list[Policy | ChannelPolicy | SellerPolicy] = [self, *self.channels.values(), *self.sellers.values()]
+        prefixes = [one.invoice_prefix for one in ones]
+        assert not {*prefixes} & {*MARKS}, f"invoice_prefix must not be {' or '.join(MARKS)}, which follow it"
 
 
 class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -155,7 +190,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     object_store_bytes: int = 512 << 20
     gateway_stream_batches: int = 6  # batches one stream keeps in flight before it stops reading
     limits: Limits = Limits()
-    policy: Policy = Policy()
+    policy: Policy = Policy(invoices="capture")
     log: LogConfig = LogConfig()
     partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
     desk: DeskConfig = DeskConfig()

@@ -39,7 +39,7 @@ from router.shard.order_lane import OrderLane
 from router.tables.compiled import TablesOf
 
 BATCH_IDS_KEPT = 4_096
-CHECKPOINT_FORM = 3  # to be raised where what is dumped means something else
+CHECKPOINT_FORM = 4  # to be raised where what is dumped means something else
 
 
 class ShardPath:
@@ -192,7 +192,11 @@ class ShardPath:
 
         Some arrays are views: to be read or copied before the next one begins.
         """
-        parts = {"index": self.engine.index.dump(), "books": self.engine.books.dump(), "path": self._dump_path()}
+        engine = self.engine
+        parts = {
+            "index": engine.index.dump(), "books": engine.books.dump(), "origins": engine.origins.dump(),
+            "path": self._dump_path(),
+        }  # fmt: skip
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
     @staticmethod
@@ -212,6 +216,7 @@ class ShardPath:
 
         self.engine.index.restore(of("index"))
         self.engine.books.restore(of("books"))
+        self.engine.origins.restore(of("origins"))
         self.grants.restore(of("path"))
         self.events.restore(of("path"))
         for sender, number, sequence in of("path")["batches"].tolist():

@@ -10,8 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from router.arrow.arrays import Bytes
+from router.log.columns import NUMBERED, NUMBERING
+from router.log.number_runs import Run
 from router.log.questions import Answered, AskedBy
 from router.log.records import Record
+
+NOTHING_NUMBERED = pa.RecordBatch.from_pylist([], schema=NUMBERING)  # no numbers are wanted, or were given
+NO_NUMBERS = pa.RecordBatch.from_pylist([], schema=NUMBERED)
 
 
 class ReadableLog(Protocol):
@@ -28,6 +33,9 @@ class ReadableLog(Protocol):
 
     def find_batch(self, shard: int, sequence: int) -> Answered | None:
         """Where the record lies that was appended with this ``by_batch``, or None."""
+
+    def find_run(self, seller: str, series: int, number: int) -> Run | None:
+        """The ``runs`` entry that has a number of a seller's series, or None."""
 
     def last_sequence(self, part: int) -> int:
         """Sequence of the newest durable record of a part, 0 = none."""
@@ -52,10 +60,12 @@ class Log(ReadableLog, Protocol):
         record: bytearray,
         documents: Bytes | None = None,
         by_batch: AskedBy | None = None,
+        runs: Sequence[Run] = (),
     ) -> int:
         """Seal and queue one frame; returns a ticket for :meth:`wait`. Never blocks on the disk.
 
-        ``documents`` (an Arrow IPC stream) and ``by_batch``, the question that it answers, become durable with it.
+        ``documents`` (an Arrow IPC stream), ``by_batch``, the question that it answers, and the ``runs`` of numbers
+        that it took become durable with it.
         Raises ``LogFenced`` when nothing can be written any more.
         """
 
@@ -115,8 +125,12 @@ class LedgerPort(Protocol):
     def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
         """DECISION of CLAIMS, durable."""
 
-    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
-        """Apply the MOVES and GIVEN_BACK of an event batch, durable; a repeat changes nothing."""
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch,
+        numbering: pa.RecordBatch = NOTHING_NUMBERED,
+    ) -> pa.RecordBatch:  # fmt: skip
+        """Apply the MOVES and GIVEN_BACK of an event batch, durable; NUMBERED of its NUMBERING. A repeat changes
+        nothing and is given the same numbers."""
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         """AMENDED of AMENDS, durable: each releases and takes in one step."""

@@ -6,15 +6,16 @@ recomputes are the same calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 
 from router.arrow.arrays import Bytes
 from router.log.kinds import Kind
+from router.log.number_runs import Run
 from router.log.questions import AskedBy
 from router.log.records import INPUT, Record, Records
-from router.ports import Question, ReadableLog
+from router.ports import NOTHING_NUMBERED, Question, ReadableLog
 from router.shard.lanes import Lane
 
 
@@ -24,7 +25,10 @@ class NoLedger:
     def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
         raise AssertionError(_NOBODY)
 
-    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch,
+        numbering: pa.RecordBatch = NOTHING_NUMBERED,
+    ) -> pa.RecordBatch:  # fmt: skip
         raise AssertionError(_NOBODY)
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
@@ -46,6 +50,7 @@ class ReplayedLog:
         self.read = reader.read
         self.read_documents = reader.read_documents
         self.find_batch = reader.find_batch
+        self.find_run = reader.find_run
         self.last_sequence = reader.last_sequence
         self.iterate = reader.iterate
 
@@ -56,6 +61,7 @@ class ReplayedLog:
         record: bytearray,
         documents: Bytes | None = None,
         by_batch: AskedBy | None = None,
+        runs: Sequence[Run] = (),
     ) -> int:
         raise AssertionError(_NOBODY)
 

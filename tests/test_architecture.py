@@ -161,10 +161,10 @@ def test_defaults_of_the_policy_stand_on_its_page() -> None:
     written: dict[str, str] = {}
     for names, defaults in re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", table, re.MULTILINE):
         written |= zip(re.findall(r"\w+", names), defaults.split("; "), strict=True)
-    policy = config.Policy()
+    policy = config.Config().policy
     shown = {name: getattr(policy, name) for name in config.Policy.__struct_fields__}
     assert written == {
-        name: f"`{value}`" if isinstance(value, str) else f"{value:,}" if value != {} else "none"
+        name: "none" if value in ({}, (), "") else f"`{value}`" if isinstance(value, str) else f"{value:,}"
         for name, value in shown.items()
     }
 

@@ -33,6 +33,7 @@ from actors.care.reading.log_check import check_structure, read_records
 from actors.store.checkpoints import read_latest
 from actors.store.data_folder import DataFolder, now_ms, write_durably
 from actors.store.log_store import (
+    DATABASES_MAX,
     EPOCH_KEY,
     LogStore,
     batch_key,
@@ -232,7 +233,13 @@ def _opened(folder: pathlib.Path, *, living: bool, map_size: int = 0) -> Iterato
     """
     adding = bool(map_size)
     environment = lmdb.open(
-        str(folder), map_size=map_size, max_dbs=4, readonly=not adding, create=False, lock=living, sync=not adding
+        str(folder),
+        map_size=map_size,
+        max_dbs=DATABASES_MAX,
+        readonly=not adding,
+        create=False,
+        lock=living,
+        sync=not adding,
     )
     try:
         refuse_short_file(environment, folder)

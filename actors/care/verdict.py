@@ -45,6 +45,7 @@ class Told:
     said: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     asked: Counter[int] = field(default_factory=Counter)  # shard -> newest sequence that the ledger has answered
+    numbers: dict[int, int] = field(default_factory=dict)  # shard -> numbers of documents that the ledger gave it
     cells: LedgerUnits | None = None  # of the ledger
     books: BookUnits | None = None  # of a shard
     pages_whole: bool = False

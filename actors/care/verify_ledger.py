@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import Iterator
 
 from actors.care.reading.apart import Show
-from actors.care.reading.log_check import entry_faults, epoch_faults
+from actors.care.reading.log_check import entry_faults, epoch_faults, run_faults
 from actors.care.verdict import Told
 from actors.care.verify_part import PartCheck
 from actors.store.data_folder import DataFolder
 from actors.store.log_reader import LogReader
+from actors.store.log_store import BY_NUMBER
 from actors.store.table_store import TableStore
 from router.arrow.arena import PrivateArena
 from router.config import Config
@@ -21,6 +22,7 @@ from router.log.kinds import QUESTIONS
 from router.log.records import Record
 from router.log.tail import FIRST_SEQUENCE
 from router.queries.balance import cells_of
+from router.queries.number_balance import SeriesCheck
 
 
 class LedgerCheck(PartCheck):
@@ -36,9 +38,11 @@ class LedgerCheck(PartCheck):
             if layout is not None:
                 self.find_all(epoch_faults(reader))
                 self.find_all(entry_faults(reader, 1, len(layout.values[b"by_batch"])))
+                self.find_all(run_faults(reader, len(layout.values.get(BY_NUMBER, ()))))
 
     def _replay(self, reader: LogReader) -> None:
         self.show("replaying")
+        self._series = SeriesCheck()
         engine = LedgerEngine(self._config.policy, PrivateArena())
         records = replay_ledger(engine, self._noting_shards(reader.iterate(FIRST_SEQUENCE)), self._tables.load)
         broken = engine.conservation()
@@ -52,6 +56,7 @@ class LedgerCheck(PartCheck):
             "totals": engine.totals(),
         }
         self.told.cells = cells_of(engine)
+        self.told.numbers = dict(self._series.given)
         kept = self.checkpoint()
         if kept is not None and can_restore(kept.arrays):
             resumed = LedgerEngine(self._config.policy, PrivateArena())
@@ -61,6 +66,7 @@ class LedgerCheck(PartCheck):
 
     def _noting_shards(self, records: Iterator[tuple[int, int, Record]]) -> Iterator[tuple[int, int, Record]]:
         for sequence, part, record in records:
+            self.find_all(self._series.follow(record))
             if record.kind in QUESTIONS:
                 asked = self.told.asked
                 asked[record.batch_number] = max(asked[record.batch_number], record.batch_id)

@@ -16,17 +16,25 @@ from actors.store.log_reader import LogReader
 from actors.store.table_store import TableStore
 from router.arrow.arena import PrivateArena
 from router.config import Config
+from router.ledger.number_series import runs_in
 from router.life.states import OrderState
 from router.log.columns import DECISION
 from router.log.kinds import Kind
 from router.log.records import INPUT, Record, read_batch, read_documents
+from router.log.steps import OrderHistory
 from router.log.tail import FIRST_SEQUENCE
 from router.pipeline import ShardPath
+from router.queries import ViewTerms
 from router.queries.balance import books_of, faults_of
+from router.queries.invoice_balance import document_faults
+from router.queries.invoices import documents_of
+from router.queries.number_balance import given_in, taken_by
 from router.replay import NoLedger, Replay, ReplayedLog
 from router.shard.engine import ShardEngine
 
 # What a decision says, without what commit adds to it.
+NUMBERED_SINCE = 2  # version of the outcomes of events that have numbers
+ORDERS_FOLDED_MAX = 2_000  # the newest ones whose documents are told and added up: a millisecond or two each
 _COMPARED = [name for name in DECISION.names if name != "reasons"]
 
 
@@ -73,6 +81,7 @@ class ShardCheck(PartCheck):
             "batches": replay.batches,
             "unfinished": len(replay.unfinished),
             "decisions_compared": 0,
+            "documents": 0,
             "states": {s.name.lower(): int(states[s]) for s in OrderState if states[s]},
             "state_hash": fresh,
         }
@@ -80,6 +89,7 @@ class ShardCheck(PartCheck):
         self._check_end(reader)
         self.show("comparing with the ledger")
         said["decisions_compared"] = self._compare(reader, ledger, engine)
+        said["documents"] = self._compare_numbers(reader, ledger, engine, is_whole=not replay.unfinished)
         comparable = not replay.unfinished and not replay.before_books
         self.told.books = books_of(engine, path.grants.seen, comparable)
         kept = self.checkpoint()
@@ -151,6 +161,43 @@ class ShardCheck(PartCheck):
             what = f"record {sequence} part 1: the outcome differs from the ledger's decision, record {at.sequence}"
             self.find(what)
         return int(outcome.num_rows)
+
+    def _compare_numbers(self, reader: LogReader, ledger: LogReader, engine: ShardEngine, is_whole: bool) -> int:
+        """Documents have the numbers that the ledger gave their batch, and all of these; those of the newest orders add
+        up to what the orders cost."""
+        taken = 0
+        for sequence, _, record in reader.iterate(FIRST_SEQUENCE) if self._ledger.pages_whole else ():
+            if record.kind is Kind.EVENT_OUTCOMES and record.version >= NUMBERED_SINCE:
+                taken += self._compare_batch(sequence, record, reader, ledger, engine)
+        given = self._ledger.numbers.get(self._number, 0)
+        if is_whole and self._ledger.pages_whole and taken != given:
+            self.find(
+                f"its events have {taken} numbers of invoices and credit notes, the ledger gave it {given}; {RESTORE}"
+            )
+        self._fold_documents(reader, engine)
+        return taken
+
+    def _compare_batch(
+        self, sequence: int, record: Record, reader: LogReader, ledger: LogReader, engine: ShardEngine
+    ) -> int:
+        given, outcome = reader.read(sequence, INPUT), read_batch(record)
+        assert given is not None, "it was replayed a moment ago"
+        taken = taken_by(read_batch(given), outcome, engine)
+        if not taken:
+            return 0
+        at = ledger.find_batch(self._number, sequence)
+        answer = None if at is None else ledger.read(at.sequence, INPUT)
+        if answer is None or given_in(runs_in(answer)) != taken:
+            self.find(f"record {sequence} part 1: its documents have other numbers than the ledger gave it; {RESTORE}")
+        return len(taken)
+
+    def _fold_documents(self, reader: LogReader, engine: ShardEngine) -> None:
+        newest_tables = self._tables.load(self._tables.current())
+        terms = ViewTerms(self._key, self._tables.load, lambda *_: newest_tables, self._config)
+        for newest in engine.index.reference(engine.origins.invoiced()[-ORDERS_FOLDED_MAX:]).tolist():
+            order, made = documents_of(OrderHistory(reader, newest), reader, terms)
+            for fault in document_faults(order, made):
+                self.find(f'order "{order.given["order_id"]}": {fault}')
 
 
 def _hash_of(path: ShardPath) -> str:

@@ -48,6 +48,9 @@ order-router shipments show {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --json
 order-router shipments ship {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37
 order-router shipments void {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37
 order-router shipments label {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --form zpl --out label.zpl
+order-router invoices list {_ADMIN} A-1001
+order-router invoices show {_ADMIN} INV-000001
+order-router invoices pdf {_ADMIN} INV-000001 --lang zh --out invoice.pdf
 order-router stock show {_ADMIN} MUG TEE --channel web
 order-router stock move {_ADMIN} receipt MUG BERLIN 40 --reference PO-77
 order-router stock move {_ADMIN} transfer MUG BERLIN 5 --to-node LEEDS

@@ -27,7 +27,7 @@ from actors.gateway.core.backend import Backend
 from actors.gateway.core.core import Core
 from actors.gateway.core.logs import JsonLog
 from actors.gateway.core.problems import Problem
-from actors.gateway.core.readers import ShardSource, log_sources
+from actors.gateway.core.readers import Logs, logs_of
 from actors.gateway.core.reference import Reference
 from actors.gateway.core.siblings import Siblings
 from actors.gateway.endpoints.table import routes_of
@@ -50,10 +50,10 @@ VERSION = metadata.version("order-router")
 
 
 def build(
-    backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog, sources: Sequence[ShardSource] | None = None
+    backend: Backend, folder: pathlib.Path, config: Config, log: JsonLog, logs: Logs | None = None
 ) -> tuple[Gateway, Core]:
-    """The gateway of a data folder, ready to serve; call inside the running loop. ``sources`` are the shards' logs
-    where this process has them open already."""
+    """The gateway of a data folder, ready to serve; call inside the running loop. ``logs`` are its own where this
+    process has them open already."""
     data = DataFolder(folder)
     reference = Reference(data.tables, config.policy, log)
     core = Core(backend, reference, config, VERSION, log, Bell(data.events_bell))
@@ -63,7 +63,7 @@ def build(
         time.monotonic,
         lambda fault: log.write("error", "keys_unreadable", detail=fault),
     )
-    return Gateway(core, keys, routes_of(core, data, log_sources(data) if sources is None else sources)), core
+    return Gateway(core, keys, routes_of(core, data, logs_of(data) if logs is None else logs)), core
 
 
 class Service:

@@ -26,8 +26,8 @@ from router.ledger.engine import LedgerEngine
 from router.ledger.path import ChangedQuestion, LedgerPath, StaleOwner
 from router.ledger.state import can_restore
 from router.ledger.turns import LedgerTurns
-from router.log.columns import AMENDS, CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING
-from router.ports import Question
+from router.log.columns import AMENDS, CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES, NUMBERING, PENDING
+from router.ports import NOTHING_NUMBERED, Question
 from router.shard.lanes import Message
 from router.tables.withdrawn import Numbers, UnitsInUse
 
@@ -46,8 +46,9 @@ class LedgerDoor(LedgerCalls):
     def ledger_decide(self, question: Question, claims: Message) -> Message:
         return to_message(self.ledger.decide(question, from_message(claims, CLAIMS)))
 
-    def ledger_move(self, question: Question, moves: Message, given_back: Message) -> None:
-        self.ledger.move(question, from_message(moves, MOVES), from_message(given_back, GIVEN_BACK))
+    def ledger_move(self, question: Question, moves: Message, given_back: Message, numbering: Message) -> Message:
+        asked = from_message(moves, MOVES), from_message(given_back, GIVEN_BACK), from_message(numbering, NUMBERING)
+        return to_message(self.ledger.move(question, *asked))
 
     def ledger_amend(self, question: Question, amends: Message) -> Message:
         return to_message(self.ledger.amend(question, from_message(amends, AMENDS)))
@@ -109,9 +110,12 @@ class Ledger(LedgerDoor):
         """DECISION of CLAIMS, durable."""
         return or_die(lambda: self._turns.decide(question, claims), _THE_SHARDS)
 
-    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
-        """MOVES and GIVEN_BACK of an event batch, durable."""
-        or_die(lambda: self._turns.move(question, moves, given_back), _THE_SHARDS)
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch,
+        numbering: pa.RecordBatch = NOTHING_NUMBERED,
+    ) -> pa.RecordBatch:  # fmt: skip
+        """MOVES and GIVEN_BACK of an event batch, and NUMBERED of its NUMBERING, durable."""
+        return or_die(lambda: self._turns.move(question, moves, given_back, numbering), _THE_SHARDS)
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         """AMENDED of AMENDS, durable."""

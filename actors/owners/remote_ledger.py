@@ -10,8 +10,8 @@ import pyarrow as pa
 from actors.owners.calls import Call, until_answered
 from actors.owners.stubs import LedgerStub
 from router.arrow.arrays import from_message, to_message
-from router.log.columns import AMENDED, DECISION, GRANTS, STOCK_RESULTS
-from router.ports import Question
+from router.log.columns import AMENDED, DECISION, GRANTS, NUMBERED, STOCK_RESULTS
+from router.ports import NOTHING_NUMBERED, Question
 from router.tables.withdrawn import Numbers, UnitsInUse
 
 T = TypeVar("T")
@@ -32,9 +32,12 @@ class RemoteLedger:
         message = to_message(claims)
         return from_message(_answer(lambda: self._stub.decide(question, message)), DECISION)
 
-    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
-        messages = to_message(moves), to_message(given_back)
-        _answer(lambda: self._stub.move(question, *messages))
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch,
+        numbering: pa.RecordBatch = NOTHING_NUMBERED,
+    ) -> pa.RecordBatch:  # fmt: skip
+        messages = to_message(moves), to_message(given_back), to_message(numbering)
+        return from_message(_answer(lambda: self._stub.move(question, *messages)), NUMBERED)
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         message = to_message(amends)

@@ -87,8 +87,8 @@ class LedgerCalls(Protocol):
     def ledger_decide(self, question: Question, claims: Message) -> Message:
         """DECISION of CLAIMS, durable."""
 
-    def ledger_move(self, question: Question, moves: Message, given_back: Message) -> None:
-        """Apply the MOVES and GIVEN_BACK of an event batch, durable."""
+    def ledger_move(self, question: Question, moves: Message, given_back: Message, numbering: Message) -> Message:
+        """Apply the MOVES and GIVEN_BACK of an event batch; NUMBERED of its NUMBERING, durable."""
 
     def ledger_amend(self, question: Question, amends: Message) -> Message:
         """AMENDED of AMENDS, durable."""

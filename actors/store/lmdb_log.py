@@ -24,6 +24,7 @@ from actors.store.bell import Bell
 from actors.store.locks import FolderLock
 from actors.store.log_reader import LogReader
 from actors.store.log_store import (
+    DATABASES_MAX,
     EPOCH_KEY,
     READERS_MAX,
     LogStore,
@@ -39,6 +40,7 @@ from actors.store.page_cache import PageCache
 from actors.store.private import FILE_MODE, make_folder, sync_folder
 from router.arrow.arrays import Bytes
 from router.config import LogConfig
+from router.log.number_runs import Run
 from router.log.questions import Answered, AskedBy, pack_answered
 from router.log.records import LogFenced, Record, erase_row, frame_documents
 
@@ -106,6 +108,7 @@ class LmdbLog:
         record: bytearray,
         documents: Bytes | None = None,
         by_batch: AskedBy | None = None,
+        runs: Sequence[Run] = (),
     ) -> int:
         puts: list[_Put] = [(self._store.log, log_key(sequence, part), record, False)]
         if documents is not None:
@@ -113,6 +116,7 @@ class LmdbLog:
         if by_batch is not None:
             entry = pack_answered(sequence, by_batch.digest)
             puts.append((self._store.by_batch, batch_key(by_batch.shard, by_batch.sequence), entry, False))
+        puts += [(self._store.by_number, run.key, run.value, False) for run in runs]
         with self._lock:
             self._refuse_when_fenced()
             self._tail.seal(sequence, part, record, self.epoch)
@@ -163,6 +167,9 @@ class LmdbLog:
 
     def find_batch(self, shard: int, sequence: int) -> Answered | None:
         return self._store.find_batch(shard, sequence)
+
+    def find_run(self, seller: str, series: int, number: int) -> Run | None:
+        return self._store.find_run(seller, series, number)
 
     def first_sequence(self) -> int:
         return self._store.first_sequence()
@@ -267,7 +274,9 @@ class LmdbLog:
 
 
 def _open(folder: pathlib.Path, map_size: int) -> lmdb.Environment:
-    environment = lmdb.open(str(folder), map_size=map_size, max_dbs=4, max_readers=READERS_MAX, mode=FILE_MODE)
+    environment = lmdb.open(
+        str(folder), map_size=map_size, max_dbs=DATABASES_MAX, max_readers=READERS_MAX, mode=FILE_MODE
+    )
     environment.reader_check()
     for made in (folder, folder.parent, folder.parent.parent):  # a new file survives only with its folder's entry
         sync_folder(made)

@@ -14,10 +14,11 @@ from typing import TypeVar
 
 import lmdb
 
-from actors.store.log_store import LogStore, documents_key, log_folder, refuse_short_file
+from actors.store.log_store import DATABASES_MAX, LogStore, documents_key, log_folder, refuse_short_file
 from actors.store.private import FILE_MODE
 from router.log.documents import document_in
 from router.log.heads import Head
+from router.log.number_runs import Run
 from router.log.questions import Answered
 from router.log.records import CHECKSUM_AT, HEADER_BYTES, Record, rows_of
 
@@ -76,6 +77,11 @@ class LogReader:
         with self._lock:
             return self._ask(lambda store: store.find_batch(shard, sequence))
 
+    def find_run(self, seller: str, series: int, number: int) -> Run | None:
+        """Of a ledger's log: which batch took a number of a seller's series."""
+        with self._lock:
+            return self._ask(lambda store: store.find_run(seller, series, number))
+
     def iterate(self, from_sequence: int, chains: Sequence[int] | None = None) -> Iterator[tuple[int, int, Record]]:
         """Everything durable from a sequence on, each record checked to follow the one before it."""
         with self._lock:
@@ -113,7 +119,12 @@ class LogReader:
         if self._store is None and _is_made(log_folder(self._folder) / "data.mdb"):
             # map_size 0 takes the owner's; read-ahead stays on because a record is one long run of pages.
             environment = lmdb.open(
-                str(log_folder(self._folder)), map_size=0, max_dbs=4, readonly=True, create=False, mode=FILE_MODE
+                str(log_folder(self._folder)),
+                map_size=0,
+                max_dbs=DATABASES_MAX,
+                readonly=True,
+                create=False,
+                mode=FILE_MODE,
             )
             try:
                 refuse_short_file(environment, log_folder(self._folder))

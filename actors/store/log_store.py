@@ -9,11 +9,13 @@ from __future__ import annotations
 import pathlib
 import struct
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import lmdb
 import xxhash
 
 from router.log.heads import Head, head_of
+from router.log.number_runs import Run, run_key, run_of
 from router.log.questions import Answered, unpack_answered
 from router.log.records import DamagedRecord, Record, chain_of, parse
 from router.log.tail import FIRST_SEQUENCE, LogTail
@@ -23,9 +25,11 @@ _DOCUMENTS_KEY = struct.Struct(">Q")
 _BATCH_KEY = struct.Struct(">HQ")
 _EPOCH = struct.Struct("<QQ")  # the epoch and its xxh3-64
 DATABASES = (b"log", b"documents", b"by_batch", b"meta")
+BY_NUMBER = b"by_number"  # of the ledger, made by its first owner since there are invoices
 EPOCH_KEY = b"epoch"
 _ITERATE_CHUNK = 16  # records copied out per read transaction
 
+DATABASES_MAX = len(DATABASES) + 1
 READERS_MAX = 512  # slots in the lock file: gateways times their threads, with room for dead ones
 
 
@@ -63,6 +67,7 @@ class LogStore:
         self.log, self.documents, self.by_batch, self.meta = (
             environment.open_db(name, create=create) for name in DATABASES
         )
+        self.by_number = _opened(environment, BY_NUMBER, create and part_count == 1)
 
     def read(self, sequence: int, part: int) -> Record | None:
         with self.environment.begin(db=self.log) as reading:
@@ -88,6 +93,17 @@ class LogStore:
         with self.environment.begin(db=self.by_batch) as reading:
             found = reading.get(batch_key(shard, sequence))
         return None if found is None else unpack_answered(found, self.where)
+
+    def find_run(self, seller: str, series: int, number: int) -> Run | None:
+        if self.by_number is None:  # it may have come since
+            self.by_number = _opened(self.environment, BY_NUMBER, False)
+        if self.by_number is None:
+            return None
+        with self.environment.begin(db=self.by_number) as reading, reading.cursor() as cursor:
+            past = cursor.set_range(run_key(seller, series, number + 1))
+            there = cursor.prev() if past else cursor.last()
+            found = run_of(seller, series, cursor.key(), cursor.value()) if there else None
+        return found if found is not None and found.has(number) else None
 
     def epoch(self) -> int:
         """Of the newest owner; 0 before the first."""
@@ -141,6 +157,14 @@ class LogStore:
                 chunk.append(cursor.item())
                 there = cursor.next()
         return chunk
+
+
+def _opened(environment: lmdb.Environment, name: bytes, create: bool) -> Any:
+    """A sub-database that folders of before have not; None where it is not there yet."""
+    try:
+        return environment.open_db(name, create=create)
+    except lmdb.NotFoundError:
+        return None
 
 
 def log_folder(folder: pathlib.Path) -> pathlib.Path:

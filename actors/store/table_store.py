@@ -97,11 +97,12 @@ class TableStore:
     def policies(self, default: Policy) -> Callable[[int], Policy]:
         """The policy of any version, without its tables; ``default`` for versions from before policies were kept."""
         known: dict[int, Policy] = {}
+        before_kept = msgspec.structs.replace(default, invoices="none")  # there were none at the time
 
         def policy_of(version: int) -> Policy:
             if version not in known:
                 given = self._version(version).policy if version else None
-                known[version] = default if given is None else msgspec.convert(given, Policy)
+                known[version] = before_kept if given is None else msgspec.convert(given, Policy)
             return known[version]
 
         return policy_of

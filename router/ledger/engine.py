@@ -188,21 +188,23 @@ class LedgerEngine:
     # --- moves -----------------------------------------------------------------------------------
 
     def move(
-        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch, record: int
-    ) -> pa.RecordBatch:
-        """Units that an event batch moves, and what cancelled orders give back; GRANTS of what became free. The caller
-        sees to it that each comes once."""
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch, numbering: pa.RecordBatch,
+        record: int,
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:  # fmt: skip
+        """Units that an event batch moves, and what cancelled orders give back: GRANTS of what became free. And
+        NUMBERED of the documents that it makes. The caller sees to it that each comes once."""
         self._know_promotions(given_back)
         watch = self._watch(numbers(moves, "sku"))
         self._move(question.shard, question.sequence, question.grants_seen, moves, given_back, watch)
-        return self._grant(watch, record)
+        return self._grant(watch, record), self.state.numbers.take(numbering)
 
     def apply_move(
         self, shard: int, sequence: int, moves: pa.RecordBatch, given_back: pa.RecordBatch, grants: pa.RecordBatch,
-        basis: Basis | None, record: int,
+        numbering: pa.RecordBatch, numbered: pa.RecordBatch, basis: Basis | None, record: int,
     ) -> None:  # fmt: skip
         """What a record says of an event batch."""
         self._know_promotions(given_back)
+        self.state.numbers.take_again(numbering, numbered)
         self._move(shard, sequence, basis.grants_seen if basis else 0, moves, given_back, Watch(self.cells))
         self.state.grant_again(grant_rows(grants), record)
 

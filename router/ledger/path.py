@@ -19,9 +19,10 @@ from router.errors import RouterError
 from router.ledger.basis import Basis, basis_of
 from router.ledger.engine import LedgerEngine
 from router.ledger.granted import for_shard
+from router.ledger.number_series import runs_of
 from router.ledger.replay import replay_ledger
 from router.ledger.state import Changed
-from router.log.columns import AMENDED, DECISION, GRANTS, MOVEMENTS
+from router.log.columns import AMENDED, DECISION, GRANTS, MOVEMENTS, NUMBERED
 from router.log.kinds import MESSAGES, Kind, version_of
 from router.log.questions import AskedBy, kept_digest, question_digest
 from router.log.records import INPUT, DamagedRecord, Record, frame, read_batch, serialize
@@ -43,7 +44,7 @@ class ChangedQuestion(RouterError):
 class Answer:
     """What a caller gets once ``ticket`` is durable."""
 
-    batch: pa.RecordBatch | None  # DECISION, AMENDED, STOCK_RESULTS or PENDED
+    batch: pa.RecordBatch | None  # DECISION, AMENDED, NUMBERED, STOCK_RESULTS or PENDED
     ticket: int = 0  # 0: it was durable before
     sequence: int = 0
     asked_by: AskedBy | None = None
@@ -77,14 +78,18 @@ class LedgerPath:
         decision = self.engine.decide(question, claims)
         return self._log_answer(Kind.DECISION, [claims, decision], decision, question, asked_by)
 
-    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> Answer:
-        """Moves of an event batch and what its orders give back; a repeat changes nothing."""
-        known, asked_by = self._known(Kind.MOVES, question, [moves, given_back])
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch, numbering: pa.RecordBatch
+    ) -> Answer:
+        """Moves of an event batch and what its orders give back; NUMBERED of NUMBERING. A repeat changes nothing and
+        gets the first answer."""
+        known, asked_by = self._known(Kind.MOVES, question, [moves, given_back, numbering])
         if known is not None:
             return known
         self._follow_tables(question.now_ms)
-        grants = self.engine.move(question, moves, given_back, self.sequence + 1)
-        answer = self._log_answer(Kind.MOVES, [moves, given_back, grants], None, question, asked_by)
+        grants, numbered = self.engine.move(question, moves, given_back, numbering, self.sequence + 1)
+        messages, taken = [moves, given_back, grants], [numbering, numbered]
+        answer = self._log_answer(Kind.MOVES, messages, numbered, question, asked_by, taken)
         return self._go_on(answer, question.now_ms)
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> Answer:
@@ -220,10 +225,10 @@ class LedgerPath:
 
     def _log_answer(
         self, kind: Kind, messages: list[pa.RecordBatch], answer: pa.RecordBatch | None, question: Question,
-        asked_by: AskedBy,
+        asked_by: AskedBy, taken: Sequence[pa.RecordBatch] = (),
     ) -> Answer:  # fmt: skip
         basis = self.engine.basis(question)
-        return self._append(kind, messages, basis, answer, question.tables_version, question.now_ms, asked_by)
+        return self._append(kind, messages, basis, answer, question.tables_version, question.now_ms, asked_by, taken)
 
     def _log_own(self, kind: Kind, messages: list[pa.RecordBatch], answer: pa.RecordBatch, now_ms: int) -> Answer:
         """A record that no shard asked for."""
@@ -242,20 +247,22 @@ class LedgerPath:
 
     def _append(
         self, kind: Kind, messages: list[pa.RecordBatch], basis: Basis, answer: pa.RecordBatch | None,
-        tables_version: int, now_ms: int, asked_by: AskedBy | None,
+        tables_version: int, now_ms: int, asked_by: AskedBy | None, taken: Sequence[pa.RecordBatch] = (),
     ) -> Answer:  # fmt: skip
+        """``taken``: NUMBERING and NUMBERED, where the kind has them."""
         self.sequence += 1
         record = frame(
             kind,
             INPUT,
             self.sequence,
-            [serialize(message) for message in (*messages, basis.batch())],
+            [serialize(message) for message in (*messages, basis.batch(), *taken)],
             tables_version=tables_version,
             now_ms=now_ms,
             batch_id=asked_by.sequence if asked_by else 0,
             batch_number=asked_by.shard if asked_by else 0,
         )
-        self.last_ticket = self._log.append(self.sequence, INPUT, record, by_batch=asked_by)
+        runs = runs_of(asked_by.shard, asked_by.sequence, self.sequence, *taken) if asked_by and taken else ()
+        self.last_ticket = self._log.append(self.sequence, INPUT, record, by_batch=asked_by, runs=runs)
         waiting = Answer(answer, self.last_ticket, self.sequence, asked_by, self.engine.take_touched())
         self._unsettled.append(waiting)
         return waiting
@@ -276,6 +283,6 @@ def _granted_by(newest: Record, basis: Basis) -> int:
 
 
 def _answer_in(record: Record) -> pa.RecordBatch | None:
-    answers = {Kind.DECISION: DECISION, Kind.AMENDS: AMENDED}
+    answers = {Kind.DECISION: DECISION, Kind.AMENDS: AMENDED, Kind.MOVES: NUMBERED}
     schema = answers.get(record.kind)
     return None if schema is None else read_batch(record, MESSAGES[record.kind].index(schema))

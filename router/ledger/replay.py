@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from router.ledger.basis import basis_of
 from router.ledger.engine import LedgerEngine
-from router.log.columns import AMENDED, DECISION, GIVEN_BACK, GRANTS, PENDED
+from router.log.columns import AMENDED, DECISION, GIVEN_BACK, GRANTS, NUMBERED, NUMBERING, PENDED
 from router.log.kinds import MESSAGES, Kind
 from router.log.records import Record, Records, read_batch
 from router.tables.compiled import TablesOf, UnknownTables
@@ -41,7 +41,8 @@ def _apply(engine: LedgerEngine, record: Record) -> None:
         engine.apply_decision(shard, asked, record.tables_version, first, decision, basis, record.now_ms)
     elif record.kind is Kind.MOVES:
         given_back, grants = _message(record, GIVEN_BACK), _message(record, GRANTS)
-        engine.apply_move(shard, asked, first, given_back, grants, basis, number)
+        numbering, numbered = _message(record, NUMBERING), _message(record, NUMBERED)
+        engine.apply_move(shard, asked, first, given_back, grants, numbering, numbered, basis, number)
     elif record.kind is Kind.AMENDS:
         assert basis is not None
         engine.apply_amend(shard, asked, first, _message(record, AMENDED), _message(record, GRANTS), basis, number)

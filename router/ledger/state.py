@@ -3,6 +3,7 @@
 cells         units per SKU and node                 waiting       lines that found none
 memory        everything countable but units         granted       what shards may not have taken over yet
 reservations  units held for a key                  lots          until when units are good
+numbers       of invoices and credit notes
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from router.ledger.lots import Cell as LotCell
 from router.ledger.lots import Lots, ToldLots
 from router.ledger.memory import Memory
 from router.ledger.moves import Cell, MoveRows, Withdrawals, apply_moves, moves_of
+from router.ledger.number_series import NumberSeries
 from router.ledger.pending import Reservations
 from router.ledger.shown_lots import ShownLots
 from router.ledger.waiting import Waiting
@@ -65,6 +67,7 @@ class LedgerState:
         self.granted = Granted()
         self.reservations = Reservations()
         self.lots = Lots()
+        self.numbers = NumberSeries()
         self._shown_lots = ShownLots(arena)
         self.waits_from: dict[int, int] = {}  # by shard: its first sequence whose backordered lines wait here
         self._touched: list[tuple[I32, I16]] = []
@@ -225,6 +228,7 @@ class LedgerState:
             **self.granted.dump(),
             **self.reservations.dump(),
             **self.lots.dump(),
+            **self.numbers.dump(),
         }
 
     def restore(self, arrays: Arrays) -> None:
@@ -236,6 +240,7 @@ class LedgerState:
         self.granted.restore(arrays["granted"], arrays["grants_seen"])
         self.reservations.restore(arrays)
         self.lots.restore(arrays)
+        self.numbers.restore(arrays)
 
     def state_hash(self) -> int:
         """Digest of the state; equal states have equal digests."""

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from router.ledger.in_use import units_in_use
 from router.ledger.path import NO_GRANTS, Answer, LedgerPath
-from router.ports import Checkpoints, Log, Question, Turn
+from router.ports import NOTHING_NUMBERED, Checkpoints, Log, Question, Turn
 from router.tables.compiled import Tables, TablesOf, UnknownTables
 from router.tables.withdrawn import Numbers, UnitsInUse
 
@@ -66,9 +66,12 @@ class LedgerTurns:
         """DECISION of CLAIMS, durable."""
         return self._settled(lambda: self.path.decide(question, claims))
 
-    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
-        """Apply the MOVES and GIVEN_BACK of an event batch, durable."""
-        self._settled(lambda: self.path.move(question, moves, given_back))
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch,
+        numbering: pa.RecordBatch = NOTHING_NUMBERED,
+    ) -> pa.RecordBatch:  # fmt: skip
+        """Apply the MOVES and GIVEN_BACK of an event batch; NUMBERED of its NUMBERING, durable."""
+        return self._settled(lambda: self.path.move(question, moves, given_back, numbering))
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         """AMENDED of AMENDS, durable."""

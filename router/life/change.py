@@ -24,6 +24,7 @@ class Change:
     units: Rows = field(default_factory=lambda: np.zeros(0, layout.UNIT_MOVE))
     money: Rows = field(default_factory=lambda: np.zeros(0, layout.MONEY_MOVE))
     cells: Rows = field(default_factory=lambda: np.zeros(0, layout.CELL_MOVE))
+    takes_back: int = 0  # router/life/documents.py Document of the event that it reverses, 0 none
 
 
 def cells_of(units: Rows, order: int) -> Rows:

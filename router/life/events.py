@@ -84,8 +84,8 @@ def sent_before_books(events: pa.RecordBatch, key: U64) -> layout.Sent:
     return sent
 
 
-def outcome_of(judged: Judged) -> pa.RecordBatch:
-    """EVENT_OUTCOME of a batch that was judged."""
+def outcome_of(judged: Judged, documents: Rows | None = None, taken: I64 | None = None) -> pa.RecordBatch:
+    """EVENT_OUTCOME of a batch that was judged, with the documents it made and their numbers, where it made any."""
     verdicts = judged.verdicts
     columns: dict[str, Any] = {name: np.ascontiguousarray(verdicts[name]) for name in _VERDICTS}
     return record_batch(
@@ -93,6 +93,8 @@ def outcome_of(judged: Judged) -> pa.RecordBatch:
         {
             **columns,
             "reasons": np.zeros(len(verdicts), np.uint64),
+            "document": np.zeros(len(verdicts), np.uint8) if documents is None else documents,
+            "number": np.zeros(len(verdicts), np.int64) if taken is None else taken,
             "units": _ragged_rows(verdicts["unit_last"], judged.units, "units"),
             "money": _ragged_rows(verdicts["money_last"], judged.money, "money"),
         },

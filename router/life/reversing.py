@@ -6,6 +6,7 @@ Units that were put on sale again or set aside as damaged, and holds, have other
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -79,7 +80,8 @@ class Reversing:
                 return books.look(ROW)
 
         moved = moved_by(step, told)
-        return _taken_back(moved.units, moved.money, now, order)
+        change = _taken_back(moved.units, moved.money, now, order)
+        return replace(change, takes_back=step.outcome["document"]) if isinstance(change, Change) else change
 
 
 def _may_lie(step: Step, now: OpenBook) -> bool:

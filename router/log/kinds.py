@@ -31,6 +31,8 @@ from router.log.columns import (
     GRANTS,
     MOVEMENTS,
     MOVES,
+    NUMBERED,
+    NUMBERING,
     OUTCOME,
     PENDED,
     PENDING,
@@ -69,13 +71,13 @@ MESSAGES: dict[Kind, tuple[pa.Schema, ...]] = {
     Kind.GRANTED_OUTCOMES: (EVENT_OUTCOME,),
     Kind.DOCUMENTS: (),
     Kind.DECISION: (CLAIMS, DECISION, BASIS),
-    Kind.MOVES: (MOVES, GIVEN_BACK, GRANTS, BASIS),
+    Kind.MOVES: (MOVES, GIVEN_BACK, GRANTS, BASIS, NUMBERING, NUMBERED),
     Kind.STOCK: (MOVEMENTS, GRANTS, BASIS),
     Kind.AMENDS: (AMENDS, AMENDED, GRANTS, BASIS),
     Kind.PENDING: (PENDING, PENDED, GRANTS, BASIS),
 }
 # Of the kinds that answer a shard, the messages that are its question; (shard, sequence) asks it once.
-QUESTIONS: dict[Kind, tuple[int, ...]] = {Kind.DECISION: (0,), Kind.MOVES: (0, 1), Kind.AMENDS: (0,)}
+QUESTIONS: dict[Kind, tuple[int, ...]] = {Kind.DECISION: (0,), Kind.MOVES: (0, 1, 4), Kind.AMENDS: (0,)}
 
 
 ROW_FOR_ROW = (EVENT_PAYLOAD,)  # messages with a row for each row of the first one

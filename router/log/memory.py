@@ -8,6 +8,7 @@ from typing import Any
 from router.arrow.arrays import Bytes
 from router.log.documents import document_of
 from router.log.heads import Head, head_of
+from router.log.number_runs import Run, run_key, run_of
 from router.log.questions import Answered, AskedBy
 from router.log.records import Record, chain_of, erase_row, frame_documents, parse, read_documents
 from router.log.tail import LogTail
@@ -25,6 +26,7 @@ class MemoryLog:
         self._records: dict[tuple[int, int], bytes] = {}  # insertion order is append order, not key order
         self._documents: dict[int, bytes] = {}
         self._by_batch: dict[tuple[int, int], Answered] = {}
+        self._runs: dict[bytes, bytes] = {}
 
     def append(
         self,
@@ -33,6 +35,7 @@ class MemoryLog:
         record: bytearray,
         documents: Bytes | None = None,
         by_batch: AskedBy | None = None,
+        runs: Sequence[Run] = (),
     ) -> int:
         self._tail.seal(sequence, part, record, self.epoch)
         self._records[sequence, part] = bytes(record)
@@ -40,6 +43,7 @@ class MemoryLog:
             self._documents[sequence] = bytes(frame_documents(sequence, documents))
         if by_batch is not None:
             self._by_batch[by_batch.shard, by_batch.sequence] = Answered(sequence, by_batch.digest)
+        self._runs.update((run.key, run.value) for run in runs)
         return len(self._records)
 
     def wait(self, ticket: int) -> None:
@@ -64,6 +68,11 @@ class MemoryLog:
 
     def find_batch(self, shard: int, sequence: int) -> Answered | None:
         return self._by_batch.get((shard, sequence))
+
+    def find_run(self, seller: str, series: int, number: int) -> Run | None:
+        key = max((key for key in self._runs if key <= run_key(seller, series, number)), default=None)
+        found = None if key is None else run_of(seller, series, key, self._runs[key])
+        return found if found is not None and found.has(number) else None
 
     def last_sequence(self, part: int) -> int:
         return self._tail.last[part]

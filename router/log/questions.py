@@ -15,6 +15,7 @@ import pyarrow as pa
 import xxhash
 
 from router.arrow.arrays import list_parts
+from router.ids import string_parts
 from router.log.kinds import QUESTIONS, Kind, form
 from router.log.records import DamagedRecord, Record, read_batch
 
@@ -75,6 +76,10 @@ def _feed(digest: xxhash.xxh3_128, array: pa.Array, kind: pa.DataType) -> None:
         offsets, items = list_parts(array)
         digest.update(np.ascontiguousarray(offsets).view(np.uint8).data)
         _feed(digest, items, kind.value_type)
+    elif pa.types.is_string(kind):
+        ends, text = string_parts(array)
+        digest.update(np.ascontiguousarray(ends - ends[0]).view(np.uint8).data)
+        digest.update(text[ends[0] : ends[-1]].data)
     elif pa.types.is_struct(kind):
         for number in range(kind.num_fields):
             _feed(digest, array.field(kind.field(number).name), kind.field(number).type)

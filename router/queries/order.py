@@ -23,6 +23,7 @@ from router.log.columns import MONEY_SHOWN, Status
 from router.log.steps import OrderHistory, Step
 from router.queries.answered import acknowledgement_of, line_ids_of, parcels_of, priced_lines
 from router.queries.declared import declared_total, declared_view, taken_view
+from router.queries.invoices import document_rows
 from router.queries.names import Names
 from router.queries.order_lines import Position, line_state, positions_of
 from router.queries.order_money import money_view, payment_views
@@ -50,6 +51,7 @@ def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerm
     """The order whose index entry is ``found``; None while its newest record is not durable."""
     newest, state, version = found
     history, words = OrderHistory(source, newest), OrderWords()
+    invoices = document_rows(history, source, terms)
     with terms.scratch.told(words.passing(history.pieces())) as books:
         step = words.order
         if step is None:
@@ -74,6 +76,7 @@ def order_view(shard: int, found: Indexed, source: RecordSource, terms: ViewTerm
             "parcel_plan": parcels_of(step.outcome["parcels"], tables),
             "promotions": [tables.promotions.ids.text(number) for number in step.outcome["granted"]],
             **_as_it_stands(books, words, document, source, terms, tables),
+            "invoices": invoices,
             "next_events": next_events(books, history, terms.reversing),
             "erased": document is None,
             **_of_document(document),

@@ -43,6 +43,7 @@ class Asking:
         self.judged = judged
         self.amends = NOTHING_ASKED
         self._amendments: dict[int, Amendment] = {}  # by row of the batch
+        self.taken_back: dict[int, int] = {}  # by row of a reversal: Document of the event that it takes back
 
     def reverse(self, events: pa.RecordBatch, history: History, reversing: Reversing) -> None:
         """Take back what rows of the batch say was wrongly booked."""
@@ -96,6 +97,8 @@ class Asking:
                 refuse(self.judged, at, change)
             else:
                 changes[at] = change
+                if change.takes_back:
+                    self.taken_back[at] = change.takes_back
         self._engine.books.free(self._rows[rows])
         self.judged = put_into(
             self._engine.books, self._sequence, self._sent, self._rows, self.judged, changes

@@ -34,6 +34,7 @@ from router.log.reference import references, sequence_of
 from router.shard.admission import Admitter
 from router.shard.admitted import claims_of, order_lines, total_flags, without_units
 from router.shard.declared import Declared, where_units_are
+from router.shard.origins import Origins
 from router.shard.price_declared import Priced, Terms, price_declared
 from router.shard.pricing import Money, OrderLines, price_orders
 from router.tables.compiled import Tables, UnknownTables
@@ -77,6 +78,7 @@ class ShardEngine:
         self.number = number
         self.index = OrderIndex(arena)
         self.books = Books(key, PrivateArena())
+        self.origins = Origins()
         self.key = key
         self._config = config
         self._admitters: dict[int, Admitter] = {}
@@ -280,6 +282,7 @@ class ShardEngine:
         version = numbers(outcome, "version")
         self.index.set_state(opened.rows, state, version.astype(np.uint32))
         self.books.open(sequence, opening_of(admitted, outcome, opened.rows, state))
+        self.origins.note(admitted, opened.rows)
 
     def replay_admitted(self, sequence: int, admitted: pa.RecordBatch) -> None:
         """Take the ids of a logged batch again, exactly as admit did."""
@@ -299,9 +302,11 @@ class ShardEngine:
         found[known] |= self.books.are_busy(rows[known])
         return found
 
-    def state_hash(self) -> tuple[int, int]:
-        """Digests of the index and of the books; equal states have equal hashes whatever path led there."""
-        return self.index.state_hash(), self.books.state_hash(self.index.hashes()[0])
+    def state_hash(self) -> tuple[int, int, int]:
+        """Digests of the index, of the books and of whose orders they are; equal states have equal hashes whatever path
+        led there."""
+        order_hi = self.index.hashes()[0]
+        return self.index.state_hash(), self.books.state_hash(order_hi), self.origins.state_hash(order_hi)
 
 
 def _taxes_of(money: Money) -> pa.ListArray:

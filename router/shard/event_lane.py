@@ -38,6 +38,7 @@ from router.shard.event_answers import answers_of
 from router.shard.give_back import Givers
 from router.shard.history import History, LookedBack
 from router.shard.lanes import BatchId, Begun, Message, PolicyOf
+from router.shard.numbering import Numbering, numbering_of
 from router.shard.showing import newest_before, show_judged
 from router.tables.compiled import TablesOf
 from router.wire.event_batch import EventBatch
@@ -58,7 +59,13 @@ class EventWork:
     asking: Asking
     moves: pa.RecordBatch
     given_back: pa.RecordBatch
+    numbering: Numbering
     closed: I64  # rows of orders that are closed and still have a book
+
+    @property
+    def moved(self) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]:
+        """What the ledger is asked for, beside amendments."""
+        return self.moves, self.given_back, self.numbering.question
 
 
 class _LookedUp(NamedTuple):
@@ -150,8 +157,12 @@ class EventLane:
         asking.prepare(self._recall, self._history, lambda: self._tables_of(begun.tables_version))
         moves = moves_of(asking.judged, self._engine.number)
         given_back = self.givers.of(asking.judged, begun.now_ms, policy)
+        numbering = numbering_of(
+            numbers(events, "event"), asking.judged, self._engine.origins, begun.tables_version, policy,
+            asking.taken_back,
+        )  # fmt: skip
         closed = np.unique(rows[books.are_closed(rows)])
-        work = EventWork(events, rows, asking, moves, given_back, closed)
+        work = EventWork(events, rows, asking, moves, given_back, numbering, closed)
         self._unshown.append(work)
         return work
 
@@ -166,16 +177,16 @@ class EventLane:
         work: EventWork = begun.work
         amends = work.asking.amends
         if amends.num_rows:
-            assert not (work.moves.num_rows or work.given_back.num_rows), "a batch asks or moves, see split_events.py"
+            assert not any(asked.num_rows for asked in work.moved), "a batch asks or moves, see split_events.py"
             begun.decision = ledger.amend(question, amends)
-        elif work.moves.num_rows or work.given_back.num_rows:
-            ledger.move(question, work.moves, work.given_back)
+        elif any(asked.num_rows for asked in work.moved):
+            begun.decision = ledger.move(question, *work.moved)
 
     def finish(self, begun: Begun) -> pa.RecordBatch:
         work: EventWork = begun.work
-        if begun.decision is not None:
+        if work.asking.amends.num_rows:
             work.asking.answered(begun.decision)
-        outcome = outcome_of(work.asking.judged)
+        outcome = outcome_of(work.asking.judged, *work.numbering.columns(work.events.num_rows, begun.decision))
         self._recall.keep(begun.sequence, begun.halves(work.events, outcome))
         return outcome
 
@@ -208,8 +219,8 @@ class EventLane:
         """Events act with their outcome."""
 
     def replay(self, given: Record, outcome: Record) -> None:
-        events, books = read_batch(given), self._engine.books
-        sent, rows, judged = self._sent_in(given, events), self._rows_of(events), judged_of(read_batch(outcome))
+        events, told, books = read_batch(given), read_batch(outcome), self._engine.books
+        sent, rows, judged = self._sent_in(given, events), self._rows_of(events), judged_of(told)
         judged.verdicts["row"] = rows
         applied = np.where(judged.verdicts["result"] == layout.APPLIED, rows, -1)
         self._history.reopen_closed(applied)
@@ -218,6 +229,8 @@ class EventLane:
         else:
             judged = judge_again(books, given.sequence, sent, rows, judged)
         show_judged(self._engine, given.sequence, judged)
+        documents = numbers(told, "document")
+        self._engine.origins.made(rows[documents > 0], documents[documents > 0])
         books.end(applied[books.are_closed(applied)])
 
     def dump(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from actors.cli.output import UsageError
 from actors.store.data_folder import DataFolder
 from actors.store.keys import digest_of, load_keys
 from actors.store.lmdb_log import LmdbLog
-from actors.store.log_store import log_folder, log_key
+from actors.store.log_store import DATABASES_MAX, log_folder, log_key
 from router.config import Config, LogConfig, load_config
 from router.errors import Misconfigured
 from router.log.kinds import Kind
@@ -31,8 +31,8 @@ from router.log.records import frame
 from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = (
-    *("backup", "bench", "check", "doctor", "events", "explain", "keys", "load", "orders", "partners", "payments"),
-    *("release", "restore", "route", "send", "serve", "shipments", "stock", "tables", "verify", "work"),
+    *("backup", "bench", "check", "doctor", "events", "explain", "invoices", "keys", "load", "orders", "partners"),
+    *("payments", "release", "restore", "route", "send", "serve", "shipments", "stock", "tables", "verify", "work"),
 )
 
 
@@ -290,7 +290,7 @@ def test_doctor_finds_a_damaged_log_record(tmp_path: pathlib.Path) -> None:
             ticket = log.append(sequence, 0, frame(Kind.STOCK, 0, sequence, [b"8 bytes."], tables_version=1, now_ms=1))
         log.wait(ticket)
     assert folder.check(tmp_path)[-1].found == "3 records, all checksums right"
-    with lmdb.open(str(log_folder(data.ledger)), max_dbs=4) as environment:
+    with lmdb.open(str(log_folder(data.ledger)), max_dbs=DATABASES_MAX) as environment:
         database = environment.open_db(b"log")
         with environment.begin(write=True, db=database) as writing:
             writing.put(log_key(2, 0), bytes(writing.get(log_key(2, 0)))[:-1] + b"X")

@@ -10,8 +10,8 @@ import pytest
 
 from router.config import Policy
 from router.life.instalments import Instalment
-from tests.labs.pay_lab import PayLab
 from tests.labs.calling_lab import LOST, Died
+from tests.labs.pay_lab import PayLab
 
 DAY_MS = 86_400_000
 HALVES = [(50, Instalment(0)), (50, Instalment(0, "after_shipping", 14))]

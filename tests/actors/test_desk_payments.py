@@ -11,9 +11,9 @@ import pytest
 from router.config import Policy
 from router.work.item import WorkRefused
 from router.work.pay import PayRefused, is_reference
+from tests.labs.calling_lab import LOST, Died
 from tests.labs.desk_databases import KINDS, emptied, server
 from tests.labs.pay_lab import PayLab
-from tests.labs.calling_lab import LOST, Died
 
 STEPS = 56  # more than a request and the one that takes its place have
 

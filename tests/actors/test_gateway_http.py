@@ -19,6 +19,7 @@ from actors.gateway.core import decide
 from actors.gateway.core.backend import ShardUnavailable
 from actors.gateway.core.core import Core
 from actors.gateway.core.logs import JsonLog
+from actors.gateway.core.readers import Logs
 from actors.gateway.endpoints import orders
 from actors.gateway.endpoints.orders import CROWD_ROWS
 from actors.gateway.http.app import Gateway
@@ -27,6 +28,7 @@ from actors.store.data_folder import DataFolder
 from actors.store.keys import ROLES, add_key
 from router.config import Config, Limits
 from router.errors import RowError, TableRejected
+from router.log.memory import MemoryLog
 from tests.labs.gateway_backend import KEY, ScriptedBackend, order
 from tests.labs.gateway_lab import LoopThread, body_of, connect, read_all, request
 from tests.labs.serve_fixture import until
@@ -83,7 +85,9 @@ def start(folder: pathlib.Path, shards: int = 1, core: Callable[..., Any] | None
         def flush(self) -> None: ...
 
     async def serve() -> tuple[Gateway, Core, Service]:
-        gateway, made = build(backend, folder, config, JsonLog(Lines()), backend.sources)  # type: ignore[arg-type]
+        ledger = getattr(backend, "ledger_log", MemoryLog(part_count=1))
+        logs = None if backend.sources is None else Logs(backend.sources, ledger)
+        gateway, made = build(backend, folder, config, JsonLog(Lines()), logs)  # type: ignore[arg-type]
         service = Service(gateway, made)
         await service.listen("127.0.0.1", 0)
         return gateway, made, service

@@ -50,6 +50,7 @@ def test_the_contract_is_offered(document: dict[str, Any]) -> None:
     |POST /v1/orders/{order_id}/shipments|GET /v1/orders/{order_id}/shipments|GET /v1/shipments/{shipment_id}
     |POST /v1/shipments/{shipment_id}/ship|DELETE /v1/shipments/{shipment_id}
     |GET /v1/shipments/{shipment_id}/label.pdf|GET /v1/shipments/{shipment_id}/label.zpl|POST /v1/labels
+    |GET /v1/invoices|GET /v1/invoices/{number}|GET /v1/invoices/{number}.pdf
     |POST /v1/availability|POST /v1/quotes|GET /v1/stream|GET /livez|GET /readyz|GET /metrics|GET /openapi.json|GET /"""
     for line in wanted.split("|"):
         method, path = line.split()

@@ -20,11 +20,22 @@ from router.errors import Damaged
 from router.ledger.engine import LedgerEngine
 from router.ledger.path import ChangedQuestion, LedgerPath, StaleOwner
 from router.ledger.state import CHECKPOINT_FORM
-from router.log.columns import AMENDED, AMENDS, CLAIMS, DECISION, GIVEN_BACK, GRANTS, MOVES, PENDING, STOCK_RESULTS
+from router.log.columns import (
+    AMENDED,
+    AMENDS,
+    CLAIMS,
+    DECISION,
+    GIVEN_BACK,
+    GRANTS,
+    MOVES,
+    NUMBERED,
+    PENDING,
+    STOCK_RESULTS,
+)
 from router.log.memory import MemoryLog
 from router.log.questions import Answered
 from router.log.records import DamagedRecord
-from router.ports import Question
+from router.ports import NOTHING_NUMBERED, Question
 from router.tables.compile import empty_tables
 from tests.labs.ledger_cases import movement, movements
 
@@ -72,7 +83,8 @@ def test_a_shard_that_asks_another_question_is_told_so_and_the_ledger_lives_on(l
 def test_callers_in_other_processes_get_the_same_as_messages(ledger):
     asked = question(0, 1, 1, ledger._tables.current())
     assert from_message(ledger.ledger_decide(asked, to_message(NOTHING_ASKED)), DECISION).num_rows == 0
-    ledger.ledger_move(asked._replace(sequence=2), to_message(NO_MOVES), to_message(NO_BACK))
+    nothing = (to_message(batch) for batch in (NO_MOVES, NO_BACK, NOTHING_NUMBERED))
+    assert from_message(ledger.ledger_move(asked._replace(sequence=2), *nothing), NUMBERED).num_rows == 0
     assert from_message(ledger.ledger_amend(asked._replace(sequence=3), to_message(NO_AMENDS)), AMENDED).num_rows == 0
     ledger.ledger_pending(to_message(NO_STEPS), NOW_MS)
     stocked = ledger.ledger_stock(to_message(movements([movement(1, 0, 0, 0, 5)])), NOW_MS)

@@ -63,6 +63,8 @@ OPERATIONS = (
     *("POST /v1/orders/{order_id}/shipments", "GET /v1/orders/{order_id}/shipments"),
     *("GET /v1/shipments/{shipment_id}", "DELETE /v1/shipments/{shipment_id}", "POST /v1/shipments/{shipment_id}/ship"),
     *("GET /v1/shipments/{shipment_id}/label.pdf", "GET /v1/shipments/{shipment_id}/label.zpl", "POST /v1/labels"),
+    *("GET /v1/invoices", "GET /v1/invoices/{number}"),
+    "GET /v1/invoices/{number}.pdf",
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 

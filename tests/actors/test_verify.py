@@ -21,7 +21,7 @@ from actors.care.reading.pages import check_pages
 from actors.cli.main import main
 from actors.store.data_folder import DataFolder
 from actors.store.lmdb_log import LmdbLog
-from actors.store.log_store import EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
+from actors.store.log_store import DATABASES_MAX, EPOCH_KEY, batch_key, documents_key, log_folder, log_key, pack_epoch
 from router.arrow.arrays import numbers, to_stream
 from router.errors import Damaged
 from router.log.columns import DECISION, EVENT_PAYLOAD, EVENTS
@@ -60,7 +60,7 @@ def verify(data: DataFolder, capture: Capture) -> tuple[int, dict[str, Any]]:
 def edit(owner: pathlib.Path, database: bytes, key: bytes, change: Callable[[bytes], bytes | None]) -> None:
     """Change one value of an owner's log, or drop it where ``change`` answers None."""
     with (
-        lmdb.open(str(log_folder(owner)), max_dbs=4, map_size=CONFIG.log.log_bytes_max) as environment,
+        lmdb.open(str(log_folder(owner)), max_dbs=DATABASES_MAX, map_size=CONFIG.log.log_bytes_max) as environment,
         environment.begin(write=True, db=environment.open_db(database)) as writing,
     ):
         before = writing.get(key)

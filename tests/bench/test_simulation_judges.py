@@ -133,6 +133,15 @@ def documents_that_are_gone(world: Run) -> None:
         store.document = lambda sequence, row: None  # type: ignore[method-assign]
 
 
+def numbers_that_lead_nowhere(world: Run) -> None:
+    world.ledger_store.find_run = lambda *_: None  # type: ignore[method-assign]
+
+
+def numbers_taken_by_another(world: Run) -> None:
+    for shard in world._shards.values():
+        shard.engine.origins.known[:] = [one._replace(seller="else") for one in shard.engine.origins.known]
+
+
 FALSIFIED: list[tuple[Falsify, str]] = [
     (more_stock_than_records_say, "available units are not what its records add up to"),
     (more_stock_than_records_say, "a replay of the ledger is not what the ledger knows"),
@@ -159,6 +168,8 @@ FALSIFIED: list[tuple[Falsify, str]] = [
     (a_follower_that_left_something_out, "did not act on exactly what is stored"),
     (a_cursor_from_elsewhere, "is ahead of the log"),
     (documents_that_are_gone, "the document of"),
+    (numbers_that_lead_nowhere, "which gave it"),
+    (numbers_taken_by_another, "has numbers [('else', 1, 1)], the ledger gave [('', 1, 1)] for it"),
 ]  # fmt: skip
 
 

@@ -52,7 +52,7 @@ class EngineBackend:
         self.router = LocalRouter(
             config, self.key, self._log_of, self._store.load, lambda name: SharedArena(data.shared / name)
         )
-        self.sources = [log.reader() for log in self._logs[1:]]
+        self.ledger_log, *self.sources = [log.reader() for log in self._logs]
         self.router.use_tables(self._store.load(self._store.current()))
         self.router.recover()
         stock = StockReader(SharedArenaReader(data.shared / LEDGER))

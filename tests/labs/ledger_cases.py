@@ -13,7 +13,7 @@ from router.config import Policy
 from router.ledger.engine import LedgerEngine
 from router.life.states import CellAccount
 from router.log.columns import CLAIMS, GIVEN_BACK, MOVEMENTS, MOVES
-from router.ports import Question
+from router.ports import NOTHING_NUMBERED, Question
 from router.tables.compile_taxes import compile_taxes
 from router.tables.compiled import (
     NO_LIMIT,
@@ -246,7 +246,8 @@ NOTHING_GIVEN_BACK = pa.RecordBatch.from_pylist([], schema=GIVEN_BACK)
 
 def move(engine, rows, sequence=90, record=90):
     """Units moved for shard 0; what became free was granted."""
-    return engine.move(question(0, sequence), moves(rows), NOTHING_GIVEN_BACK, record).to_pylist()
+    grants, _ = engine.move(question(0, sequence), moves(rows), NOTHING_GIVEN_BACK, NOTHING_NUMBERED, record)
+    return grants.to_pylist()
 
 
 def some(units):

@@ -35,9 +35,9 @@ class Journal(MemoryLog):
         super().__init__(part_count=1)
         self.appended = []
 
-    def append(self, sequence, part, record, documents=None, by_batch=None):
-        self.appended.append((sequence, bytes(record), by_batch))
-        return super().append(sequence, part, record, documents, by_batch)
+    def append(self, sequence, part, record, documents=None, by_batch=None, runs=()):
+        self.appended.append((sequence, bytes(record), by_batch, runs))
+        return super().append(sequence, part, record, documents, by_batch, runs)
 
 
 class Shop:
@@ -65,8 +65,8 @@ class Shop:
     def cut(self, last):
         """The same shop whose log ends with record ``last``."""
         log = Journal()
-        for sequence, record, by_batch in self.log.appended[:last]:
-            log.append(sequence, INPUT, bytearray(record), by_batch=by_batch)
+        for sequence, record, by_batch, runs in self.log.appended[:last]:
+            log.append(sequence, INPUT, bytearray(record), by_batch=by_batch, runs=runs)
         shop = Shop(self.world, log=log, versions=dict(self.versions), **self.policy)
         shop.asked, shop.number = dict(self.asked), self.number
         return shop

@@ -9,6 +9,7 @@ import pytest
 
 from router.life.states import CellAccount as A
 from router.log.columns import GIVEN_BACK
+from router.ports import NOTHING_NUMBERED
 from router.tables.compiled import UnknownTables
 from tests.labs.ledger_cases import (
     NOON_MS,
@@ -68,7 +69,7 @@ def cancel(engine, shard, sequence, batch, decided, held_at=A.HELD, allocated_at
                 units.append((int(account), int(A.AVAILABLE), part["sku"], part["node"], part["qty"], day))
     rows = pa.Table.from_batches([moves(units), withdrawals(waits)]).combine_chunks().to_batches()
     batch = rows[0] if rows else moves([])
-    engine.move(question(shard, sequence + 500), batch, given_back(back), 900 + sequence)
+    engine.move(question(shard, sequence + 500), batch, given_back(back), NOTHING_NUMBERED, 900 + sequence)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -163,10 +164,10 @@ def test_tables_of_an_old_order_are_asked_for_before_anything_is_changed():
     before = new.state_hash()
     back = given_back([{"order": reference(0, 1), "customer": 5, "basket": 0, "promotions": [0]}])
     with pytest.raises(UnknownTables):
-        new.move(question(0, 2), moves([(int(A.ALLOCATED), int(A.AVAILABLE), 0, 0, 1, -1)]), back, 3)
+        new.move(question(0, 2), moves([(int(A.ALLOCATED), int(A.AVAILABLE), 0, 0, 1, -1)]), back, NOTHING_NUMBERED, 3)
     assert new.state_hash() == before
     new.use_tables(build_tables(given, 1))
-    new.move(question(0, 2), moves([(int(A.ALLOCATED), int(A.AVAILABLE), 0, 0, 1, -1)]), back, 3)
+    new.move(question(0, 2), moves([(int(A.ALLOCATED), int(A.AVAILABLE), 0, 0, 1, -1)]), back, NOTHING_NUMBERED, 3)
 
 
 def test_the_basket_of_a_later_order_stays():
@@ -183,7 +184,7 @@ def test_more_than_was_counted_cannot_be_given_back():
     engine = engine_of(world([sku()], [node()], promotions=[promotion("B", per_customer=3)]), {(0, 0): 9})
     nobody = {"order": 1, "customer": 77, "basket": 0, "promotions": []}
     with pytest.raises(AssertionError, match="a customer who has none"):
-        engine.move(question(0, 1), moves([]), given_back([nobody]), 1)
+        engine.move(question(0, 1), moves([]), given_back([nobody]), NOTHING_NUMBERED, 1)
     engine.decide(question(0, 2), claims([order([(0, 1)], customer=77)]))
     with pytest.raises(AssertionError, match="more uses of a promotion"):
-        engine.move(question(0, 3), moves([]), given_back([nobody | {"promotions": [0]}]), 2)
+        engine.move(question(0, 3), moves([]), given_back([nobody | {"promotions": [0]}]), NOTHING_NUMBERED, 2)

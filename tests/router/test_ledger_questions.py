@@ -10,10 +10,11 @@ import pytest
 from router.ledger.path import ChangedQuestion, StaleOwner
 from router.life.states import CellAccount as A
 from router.log import kinds
-from router.log.columns import CLAIMS, MOVES, since
+from router.log.columns import CLAIMS, MOVES, NUMBERING, since
 from router.log.kinds import Kind, form, version_of
 from router.log.questions import Answered, AskedBy, digest_of, pack_answered, question_digest, unpack_answered
 from router.log.records import INPUT, DamagedRecord, frame, read_batch, serialize
+from router.ports import NOTHING_NUMBERED
 from tests.labs.ledger_cases import (
     NOTHING_GIVEN_BACK,
     claims,
@@ -162,6 +163,22 @@ def test_a_column_that_came_later_does_not_make_an_answered_question_another_one
 
 
 def test_lines_that_give_up_waiting_belong_to_the_question():
-    digest = question_digest(Kind.MOVES, 1, 1, [withdrawals([(1, 2, 3)]), NOTHING_GIVEN_BACK])
-    assert digest != question_digest(Kind.MOVES, 1, 1, [withdrawals([(1, 2, 4)]), NOTHING_GIVEN_BACK])
+    digest = question_digest(Kind.MOVES, 1, 1, [withdrawals([(1, 2, 3)]), NOTHING_GIVEN_BACK, NOTHING_NUMBERED])
+    assert digest != question_digest(Kind.MOVES, 1, 1, [withdrawals([(1, 2, 4)]), NOTHING_GIVEN_BACK, NOTHING_NUMBERED])
     assert len(MOVES) and pack_answered(3, digest)[8:] == digest
+
+
+def test_numbers_that_are_wanted_belong_to_the_question_and_are_given_once():
+    def wanted(count, seller="acme"):
+        return pa.RecordBatch.from_pylist([{"seller": seller, "series": 1, "count": count}], schema=NUMBERING)
+
+    shop = Shop(ONE, {(0, 0): 9})
+    asked = moves([]), NOTHING_GIVEN_BACK
+    first = [shop.ledger.move(question(0, at), *asked, wanted(2)) for at in (1, 1, 2)]
+    assert [answer.to_pylist() for answer in first] == [[{"first": 1}], [{"first": 1}], [{"first": 3}]]
+    for other in (wanted(3), wanted(2, "other"), NOTHING_NUMBERED):
+        with pytest.raises(ChangedQuestion):
+            shop.ledger.move(question(0, 1), *asked, other)
+    runs = [shop.log.find_run("acme", 1, number) for number in range(6)]
+    assert [run and run.sequence for run in runs] == [None, 1, 1, 2, 2, None]
+    assert shop.log.find_run("acme", 2, 1) is None and shop.log.find_run("other", 1, 1) is None

@@ -19,6 +19,7 @@ from router.config import Policy
 from router.ledger.engine import LedgerEngine
 from router.life.states import CellAccount as A
 from router.log.columns import AMENDS, GIVEN_BACK, MOVEMENTS, MOVES, PENDING, AmendResult
+from router.ports import NO_NUMBERS, NOTHING_NUMBERED
 from tests.kernels.test_claim import settings
 from tests.labs.cells import stocked_in
 from tests.labs.ledger_cases import (
@@ -178,10 +179,12 @@ class Walk:
         back = pa.RecordBatch.from_pylist(
             [row | {"tables_version": self.version} for row in given_back], schema=GIVEN_BACK
         )
-        grants = self.engine.move(asked, batch, back, self.record)
+        grants, _ = self.engine.move(asked, batch, back, NOTHING_NUMBERED, self.record)
         self.granted(grants, acts.move(self.twin, self.world, shard, asked.grants_seen, rows, given_back, self.record))
         basis = self.engine.basis(asked)
-        self.copy.apply_move(shard, asked.sequence, batch, back, grants, basis, self.record)
+        self.copy.apply_move(
+            shard, asked.sequence, batch, back, grants, NOTHING_NUMBERED, NO_NUMBERS, basis, self.record
+        )
 
     def stock(self) -> None:
         rng, rows = self.rng, []

@@ -20,10 +20,12 @@ from router.arrow.arena import PrivateArena
 from router.arrow.arrays import Bytes, from_message
 from router.config import Config, Limits, Policy
 from router.ids import hash_key
+from router.life.documents import Series
 from router.local import LocalRouter
 from router.log.columns import ACK, STATUS_NAMES
 from router.log.kinds import Kind
 from router.log.memory import MemoryLog
+from router.log.number_runs import Run
 from router.log.questions import AskedBy
 from router.pipeline import ShardPath
 from router.shard.engine import ShardEngine
@@ -63,7 +65,7 @@ def make_tables() -> Tables:
     )
 
 
-TABLES = dataclasses.replace(make_tables(), policy=Policy())
+TABLES = dataclasses.replace(make_tables(), policy=Policy(invoices="ship"))
 EVENT_TERMS = event_terms(TABLES, KEY, NOW_MS)
 
 
@@ -80,6 +82,7 @@ class Entry:
     record: bytes
     documents: bytes | None
     by_batch: AskedBy | None
+    runs: tuple[Run, ...]
 
 
 class JournaledLog(MemoryLog):
@@ -97,10 +100,11 @@ class JournaledLog(MemoryLog):
         record: bytearray,
         documents: Bytes | None = None,
         by_batch: AskedBy | None = None,
+        runs: Sequence[Run] = (),
     ) -> int:
         kept = None if documents is None else bytes(documents)
-        self._journal.append(Entry(self.name, sequence, part, bytes(record), kept, by_batch))
-        return super().append(sequence, part, record, documents, by_batch)
+        self._journal.append(Entry(self.name, sequence, part, bytes(record), kept, by_batch, tuple(runs)))
+        return super().append(sequence, part, record, documents, by_batch, runs)
 
 
 class World:
@@ -117,7 +121,7 @@ class World:
             for entry in entries:
                 if entry.log == name:
                     logs[name].append(
-                        entry.sequence, entry.part, bytearray(entry.record), entry.documents, entry.by_batch
+                        entry.sequence, entry.part, bytearray(entry.record), entry.documents, entry.by_batch, entry.runs
                     )
             return logs[name]
 
@@ -424,7 +428,11 @@ def script(steps: int, shards: int, seed: int = SEED) -> Iterator[Step]:
         if number % 5 == 4:
             known = rng.integers(0, 4 * number, len(KINDS)).tolist()
             events = [_told(f"e{number}-{k}", f"o-{n}", KINDS[k], rng) for k, n in enumerate(known)]
-            yield Step(number, events=(*events, events[0], (f"e{number}-again", *events[0][1:])))
+            again, money = (f"e{number}-again", *events[0][1:]), (f"o-{known[0]}", {"amount": 10})
+            came, back = (
+                (f"e{number}-{kind}", money[0], f"payment_{kind}", money[1]) for kind in ("captured", "refunded")
+            )
+            yield Step(number, events=(*events, events[0], again, came, back))
             continue
         orders = [
             order(
@@ -503,6 +511,8 @@ def test_the_script_of_the_crash_tests_meets_every_kind_of_answer() -> None:
     events = [a for step, given in zip(told.steps, told.answers, strict=True) if step.events for a in given]
     assert {status(answer) for answer in orders} == set(STATUS_NAMES)
     assert {answer["status"] for answer in events} == {"applied", "duplicate", "refused"}
+    numbers = told.world.router.ledger.path.engine.state.numbers
+    assert numbers.last("", Series.INVOICE) > 3 and numbers.last("", Series.CREDIT_NOTE) > 0
     assert any(answer["duplicate"] for answer in orders)
     assert any(answer["discount_minor"] for answer in orders)
 

@@ -25,10 +25,20 @@ import pyarrow as pa
 from actors.care.backup import SMALL_FILES, copy_file, copy_tables, empty_target
 from actors.care.reading.whole_records import WholeRecords
 from actors.store.data_folder import DataFolder
-from actors.store.log_store import EPOCH_KEY, LogStore, batch_key, documents_key, log_folder, log_key, pack_epoch
+from actors.store.log_store import (
+    DATABASES_MAX,
+    EPOCH_KEY,
+    LogStore,
+    batch_key,
+    documents_key,
+    log_folder,
+    log_key,
+    pack_epoch,
+)
 from actors.store.private import FILE_MODE, make_folder, new_file, sync_folder, sync_folders
 from actors.store.table_store import TableStore
 from router.errors import Misconfigured
+from router.ledger.number_series import runs_in
 from router.log.documents import document_of, presentable
 from router.log.kinds import Kind
 from router.log.questions import pack_answered
@@ -192,7 +202,7 @@ class Cutter:
         make_folder(owner)
         make_folder(folder)
         room = 2 * sum(length for _, length in [*log.places.values(), *log.documents.values()]) + (64 << 20)
-        with lmdb.open(str(folder), map_size=room, max_dbs=4, mode=FILE_MODE) as environment:
+        with lmdb.open(str(folder), map_size=room, max_dbs=DATABASES_MAX, mode=FILE_MODE) as environment:
             puts = self._puts(log, LogStore(environment, len(ends), str(owner), create=True), ends, undocumented)
             while chunk := list(itertools.islice(puts, _PUTS_A_TRANSACTION)):
                 with environment.begin(write=True) as writing:
@@ -217,6 +227,9 @@ class Cutter:
             if asked is not None:
                 entry = pack_answered(at + FIRST_SEQUENCE, asked.digest)
                 yield store.by_batch, batch_key(asked.shard, asked.sequence), entry
+                record = log.record(at + FIRST_SEQUENCE, INPUT)
+                for run in runs_in(record) if record is not None else ():
+                    yield store.by_number, run.key, run.value
 
     def _erased(self, log: WholeRecords, sequence: int) -> bytearray:
         record = log.record(sequence, INPUT)

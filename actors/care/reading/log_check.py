@@ -10,9 +10,12 @@ from typing import Protocol
 from actors.care.reading.page_format import BrokenPages, Layout
 from actors.care.reading.pages import check_pages
 from actors.store.log_reader import LogReader
-from actors.store.log_store import DATABASES, log_folder
+from actors.store.log_store import BY_NUMBER, DATABASES, log_folder
 from router.errors import Damaged
+from router.ledger.number_series import runs_in
+from router.life.documents import DocumentNumber, Series
 from router.log.kinds import QUESTIONS, Kind
+from router.log.number_runs import Run
 from router.log.questions import Answered, kept_digest
 from router.log.records import INPUT, DamagedRecord, Record
 from router.log.tail import FIRST_SEQUENCE
@@ -24,6 +27,7 @@ class Log(Protocol):
     def iterate(self, from_sequence: int) -> Iterator[tuple[int, int, Record]]: ...
     def read_documents(self, sequence: int) -> Record | None: ...
     def find_batch(self, shard: int, sequence: int) -> Answered | None: ...
+    def find_run(self, seller: str, series: int, number: int) -> Run | None: ...
 
 
 def check_structure(owner: pathlib.Path) -> Layout | None:
@@ -32,7 +36,7 @@ def check_structure(owner: pathlib.Path) -> Layout | None:
     if not file.exists() or not file.stat().st_size:  # an empty one was just being made
         return None
     layout = check_pages(file)
-    if layout.values.keys() != set(DATABASES):
+    if layout.values.keys() - {BY_NUMBER} != set(DATABASES):
         names = ", ".join(sorted(name.decode(errors="replace") for name in layout.values))
         raise BrokenPages(f"data.mdb: its sub-databases are {names or 'missing'}")
     if [key for key, _ in layout.values[b"meta"]] != [b"epoch"]:
@@ -48,7 +52,8 @@ def check_log(owner: pathlib.Path, part_count: int) -> int:
         if layout is not None:
             for fault in epoch_faults(log):
                 raise DamagedRecord(fault, str(owner))
-            for fault in entry_faults(log, part_count, len(layout.values[b"by_batch"])):
+            faults = entry_faults(log, part_count, len(layout.values[b"by_batch"]))
+            for fault in (*faults, *run_faults(log, len(layout.values.get(BY_NUMBER, ())))):
                 raise DamagedRecord(fault, str(owner))
     return records
 
@@ -91,3 +96,17 @@ def entry_faults(log: Log, part_count: int, entries: int) -> Iterator[str]:
             yield f"the entry of {question} names another question than record {sequence} answers"
     if entries != answers:
         yield f"{entries} entries lead to {answers} answers"
+
+
+def run_faults(log: Log, entries: int) -> Iterator[str]:
+    """Each run of numbers of a ledger is found again by its first and its last, and there are no other entries."""
+    runs = 0
+    for sequence, _, record in log.iterate(FIRST_SEQUENCE):
+        for run in runs_in(record):
+            runs += 1
+            for number in {run.first, run.first + run.how_many - 1}:
+                if log.find_run(run.seller, run.series, number) != run:
+                    name = DocumentNumber(run.seller, Series(run.series), number)
+                    yield f"the entry of {name} does not lead to record {sequence}, which gave it"
+    if entries != runs:
+        yield f"{entries} entries lead to {runs} runs of numbers"

@@ -18,6 +18,7 @@ from actors.gateway.core.reference import LOOK_EVERY_S, Reference
 from actors.gateway.core.report import Reporter
 from actors.gateway.core.siblings import Siblings
 from actors.gateway.core.turns import Room
+from actors.gateway.core.typesetting import Typesetting
 from actors.gateway.core.unpacking import Unpacking
 from actors.process.heap import give_back_memory
 from actors.store.bell import Bell
@@ -62,6 +63,7 @@ class Core:
         self.siblings: Siblings | None = None  # the other gateway processes, where there are some
         self.worker = Worker("codec")  # decodes and encodes batches of streams
         waited = self.metrics.reading_wait_seconds.labels
+        self.typesetting = Typesetting()
         self.reading = Reading(waited("read").observe, waited("feed").observe)
         # Orders and events are senders of their own: an event does not wait behind the orders of a stream.
         self.lanes, event_lanes = self._lanes(), self._lanes()
@@ -146,3 +148,4 @@ class Core:
         self._events_bell.close()
         self.worker.close()
         self.reading.close()
+        self.typesetting.close()

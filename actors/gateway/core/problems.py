@@ -37,6 +37,7 @@ KINDS: dict[str, ProblemKind] = {
     "work_not_found": ProblemKind(404, "No work item has this id"),
     "payment_not_found": ProblemKind(404, "No request for money has this id"),
     "reconciliation_not_found": ProblemKind(404, "No comparison of figures has this id"),
+    "invoice_not_found": ProblemKind(404, "No invoice or credit note has this number"),
     "refund_not_found": ProblemKind(404, "No refund has this id"),
     "shipment_not_found": ProblemKind(404, "No shipment has this id"),
     "method_not_allowed": ProblemKind(405, "The method is not offered here"),

@@ -20,10 +20,12 @@ from router.arrow.arena import BlockBusy
 from router.bound import Bound
 from router.config import Config
 from router.ids import hash_text, key64, scoped_id
+from router.life.documents import DocumentNumber
 from router.life.shipments import OpenUnits
 from router.log.index import OrderIndexReader
+from router.log.number_runs import Run
 from router.log.reference import in_shard, local_part, row_of, sequence_of, shard_part
-from router.log.steps import order_step
+from router.log.steps import OrderHistory, order_step
 from router.queries import (
     Indexed,
     OrderFilter,
@@ -36,6 +38,7 @@ from router.queries import (
 )
 from router.queries.answered import reference_of
 from router.queries.as_sent import kept_order
+from router.queries.invoices import document_view, numbered_steps
 from router.queries.shipment_basis import open_units
 from router.queries.sight import Sight
 from router.queries.source import RecordSource, Row
@@ -71,11 +74,6 @@ def once_free(read: Callable[[], T]) -> T:
     return read()
 
 
-def log_sources(data: DataFolder) -> list[LogReader]:
-    """The shards' logs; one set a process, shared by its threads."""
-    return [LogReader(data.shard(number), part_count=2) for number in range(data.identity().shards)]
-
-
 class OrderName(NamedTuple):
     """An order as its channel names it; of channel and seller that one counts which ids are unique in."""
 
@@ -102,15 +100,35 @@ class KnownTables(Protocol):
     def nodes_left(self, version: int, nodes: list[str]) -> dict[str, tuple[int, int]]: ...
 
 
+class RunSource(Protocol):
+    """The log of the ledger, of which is read who took a number."""
+
+    def find_run(self, seller: str, series: int, number: int) -> Run | None: ...
+
+
 class ShardSource(StreamSource, RecordSource, Protocol):
     """The durable records of one shard, for all reads."""
+
+
+class Logs(NamedTuple):
+    """Of a data folder, as readers have them; one set a process, shared by its threads."""
+
+    shards: Sequence[ShardSource]
+    ledger: RunSource
+
+
+def logs_of(data: DataFolder) -> Logs:
+    shards = [LogReader(data.shard(number), part_count=2) for number in range(data.identity().shards)]
+    return Logs(shards, LogReader(data.ledger, part_count=1))
 
 
 class OrderReaders:
     """Views of orders. Not for use by two threads at once: make one of these a thread, over shared sources."""
 
-    def __init__(self, data: DataFolder, sources: Sequence[RecordSource], known: KnownTables, config: Config) -> None:
+    def __init__(self, data: DataFolder, logs: Logs, known: KnownTables, config: Config) -> None:
+        sources = logs.shards
         self._key = data.key()
+        self._runs = logs.ledger
         self._scope = config.order_id_scope
         self._config = config
         self._sources = sources
@@ -143,6 +161,18 @@ class OrderReaders:
             if answered := entry.get("acknowledgement"):
                 entry["acknowledgement"] = self._with_twin(answered, sight.bound)
         return sight.timeline(view)
+
+    def invoice(self, wanted: DocumentNumber, bound: Bound) -> Row | None:
+        """The document of a number, of an order within a bound; None where there is none."""
+        run = self._runs.find_run(wanted.seller, wanted.series, wanted.number)
+        if run is None:
+            return None
+        source = self._sources[run.shard]
+        for step in numbered_steps(source, run.sequence, wanted):
+            origin = self.origin(in_shard(run.shard, step.reference))
+            if origin is not None and origin.seller == wanted.seller and bound.has(origin.channel, origin.seller):
+                return document_view(wanted, OrderHistory(source, step.reference), source, self._terms)
+        return None
 
     def explain(self, name: OrderName, bound: Bound) -> Row | None:
         place = self._place(name)

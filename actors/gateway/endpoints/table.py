@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from actors.gateway.core.core import Core
-from actors.gateway.core.readers import OrderReaders, ShardSource
+from actors.gateway.core.readers import Logs, OrderReaders
 from actors.gateway.endpoints.events import EventEndpoint
 from actors.gateway.endpoints.hooks import HookEndpoint
+from actors.gateway.endpoints.invoices import INVOICE_QUERIES, PDF_QUERIES, InvoiceEndpoint
 from actors.gateway.endpoints.labels import LabelEndpoint
 from actors.gateway.endpoints.order_stream import StreamEndpoint
 from actors.gateway.endpoints.orders import OrderEndpoint
@@ -22,6 +21,7 @@ from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEn
 from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
 from actors.gateway.http import (
     event_shapes,
+    invoice_shapes,
     order_shapes,
     payment_shapes,
     refund_shapes,
@@ -60,15 +60,15 @@ from router.tables.row_types import ROW_TYPES
 from router.work.acts import ActName
 
 
-def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> list[Route]:
-    """Every route of the contract, its handlers bound to one core; ``sources`` are the shards' logs."""
+def routes_of(core: Core, data: DataFolder, logs: Logs) -> list[Route]:
+    """Every route of the contract, its handlers bound to one core."""
 
     def readers() -> OrderReaders:
-        return OrderReaders(data, sources, core.reference, core.config)
+        return OrderReaders(data, logs, core.reference, core.config)
 
     on_loop, in_thread, in_worker = readers(), readers(), readers()
     query = QueryEndpoint(core, on_loop, in_thread)
-    changes = ChangeStream(core, data, sources)
+    changes = ChangeStream(core, data, logs.shards)
     return [
         *_of_tables(TableEndpoint(core, data)),
         *_writing(core, on_loop, in_worker),
@@ -79,6 +79,7 @@ def routes_of(core: Core, data: DataFolder, sources: Sequence[ShardSource]) -> l
         *_paying(PaymentEndpoint(core, query, on_loop)),
         *_shipping(ShipmentEndpoint(core, query, on_loop)),
         *_printing(LabelEndpoint(core, query)),
+        *_invoicing(InvoiceEndpoint(core, query, in_thread)),
     ]
 
 
@@ -326,5 +327,24 @@ def _printing(labels: LabelEndpoint) -> list[Route]:
             "POST", shipment_shapes.LABELS, labels.post, KEEPERS, "The labels of many shipments as one document",
             {PDF: None, ZPL: None}, {JSON: shipment_shapes.LabelsAsked},
             problems=(*problems, "bad_json", "bad_parameter"), bound_roles=BOUND_KEEPERS,
+        ),
+    ]  # fmt: skip
+
+
+def _invoicing(invoices: InvoiceEndpoint) -> list[Route]:
+    return [
+        Route(
+            "GET", "/v1/invoices", invoices.list, READERS, "Invoices and credit notes of an order",
+            {JSON: invoice_shapes.InvoicesOfOrder}, queries=INVOICE_QUERIES,
+            problems=("order_not_found", "bad_parameter"), bound_roles=BOUND_READERS,
+        ),
+        Route(
+            "GET", "/v1/invoices/{number}.pdf", invoices.pdf, READERS, "One invoice or credit note as a page",
+            {PDF: None}, queries=PDF_QUERIES,
+            problems=("invoice_not_found", "bad_parameter", "unsupported", "overloaded"), bound_roles=BOUND_READERS,
+        ),
+        Route(
+            "GET", "/v1/invoices/{number}", invoices.get, READERS, "One invoice or credit note",
+            {JSON: invoice_shapes.Invoice}, problems=("invoice_not_found",), bound_roles=BOUND_READERS,
         ),
     ]  # fmt: skip

@@ -178,6 +178,16 @@ class Shipment(msgspec.Struct):
     scans: list[Scan]
 
 
+class InvoiceNamed(msgspec.Struct):
+    """A document of the order."""
+
+    number: str
+    type: Literal["invoice", "credit_note"]
+    issued_at: Time | None
+    total: int  # of a credit note what it gives the buyer
+    corrects: list[str]  # numbers of documents
+
+
 class Note(msgspec.Struct):
     """What somebody wrote; keys of the role ``channel`` see what is public."""
 
@@ -238,6 +248,7 @@ class OrderView(Answered):
     shipments: list[Shipment]
     payments: list[PaymentView]
     notes: list[Note]
+    invoices: Annotated[list[InvoiceNamed], Meta(description="and credit notes, in the order in which they were made")]
     tracking_url: Annotated[str | None, Meta(description="of the only shipment, or of all")]
     next_events: Annotated[list[EventType], Meta(description="types that the order takes now")]
     erased: bool

@@ -136,9 +136,11 @@ def _match(pattern: list[str], segments: list[str]) -> Parameters | None:
     parameters: Parameters = {}
     for part, segment in zip(pattern, segments, strict=True):
         if part[:1] == "{":
-            if not segment:
+            name, _, ending = part[1:].partition("}")
+            value = segment.removesuffix(ending)
+            if not value or len(value) + len(ending) != len(segment):
                 return None
-            parameters[part[1:-1]] = unquote(segment, errors="replace")
+            parameters[name] = unquote(value, errors="replace")
         elif part != segment:
             return None
     return parameters

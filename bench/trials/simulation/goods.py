@@ -26,13 +26,14 @@ SHARDS = 2
 # start of an owner.
 # Orders that say amounts come from the channel SHOP, whose word each version heeds otherwise.
 SHOP = "shop"
+SELLERS = (None, "acme", "b/c")
 _TAKEN = ChannelPolicy(discount="take", tax="take", shipping_fee="take")
 _COMPARED = ChannelPolicy(discount="compare", tax="take", shipping_fee="compare")
 _POLICIES = {
-    1: Policy(grant_order="priority", channels={SHOP: _TAKEN}),
+    1: Policy(grant_order="priority", channels={SHOP: _TAKEN}, invoices="capture"),
     2: Policy(
         on_hand_falls="pack", grant_order="whole_orders", duplicate_basket_window_ms=60_000, plan="fewest",
-        channels={SHOP: _COMPARED},
+        channels={SHOP: _COMPARED}, invoices="ship",
     ),
 }  # fmt: skip
 _CONFIGS = (
@@ -136,6 +137,7 @@ def order_body(
         {
             "order_id": order_id(number),
             "channel": SHOP if said else "web",
+            "seller": SELLERS[customer % len(SELLERS)],
             "placed_at": f"2025-11-21T20:0{3 * number % 5}:00Z",  # not in the order in which they are sent
             "currency": "EUR",
             "customer": {"id": f"c-{customer}", "name": "Maria Garcia"},

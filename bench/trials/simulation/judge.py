@@ -9,6 +9,7 @@ from typing import Any
 from actors.care.reading.log_check import entry_faults, read_records
 from bench.trials.simulation.judge_events import events_faults
 from bench.trials.simulation.judge_money import money_faults
+from bench.trials.simulation.judge_numbers import numbers_faults
 from bench.trials.simulation.judge_orders import orders_faults
 from bench.trials.simulation.judge_state import state_faults
 from bench.trials.simulation.judge_units import units_faults
@@ -32,6 +33,7 @@ def judged(world: World, shards: list[Shard], ledger: Ledger) -> Iterator[str]:
     yield from events_faults(world, of_shards, of_ledger)
     yield from money_faults(shards, of_shards)
     yield from state_faults(world, shards, ledger)
+    yield from numbers_faults(world, shards, of_shards, of_ledger)
     yield from _stream_is_whole(world)
     yield from _cursors_are_durable(world)
 

@@ -20,10 +20,10 @@ _META = struct.Struct("<QQQ")
 _ITEM = struct.Struct("<BQQI")
 _LENGTH = struct.Struct("<Q")
 _U64 = struct.Struct("<Q")
-RECORD, DOCUMENTS, BY_BATCH = range(3)
+RECORD, DOCUMENTS, BY_BATCH, BY_NUMBER = range(4)
 FIRST_BYTE = 2 * PAGE_BYTES  # of the transactions
 
-Key = tuple[int, int, int]  # kind, then sequence and part, sequence and 0, or shard and its sequence
+Key = tuple[int, int, int]  # kind, then sequence and part, or 0, or which of its runs; or shard and its sequence
 Item = tuple[Key, bytes]
 Index = dict[Key, tuple[int, int]]  # place and length of the value
 

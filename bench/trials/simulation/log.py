@@ -15,6 +15,7 @@ from typing import Any
 from bench.trials.simulation.disk import PAGE_BYTES, Disk
 from bench.trials.simulation.layout import (
     BY_BATCH,
+    BY_NUMBER,
     DOCUMENTS,
     FIRST_BYTE,
     RECORD,
@@ -31,6 +32,7 @@ from bench.trials.simulation.scheduler import Process, Scheduler, Signal
 from router.arrow.arrays import Bytes
 from router.log.documents import document_of
 from router.log.heads import Head, head_of
+from router.log.number_runs import RUN_KEY_BYTES, Run, run_of
 from router.log.questions import Answered, AskedBy, pack_answered, unpack_answered
 from router.log.records import LogFenced, Record, chain_of, erase_row, frame_documents, parse, read_documents
 from router.log.tail import LogTail
@@ -158,6 +160,11 @@ class Store:
         raw = self.value((BY_BATCH, shard, sequence))
         return None if raw is None else unpack_answered(raw, self.where)
 
+    def find_run(self, seller: str, series: int, number: int) -> Run | None:
+        entries = (self.value(key) or b"" for key in self.index if key[0] == BY_NUMBER)
+        runs = (run_of(seller, series, entry[:RUN_KEY_BYTES], entry[RUN_KEY_BYTES:]) for entry in entries)
+        return next((run for run in runs if run is not None and run.has(number)), None)
+
     def last_sequence(self, part: int) -> int:
         return max((key[1] for key in self.index if key[0] == RECORD and key[2] == part), default=0)
 
@@ -209,6 +216,7 @@ class SimulatedLog:
         record: bytearray,
         documents: Bytes | None = None,
         by_batch: AskedBy | None = None,
+        runs: Sequence[Run] = (),
     ) -> int:
         self._refuse_when_fenced()
         self._tail.seal(sequence, part, record, self.epoch)
@@ -218,6 +226,7 @@ class SimulatedLog:
         if by_batch is not None:
             entry = pack_answered(sequence, by_batch.digest)
             items.append(((BY_BATCH, by_batch.shard, by_batch.sequence), entry))
+        items += [((BY_NUMBER, run.record, at), run.key + run.value) for at, run in enumerate(runs)]
         return self._enqueue(items)
 
     def wait(self, ticket: int) -> None:
@@ -242,6 +251,9 @@ class SimulatedLog:
 
     def find_batch(self, shard: int, sequence: int) -> Answered | None:
         return self._store.find_batch(shard, sequence)
+
+    def find_run(self, seller: str, series: int, number: int) -> Run | None:
+        return self._store.find_run(seller, series, number)
 
     def last_sequence(self, part: int) -> int:
         return self._store.last_sequence(part)

@@ -23,7 +23,7 @@ from bench.trials.simulation.world import World
 from router.log.kinds import Kind
 from router.log.records import OUTCOME_PART
 from router.pipeline import ShardPath
-from router.ports import Question
+from router.ports import NOTHING_NUMBERED, Question
 from router.shard.engine import ShardEngine
 from router.shard.grant_lane import GrantBatch
 from router.shard.order_lane import OrderBatch
@@ -46,8 +46,11 @@ class LedgerLink:
     def decide(self, question: Question, claims: pa.RecordBatch) -> pa.RecordBatch:
         return self._ask("decide", question, claims)
 
-    def move(self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch) -> None:
-        self._ask("move", question, moves, given_back)
+    def move(
+        self, question: Question, moves: pa.RecordBatch, given_back: pa.RecordBatch,
+        numbering: pa.RecordBatch = NOTHING_NUMBERED,
+    ) -> pa.RecordBatch:  # fmt: skip
+        return self._ask("move", question, moves, given_back, numbering)
 
     def amend(self, question: Question, amends: pa.RecordBatch) -> pa.RecordBatch:
         return self._ask("amend", question, amends)

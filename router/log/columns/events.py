@@ -90,6 +90,8 @@ EVENT_OUTCOME = schema(
     since(1, "stage", pa.uint8()),  # stage byte of all units afterwards, where they moved as one
     since(1, "units", _UNIT_MOVES),
     since(1, "money", _MONEY_MOVES),
+    since(2, "document", pa.uint8()),  # router/life/documents.py Document that the event made, 0 none
+    since(2, "number", pa.int64()),  # of it in its seller's series, from 1; 0 none
 )
 
 # What a shard answers to an event batch, row for row. Where an event was refused it says what the order's books hold.

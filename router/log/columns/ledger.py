@@ -22,6 +22,14 @@ MOVES = schema(
     since(1, "line", pa.int32(), -1),
 )
 
+# Documents that an event batch makes: so many numbers are taken of a seller's series, for its rows in their order.
+NUMBERING = schema(
+    since(3, "seller", pa.string()),  # "" = none
+    since(3, "series", pa.uint8()),  # router/life/documents.py Series
+    since(3, "count", pa.int64()),
+)
+NUMBERED = schema(since(3, "first", pa.int64()))  # the first number of each row of NUMBERING
+
 # What a cancelled order gives back beside units: its customer's count, its basket, its uses of promotions.
 GIVEN_BACK = schema(
     since(1, "order", pa.int64()),  # reference of the order as the ledger knows it: shard << 48 | sequence << 16 | row
