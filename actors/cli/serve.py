@@ -57,11 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--config {arguments.config}: {fault.strerror}.") from None
     except ValueError as fault:
         raise UsageError(f"--config {arguments.config}: {fault}.") from None
+    from actors.owners.desk.partners import pay_terms
     from actors.store.secret_places import secret_at
     from adapters._registry import open_partner
 
     for partner, given in config.partners.items():  # gateways open them again; refused here it is told at once
         open_partner(partner, given, secret_at)
+    pay_terms(config)  # likewise, and the desk
     try:  # a folder keeps the number of shards it was made with
         shards = DataFolder(arguments.data).identity().shards
     except Misconfigured:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from adapters._spec import Doubt, Later, WireRequest, WireResponse
 from router.bound import EVERYTHING
 from router.config import Policy
 from router.ids import hash_text
@@ -29,6 +30,11 @@ class PayLab(RefundLab):
             self.desk.pay_terms = self.desk.pay_terms._replace(**terms)
             self.begin()
         self._told = 0
+
+    async def exchange(self, request: WireRequest) -> WireResponse | Later | Doubt:
+        answer = await super().exchange(request)
+        assert len(self.payable) <= 1, "two links of one debt could be paid"
+        return answer
 
     def ordered(self, order_id: str = "a", qty: int = 1, **more: Any) -> int:
         """An order that nobody has paid; its total."""
@@ -63,8 +69,9 @@ class PayLab(RefundLab):
     @property
     def payable(self) -> list[int]:
         """Amounts of the links that a buyer could pay by now, as the provider knows them."""
-        provider = self.wire.provider
-        return [provider.payments[name].authorized for name, link in provider.links.items() if link.status == "open"]
+        provider, now_ms = self.wire.provider, self.world.now_ms
+        payable = [name for name, link in provider.links.items() if link.status == "open" and now_ms < link.expires]
+        return [provider.payments[name].authorized for name in payable]
 
     def buys(self, payment_id: str, **body: Any) -> int:
         """The buyer pays by a link, and the provider tells it; its status. A card that fails is told, too."""
