@@ -130,6 +130,12 @@ class DeskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     refund_limits: dict[str, dict[str, int]] = {}  # by role and currency, minor units that need no approval
 
 
+class WarehouseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Nodes whose picking and packing is done with this router."""
+
+    nodes: list[str] = []  # none: nothing is kept of what waits to be picked
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     shards: int = 1  # fixed at the first start of a data folder
     order_id_scope: Literal["global", "channel", "seller"] = "global"  # where ids are unique; fixed at the first start
@@ -142,6 +148,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log: LogConfig = LogConfig()
     partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
     desk: DeskConfig = DeskConfig()
+    warehouse: WarehouseConfig = WarehouseConfig()
 
     def __post_init__(self) -> None:
         assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"

@@ -23,6 +23,8 @@ from adapters._told import ToldEvent
 from router.bound import Bound
 from router.config import Config
 from router.errors import Retryable, RouterError
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.refund import RefundAsked
@@ -61,6 +63,30 @@ class Desk(DeskCalls):
 
     def refunds(self, order_key: str) -> bytes:
         return self._there().refunds.of_order(order_key)
+
+    def make_wave(self, asked: WaveAsked) -> bytes:
+        return self._there().waves.make(asked)
+
+    def report_wave(self, report: WaveReport) -> bytes:
+        parts = self._there()
+        answer = parts.waves.report(report)
+        parts.sender.wake()
+        return answer
+
+    def waves(self, wanted: WaveList) -> bytes:
+        return self._there().waves.list(wanted)
+
+    def wave(self, wave_id: str) -> bytes:
+        return self._there().waves.one(wave_id)
+
+    def pick_list(self, wave_id: str) -> bytes:
+        return self._there().waves.pick_list(wave_id)
+
+    def bin(self, asked: BinAsked) -> bytes:
+        return self._there().waves.bin(asked)
+
+    def blocked_bins(self, node: str) -> bytes:
+        return self._there().waves.blocked(node)
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         parts = self._there()

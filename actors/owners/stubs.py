@@ -44,6 +44,13 @@ class DeskStub(Stub):
     refund = Method(DeskCalls.refund)
     refund_of = Method(DeskCalls.refund_of)
     refunds = Method(DeskCalls.refunds)
+    make_wave = Method(DeskCalls.make_wave)
+    report_wave = Method(DeskCalls.report_wave)
+    waves = Method(DeskCalls.waves)
+    wave = Method(DeskCalls.wave)
+    pick_list = Method(DeskCalls.pick_list)
+    bin = Method(DeskCalls.bin)
+    blocked_bins = Method(DeskCalls.blocked_bins)
     status = Method(DeskCalls.status)
     drain = Method(DeskCalls.drain)
 

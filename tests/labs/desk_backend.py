@@ -11,13 +11,16 @@ from actors.owners.desk.effect import DeskEffect
 from actors.owners.desk.following import Following
 from actors.owners.desk.partner_calls import PartnerCalls
 from actors.owners.desk.partners import open_partners, refund_terms, told_events
+from actors.owners.desk.parts import warehouse
 from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.shelves import Shelves
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk import place
 from actors.store.desk.database import Database
+from actors.store.table_store import TableStore
 from adapters._told import ToldEvent
 from router.bound import Bound
 from router.config import Config
@@ -26,6 +29,8 @@ from router.feed.feed import Feed
 from router.local import LocalRouter
 from router.log.kinds import Kind
 from router.shard.split_events import EventPart
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
@@ -55,11 +60,13 @@ class DeskHere:
         self._database = Database(data.desk, "")
         with self._database.write() as connection:
             place.claim(connection, data.name)
-        self._effect = DeskEffect(self._database, terms_of(config), config.order_id_scope, lambda: None)
+        shelves = Shelves(TableStore(data.tables))
+        self._waves, picks = warehouse(data, config, self._database, sources, shelves)
+        self._effect = DeskEffect(self._database, terms_of(config), config.order_id_scope, picks, lambda: None)
         self._postman = _Postman(data, config, router)
         self._told = told_events(data, config)
         self._refunds = Refunds(self._database, refund_terms(config), self._told)
-        following = Following(self._refunds, self._told)
+        following = Following(self._refunds, self._told, self._waves)
         self._book = DeskBook(self._database, self._refunds.ended, lambda: None)
         self._partners = PartnerCalls(open_partners(config), self._book, now_ms)
         self._partners.start()
@@ -82,6 +89,27 @@ class DeskHere:
 
     def refunds(self, order_key: str) -> bytes:
         return self._caught_up(lambda: self._refunds.of_order(order_key))
+
+    def make_wave(self, asked: WaveAsked) -> bytes:
+        return self._caught_up(lambda: self._waves.make(asked))
+
+    def report_wave(self, report: WaveReport) -> bytes:
+        return self._caught_up(lambda: self._waves.report(report))
+
+    def waves(self, wanted: WaveList) -> bytes:
+        return self._caught_up(lambda: self._waves.list(wanted))
+
+    def wave(self, wave_id: str) -> bytes:
+        return self._caught_up(lambda: self._waves.one(wave_id))
+
+    def pick_list(self, wave_id: str) -> bytes:
+        return self._caught_up(lambda: self._waves.pick_list(wave_id))
+
+    def bin(self, asked: BinAsked) -> bytes:
+        return self._caught_up(lambda: self._waves.bin(asked))
+
+    def blocked_bins(self, node: str) -> bytes:
+        return self._caught_up(lambda: self._waves.blocked(node))
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         with self._database.write() as connection:

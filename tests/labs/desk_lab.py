@@ -15,7 +15,9 @@ from actors.owners.desk.following import Following
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.to_pick import PickReader
 from actors.owners.desk.told_events import ToldEvents
+from actors.owners.desk.waves import Waves, WaveTerms
 from actors.store.desk import place
 from actors.store.desk.database import Database
 from actors.store.desk.outbox import Letter
@@ -23,11 +25,14 @@ from actors.store.desk.schema import DUE, OUTBOX, WORK
 from router.bound import EVERYTHING
 from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
+from router.tables.compiled import Tables
+from router.warehouse.bins import Bins
+from router.warehouse.here import OrderBooks
 from router.work.acts import Act, ActName
 from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
 from router.work.told import Terms
-from tests.labs.feed_world import KEY, FeedWorld
+from tests.labs.feed_world import KEY, TABLES, FeedWorld
 
 Row = dict[str, Any]
 ANSWER_MS = 1_000
@@ -43,8 +48,11 @@ def terms(**patience_ms: int) -> Terms:
 
 
 class DeskLab:
-    def __init__(self, folder: pathlib.Path, world: FeedWorld, told_by: Terms = NEVER, url: str = "") -> None:
+    def __init__(
+        self, folder: pathlib.Path, world: FeedWorld, told_by: Terms = NEVER, url: str = "", nodes: Sequence[str] = ()
+    ) -> None:
         self.world = world
+        self.nodes, self.bins = nodes, Bins(())
         self.database = Database(folder, url)
         with self.database.write() as connection:
             place.claim(connection, "lab")
@@ -55,15 +63,27 @@ class DeskLab:
 
     def begin(self) -> None:
         """As after a start: nothing but what the database has."""
-        self.effect = DeskEffect(self.database, self.terms, "global", lambda: None)
+        books = [OrderBooks(KEY, self.world.sources, self._tables_of, self._naming) for _ in range(2)]
+        self.picks = PickReader(self.nodes, self._numbers_of, books[0])
+        self.waves = Waves(self.database, WaveTerms("global", self.nodes, lambda: self.bins), books[1])
+        self.effect = DeskEffect(self.database, self.terms, "global", self.picks, lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
         self.refunds = Refunds(self.database, self.refund_terms, self.told)
-        following = Following(self.refunds, self.told)
+        following = Following(self.refunds, self.told, self.waves)
         self.clock = DeskClock(
             self.database, self.terms, "global", self.world.sources, self.told, lambda: None, lambda now: None
         )
         self.service = DeskService(self.database, "global", lambda events: "", following.decided, lambda: None)
         self.sender = OutboxSender(self.database, self.post, following, lambda: None)
+
+    def _tables_of(self, version: int) -> Tables:
+        return TABLES
+
+    def _naming(self, sku: int, node: int) -> Tables:
+        return TABLES
+
+    def _numbers_of(self, nodes: list[str]) -> list[int]:
+        return [TABLES.nodes.ids.index(node) for node in nodes]
 
     def post(self, letters: Sequence[Letter]) -> list[Row]:
         self.sent += letters

@@ -36,6 +36,7 @@ KINDS: dict[str, ProblemKind] = {
     "order_not_found": ProblemKind(404, "No order has this id"),
     "work_not_found": ProblemKind(404, "No work item has this id"),
     "refund_not_found": ProblemKind(404, "No refund has this id"),
+    "wave_not_found": ProblemKind(404, "No wave has this id"),
     "method_not_allowed": ProblemKind(405, "The method is not offered here"),
     "not_acceptable": ProblemKind(406, "No media type asked for is offered"),
     "body_timeout": ProblemKind(408, "The body did not arrive in time"),

@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 
 from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.paid_back import PaidBack
+from actors.owners.desk.to_pick import PickReader
+from actors.store.data_folder import now_ms
 from actors.store.desk import due, items, outbox, place
 from actors.store.desk.database import Database
 from router.errors import Retryable
@@ -23,10 +25,12 @@ AGAIN_MS = 10
 class DeskEffect:
     """Satisfies ``actors.owners.reader.Effect``."""
 
-    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns)))
-
-    def __init__(self, database: Database, terms: Terms, scope: Scope, send: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, terms: Terms, scope: Scope, picks: PickReader, send: Callable[[], None]
+    ) -> None:
         """``send`` is called when there is something in the outbox."""
+        self.columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns, *picks.columns)))
+        self._picks = picks
         self._database = database
         self._scope = scope
         self._send = send
@@ -35,21 +39,25 @@ class DeskEffect:
         with database.read() as connection:
             self._cursor = place.cursor_of(connection)
             self._known = items.known(connection)
+            picks.begin(connection)
 
     def cursor(self) -> str | None:
         return self._cursor
 
     def apply(self, changes: Sequence[Changes], cursor: str) -> None:
         told = told_of(changes, self._terms, self._known)
+        seen = self._picks.read(changes)
         with self._database.write() as connection:
             self._refuse_doubt(connection)
             came = [*_came(connection, told.ended.values()), *told.came]
             outbox.put_in(connection, [letter_of(each.due, each.at_ms, each.at_ms, self._scope) for each in came])
             keep(connection, told, self._terms)
             self._paid_back.keep(connection, changes)
+            self._picks.keep(connection, seen, now_ms())
             place.move_cursor(connection, cursor)
         self._cursor = cursor
         self._known.add(told)
+        self._picks.told()
         if came:
             self._send()
 
@@ -58,6 +66,7 @@ class DeskEffect:
         kept = place.cursor_of(connection)
         if kept != self._cursor:
             self._cursor, self._known = kept, items.known(connection)
+            self._picks.begin(connection)
             raise Retryable("the desk is further than its reader", AGAIN_MS)
 
     def close(self) -> None:

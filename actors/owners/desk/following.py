@@ -1,4 +1,4 @@
-"""What follows from answers of shards and from acts of people: for refunds, and for what partners told."""
+"""What follows from answers of shards and from acts of people: for refunds, waves, and for what partners told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.told_events import ToldEvents
+from actors.owners.desk.waves import Waves
 from actors.store.desk.outbox import Letter
 from router.work.acts import Act
 from router.work.item import WorkItem
@@ -17,8 +18,9 @@ from router.work.item import WorkItem
 class Following:
     """Satisfies ``sender.Follower``."""
 
-    def __init__(self, refunds: Refunds, told: ToldEvents) -> None:
+    def __init__(self, refunds: Refunds, told: ToldEvents, waves: Waves) -> None:
         self._refunds = refunds
+        self._waves = waves
         self._told = told
 
     def put_aside(self, connection: Connection, letter: Letter, answer: Mapping[str, Any], now_ms: int) -> bool:
@@ -26,6 +28,7 @@ class Following:
 
     def heard(self, connection: Connection, letter: Letter, answer: Mapping[str, Any], now_ms: int) -> None:
         self._refunds.heard(connection, letter, answer, now_ms)
+        self._waves.heard(connection, letter, answer, now_ms)
         self._told.heard(connection, letter, answer, now_ms)
 
     def decided(self, connection: Connection, item: WorkItem, act: Act) -> None:

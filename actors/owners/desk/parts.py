@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from actors.owners.desk.call_book import DeskBook
@@ -16,7 +17,10 @@ from actors.owners.desk.post import Postman
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.sender import OutboxSender
 from actors.owners.desk.service import DeskService
+from actors.owners.desk.shelves import Shelves
+from actors.owners.desk.to_pick import PickReader
 from actors.owners.desk.told_events import ToldEvents
+from actors.owners.desk.waves import Waves, WaveTerms
 from actors.owners.reader import Reader
 from actors.process.fatal import OWNER_PATIENCE_S
 from actors.process.names import DESK
@@ -26,9 +30,12 @@ from actors.store.desk.database import Database
 from actors.store.locks import FolderLock
 from actors.store.log_reader import LogReader
 from actors.store.private import make_folder
+from actors.store.table_store import TableStore
 from router.config import Config
 from router.errors import Misconfigured
 from router.log.cursor import CursorError
+from router.queries.source import RecordSource
+from router.warehouse.here import OrderBooks
 from router.work.terms import terms_of
 
 
@@ -47,6 +54,7 @@ class Parts(NamedTuple):
     partners: PartnerCalls
     service: DeskService
     refunds: Refunds
+    waves: Waves
     told: ToldEvents
     reader: Reader
     clock: DeskClock
@@ -87,7 +95,9 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     postman = kept(Postman(data, config))
     told = told_events(data, config)
     refunds = Refunds(database, refund_terms(config), told)
-    following = Following(refunds, told)
+    shelves = Shelves(TableStore(data.tables))
+    waves, picks = warehouse(data, config, database, sources, shelves)
+    following = Following(refunds, told, waves)
     sender = OutboxSender(database, postman.post, following, lambda: partners.wake())
     partners = PartnerCalls(open_partners(config), DeskBook(database, refunds.ended, sender.wake), now_ms)
 
@@ -98,8 +108,22 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     counting = Counting(database, data.desk_figures)
     clock = DeskClock(database, terms, scope, sources, told, sender.wake, counting.tell)
     service = DeskService(database, scope, postman.fault_of, following.decided, go_on)
-    reader = _reader(data, DeskEffect(database, terms, scope, sender.wake), sources)
-    return Parts(lock, database, postman, sender, partners, service, refunds, told, reader, clock)
+    reader = _reader(data, DeskEffect(database, terms, scope, picks, sender.wake), sources)
+    return Parts(lock, database, postman, sender, partners, service, refunds, waves, told, reader, clock)
+
+
+def warehouse(
+    data: DataFolder, config: Config, database: Database, sources: Sequence[RecordSource], shelves: Shelves
+) -> tuple[Waves, PickReader]:
+    """What people do at the nodes that are worked here, and what the reader keeps of them; each has books of its own,
+    as each has a thread of its own."""
+    nodes = config.warehouse.nodes
+
+    def books() -> OrderBooks:
+        return OrderBooks(data.key(), sources, shelves.version, shelves.naming)
+
+    waves = Waves(database, WaveTerms(config.order_id_scope, nodes, shelves.bins), books())
+    return waves, PickReader(nodes, shelves.numbers_of, books())
 
 
 def _reader(data: DataFolder, effect: DeskEffect, sources: list[LogReader]) -> Reader:
