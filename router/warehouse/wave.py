@@ -128,7 +128,7 @@ def reported(
         if each.qty > line.left:
             why = f" ({line.dropped} left it: {line.why})" if line.dropped else ""
             raise WorkRefused(
-                "work_conflict",
+                "wave_conflict",
                 f"Line {each.line_id!r} of order {each.order_id!r} has {line.left} units left in the wave{why}, "
                 f"not {each.qty}; report what there is.",
             )

@@ -32,7 +32,7 @@ from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = (
     *("backup", "bench", "check", "doctor", "events", "explain", "keys", "load", "orders", "partners"),
-    *("release", "restore", "route", "send", "serve", "stock", "tables", "verify", "work"),
+    *("release", "restore", "route", "send", "serve", "stock", "tables", "verify", "waves", "work"),
 )
 
 

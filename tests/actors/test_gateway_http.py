@@ -31,7 +31,14 @@ from tests.labs.gateway_backend import KEY, ScriptedBackend, order
 from tests.labs.gateway_lab import LoopThread, body_of, connect, read_all, request
 from tests.labs.serve_fixture import until
 
-NO_LIMITS = ("linger_ms", "gateway_stream_batches", "order_id_scope", "partners", "desk")  # settings of another part
+NO_LIMITS = (
+    "linger_ms",
+    "gateway_stream_batches",
+    "order_id_scope",
+    "partners",
+    "desk",
+    "warehouse",
+)  # settings of another part
 
 
 @dataclass

@@ -57,6 +57,9 @@ OPERATIONS = (
     *("POST /v1/availability", "POST /v1/quotes"),
     *("GET /v1/work", *(f"POST {WORK}/{{work_id}}/{act}" for act in ("claim", "assign", "snooze", "resolve"))),
     "GET /v1/refunds/{refund_id}",
+    *("GET /v1/waves", "POST /v1/waves", "GET /v1/waves/{wave_id}", "GET /v1/waves/{wave_id}/pick-list"),
+    *(f"POST /v1/waves/{{wave_id}}/{name}" for name in ("pick", "short", "release")),
+    *("GET /v1/bins", "POST /v1/bins/block", "POST /v1/bins/free"),
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 

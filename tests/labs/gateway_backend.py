@@ -188,7 +188,7 @@ class ScriptedBackend:
         return b'{"refunds":[]}'
 
     async def make_wave(self, asked: WaveAsked) -> bytes:
-        raise WorkRefused("work_conflict", "Nothing waits.")
+        raise WorkRefused("wave_conflict", "Nothing waits.")
 
     async def report_wave(self, report: WaveReport) -> bytes:
         raise WorkRefused("wave_not_found", "No wave has this id.")

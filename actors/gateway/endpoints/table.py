@@ -231,7 +231,7 @@ def _refunding(refunds: RefundEndpoint) -> list[Route]:
 def _picking(waves: WaveEndpoint) -> list[Route]:
     """A node's work is of all channels, so no bound key has any of it."""
     problems = ("bad_parameter", "shard_unavailable")
-    changing = (*problems, "bad_json", "work_conflict")
+    changing = (*problems, "bad_json", "wave_conflict")
     asked: dict[ReportName, tuple[type, str]] = {
         "pick": (wave_shapes.PickedBody, "Report what was picked of a wave"),
         "short": (wave_shapes.ShortBody, "Report what was not found, and block its bin"),

@@ -11,6 +11,7 @@ from actors.gateway.http.order_shapes import Time
 from router.warehouse.wave import LINES_MAX, LINES_USUAL, ORDERS_MAX, ORDERS_USUAL, REPORTED_MAX
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Name = Annotated[str, Meta(max_length=128)]
 Qty = Annotated[int, Meta(ge=1, le=1 << 31)]
 State = Literal["open", "done", "released"]
 Reason = Annotated[str, Meta(min_length=1, max_length=1_024)]
@@ -18,8 +19,8 @@ Reason = Annotated[str, Meta(min_length=1, max_length=1_024)]
 
 class WaveAskedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: Id
-    zone: Annotated[str | None, Meta(max_length=128, description="orders of which all units here lie in it")] = None
-    carrier: Annotated[str | None, Meta(max_length=128, description="orders planned for it")] = None
+    zone: Annotated[Name | None, Meta(description="orders of which all units here lie in it")] = None
+    carrier: Annotated[Name | None, Meta(description="orders planned for it")] = None
     due_before: Annotated[str | None, Meta(description="orders whose cut-off is no later")] = None
     max_orders: Annotated[int, Meta(ge=1, le=ORDERS_MAX)] = ORDERS_USUAL
     max_lines: Annotated[int, Meta(ge=1, le=LINES_MAX, description="an order with more goes alone")] = LINES_USUAL
@@ -39,7 +40,7 @@ class ShortLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order_id: Id
     line_id: Id
     qty: Qty
-    bin: Annotated[str | None, Meta(max_length=128, description="needed where the line lies in several")] = None
+    bin: Annotated[Name | None, Meta(description="needed where the line lies in several")] = None
 
 
 class PickedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -100,7 +100,7 @@ class Waves:
             if asked.is_blocked:
                 waves.block(connection, Blocked(asked.node, asked.bin, asked.reason, asked.caller, asked.now_ms))
             elif not waves.unblock(connection, asked.node, asked.bin):
-                raise WorkRefused("work_conflict", f"bin: {asked.bin!r} of {asked.node!r} is not blocked.")
+                raise WorkRefused("wave_conflict", f"bin: {asked.bin!r} of {asked.node!r} is not blocked.")
             return _bins(connection, asked.node)
 
     def _refuse_others(self, node: str) -> None:
@@ -115,7 +115,7 @@ class Waves:
         blocked = {each.bin for each in waves.blocked_at(connection, asked.node)}
         chosen = gather(self._candidates(rows, asked.node), asked, self._terms.bins(), blocked)
         if not chosen.orders:
-            raise WorkRefused("work_conflict", _why_none(chosen, asked))
+            raise WorkRefused("wave_conflict", _why_none(chosen, asked))
         wave = Wave(
             wave_id=uuid7(asked.now_ms),
             node=asked.node,
@@ -170,7 +170,7 @@ class Waves:
         report: WaveReport,
     ) -> bytes:  # fmt: skip
         if wave.state != "open":
-            raise WorkRefused("work_conflict", f"The wave is {wave.state} already; make a new one of what waits.")
+            raise WorkRefused("wave_conflict", f"The wave is {wave.state} already; make a new one of what waits.")
         waves.put_lines(connection, dropped(lines, {}, "released"))
         wave = msgspec.structs.replace(wave, state="released", ended_ms=report.now_ms)
         waves.put_wave(connection, wave)
