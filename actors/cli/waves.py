@@ -18,6 +18,8 @@ _HELP = {
     "pick-list": "what is left to pick, bin by bin along the walk",
     "pick": "report what was picked",
     "short": "report what was not found; its bin is blocked",
+    "packing": "the cartons proposed for an order, and its packing slip",
+    "pack": "report that what was picked of an order is packed",
     "release": "end a wave; what is left of it waits again",
 }
 
@@ -25,7 +27,7 @@ _HELP = {
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "waves",
-        help="pick orders together: list, make, show, pick-list, pick, short, release",
+        help="pick orders together: list, make, show, pick-list, pick, short, packing, pack, release",
         description="Makes and works waves of a running router: orders that are picked together at a node that "
         "[warehouse] of the configuration names (docs/warehouse.md). Exit code 1 when something is refused.",
     )
@@ -33,7 +35,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     made = {name: actions.add_parser(name, help=said) for name, said in _HELP.items()}
     for name in ("list", "make"):
         made[name].add_argument("node", metavar="NODE")
-    for name in ("show", "pick-list", "pick", "short", "release"):
+    for name in ("show", "pick-list", "pick", "short", "packing", "pack", "release"):
         made[name].add_argument("wave_id", metavar="WAVE_ID")
     made["list"].add_argument("--state", help="open, done or released")
     _add_grouping(made["make"])
@@ -42,7 +44,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         made[name].add_argument("--line", action="append", required=True, metavar="LINE_ID=QTY", help="several times")
     made["short"].add_argument("--reason", required=True, help="told to the order, and kept with the bin")
     made["short"].add_argument("--bin", help="where it was not; needed for a bundle that lies in several")
-    for name in ("make", "pick", "short", "release"):
+    for name in ("packing", "pack"):
+        made[name].add_argument("tote", metavar="TOTE", type=whole_number(1, 2_000), help="number of the order in it")
+    made["pack"].add_argument("--cartons", type=whole_number(1, 10_000), help="into how many")
+    for name in ("make", "pick", "short", "pack", "release"):
         made[name].add_argument(
             "--idempotency-key", metavar="TEXT", help="the same when it is asked for again; default: a new one"
         )
@@ -68,6 +73,11 @@ def run(arguments: argparse.Namespace) -> int:
 
         print((pick_list_csv if arguments.csv else pick_list_text)(found), end="")
         return 0
+    if arguments.action == "packing" and not arguments.json:
+        from router.warehouse.packing import slip_text
+
+        print(slip_text(found), end="")
+        return 0
     told = _told_list(found) if arguments.action == "list" else told_wave(found)
     print_result(arguments.json, found, "\n".join(told))
     return 0
@@ -76,10 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     from actors.client.asking import JSON, Body, path_of
 
-    if arguments.action in ("list", "show", "pick-list"):
+    if arguments.action in ("list", "show", "pick-list", "packing"):
         path = ["waves"] if arguments.action == "list" else ["waves", arguments.wave_id]
         query = given_query(arguments, ("node", "state")) if arguments.action == "list" else {}
-        path += ["pick-list"] if arguments.action == "pick-list" else []
+        path += {"pick-list": ["pick-list"], "packing": ["packing", str(getattr(arguments, "tote", ""))]}.get(
+            arguments.action, []
+        )
         method, body = "GET", None
     else:
         is_new = arguments.action == "make"
@@ -94,6 +106,8 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.action == "release":
         return {}
+    if arguments.action == "pack":
+        return {"tote": arguments.tote, "cartons": arguments.cartons}
     if arguments.action == "make":
         names = ("node", "zone", "carrier", "due_before", "max_orders", "max_lines")
         return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}

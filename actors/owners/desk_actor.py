@@ -82,6 +82,9 @@ class Desk(DeskCalls):
     def pick_list(self, wave_id: str) -> bytes:
         return self._there().waves.pick_list(wave_id)
 
+    def packing(self, wave_id: str, tote: int) -> bytes:
+        return self._there().waves.packing(wave_id, tote)
+
     def bin(self, asked: BinAsked) -> bytes:
         return self._there().waves.bin(asked)
 

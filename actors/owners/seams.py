@@ -167,6 +167,9 @@ class DeskCalls(Protocol):
     def pick_list(self, wave_id: str) -> bytes:
         """What is left to pick of a wave along the walk, as JSON; raises WorkRefused."""
 
+    def packing(self, wave_id: str, tote: int) -> bytes:
+        """An order of a wave with the cartons proposed for it, as JSON; raises WorkRefused."""
+
     def bin(self, asked: BinAsked) -> bytes:
         """The blocked bins of a node as JSON, after one more or one less, durable; raises WorkRefused."""
 

@@ -49,6 +49,7 @@ class DeskStub(Stub):
     waves = Method(DeskCalls.waves)
     wave = Method(DeskCalls.wave)
     pick_list = Method(DeskCalls.pick_list)
+    packing = Method(DeskCalls.packing)
     bin = Method(DeskCalls.bin)
     blocked_bins = Method(DeskCalls.blocked_bins)
     status = Method(DeskCalls.status)

@@ -10,12 +10,15 @@ first. The packing is a proposal, and it never overlaps: a test holds it against
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 Size = tuple[int, int, int]  # millimetres
-UNITS_MAX = 400  # of an order that cartons are proposed for: the work grows with their square
+UNITS_MAX = 40  # of an order that cartons are proposed for: with eight sizes that takes a second or two
 
 
 class Unit(NamedTuple):
@@ -66,7 +69,7 @@ class Proposal(NamedTuple):
 
 
 def propose(units: Sequence[Unit], cartons: Sequence[Carton]) -> Proposal:
-    """The cheapest set of cartons found, of equals the one with the fewest; the same whatever the order of the input."""
+    """The cheapest set of cartons found, of equals the one with the fewest; the same for any order of the input."""
     assert len(units) <= UNITS_MAX, f"cartons are proposed for {UNITS_MAX} units at most"
     sizes = sorted(cartons, key=lambda carton: (carton.cost_minor, volume_mm3(carton.size_mm), carton.carton))
     ordered = sorted(units, key=lambda unit: (-volume_mm3(unit.size_mm), unit))
@@ -96,37 +99,66 @@ def _greedy(units: Sequence[Unit], cartons: Sequence[Carton]) -> Iterator[Packed
 
 def _price(carton: Carton, taken: Sequence[Unit]) -> tuple[float, int]:
     """Cost of what it takes, by volume, so that a large carton has to be filled to be worth it; then the volume."""
-    volume = sum(volume_mm3(unit.size_mm) for unit in taken)
+    volume = _volume_mm3(taken)
     return (carton.cost_minor + 1) / volume, volume_mm3(carton.size_mm)
 
 
 def fill(carton: Carton, units: Sequence[Unit]) -> list[Unit]:
-    """Of these, largest first, what fits into one carton."""
+    """Of these, largest first, what fits into one carton: by each way to prefer sides the fullest, or the first that
+    takes all."""
+    best: list[Unit] = []
+    for preferred in itertools.permutations(range(3)):
+        taken = _fill(carton, units, preferred)
+        if _volume_mm3(taken) > _volume_mm3(best):
+            best = taken
+        if len(best) == len(units):
+            break
+    return best
+
+
+def _fill(carton: Carton, units: Sequence[Unit], preferred: Sequence[int]) -> list[Unit]:
+    """``preferred``: the sides of the carton along which a unit is laid as short as can be, the first one first."""
     taken: list[Unit] = []
     lying: list[Placed] = []
     corners: list[Size] = [(0, 0, 0)]
-    weight_g = 0
+    weight_g, room_mm3 = 0, volume_mm3(carton.size_mm)
+    without_room: set[Size] = set()  # there is never more of it
     for unit in units:
-        if weight_g + unit.weight_g > carton.max_weight_g or (unit.is_dangerous and not carton.dangerous_goods):
+        is_too_heavy = weight_g + unit.weight_g > carton.max_weight_g
+        if is_too_heavy or unit.size_mm in without_room or (unit.is_dangerous and not carton.dangerous_goods):
             continue
-        placed = _place(unit, carton.size_mm, corners, lying)
-        if placed is not None:
-            taken.append(unit)
-            lying.append(placed)
-            weight_g += unit.weight_g
-            corners = _corners(corners, placed, carton.size_mm)
+        placed = (
+            _place(unit, carton.size_mm, corners, lying, preferred) if volume_mm3(unit.size_mm) <= room_mm3 else None
+        )
+        if placed is None:
+            without_room.add(unit.size_mm)
+            continue
+        taken.append(unit)
+        lying.append(placed)
+        weight_g, room_mm3 = weight_g + unit.weight_g, room_mm3 - volume_mm3(unit.size_mm)
+        corners = _corners(corners, placed, carton.size_mm)
     return taken
 
 
-def _place(unit: Unit, carton: Size, corners: Sequence[Size], lying: Sequence[Placed]) -> Placed | None:
-    """At the first corner, and the way up, where it overlaps nothing."""
-    for corner in corners:
-        for size in ways_up(unit.size_mm):
-            placed = Placed(corner, size)
-            inside = all(at + length <= most for at, length, most in zip(corner, size, carton, strict=True))
-            if inside and not any(overlap(placed, other) for other in lying):
-                return placed
-    return None
+def _place(
+    unit: Unit, carton: Size, corners: Sequence[Size], lying: Sequence[Placed], preferred: Sequence[int]
+) -> Placed | None:
+    """At the first corner, and the first way up, where it overlaps nothing."""
+    lows = np.array([each.corner_mm for each in lying], np.int64).reshape(-1, 3)
+    highs = lows + np.array([each.size_mm for each in lying], np.int64).reshape(-1, 3)
+    at = np.array(corners, np.int64)
+    free: list[tuple[int, int]] = []
+    ways = ways_up(unit.size_mm, preferred)
+    for number, size in enumerate(ways):
+        ends = at + np.array(size)
+        meets = ((at[:, None] < highs) & (lows < ends[:, None])).all(axis=2).any(axis=1)
+        found = np.flatnonzero((ends <= np.array(carton)).all(axis=1) & ~meets)
+        if len(found):
+            free.append((int(found[0]), number))
+    if not free:
+        return None
+    corner, way = min(free)
+    return Placed(corners[corner], ways[way])
 
 
 def _corners(corners: Sequence[Size], placed: Placed, carton: Size) -> list[Size]:
@@ -147,9 +179,11 @@ def overlap(one: Placed, other: Placed) -> bool:
     )  # fmt: skip
 
 
-def ways_up(size: Size) -> list[Size]:
-    """How a unit may lie, flattest first."""
-    return sorted(set(itertools.permutations(size)), key=lambda way: (way[2], way[1], way[0]))
+@functools.lru_cache(maxsize=4_096)
+def ways_up(size: Size, preferred: Sequence[int] = (2, 1, 0)) -> list[Size]:
+    """How a unit may lie, shortest along the preferred sides first."""
+    ways: set[Size] = set(itertools.permutations(size))  # type: ignore[arg-type]
+    return sorted(ways, key=lambda way: [way[side] for side in preferred])
 
 
 def fits_alone(unit: Unit, carton: Carton) -> bool:
@@ -163,13 +197,17 @@ def volume_mm3(size: Size) -> int:
     return size[0] * size[1] * size[2]
 
 
+def _volume_mm3(units: Sequence[Unit]) -> int:
+    return sum(volume_mm3(unit.size_mm) for unit in units)
+
+
 def bound_minor(units: Sequence[Unit], cartons: Sequence[Carton]) -> int:
     """What no packing of these units into these cartons costs less than: by volume and by weight, each at the least
     price of its kind, and the cheapest carton that holds the most awkward unit."""
     there = [unit for unit in units if any(fits_alone(unit, carton) for carton in cartons)]
     if not there:
         return 0
-    volume = sum(volume_mm3(unit.size_mm) for unit in there)
+    volume = _volume_mm3(there)
     weight_g = sum(unit.weight_g for unit in there)
     by_volume = min(_least(volume, volume_mm3(carton.size_mm), carton.cost_minor) for carton in cartons)
     by_weight = min(_least(weight_g, carton.max_weight_g, carton.cost_minor) for carton in cartons)

@@ -12,22 +12,24 @@ from router.warehouse.wave import Reported, Wave, WaveLine, WaveOrder
 from router.work.acts import order_named
 from router.work.item import WorkRefused
 
-Counted = Literal["picked", "short"]
-_EVENTS: dict[str, str] = {"picked": "pick", "short": "short_pick"}
-_COUNTED: dict[str, Counted] = {"pick": "picked", "short_pick": "short"}
+Counted = Literal["picked", "short", "packed"]
+_EVENTS: dict[str, str] = {"picked": "pick", "short": "short_pick", "packed": "pack"}
+_COUNTED: dict[str, Counted] = {"pick": "picked", "short_pick": "short", "pack": "packed"}
 
 
 class WaveReport(NamedTuple):
     """One report of the holder of a key about a wave."""
 
     wave_id: str
-    what: Literal["picked", "short", "released"]
-    lines: tuple[Reported, ...]  # each once; of a release none
+    what: Literal["picked", "short", "packed", "released"]
+    lines: tuple[Reported, ...]  # each once; of a release none, of what is packed what was picked
     reason: str  # of a short pick
     caller: str  # name of the key
     key: str  # by which the same request is known when it comes again
     digest: str
     now_ms: int
+    tote: int = 0  # that is packed
+    cartons: int = 0  # into how many; 0 = not said
 
 
 class WaveList(NamedTuple):
@@ -63,7 +65,8 @@ def event_of(wave: Wave, order: WaveOrder, report: WaveReport, event_id: str, at
             {"line_id": each.line_id, "qty": each.qty} for each in report.lines if each.order_id == order.order_id
         ],
     }
-    return said | ({"reason": report.reason} if report.reason else {})
+    more = {"reason": report.reason, "cartons": report.cartons}
+    return said | {name: value for name, value in more.items() if value}
 
 
 def lines_of_event(event: str) -> tuple[Counted, dict[str, int]]:

@@ -111,7 +111,10 @@ Key = tuple[str, int]  # order_key, line
 
 
 def reported(
-    what: Literal["picked", "short"], said: Sequence[Reported], lines: Sequence[WaveLine], orders: Sequence[WaveOrder]
+    what: Literal["picked", "short", "packed"],
+    said: Sequence[Reported],
+    lines: Sequence[WaveLine],
+    orders: Sequence[WaveOrder],
 ) -> list[WaveLine]:
     """The lines that a report changes, as they are afterwards; raises WorkRefused with none of them changed."""
     order_ids = {order.order_key: order.order_id for order in orders}
@@ -125,7 +128,7 @@ def reported(
                 "bad_parameter", f"lines: the wave has no line {each.line_id!r} of order {each.order_id!r}; {remedy}."
             )
         line = changed.get((there.order_key, there.line), there)
-        if each.qty > line.left:
+        if each.qty > (line.picked - line.packed if what == "packed" else line.left):
             why = f" ({line.dropped} left it: {line.why})" if line.dropped else ""
             raise WorkRefused(
                 "wave_conflict",

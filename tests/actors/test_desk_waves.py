@@ -13,6 +13,7 @@ from actors.store.data_folder import now_ms
 from actors.store.desk import to_pick
 from router.tables.row_types import BinRow
 from router.warehouse.bins import Bins
+from router.warehouse.cartons import Carton, Unit
 from router.warehouse.reports import BinAsked, WaveList, WaveReport
 from router.warehouse.wave import Reported, WaveAsked
 from router.work.item import WorkRefused
@@ -219,6 +220,44 @@ def test_a_report_that_the_books_refuse_takes_its_units_out_of_the_wave(desk: De
     told(desk)
     [(*_, left, picked, short, gone)] = figures(seen(desk, wave))
     assert (left, picked, short, gone) == (0, 0, 0, 2) and seen(desk, wave)["state"] == "done"
+
+
+SMALL = Carton("S", (200, 150, 100), 900, 40, 30, False)
+
+
+def test_what_was_picked_is_packed_into_the_cartons_that_were_proposed(desk: DeskLab) -> None:
+    desk.cartons, desk.unit_of = [SMALL], lambda sku: Unit(sku, (100, 150, 100), 300)
+    desk.begin()
+    placed(desk, "a", A=2, B=1)
+    wave = make(desk)
+    with pytest.raises(WorkRefused, match="nothing in tote 1 waits to be packed"):
+        packed(desk, wave)
+    report(desk, wave, "picked", ("a", "L0", 2), ("a", "L1", 1))
+    slip = msgspec.json.decode(desk.waves.packing(wave["wave_id"], 1))
+    assert [(each["carton"], each["weight_g"]) for each in slip["cartons"]] == [("S", 640), ("S", 340)]
+    assert (slip["cost"], slip["cost_at_least"], slip["why"]) == (60, 45, None)
+    packed(desk, wave)
+    told(desk)
+    assert units_of(desk, "a")["packed"] == 3
+    [pick, pack] = [msgspec.json.decode(row["event"]) for row in desk.outbox()]
+    assert (pick["type"], pack["type"], pack["cartons"]) == ("pick", "pack", 2)
+
+
+def packed(desk: DeskLab, wave: Row, tote: int = 1) -> Row:
+    given = WaveReport(wave["wave_id"], "packed", (), "", "ada", "", "d", now_ms(), tote, 2)
+    return dict(msgspec.json.decode(desk.waves.report(given)))
+
+
+def test_of_what_nobody_measured_no_carton_is_proposed_and_it_is_packed_all_the_same(desk: DeskLab) -> None:
+    desk.cartons = [SMALL]
+    placed(desk, "a")
+    wave = make(desk)
+    report(desk, wave, "picked", ("a", "L0", 2))
+    slip = msgspec.json.decode(desk.waves.packing(wave["wave_id"], 1))
+    assert slip["cartons"] is None and slip["not_measured"] == [{"sku": "A", "qty": 2}] and "length_mm" in slip["why"]
+    packed(desk, wave)
+    told(desk)
+    assert units_of(desk, "a")["packed"] == 2
 
 
 def test_a_release_puts_the_rest_back(desk: DeskLab) -> None:

@@ -47,6 +47,7 @@ def test_the_contract_is_offered(document: dict[str, Any]) -> None:
     |POST /v1/orders/{order_id}/refunds|GET /v1/orders/{order_id}/refunds|GET /v1/refunds/{refund_id}
     |GET /v1/waves|POST /v1/waves|GET /v1/waves/{wave_id}|GET /v1/waves/{wave_id}/pick-list
     |POST /v1/waves/{wave_id}/pick|POST /v1/waves/{wave_id}/short|POST /v1/waves/{wave_id}/release
+    |POST /v1/waves/{wave_id}/pack|GET /v1/waves/{wave_id}/packing/{tote}
     |GET /v1/bins|POST /v1/bins/block|POST /v1/bins/free
     |POST /v1/availability|POST /v1/quotes|GET /v1/stream|GET /livez|GET /readyz|GET /metrics|GET /openapi.json|GET /"""
     for line in wanted.split("|"):

@@ -58,7 +58,8 @@ OPERATIONS = (
     *("GET /v1/work", *(f"POST {WORK}/{{work_id}}/{act}" for act in ("claim", "assign", "snooze", "resolve"))),
     "GET /v1/refunds/{refund_id}",
     *("GET /v1/waves", "POST /v1/waves", "GET /v1/waves/{wave_id}", "GET /v1/waves/{wave_id}/pick-list"),
-    *(f"POST /v1/waves/{{wave_id}}/{name}" for name in ("pick", "short", "release")),
+    *(f"POST /v1/waves/{{wave_id}}/{name}" for name in ("pick", "short", "pack", "release")),
+    "GET /v1/waves/{wave_id}/packing/{tote}",
     *("GET /v1/bins", "POST /v1/bins/block", "POST /v1/bins/free"),
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )

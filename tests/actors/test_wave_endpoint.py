@@ -85,6 +85,27 @@ def test_a_pick_list_is_printed_along_the_walk_and_no_cell_is_a_formula(lab: Lab
     reporting(lab, wave, "release")
 
 
+def test_an_order_is_packed_with_a_slip(lab: Lab) -> None:
+    size = {"length_mm": 90, "width_mm": 90, "height_mm": 90}
+    rows = b"".join(json.dumps({"sku": sku, "currency": "EUR", **size}).encode() + b"\n" for sku in "AB")
+    assert lab.ask("PATCH", "/v1/tables/skus", rows, **NDJSON)[0] == 200
+    carton = {"carton": "S", "length_mm": 200, "width_mm": 100, "height_mm": 100, "max_weight_g": 1_000, "cost": 30}
+    assert lab.ask("PUT", "/v1/tables/cartons", json.dumps(carton).encode(), **NDJSON)[0] == 200
+    placed(lab, "pack")
+    wave = waving(lab, "w3")
+    [tote] = [each["tote"] for each in wave["orders"] if each["order_id"] == "pack"]
+    lines = [{"order_id": "pack", "line_id": line_id, "qty": qty} for line_id, qty in (("L1", 2), ("L2", 1))]
+    reporting(lab, wave, "pick", lines=lines)
+    path = f"/v1/waves/{wave['wave_id']}/packing/{tote}"
+    assert [each["weight_g"] for each in ask(lab, "GET", path)["cartons"]] == [200, 100]
+    text = lab.ask("GET", path, role="ops", accept="text/plain")[2].decode()
+    assert "PACKING SLIP  order pack" in text and "Ada" not in text and "2 x A" in text
+    reporting(lab, wave, "pack", tote=tote)
+    assert ask(lab, "GET", "/v1/orders/pack")["state"] == "packed"
+    assert "totes 1 to" in ask(lab, "GET", path[: -len(str(tote))] + "99", status=400)["detail"]
+    reporting(lab, wave, "pack", 409, key="again", tote=tote)
+
+
 def test_what_no_wave_says_is_refused_in_words(lab: Lab) -> None:
     for said, words in (
         ({"node": "N2"}, "not worked here"),

@@ -105,6 +105,9 @@ class DeskHere:
     def pick_list(self, wave_id: str) -> bytes:
         return self._caught_up(lambda: self._waves.pick_list(wave_id))
 
+    def packing(self, wave_id: str, tote: int) -> bytes:
+        return self._caught_up(lambda: self._waves.packing(wave_id, tote))
+
     def bin(self, asked: BinAsked) -> bytes:
         return self._caught_up(lambda: self._waves.bin(asked))
 

@@ -27,7 +27,9 @@ from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
 from router.tables.compiled import Tables
 from router.warehouse.bins import Bins
+from router.warehouse.cartons import Carton
 from router.warehouse.here import OrderBooks
+from router.warehouse.packing import UnitOf
 from router.work.acts import Act, ActName
 from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
@@ -53,6 +55,8 @@ class DeskLab:
     ) -> None:
         self.world = world
         self.nodes, self.bins = nodes, Bins(())
+        self.cartons: list[Carton] = []
+        self.unit_of: UnitOf = lambda sku: None
         self.database = Database(folder, url)
         with self.database.write() as connection:
             place.claim(connection, "lab")
@@ -65,7 +69,11 @@ class DeskLab:
         """As after a start: nothing but what the database has."""
         books = [OrderBooks(KEY, self.world.sources, self._tables_of, self._naming) for _ in range(2)]
         self.picks = PickReader(self.nodes, self._numbers_of, books[0])
-        self.waves = Waves(self.database, WaveTerms("global", self.nodes, lambda: self.bins), books[1])
+        self.waves = Waves(
+            self.database,
+            WaveTerms("global", self.nodes, lambda: self.bins, lambda: self.cartons, self.unit_of),
+            books[1],
+        )
         self.effect = DeskEffect(self.database, self.terms, "global", self.picks, lambda: None)
         self.told = ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS))
         self.refunds = Refunds(self.database, self.refund_terms, self.told)

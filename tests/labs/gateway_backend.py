@@ -202,6 +202,9 @@ class ScriptedBackend:
     async def pick_list(self, wave_id: str) -> bytes:
         raise WorkRefused("wave_not_found", "No wave has this id.")
 
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        raise WorkRefused("wave_not_found", "No wave has this id.")
+
     async def bin(self, asked: BinAsked) -> bytes:
         return b'{"node":"","blocked":[]}'
 

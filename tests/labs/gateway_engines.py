@@ -132,6 +132,9 @@ class EngineBackend:
     async def pick_list(self, wave_id: str) -> bytes:
         return await self._run(lambda: self.desk.pick_list(wave_id))
 
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        return await self._run(lambda: self.desk.packing(wave_id, tote))
+
     async def bin(self, asked: BinAsked) -> bytes:
         return await self._run(lambda: self.desk.bin(asked))
 

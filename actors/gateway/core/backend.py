@@ -87,6 +87,9 @@ class Backend(Protocol):
     async def pick_list(self, wave_id: str) -> bytes:
         """What is left to pick of a wave along the walk, as JSON; raises WorkRefused."""
 
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        """An order of a wave with the cartons proposed for it, as JSON; raises WorkRefused."""
+
     async def bin(self, asked: BinAsked) -> bytes:
         """The blocked bins of a node as JSON, after one more or one less; raises WorkRefused."""
 

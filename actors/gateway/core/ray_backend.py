@@ -96,6 +96,9 @@ class RayBackend:
     async def pick_list(self, wave_id: str) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.pick_list, wave_id))
 
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.packing, wave_id, tote))
+
     async def bin(self, asked: BinAsked) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.bin, asked))
 

@@ -235,6 +235,7 @@ def _picking(waves: WaveEndpoint) -> list[Route]:
     asked: dict[ReportName, tuple[type, str]] = {
         "pick": (wave_shapes.PickedBody, "Report what was picked of a wave"),
         "short": (wave_shapes.ShortBody, "Report what was not found, and block its bin"),
+        "pack": (wave_shapes.PackedBody, "Report that what was picked of an order is packed"),
         "release": (wave_shapes.ReleaseBody, "End a wave; what is left of it waits again"),
     }
     return [
@@ -255,6 +256,12 @@ def _picking(waves: WaveEndpoint) -> list[Route]:
             "GET", "/v1/waves/{wave_id}/pick-list", waves.pick_list, WATCHERS, "What is left to pick, along the walk",
             {JSON: wave_shapes.PickList, CSV: None, TEXT: None},
             problems=("wave_not_found", "not_acceptable", "shard_unavailable"),
+        ),
+        Route(
+            "GET", "/v1/waves/{wave_id}/packing/{tote}", waves.packing, WATCHERS,
+            "What an order of a wave is packed into, and its packing slip",
+            {JSON: wave_shapes.PackingView, TEXT: None},
+            problems=("bad_parameter", "wave_not_found", "not_acceptable", "shard_unavailable"),
         ),
         *(
             Route(

@@ -21,18 +21,20 @@ from actors.gateway.http.routes import CSV, JSON, Handler, Query, caller_of
 from actors.gateway.http.wave_shapes import (
     BinBlocked,
     BinFree,
+    PackedBody,
     PickedBody,
     ReleaseBody,
     ShortBody,
     WaveAskedBody,
 )
+from router.warehouse.packing import slip_text
 from router.warehouse.reports import BinAsked, WaveList, WaveReport
-from router.warehouse.wave import WAVE_ID, WAVE_STATES, Reported, WaveAsked
+from router.warehouse.wave import ORDERS_MAX, WAVE_ID, WAVE_STATES, Reported, WaveAsked
 from router.warehouse.wave_views import pick_list_csv, pick_list_text
 from router.work.item import WorkRefused
 
 B = TypeVar("B", bound=msgspec.Struct)
-ReportName = Literal["pick", "short", "release"]
+ReportName = Literal["pick", "short", "pack", "release"]
 
 LIMIT_USUAL, LIMIT_MAX = 50, 500
 TEXT = "text/plain"
@@ -98,13 +100,21 @@ class WaveEndpoint:
         return await _answered(self._core.backend.wave(_wave_id(parameters)))
 
     async def pick_list(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
-        form = _form(request)
+        form = _form(request, "A pick list", (JSON, CSV, TEXT))
         found = await _given(self._core.backend.pick_list(_wave_id(parameters)))
         if form == JSON:
             return json_response(found)
         listed = msgspec.json.decode(found)
         text = pick_list_csv(listed) if form == CSV else pick_list_text(listed)
         return web.Response(text=text, content_type=form, charset="utf-8")
+
+    async def packing(self, request: BaseRequest, parameters: dict[str, str]) -> web.StreamResponse:
+        form, wave_id = _form(request, "A packing slip", (JSON, TEXT)), _wave_id(parameters)
+        tote = whole_number(parameters["tote"], "tote", 0, 1, ORDERS_MAX)
+        found = await _given(self._core.backend.packing(wave_id, tote))
+        if form == JSON:
+            return json_response(found)
+        return web.Response(text=slip_text(msgspec.json.decode(found)), content_type=form, charset="utf-8")
 
     async def bins(self, request: BaseRequest, _: dict[str, str]) -> web.StreamResponse:
         refuse_unknown(request.query, BIN_QUERIES)
@@ -142,19 +152,22 @@ def _said(name: ReportName, body: bytes) -> WaveReport:
         picked = read_asked(body, PickedBody)
         lines = tuple(Reported(line.order_id, line.line_id, line.qty) for line in picked.lines)
         return nothing._replace(what="picked", lines=_each_once(lines))
+    if name == "pack":
+        packed = read_asked(body, PackedBody)
+        return nothing._replace(what="packed", tote=packed.tote, cartons=packed.cartons or 0)
     short = read_asked(body, ShortBody)
     refuse_nul("reason", short.reason)
     lines = tuple(Reported(line.order_id, line.line_id, line.qty, line.bin or "") for line in short.lines)
     return nothing._replace(what="short", lines=_each_once(lines), reason=short.reason)
 
 
-def _form(request: BaseRequest) -> str:
-    """JSON, CSV or text, as ``Accept`` wants most; of two alike the first."""
+def _form(request: BaseRequest, what: str, forms: tuple[str, ...]) -> str:
+    """As ``Accept`` wants most; of two alike the first."""
     accept = ",".join(request.headers.getall("Accept", ())) or "*/*"
-    wanted = {form: wish_for(accept, form)[0] for form in (JSON, CSV, TEXT)}
+    wanted = {form: wish_for(accept, form)[0] for form in forms}
     best = max(wanted, key=lambda form: wanted[form])
     if wanted[best] <= 0:
-        raise Problem("not_acceptable", f"A pick list is {JSON}, {CSV} or {TEXT}; ask for one of them in Accept.")
+        raise Problem("not_acceptable", f"{what} is {' or '.join(forms)}; ask for one of them in Accept.")
     return best
 
 

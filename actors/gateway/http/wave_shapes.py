@@ -52,6 +52,15 @@ class ShortBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[Reason, Meta(description="of the report, and why the bin is blocked")]
 
 
+class PackedBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that was picked of an order and lies in no carton."""
+
+    tote: Annotated[int, Meta(ge=1, le=ORDERS_MAX)]
+    cartons: Annotated[
+        Annotated[int, Meta(ge=1, le=10_000)] | None, Meta(description="into how many; null: not said")
+    ] = None
+
+
 class ReleaseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing is said but that."""
 
@@ -164,6 +173,44 @@ class DroppedView(TakenFor, frozen=True):
 class PickList(WaveRow, frozen=True):
     stops: Annotated[list[PickStop], Meta(description="what is left to pick, along the walk")]
     dropped: Annotated[list[DroppedView], Meta(description="what is not to be picked any more")]
+
+
+class SkuCount(msgspec.Struct, frozen=True):
+    sku: str
+    qty: int
+
+
+class CartonProposed(msgspec.Struct, frozen=True):
+    carton: str
+    weight_g: Annotated[int, Meta(description="with the carton's own")]
+    cost: int
+    units: list[SkuCount]
+
+
+class PackedLine(msgspec.Struct, frozen=True):
+    line_id: str
+    sku: str
+    picked: int
+    packed: int
+    left: int
+
+
+class PackingView(msgspec.Struct, frozen=True):
+    wave_id: str
+    node: str
+    tote: int
+    order_id: str
+    channel: str
+    seller: str | None
+    carrier: str | None
+    service: str | None
+    lines: list[PackedLine]
+    cartons: Annotated[list[CartonProposed] | None, Meta(description="for what is not packed; null: none, see `why`")]
+    too_large: list[SkuCount]
+    not_measured: Annotated[list[SkuCount], Meta(description="no row of `skus` says how large they are")]
+    cost: int | None
+    cost_at_least: Annotated[int | None, Meta(description="what no packing costs less than")]
+    why: Annotated[str | None, Meta(description="the proposal does not hold everything")]
 
 
 class BlockedBin(msgspec.Struct, frozen=True):

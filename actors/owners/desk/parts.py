@@ -122,7 +122,9 @@ def warehouse(
     def books() -> OrderBooks:
         return OrderBooks(data.key(), sources, shelves.version, shelves.naming)
 
-    waves = Waves(database, WaveTerms(config.order_id_scope, nodes, shelves.bins), books())
+    waves = Waves(
+        database, WaveTerms(config.order_id_scope, nodes, shelves.bins, shelves.cartons, shelves.unit_of), books()
+    )
     return waves, PickReader(nodes, shelves.numbers_of, books())
 
 

@@ -25,9 +25,11 @@ from actors.store.desk.waves import Blocked
 from router.ids import Scope
 from router.queries.text import time_text
 from router.warehouse.bins import Bins
+from router.warehouse.cartons import Carton
 from router.warehouse.gather import Candidate, Chosen, Gathered, gather
+from router.warehouse.packing import UnitOf, packing_view, to_pack
 from router.warehouse.reports import BinAsked, WaveList, WaveReport, bins_of, event_of, lines_of_event
-from router.warehouse.wave import Wave, WaveAsked, WaveLine, WaveOrder, dropped, not_taken, reported
+from router.warehouse.wave import Reported, Wave, WaveAsked, WaveLine, WaveOrder, dropped, not_taken, reported
 from router.warehouse.wave_views import blocked_row, pick_list, waiting_row, wave_row, wave_view
 from router.work.acts import encoded
 from router.work.item import WorkRefused
@@ -41,6 +43,8 @@ class WaveTerms(NamedTuple):
     scope: Scope
     nodes: Sequence[str]  # that are worked here
     bins: Callable[[], Bins]
+    cartons: Callable[[], Sequence[Carton]]
+    unit_of: UnitOf  # as it is packed
 
 
 class Waves:
@@ -75,6 +79,15 @@ class Waves:
             wave = _found(connection, wave_id)
             orders, lines = waves.orders_of(connection, wave_id), waves.lines_of(connection, wave_id)
         return msgspec.json.encode(pick_list(wave, orders, lines))
+
+    def packing(self, wave_id: str, tote: int) -> bytes:
+        """An order of a wave with the cartons proposed for it, as JSON; raises WorkRefused."""
+        with self._database.read() as connection:
+            wave = _found(connection, wave_id)
+            order = _in_tote(waves.orders_of(connection, wave_id), tote)
+            lines = waves.lines_of(connection, wave_id, order.order_key)
+        packed = to_pack(lines, self._terms.unit_of)
+        return msgspec.json.encode(packing_view(wave, order, lines, packed, self._terms.cartons()))
 
     def list(self, wanted: WaveList) -> bytes:
         """What waits at a node by cut-off, and its waves, the newest first."""
@@ -144,9 +157,13 @@ class Waves:
     def _report(self, connection: Connection, report: WaveReport) -> bytes:
         wave = _found(connection, report.wave_id)
         orders, lines = waves.orders_of(connection, wave.wave_id), waves.lines_of(connection, wave.wave_id)
-        if report.what == "released":
+        if (what := report.what) == "released":
             return self._release(connection, wave, orders, lines, report)
-        changed = reported(report.what, report.lines, lines, orders)
+        if what == "packed":
+            order = _in_tote(orders, report.tote)
+            lines = [line for line in lines if line.order_key == order.order_key]
+            report = _of_all_picked(report, order, lines)
+        changed = reported(what, report.lines, lines, orders)
         waves.put_lines(connection, changed)
         if report.what == "short":
             for name in bins_of(report, changed, orders):
@@ -205,6 +222,22 @@ def _found(connection: Connection, wave_id: str) -> Wave:
     if wave is None:
         raise WorkRefused("wave_not_found", NO_WAVE)
     return wave
+
+
+def _of_all_picked(report: WaveReport, order: WaveOrder, lines: Sequence[WaveLine]) -> WaveReport:
+    """What was picked and lies in no carton."""
+    unpacked = [line for line in lines if line.picked > line.packed]
+    if not unpacked:
+        raise WorkRefused("wave_conflict", f"tote: nothing in tote {order.number} waits to be packed; pick first.")
+    said = tuple(Reported(order.order_id, line.line_id, line.picked - line.packed) for line in unpacked)
+    return report._replace(lines=said)
+
+
+def _in_tote(orders: Sequence[WaveOrder], tote: int) -> WaveOrder:
+    found = next((order for order in orders if order.number == tote), None)
+    if found is None:
+        raise WorkRefused("bad_parameter", f"tote: the wave has totes 1 to {len(orders)}; name one of them.")
+    return found
 
 
 def _view(connection: Connection, wave: Wave) -> bytes:
