@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection, select
 
 from actors.store.data_folder import now_ms
 from actors.store.desk import to_pick
+from actors.store.desk.schema import TO_PICK
 from router.tables.row_types import BinRow
 from router.warehouse.bins import Bins
 from router.warehouse.cartons import Carton, Unit
@@ -313,6 +317,58 @@ def test_a_desk_that_reads_bit_by_bit_and_begins_anew_keeps_the_same(desk: DeskL
         found = [to_pick.first(connection, node, "", 0, 99) for connection in (one, two) for node in NODES]
     assert found[:2] == found[2:] and [len(rows) for rows in found[:2]] == [2, 1]
     other.database.close()
+
+
+class Died(Exception):
+    """As if the process had ended."""
+
+
+@contextmanager
+def dying(desk: DeskLab, after: int) -> Iterator[None]:
+    """Dies after so many steps, each before or after a transaction that writes."""
+    write, left = desk.database.write, after
+
+    def step() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Died
+
+    @contextmanager
+    def counted() -> Iterator[Connection]:
+        step()
+        with write() as connection:
+            yield connection
+        step()
+
+    desk.database.write = counted  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        desk.database.write = write  # type: ignore[method-assign]
+
+
+def shift(desk: DeskLab) -> None:
+    """What a shift does; each request is sent again with its key by whoever heard no answer."""
+    wave = make(desk, "wave")
+    report(desk, wave, "picked", ("a", "L0", 2), ("b", "L0", 1), key="picked")
+    report(desk, wave, "short", ("b", "L0", 1), key="short", reason="empty")
+    told(desk)
+
+
+@pytest.mark.parametrize("after", range(0, 18, 2))
+def test_whoever_dies_in_between_each_report_is_booked_once(desk: DeskLab, after: int) -> None:
+    placed(desk, "a", "b")
+    with contextlib.suppress(Died), dying(desk, after):
+        shift(desk)
+    desk.begin()
+    shift(desk)
+    statuses = [row["status"] for row in desk.outbox()]  # duplicate: the shard had it, its answer was not kept
+    assert len(statuses) == 3 and set(statuses) <= {"applied", "duplicate"}
+    assert units_of(desk, "a")["picked"] == 2 and units_of(desk, "b")["picked"] == 1
+    with desk.database.read() as connection:
+        rows = connection.execute(select(TO_PICK.c.wave_id, TO_PICK.c.units)).all()
+    assert all(not wave_id for wave_id, _ in rows), "no order is left behind in a wave that is done"
 
 
 def test_a_node_that_is_not_worked_here_is_refused(desk: DeskLab) -> None:
