@@ -182,6 +182,12 @@ class PaymentsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     instalment_within_ms: Annotated[int, msgspec.Meta(ge=60_000, le=90 * 86_400_000)] = 7 * 86_400_000
 
 
+class WarehouseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Nodes whose picking and packing is done with this router."""
+
+    nodes: list[str] = []  # none: nothing is kept of what waits to be picked
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     shards: int = 1  # fixed at the first start of a data folder
     order_id_scope: Literal["global", "channel", "seller"] = "global"  # where ids are unique; fixed at the first start
@@ -195,6 +201,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
     desk: DeskConfig = DeskConfig()
     payments: PaymentsConfig = PaymentsConfig()
+    warehouse: WarehouseConfig = WarehouseConfig()
 
     def __post_init__(self) -> None:
         assert 1 <= self.shards <= SHARDS_MAX, f"shards must lie between 1 and {SHARDS_MAX}"

@@ -51,6 +51,15 @@ order-router shipments label {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --for
 order-router invoices list {_ADMIN} A-1001
 order-router invoices show {_ADMIN} INV-000001
 order-router invoices pdf {_ADMIN} INV-000001 --lang zh --out invoice.pdf
+order-router waves list {_ADMIN} BERLIN
+order-router waves make {_ADMIN} BERLIN --carrier DHL --due-before 2026-12-01T14:00:00Z --max-orders 20
+order-router waves show {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37
+order-router waves pick-list {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 --csv
+order-router waves pick {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 A-1001 --line 1=2
+order-router waves short {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 A-1001 --line 2=1 --reason "shelf empty"
+order-router waves packing {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 3
+order-router waves pack {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37 3 --cartons 2
+order-router waves release {_ADMIN} 01903b6e-7f4a-7c21-9d4e-5b0c8e1f2a37
 order-router stock show {_ADMIN} MUG TEE --channel web
 order-router stock move {_ADMIN} receipt MUG BERLIN 40 --reference PO-77
 order-router stock move {_ADMIN} transfer MUG BERLIN 5 --to-node LEEDS

@@ -24,6 +24,8 @@ from adapters._told import ToldEvent
 from router.bound import Bound
 from router.config import Config
 from router.errors import Retryable, RouterError
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.work.acts import Act
 from router.work.listing import WorkFilter
 from router.work.pay import PayAsked
@@ -112,6 +114,33 @@ class Desk(DeskCalls):
         parts.made.sender.wake()
         parts.partners.wake()
         return found
+
+    def make_wave(self, asked: WaveAsked) -> bytes:
+        return self._there().made.waves.make(asked)
+
+    def report_wave(self, report: WaveReport) -> bytes:
+        parts = self._there()
+        answer = parts.made.waves.report(report)
+        parts.made.sender.wake()
+        return answer
+
+    def waves(self, wanted: WaveList) -> bytes:
+        return self._there().made.waves.list(wanted)
+
+    def wave(self, wave_id: str) -> bytes:
+        return self._there().made.waves.one(wave_id)
+
+    def pick_list(self, wave_id: str) -> bytes:
+        return self._there().made.waves.pick_list(wave_id)
+
+    def packing(self, wave_id: str, tote: int) -> bytes:
+        return self._there().made.waves.packing(wave_id, tote)
+
+    def bin(self, asked: BinAsked) -> bytes:
+        return self._there().made.waves.bin(asked)
+
+    def blocked_bins(self, node: str) -> bytes:
+        return self._there().made.waves.blocked(node)
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         parts = self._there()

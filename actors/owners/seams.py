@@ -17,6 +17,8 @@ from router.ports import Question
 from router.shard.lanes import Message
 from router.shard.order_lane import OrderBatch
 from router.tables.withdrawn import Numbers, UnitsInUse
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
@@ -185,6 +187,30 @@ class DeskCalls(Protocol):
 
     def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         """A shipment that is not to leave, as JSON, durable; raises WorkRefused with nothing done."""
+
+    def make_wave(self, asked: WaveAsked) -> bytes:
+        """A new wave as JSON, durable; raises WorkRefused with nothing done."""
+
+    def report_wave(self, report: WaveReport) -> bytes:
+        """A wave after what somebody reported of it, as JSON, durable; raises WorkRefused with nothing done."""
+
+    def waves(self, wanted: WaveList) -> bytes:
+        """What waits at a node by cut-off, and its waves, as JSON; raises WorkRefused."""
+
+    def wave(self, wave_id: str) -> bytes:
+        """A wave as JSON; raises WorkRefused."""
+
+    def pick_list(self, wave_id: str) -> bytes:
+        """What is left to pick of a wave along the walk, as JSON; raises WorkRefused."""
+
+    def packing(self, wave_id: str, tote: int) -> bytes:
+        """An order of a wave with the cartons proposed for it, as JSON; raises WorkRefused."""
+
+    def bin(self, asked: BinAsked) -> bytes:
+        """The blocked bins of a node as JSON, after one more or one less, durable; raises WorkRefused."""
+
+    def blocked_bins(self, node: str) -> bytes:
+        """The blocked bins of a node, as JSON; raises WorkRefused."""
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         """Take over what a partner told and no order took; durable, and tried again."""

@@ -3,4 +3,4 @@
 Imports nothing: the command line names them before anything heavy is loaded.
 """
 
-TABLES = ("skus", "nodes", "rates", "taxes", "promotions", "carriers", "rules", "templates", "stock")
+TABLES = ("skus", "nodes", "rates", "taxes", "promotions", "carriers", "rules", "templates", "bins", "cartons", "stock")

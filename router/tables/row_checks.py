@@ -15,7 +15,9 @@ from router.tables.countries import is_country
 from router.tables.periods import from_of, overlap_errors, period_errors
 from router.tables.promotion_terms import promotion_errors
 from router.tables.row_types import (
+    BinRow,
     CarrierRow,
+    CartonRow,
     NodeRow,
     PromotionRow,
     RateRow,
@@ -154,6 +156,8 @@ KEYS: Mapping[type[Any], tuple[str, ...]] = {
     CarrierRow: ("carrier",),
     RuleRow: ("rule",),
     TemplateRow: ("template", "language"),
+    BinRow: ("node", "sku", "bin"),
+    CartonRow: ("carton",),
 }
 
 

@@ -191,7 +191,42 @@ class TemplateRow(_Row, frozen=True, kw_only=True):
     attributes: dict[str, Any] = {}
 
 
-Row = SkuRow | NodeRow | StockRow | RateRow | PromotionRow | TaxRow | CarrierRow | RuleRow | TemplateRow
+class BinRow(_Row, frozen=True, kw_only=True):
+    """A place on a shelf of a node where a SKU lies; a SKU may lie in several."""
+
+    node: Key
+    sku: Key
+    bin: Key
+    zone: Annotated[str, Meta(max_length=128)] = ""
+    walk: Annotated[int, Meta(ge=0, le=1_000_000_000)]  # number along the walk through the node
+
+
+class CartonRow(_Row, frozen=True, kw_only=True):
+    """A carton that orders are packed into; dimensions are those inside."""
+
+    carton: Key
+    length_mm: Millimetres
+    width_mm: Millimetres
+    height_mm: Millimetres
+    max_weight_g: Grams  # of what is in it
+    weight_g: Grams = 0  # its own
+    cost: Amount = 0
+    dangerous_goods: bool = False  # True: may hold them
+
+
+Row = (
+    SkuRow
+    | NodeRow
+    | StockRow
+    | RateRow
+    | PromotionRow
+    | TaxRow
+    | CarrierRow
+    | RuleRow
+    | TemplateRow
+    | BinRow
+    | CartonRow
+)
 
 ROW_TYPES: dict[str, type[Row]] = {
     "skus": SkuRow,
@@ -203,6 +238,8 @@ ROW_TYPES: dict[str, type[Row]] = {
     "carriers": CarrierRow,
     "rules": RuleRow,
     "templates": TemplateRow,
+    "bins": BinRow,
+    "cartons": CartonRow,
 }
 
 
@@ -218,3 +255,5 @@ class TableRows(msgspec.Struct, frozen=True, kw_only=True):
     carriers: list[CarrierRow] = []
     rules: list[RuleRow] = []
     templates: list[TemplateRow] = []
+    bins: list[BinRow] = []
+    cartons: list[CartonRow] = []

@@ -32,7 +32,8 @@ from tests.labs.fake_router import FakeRouter, running
 
 COMMANDS = (
     *("backup", "bench", "check", "doctor", "events", "explain", "invoices", "keys", "load", "orders", "partners"),
-    *("payments", "release", "restore", "route", "send", "serve", "shipments", "stock", "tables", "verify", "work"),
+    *("payments", "release", "restore", "route", "send", "serve", "shipments", "stock", "tables", "verify", "waves"),
+    "work",
 )
 
 

@@ -121,6 +121,25 @@ ROWS["0005"] = ROWS["0004"] | {
     },
     "labels": {"shipment_id": "s", "form": "zpl", "content": b"^XA^XZ", "made_ms": 2},
 }  # fmt: skip
+ROWS["0006"] = ROWS["0005"] | {
+    "to_pick": {
+        "order_key": "k", "node": "N1", "newest": 1 << 48, "version": 1, "carrier": "DHL", "due_ms": 5, "units": 2,
+        "wave_id": "v",
+    },
+    "waves": {
+        "wave_id": "v", "node": "N1", "state": "open", "zone": "", "carrier": "", "due_before_ms": 0, "made_by": "ada",
+        "made_ms": 1, "ended_ms": 0,
+    },
+    "wave_orders": {
+        "wave_id": "v", "order_key": "k", "number": 1, "order_id": "o", "channel": "web", "seller": "", "due_ms": 5,
+        "carrier": "DHL", "service": "standard", "told_version": 0,
+    },
+    "wave_lines": {
+        "wave_id": "v", "order_key": "k", "line": 0, "line_id": "L1", "sku": "A", "stops": "[]", "qty": 2, "picked": 1,
+        "short": 0, "dropped": 0, "packed": 0, "why": "",
+    },
+    "blocked_bins": {"node": "N1", "bin": "A-01", "reason": "empty", "blocked_by": "ada", "blocked_ms": 1},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

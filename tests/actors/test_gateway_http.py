@@ -34,7 +34,16 @@ from tests.labs.gateway_lab import LoopThread, body_of, connect, read_all, reque
 from tests.labs.serve_fixture import until
 
 # Settings of another part.
-NO_LIMITS = ("linger_ms", "gateway_stream_batches", "order_id_scope", "partners", "desk", "payments", "policy")
+NO_LIMITS = (
+    "linger_ms",
+    "gateway_stream_batches",
+    "order_id_scope",
+    "partners",
+    "desk",
+    "payments",
+    "policy",
+    "warehouse",
+)
 
 
 @dataclass

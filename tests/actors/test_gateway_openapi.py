@@ -51,6 +51,10 @@ def test_the_contract_is_offered(document: dict[str, Any]) -> None:
     |POST /v1/shipments/{shipment_id}/ship|DELETE /v1/shipments/{shipment_id}
     |GET /v1/shipments/{shipment_id}/label.pdf|GET /v1/shipments/{shipment_id}/label.zpl|POST /v1/labels
     |GET /v1/invoices|GET /v1/invoices/{number}|GET /v1/invoices/{number}.pdf
+    |GET /v1/waves|POST /v1/waves|GET /v1/waves/{wave_id}|GET /v1/waves/{wave_id}/pick-list
+    |POST /v1/waves/{wave_id}/pick|POST /v1/waves/{wave_id}/short|POST /v1/waves/{wave_id}/release
+    |POST /v1/waves/{wave_id}/pack|GET /v1/waves/{wave_id}/packing/{tote}
+    |GET /v1/bins|POST /v1/bins/block|POST /v1/bins/free
     |POST /v1/availability|POST /v1/quotes|GET /v1/stream|GET /livez|GET /readyz|GET /metrics|GET /openapi.json|GET /"""
     for line in wanted.split("|"):
         method, path = line.split()

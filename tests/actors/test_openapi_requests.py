@@ -65,6 +65,10 @@ OPERATIONS = (
     *("GET /v1/shipments/{shipment_id}/label.pdf", "GET /v1/shipments/{shipment_id}/label.zpl", "POST /v1/labels"),
     *("GET /v1/invoices", "GET /v1/invoices/{number}"),
     "GET /v1/invoices/{number}.pdf",
+    *("GET /v1/waves", "POST /v1/waves", "GET /v1/waves/{wave_id}", "GET /v1/waves/{wave_id}/pick-list"),
+    *(f"POST /v1/waves/{{wave_id}}/{name}" for name in ("pick", "short", "pack", "release")),
+    "GET /v1/waves/{wave_id}/packing/{tote}",
+    *("GET /v1/bins", "POST /v1/bins/block", "POST /v1/bins/free"),
     *("POST /v1/orders/{order_id}/refunds", "GET /v1/orders/{order_id}/refunds"),
 )
 

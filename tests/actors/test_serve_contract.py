@@ -193,11 +193,12 @@ def test_a_table_may_be_sent_as_csv(router: Router) -> None:
 
 
 def test_every_table_of_the_contract_can_be_put(router: Router) -> None:
-    assert set(TABLES) == set("skus nodes stock rates promotions taxes carriers rules templates".split())
+    assert set(TABLES) == set("skus nodes stock rates promotions taxes carriers rules templates bins cartons".split())
     rows = {
         "promotions": {"code": "P10", "when": {"coupon": True}, "then": {"percent": 10}, "priority": 1},
         "carriers": {"carrier": "DHL", "name": "DHL"},
         "templates": {"template": "shipped", "body": "On its way"},
+        "bins": {"node": "BER", "sku": "SKU-11", "bin": "A-01", "walk": 1},
     }
     for table, row in rows.items():
         assert router.put(table, [row])["rows"] == 1

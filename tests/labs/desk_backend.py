@@ -22,6 +22,8 @@ from router.feed.feed import Feed
 from router.local import LocalRouter
 from router.log.kinds import Kind
 from router.shard.split_events import EventPart
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
@@ -57,10 +59,10 @@ class DeskHere:
         self._postman = _Postman(data, config, router)
         outside = Outside(sources, standings, data.key(), self._postman.post, self._postman.fault_of)
         bells = Bells(go_on=lambda: self._partners.wake(), call=lambda: self._partners.wake())
-        made = wired(self._database, desk_terms(data, config, standings), outside, bells)
+        made = wired(self._database, desk_terms(data, config, standings, sources), outside, bells)
         self._effect, self._sender, self._service, self._told = made.effect, made.sender, made.service, made.told
         self._refunds, self._payments, self._shipments = made.refunds, made.payments, made.shipments
-        self._reconciling = made.reconciling
+        self._reconciling, self._waves = made.reconciling, made.waves
         self._partners = PartnerCalls(open_partners(config), made.book, now_ms)
         self._partners.start()
 
@@ -117,6 +119,30 @@ class DeskHere:
         found = self._caught_up(answer)
         self._partners.wake()
         return found
+
+    def make_wave(self, asked: WaveAsked) -> bytes:
+        return self._caught_up(lambda: self._waves.make(asked))
+
+    def report_wave(self, report: WaveReport) -> bytes:
+        return self._caught_up(lambda: self._waves.report(report))
+
+    def waves(self, wanted: WaveList) -> bytes:
+        return self._caught_up(lambda: self._waves.list(wanted))
+
+    def wave(self, wave_id: str) -> bytes:
+        return self._caught_up(lambda: self._waves.one(wave_id))
+
+    def pick_list(self, wave_id: str) -> bytes:
+        return self._caught_up(lambda: self._waves.pick_list(wave_id))
+
+    def packing(self, wave_id: str, tote: int) -> bytes:
+        return self._caught_up(lambda: self._waves.packing(wave_id, tote))
+
+    def bin(self, asked: BinAsked) -> bytes:
+        return self._caught_up(lambda: self._waves.bin(asked))
+
+    def blocked_bins(self, node: str) -> bytes:
+        return self._caught_up(lambda: self._waves.blocked(node))
 
     def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         with self._database.write() as connection:

@@ -16,7 +16,8 @@ from actors.owners.desk.refunds import RefundTerms
 from actors.owners.desk.shipment_plan import CarrierPartner, ShipmentTerms
 from actors.owners.desk.standings import Standings
 from actors.owners.desk.told_events import ToldEvents
-from actors.owners.desk.wiring import Bells, DeskTerms, Outside, wired
+from actors.owners.desk.waves import WaveTerms
+from actors.owners.desk.wiring import Bells, DeskTerms, Outside, Picking, wired
 from actors.store.desk import place
 from actors.store.desk.database import Database
 from actors.store.desk.outbox import Letter
@@ -26,6 +27,11 @@ from router.feed.changes import ChangeReader
 from router.feed.feed import Feed
 from router.log.reference import in_shard
 from router.shard.partition import shard_of
+from router.tables.compiled import Tables
+from router.warehouse.bins import Bins
+from router.warehouse.cartons import Carton
+from router.warehouse.here import OrderBooks
+from router.warehouse.packing import UnitOf
 from router.work.acts import Act, ActName
 from router.work.kinds import QUEUES
 from router.work.listing import WorkFilter
@@ -74,8 +80,13 @@ def standings(world: FeedWorld) -> Standings:
 
 
 class DeskLab:
-    def __init__(self, folder: pathlib.Path, world: FeedWorld, told_by: Terms = NEVER, url: str = "") -> None:
+    def __init__(
+        self, folder: pathlib.Path, world: FeedWorld, told_by: Terms = NEVER, url: str = "", nodes: Sequence[str] = ()
+    ) -> None:
         self.world = world
+        self.nodes, self.bins = nodes, Bins(())
+        self.cartons: list[Carton] = []
+        self.unit_of: UnitOf = lambda sku: None
         self.database = Database(folder, url)
         with self.database.write() as connection:
             place.claim(connection, "lab")
@@ -101,6 +112,11 @@ class DeskLab:
         terms = DeskTerms(
             scope="global", work=self.terms, refunds=self.refund_terms, payments=self.pay_terms,
             shipments=self.shipment_terms, parcels=Parcels(True, ANSWER_MS),
+            picking=Picking(
+                WaveTerms("global", self.nodes, lambda: self.bins, lambda: self.cartons, self.unit_of),
+                self._numbers_of,
+                lambda: OrderBooks(KEY, self.world.sources, self._tables_of, self._naming),
+            ),
             told=ToldEvents("global", KEY, dict.fromkeys(QUEUES, ANSWER_MS)),
         )  # fmt: skip
         outside = Outside(
@@ -110,6 +126,16 @@ class DeskLab:
         self.effect, self.clock, self.service, self.sender = made.effect, made.clock, made.service, made.sender
         self.refunds, self.payments, self.shipments = made.refunds, made.payments, made.shipments
         self.told, self.reconciling, self.following = made.told, made.reconciling, made.following
+        self.waves = made.waves
+
+    def _tables_of(self, version: int) -> Tables:
+        return TABLES
+
+    def _naming(self, sku: int, node: int) -> Tables:
+        return TABLES
+
+    def _numbers_of(self, nodes: list[str]) -> list[int]:
+        return [TABLES.nodes.ids.index(node) for node in nodes]
 
     def post(self, letters: Sequence[Letter]) -> list[Row]:
         self.sent += letters

@@ -30,6 +30,8 @@ from router.log.columns import (
     EventResult,
     Status,
 )
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.item import WorkRefused
@@ -220,6 +222,30 @@ class ScriptedBackend:
 
     async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         raise WorkRefused("shipment_not_found", "No shipment has this id.")
+
+    async def make_wave(self, asked: WaveAsked) -> bytes:
+        raise WorkRefused("wave_conflict", "Nothing waits.")
+
+    async def report_wave(self, report: WaveReport) -> bytes:
+        raise WorkRefused("wave_not_found", "No wave has this id.")
+
+    async def waves(self, wanted: WaveList) -> bytes:
+        return b'{"waiting":[],"waves":[],"cursor":null}'
+
+    async def wave(self, wave_id: str) -> bytes:
+        raise WorkRefused("wave_not_found", "No wave has this id.")
+
+    async def pick_list(self, wave_id: str) -> bytes:
+        raise WorkRefused("wave_not_found", "No wave has this id.")
+
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        raise WorkRefused("wave_not_found", "No wave has this id.")
+
+    async def bin(self, asked: BinAsked) -> bytes:
+        return b'{"node":"","blocked":[]}'
+
+    async def blocked_bins(self, node: str) -> bytes:
+        return b'{"node":"","blocked":[]}'
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         if not self.has_desk:

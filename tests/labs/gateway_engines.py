@@ -26,6 +26,8 @@ from router.log.kinds import Kind
 from router.ports import Log
 from router.shard.order_lane import OrderBatch
 from router.tables.stock_rows import movement_results, parse_movements
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
@@ -150,6 +152,30 @@ class EngineBackend:
 
     async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         return await self._run(lambda: self.desk.void_shipment(shipment_id, bound, now_ms))
+
+    async def make_wave(self, asked: WaveAsked) -> bytes:
+        return await self._run(lambda: self.desk.make_wave(asked))
+
+    async def report_wave(self, report: WaveReport) -> bytes:
+        return await self._run(lambda: self.desk.report_wave(report))
+
+    async def waves(self, wanted: WaveList) -> bytes:
+        return await self._run(lambda: self.desk.waves(wanted))
+
+    async def wave(self, wave_id: str) -> bytes:
+        return await self._run(lambda: self.desk.wave(wave_id))
+
+    async def pick_list(self, wave_id: str) -> bytes:
+        return await self._run(lambda: self.desk.pick_list(wave_id))
+
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        return await self._run(lambda: self.desk.packing(wave_id, tote))
+
+    async def bin(self, asked: BinAsked) -> bytes:
+        return await self._run(lambda: self.desk.bin(asked))
+
+    async def blocked_bins(self, node: str) -> bytes:
+        return await self._run(lambda: self.desk.blocked_bins(node))
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         await self._run(lambda: self.desk.take_told(events))

@@ -31,6 +31,8 @@ TAX = {"country": "DE", "tax_class": "standard", "rate_bp": 1900, "inclusive": T
 CARRIER = {"carrier": "DHL", "name": "DHL"}
 RULE = {"rule": "R1", "when": {"channel": "web"}, "then": {"hold": True}}
 TEMPLATE = {"template": "shipped", "body": "On its way"}
+BIN = {"node": "N1", "sku": "A", "bin": "A-01", "zone": "A", "walk": 1}
+CARTON = {"carton": "S", "length_mm": 200, "width_mm": 150, "height_mm": 100, "max_weight_g": 5000, "cost": 30}
 GOOD: dict[str, dict[str, Any]] = {
     "skus": SKU,
     "nodes": NODE,
@@ -41,6 +43,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "carriers": CARRIER,
     "rules": RULE,
     "templates": TEMPLATE,
+    "bins": BIN,
+    "cartons": CARTON,
 }
 
 

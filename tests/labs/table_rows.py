@@ -91,5 +91,17 @@ ROWS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "templates": _row(
         {"template": NAMES, "body": TEXTS}, {"subject": TEXTS, "language": TEXTS, "attributes": ATTRIBUTES}
     ),
+    "bins": _row(
+        {"node": NAMES, "sku": NAMES, "bin": NAMES, "walk": st.integers(0, 9)},
+        {"zone": st.sampled_from(["", "cold"])},
+    ),
+    "cartons": _row(
+        {
+            "carton": NAMES,
+            **{f"{name}_mm": st.integers(1, 999) for name in ("length", "width", "height")},
+            "max_weight_g": st.integers(0, 99_999),
+        },
+        {"weight_g": st.integers(0, 999), "cost": st.integers(0, 99), "dangerous_goods": st.booleans()},
+    ),
 }
 assert set(ROWS) == set(ROW_TYPES)

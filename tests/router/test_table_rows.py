@@ -156,6 +156,9 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("carriers", {"carrier": None}, "carrier", "missing"),
     ("rules", {"when": "always"}, "when", "value"),
     ("templates", {"body": None}, "body", "missing"),
+    ("bins", {"walk": -1}, "walk", "value"),
+    ("cartons", {"height_mm": 0}, "height_mm", "value"),
+    ("cartons", {"max_weight_g": None}, "max_weight_g", "missing"),
 ]
 
 
@@ -185,6 +188,8 @@ DUPLICATE = [
     ("carriers", {}, "carrier"),
     ("rules", {}, "rule"),
     ("templates", {}, "template"),
+    ("bins", {"walk": 2}, "node"),
+    ("cartons", {"cost": 31}, "carton"),
 ]
 
 

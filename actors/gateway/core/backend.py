@@ -15,6 +15,8 @@ import numpy.typing as npt
 from adapters._told import ToldEvent
 from router.bound import Bound
 from router.errors import Retryable
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
@@ -105,6 +107,30 @@ class Backend(Protocol):
 
     async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         """A shipment that is not to leave, as JSON; raises WorkRefused."""
+
+    async def make_wave(self, asked: WaveAsked) -> bytes:
+        """A new wave as JSON; raises WorkRefused."""
+
+    async def report_wave(self, report: WaveReport) -> bytes:
+        """A wave after what somebody reported of it, as JSON; raises WorkRefused."""
+
+    async def waves(self, wanted: WaveList) -> bytes:
+        """What waits at a node by cut-off, and its waves, as JSON; raises WorkRefused."""
+
+    async def wave(self, wave_id: str) -> bytes:
+        """A wave as JSON; raises WorkRefused."""
+
+    async def pick_list(self, wave_id: str) -> bytes:
+        """What is left to pick of a wave along the walk, as JSON; raises WorkRefused."""
+
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        """An order of a wave with the cartons proposed for it, as JSON; raises WorkRefused."""
+
+    async def bin(self, asked: BinAsked) -> bytes:
+        """The blocked bins of a node as JSON, after one more or one less; raises WorkRefused."""
+
+    async def blocked_bins(self, node: str) -> bytes:
+        """The blocked bins of a node, as JSON; raises WorkRefused."""
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         """What a partner told and no order took is the desk's now, durable; raises ShardUnavailable."""

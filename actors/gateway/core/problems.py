@@ -40,6 +40,8 @@ KINDS: dict[str, ProblemKind] = {
     "invoice_not_found": ProblemKind(404, "No invoice or credit note has this number"),
     "refund_not_found": ProblemKind(404, "No refund has this id"),
     "shipment_not_found": ProblemKind(404, "No shipment has this id"),
+    "wave_not_found": ProblemKind(404, "No wave has this id"),
+    "wave_conflict": ProblemKind(409, "The wave, or the bin, does not take this now"),
     "method_not_allowed": ProblemKind(405, "The method is not offered here"),
     "not_acceptable": ProblemKind(406, "No media type asked for is offered"),
     "body_timeout": ProblemKind(408, "The body did not arrive in time"),

@@ -20,6 +20,8 @@ from router.bound import Bound
 from router.config import Config
 from router.errors import Refused, RouterError
 from router.shard.order_lane import OrderBatch
+from router.warehouse.reports import BinAsked, WaveList, WaveReport
+from router.warehouse.wave import WaveAsked
 from router.wire.event_batch import EventBatch
 from router.work.acts import Act
 from router.work.listing import WorkFilter
@@ -114,6 +116,30 @@ class RayBackend:
 
     async def void_shipment(self, shipment_id: str, bound: Bound, now_ms: int) -> bytes:
         return await _answer_of_desk(partial(self._owners.desk.void_shipment, shipment_id, bound, now_ms))
+
+    async def make_wave(self, asked: WaveAsked) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.make_wave, asked))
+
+    async def report_wave(self, report: WaveReport) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.report_wave, report))
+
+    async def waves(self, wanted: WaveList) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.waves, wanted))
+
+    async def wave(self, wave_id: str) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.wave, wave_id))
+
+    async def pick_list(self, wave_id: str) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.pick_list, wave_id))
+
+    async def packing(self, wave_id: str, tote: int) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.packing, wave_id, tote))
+
+    async def bin(self, asked: BinAsked) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.bin, asked))
+
+    async def blocked_bins(self, node: str) -> bytes:
+        return await _answer_of_desk(partial(self._owners.desk.blocked_bins, node))
 
     async def take_told(self, events: tuple[ToldEvent, ...]) -> None:
         await _answer_of_desk(partial(self._owners.desk.take_told, events))

@@ -18,6 +18,7 @@ from actors.gateway.endpoints.shipments import ShipmentEndpoint
 from actors.gateway.endpoints.stock import StockEndpoint
 from actors.gateway.endpoints.stream import STREAM_QUERIES, ChangeStream
 from actors.gateway.endpoints.tables import READ_QUERIES, WRITE_QUERIES, TableEndpoint
+from actors.gateway.endpoints.waves import BIN_QUERIES, TEXT, WAVE_QUERIES, ReportName, WaveEndpoint
 from actors.gateway.endpoints.work import WORK_QUERIES, WorkEndpoint
 from actors.gateway.http import (
     event_shapes,
@@ -27,6 +28,7 @@ from actors.gateway.http import (
     refund_shapes,
     shapes,
     shipment_shapes,
+    wave_shapes,
     work_shapes,
 )
 from actors.gateway.http.routes import (
@@ -80,6 +82,7 @@ def routes_of(core: Core, data: DataFolder, logs: Logs) -> list[Route]:
         *_shipping(ShipmentEndpoint(core, query, on_loop)),
         *_printing(LabelEndpoint(core, query)),
         *_invoicing(InvoiceEndpoint(core, query, in_thread)),
+        *_picking(WaveEndpoint(core)),
     ]
 
 
@@ -346,5 +349,63 @@ def _invoicing(invoices: InvoiceEndpoint) -> list[Route]:
         Route(
             "GET", "/v1/invoices/{number}", invoices.get, READERS, "One invoice or credit note",
             {JSON: invoice_shapes.Invoice}, problems=("invoice_not_found",), bound_roles=BOUND_READERS,
+        ),
+    ]  # fmt: skip
+
+
+def _picking(waves: WaveEndpoint) -> list[Route]:
+    """A node's work is of all channels, so no bound key has any of it."""
+    problems = ("bad_parameter", "shard_unavailable")
+    changing = (*problems, "bad_json", "wave_conflict")
+    asked: dict[ReportName, tuple[type, str]] = {
+        "pick": (wave_shapes.PickedBody, "Report what was picked of a wave"),
+        "short": (wave_shapes.ShortBody, "Report what was not found, and block its bin"),
+        "pack": (wave_shapes.PackedBody, "Report that what was picked of an order is packed"),
+        "release": (wave_shapes.ReleaseBody, "End a wave; what is left of it waits again"),
+    }
+    return [
+        Route(
+            "GET", "/v1/waves", waves.list, WATCHERS, "What waits to be picked at a node, and its waves",
+            {JSON: wave_shapes.WavePage}, queries=WAVE_QUERIES, problems=problems,
+        ),
+        Route(
+            "POST", "/v1/waves", waves.make, OPERATORS, "Take orders that wait at a node into a wave",
+            {JSON: wave_shapes.WaveView}, {JSON: wave_shapes.WaveAskedBody},
+            problems=(*changing, "idempotency_conflict"),
+        ),
+        Route(
+            "GET", "/v1/waves/{wave_id}", waves.get, WATCHERS, "A wave, and how far each line of it is",
+            {JSON: wave_shapes.WaveView}, problems=("wave_not_found", "shard_unavailable"),
+        ),
+        Route(
+            "GET", "/v1/waves/{wave_id}/pick-list", waves.pick_list, WATCHERS, "What is left to pick, along the walk",
+            {JSON: wave_shapes.PickList, CSV: None, TEXT: None},
+            problems=("wave_not_found", "not_acceptable", "shard_unavailable"),
+        ),
+        Route(
+            "GET", "/v1/waves/{wave_id}/packing/{tote}", waves.packing, WATCHERS,
+            "What an order of a wave is packed into, and its packing slip",
+            {JSON: wave_shapes.PackingView, TEXT: None},
+            problems=("bad_parameter", "wave_not_found", "not_acceptable", "shard_unavailable"),
+        ),
+        *(
+            Route(
+                "POST", f"/v1/waves/{{wave_id}}/{name}", waves.report(name), OPERATORS, summary,
+                {JSON: wave_shapes.WaveView}, {JSON: shape},
+                problems=(*changing, "wave_not_found", "idempotency_conflict"),
+            )
+            for name, (shape, summary) in asked.items()
+        ),
+        Route(
+            "GET", "/v1/bins", waves.bins, WATCHERS, "The blocked bins of a node",
+            {JSON: wave_shapes.BinsOfNode}, queries=BIN_QUERIES, problems=problems,
+        ),
+        Route(
+            "POST", "/v1/bins/block", waves.block, OPERATORS, "Pick nothing from a bin until it was counted",
+            {JSON: wave_shapes.BinsOfNode}, {JSON: wave_shapes.BinBlocked}, problems=changing,
+        ),
+        Route(
+            "POST", "/v1/bins/free", waves.free, OPERATORS, "Pick from a bin again",
+            {JSON: wave_shapes.BinsOfNode}, {JSON: wave_shapes.BinFree}, problems=changing,
         ),
     ]  # fmt: skip

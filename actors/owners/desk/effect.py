@@ -10,6 +10,8 @@ from actors.owners.desk.by_itself import letter_of
 from actors.owners.desk.paid_back import PaidBack
 from actors.owners.desk.parcels import Parcels
 from actors.owners.desk.pay_news import PayNews
+from actors.owners.desk.to_pick import PickReader
+from actors.store.data_folder import now_ms
 from actors.store.desk import due, items, outbox, place
 from actors.store.desk.database import Database
 from router.errors import Retryable
@@ -25,18 +27,15 @@ AGAIN_MS = 10
 class DeskEffect:
     """Satisfies ``actors.owners.reader.Effect``."""
 
-    columns = tuple(dict.fromkeys((*COLUMNS, *PaidBack.columns, *PayNews.columns, *Parcels.columns)))
-
     def __init__(
-        self,
-        database: Database,
-        terms: Terms,
-        scope: Scope,
-        pay_news: PayNews,
-        parcels: Parcels,
-        send: Callable[[], None],
-    ) -> None:
+        self, database: Database, terms: Terms, scope: Scope, pay_news: PayNews, parcels: Parcels, picks: PickReader,
+        send: Callable[[], None], clock_ms: Callable[[], int] = now_ms,
+    ) -> None:  # fmt: skip
         """``send`` is called when there is something in the outbox."""
+        asked = (*COLUMNS, *PaidBack.columns, *PayNews.columns, *Parcels.columns, *picks.columns)
+        self.columns = tuple(dict.fromkeys(asked))
+        self._clock_ms = clock_ms
+        self._picks = picks
         self._database = database
         self._scope = scope
         self._send = send
@@ -47,12 +46,14 @@ class DeskEffect:
         with database.read() as connection:
             self._cursor = place.cursor_of(connection)
             self._known = items.known(connection)
+            picks.begin(connection)
 
     def cursor(self) -> str | None:
         return self._cursor
 
     def apply(self, changes: Sequence[Changes], cursor: str) -> None:
         told = told_of(changes, self._terms, self._known)
+        seen = self._picks.read(changes)
         with self._database.write() as connection:
             self._refuse_doubt(connection)
             came = [*_came(connection, told.ended.values()), *told.came]
@@ -61,9 +62,11 @@ class DeskEffect:
             self._paid_back.keep(connection, changes)
             self._pay_news.keep(connection, changes)
             self._parcels.keep(connection, changes)
+            self._picks.keep(connection, seen, self._clock_ms())
             place.move_cursor(connection, cursor)
         self._cursor = cursor
         self._known.add(told)
+        self._picks.told()
         if came:
             self._send()
 
@@ -72,6 +75,7 @@ class DeskEffect:
         kept = place.cursor_of(connection)
         if kept != self._cursor:
             self._cursor, self._known = kept, items.known(connection)
+            self._picks.begin(connection)
             raise Retryable("the desk is further than its reader", AGAIN_MS)
 
     def close(self) -> None:

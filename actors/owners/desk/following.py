@@ -1,5 +1,5 @@
 """What follows from answers of shards and of partners and from acts of people: for refunds, for money that was asked
-for, for shipments, and for what partners told."""
+for, for shipments, for waves, and for what partners told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.refunds import Refunds
 from actors.owners.desk.shipments import Shipments
 from actors.owners.desk.told_events import ToldEvents
+from actors.owners.desk.waves import Waves
 from actors.store.data_folder import now_ms
 from actors.store.desk.outbox import Letter
 from adapters._spec import Declined, Done
@@ -25,13 +26,14 @@ class Following:
     """Satisfies ``sender.Follower``."""
 
     def __init__(
-        self, refunds: Refunds, collecting: Collecting, reconciling: Reconciling, shipments: Shipments,
+        self, refunds: Refunds, collecting: Collecting, reconciling: Reconciling, shipments: Shipments, waves: Waves,
         told: ToldEvents, clock_ms: Callable[[], int] = now_ms,
     ) -> None:  # fmt: skip
         self._refunds = refunds
         self._collecting = collecting
         self._reconciling = reconciling
         self._shipments = shipments
+        self._waves = waves
         self._told = told
         self._clock_ms = clock_ms
 
@@ -41,6 +43,7 @@ class Following:
     def heard(self, connection: Connection, letter: Letter, answer: Mapping[str, Any], now_ms: int) -> None:
         self._refunds.heard(connection, letter, answer, now_ms)
         self._shipments.heard(connection, letter, answer, now_ms)
+        self._waves.heard(connection, letter, answer, now_ms)
         self._told.heard(connection, letter, answer, now_ms)
 
     def ended(self, connection: Connection, call: Call) -> None:

@@ -80,7 +80,7 @@ def _made(data: DataFolder, config: Config, on_fault: contextlib.ExitStack) -> P
     bells = Bells(
         send=lambda: made.sender.wake(), go_on=lambda: go_on(), call=lambda: partners.wake(), tell=counting.tell
     )
-    made = wired(database, desk_terms(data, config, standings), outside, bells)
+    made = wired(database, desk_terms(data, config, standings, sources), outside, bells)
     partners = PartnerCalls(open_partners(config), made.book, now_ms)
 
     def go_on() -> None:

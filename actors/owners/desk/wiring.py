@@ -17,17 +17,23 @@ from actors.owners.desk.reconciling import Reconciling
 from actors.owners.desk.refunds import Refunds, RefundTerms
 from actors.owners.desk.sender import OutboxSender, Post
 from actors.owners.desk.service import DeskService, FaultOf
+from actors.owners.desk.shelves import Shelves
 from actors.owners.desk.shipment_plan import ShipmentTerms
 from actors.owners.desk.shipments import Shipments
 from actors.owners.desk.standings import Standings
+from actors.owners.desk.to_pick import PickReader
 from actors.owners.desk.told_events import ToldEvents
+from actors.owners.desk.waves import Waves, WaveTerms
 from actors.store.data_folder import DataFolder, now_ms
 from actors.store.desk.database import Database
+from actors.store.table_store import TableStore
 from router.config import Config
 from router.feed.lag import LagSource
 from router.feed.runs import FeedSource
 from router.ids import U64, Scope
 from router.log.records import Record
+from router.queries.source import RecordSource
+from router.warehouse.here import OrderBooks
 from router.work.pay import PayTerms
 from router.work.terms import terms_of
 from router.work.told import Terms
@@ -39,6 +45,14 @@ class DeskSource(FeedSource, LagSource, Protocol):
     def read(self, sequence: int, part: int) -> Record | None: ...
 
 
+class Picking(NamedTuple):
+    """Of nodes that are worked here. Each thread has books of its own."""
+
+    terms: WaveTerms
+    numbers_of: Callable[[list[str]], list[int]]  # of nodes, as far as there are any of them
+    books: Callable[[], OrderBooks]
+
+
 class DeskTerms(NamedTuple):
     """What the configuration says of each matter."""
 
@@ -48,6 +62,7 @@ class DeskTerms(NamedTuple):
     payments: PayTerms
     shipments: ShipmentTerms
     parcels: Parcels
+    picking: Picking
     told: ToldEvents
 
 
@@ -90,10 +105,11 @@ class Wired(NamedTuple):
     payments: Payments
     reconciling: Reconciling
     shipments: Shipments
+    waves: Waves
     told: ToldEvents
 
 
-def desk_terms(data: DataFolder, config: Config, standings: Standings) -> DeskTerms:
+def desk_terms(data: DataFolder, config: Config, standings: Standings, sources: Sequence[RecordSource]) -> DeskTerms:
     return DeskTerms(
         scope=config.order_id_scope,
         work=terms_of(config, standings.says_cod, standings.due_minor),
@@ -101,7 +117,17 @@ def desk_terms(data: DataFolder, config: Config, standings: Standings) -> DeskTe
         payments=pay_terms(config),
         shipments=shipment_terms(config),
         parcels=parcels_of(config),
+        picking=_picking(data, config, sources),
         told=told_events(data, config),
+    )
+
+
+def _picking(data: DataFolder, config: Config, sources: Sequence[RecordSource]) -> Picking:
+    shelves, nodes = Shelves(TableStore(data.tables)), config.warehouse.nodes
+    return Picking(
+        WaveTerms(config.order_id_scope, nodes, shelves.bins, shelves.cartons, shelves.unit_of),
+        shelves.numbers_of,
+        lambda: OrderBooks(data.key(), sources, shelves.version, shelves.naming),
     )
 
 
@@ -112,10 +138,12 @@ def wired(database: Database, terms: DeskTerms, outside: Outside, bells: Bells) 
     shipments = Shipments(database, terms.shipments, clock_ms)
     pay = paying(database, outside.standings, terms.payments, clock_ms)
     reconciling = Reconciling(database, outside.sources, outside.standings, terms.payments, outside.hash_key)
-    following = Following(refunds, pay.collecting, reconciling, shipments, terms.told, clock_ms)
+    waves = Waves(database, terms.picking.terms, terms.picking.books())
+    picks = PickReader(terms.picking.terms.nodes, terms.picking.numbers_of, terms.picking.books())
+    following = Following(refunds, pay.collecting, reconciling, shipments, waves, terms.told, clock_ms)
     return Wired(
         following=following,
-        effect=DeskEffect(database, terms.work, scope, pay.news, terms.parcels, bells.send),
+        effect=DeskEffect(database, terms.work, scope, pay.news, terms.parcels, picks, bells.send, clock_ms),
         clock=DeskClock(
             database, terms.work, scope, outside.sources, terms.told, pay.clock, reconciling, bells.send, bells.tell
         ),
@@ -126,5 +154,6 @@ def wired(database: Database, terms: DeskTerms, outside: Outside, bells: Bells) 
         payments=pay.payments,
         reconciling=reconciling,
         shipments=shipments,
+        waves=waves,
         told=terms.told,
     )

@@ -271,3 +271,77 @@ PARCELS = Table(
     Column("shipped_ms", BigInteger, nullable=False),
 )
 Index(None, PARCELS.c.shipped_ms)
+
+# Orders at nodes that are worked here: a row for each that has not left the node, as of its newest change.
+TO_PICK = Table(
+    "to_pick",
+    METADATA,
+    Column("order_key", Text, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("newest", BigInteger, nullable=False),  # place of that change
+    Column("version", BigInteger, nullable=False),
+    Column("carrier", Text, nullable=False),  # "" = none planned
+    Column("due_ms", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),  # that wait to be picked; 0 = none now, -1 = it has left
+    Column("wave_id", Text, nullable=False),  # "" = it is in none
+)
+Index(None, TO_PICK.c.node, TO_PICK.c.wave_id, TO_PICK.c.due_ms, TO_PICK.c.order_key)
+
+# Orders that are picked together at a node.
+WAVES = Table(
+    "waves",
+    METADATA,
+    Column("wave_id", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open, done, released
+    Column("zone", Text, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("due_before_ms", BigInteger, nullable=False),
+    Column("made_by", Text, nullable=False),  # name of an API key
+    Column("made_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger, nullable=False),
+)
+Index(None, WAVES.c.node, WAVES.c.wave_id)
+
+WAVE_ORDERS = Table(
+    "wave_orders",
+    METADATA,
+    Column("wave_id", Text, primary_key=True),
+    Column("order_key", Text, primary_key=True),
+    Column("number", Integer, nullable=False),  # of the tote
+    Column("order_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seller", Text, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("told_version", BigInteger, nullable=False),  # of the order, with the last report that its books took
+)
+
+WAVE_LINES = Table(
+    "wave_lines",
+    METADATA,
+    Column("wave_id", Text, primary_key=True),
+    Column("order_key", Text, primary_key=True),
+    Column("line", Integer, primary_key=True, autoincrement=False),  # from 0
+    Column("line_id", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("stops", Text, nullable=False),  # bins, as JSON
+    Column("qty", BigInteger, nullable=False),
+    Column("picked", BigInteger, nullable=False),
+    Column("short", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("packed", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),  # it was dropped
+)
+
+# Bins that nothing is picked from until somebody has counted.
+BLOCKED_BINS = Table(
+    "blocked_bins",
+    METADATA,
+    Column("node", Text, primary_key=True),
+    Column("bin", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("blocked_by", Text, nullable=False),  # name of an API key
+    Column("blocked_ms", BigInteger, nullable=False),
+)

@@ -52,6 +52,8 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "carriers": [{"carrier": "DHL", "name": "DHL", "services": ["standard", "express"]}],
     "rules": [{"rule": "R1", "when": {"channel": "web"}, "then": {"hold": True}, "priority": 1}],
     "templates": [{"template": "shipped", "body": "On its way, {name}", "subject": "Hello", "language": "en"}],
+    "bins": [{"node": "N1", "sku": "A", "bin": "A-01", "zone": "A", "walk": 1}],
+    "cartons": [{"carton": "S", "length_mm": 200, "width_mm": 150, "height_mm": 100, "max_weight_g": 5_000}],
 }  # fmt: skip
 
 

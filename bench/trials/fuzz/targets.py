@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, cast
 
 Examine = Callable[[bytes], None]  # takes one input; an exception is a finding
 
-TABLES = ("skus", "nodes", "stock", "rates", "promotions", "taxes", "carriers", "rules", "templates")
+TABLES = ("skus", "nodes", "stock", "rates", "promotions", "taxes", "carriers", "rules", "templates", "bins", "cartons")
 
 
 class Fuzzed(Protocol):

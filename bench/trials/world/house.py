@@ -200,7 +200,7 @@ class House:
 
     def _wired(self, database: Database) -> Wired:
         outside = Outside(self.sources, self._standings, self.key, self._post, lambda events: "", lambda: self.now_ms)
-        return wired(database, desk_terms(self.data, self.config, self._standings), outside, Bells())
+        return wired(database, desk_terms(self.data, self.config, self._standings, self.sources), outside, Bells())
 
     def _post(self, letters: Sequence[Letter]) -> list[Answer]:
         return [*self.events([msgspec.json.decode(letter.event) for letter in letters])]
