@@ -231,7 +231,7 @@ KINDS: Mapping[str, WorkKind] = MappingProxyType(
             "payments",
             "A partner's figures of a day are not what the books say: {why}",
             "Find out which is right; report what is missing, or reverse what is not so, and compare the day again.",
-            (),
+            (E.PAYMENT_CAPTURED, E.PAYMENT_REFUNDED, E.REVERSE),
             _NONE,
             is_own=True,
         ),
