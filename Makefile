@@ -30,6 +30,7 @@ $(READY): requirements-dev.lock pyproject.toml
 
 demo: $(READY)
 	$(BIN)/python -m examples.demo
+	$(BIN)/python -m examples.journeys
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from actors.store.data_folder import DataFolder
 from bench.harness.tables import as_ndjson, tables_for
 from bench.harness.workload import Workload
 from examples.demo.__main__ import LIFE, live
+from examples.journeys.__main__ import play
 from tests.bench.test_lab import Target
 
 
@@ -31,3 +32,21 @@ def test_the_order_of_four_units_goes_all_of_its_way(
     said = capsys.readouterr().out
     assert [line.split()[0] for line in said.splitlines() if line.startswith("     ")] == [kind for kind, _, _ in LIFE]
     assert "refunded" in said
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+def test_five_orders_go_their_way_to_the_last_refund(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    try:
+        play(tmp_path)
+    finally:
+        for left in (DataFolder(tmp_path / "data").shared, DataFolder(tmp_path / "data").ray):
+            shutil.rmtree(left, ignore_errors=True)
+    said = capfd.readouterr().out
+    assert said.count("timeline") == 6 and said.count("delivered, paid") == 3
+    pages = sorted(path.name for path in (tmp_path / "documents").iterdir())
+    assert [name for name in pages if name.startswith(("INV", "CN"))] == [
+        "CN-000001.pdf", "CN-000002.pdf", *(f"INV-00000{number}.pdf" for number in range(1, 6)),
+    ]  # fmt: skip
+    assert len([name for name in pages if name.startswith("label")]) == 7
+    assert all((tmp_path / "documents" / name).read_bytes().startswith(b"%PDF") for name in pages)
