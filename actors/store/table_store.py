@@ -148,7 +148,7 @@ class TableStore:
     def put_policy(self, policy: Policy, now_ms: int) -> int:
         """The version with this policy, durable: the current one where it has it already."""
         versions = self._manifest().versions
-        given = msgspec.to_builtins(policy)
+        given = msgspec.json.decode(msgspec.json.encode(policy))  # as it is read back: a tuple would never be the same
         if versions and versions[-1].policy == given:
             return len(versions)
         before = versions[-1] if versions else Version("policy", now_ms, {}, "")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from actors.store.table_store import TableStore
+from router.config import ChannelPolicy, Policy
 from router.errors import Damaged, TableRejected
 from tests.labs.table_cases import GOOD, NOW_MS, STOCK, upload
 
@@ -171,3 +172,10 @@ def test_versions_with_one_compiled_form_have_it_in_memory_once(tmp_path: pathli
     filled(tmp_path).put(upload("stock", STOCK), NOW_MS)
     reader = TableStore(tmp_path)
     assert reader.load(3).skus is reader.load(2).skus and reader.load(3).version == 3
+
+
+def test_a_start_with_the_policy_that_is_there_makes_no_version(tmp_path: pathlib.Path) -> None:
+    policy = Policy(invoices="capture", issuer=("Shop",), channels={"web": ChannelPolicy(issuer=("Other",))})
+    assert TableStore(tmp_path).put_policy(policy, NOW_MS) == 1
+    assert TableStore(tmp_path).put_policy(policy, NOW_MS) == 1
+    assert TableStore(tmp_path).put_policy(Policy(), NOW_MS) == 2
