@@ -15,6 +15,7 @@
     order-router bench tpcc                           peers/      a TPC-C-derived mix, and its books
     order-router bench crash                          trials/crash.py, with the kills of trials/chaos/
     order-router bench flips                          trials/flips/    bits that turn on the disk
+    order-router bench world                          trials/world/    a simulated month around engines and desk
     python -m bench.trials.chaos                      trials/chaos/    real faults on real processes
     python -m bench.trials.attack                     trials/attack/   small inputs that stand for much
     python -m bench.trials.simulation                 trials/simulation/   seeded worlds with every fault in them

@@ -91,7 +91,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     payment_days: int = 14  # from an invoice to the day on which it is due
     issuer: tuple[str, ...] = ()  # lines of text at the head of invoices: name, address, numbers of registers
     unpaid: Literal["allocate", "hold"] = "allocate"  # orders that are not paid, or not in full
-    cod: Literal["confirm", "as_unpaid"] = "confirm"  # orders that are paid on delivery: unpaid ones like any, or not
+    # Orders that are paid on delivery. Recorded policies of before lack it and held them; see Config for "confirm".
+    cod: Literal["confirm", "as_unpaid"] = "as_unpaid"
     unpaid_expires_ms: int = 0  # orders of which nothing was paid or picked are cancelled after it; 0 = never
     postcode: Literal["reject", "hold", "flag"] = "reject"  # that does not have the form of its country
     discount: Heed = "compute"
@@ -196,7 +197,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     object_store_bytes: int = 512 << 20
     gateway_stream_batches: int = 6  # batches one stream keeps in flight before it stops reading
     limits: Limits = Limits()
-    policy: Policy = Policy(invoices="capture")
+    policy: Policy = Policy(invoices="capture", cod="confirm")
     log: LogConfig = LogConfig()
     partners: dict[str, dict[str, Any]] = {}  # by name; adapters/_registry.py reads what stands in each
     desk: DeskConfig = DeskConfig()

@@ -97,7 +97,7 @@ class TableStore:
     def policies(self, default: Policy) -> Callable[[int], Policy]:
         """The policy of any version, without its tables; ``default`` for versions from before policies were kept."""
         known: dict[int, Policy] = {}
-        before_kept = msgspec.structs.replace(default, invoices="none")  # there were none at the time
+        before_kept = msgspec.structs.replace(default, invoices="none", cod="as_unpaid")  # as it was at the time
 
         def policy_of(version: int) -> Policy:
             if version not in known:

@@ -23,7 +23,7 @@ CARRIER = {"adapter": "sandbox_carrier", "url": "https://ship.example", "api_key
 
 @pytest.fixture
 def lab(tmp_path: pathlib.Path) -> Iterator[PayLab]:
-    made = PayLab(tmp_path / "desk", policy=Policy(unpaid="hold", unpaid_expires_ms=2_000))
+    made = PayLab(tmp_path / "desk", policy=Policy(unpaid="hold", cod="confirm", unpaid_expires_ms=2_000))
     known = made.desk.terms
     made.desk.terms = dataclasses.replace(PATIENCE, is_cod=known.is_cod, due_minor=known.due_minor)
     made.begin()

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import update
 
 from actors.owners.desk.told_events import HOMELESS_MS
-from actors.store.data_folder import now_ms
 from actors.store.desk.schema import OUTBOX
 from adapters._intents import OrderReference
 from adapters._told import ToldEvent, told
@@ -36,12 +35,12 @@ def captured(order_id: str = "late", fact: str = "cap_1", **more: Any) -> ToldEv
 
 def take(desk: DeskLab, *events: ToldEvent) -> None:
     with desk.database.write() as connection:
-        desk.told.take(connection, events, now_ms())
+        desk.told.take(connection, events, desk.world.now_ms)
     desk.sender.send()
 
 
 def try_again(desk: DeskLab, after_ms: int = PAUSE_MS_MAX) -> None:
-    desk.clock.tick(now_ms() + after_ms)
+    desk.clock.tick(desk.world.now_ms + after_ms)
     desk.sender.send()
 
 

@@ -61,14 +61,16 @@ def test_unpaid_orders_are_held_for_all_channels_or_for_one() -> None:
 def test_what_is_paid_on_delivery_is_confirmed_without_payment_unless_told(method: str) -> None:
     payment = {"payment": {"method": method}}
     for policy, admission in (
-        (Policy(unpaid="hold"), PROCEED),
+        (Policy(unpaid="hold", cod="confirm"), PROCEED),
         (Policy(unpaid="hold", cod="as_unpaid"), HOLD),
-        (Policy(unpaid="hold", channels={"web": ChannelPolicy(cod="as_unpaid")}), HOLD),
+        (Policy(unpaid="hold", cod="confirm", channels={"web": ChannelPolicy(cod="as_unpaid")}), HOLD),
     ):
         [row] = admitted({**PLACED, "channel": "web", **payment}, config=Config(policy=policy)).to_pylist()
         assert row["admission"] == admission
     card = {"payment": {"method": "card"}}
-    [row] = admitted({**PLACED, "channel": "web", **card}, config=Config(policy=Policy(unpaid="hold"))).to_pylist()
+    [row] = admitted(
+        {**PLACED, "channel": "web", **card}, config=Config(policy=Policy(unpaid="hold", cod="confirm"))
+    ).to_pylist()
     assert row["admission"] == HOLD
 
 

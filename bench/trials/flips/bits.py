@@ -15,7 +15,7 @@ import xxhash
 from actors.care.reading.apart import ReaderEnded, apart
 from actors.care.reading.log_check import check_log, read_records
 from actors.care.reading.page_format import META_BYTES, Layout
-from actors.store.log_store import DATABASES, LogStore, log_folder
+from actors.store.log_store import DATABASES, DATABASES_MAX, LogStore, log_folder
 from router.errors import RouterError
 
 Spans = list[tuple[int, int]]  # first byte and the one behind the last
@@ -50,7 +50,7 @@ def whole_digest(owner: pathlib.Path) -> str:
     """Of everything that is stored, read through LMDB."""
     digest = xxhash.xxh3_128()
     folder = str(log_folder(owner))
-    with lmdb.open(folder, max_dbs=4, readonly=True, lock=False) as environment:
+    with lmdb.open(folder, max_dbs=DATABASES_MAX, readonly=True, lock=False) as environment:
         for name in DATABASES:
             with environment.begin(db=environment.open_db(name, create=False)) as reading, reading.cursor() as cursor:
                 for key, value in cursor:
