@@ -102,7 +102,7 @@ def _look_alone(owner: pathlib.Path, part_count: int, bit: Bit, whole: str) -> s
     folder = str(log_folder(owner))
     with turned(log_folder(owner) / "data.mdb", bit):
         try:
-            with lmdb.open(folder, max_dbs=4, readonly=True, lock=False) as environment:
+            with lmdb.open(folder, max_dbs=DATABASES_MAX, readonly=True, lock=False) as environment:
                 read_records(LogStore(environment, part_count, folder, create=False))
             return SAME if whole_digest(owner) == whole else CHANGED
         except (RouterError, lmdb.Error, struct.error) as fault:  # struct: a key of another size
