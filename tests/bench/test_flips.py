@@ -49,12 +49,23 @@ def transaction_bits(owner: pathlib.Path) -> list[tuple[int, int]]:
     return [(page * page_bytes + META_BYTES - 8, bit) for page in (0, 1) for bit in range(4)]
 
 
+def one_bit_swaps_them(owner: pathlib.Path) -> bool:
+    """Whether a bit of the older meta page's number makes it the newer one's successor: n and n + 2 differ in one."""
+    content = (log_folder(owner) / "data.mdb").read_bytes()
+    numbers = [int.from_bytes(content[at : at + 8], "little") for at, bit in transaction_bits(owner) if bit == 0]
+    return not min(numbers) & 2
+
+
 def test_a_bit_that_makes_lmdb_forget_its_last_transaction_is_found(
     copy: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for owner, parts in ((copy.shard(0), 2), (copy.shard(1), 2), (copy.ledger, 1)):
+    owners = ((copy.shard(0), 2), (copy.shard(1), 2), (copy.ledger, 1))
+    assert any(one_bit_swaps_them(owner) for owner, _ in owners)
+    for owner, parts in owners:
         bits, whole = transaction_bits(owner), whole_digest(owner)
         assert all(verdict.startswith("found") for _, verdict in looked_at(owner, parts, bits, whole))
+        if not one_bit_swaps_them(owner):
+            continue
         monkeypatch.setattr(pages._Walk, "_check_transaction", lambda self, meta: None)
         assert CHANGED in {verdict for _, verdict in looked_at(owner, parts, bits, whole)}
         assert without_the_check(owner, parts, bits, whole)[CHANGED] > 0
