@@ -21,8 +21,7 @@ from router.bound import Bound
 from router.errors import Refused
 from router.ids import Scope
 from router.life.instalments import Instalment, left_of
-from router.work.item import WorkItem, kept_text
-from router.work.kinds import KINDS
+from router.work.item import kept_text
 
 Method = Literal["link", "bank_transfer"]
 PayState = Literal["requested", "sent", "open", "paid", "failed", "expired", "cancelled"]
@@ -142,28 +141,6 @@ class PayTerms(NamedTuple):
     instalment_within_ms: int
     figures_of: frozenset[str]  # partners that can be asked for their figures
     answer_ms: int  # that people have for an item
-
-
-def pay_item(kind: str, request: PayRequest, cause: str, why: str, now_ms: int, answer_ms: int) -> WorkItem:
-    """Of a request; the same for the same cause."""
-    row = KINDS[kind]
-    return WorkItem(
-        work_id=pay_work_id(kind, cause),
-        kind=kind,
-        queue=row.queue,
-        order_key=request.order_key,
-        order_id=kept_text(request.order_id),
-        channel=kept_text(request.channel),
-        seller=kept_text(request.seller),
-        cause_version=request.order_version,
-        reason=kept_text(row.reason.format(why=why)),
-        raised_ms=now_ms,
-        deadline_ms=now_ms + answer_ms,
-    )
-
-
-def pay_work_id(kind: str, cause: str) -> str:
-    return hashlib.blake2b(f"{kind}:{cause}".encode(), digest_size=12).hexdigest()
 
 
 def request_of_call(key: str) -> str | None:

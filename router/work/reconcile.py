@@ -17,7 +17,8 @@ from router.life.reconciling import Comparison, Difference, Figure
 from router.work.day_books import Day
 from router.work.item import WorkItem, kept_text
 from router.work.kinds import KINDS
-from router.work.pay import DAY_MS, PAY_REQUEST_ID, pay_work_id
+from router.work.own_item import own_work_id
+from router.work.pay import DAY_MS, PAY_REQUEST_ID
 
 KIND = "figures_differ"
 FIGURES_MAX = 100_000  # of a day
@@ -75,7 +76,7 @@ def page_named(key: str) -> tuple[str, int] | None:
 
 def difference_id(run: Run, payment_id: str, what: str) -> str:
     """Of the work item about a payment on a day; the same whenever the day is compared."""
-    return pay_work_id(KIND, f"{run.partner}:{run.day}:{payment_id}:{what}")
+    return own_work_id(KIND, f"{run.partner}:{run.day}:{payment_id}:{what}")
 
 
 def difference_item(run: Run, found: Difference, order_key: str, now_ms: int, answer_ms: int) -> WorkItem:

@@ -29,6 +29,7 @@ from router.queries.money_standing import MoneyStanding
 from router.work.acts import order_named
 from router.work.item import settled_in_words
 from router.work.kinds import KINDS, OWN_SOURCE
+from router.work.own_item import own_item, own_work_id
 from router.work.pay import (
     Method,
     PayOrder,
@@ -36,8 +37,6 @@ from router.work.pay import (
     PayRequest,
     PayTerms,
     next_instalment,
-    pay_item,
-    pay_work_id,
     request_id_of,
     request_of_call,
     transfer_reference,
@@ -279,7 +278,7 @@ class Collecting:
         if not lefts[0] and standing.captured_minor > known.before_minor:
             self._confirm(connection, standing, now_ms)
         for number, left in enumerate(lefts, 1):
-            item = items.find(connection, pay_work_id("instalment_overdue", overdue_cause(known.order_key, number)))
+            item = items.find(connection, own_work_id("instalment_overdue", overdue_cause(known.order_key, number)))
             if item is not None and not left:
                 items.replace(connection, settled_in_words(item, "nothing of it is left to be paid", now_ms))
         number = next_instalment(lefts)
@@ -298,7 +297,7 @@ class Collecting:
         why = f"instalment {request.instalment}, {request.left_minor} {request.currency} (minor units)"
         cause = overdue_cause(request.order_key, request.instalment)
         more = f"; {request.detail}" if request.detail else ""
-        item = pay_item("instalment_overdue", request, cause, f"{why}{more}", now_ms, self._terms.answer_ms)
+        item = own_item("instalment_overdue", request, cause, f"{why}{more}", now_ms, self._terms.answer_ms)
         items.add(connection, [item])
 
 
